@@ -1,0 +1,115 @@
+// Cooperative meta-learning with gradient augmentation (CML: Shin, Han and Kim, UAI 2024, PMLR 244:3198-3210), and MAML, which it extends
+// (Finn, Abbeel and Levine, ICML 2017).
+//
+// psi: feature extractor (body), theta: the meta-learner's head, phi: the co-learner's head. f^m = head_theta(body_psi(x)), f^c = cohead_phi(body_psi(x)).
+//
+// Inner loop (CML eq. 5), M steps on the support set, the meta-learner's loss only:
+//     (psi_i', theta_i') = (psi, theta) - alpha grad_(psi,theta) L(f^m; S_i),      phi_i' = phi
+// Outer objective (CML eq. 6-7; MAML: gamma = 0), the mean over the N tasks of a batch, as the authors' code has it (the paper writes the sum):
+//     J = 1/N sum_i [ L(f^m_(psi_i',theta_i'); Q_i) + gamma L(f^c_(psi_i',phi); Q_i) ]
+// The paper's "learnable noise" is the co-learner's gradient with respect to psi: nothing is sampled.
+// At test the co-learner is dropped, or, in mode "dagger", the un-adapted co-learner predicts from the adapted body psi_i'.
+//
+// Controls: CL adapts phi too (its inner loss is ours: L^m_S + gamma L^c_S; the paper does not give it). Frozen noise keeps phi at its initial value.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include <regrad/algorithms/shared/episodes.h>
+#include <regrad/engine/functional.h>
+#include <regrad/layers/optim.h>
+#include <regrad/layers/params.h>
+
+namespace regrad::cml {
+
+// Three nets that are evaluated at any parameters. Body, Head and CoHead are structs with parts.
+template <class Body, class Head, class CoHead>
+struct Model {
+  Body body;
+  Head head;
+  CoHead cohead;
+  static void parts(auto& self, auto&& part) {
+    part("body", self.body);
+    part("head", self.head);
+    part("cohead", self.cohead);
+  }
+};
+
+struct Rule {
+  double alpha = 0.01;       // inner step size
+  double gamma = 0.2;        // weight of the co-learner's loss; 0: MAML
+  int steps = 1;             // M
+  bool second_order = true;  // false: inner gradients are constants (first-order MAML)
+  bool adapt_cohead = false;  // CL
+  bool adapt_head = true;     // false: BOIL's inner loop (Oh et al. 2021), alpha = 0 for the head
+};
+
+// Loss of each task: input, target -> [T].
+using Loss = Tensor (*)(const Tensor& input, const Tensor& target);
+
+// The inner loop at T tasks at once. `model`: parameters with a leading task dimension (per_task). Returns the same model at psi', theta' (CL: phi').
+template <class M>
+M adapt(M model, const Rule& rule, Loss loss, const Tensor& x, const Tensor& y) {
+  for (int step = 0; step < rule.steps; ++step) {
+    const Tensor features = model.body(x);
+    Tensor support = sum(loss(model.head(features), y));  // the sum over tasks: each task's slice gets its own gradient
+    if (rule.adapt_cohead) support = support + rule.gamma * sum(loss(model.cohead(features), y));
+    std::vector<Tensor> moving = parameters(model.body);
+    const auto add_part = [&](const auto& net) {
+      for (const Tensor& p : parameters(net)) moving.push_back(p);
+    };
+    if (rule.adapt_head) add_part(model.head);
+    if (rule.adapt_cohead) add_part(model.cohead);
+    const std::vector<Tensor> moved = descend(moving, grad(TensorList(support), TensorList(moving), {.create_graph = rule.second_order && grad_enabled()}), rule.alpha);
+    size_t at_part = 0;
+    const auto take = [&](auto& net) {
+      const size_t n = parameters(net).size();
+      net = at(net, std::vector<Tensor>(moved.begin() + static_cast<std::ptrdiff_t>(at_part), moved.begin() + static_cast<std::ptrdiff_t>(at_part + n)));
+      at_part += n;
+    };
+    take(model.body);
+    if (rule.adapt_head) take(model.head);
+    if (rule.adapt_cohead) take(model.cohead);
+  }
+  return model;
+}
+
+// J, and its two parts before weighting (each the mean over tasks).
+struct Objective {
+  Tensor total, meta, co;  // co: undefined for gamma = 0
+};
+template <class M>
+Objective objective(const M& model, const Rule& rule, Loss loss, const TaskBatch& batch) {
+  const M fast = adapt(per_task(model, batch.tasks()), rule, loss, batch.support_x, batch.support_y);
+  const Tensor features = fast.body(batch.query_x);
+  Objective o;
+  o.meta = mean(loss(fast.head(features), batch.query_y));
+  if (rule.gamma == 0) {
+    o.total = o.meta;
+    return o;
+  }
+  o.co = mean(loss(fast.cohead(features), batch.query_y));
+  o.total = o.meta + rule.gamma * o.co;
+  return o;
+}
+
+// Adaptation for evaluation, outside of any graph: leaves in, plain values out.
+template <class M>
+M adapted(const M& model, Rule rule, Loss loss, const Tensor& x, const Tensor& y) {
+  rule.second_order = false;
+  M net = model;
+  {
+    const NoGrad quiet;
+    net = per_task(model, x.size(0));
+  }
+  for (int step = 0; step < rule.steps; ++step) {
+    Rule one = rule;
+    one.steps = 1;
+    const NoGrad record(true);
+    net = as_leaves(adapt(as_leaves(net), one, loss, x, y), false);
+  }
+  return net;
+}
+
+}  // namespace regrad::cml

@@ -1,0 +1,196 @@
+// All of the frame's JSON: configs in and out, result.json, and the lines of metrics.jsonl.
+#include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/experiment/out.h>
+#include <regrad/algorithms/experiment/result.h>
+#include <regrad/engine/error.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+namespace regrad::experiment {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace); }
+
+// Hears the parser's events, so that each key and value has its place in the file; fills the fields as it goes.
+class Reader {
+ public:
+  Reader(std::vector<Field>& fields, const std::string& json, const std::string& file) : fields_(fields), json_(json), file_(file), in_(json) {}
+
+  void read() {
+    if (!nlohmann::json::sax_parse(in_, this)) fail(start_, problem_);
+  }
+
+  bool null() { return value("null", Kind::other); }
+  bool boolean(bool yes) { return value(yes ? "true" : "false", Kind::truth); }
+  bool number_integer(int64_t number) { return value(std::to_string(number), Kind::number); }
+  bool number_unsigned(uint64_t number) { return value(std::to_string(number), Kind::number); }
+  bool number_float(double, const std::string& digits) { return value(digits, Kind::number); }
+  bool string(const std::string& text) { return value(text, Kind::text); }
+  bool binary(const nlohmann::json::binary_t&) { return value("binary data", Kind::other); }
+
+  bool start_object(size_t) {
+    mark();
+    if (list_ != nullptr || (!at_top_ && is_leaf())) fail_type("an object");
+    if (!at_top_) path_.push_back(key_);
+    at_top_ = false;
+    ++depth_;
+    return true;
+  }
+  bool end_object() {
+    mark();
+    if (--depth_ > 0) path_.pop_back();
+    return true;
+  }
+  bool start_array(size_t) {
+    mark();
+    if (at_top_) fail(start_, "expected an object {...} of settings, found a list");
+    Field& field = target();
+    if (list_ != nullptr || !is_list(field)) fail_type("a list");
+    clear_list(field);
+    list_ = &field;
+    return true;
+  }
+  bool end_array() {
+    mark();
+    list_ = nullptr;
+    return true;
+  }
+  bool key(const std::string& name) {
+    mark();
+    key_ = name;
+    key_start_ = start_;
+    const std::string full = full_key();
+    if (!seen_.insert(full).second) fail(start_, "key \"" + full + "\" is there twice");
+    const bool known = find(fields_, full) != nullptr || std::any_of(fields_.begin(), fields_.end(), [&](const Field& field) {
+                         return field.name.compare(0, full.size() + 1, full + ".") == 0;
+                       });
+    if (!known) fail(start_, "no such key \"" + full + "\"" + did_you_mean(full, names(fields_), "", "; --print-config lists them"));
+    return true;
+  }
+  bool parse_error(size_t position, const std::string& token, const nlohmann::json::exception&) {
+    start_ = position > 0 ? position - 1 : 0;
+    problem_ = token.empty() || position > json_.size() ? "the JSON ends too early" : "not JSON, at '" + token + "'";
+    return false;
+  }
+
+ private:
+  enum class Kind { truth, number, text, other };
+
+  [[noreturn]] void fail(size_t at, const std::string& problem) const {
+    const std::string before = json_.substr(0, std::min(at, json_.size()));
+    const size_t newline = before.rfind('\n');
+    const size_t line = 1 + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
+    const size_t column = newline == std::string::npos ? before.size() + 1 : before.size() - newline;
+    throw ConfigError(file_ + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + problem);
+  }
+  [[noreturn]] void fail_type(const std::string& found) {
+    fail(start_, full_key() + ": " + found + " is not " + expected(target()));
+  }
+
+  // Where the token that was just read begins: after the last one, its blanks and its separator.
+  void mark() {
+    start_ = std::min(json_.find_first_not_of(" \t\r\n,:", end_), json_.size());
+    const auto consumed = in_.rdbuf()->pubseekoff(0, std::ios::cur, std::ios::in);
+    end_ = consumed < 0 ? json_.size() : static_cast<size_t>(consumed);
+  }
+
+  std::string full_key() const {
+    std::string out;
+    for (const std::string& part : path_) out += part + ".";
+    return out + key_;
+  }
+  bool is_leaf() { return find(fields_, full_key()) != nullptr; }
+  Field& target() {
+    Field* field = find(fields_, full_key());
+    if (field == nullptr) fail(key_start_, full_key() + ": expected an object {...}, for it has keys of its own");
+    return *field;
+  }
+
+  bool value(const std::string& text, Kind kind) {
+    mark();
+    if (at_top_) fail(start_, "expected an object {...} of settings, found " + text);
+    Field& field = target();
+    const bool right_kind = std::visit(
+        [&](auto* slot) {
+          using Slot = std::remove_pointer_t<decltype(slot)>;
+          if constexpr (std::is_same_v<Slot, bool>) return kind == Kind::truth;
+          if constexpr (std::is_same_v<Slot, std::string> || std::is_same_v<Slot, std::vector<std::string>>) return kind == Kind::text;
+          return kind == Kind::number;
+        },
+        field.slot);
+    const bool stored = right_kind && (list_ != nullptr ? parse_element(field, text) : !is_list(field) && parse(field, text));
+    if (!stored) fail_type(kind == Kind::text ? "\"" + text + "\"" : text);
+    return true;
+  }
+
+  std::vector<Field>& fields_;
+  const std::string& json_;
+  const std::string& file_;
+  std::istringstream in_;
+  std::vector<std::string> path_;
+  std::set<std::string> seen_;
+  std::string key_, problem_;
+  Field* list_ = nullptr;
+  size_t start_ = 0, end_ = 0, key_start_ = 0;
+  int depth_ = 0;
+  bool at_top_ = true;
+};
+
+}  // namespace
+
+std::string to_json(const std::vector<Field>& fields) {
+  Json out = Json::object();
+  for (const Field& field : fields) {
+    Json* at = &out;
+    size_t begin = 0;
+    for (size_t dot; (dot = field.name.find('.', begin)) != std::string::npos; begin = dot + 1) at = &(*at)[field.name.substr(begin, dot - begin)];
+    std::visit([&](const auto* slot) { (*at)[field.name.substr(begin)] = *slot; }, field.slot);
+  }
+  return dump(out, 2) + "\n";
+}
+
+void from_json(std::vector<Field>& fields, const std::string& json, const std::string& file) { Reader(fields, json, file).read(); }
+
+std::string to_json(const Record& record) {
+  Json out = Json::object();
+  for (const auto& [key, value] : record) std::visit([&, &name = key](const auto& data) { out[name] = data; }, value.data);
+  return dump(out, -1);
+}
+
+std::string to_json(const Result& result) {
+  Json methods = Json::array(), claims = Json::array();
+  for (const MethodResult& method : result.methods) {
+    Json metrics = Json::object();
+    for (const auto& [metric, list] : method.metrics) {
+      const Interval level = mean_interval(list);
+      metrics[metric] = {{"mean", level.mean}, {"ci95", level.ci95}, {"values", list}};
+    }
+    methods.push_back({{"name", method.name}, {"metrics", metrics}, {"parameters", method.parameters}});
+  }
+  for (const Claim& item : result.claims) {
+    claims.push_back({{"text", item.text}, {"verdict", name(item.verdict)}, {"difference", item.difference}, {"ci95", item.ci95}});
+  }
+  const Json out = {{"regrad", result.regrad},
+                    {"experiment", result.experiment},
+                    {"task", result.task},
+                    {"preset", result.preset},
+                    {"seeds", result.seeds},
+                    {"threads", result.threads},
+                    {"seconds", result.seconds},
+                    {"peak_bytes", result.peak_bytes},
+                    {"metric", result.metric},
+                    {"better", result.better == Better::lower ? "lower" : "higher"},
+                    {"baseline", result.baseline},
+                    {"methods", methods},
+                    {"claims", claims},
+                    {"sentence", sentence(result)}};
+  return dump(out, 2) + "\n";
+}
+
+}  // namespace regrad::experiment

@@ -1,0 +1,67 @@
+// How far a run is: a bar on a terminal, a plain line every ten seconds elsewhere, always on stderr, so that stdout keeps to the result.
+//
+//   Progress progress(terminal_style(quiet));
+//   progress.start(8 * 50000, "steps");            // how much there is, and of what
+//   progress.phase("maml, seed 3 of 8");           // what is being done now
+//   progress.tick(); progress.metric("mse", 0.41); // from any thread
+//
+// A tick costs one atomic addition and a look at the clock; drawing happens at most ten times a second.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+
+namespace regrad::experiment {
+
+struct ProgressStyle {
+  enum Kind { off, lines, bar } kind = lines;
+  bool utf8 = false;  // draw with box characters
+};
+
+// off when `quiet`; bar when stderr is a terminal, unless NO_COLOR is set and not empty or TERM is dumb or missing; lines otherwise.
+ProgressStyle terminal_style(bool quiet);
+// Does the locale (LC_ALL, LC_CTYPE, LANG: the first that is set) say UTF-8?
+bool locale_is_utf8();
+
+// "3.2s", "2m10s", "4h05m".
+std::string duration(double seconds);
+
+class Progress {
+ public:
+  using Write = std::function<void(const std::string&)>;
+  using Clock = std::function<double()>;  // seconds since any moment
+
+  explicit Progress(ProgressStyle style);                  // stderr, steady clock
+  Progress(ProgressStyle style, Write write, Clock clock);  // for tests, and for programs with a display of their own
+  ~Progress();                                             // takes the bar away
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void start(int64_t total, const std::string& unit);
+  void phase(const std::string& what);
+  void tick(int64_t count = 1);
+  void metric(const std::string& name, double value);
+  void say(const std::string& line);  // a line of its own, above the bar; silent when off
+  void finish();                      // takes the bar away; drawing starts again with start()
+
+ private:
+  void draw(double now);
+  std::string line(int width) const;
+  void erase();
+
+  const ProgressStyle style_;
+  const Write write_;
+  const Clock clock_;
+  std::atomic<int64_t> done_{0};
+  std::atomic<double> next_{0};  // when to draw again
+  std::mutex mutex_;             // guards what follows
+  std::string unit_, phase_, metric_;
+  double metric_value_ = 0, last_time_ = 0, rate_ = 0;
+  int64_t total_ = 0, last_done_ = 0;
+  bool drawn_ = false;
+};
+
+}  // namespace regrad::experiment

@@ -1,0 +1,234 @@
+#include <fmt/format.h>
+#include <regrad/algorithms/experiment/result.h>
+#include <regrad/engine/error.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace regrad::experiment {
+namespace {
+
+const std::vector<double>* lookup(const MethodResult& method, const std::string& metric) {
+  for (const auto& [name, list] : method.metrics) {
+    if (name == metric) return &list;
+  }
+  return nullptr;
+}
+
+const MethodResult* lookup(const Result& result, const std::string& method) {
+  for (const MethodResult& candidate : result.methods) {
+    if (candidate.name == method) return &candidate;
+  }
+  return nullptr;
+}
+
+const std::vector<double>* lookup(const Result& result, const std::string& method, const std::string& metric) {
+  const MethodResult* found = lookup(result, method);
+  return found ? lookup(*found, metric) : nullptr;
+}
+
+// Decimals that give `spread` two digits; -1 where a fixed point would be unreadable.
+int decimals_for(double spread, double largest) {
+  if (!(spread > 0) || !std::isfinite(spread)) return -1;
+  const int decimals = std::max(0, 1 - static_cast<int>(std::floor(std::log10(spread))));
+  return decimals > 8 || largest >= 1e7 ? -1 : decimals;
+}
+
+std::string pad(const std::string& text, size_t width, bool right) {
+  const size_t shown = static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  const std::string space(width > shown ? width - shown : 0, ' ');
+  return right ? space + text : text + space;
+}
+
+size_t width_of(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+using Rows = std::vector<std::vector<std::string>>;
+
+// Columns two spaces apart (three would waste a narrow terminal), the last one to the right; no trailing spaces.
+std::string columns(const Rows& rows, bool last_right) {
+  std::vector<size_t> width;
+  for (const auto& row : rows) {
+    width.resize(std::max(width.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], width_of(row[i]));
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) line += (i ? "   " : "") + pad(row[i], width[i], last_right && i + 1 == width.size());
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
+}
+
+std::string count_seeds(size_t count) { return std::to_string(count) + (count == 1 ? " seed" : " seeds"); }
+
+std::string metric_table(const Result& result, const std::string& metric) {
+  const bool compared = lookup(result, result.baseline, metric) != nullptr;
+  Rows rows = {{"method", metric, compared ? "against " + result.baseline : "", "parameters"}};
+  for (const TableRow& row : table_rows(result, metric)) {
+    rows.push_back({row.method, row.value, row.difference + (row.apart ? " *" : ""), grouped(row.parameters)});
+  }
+  if (!compared) {
+    for (auto& row : rows) row.erase(row.begin() + 2);
+  }
+  return columns(rows, true);
+}
+
+// "shown: a; b" for the claims of one verdict, "" for none.
+std::string claims_of(const Result& result, Verdict verdict) {
+  std::string out;
+  for (const Claim& item : result.claims) {
+    if (item.verdict == verdict) out += (out.empty() ? name(verdict) + ": " : ", ") + item.text;
+  }
+  return out;
+}
+
+std::string with_article_of_better(Better better) { return better == Better::lower ? "lowest" : "highest"; }
+
+// How the best method stands to the baseline: ", 0.046 ± 0.010 below maml".
+std::string against_baseline(const Result& result, const MethodResult& best) {
+  const std::vector<double>* base = lookup(result, result.baseline, result.metric);
+  const std::vector<double>* own = lookup(best, result.metric);
+  if (base == nullptr || result.methods.size() < 2) return "";
+  if (best.name == result.baseline) return ", and no method beats this baseline";
+  if (base->size() != own->size()) return "";
+  const Interval difference = paired_difference(*own, *base);
+  const std::string side = difference.mean < 0 ? " below " : " above ";
+  const std::string apart = with_interval(std::fabs(difference.mean), difference.ci95, false) + side + "the baseline " + result.baseline;
+  if (difference.count < 2) return ", " + apart;
+  const bool clear = std::fabs(difference.mean) > difference.ci95;
+  return ", " + apart + (clear ? "" : ", which is within the noise of the seeds");
+}
+
+}  // namespace
+
+const std::vector<double>& values(const Result& result, const std::string& method, const std::string& metric) {
+  const MethodResult* found = lookup(result, method);
+  if (found == nullptr) throw ConfigError("result: no method '" + method + "' among the " + std::to_string(result.methods.size()) + " that ran");
+  const std::vector<double>* list = lookup(*found, metric);
+  if (list == nullptr) throw ConfigError("result: method '" + method + "' has no metric '" + metric + "'");
+  return *list;
+}
+
+Claim claim(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, Direction claimed) {
+  const Interval difference = paired_difference(a, b);
+  return {text, verdict(difference, claimed), difference.mean, difference.ci95};
+}
+
+Claim claim_within(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, double margin) {
+  const Interval difference = paired_difference(a, b);
+  return {text, verdict_within(difference, margin), difference.mean, difference.ci95};
+}
+
+void check(const Result& result) {
+  if (result.methods.empty()) throw ConfigError("result: no method has run");
+  std::set<std::string> seen;
+  for (const MethodResult& method : result.methods) {
+    if (!seen.insert(method.name).second) throw ConfigError("result: method '" + method.name + "' is there twice");
+    if (lookup(method, result.metric) == nullptr) {
+      throw ConfigError("result: method '" + method.name + "' has no metric '" + result.metric + "', the one the table is about");
+    }
+    for (const auto& [metric, list] : method.metrics) {
+      if (list.size() != result.seeds.size()) {
+        throw ConfigError("result: method '" + method.name + "' has " + std::to_string(list.size()) + " values of '" + metric + "' for " +
+                          count_seeds(result.seeds.size()));
+      }
+    }
+  }
+}
+
+std::vector<std::string> metric_names(const Result& result) {
+  std::vector<std::string> out = {result.metric};
+  for (const MethodResult& method : result.methods) {
+    for (const auto& [metric, list] : method.metrics) {
+      if (std::find(out.begin(), out.end(), metric) == out.end()) out.push_back(metric);
+    }
+  }
+  return out;
+}
+
+std::string with_interval(double mean, double ci95, bool sign) {
+  if (!std::isfinite(mean)) return "not a number";
+  const int decimals = decimals_for(ci95, std::fabs(mean));
+  const bool fixed = decimals >= 0;
+  std::string out = fixed ? fmt::format("{:.{}f}", mean, decimals) : fmt::format("{:.4g}", mean);
+  if (sign && mean > 0) out = "+" + out;
+  if (!std::isfinite(ci95)) return out;
+  return out + " ± " + (fixed ? fmt::format("{:.{}f}", ci95, decimals) : fmt::format("{:.2g}", ci95));
+}
+
+std::string grouped(int64_t number) {
+  std::string digits = std::to_string(number);
+  for (int at = static_cast<int>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3) digits.insert(static_cast<size_t>(at), ",");
+  return digits;
+}
+
+std::vector<TableRow> table_rows(const Result& result, const std::string& metric) {
+  const std::vector<double>* base = lookup(result, result.baseline, metric);
+  std::vector<TableRow> rows;
+  for (const MethodResult& method : result.methods) {
+    const std::vector<double>* own = lookup(method, metric);
+    if (own == nullptr) continue;
+    const Interval level = mean_interval(*own);
+    TableRow row{method.name, with_interval(level.mean, level.ci95, false), "", false, method.parameters};
+    if (method.name == result.baseline) {
+      row.difference = "baseline";
+    } else if (base != nullptr && base->size() == own->size()) {
+      const Interval difference = paired_difference(*own, *base);
+      row.difference = with_interval(difference.mean, difference.ci95, true);
+      row.apart = difference.count >= 2 && std::fabs(difference.mean) > difference.ci95;
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+std::string table(const Result& result, bool utf8) {
+  const std::string better = result.better == Better::lower ? "lower" : "higher";
+  std::string out = result.experiment + ", " + result.task + ", preset " + result.preset + ", " + count_seeds(result.seeds.size()) + ": " + result.metric +
+                    " (" + better + " is better)" + (result.seeds.size() > 1 ? ", mean ± 95% interval over the seeds, differences paired by seed" : "") +
+                    "\n\n";
+  bool apart = false;
+  for (const std::string& metric : metric_names(result)) {
+    out += metric_table(result, metric) + "\n";
+    for (const TableRow& row : table_rows(result, metric)) apart = apart || row.apart;
+  }
+  if (apart) out += "* the 95% interval of the paired difference leaves out 0\n\n";
+  Rows claims;
+  for (const Claim& item : result.claims) {
+    claims.push_back({name(item.verdict), item.text, std::isfinite(item.difference) ? with_interval(item.difference, item.ci95, true) : ""});
+  }
+  if (!claims.empty()) out += columns(claims, false) + "\n";
+  out += sentence(result) + "\n";
+  for (size_t at = 0; !utf8 && (at = out.find("±")) != std::string::npos;) out.replace(at, std::string("±").size(), "+-");
+  return out;
+}
+
+std::string sentence(const Result& result) {
+  const MethodResult* best = nullptr;
+  double best_mean = 0;
+  for (const MethodResult& method : result.methods) {
+    const std::vector<double>* own = lookup(method, result.metric);
+    const double value = own ? mean(*own) : std::nan("");
+    const bool ahead = best == nullptr || (result.better == Better::lower ? value < best_mean : value > best_mean);
+    if (std::isfinite(value) && ahead) {
+      best = &method;
+      best_mean = value;
+    }
+  }
+  if (best == nullptr) return "No method ended with a finite " + result.metric + ", so there is nothing to compare.";
+  const Interval level = mean_interval(*lookup(*best, result.metric));
+  std::string out = (result.seeds.size() == 1 ? "With one seed " : "Over " + count_seeds(result.seeds.size()) + " ") + best->name + " has the " +
+                    with_article_of_better(result.better) + " " + result.metric + " (" + with_interval(level.mean, level.ci95, false) + ")" +
+                    against_baseline(result, *best);
+  for (const Verdict kind : {Verdict::shown, Verdict::not_shown, Verdict::not_testable}) {
+    const std::string list = claims_of(result, kind);
+    if (!list.empty()) out += "; " + list;
+  }
+  return out + ".";
+}
+
+}  // namespace regrad::experiment

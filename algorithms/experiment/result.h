@@ -1,0 +1,81 @@
+// What an experiment hands back, and the two ways it is told: result.json for programs, a table with one sentence for people.
+//
+//   Result r;  r.metric = "mse";  r.better = Better::lower;  r.baseline = "maml";
+//   r.methods = {{"maml", {{"mse", maml}}, 1761}, {"dagger", {{"mse", dagger}}, 3442}};   // one value a seed, in the order of r.seeds
+//   r.claims = {claim("dagger below maml", dagger, maml, Direction::below)};
+//
+// The rule behind a verdict stands in stats.h.
+#pragma once
+
+#include <regrad/algorithms/experiment/stats.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace regrad::experiment {
+
+enum class Better { lower, higher };
+
+struct MethodResult {
+  std::string name;
+  std::vector<std::pair<std::string, std::vector<double>>> metrics;  // metric -> one value a seed
+  int64_t parameters = 0;                                            // scalars of the model that is deployed
+};
+
+struct Claim {
+  std::string text;  // reads after "shown:" and after "not shown:", as in "dagger below maml"
+  Verdict verdict;
+  double difference, ci95;  // of the paired difference that was judged; NaN where there is none
+};
+
+struct Result {
+  std::string regrad;  // version; this and the next six lines are filled in by the frame
+  std::string experiment, task, preset;
+  std::vector<uint64_t> seeds;
+  int threads = 0;
+  double seconds = 0;
+  int64_t peak_bytes = 0;  // peak of the engine's memory, if run() sets it; otherwise the process's peak resident set
+
+  std::string metric;  // the one that the table and the sentence are about; other metrics get tables of their own
+  Better better = Better::lower;
+  std::string baseline;  // a name among the methods
+  std::vector<MethodResult> methods;
+  std::vector<Claim> claims;
+};
+
+// The values of one method's metric; ConfigError naming what there is when there is no such method or metric.
+const std::vector<double>& values(const Result& result, const std::string& method, const std::string& metric);
+
+// "a is below (above) b": paired by seed.
+Claim claim(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, Direction claimed);
+// "a and b differ by at most margin".
+Claim claim_within(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, double margin);
+
+// ConfigError when the result contradicts itself: no methods, names given twice, or a metric without one value a seed.
+void check(const Result& result);
+
+// Cells of a table, for the text below and the report alike; "±" is UTF-8.
+struct TableRow {
+  std::string method, value, difference;  // difference: "baseline", "-0.046 ± 0.010", or "" where it cannot be paired
+  bool apart = false;                     // the interval of the difference leaves out 0
+  int64_t parameters = 0;
+};
+std::vector<TableRow> table_rows(const Result& result, const std::string& metric);
+// Every metric that some method has, the headline metric first.
+std::vector<std::string> metric_names(const Result& result);
+
+// "mean ± half-width" with so many decimals that the half-width has two digits; without an interval, four digits of the mean.
+std::string with_interval(double mean, double ci95, bool sign);
+// 12345 -> "12,345".
+std::string grouped(int64_t number);
+
+// The table as aligned text, the claims with their verdicts, and the sentence. `utf8` false writes "+-" for "±".
+std::string table(const Result& result, bool utf8);
+// What the table shows, whichever way it went, in one sentence.
+std::string sentence(const Result& result);
+// The result as DESIGN.md lays it out, indented by two; a number that is not finite is null.
+std::string to_json(const Result& result);
+
+}  // namespace regrad::experiment

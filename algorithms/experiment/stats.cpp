@@ -1,0 +1,128 @@
+#include <regrad/algorithms/experiment/stats.h>
+#include <regrad/engine/error.h>
+
+#include <cmath>
+#include <limits>
+
+namespace regrad::experiment {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+// The continued fraction of the incomplete beta function (DLMF 8.17.22), by the modified method of Lentz.
+double beta_fraction(double a, double b, double x) {
+  constexpr double tiny = 1e-300, eps = 1e-16;
+  double c = 1, d = 1 - (a + b) * x / (a + 1);
+  d = 1 / (std::fabs(d) < tiny ? tiny : d);
+  double value = d;
+  for (int m = 1; m <= 10000; ++m) {
+    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+    double factor = 1;
+    for (const double term : {even, odd}) {
+      d = 1 + term * d;
+      c = 1 + term / c;
+      d = 1 / (std::fabs(d) < tiny ? tiny : d);
+      if (std::fabs(c) < tiny) c = tiny;
+      factor = c * d;
+      value *= factor;
+    }
+    if (std::fabs(factor - 1) < eps) break;
+  }
+  return value;
+}
+
+// log Gamma without lgamma's global `signgam`: a, b > 0 here, and lgamma_r is the thread-safe form.
+double log_gamma(double x) {
+  int sign = 0;
+  return lgamma_r(x, &sign);
+}
+
+// I_x(a, b), the regularized incomplete beta function; y = 1 - x is passed beside x so that neither loses digits.
+double regularized_beta(double x, double y, double a, double b) {
+  if (x <= 0) return 0;
+  if (y <= 0) return 1;
+  const double front = std::exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * std::log(x) + b * std::log(y));
+  if (x < (a + 1) / (a + b + 2)) return front * beta_fraction(a, b, x) / a;
+  return 1 - front * beta_fraction(b, a, y) / b;
+}
+
+bool testable(const Interval& difference) { return difference.count >= 2 && std::isfinite(difference.mean) && std::isfinite(difference.ci95); }
+
+}  // namespace
+
+std::string name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::shown: return "shown";
+    case Verdict::not_shown: return "not shown";
+    case Verdict::not_testable: break;
+  }
+  return "not testable here";
+}
+
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return values.empty() ? kNaN : sum / static_cast<double>(values.size());
+}
+
+double sample_sd(const std::vector<double>& values) {
+  if (values.size() < 2) return kNaN;
+  const double centre = mean(values);
+  double sum = 0;
+  for (const double value : values) sum += (value - centre) * (value - centre);
+  return std::sqrt(sum / static_cast<double>(values.size() - 1));
+}
+
+double student_cdf(double t, double df) {
+  if (!(df > 0)) throw ConfigError("student_cdf: the degrees of freedom must be above 0, found " + std::to_string(df));
+  const double square = t * t;
+  const double tail = 0.5 * regularized_beta(df / (df + square), square / (df + square), 0.5 * df, 0.5);  // P(T > |t|)
+  return t > 0 ? 1 - tail : tail;
+}
+
+double student_quantile(double p, double df) {
+  if (!(p > 0 && p < 1)) throw ConfigError("student_quantile: p must lie between 0 and 1, found " + std::to_string(p));
+  if (p < 0.5) return -student_quantile(1 - p, df);
+  double low = 0, high = 1;
+  while (student_cdf(high, df) < p && high < 1e300) {
+    low = high;
+    high *= 2;
+  }
+  for (int i = 0; i < 200 && low < high; ++i) {
+    const double middle = low + 0.5 * (high - low);
+    if (middle == low || middle == high) break;
+    (student_cdf(middle, df) < p ? low : high) = middle;
+  }
+  return high;
+}
+
+Interval mean_interval(const std::vector<double>& values) {
+  const auto n = static_cast<double>(values.size());
+  const double half = values.size() < 2 ? kNaN : student_quantile(0.975, n - 1) * sample_sd(values) / std::sqrt(n);
+  return {mean(values), half, static_cast<int>(values.size())};
+}
+
+Interval paired_difference(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) {
+    throw ConfigError("paired_difference: " + std::to_string(a.size()) + " values against " + std::to_string(b.size()) +
+                      "; paired seeds need one value of each for every seed");
+  }
+  std::vector<double> differences(a.size());
+  for (size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
+  return mean_interval(differences);
+}
+
+Verdict verdict(const Interval& difference, Direction claimed) {
+  if (!testable(difference)) return Verdict::not_testable;
+  const bool held = claimed == Direction::below ? difference.mean + difference.ci95 < 0 : difference.mean - difference.ci95 > 0;
+  return held ? Verdict::shown : Verdict::not_shown;
+}
+
+Verdict verdict_within(const Interval& difference, double margin) {
+  if (!(margin > 0)) throw ConfigError("verdict_within: the margin must be above 0, found " + std::to_string(margin));
+  if (!testable(difference)) return Verdict::not_testable;
+  return std::fabs(difference.mean) + difference.ci95 <= margin ? Verdict::shown : Verdict::not_shown;
+}
+
+}  // namespace regrad::experiment

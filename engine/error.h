@@ -1,0 +1,38 @@
+// The errors of regrad: one small family, each with a message that says what was asked, what was found and the rule.
+//
+//   try { matmul(a, b); } catch (const regrad::ShapeError& e) { ... }   // matmul: inner dimensions differ, [10,40] x [30,1]
+//
+// Library code throws; it never asserts, aborts, exits or prints.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace regrad {
+
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct ShapeError : Error {  // shapes, dims, indices or sizes that do not fit
+  using Error::Error;
+};
+struct DTypeError : Error {  // a dtype that the operation does not take
+  using Error::Error;
+};
+struct IOError : Error {  // files: names the file and the byte, line or record
+  using Error::Error;
+};
+struct ConfigError : Error {  // flags, presets, configuration files
+  using Error::Error;
+};
+struct NumericError : Error {  // not-a-number, infinity, a matrix that is not positive definite
+  using Error::Error;
+};
+struct GraphFreed : Error {  // a second sweep through a graph whose kept data the first one freed
+  using Error::Error;
+};
+struct OutOfMemory : Error {  // an allocation failed; the engine stays usable
+  using Error::Error;
+};
+
+}  // namespace regrad

@@ -1,0 +1,44 @@
+#include "blas.h"
+
+#include <cblas.h>
+#include <omp.h>
+
+namespace regrad::kernels {
+namespace {
+
+// The number of OpenMP threads is a setting of the calling thread; it is put back.
+struct OneThread {
+  int before = omp_get_max_threads();
+  OneThread() {
+    if (before != 1) omp_set_num_threads(1);
+  }
+  ~OneThread() {
+    if (before != 1) omp_set_num_threads(before);
+  }
+};
+
+CBLAS_TRANSPOSE op(bool t) { return t ? CblasTrans : CblasNoTrans; }
+blasint i(int64_t v) { return static_cast<blasint>(v); }
+
+}  // namespace
+
+void blas_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+  const OneThread one;
+  cblas_sgemm(CblasRowMajor, op(ta), op(tb), i(m), i(n), i(k), 1, a, i(lda), b, i(ldb), beta, c, i(ldc));
+}
+void blas_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const double* a, int64_t lda, const double* b, int64_t ldb, double beta, double* c, int64_t ldc) {
+  const OneThread one;
+  cblas_dgemm(CblasRowMajor, op(ta), op(tb), i(m), i(n), i(k), 1, a, i(lda), b, i(ldb), beta, c, i(ldc));
+}
+void blas_gemv(bool ta, int64_t rows, int64_t columns, const float* a, int64_t lda, const float* x, int64_t x_stride, float beta, float* y) {
+  const OneThread one;
+  cblas_sgemv(CblasRowMajor, op(ta), i(rows), i(columns), 1, a, i(lda), x, i(x_stride), beta, y, 1);
+}
+void blas_gemv(bool ta, int64_t rows, int64_t columns, const double* a, int64_t lda, const double* x, int64_t x_stride, double beta, double* y) {
+  const OneThread one;
+  cblas_dgemv(CblasRowMajor, op(ta), i(rows), i(columns), 1, a, i(lda), x, i(x_stride), beta, y, 1);
+}
+
+const char* blas_description() { return openblas_get_config(); }
+
+}  // namespace regrad::kernels

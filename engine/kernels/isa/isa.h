@@ -1,0 +1,34 @@
+// What every file of this folder shares. Each .cpp here is compiled once per instruction set, with REGRAD_ISA = baseline, avx2 or avx512, into a
+// namespace of that name. No header with inline std code may come in: the linker keeps one copy of an inline function, and might keep AVX-512's.
+//
+//   namespace regrad::kernels::REGRAD_ISA { void fill_unary(Table& t) { ... } }
+#pragma once
+
+#include <stdint.h>
+
+#include "../kernels.h"
+
+#define REGRAD_INLINE static inline __attribute__((always_inline))
+
+// The iterations of the next loop are independent although output and input may be the same memory.
+#if defined(__clang__)
+#define REGRAD_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define REGRAD_LOOP _Pragma("GCC ivdep")
+#endif
+
+namespace regrad::kernels::REGRAD_ISA {
+
+// Each writes its part of the table.
+void fill_unary(Table& t);
+void fill_binary(Table& t);
+void fill_reduce(Table& t);
+void fill_softmax(Table& t);
+
+// gemm.cpp
+void gemm_f32(const Gemm& g, void* scratch);
+void gemm_f64(const Gemm& g, void* scratch);
+int64_t gemm_scratch_f32(const Gemm& g);
+int64_t gemm_scratch_f64(const Gemm& g);
+
+}  // namespace regrad::kernels::REGRAD_ISA

@@ -1,0 +1,141 @@
+// The ops of regrad, in PyTorch's names. Each is differentiable to any order unless it says otherwise.
+//
+//   Tensor y = softmax(matmul(x, w.mT()) + b, -1);      // x [N,in], w [out,in], b [out]
+//
+// Dtypes: f32, f64 and, for arithmetic, comparisons and views, i64. Two tensors of different dtypes: integers and bools become the other's dtype;
+// f32 with f64 is a DTypeError. A number never changes a tensor's dtype, save that an integer tensor with a fraction becomes f32.
+// Shapes broadcast as in NumPy. Dims may be negative. ShapeError where shapes, dims or indices do not fit.
+//
+// Functions that take Tensor&& may put their result into that tensor's memory when nobody else sees it.
+#pragma once
+
+#include <vector>
+
+#include <regrad/engine/tensor.h>
+
+namespace regrad {
+
+// Arithmetic. add: a + alpha b.
+Tensor add(const Tensor& a, const Tensor& b, double alpha = 1);
+Tensor add(Tensor&& a, const Tensor& b, double alpha = 1);
+Tensor sub(const Tensor& a, const Tensor& b, double alpha = 1);
+Tensor sub(Tensor&& a, const Tensor& b, double alpha = 1);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor mul(Tensor&& a, const Tensor& b);
+Tensor div(const Tensor& a, const Tensor& b);
+Tensor div(Tensor&& a, const Tensor& b);
+// scale x + shift
+Tensor affine(const Tensor& x, double scale, double shift);
+Tensor affine(Tensor&& x, double scale, double shift);
+Tensor neg(const Tensor& x);
+Tensor reciprocal(const Tensor& x);
+
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator+(Tensor&& a, const Tensor& b) { return add(std::move(a), b); }
+inline Tensor operator+(const Tensor& a, Tensor&& b) { return add(std::move(b), a); }
+inline Tensor operator+(Tensor&& a, Tensor&& b) { return add(std::move(a), b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator-(Tensor&& a, const Tensor& b) { return sub(std::move(a), b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
+inline Tensor operator*(Tensor&& a, const Tensor& b) { return mul(std::move(a), b); }
+inline Tensor operator*(const Tensor& a, Tensor&& b) { return mul(std::move(b), a); }
+inline Tensor operator*(Tensor&& a, Tensor&& b) { return mul(std::move(a), b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+inline Tensor operator/(Tensor&& a, const Tensor& b) { return div(std::move(a), b); }
+inline Tensor operator-(const Tensor& x) { return affine(x, -1, 0); }
+inline Tensor operator-(Tensor&& x) { return affine(std::move(x), -1, 0); }
+inline Tensor operator+(const Tensor& x, double s) { return affine(x, 1, s); }
+inline Tensor operator+(Tensor&& x, double s) { return affine(std::move(x), 1, s); }
+inline Tensor operator+(double s, const Tensor& x) { return affine(x, 1, s); }
+inline Tensor operator-(const Tensor& x, double s) { return affine(x, 1, -s); }
+inline Tensor operator-(Tensor&& x, double s) { return affine(std::move(x), 1, -s); }
+inline Tensor operator-(double s, const Tensor& x) { return affine(x, -1, s); }
+inline Tensor operator-(double s, Tensor&& x) { return affine(std::move(x), -1, s); }
+inline Tensor operator*(const Tensor& x, double s) { return affine(x, s, 0); }
+inline Tensor operator*(Tensor&& x, double s) { return affine(std::move(x), s, 0); }
+inline Tensor operator*(double s, const Tensor& x) { return affine(x, s, 0); }
+inline Tensor operator*(double s, Tensor&& x) { return affine(std::move(x), s, 0); }
+Tensor operator/(const Tensor& x, double s);
+Tensor operator/(double s, const Tensor& x);
+
+// Elementwise functions of a floating tensor. At kinks the derivative is PyTorch's.
+Tensor abs(const Tensor& x);  // derivative sign(x)
+Tensor sign(const Tensor& x);  // derivative zero
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor sqrt(const Tensor& x);
+Tensor rsqrt(const Tensor& x);  // 1/sqrt(x)
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
+Tensor tanh(const Tensor& x);
+Tensor sigmoid(const Tensor& x);
+Tensor relu(const Tensor& x);  // derivative 0 at 0
+Tensor relu(Tensor&& x);
+Tensor erf(const Tensor& x);
+Tensor gelu(const Tensor& x);      // x Phi(x), the exact form
+Tensor silu(const Tensor& x);      // x sigmoid(x)
+Tensor softplus(const Tensor& x);  // log(1 + e^x)
+Tensor square(const Tensor& x);
+Tensor clamp(const Tensor& x, double low, double high);  // derivative 1 at both ends
+Tensor pow(const Tensor& x, double exponent);
+Tensor pow(const Tensor& x, const Tensor& exponent);
+Tensor minimum(const Tensor& a, const Tensor& b);  // at ties each gets half the gradient; NaN wins
+Tensor maximum(const Tensor& a, const Tensor& b);
+// g where y > 0, else 0: relu's derivative, linear in g
+Tensor relu_grad(const Tensor& g, const Tensor& y);
+
+// Comparisons: b8, not differentiable. where: a where cond (b8 or u8) is not 0, else b.
+Tensor eq(const Tensor& a, const Tensor& b);
+Tensor ne(const Tensor& a, const Tensor& b);
+Tensor lt(const Tensor& a, const Tensor& b);
+Tensor le(const Tensor& a, const Tensor& b);
+Tensor gt(const Tensor& a, const Tensor& b);
+Tensor ge(const Tensor& a, const Tensor& b);
+inline Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
+inline Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
+inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
+inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
+Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b);
+
+// Reductions over dims (none given: all). keepdim leaves them with size 1.
+Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);   // of no elements: NaN
+Tensor amax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);   // equal maxima share the gradient; ShapeError over no elements
+Tensor argmax(const Tensor& x, int64_t dim, bool keepdim = false);           // i64, the first of equal maxima; not differentiable
+struct Extreme {
+  Tensor values, indices;
+};
+Extreme max(const Tensor& x, int64_t dim, bool keepdim = false);             // the gradient goes to the index
+inline Tensor max(const Tensor& x) { return amax(x); }
+Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim = false);
+Tensor softmax(const Tensor& x, int64_t dim);
+Tensor log_softmax(const Tensor& x, int64_t dim);
+
+// Views: no copy where strides allow.
+Tensor reshape(const Tensor& x, const Shape& sizes);  // one size may be -1
+Tensor flatten(const Tensor& x, int64_t first = 0, int64_t last = -1);
+Tensor transpose(const Tensor& x, int64_t a, int64_t b);
+Tensor permute(const Tensor& x, const Dims& dims);
+Tensor expand(const Tensor& x, const Shape& sizes);  // -1 keeps a size
+Tensor unsqueeze(const Tensor& x, int64_t dim);
+Tensor squeeze(const Tensor& x, int64_t dim);        // unchanged where that size is not 1
+Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t stop, int64_t step = 1);  // as Python's x[start:stop:step], step > 0
+Tensor select(const Tensor& x, int64_t dim, int64_t index);
+// Zeros of size `size` along dim, with x in places start, start + step, ...: what slice's gradient is.
+Tensor unslice(const Tensor& x, int64_t dim, int64_t size, int64_t start, int64_t step = 1);
+Tensor contiguous(const Tensor& x);
+Tensor to(const Tensor& x, DType t);
+
+// Joining and indexing. index: i64; negative indices count from the end.
+Tensor cat(TensorList list, int64_t dim);
+Tensor stack(TensorList list, int64_t dim);  // a new dim
+Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);                       // index [n]
+Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);                             // index of x's rank, no larger than x but along dim
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);  // x with source added at index; in source's order
+
+// Products. matmul as PyTorch's: vectors, matrices, batches that broadcast, any layout.
+Tensor matmul(const Tensor& a, const Tensor& b);
+// x w + b: x [..,n,k], w [..,k,m], b broadcast to [..,n,m].
+Tensor addmm(const Tensor& b, const Tensor& x, const Tensor& w);
+
+}  // namespace regrad

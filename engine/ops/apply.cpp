@@ -1,0 +1,175 @@
+// Evaluating a row: shape rule, memory, kernel, record.
+#include <regrad/engine/ops/op.h>
+
+#include <cmath>
+
+namespace regrad {
+namespace detail {
+
+thread_local constinit Mode mode;
+
+namespace {
+
+int64_t bytes_of(const Shape& shape, DType t) {
+  int64_t bytes;
+  if (__builtin_mul_overflow(shape.numel(), int64_t{item_size(t)}, &bytes)) throw OutOfMemory("out of memory: a tensor of shape " + str(shape));
+  return bytes;
+}
+
+// A dense layout has no gaps and no repeats: some order of its dims is row-major.
+bool is_dense(const Shape& shape, const Shape& strides) {
+  int64_t expected = 1;
+  unsigned left = 0;
+  for (int i = 0; i < shape.size(); ++i)
+    if (shape[i] != 1) left |= 1u << i;
+  while (left) {
+    int found = -1;
+    for (int i = shape.size() - 1; i >= 0 && found < 0; --i)
+      if ((left >> i & 1) && strides[i] == expected) found = i;
+    if (found < 0) return false;
+    left &= ~(1u << found);
+    expected *= shape[found];
+  }
+  return true;
+}
+
+// Whether input i's buffer may become the output: the caller gave its only handle away, nobody else holds node or storage, and no row needs the value.
+bool reusable(const Node* y, int i, bool recording) {
+  const Node* x = y->in(i).node();
+  if (x->users.load(std::memory_order_acquire) != handle_unit || x->keeps_y || x->dtype != y->dtype) return false;
+  if (recording && (edge_units(*y->op, i) & data_unit)) return false;
+  const Storage* s = x->storage.load(std::memory_order_relaxed);
+  return s && s->size_class >= 0 && s->users.load(std::memory_order_acquire) == 1 && x->shape == y->shape && is_dense(x->shape, x->strides);
+}
+
+void place_elementwise(Node* y, unsigned given, bool recording) {
+  const int n = y->n_in;
+  const Node* like = nullptr;
+  for (int i = 0; i < n; ++i) {
+    const Node* x = y->in(i).node();
+    if (given >> i & 1 && reusable(y, i, recording)) {
+      Storage* s = x->storage.load(std::memory_order_relaxed);
+      hold(s);
+      y->storage.store(s, std::memory_order_relaxed);
+      y->strides = x->strides;
+      y->offset = x->offset;
+      return;
+    }
+    if (!like && x->shape == y->shape) like = x;
+  }
+  y->strides = like && is_dense(like->shape, like->strides) ? like->strides : contiguous_strides(y->shape);
+  y->storage.store(new_storage(bytes_of(y->shape, y->dtype)), std::memory_order_relaxed);
+}
+
+void place(Node* y, unsigned given, bool recording) {
+  switch (y->op->layout) {
+    case Layout::view: {
+      Storage* s = y->in(0).node()->storage.load(std::memory_order_relaxed);
+      hold(s);
+      y->storage.store(s, std::memory_order_relaxed);
+      break;
+    }
+    case Layout::fresh:
+      y->strides = contiguous_strides(y->shape);
+      y->storage.store(new_storage(bytes_of(y->shape, y->dtype)), std::memory_order_relaxed);
+      break;
+    case Layout::elementwise: place_elementwise(y, given, recording); break;
+  }
+}
+
+// Frees a node that never came to life.
+struct Unborn {
+  Node* n;
+  ~Unborn() {
+    if (!n) return;
+    forget_inputs(n);
+    n->op = nullptr;
+    drop(counted(n));
+  }
+};
+
+void borrow_inputs(Node* y, const Tensor* const* in, int n, const Op& op) {
+  if (n > 3) y->many_ = static_cast<Tensor*>(::operator new(static_cast<size_t>(n) * sizeof(Tensor)));
+  Tensor* slots = n > 3 ? y->many_ : y->in_;
+  y->n_in = n;
+  for (int i = 0; i < n; ++i) new (slots + i) Tensor(Tensor::adopt(in[i]->node()));  // not counted
+  for (int i = 0; i < n; ++i) {
+    if (!in[i]->defined()) throw ShapeError(std::string(op.name) + ": argument " + std::to_string(i) + " is an undefined tensor");
+    if (!in[i]->node()->storage.load(std::memory_order_relaxed)) {
+      throw Error(std::string(op.name) + ": the data of argument " + std::to_string(i) + " was freed (a row that reads it does not keep it)");
+    }
+  }
+}
+
+bool wants_gradient(const Node* y) {
+  if (!mode.grad || !is_floating(y->dtype)) return false;
+  for (int i = 0; i < y->n_in; ++i)
+    if (y->in(i).node()->requires_grad) return true;
+  return false;
+}
+
+void record(Node* y) {
+  y->requires_grad = true;
+  y->keeps_y = y->op->keep & keep_y;
+  y->order = mode.order;
+  for (int i = 0; i < y->n_in; ++i) hold(counted(y->in(i).node()), edge_units(*y->op, i));
+}
+
+std::string parents(const Node* y) {
+  std::string out;
+  for (int i = 0; i < y->n_in; ++i) {
+    const Node* x = y->in(i).node();
+    out += (i ? ", " : "") + str(x->shape) + " from " + (x->op ? x->op->name : "a leaf");
+  }
+  return out;
+}
+
+// Outputs of kernels are dense: their elements lie one after the other, in some order.
+template <class T>
+int64_t first_bad(const Node* y) {
+  const T* p = y->ptr<T>();
+  const int64_t n = y->shape.numel();
+  for (int64_t i = 0; i < n; ++i)
+    if (!std::isfinite(p[i])) return i;
+  return -1;
+}
+
+void check_finite(const Node* y) {
+  if (!is_floating(y->dtype) || y->op->layout == Layout::view) return;
+  const int64_t at = y->dtype == DType::f32 ? first_bad<float>(y) : first_bad<double>(y);
+  if (at < 0) return;
+  const double bad = y->dtype == DType::f32 ? y->ptr<float>()[at] : y->ptr<double>()[at];
+  throw NumericError("detect_anomaly: '" + std::string(y->op->name) + "' gave " + std::to_string(bad) + " at order " + std::to_string(mode.order) +
+                     (mode.order ? " (while differentiating)" : " (forward)") + ", element " + std::to_string(at) + " of " + str(y->shape) +
+                     "; its inputs: " + parents(y));
+}
+
+}  // namespace
+}  // namespace detail
+
+Tensor declared_zero(const Call&) { return {}; }
+
+Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes, unsigned given) {
+  using namespace detail;
+  Node* y = new_node();
+  Unborn guard{y};
+  y->op = &op;
+  borrow_inputs(y, in, n, op);
+  if (attr_bytes) std::memcpy(y->attrs, attrs, static_cast<size_t>(attr_bytes));
+  const Call call(y);
+  op.infer(call);
+  const bool recording = wants_gradient(y);
+  place(y, given, recording);
+  if (op.forward) op.forward(call);
+  if (mode.anomaly) check_finite(y);
+  if (recording) {
+    record(y);
+  } else {
+    y->op = nullptr;
+    forget_inputs(y);
+  }
+  guard.n = nullptr;
+  return Tensor::adopt(y);
+}
+
+}  // namespace regrad

@@ -1,0 +1,228 @@
+// Elementwise functions of two tensors, comparisons, where.
+#include <regrad/engine/ops.h>
+#include <regrad/engine/ops/elementwise.h>
+#include <regrad/engine/ops/list.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+namespace regrad {
+namespace {
+
+using kernels::Binary;
+using kernels::Compare;
+using kernels::Params;
+
+std::vector<double> add_reference(const RefCall& c) {
+  std::vector<double> y(static_cast<size_t>(c.out.numel()));
+  for (size_t i = 0; i < y.size(); ++i) {
+    const auto at = static_cast<int64_t>(i);
+    y[i] = broadcast_at(c.in[0], c.out, at) + c.attrs<Params>().p0 * broadcast_at(c.in[1], c.out, at);
+  }
+  return y;
+}
+
+// 1 where a wins, 1/2 at ties, 0 elsewhere: how PyTorch shares the gradient of minimum and maximum.
+Tensor share(const Tensor& wins, const Tensor& wins_or_ties, DType t) { return 0.5 * (to(wins, t) + to(wins_or_ties, t)); }
+
+void where_infer(const Call& c) {
+  const Tensor &cond = c.in(0), &a = c.in(1), &b = c.in(2);
+  if (cond.dtype() != DType::b8 && cond.dtype() != DType::u8) throw DTypeError(std::string("where: the condition is ") + name(cond.dtype()) + ", must be b8 or u8");
+  if (a.dtype() != b.dtype()) throw DTypeError(std::string("where: ") + name(a.dtype()) + " with " + name(b.dtype()) + "; convert one with x.to(dtype)");
+  detail::kernel_dtype(c, a.dtype());
+  c.out(broadcast(cond.shape(), broadcast(a.shape(), b.shape(), "where"), "where"), a.dtype());
+}
+std::vector<double> where_reference(const RefCall& c) {
+  std::vector<double> y(static_cast<size_t>(c.out.numel()));
+  for (size_t i = 0; i < y.size(); ++i) {
+    const auto at = static_cast<int64_t>(i);
+    y[i] = broadcast_at(c.in[broadcast_at(c.in[0], c.out, at) != 0 ? 1 : 2], c.out, at);
+  }
+  return y;
+}
+void where_samples(Samples& s) {
+  const Domain mask{.kind = Domain::mask};
+  for (const auto& shapes : std::vector<std::vector<Shape>>{
+           {{}, {}, {}}, {{5}, {5}, {5}}, {{2, 3}, {2, 3}, {2, 3}}, {{3}, {2, 3}, {2, 3}}, {{2, 3}, Shape{}, {3}}, {{2, 1}, {1, 3}, {2, 3}}, {{0}, {0}, {1}}, {{2, 2, 2}, {2, 1, 2}, {2}}})
+    s.add(shapes, {mask, {}, {}});
+  s.bad({{2}, {3}, {3}});
+}
+
+// Comparisons: no derivative. The domain keeps values apart, and every second sample has equal tensors' worth of ties through integers.
+template <Compare K, double (*F)(double, double)>
+consteval Op comparison(const char* name) {
+  return {.name = name,
+          .arity = 2,
+          .layout = Layout::elementwise,
+          .infer = broadcast_mask,
+          .forward = compare<K>,
+          .vjp = {declared_zero, declared_zero},
+          .reference = pointwise2<F>,
+          .samples = [](Samples& s) { binary_shapes(s, {}, {}); binary_shapes(s, {.low = 0, .high = 3, .kind = Domain::index}, {.low = 0, .high = 3, .kind = Domain::index}); }};
+}
+
+}  // namespace
+
+// y = a + p0 b
+constinit const Op add_op = row({.name = "add",
+                                 .arity = 2,
+                                 .layout = Layout::elementwise,
+                                 .infer = broadcast_two,
+                                 .forward = binary<Binary::add, true>,
+                                 .vjp = {[](const Call& c) { return sum_to(c.g(), c.in(0).shape()); },
+                                         [](const Call& c) {
+                                           const double alpha = c.attrs<Params>().p0;
+                                           return alpha == 1 ? sum_to(c.g(), c.in(1).shape()) : sum_to(c.g(), c.in(1).shape()) * alpha;
+                                         }},
+                                 .smooth = true,
+                                 .reference = add_reference,
+                                 .samples = [](Samples& s) { for (double alpha : {1.0, -1.0, 0.3}) binary_shapes(s, {}, {}, Params{alpha, 0}); }});
+
+constinit const Op mul_op = row({.name = "mul",
+                                 .arity = 2,
+                                 .keep = keep_0 | keep_1,
+                                 .layout = Layout::elementwise,
+                                 .infer = broadcast_two,
+                                 .forward = binary<Binary::mul>,
+                                 .vjp = {[](const Call& c) { return sum_to(c.g() * c.in(1), c.in(0).shape()); },
+                                         [](const Call& c) { return sum_to(c.g() * c.in(0), c.in(1).shape()); }},
+                                 .smooth = true,
+                                 .reference = pointwise2<([](double a, double b) { return a * b; })>,
+                                 .samples = [](Samples& s) { binary_shapes(s, {}, {}); }});
+
+// d/da = 1/b, d/db = -y/b
+constinit const Op div_op = row({.name = "div",
+                                 .arity = 2,
+                                 .keep = keep_1 | keep_y,
+                                 .layout = Layout::elementwise,
+                                 .infer = broadcast_real,
+                                 .forward = binary<Binary::div>,
+                                 .vjp = {[](const Call& c) { return sum_to(c.g() / c.in(1), c.in(0).shape()); },
+                                         [](const Call& c) { return sum_to(-(c.g() * c.y() / c.in(1)), c.in(1).shape()); }},
+                                 .smooth = true,
+                                 .reference = pointwise2<([](double a, double b) { return a / b; })>,
+                                 .samples = [](Samples& s) { binary_shapes(s, {}, {.low = 0.7, .high = 3}); }});
+
+// y = a^b, d/da = b a^(b-1) (0 where b = 0), d/db = y log a (0 where a = 0 and b >= 0)
+constinit const Op pow_op = row({.name = "pow",
+                                 .arity = 2,
+                                 .keep = keep_0 | keep_1 | keep_y,
+                                 .layout = Layout::elementwise,
+                                 .infer = broadcast_real,
+                                 .forward = binary<Binary::pow>,
+                                 .vjp = {[](const Call& c) {
+                                           const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
+                                           return sum_to(where(eq(b, zero), zero, c.g() * b * pow(a, b - 1)), a.shape());
+                                         },
+                                         [](const Call& c) {
+                                           const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
+                                           const Tensor gone = to(eq(a, zero), DType::i64) * to(b >= zero, DType::i64);
+                                           return sum_to(where(to(gone, DType::b8), zero, c.g() * c.y() * log(a)), b.shape());
+                                         }},
+                                 .smooth = true,
+                                 .reference = pointwise2<std::pow>,
+                                 .samples = [](Samples& s) { binary_shapes(s, {.low = 0.5, .high = 2}, {.low = -1.5, .high = 2.5}); }});
+
+constinit const Op minimum_op = row({.name = "minimum",
+                                     .arity = 2,
+                                     .keep = keep_0 | keep_1,
+                                     .layout = Layout::elementwise,
+                                     .infer = broadcast_two,
+                                     .forward = binary<Binary::minimum>,
+                                     .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) < c.in(1), c.in(0) <= c.in(1), c.g().dtype()), c.in(0).shape()); },
+                                             [](const Call& c) { return sum_to(c.g() * share(c.in(1) < c.in(0), c.in(1) <= c.in(0), c.g().dtype()), c.in(1).shape()); }},
+                                     .reference = pointwise2<([](double a, double b) { return std::min(a, b); })>,
+                                     .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
+
+constinit const Op maximum_op = row({.name = "maximum",
+                                     .arity = 2,
+                                     .keep = keep_0 | keep_1,
+                                     .layout = Layout::elementwise,
+                                     .infer = broadcast_two,
+                                     .forward = binary<Binary::maximum>,
+                                     .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) > c.in(1), c.in(0) >= c.in(1), c.g().dtype()), c.in(0).shape()); },
+                                             [](const Call& c) { return sum_to(c.g() * share(c.in(1) > c.in(0), c.in(1) >= c.in(0), c.g().dtype()), c.in(1).shape()); }},
+                                     .reference = pointwise2<([](double a, double b) { return std::max(a, b); })>,
+                                     .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
+
+// g where y > 0, else 0. Linear in g; its mask does not change in y.
+constinit const Op relu_grad_op = row({.name = "relu_grad",
+                                       .arity = 2,
+                                       .keep = keep_1,
+                                       .layout = Layout::elementwise,
+                                       .infer = broadcast_two,
+                                       .forward = binary<Binary::relu_grad>,
+                                       .vjp = {[](const Call& c) { return sum_to(relu_grad(c.g(), c.in(1)), c.in(0).shape()); }, declared_zero},
+                                       .reference = pointwise2<([](double g, double y) { return (y > 0) ? g : 0; })>,
+                                       .samples = [](Samples& s) { binary_shapes(s, {}, {.away_from_zero = 0.1}); }});
+
+constinit const Op eq_op = row(comparison<Compare::eq, ([](double a, double b) { return double(a == b); })>("eq"));
+constinit const Op ne_op = row(comparison<Compare::ne, ([](double a, double b) { return double(a != b); })>("ne"));
+constinit const Op lt_op = row(comparison<Compare::lt, ([](double a, double b) { return double(a < b); })>("lt"));
+constinit const Op le_op = row(comparison<Compare::le, ([](double a, double b) { return double(a <= b); })>("le"));
+constinit const Op gt_op = row(comparison<Compare::gt, ([](double a, double b) { return double(a > b); })>("gt"));
+constinit const Op ge_op = row(comparison<Compare::ge, ([](double a, double b) { return double(a >= b); })>("ge"));
+
+constinit const Op where_op = row({.name = "where",
+                                   .arity = 3,
+                                   .keep = keep_0,
+                                   .layout = Layout::elementwise,
+                                   .infer = where_infer,
+                                   .forward = [](const Call& c) { detail::walk(c, kernels::table().where[detail::kernel_dtype(c, c.in(1).dtype())], {}); },
+                                   .vjp = {declared_zero,
+                                           [](const Call& c) { return sum_to(where(c.in(0), c.g(), scalar(0, c.g().dtype())), c.in(1).shape()); },
+                                           [](const Call& c) { return sum_to(where(c.in(0), scalar(0, c.g().dtype()), c.g()), c.in(2).shape()); }},
+                                   .smooth = true,
+                                   .reference = where_reference,
+                                   .samples = where_samples});
+
+namespace {
+
+// Two dtypes become one: the larger of b8 < u8 < i64 < floating; f32 and f64 are left for the shape rule to refuse. Arithmetic on b8 and u8 is i64's.
+bool needs_promotion(const Tensor& a, const Tensor& b) { return a.defined() && b.defined() && (a.dtype() != b.dtype() || a.dtype() > DType::i64); }
+DType promoted(const Tensor& a, const Tensor& b) {
+  if (is_floating(a.dtype())) return a.dtype();
+  return is_floating(b.dtype()) ? b.dtype() : DType::i64;
+}
+Tensor as(const Tensor& x, DType t) { return is_floating(x.dtype()) ? x : x.to(t); }
+
+template <class A = NoAttrs>
+Tensor two(const Op& op, const Tensor& a, const Tensor& b, const A& attrs = {}) {
+  if (!needs_promotion(a, b)) return apply2(op, a, b, attrs);
+  const DType t = promoted(a, b);
+  return apply2(op, as(a, t), as(b, t), attrs);
+}
+template <class A = NoAttrs>
+Tensor two_given(const Op& op, Tensor&& a, const Tensor& b, const A& attrs = {}) {
+  const Tensor own = std::move(a);
+  return needs_promotion(own, b) ? two(op, own, b, attrs) : apply2(op, own, b, attrs, 1);
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b, double alpha) { return two(add_op, a, b, Params{alpha, 0}); }
+Tensor add(Tensor&& a, const Tensor& b, double alpha) { return two_given(add_op, std::move(a), b, Params{alpha, 0}); }
+Tensor sub(const Tensor& a, const Tensor& b, double alpha) { return add(a, b, -alpha); }
+Tensor sub(Tensor&& a, const Tensor& b, double alpha) { return add(std::move(a), b, -alpha); }
+Tensor mul(const Tensor& a, const Tensor& b) { return two(mul_op, a, b); }
+Tensor mul(Tensor&& a, const Tensor& b) { return two_given(mul_op, std::move(a), b); }
+Tensor div(const Tensor& a, const Tensor& b) { return two(div_op, a, b); }
+Tensor div(Tensor&& a, const Tensor& b) { return two_given(div_op, std::move(a), b); }
+Tensor pow(const Tensor& x, const Tensor& exponent) { return two(pow_op, x, exponent); }
+Tensor minimum(const Tensor& a, const Tensor& b) { return two(minimum_op, a, b); }
+Tensor maximum(const Tensor& a, const Tensor& b) { return two(maximum_op, a, b); }
+Tensor relu_grad(const Tensor& g, const Tensor& y) { return two(relu_grad_op, g, y); }
+Tensor eq(const Tensor& a, const Tensor& b) { return two(eq_op, a, b); }
+Tensor ne(const Tensor& a, const Tensor& b) { return two(ne_op, a, b); }
+Tensor lt(const Tensor& a, const Tensor& b) { return two(lt_op, a, b); }
+Tensor le(const Tensor& a, const Tensor& b) { return two(le_op, a, b); }
+Tensor gt(const Tensor& a, const Tensor& b) { return two(gt_op, a, b); }
+Tensor ge(const Tensor& a, const Tensor& b) { return two(ge_op, a, b); }
+Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b) {
+  if (!needs_promotion(a, b)) return apply3(where_op, cond, a, b);
+  const DType t = promoted(a, b);
+  return apply3(where_op, cond, as(a, t), as(b, t));
+}
+
+}  // namespace regrad

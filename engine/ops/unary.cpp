@@ -1,0 +1,291 @@
+// Elementwise functions of one tensor.
+#include <regrad/engine/ops.h>
+#include <regrad/engine/ops/elementwise.h>
+#include <regrad/engine/ops/list.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace regrad {
+namespace {
+
+using kernels::Params;
+using kernels::Unary;
+
+const Params& p(const Call& c) { return c.attrs<Params>(); }
+
+double sign_of(double x) { return double((x > 0) - (x < 0)); }
+double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
+double gelu_of(double x) { return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2)); }
+
+std::vector<double> affine_reference(const RefCall& c) {
+  std::vector<double> y = c.in[0].v;
+  for (double& v : y) v = c.attrs<Params>().p0 * v + c.attrs<Params>().p1;
+  return y;
+}
+std::vector<double> clamp_reference(const RefCall& c) {
+  std::vector<double> y = c.in[0].v;
+  for (double& v : y) v = std::min(std::max(v, c.attrs<Params>().p0), c.attrs<Params>().p1);
+  return y;
+}
+std::vector<double> pow_reference(const RefCall& c) {
+  std::vector<double> y = c.in[0].v;
+  for (double& v : y) v = std::pow(v, c.attrs<Params>().p0);
+  return y;
+}
+
+}  // namespace
+
+// y = p0 x + p1
+constinit const Op affine_op = row({.name = "affine",
+                                    .layout = Layout::elementwise,
+                                    .infer = same_any,
+                                    .forward = unary<Unary::affine, true>,
+                                    .vjp = {[](const Call& c) { return c.g() * p(c).p0; }},
+                                    .smooth = true,
+                                    .reference = affine_reference,
+                                    .samples = [](Samples& s) { unary_shapes(s, {}, Params{-1.5, 0.25}); unary_shapes(s, {}, Params{2, 0}); }});
+
+// y = |x|, dy/dx = sign(x), 0 at 0
+constinit const Op abs_op = row({.name = "abs",
+                                 .keep = keep_0,
+                                 .layout = Layout::elementwise,
+                                 .infer = same_any,
+                                 .forward = unary<Unary::abs>,
+                                 .vjp = {[](const Call& c) { return c.g() * sign(c.x()); }},
+                                 .reference = pointwise<std::abs>,
+                                 .samples = [](Samples& s) { unary_shapes(s, {.away_from_zero = 0.1}); }});
+
+// y = -1, 0, 1
+constinit const Op sign_op = row({.name = "sign",
+                                  .layout = Layout::elementwise,
+                                  .infer = same_any,
+                                  .forward = unary<Unary::sign>,
+                                  .vjp = {declared_zero},
+                                  .reference = pointwise<sign_of>,
+                                  .samples = [](Samples& s) { unary_shapes(s, {.away_from_zero = 0.1}); }});
+
+// dy/dx = y
+constinit const Op exp_op = row({.name = "exp",
+                                 .keep = keep_y,
+                                 .layout = Layout::elementwise,
+                                 .infer = same,
+                                 .forward = unary<Unary::exp>,
+                                 .vjp = {[](const Call& c) { return c.g() * c.y(); }},
+                                 .smooth = true,
+                                 .reference = pointwise<std::exp>,
+                                 .samples = [](Samples& s) { unary_shapes(s, {-2, 2}); }});
+
+// dy/dx = 1/x
+constinit const Op log_op = row({.name = "log",
+                                 .keep = keep_0,
+                                 .layout = Layout::elementwise,
+                                 .infer = same,
+                                 .forward = unary<Unary::log>,
+                                 .vjp = {[](const Call& c) { return c.g() / c.x(); }},
+                                 .smooth = true,
+                                 .reference = pointwise<std::log>,
+                                 .samples = [](Samples& s) { unary_shapes(s, {0.3, 4}); }});
+
+// dy/dx = 1/(2y)
+constinit const Op sqrt_op = row({.name = "sqrt",
+                                  .keep = keep_y,
+                                  .layout = Layout::elementwise,
+                                  .infer = same,
+                                  .forward = unary<Unary::sqrt>,
+                                  .vjp = {[](const Call& c) { return c.g() * 0.5 / c.y(); }},
+                                  .smooth = true,
+                                  .reference = pointwise<std::sqrt>,
+                                  .samples = [](Samples& s) { unary_shapes(s, {0.4, 4}); }});
+
+// dy/dx = -y^3/2
+constinit const Op rsqrt_op = row({.name = "rsqrt",
+                                   .keep = keep_y,
+                                   .layout = Layout::elementwise,
+                                   .infer = same,
+                                   .forward = unary<Unary::rsqrt>,
+                                   .vjp = {[](const Call& c) { return c.g() * (-0.5 * pow(c.y(), 3)); }},
+                                   .smooth = true,
+                                   .reference = pointwise<([](double x) { return 1 / std::sqrt(x); })>,
+                                   .samples = [](Samples& s) { unary_shapes(s, {0.5, 4}); }});
+
+constinit const Op sin_op = row({.name = "sin",
+                                 .keep = keep_0,
+                                 .layout = Layout::elementwise,
+                                 .infer = same,
+                                 .forward = unary<Unary::sin>,
+                                 .vjp = {[](const Call& c) { return c.g() * cos(c.x()); }},
+                                 .smooth = true,
+                                 .reference = pointwise<std::sin>,
+                                 .samples = [](Samples& s) { unary_shapes(s, {-4, 4}); }});
+
+constinit const Op cos_op = row({.name = "cos",
+                                 .keep = keep_0,
+                                 .layout = Layout::elementwise,
+                                 .infer = same,
+                                 .forward = unary<Unary::cos>,
+                                 .vjp = {[](const Call& c) { return -(c.g() * sin(c.x())); }},
+                                 .smooth = true,
+                                 .reference = pointwise<std::cos>,
+                                 .samples = [](Samples& s) { unary_shapes(s, {-4, 4}); }});
+
+// dy/dx = 1 - y^2
+constinit const Op tanh_op = row({.name = "tanh",
+                                  .keep = keep_y,
+                                  .layout = Layout::elementwise,
+                                  .infer = same,
+                                  .forward = unary<Unary::tanh>,
+                                  .vjp = {[](const Call& c) { return c.g() * (1 - square(c.y())); }},
+                                  .smooth = true,
+                                  .reference = pointwise<std::tanh>,
+                                  .samples = [](Samples& s) { unary_shapes(s, {-2.5, 2.5}); }});
+
+// dy/dx = y (1 - y)
+constinit const Op sigmoid_op = row({.name = "sigmoid",
+                                     .keep = keep_y,
+                                     .layout = Layout::elementwise,
+                                     .infer = same,
+                                     .forward = unary<Unary::sigmoid>,
+                                     .vjp = {[](const Call& c) { return c.g() * (c.y() * (1 - c.y())); }},
+                                     .smooth = true,
+                                     .reference = pointwise<sigmoid_of>,
+                                     .samples = [](Samples& s) { unary_shapes(s, {-4, 4}); }});
+
+// dy/dx = 1 where y > 0, else 0
+constinit const Op relu_op = row({.name = "relu",
+                                  .keep = keep_y,
+                                  .layout = Layout::elementwise,
+                                  .infer = same_any,
+                                  .forward = unary<Unary::relu>,
+                                  .vjp = {[](const Call& c) { return relu_grad(c.g(), c.y()); }},
+                                  .reference = pointwise<([](double x) { return std::max(x, 0.0); })>,
+                                  .samples = [](Samples& s) { unary_shapes(s, {.away_from_zero = 0.1}); }});
+
+// dy/dx = 2/sqrt(pi) exp(-x^2)
+constinit const Op erf_op = row({.name = "erf",
+                                 .keep = keep_0,
+                                 .layout = Layout::elementwise,
+                                 .infer = same,
+                                 .forward = unary<Unary::erf>,
+                                 .vjp = {[](const Call& c) { return c.g() * (2 * std::numbers::inv_sqrtpi * exp(-square(c.x()))); }},
+                                 .smooth = true,
+                                 .reference = pointwise<std::erf>,
+                                 .samples = [](Samples& s) { unary_shapes(s, {-2, 2}); }});
+
+// y = x Phi(x), dy/dx = Phi(x) + x phi(x), with the normal distribution's Phi and phi
+constinit const Op gelu_op = row({.name = "gelu",
+                                  .keep = keep_0,
+                                  .layout = Layout::elementwise,
+                                  .infer = same,
+                                  .forward = unary<Unary::gelu>,
+                                  .vjp = {[](const Call& c) {
+                                    const Tensor& x = c.x();
+                                    const Tensor cdf = 0.5 * (1 + erf(x * (1 / std::numbers::sqrt2)));
+                                    const Tensor pdf = exp(-0.5 * square(x)) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+                                    return c.g() * (cdf + x * pdf);
+                                  }},
+                                  .smooth = true,
+                                  .reference = pointwise<gelu_of>,
+                                  .samples = [](Samples& s) { unary_shapes(s, {-3, 3}); }});
+
+// y = x s(x), dy/dx = s (1 + x (1 - s))
+constinit const Op silu_op = row({.name = "silu",
+                                  .keep = keep_0,
+                                  .layout = Layout::elementwise,
+                                  .infer = same,
+                                  .forward = unary<Unary::silu>,
+                                  .vjp = {[](const Call& c) {
+                                    const Tensor s = sigmoid(c.x());
+                                    return c.g() * (s * (1 + c.x() * (1 - s)));
+                                  }},
+                                  .smooth = true,
+                                  .reference = pointwise<([](double x) { return x * sigmoid_of(x); })>,
+                                  .samples = [](Samples& s) { unary_shapes(s, {-4, 4}); }});
+
+// y = log(1 + e^x), dy/dx = sigmoid(x)
+constinit const Op softplus_op = row({.name = "softplus",
+                                      .keep = keep_0,
+                                      .layout = Layout::elementwise,
+                                      .infer = same,
+                                      .forward = unary<Unary::softplus>,
+                                      .vjp = {[](const Call& c) { return c.g() * sigmoid(c.x()); }},
+                                      .smooth = true,
+                                      .reference = pointwise<([](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); })>,
+                                      .samples = [](Samples& s) { unary_shapes(s, {-4, 4}); }});
+
+// dy/dx = 1 in [p0, p1], 0 outside
+constinit const Op clamp_op = row({.name = "clamp",
+                                   .keep = keep_0,
+                                   .layout = Layout::elementwise,
+                                   .infer = same_any,
+                                   .forward = unary<Unary::clamp, true>,
+                                   .vjp = {[](const Call& c) {
+                                     const Tensor low = scalar(p(c).p0, c.x().dtype()), high = scalar(p(c).p1, c.x().dtype());
+                                     return c.g() * to(c.x() >= low, c.g().dtype()) * to(c.x() <= high, c.g().dtype());
+                                   }},
+                                   .reference = clamp_reference,
+                                   .samples = [](Samples& s) { unary_shapes(s, {.low = -2, .high = 2, .away_from_zero = 0.1}, Params{-0.05, 0.05}); unary_shapes(s, {.low = 0.1, .high = 0.9}, Params{0, 1}); }});
+
+// y = x^p0, dy/dx = p0 x^(p0 - 1); 0 for p0 = 0
+constinit const Op pow_scalar_op = row({.name = "pow_scalar",
+                                        .keep = keep_0,
+                                        .layout = Layout::elementwise,
+                                        .infer = same,
+                                        .forward = unary<Unary::pow_scalar, true>,
+                                        .vjp = {[](const Call& c) {
+                                          const double e = p(c).p0;
+                                          return e == 0 ? Tensor() : c.g() * (e * pow(c.x(), e - 1));
+                                        }},
+                                        .smooth = true,
+                                        .reference = pow_reference,
+                                        .samples = [](Samples& s) {
+                                          for (double e : {2.0, 3.0, 1.0}) unary_shapes(s, {-2, 2}, Params{e, 0});
+                                          for (double e : {0.5, -1.0, -0.5, 1.7, 0.0}) unary_shapes(s, {0.5, 2}, Params{e, 0});
+                                        }});
+
+Tensor affine(const Tensor& x, double scale, double shift) {
+  const bool whole = scale == std::floor(scale) && shift == std::floor(shift);
+  if (x.defined() && !is_floating(x.dtype())) return apply(affine_op, x.to(whole ? DType::i64 : DType::f32), Params{scale, shift});
+  return apply(affine_op, x, Params{scale, shift});
+}
+Tensor affine(Tensor&& x, double scale, double shift) {
+  if (x.defined() && !is_floating(x.dtype())) return affine(x, scale, shift);
+  const Tensor own = std::move(x);
+  return apply(affine_op, own, Params{scale, shift}, 1);
+}
+Tensor neg(const Tensor& x) { return affine(x, -1, 0); }
+Tensor reciprocal(const Tensor& x) { return pow(x, -1); }
+Tensor operator/(const Tensor& x, double s) {
+  if (x.defined() && !is_floating(x.dtype())) return affine(x.to(DType::f32), 1 / s, 0);
+  return affine(x, 1 / s, 0);
+}
+Tensor operator/(double s, const Tensor& x) { return affine(reciprocal(x), s, 0); }
+
+Tensor abs(const Tensor& x) { return apply(abs_op, x); }
+Tensor sign(const Tensor& x) { return apply(sign_op, x); }
+Tensor exp(const Tensor& x) { return apply(exp_op, x); }
+Tensor log(const Tensor& x) { return apply(log_op, x); }
+Tensor sqrt(const Tensor& x) { return apply(sqrt_op, x); }
+Tensor rsqrt(const Tensor& x) { return apply(rsqrt_op, x); }
+Tensor sin(const Tensor& x) { return apply(sin_op, x); }
+Tensor cos(const Tensor& x) { return apply(cos_op, x); }
+Tensor tanh(const Tensor& x) { return apply(tanh_op, x); }
+Tensor sigmoid(const Tensor& x) { return apply(sigmoid_op, x); }
+Tensor relu(const Tensor& x) { return apply(relu_op, x); }
+Tensor relu(Tensor&& x) {
+  const Tensor own = std::move(x);
+  return apply(relu_op, own, NoAttrs{}, 1);
+}
+Tensor erf(const Tensor& x) { return apply(erf_op, x); }
+Tensor gelu(const Tensor& x) { return apply(gelu_op, x); }
+Tensor silu(const Tensor& x) { return apply(silu_op, x); }
+Tensor softplus(const Tensor& x) { return apply(softplus_op, x); }
+Tensor square(const Tensor& x) { return mul(x, x); }
+Tensor clamp(const Tensor& x, double low, double high) {
+  if (low > high) throw ShapeError("clamp: low " + std::to_string(low) + " is above high " + std::to_string(high));
+  return apply(clamp_op, x, Params{low, high});
+}
+Tensor pow(const Tensor& x, double exponent) { return apply(pow_scalar_op, x, Params{exponent, 0}); }
+
+}  // namespace regrad

@@ -1,0 +1,155 @@
+#include <regrad/engine/node.h>
+#include <regrad/engine/parallel.h>
+
+#include <atomic>
+#include <exception>
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sched.h>
+
+namespace regrad {
+namespace {
+
+int processors() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+thread_local bool inside_block = false;
+
+// One call of run_blocks.
+struct Job {
+  int64_t blocks;
+  void (*run)(void*, int64_t);
+  void* context;
+  detail::Mode mode;
+  std::atomic<int64_t> next{0};
+  std::mutex mutex{};
+  int64_t failed_block = std::numeric_limits<int64_t>::max();
+  std::exception_ptr failure{};
+
+  void work() {
+    const bool outer = std::exchange(inside_block, true);
+    const detail::Mode before = std::exchange(detail::mode, mode);
+    for (int64_t b; (b = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
+      try {
+        run(context, b);
+      } catch (...) {
+        std::lock_guard lock(mutex);
+        if (b < failed_block) {
+          failed_block = b;
+          failure = std::current_exception();
+        }
+      }
+    }
+    detail::mode = before;
+    inside_block = outer;
+  }
+};
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+// Waits until a changes from `old`: a short spin (a sleeping thread takes some microseconds to wake), then a sleep.
+void wait_for_change(const std::atomic<uint32_t>& a, uint32_t old) {
+  for (int i = 0; i < 2000; ++i) {
+    if (a.load(std::memory_order_acquire) != old) return;
+    relax();
+  }
+  a.wait(old, std::memory_order_acquire);
+}
+
+class Workers {
+ public:
+  explicit Workers(int count) {
+    for (int i = 0; i < count; ++i) threads_.emplace_back([this] { loop(); });
+  }
+  ~Workers() {
+    stop_.store(true, std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+    for (auto& t : threads_) t.join();
+  }
+  void run(Job& job) {
+    job_ = &job;
+    busy_.store(static_cast<uint32_t>(threads_.size()), std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+    job.work();
+    for (uint32_t b; (b = busy_.load(std::memory_order_acquire)) != 0;) wait_for_change(busy_, b);
+  }
+
+ private:
+  void loop() {
+    for (uint32_t seen = 0;;) {
+      wait_for_change(generation_, seen);
+      seen = generation_.load(std::memory_order_acquire);
+      if (stop_.load(std::memory_order_relaxed)) return;
+      job_->work();
+      if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
+    }
+  }
+
+  Job* job_ = nullptr;
+  std::atomic<uint32_t> generation_{0}, busy_{0};
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> threads_;
+};
+
+struct ThreadPool {
+  std::mutex mutex;  // held by the caller whose blocks the workers run
+  int threads = processors();
+  std::unique_ptr<Workers> workers{};
+};
+ThreadPool& thread_pool() {
+  static ThreadPool p;
+  return p;
+}
+
+}  // namespace
+
+int num_threads() {
+  std::lock_guard lock(thread_pool().mutex);
+  return thread_pool().threads;
+}
+
+void set_num_threads(int n) {
+  if (n < 1) throw ConfigError("set_num_threads: " + std::to_string(n) + " threads; at least 1, the caller's own");
+  ThreadPool& p = thread_pool();
+  std::lock_guard lock(p.mutex);
+  if (n == p.threads) return;
+  p.workers.reset();
+  p.threads = n;
+}
+
+namespace detail {
+
+void run_blocks(int64_t blocks, void (*run)(void*, int64_t), void* context) {
+  if (blocks <= 0) return;
+  Job job{blocks, run, context, mode};
+  ThreadPool& p = thread_pool();
+  std::unique_lock<std::mutex> lock;
+  if (!inside_block) lock = std::unique_lock(p.mutex, std::try_to_lock);
+  if (!lock.owns_lock() || p.threads == 1) {
+    lock = {};
+    job.work();
+  } else {
+    if (!p.workers) p.workers = std::make_unique<Workers>(p.threads - 1);
+    p.workers->run(job);
+  }
+  if (job.failure) std::rethrow_exception(job.failure);
+}
+
+}  // namespace detail
+}  // namespace regrad

@@ -1,0 +1,13 @@
+// The engine and its layers, in one header.
+#pragma once
+
+#include <regrad/engine/autograd.h>
+#include <regrad/engine/functional.h>
+#include <regrad/engine/ops.h>
+#include <regrad/engine/parallel.h>
+#include <regrad/engine/random.h>
+#include <regrad/engine/tensor.h>
+#include <regrad/layers/init.h>
+#include <regrad/layers/linear.h>
+#include <regrad/layers/optim.h>
+#include <regrad/layers/params.h>

@@ -1,0 +1,270 @@
+#include "op_cases.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace regrad::test {
+namespace {
+
+using Function = std::function<Tensor(const std::vector<Tensor>&)>;  // leaves -> [n], flat
+
+int long_dim(const Shape& s) {
+  for (int d = 0; d < s.size(); ++d)
+    if (s[d] > 1) return d;
+  return -1;
+}
+
+bool possible(Lay lay, const Shape& s) {
+  switch (lay) {
+    case Lay::contiguous: return true;
+    case Lay::transposed: return s.size() >= 2 && s[-1] > 1 && s[-2] > 1;
+    case Lay::offset:
+    case Lay::strided: return s.size() >= 1;
+    default: return long_dim(s) >= 0 && s.numel() > 0;
+  }
+}
+
+// x's values (for expanded: those of the first entry) in the given layout, as a function of x. Never x itself: rows must not live off a caller's handle.
+Tensor arrange(const Tensor& x, Lay lay) {
+  const Shape& s = x.shape();
+  switch (lay) {
+    case Lay::contiguous: return x.dtype() == DType::b8 ? x.to(DType::u8).to(DType::b8) : x + 0.0;
+    case Lay::transposed: return contiguous(x.mT()).mT();
+    case Lay::offset: return slice(unslice(x, 0, s[0] + 3, 2), 0, 2, 2 + s[0]);
+    case Lay::strided: return slice(unslice(x, -1, 2 * s[-1] + 1, 1, 2), -1, 1, 2 * s[-1] + 1, 2);
+    default: return expand(slice(x, long_dim(s), 0, 1), s);
+  }
+}
+
+Tensor draw(const Random& r, const Shape& s, const Domain& d) {
+  const int64_t n = s.numel();
+  std::vector<double> v(static_cast<size_t>(n));
+  if (d.kind == Domain::index || d.kind == Domain::mask) {
+    const auto low = static_cast<int64_t>(d.kind == Domain::mask ? 0 : d.low), high = static_cast<int64_t>(d.kind == Domain::mask ? 2 : d.high);
+    for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>(low + r.integer(i, high - low));
+    return tensor(v, s, d.kind == Domain::mask ? DType::b8 : DType::i64);
+  }
+  if (d.kind == Domain::distinct) {
+    // A shuffled grid, so that no two values of one input come closer than 0.05; a fraction by stream keeps two inputs apart.
+    const Tensor order = randperm(r, n);
+    for (size_t i = 0; i < v.size(); ++i) v[i] = 0.1 * (static_cast<double>(order.data<int64_t>()[i]) - static_cast<double>(n) / 2) + 0.03 * r.uniform(i) + (r.key() % 2 ? 0.045 : 0);
+    return tensor(v, s, DType::f64);
+  }
+  for (size_t i = 0; i < v.size(); ++i) {
+    v[i] = d.low + (d.high - d.low) * r.uniform(i);
+    if (std::abs(v[i]) < d.away_from_zero) v[i] = v[i] < 0 ? v[i] - d.away_from_zero : v[i] + d.away_from_zero;
+  }
+  return tensor(v, s, DType::f64);
+}
+
+const Domain& domain(const Sample& s, size_t i) { return s.domains.size() == 1 ? s.domains[0] : s.domains[i]; }
+
+std::vector<Tensor> inputs_of(const Case& c) {
+  std::vector<Tensor> in;
+  for (size_t i = 0; i < c.sample->shapes.size(); ++i) in.push_back(draw(Random(7) / c.op->name / static_cast<int64_t>(i), c.sample->shapes[i], domain(*c.sample, i)));
+  // Two inputs of distinct values must not tie with each other: odd ones are moved by half a step.
+  for (size_t i = 1; i < in.size(); i += 2)
+    if (domain(*c.sample, i).kind == Domain::distinct) in[i] = in[i] + 0.0517;
+  return in;
+}
+
+Tensor evaluate(const Case& c, const std::vector<Tensor>& in) {
+  std::vector<Tensor> arranged;
+  for (size_t i = 0; i < in.size(); ++i) arranged.push_back(arrange(in[i], c.lays[i]));
+  if (c.op->entry) return c.op->entry(arranged[0], c.sample->attrs);
+  std::vector<const Tensor*> pointers;
+  for (const Tensor& t : arranged) pointers.push_back(&t);
+  return apply(*c.op, pointers.data(), static_cast<int>(pointers.size()), c.sample->attrs, c.sample->attr_bytes);
+}
+
+// Replaces the floating inputs of a case by leaves.
+Function base(const Case& c, const std::vector<Tensor>& in) {
+  return [&c, in](const std::vector<Tensor>& leaves) {
+    std::vector<Tensor> all = in;
+    size_t next = 0;
+    for (Tensor& t : all)
+      if (is_floating(t.dtype())) t = leaves[next++];
+    const Tensor y = evaluate(c, all);
+    return reshape(y, {y.numel()});
+  };
+}
+
+// (x, u) -> d <u, f(x)> / dx, flat: the gradient as a function again.
+Function derivative(const Function& f, size_t leaves) {
+  return [f, leaves](const std::vector<Tensor>& x) {
+    const std::vector<Tensor> at(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(leaves));
+    const Tensor y = f(at);
+    std::vector<Tensor> g;
+    if (y.requires_grad()) {
+      g = grad(TensorList(y), TensorList(at), {.grad_outputs = x[leaves], .create_graph = true, .allow_unused = true});
+    } else {
+      g.resize(leaves);
+    }
+    std::vector<Tensor> flat;
+    for (size_t i = 0; i < leaves; ++i) flat.push_back(g[i].defined() ? reshape(g[i], {g[i].numel()}) : zeros({at[i].numel()}, at[i].dtype()));
+    return cat(flat, 0);
+  };
+}
+
+std::vector<Tensor> leaves_of(const std::vector<Tensor>& values, DType t) {
+  std::vector<Tensor> out;
+  for (const Tensor& v : values) out.push_back(v.detach().to(t).detach().requires_grad_());
+  return out;
+}
+
+std::vector<double> values(const Function& f, const std::vector<Tensor>& x) { return f(leaves_of(x, x[0].dtype())).to_vector(); }
+
+// Row i: the gradient of f's i-th element with respect to all leaves.
+std::vector<std::vector<double>> jacobian_by_sweeps(const Function& f, const std::vector<Tensor>& x) {
+  std::vector<std::vector<double>> rows;
+  const std::vector<Tensor> leaves = leaves_of(x, DType::f64);
+  const Tensor y = f(leaves);
+  for (int64_t i = 0; i < y.numel(); ++i) {
+    std::vector<double> row;
+    std::vector<Tensor> g(leaves.size());
+    if (y.requires_grad()) g = grad(TensorList(select(y, 0, i)), TensorList(leaves), {.retain_graph = true, .allow_unused = true});
+    for (size_t k = 0; k < leaves.size(); ++k) {
+      const std::vector<double> v = g[k].defined() ? g[k].to_vector() : std::vector<double>(static_cast<size_t>(leaves[k].numel()));
+      row.insert(row.end(), v.begin(), v.end());
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+std::string compare_with_differences(const Function& f, const std::vector<Tensor>& x) {
+  const auto rows = jacobian_by_sweeps(f, x);
+  const double h = 1e-5;
+  size_t column = 0;
+  for (size_t k = 0; k < x.size(); ++k) {
+    std::vector<double> v = x[k].to_vector();
+    for (size_t j = 0; j < v.size(); ++j, ++column) {
+      std::vector<Tensor> moved = x;
+      const double before = v[j];
+      v[j] = before + h;
+      moved[k] = tensor(v, x[k].shape(), DType::f64);
+      const std::vector<double> up = values(f, moved);
+      v[j] = before - h;
+      moved[k] = tensor(v, x[k].shape(), DType::f64);
+      const std::vector<double> down = values(f, moved);
+      v[j] = before;
+      for (size_t i = 0; i < up.size(); ++i) {
+        const double expected = (up[i] - down[i]) / (2 * h), got = rows[i][column];
+        if (!(std::abs(got - expected) <= 1e-6 + 1e-4 * std::abs(expected))) {
+          return "element " + std::to_string(i) + " by leaf " + std::to_string(k) + "[" + std::to_string(j) + "]: sweep " + std::to_string(got) + ", difference " + std::to_string(expected);
+        }
+      }
+    }
+  }
+  return "";
+}
+
+std::string close(const std::vector<double>& got, const std::vector<double>& expected, double of_largest, const char* what) {
+  if (got.size() != expected.size()) return std::string(what) + ": " + std::to_string(got.size()) + " elements, expected " + std::to_string(expected.size());
+  double largest = 0;
+  for (double v : expected)
+    if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
+  for (size_t i = 0; i < got.size(); ++i) {
+    const bool same = got[i] == expected[i] || (std::isnan(got[i]) && std::isnan(expected[i]));
+    if (!same && !(std::abs(got[i] - expected[i]) <= of_largest * largest + 1e-30)) {
+      return std::string(what) + ": element " + std::to_string(i) + " is " + std::to_string(got[i]) + ", expected " + std::to_string(expected[i]);
+    }
+  }
+  return "";
+}
+
+std::vector<Tensor> floating(const std::vector<Tensor>& in) {
+  std::vector<Tensor> out;
+  for (const Tensor& t : in)
+    if (is_floating(t.dtype())) out.push_back(t);
+  return out;
+}
+
+// The function whose Jacobian order k checks, and the point: the inputs and k - 1 upstream gradients.
+std::pair<Function, std::vector<Tensor>> at_order(const Case& c, const std::vector<Tensor>& in, int order) {
+  Function f = base(c, in);
+  std::vector<Tensor> x = floating(in);
+  for (int k = 1; k < order; ++k) {
+    const int64_t n = f(leaves_of(x, DType::f64)).numel();
+    f = derivative(f, x.size());
+    x.push_back(draw(Random(11) / "upstream" / k, {n}, {}));
+  }
+  return {f, x};
+}
+
+}  // namespace
+
+std::string Case::name() const {
+  static const char* names[] = {"contiguous", "transposed", "offset", "strided", "expanded"};
+  std::string out = std::string(op->name) + "(";
+  for (size_t i = 0; i < lays.size(); ++i) out += (i ? ", " : "") + str(sample->shapes[i]) + " " + names[static_cast<int>(lays[i])];
+  return out + ")";
+}
+
+std::vector<Case> cases_of(const Op& op, const Samples& samples) {
+  std::vector<Case> out;
+  std::set<std::string> seen;
+  constexpr int lays = static_cast<int>(Lay::count);
+  for (const Sample& s : samples.list) {
+    const size_t n = s.shapes.size();
+    // Every input in the same layout, and each rotation of the layouts against the inputs.
+    for (int first = 0; first < lays; ++first) {
+      for (int step = 0; step < (n > 1 ? 3 : 1); ++step) {
+        Case c{&op, &s, {}};
+        for (size_t i = 0; i < n; ++i) {
+          const Lay lay = static_cast<Lay>((first + step * static_cast<int>(i)) % lays);
+          const bool repeats = lay == Lay::expanded && domain(s, i).kind == Domain::distinct;  // ties on purpose have their own tests
+          c.lays.push_back(possible(lay, s.shapes[i]) && !repeats ? lay : Lay::contiguous);
+        }
+        const std::string key = c.name() + std::string(reinterpret_cast<const char*>(s.attrs), static_cast<size_t>(s.attr_bytes));
+        if (seen.insert(key).second) out.push_back(c);
+      }
+    }
+  }
+  return out;
+}
+
+std::string check_value(const Case& c) {
+  const std::vector<Tensor> in = inputs_of(c);
+  const Tensor y = evaluate(c, in);
+  std::vector<RefIn> ref;
+  for (size_t i = 0; i < in.size(); ++i) ref.push_back({in[i].shape(), arrange(in[i], c.lays[i]).to_vector()});
+  const std::vector<double> expected = c.op->reference(RefCall{ref, c.sample->attrs, y.shape()});
+  if (std::string fault = close(y.to_vector(), expected, 1e-12, "value"); !fault.empty()) return fault;
+  std::vector<Tensor> low = in;
+  for (Tensor& t : low)
+    if (t.dtype() == DType::f64) t = t.to(DType::f32);
+  return close(evaluate(c, low).to_vector(), y.to_vector(), is_floating(y.dtype()) ? 2e-4 : 0, "f32 value");
+}
+
+std::string check_order(const Case& c, int order) {
+  const std::vector<Tensor> in = inputs_of(c);
+  if (floating(in).empty()) return "";
+  const auto [f, x] = at_order(c, in, order);
+  if (std::string fault = compare_with_differences(f, x); !fault.empty()) return "order " + std::to_string(order) + ", " + fault;
+  const Function g = derivative(f, x.size());
+  std::vector<Tensor> at = x, low;
+  at.push_back(draw(Random(13) / "upstream", {f(leaves_of(x, DType::f64)).numel()}, {}));
+  for (const Tensor& t : at) low.push_back(t.to(DType::f32));
+  const std::string fault = close(values(g, low), values(g, at), 2e-4, "f32 gradient");
+  return fault.empty() ? "" : "order " + std::to_string(order) + ", " + fault;
+}
+
+std::string check_row(const Op& op) {
+  Samples samples;
+  op.samples(samples);
+  for (const Case& c : cases_of(op, samples)) {
+    std::string fault;
+    try {
+      fault = check_value(c);
+      for (int order = 1; order <= (op.smooth ? 3 : 2) && fault.empty(); ++order) fault = check_order(c, order);
+    } catch (const Error& e) {
+      fault = e.what();
+    }
+    if (!fault.empty()) return c.name() + ": " + fault;
+  }
+  return "";
+}
+
+}  // namespace regrad::test
