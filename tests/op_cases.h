@@ -13,7 +13,7 @@
 namespace regrad::test {
 
 // How an input lies in memory. All hold the same kind of values; expanded ones repeat along the first dim longer than one.
-enum class Lay { contiguous, transposed, offset, strided, expanded, count };
+enum class Lay { contiguous, transposed, offset, strided, pitched, permuted, expanded, count };
 
 // One sample in one combination of layouts.
 struct Case {

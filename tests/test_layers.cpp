@@ -43,7 +43,8 @@ TEST_CASE("parameters with a task axis give what the loop over tasks gives") {
   const auto steps = [&](Mlp n, const Tensor& a, const Tensor& b) {
     for (int i = 0; i < 2; ++i) {
       const auto p = parameters(n);
-      n = at(n, descend(p, grad(TensorList(sum(mse_loss_by_task(n(a), b))), TensorList(p), {.create_graph = true}), 0.1));
+      const Tensor loss = a.dim() == 3 ? sum(mse_loss_by_task(n(a), b)) : mse_loss(n(a), b);
+      n = at(n, descend(p, grad(TensorList(loss), TensorList(p), {.create_graph = true}), 0.1));
     }
     return n;
   };

@@ -12,7 +12,7 @@ TEST_CASE("every row: value, first and second order; third for smooth rows") {
     Samples samples;
     op->samples(samples);
     const auto cases = cases_of(*op, samples);
-    CAPTURE(op->name);
+    CAPTURE(std::string(op->name));
     CHECK(cases.size() >= 60);
     CHECK(check_row(*op) == "");
     total += static_cast<int64_t>(cases.size());
@@ -29,7 +29,7 @@ TEST_CASE("bad shapes and dtypes throw the typed error, naming the op") {
       for (const Shape& shape : s.shapes) in.push_back(zeros(shape, DType::f64));
       std::vector<const Tensor*> pointers;
       for (const Tensor& t : in) pointers.push_back(&t);
-      CAPTURE(op->name);
+      CAPTURE(std::string(op->name));
       std::string message;
       try {
         apply(*op, pointers.data(), static_cast<int>(in.size()), s.attrs, s.attr_bytes);
@@ -71,7 +71,7 @@ TEST_CASE("a wrong keep is caught: every bit of every row is needed, and none is
       if (!(op->keep & bit)) continue;
       Op bad = *op;
       bad.keep = static_cast<uint8_t>(op->keep & ~bit);
-      CAPTURE(op->name);
+      CAPTURE(std::string(op->name));
       CAPTURE(int(bit));
       CHECK(check_row(bad).find("was freed") != std::string::npos);
     }

@@ -147,7 +147,7 @@ constinit const Op contiguous_op = row({.name = "contiguous",
                                         .smooth = true,
                                         .reference = itself,
                                         .samples = [](Samples& s) {
-                                          for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1}, Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2}, Shape{1, 17}, Shape{4, 4}}) s.add({shape}, {{}});
+                                          for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1}, Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2}, Shape{1, 17}, Shape{4, 4}, Shape{3, 2, 4}, Shape{2, 5, 1}, Shape{17}}) s.add({shape}, {{}});
                                         }});
 
 // Between f32 and f64 the gradient is cast back; to and from integers there is none.
@@ -158,7 +158,7 @@ constinit const Op to_op = row({.name = "to",
                                 .smooth = true,
                                 .reference = itself,
                                 .samples = [](Samples& s) {
-                                  for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1}, Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2}, Shape{1, 17}, Shape{4, 4}}) s.add({shape}, {{}}, Target{DType::f64});
+                                  for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1}, Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2}, Shape{1, 17}, Shape{4, 4}, Shape{3, 2, 4}, Shape{2, 5, 1}, Shape{17}}) s.add({shape}, {{}}, Target{DType::f64});
                                 }});
 
 constinit const Op cat_op = row({.name = "cat",

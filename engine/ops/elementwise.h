@@ -58,7 +58,7 @@ std::vector<double> pointwise2(const RefCall& c) {
 // Samples: shapes that reach every path (scalar, one element, short, odd, a vector and a tail, several dims, ones, empty), in the given domain.
 template <class A = NoAttrs>
 void unary_shapes(Samples& s, const Domain& d, const A& attrs = {}) {
-  for (const Shape& shape : {Shape{}, Shape{1}, Shape{3}, Shape{7}, Shape{17}, Shape{2, 3}, Shape{3, 5}, Shape{1, 4}, Shape{2, 3, 2}, Shape{2, 1, 3, 1}, Shape{0}, Shape{2, 0, 3}})
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{3}, Shape{7}, Shape{17}, Shape{2, 3}, Shape{3, 5}, Shape{1, 4}, Shape{2, 3, 2}, Shape{2, 1, 3, 1}, Shape{0}, Shape{2, 0, 3}, Shape{33}, Shape{2, 2}, Shape{4, 3}})
     s.add({shape}, {d}, attrs);
 }
 // Pairs that broadcast in every way.

@@ -241,7 +241,7 @@ std::vector<double> softmax_reference(const RefCall& c) {
   return y;
 }
 void row_samples(Samples& s) {
-  for (const Shape& shape : {Shape{1}, Shape{3}, Shape{7}, Shape{17}, Shape{2, 3}, Shape{3, 5}, Shape{4, 1}, Shape{2, 2, 3}, Shape{2, 1, 3}, Shape{1, 2, 1, 4}, Shape{0, 3}}) s.add({shape}, {{-3, 3}});
+  for (const Shape& shape : {Shape{1}, Shape{3}, Shape{7}, Shape{17}, Shape{2, 3}, Shape{3, 5}, Shape{4, 1}, Shape{2, 2, 3}, Shape{2, 1, 3}, Shape{1, 2, 1, 4}, Shape{0, 3}, Shape{33}, Shape{2, 2}}) s.add({shape}, {{-3, 3}});
   s.bad({Shape{}});
 }
 
@@ -314,7 +314,7 @@ constinit const Op argmax_op = row({.name = "argmax",
                                       return y;
                                     },
                                     .samples = [](Samples& s) {
-                                      for (const Shape& shape : {Shape{1}, Shape{5}, Shape{3, 4}, Shape{2, 3, 2}, Shape{0, 3}, Shape{7, 1}}) s.add({shape}, {{.kind = Domain::distinct}});
+                                      for (const Shape& shape : {Shape{1}, Shape{5}, Shape{17}, Shape{3, 4}, Shape{4, 3}, Shape{2, 2}, Shape{2, 33}, Shape{0, 3}, Shape{7, 1}, Shape{1, 6}, Shape{2, 3, 2}, Shape{3, 2, 4}, Shape{2, 1, 5}, Shape{2, 2, 2, 3}}) s.add({shape}, {{.kind = Domain::distinct}});
                                       s.bad({Shape{2, 0}});
                                     }});
 

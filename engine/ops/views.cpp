@@ -56,7 +56,8 @@ Shape filled_in(const Tensor& x, const Shape& sizes) {
     }
   }
   if (open >= 0 && known != 0 && x.numel() % known == 0) out[open] = x.numel() / known;
-  contiguous_strides(out.size() && open >= 0 && out[open] == -1 ? Shape{} : out);  // throws for negative sizes
+  for (int d = 0; d < out.size(); ++d)
+    if (out[d] < -1) throw ShapeError("reshape: sizes cannot be negative, " + str(sizes));
   if ((open >= 0 && out[open] == -1) || out.numel() != x.numel()) {
     throw ShapeError("reshape: " + str(x.shape()) + " has " + std::to_string(x.numel()) + " elements, which do not fill " + str(sizes));
   }
@@ -178,7 +179,7 @@ constinit const Op reshape_op = row({.name = "reshape",
                                      .reference = [](const RefCall& c) { return c.in[0].v; },
                                      .samples = [](Samples& s) {
                                        for (const auto& [from, to] : std::initializer_list<std::pair<Shape, Shape>>{
-                                                {{}, {1}}, {{6}, {2, 3}}, {{2, 3}, {6}}, {{2, 3}, {3, 2}}, {{2, 3}, {3, -1}}, {{2, 3, 2}, {2, 6}}, {{2, 3, 2}, {6, 2}}, {{2, 3, 2}, {2, 1, 3, 2}}, {{4, 3}, {2, 2, 3}}, {{0, 3}, {3, 0, 2}}, {{1, 5}, {5}}})
+                                                {{}, {1}}, {{6}, {2, 3}}, {{2, 3}, {6}}, {{2, 3}, {3, 2}}, {{2, 3}, {3, -1}}, {{2, 3, 2}, {2, 6}}, {{2, 3, 2}, {6, 2}}, {{2, 3, 2}, {2, 1, 3, 2}}, {{4, 3}, {2, 2, 3}}, {{0, 3}, {3, 0, 2}}, {{1, 5}, {5}}, {{2, 2, 2}, {8}}})
                                          s.add({from}, {{}}, to);
                                        s.bad({{2, 3}}, Shape{4});
                                        s.bad({{2, 3}}, Shape{-1, -1});
@@ -225,7 +226,7 @@ constinit const Op expand_op = row({.name = "expand",
                                     },
                                     .samples = [](Samples& s) {
                                       for (const auto& [from, to] : std::initializer_list<std::pair<Shape, Shape>>{
-                                               {{}, {}}, {{}, {3}}, {{1}, {4}}, {{3}, {2, 3}}, {{2, 3}, {2, 3}}, {{2, 1}, {2, 4}}, {{1, 3}, {2, -1}}, {{1, 3}, {2, 2, 3}}, {{2, 1, 3}, {2, 2, 3}}, {{1, 1}, {3, 2}}, {{1, 3}, {0, 3}}})
+                                               {{}, {}}, {{}, {3}}, {{1}, {4}}, {{3}, {2, 3}}, {{2, 3}, {2, 3}}, {{2, 1}, {2, 4}}, {{1, 3}, {2, -1}}, {{1, 3}, {2, 2, 3}}, {{2, 1, 3}, {2, 2, 3}}, {{1, 1}, {3, 2}}, {{1, 3}, {0, 3}}, {{3, 2}, {4, 3, 2}}, {{3, 1, 2}, {3, 2, 2}}, {{1, 2, 1}, {3, 2, 2}}, {{2, 2, 2}, {2, 2, 2, 2}}})
                                         s.add({from}, {{}}, to);
                                       s.bad({{2, 3}}, Shape{3});
                                       s.bad({{2, 3}}, Shape{4, 3});
@@ -250,7 +251,7 @@ constinit const Op slice_op = row({.name = "slice",
                                    },
                                    .samples = [](Samples& s) {
                                      for (const auto& [shape, a] : std::initializer_list<std::pair<Shape, Slice>>{
-                                              {{5}, {0, 1, 3, 1}}, {{5}, {0, 0, 3, 2}}, {{5}, {0, 4, 1, 1}}, {{5}, {0, 2, 0, 1}}, {{3, 4}, {0, 1, 2, 1}}, {{3, 4}, {1, 0, 2, 3}}, {{3, 4}, {-1, 1, 3, 1}}, {{2, 3, 2}, {1, 0, 2, 2}}, {{2, 3, 2}, {2, 1, 1, 1}}, {{0, 3}, {1, 1, 2, 1}}, {{1}, {0, 0, 1, 1}}})
+                                              {{5}, {0, 1, 3, 1}}, {{5}, {0, 0, 3, 2}}, {{5}, {0, 4, 1, 1}}, {{5}, {0, 2, 0, 1}}, {{3, 4}, {0, 1, 2, 1}}, {{3, 4}, {1, 0, 2, 3}}, {{3, 4}, {-1, 1, 3, 1}}, {{2, 3, 2}, {1, 0, 2, 2}}, {{2, 3, 2}, {2, 1, 1, 1}}, {{0, 3}, {1, 1, 2, 1}}, {{1}, {0, 0, 1, 1}}, {{4, 4}, {0, 1, 2, 2}}})
                                        s.add({shape}, {{}}, a);
                                      s.bad({{5}}, Slice{0, 3, 3, 1});
                                      s.bad({{5}}, Slice{0, -1, 1, 1});
@@ -278,7 +279,7 @@ constinit const Op unslice_op = row({.name = "unslice",
                                      },
                                      .samples = [](Samples& s) {
                                        for (const auto& [shape, a] : std::initializer_list<std::pair<Shape, Unslice>>{
-                                                {{3}, {0, 5, 1, 1}}, {{3}, {0, 5, 0, 2}}, {{1}, {0, 4, 3, 1}}, {{2, 3}, {0, 4, 1, 1}}, {{2, 3}, {1, 7, 0, 3}}, {{2, 3}, {-1, 3, 0, 1}}, {{2, 3, 2}, {1, 6, 1, 2}}, {{2, 1, 2}, {2, 3, 1, 1}}, {{0, 3}, {0, 2, 0, 1}}, {{2, 2}, {0, 2, 0, 1}}})
+                                                {{3}, {0, 5, 1, 1}}, {{3}, {0, 5, 0, 2}}, {{1}, {0, 4, 3, 1}}, {{2, 3}, {0, 4, 1, 1}}, {{2, 3}, {1, 7, 0, 3}}, {{2, 3}, {-1, 3, 0, 1}}, {{2, 3, 2}, {1, 6, 1, 2}}, {{2, 1, 2}, {2, 3, 1, 1}}, {{0, 3}, {0, 2, 0, 1}}, {{2, 2}, {0, 2, 0, 1}}, {{2, 2, 2}, {0, 5, 0, 2}}, {{4, 3}, {1, 5, 1, 1}}})
                                          s.add({shape}, {{}}, a);
                                        s.bad({{3}}, Unslice{0, 3, 1, 1});
                                        s.bad({{3}}, Unslice{0, 9, 0, 0});
