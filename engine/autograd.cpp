@@ -63,8 +63,8 @@ class Visited {
 
 struct Workspace {
   Visited visited;
-  std::vector<int> order;                        // entries, inputs before their users
-  std::vector<std::pair<int, int>> stack;        // entry, next input to look at
+  std::vector<int> order;                  // entries, inputs before their users
+  std::vector<std::pair<int, int>> stack;  // entry, next input to look at
 };
 thread_local std::unique_ptr<Workspace> spare;  // a vjp may itself call grad: each sweep takes a workspace of its own
 
@@ -158,7 +158,8 @@ class Sweep {
       Tensor gi = n->op->vjp[n->op->arity < 0 ? 0 : i](Call(n, &g, &*y, i));
       if (!gi.defined()) continue;
       if (gi.shape() != in->shape || gi.dtype() != in->dtype) {
-        throw Error("grad: the vjp of '" + std::string(n->op->name) + "' gave " + str(gi.shape()) + " for input " + std::to_string(i) + " of shape " + str(in->shape));
+        throw Error("grad: the vjp of '" + std::string(n->op->name) + "' gave " + str(gi.shape()) + " for input " + std::to_string(i) + " of shape " +
+                    str(in->shape));
       }
       give(entry(w_->visited.find(in)), std::move(gi));
     }
@@ -188,17 +189,21 @@ class Sweep {
 Tensor seed_for(const Tensor& output, const GradOptions& options, int64_t k) {
   if (k < options.grad_outputs.size() && options.grad_outputs[k].defined()) {
     const Tensor& g = options.grad_outputs[k];
-    if (g.shape() != output.shape()) throw ShapeError("grad: grad_outputs " + str(g.shape()) + " for an output " + str(output.shape()) + "; the shapes must be equal");
-    if (g.dtype() != output.dtype()) throw DTypeError(std::string("grad: grad_outputs ") + name(g.dtype()) + " for an output " + name(output.dtype()));
+    if (g.shape() != output.shape())
+      throw ShapeError("grad: grad_outputs " + str(g.shape()) + " for an output " + str(output.shape()) + "; the shapes must be equal");
+    if (g.dtype() != output.dtype())
+      throw DTypeError(std::string("grad: grad_outputs ") + name(g.dtype()) + " for an output " + name(output.dtype()));
     return g;
   }
-  if (output.numel() != 1) throw ShapeError("grad: an output of shape " + str(output.shape()) + " needs grad_outputs; only one element has a default (1)");
+  if (output.numel() != 1)
+    throw ShapeError("grad: an output of shape " + str(output.shape()) + " needs grad_outputs; only one element has a default (1)");
   return ones_like(output);
 }
 
 void check(const TensorList& outputs, const TensorList& inputs, const GradOptions& options) {
   for (const Tensor& y : outputs) {
-    if (!y.defined() || !y.requires_grad()) throw Error("grad: an output does not require gradients (no input of it does, or it was made under NoGrad)");
+    if (!y.defined() || !y.requires_grad())
+      throw Error("grad: an output does not require gradients (no input of it does, or it was made under NoGrad)");
   }
   for (const Tensor& x : inputs) {
     if (!x.defined() || !x.requires_grad()) throw Error("grad: an input does not require gradients; mark leaves with requires_grad_()");
@@ -231,7 +236,9 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, const GradOption
   return result;
 }
 
-Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options) { return std::move(grad(TensorList(output), TensorList(input), options)[0]); }
+Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options) {
+  return std::move(grad(TensorList(output), TensorList(input), options)[0]);
+}
 
 NoGrad::NoGrad(bool record) : before_(std::exchange(detail::mode.grad, record)) {}
 NoGrad::~NoGrad() { detail::mode.grad = before_; }

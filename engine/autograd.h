@@ -4,7 +4,8 @@
 //   Tensor g = grad(sum(exp(x)), x, {.create_graph = true});   // exp(x)
 //   Tensor h = grad(sum(g), x);                                // exp(x) again
 //
-// Gradients are returned, never accumulated into a field. With create_graph they are tensors like any other and can be differentiated again, to any order.
+// Gradients are returned, never accumulated into a field. With create_graph they are tensors like any other and can be differentiated again, to any
+// order.
 #pragma once
 
 #include <functional>
@@ -23,7 +24,8 @@ struct GradOptions {
 };
 
 // d sum_k <grad_outputs[k], outputs[k]> / d inputs[i], each of its input's shape and dtype.
-// Error: an output without a graph, an unused input; ShapeError, DTypeError: grad_outputs that do not fit; GraphFreed: a second sweep without retain_graph.
+// Error: an output without a graph, an unused input; ShapeError, DTypeError: grad_outputs that do not fit; GraphFreed: a second sweep without
+// retain_graph.
 std::vector<Tensor> grad(TensorList outputs, TensorList inputs, const GradOptions& options = {});
 Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options = {});
 

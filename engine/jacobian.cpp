@@ -13,7 +13,8 @@ Tensor result(const Tensor& t, bool create_graph) { return create_graph ? t : t.
 // The gradient of <y, v>, or zeros where y does not depend on x at all.
 Tensor gradient_or_zero(const Tensor& y, const Tensor& x, const Tensor& v, bool create_graph, bool retain) {
   if (!y.requires_grad()) return zeros_like(x);
-  const std::vector<Tensor> g = grad(TensorList(y), TensorList(x), {.grad_outputs = v, .create_graph = create_graph, .retain_graph = retain, .allow_unused = true});
+  const std::vector<Tensor> g =
+      grad(TensorList(y), TensorList(x), {.grad_outputs = v, .create_graph = create_graph, .retain_graph = retain, .allow_unused = true});
   return g[0].defined() ? g[0] : zeros_like(x);
 }
 

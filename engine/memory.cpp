@@ -145,7 +145,8 @@ void* system_allocate(Pool* p, int64_t bytes) {
   if (void* m = std::aligned_alloc(64, static_cast<size_t>(bytes))) return m;
   p->trim();
   if (void* m = std::aligned_alloc(64, static_cast<size_t>(bytes))) return m;
-  throw OutOfMemory("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(memory_stats().live_bytes) + " held by tensors");
+  throw OutOfMemory("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(memory_stats().live_bytes) +
+                    " held by tensors");
 }
 
 template <class Block>

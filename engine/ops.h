@@ -59,7 +59,7 @@ Tensor operator/(const Tensor& x, double s);
 Tensor operator/(double s, const Tensor& x);
 
 // Elementwise functions of a floating tensor. At kinks the derivative is PyTorch's.
-Tensor abs(const Tensor& x);  // derivative sign(x)
+Tensor abs(const Tensor& x);   // derivative sign(x)
 Tensor sign(const Tensor& x);  // derivative zero
 Tensor exp(const Tensor& x);
 Tensor log(const Tensor& x);
@@ -99,13 +99,13 @@ Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b);
 
 // Reductions over dims (none given: all). keepdim leaves them with size 1.
 Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
-Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);   // of no elements: NaN
-Tensor amax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);   // equal maxima share the gradient; ShapeError over no elements
-Tensor argmax(const Tensor& x, int64_t dim, bool keepdim = false);           // i64, the first of equal maxima; not differentiable
+Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // of no elements: NaN
+Tensor amax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // equal maxima share the gradient; ShapeError over no elements
+Tensor argmax(const Tensor& x, int64_t dim, bool keepdim = false);          // i64, the first of equal maxima; not differentiable
 struct Extreme {
   Tensor values, indices;
 };
-Extreme max(const Tensor& x, int64_t dim, bool keepdim = false);             // the gradient goes to the index
+Extreme max(const Tensor& x, int64_t dim, bool keepdim = false);  // the gradient goes to the index
 inline Tensor max(const Tensor& x) { return amax(x); }
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim = false);
 Tensor softmax(const Tensor& x, int64_t dim);
@@ -118,7 +118,7 @@ Tensor transpose(const Tensor& x, int64_t a, int64_t b);
 Tensor permute(const Tensor& x, const Dims& dims);
 Tensor expand(const Tensor& x, const Shape& sizes);  // -1 keeps a size
 Tensor unsqueeze(const Tensor& x, int64_t dim);
-Tensor squeeze(const Tensor& x, int64_t dim);        // unchanged where that size is not 1
+Tensor squeeze(const Tensor& x, int64_t dim);                                               // unchanged where that size is not 1
 Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t stop, int64_t step = 1);  // as Python's x[start:stop:step], step > 0
 Tensor select(const Tensor& x, int64_t dim, int64_t index);
 // Zeros of size `size` along dim, with x in places start, start + step, ...: what slice's gradient is.
@@ -128,7 +128,7 @@ Tensor to(const Tensor& x, DType t);
 
 // Joining and indexing. index: i64; negative indices count from the end.
 Tensor cat(TensorList list, int64_t dim);
-Tensor stack(TensorList list, int64_t dim);  // a new dim
+Tensor stack(TensorList list, int64_t dim);                                                   // a new dim
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);                       // index [n]
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);                             // index of x's rank, no larger than x but along dim
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);  // x with source added at index; in source's order

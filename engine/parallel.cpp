@@ -1,9 +1,9 @@
 #include <regrad/engine/node.h>
 #include <regrad/engine/parallel.h>
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
-#include <algorithm>
 #include <limits>
 #include <memory>
 #include <mutex>

@@ -25,7 +25,8 @@ template <class F>
 void parallel_for(int64_t blocks, F&& f) {
   if (blocks == 1) return f(int64_t{0});
   detail::run_blocks(
-      blocks, [](void* context, int64_t b) { (*static_cast<std::remove_reference_t<F>*>(context))(b); }, const_cast<void*>(static_cast<const void*>(&f)));
+      blocks, [](void* context, int64_t b) { (*static_cast<std::remove_reference_t<F>*>(context))(b); },
+      const_cast<void*>(static_cast<const void*>(&f)));
 }
 
 }  // namespace regrad

@@ -22,7 +22,9 @@ r123::Philox4x32::ctr_type philox(uint64_t key, uint64_t counter, uint32_t domai
   return r123::Philox4x32()(c, k);
 }
 
-uint64_t word(const r123::Philox4x32::ctr_type& r, int i) { return static_cast<uint64_t>(r[static_cast<size_t>(2 * i)]) << 32 | r[static_cast<size_t>(2 * i + 1)]; }
+uint64_t word(const r123::Philox4x32::ctr_type& r, int i) {
+  return static_cast<uint64_t>(r[static_cast<size_t>(2 * i)]) << 32 | r[static_cast<size_t>(2 * i + 1)];
+}
 
 __extension__ using Wide = unsigned __int128;
 

@@ -87,7 +87,8 @@ template <class T>
 const T* Tensor::data() const {
   const Node* n = checked(*this);
   if (n->dtype != dtype_of<T>()) throw DTypeError(std::string("data: the tensor is ") + name(n->dtype) + ", asked for as " + name(dtype_of<T>()));
-  if (!is_contiguous()) throw ShapeError("data: the tensor is not contiguous (shape " + str(n->shape) + ", strides " + str(n->strides) + "); use contiguous()");
+  if (!is_contiguous())
+    throw ShapeError("data: the tensor is not contiguous (shape " + str(n->shape) + ", strides " + str(n->strides) + "); use contiguous()");
   return n->ptr<T>();
 }
 template const float* Tensor::data<float>() const;
@@ -182,7 +183,8 @@ Tensor eye(int64_t n, DType t) {
 
 Tensor tensor(const std::vector<double>& values, const Shape& sizes, DType t) {
   Tensor out = detail::empty(sizes, t);
-  if (out.numel() != static_cast<int64_t>(values.size())) throw ShapeError("tensor: " + std::to_string(values.size()) + " values for shape " + str(sizes));
+  if (out.numel() != static_cast<int64_t>(values.size()))
+    throw ShapeError("tensor: " + std::to_string(values.size()) + " values for shape " + str(sizes));
   with_elements(out.node(), [&](auto* p) {
     using T = std::remove_reference_t<decltype(*p)>;
     for (size_t i = 0; i < values.size(); ++i) p[i] = static_cast<T>(values[i]);

@@ -28,15 +28,25 @@ inline bool is_floating(DType t) { return t == DType::f32 || t == DType::f64; }
 template <class T>
 constexpr DType dtype_of();
 template <>
-constexpr DType dtype_of<float>() { return DType::f32; }
+constexpr DType dtype_of<float>() {
+  return DType::f32;
+}
 template <>
-constexpr DType dtype_of<double>() { return DType::f64; }
+constexpr DType dtype_of<double>() {
+  return DType::f64;
+}
 template <>
-constexpr DType dtype_of<int64_t>() { return DType::i64; }
+constexpr DType dtype_of<int64_t>() {
+  return DType::i64;
+}
 template <>
-constexpr DType dtype_of<uint8_t>() { return DType::u8; }
+constexpr DType dtype_of<uint8_t>() {
+  return DType::u8;
+}
 template <>
-constexpr DType dtype_of<bool>() { return DType::b8; }
+constexpr DType dtype_of<bool>() {
+  return DType::b8;
+}
 
 class Tensor;
 
@@ -165,8 +175,8 @@ Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 Tensor arange(double start, double end, double step = 1, DType t = DType::i64);  // ShapeError where step is 0 or leads away
 Tensor eye(int64_t n, DType t = DType::f32);
-Tensor scalar(double value, DType t = DType::f32);                                         // shape []
-Tensor tensor(std::initializer_list<double> values, DType t = DType::f32);                 // shape [n]
+Tensor scalar(double value, DType t = DType::f32);                                           // shape []
+Tensor tensor(std::initializer_list<double> values, DType t = DType::f32);                   // shape [n]
 Tensor tensor(const std::vector<double>& values, const Shape& sizes, DType t = DType::f32);  // ShapeError where counts differ
 // Copies numel(sizes) elements from host memory.
 Tensor from_data(const void* data, const Shape& sizes, DType t);

@@ -19,7 +19,8 @@ struct Linear {
   Linear() = default;
   // PyTorch's initial values: both uniform in +-sqrt(1/in). Streams: r / "weight", r / "bias".
   Linear(const Random& r, int64_t in, int64_t out, bool with_bias = true, DType t = DType::f32)
-      : weight(init::torch_default(r / "weight", {out, in}, in, t).requires_grad_()), bias(with_bias ? init::torch_default(r / "bias", {out}, in, t).requires_grad_() : Tensor()) {}
+      : weight(init::torch_default(r / "weight", {out, in}, in, t).requires_grad_()),
+        bias(with_bias ? init::torch_default(r / "bias", {out}, in, t).requires_grad_() : Tensor()) {}
 
   Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); }
   static void parts(auto& self, auto&& part) {

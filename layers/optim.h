@@ -22,7 +22,8 @@ struct Sgd {
   void step(std::vector<Tensor>& params, State& state, const std::vector<Tensor>& grads) const;
 };
 
-// Adam (Kingma and Ba 2015, algorithm 1): m, v = moving means of g and g^2; p - lr m' / (sqrt(v') + eps), with m' = m / (1 - beta1^t), v' = v / (1 - beta2^t).
+// Adam (Kingma and Ba 2015, algorithm 1): m, v = moving means of g and g^2; p - lr m' / (sqrt(v') + eps), with m' = m / (1 - beta1^t), v' = v / (1 -
+// beta2^t).
 struct Adam {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   struct State {
@@ -44,7 +45,8 @@ Net update(const Optimizer& optimizer, Net net, typename Optimizer::State& state
   each(net, [&](const std::string&, Tensor& t, bool is_buffer) {
     if (!is_buffer) slots.push_back(&t);
   });
-  if (slots.size() != grads.size()) throw ShapeError("update: " + std::to_string(grads.size()) + " gradients for " + std::to_string(slots.size()) + " parameters");
+  if (slots.size() != grads.size())
+    throw ShapeError("update: " + std::to_string(grads.size()) + " gradients for " + std::to_string(slots.size()) + " parameters");
   std::vector<Tensor> params;
   for (Tensor* t : slots) params.push_back(std::move(*t));
   optimizer.step(params, state, grads);
@@ -52,8 +54,8 @@ Net update(const Optimizer& optimizer, Net net, typename Optimizer::State& state
   return net;
 }
 template <class Optimizer, class Net>
-  requires(!std::is_convertible_v<const Net&, std::vector<Tensor>>)
-Net update(const Optimizer& optimizer, Net net, typename Optimizer::State& state, const Net& grads) {
+requires(!std::is_convertible_v<const Net&, std::vector<Tensor>>) Net
+    update(const Optimizer& optimizer, Net net, typename Optimizer::State& state, const Net& grads) {
   return update(optimizer, std::move(net), state, parameters(grads));
 }
 

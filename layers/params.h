@@ -41,7 +41,9 @@ void visit(Self& self, const std::string& prefix, F&& f, bool is_buffer = false)
   } else if constexpr (is_list<Plain>::value) {
     for (size_t i = 0; i < self.size(); ++i) visit(self[i], prefix.empty() ? std::to_string(i) : prefix + "." + std::to_string(i), f, is_buffer);
   } else {
-    Plain::parts(self, [&](const char* name, auto& part, auto... mark) { visit(part, prefix.empty() ? name : prefix + "." + name, f, is_buffer || sizeof...(mark) > 0); });
+    Plain::parts(self, [&](const char* name, auto& part, auto... mark) {
+      visit(part, prefix.empty() ? name : prefix + "." + name, f, is_buffer || sizeof...(mark) > 0);
+    });
   }
 }
 
@@ -119,8 +121,7 @@ Net as_leaves(Net net, bool requires_grad = true) {
 
 // The gradients of a scalar, shaped as the net: grad(loss, net).weight is d loss / d net.weight. Parameters that the loss does not reach give zeros.
 template <class Net>
-  requires(!std::is_convertible_v<const Net&, TensorList>)
-Net grad(const Tensor& loss, const Net& net, GradOptions options = {}) {
+requires(!std::is_convertible_v<const Net&, TensorList>) Net grad(const Tensor& loss, const Net& net, GradOptions options = {}) {
   options.allow_unused = true;
   const std::vector<Tensor> p = parameters(net);
   std::vector<Tensor> g = grad(TensorList(loss), TensorList(p), options);

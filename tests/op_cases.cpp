@@ -27,7 +27,8 @@ bool possible(Lay lay, const Shape& s) {
   }
 }
 
-// x's values (for expanded: those of the first entry) in the given layout, as a function of x. Never x itself: rows must not live off a caller's handle.
+// x's values (for expanded: those of the first entry) in the given layout, as a function of x. Never x itself: rows must not live off a caller's
+// handle.
 Tensor arrange(const Tensor& x, Lay lay) {
   const Shape& s = x.shape();
   switch (lay) {
@@ -52,7 +53,8 @@ Tensor draw(const Random& r, const Shape& s, const Domain& d) {
   if (d.kind == Domain::distinct) {
     // A shuffled grid, so that no two values of one input come closer than 0.05; a fraction by stream keeps two inputs apart.
     const Tensor order = randperm(r, n);
-    for (size_t i = 0; i < v.size(); ++i) v[i] = 0.1 * (static_cast<double>(order.data<int64_t>()[i]) - static_cast<double>(n) / 2) + 0.03 * r.uniform(i) + (r.key() % 2 ? 0.045 : 0);
+    for (size_t i = 0; i < v.size(); ++i)
+      v[i] = 0.1 * (static_cast<double>(order.data<int64_t>()[i]) - static_cast<double>(n) / 2) + 0.03 * r.uniform(i) + (r.key() % 2 ? 0.045 : 0);
     return tensor(v, s, DType::f64);
   }
   for (size_t i = 0; i < v.size(); ++i) {
@@ -66,7 +68,8 @@ const Domain& domain(const Sample& s, size_t i) { return s.domains.size() == 1 ?
 
 std::vector<Tensor> inputs_of(const Case& c) {
   std::vector<Tensor> in;
-  for (size_t i = 0; i < c.sample->shapes.size(); ++i) in.push_back(draw(Random(7) / c.op->name / static_cast<int64_t>(i), c.sample->shapes[i], domain(*c.sample, i)));
+  for (size_t i = 0; i < c.sample->shapes.size(); ++i)
+    in.push_back(draw(Random(7) / c.op->name / static_cast<int64_t>(i), c.sample->shapes[i], domain(*c.sample, i)));
   // Two inputs of distinct values must not tie with each other: odd ones are moved by half a step.
   for (size_t i = 1; i < in.size(); i += 2)
     if (domain(*c.sample, i).kind == Domain::distinct) in[i] = in[i] + 0.0517;
@@ -156,7 +159,8 @@ std::string compare_with_differences(const Function& f, const std::vector<Tensor
       for (size_t i = 0; i < up.size(); ++i) {
         const double expected = (up[i] - down[i]) / (2 * h), got = rows[i][column];
         if (!(std::abs(got - expected) <= 1e-6 + 1e-4 * std::abs(expected))) {
-          return "element " + std::to_string(i) + " by leaf " + std::to_string(k) + "[" + std::to_string(j) + "]: sweep " + std::to_string(got) + ", difference " + std::to_string(expected);
+          return "element " + std::to_string(i) + " by leaf " + std::to_string(k) + "[" + std::to_string(j) + "]: sweep " + std::to_string(got) +
+                 ", difference " + std::to_string(expected);
         }
       }
     }
@@ -166,7 +170,8 @@ std::string compare_with_differences(const Function& f, const std::vector<Tensor
 
 // Within `of_largest` of the largest magnitude, or within `floor`, which is for sums that cancel to nothing.
 std::string close(const std::vector<double>& got, const std::vector<double>& expected, double of_largest, const char* what, double floor = 1e-30) {
-  if (got.size() != expected.size()) return std::string(what) + ": " + std::to_string(got.size()) + " elements, expected " + std::to_string(expected.size());
+  if (got.size() != expected.size())
+    return std::string(what) + ": " + std::to_string(got.size()) + " elements, expected " + std::to_string(expected.size());
   double largest = 0;
   for (double v : expected)
     if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
@@ -252,7 +257,8 @@ std::string check_order(const Case& c, int order) {
   std::vector<Tensor> at = x, low;
   at.push_back(draw(Random(13) / "upstream", {f(leaves_of(x, DType::f64)).numel()}, {}));
   for (const Tensor& t : at) low.push_back(t.to(DType::f32));
-  const std::string fault = close(values(g, low), values(g, at), 2e-4, "f32 gradient", 16 * 6e-8 * 2);  // 16 roundings of an upstream value, at most 2
+  const std::string fault =
+      close(values(g, low), values(g, at), 2e-4, "f32 gradient", 16 * 6e-8 * 2);  // 16 roundings of an upstream value, at most 2
   return fault.empty() ? "" : "order " + std::to_string(order) + ", " + fault;
 }
 

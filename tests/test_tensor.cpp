@@ -64,7 +64,8 @@ TEST_CASE("compositions") {
   CHECK(stack({x, x}, 1).shape() == Shape{2, 2, 3});
   CHECK(matmul(tensor({1, 2}), tensor({3, 4})).item() == 11);
   CHECK(sum(softmax(x, 0), {0}).to_vector()[0] == doctest::Approx(1));
-  CHECK(logsumexp(x, {0, 1}).item() == doctest::Approx(std::log(std::exp(1) + std::exp(5) + std::exp(3) + 2 * std::exp(2) + std::exp(9))).epsilon(1e-12));
+  CHECK(logsumexp(x, {0, 1}).item() ==
+        doctest::Approx(std::log(std::exp(1) + std::exp(5) + std::exp(3) + 2 * std::exp(2) + std::exp(9))).epsilon(1e-12));
   CHECK(std::isnan(mean(zeros({0})).item()));
   CHECK_THROWS_AS(amax(zeros({2, 0}), {1}), ShapeError);
   CHECK_THROWS_AS(sum(x, {0, 0}), ShapeError);

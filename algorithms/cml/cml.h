@@ -1,7 +1,8 @@
 // Cooperative meta-learning with gradient augmentation (CML: Shin, Han and Kim, UAI 2024, PMLR 244:3198-3210), and MAML, which it extends
 // (Finn, Abbeel and Levine, ICML 2017).
 //
-// psi: feature extractor (body), theta: the meta-learner's head, phi: the co-learner's head. f^m = head_theta(body_psi(x)), f^c = cohead_phi(body_psi(x)).
+// psi: feature extractor (body), theta: the meta-learner's head, phi: the co-learner's head. f^m = head_theta(body_psi(x)), f^c =
+// cohead_phi(body_psi(x)).
 //
 // Inner loop (CML eq. 5), M steps on the support set, the meta-learner's loss only:
 //     (psi_i', theta_i') = (psi, theta) - alpha grad_(psi,theta) L(f^m; S_i),      phi_i' = phi
@@ -37,10 +38,10 @@ struct Model {
 };
 
 struct Rule {
-  double alpha = 0.01;       // inner step size
-  double gamma = 0.2;        // weight of the co-learner's loss; 0: MAML
-  int steps = 1;             // M
-  bool second_order = true;  // false: inner gradients are constants (first-order MAML)
+  double alpha = 0.01;        // inner step size
+  double gamma = 0.2;         // weight of the co-learner's loss; 0: MAML
+  int steps = 1;              // M
+  bool second_order = true;   // false: inner gradients are constants (first-order MAML)
   bool adapt_cohead = false;  // CL
   bool adapt_head = true;     // false: BOIL's inner loop (Oh et al. 2021), alpha = 0 for the head
 };
@@ -61,11 +62,13 @@ M adapt(M model, const Rule& rule, Loss loss, const Tensor& x, const Tensor& y) 
     };
     if (rule.adapt_head) add_part(model.head);
     if (rule.adapt_cohead) add_part(model.cohead);
-    const std::vector<Tensor> moved = descend(moving, grad(TensorList(support), TensorList(moving), {.create_graph = rule.second_order && grad_enabled()}), rule.alpha);
+    const std::vector<Tensor> moved =
+        descend(moving, grad(TensorList(support), TensorList(moving), {.create_graph = rule.second_order && grad_enabled()}), rule.alpha);
     size_t at_part = 0;
     const auto take = [&](auto& net) {
       const size_t n = parameters(net).size();
-      net = at(net, std::vector<Tensor>(moved.begin() + static_cast<std::ptrdiff_t>(at_part), moved.begin() + static_cast<std::ptrdiff_t>(at_part + n)));
+      net = at(net,
+               std::vector<Tensor>(moved.begin() + static_cast<std::ptrdiff_t>(at_part), moved.begin() + static_cast<std::ptrdiff_t>(at_part + n)));
       at_part += n;
     };
     take(model.body);

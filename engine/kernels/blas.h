@@ -6,8 +6,10 @@
 namespace regrad::kernels {
 
 // c [m,n] (rows contiguous, pitch ldc) = beta c + op(a) op(b); op transposes where ta, tb say so, lda and ldb are the pitches of what is stored.
-void blas_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
-void blas_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const double* a, int64_t lda, const double* b, int64_t ldb, double beta, double* c, int64_t ldc);
+void blas_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c,
+               int64_t ldc);
+void blas_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const double* a, int64_t lda, const double* b, int64_t ldb, double beta, double* c,
+               int64_t ldc);
 // y [m] (stride 1) = beta y + op(a) x, with a stored [rows, columns] of pitch lda; m = columns where transposed.
 void blas_gemv(bool ta, int64_t rows, int64_t columns, const float* a, int64_t lda, const float* x, int64_t x_stride, float beta, float* y);
 void blas_gemv(bool ta, int64_t rows, int64_t columns, const double* a, int64_t lda, const double* x, int64_t x_stride, double beta, double* y);

@@ -33,7 +33,8 @@ bool is_dense(const Shape& shape, const Shape& strides) {
   return true;
 }
 
-// Whether input i's buffer may become the output: the caller gave its only handle away, nobody else holds node or storage, and no row needs the value.
+// Whether input i's buffer may become the output: the caller gave its only handle away, nobody else holds node or storage, and no row needs the
+// value.
 bool reusable(const Node* y, int i, bool recording) {
   const Node* x = y->in(i).node();
   if (x->users.load(std::memory_order_acquire) != handle_unit || x->keeps_y || x->dtype != y->dtype) return false;

@@ -28,8 +28,10 @@ Tensor share(const Tensor& wins, const Tensor& wins_or_ties, DType t) { return 0
 
 void where_infer(const Call& c) {
   const Tensor &cond = c.in(0), &a = c.in(1), &b = c.in(2);
-  if (cond.dtype() != DType::b8 && cond.dtype() != DType::u8) throw DTypeError(std::string("where: the condition is ") + name(cond.dtype()) + ", must be b8 or u8");
-  if (a.dtype() != b.dtype()) throw DTypeError(std::string("where: ") + name(a.dtype()) + " with " + name(b.dtype()) + "; convert one with x.to(dtype)");
+  if (cond.dtype() != DType::b8 && cond.dtype() != DType::u8)
+    throw DTypeError(std::string("where: the condition is ") + name(cond.dtype()) + ", must be b8 or u8");
+  if (a.dtype() != b.dtype())
+    throw DTypeError(std::string("where: ") + name(a.dtype()) + " with " + name(b.dtype()) + "; convert one with x.to(dtype)");
   detail::kernel_dtype(c, a.dtype());
   c.out(broadcast(cond.shape(), broadcast(a.shape(), b.shape(), "where"), "where"), a.dtype());
 }
@@ -43,8 +45,14 @@ std::vector<double> where_reference(const RefCall& c) {
 }
 void where_samples(Samples& s) {
   const Domain mask{.kind = Domain::mask};
-  for (const auto& shapes : std::vector<std::vector<Shape>>{
-           {{}, {}, {}}, {{5}, {5}, {5}}, {{2, 3}, {2, 3}, {2, 3}}, {{3}, {2, 3}, {2, 3}}, {{2, 3}, Shape{}, {3}}, {{2, 1}, {1, 3}, {2, 3}}, {{0}, {0}, {1}}, {{2, 2, 2}, {2, 1, 2}, {2}}})
+  for (const auto& shapes : std::vector<std::vector<Shape>>{{{}, {}, {}},
+                                                            {{5}, {5}, {5}},
+                                                            {{2, 3}, {2, 3}, {2, 3}},
+                                                            {{3}, {2, 3}, {2, 3}},
+                                                            {{2, 3}, Shape{}, {3}},
+                                                            {{2, 1}, {1, 3}, {2, 3}},
+                                                            {{0}, {0}, {1}},
+                                                            {{2, 2, 2}, {2, 1, 2}, {2}}})
     s.add(shapes, {mask, {}, {}});
   s.bad({{2}, {3}, {3}});
 }
@@ -59,7 +67,10 @@ consteval Op comparison(const char* name) {
           .forward = compare<K>,
           .vjp = {declared_zero, declared_zero},
           .reference = pointwise2<F>,
-          .samples = [](Samples& s) { binary_shapes(s, {}, {}); binary_shapes(s, {.low = 0, .high = 3, .kind = Domain::index}, {.low = 0, .high = 3, .kind = Domain::index}); }};
+          .samples = [](Samples& s) {
+            binary_shapes(s, {}, {});
+            binary_shapes(s, {.low = 0, .high = 3, .kind = Domain::index}, {.low = 0, .high = 3, .kind = Domain::index});
+          }};
 }
 
 }  // namespace
@@ -77,7 +88,9 @@ constinit const Op add_op = row({.name = "add",
                                          }},
                                  .smooth = true,
                                  .reference = add_reference,
-                                 .samples = [](Samples& s) { for (double alpha : {1.0, -1.0, 0.3}) binary_shapes(s, {}, {}, Params{alpha, 0}); }});
+                                 .samples = [](Samples& s) {
+                                   for (double alpha : {1.0, -1.0, 0.3}) binary_shapes(s, {}, {}, Params{alpha, 0});
+                                 }});
 
 constinit const Op mul_op = row({.name = "mul",
                                  .arity = 2,
@@ -124,27 +137,29 @@ constinit const Op pow_op = row({.name = "pow",
                                  .reference = pointwise2<std::pow>,
                                  .samples = [](Samples& s) { binary_shapes(s, {.low = 0.5, .high = 2}, {.low = -1.5, .high = 2.5}); }});
 
-constinit const Op minimum_op = row({.name = "minimum",
-                                     .arity = 2,
-                                     .keep = keep_0 | keep_1,
-                                     .layout = Layout::elementwise,
-                                     .infer = broadcast_two,
-                                     .forward = binary<Binary::minimum>,
-                                     .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) < c.in(1), c.in(0) <= c.in(1), c.g().dtype()), c.in(0).shape()); },
-                                             [](const Call& c) { return sum_to(c.g() * share(c.in(1) < c.in(0), c.in(1) <= c.in(0), c.g().dtype()), c.in(1).shape()); }},
-                                     .reference = pointwise2<([](double a, double b) { return std::min(a, b); })>,
-                                     .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
+constinit const Op minimum_op =
+    row({.name = "minimum",
+         .arity = 2,
+         .keep = keep_0 | keep_1,
+         .layout = Layout::elementwise,
+         .infer = broadcast_two,
+         .forward = binary<Binary::minimum>,
+         .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) < c.in(1), c.in(0) <= c.in(1), c.g().dtype()), c.in(0).shape()); },
+                 [](const Call& c) { return sum_to(c.g() * share(c.in(1) < c.in(0), c.in(1) <= c.in(0), c.g().dtype()), c.in(1).shape()); }},
+         .reference = pointwise2<([](double a, double b) { return std::min(a, b); })>,
+         .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
 
-constinit const Op maximum_op = row({.name = "maximum",
-                                     .arity = 2,
-                                     .keep = keep_0 | keep_1,
-                                     .layout = Layout::elementwise,
-                                     .infer = broadcast_two,
-                                     .forward = binary<Binary::maximum>,
-                                     .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) > c.in(1), c.in(0) >= c.in(1), c.g().dtype()), c.in(0).shape()); },
-                                             [](const Call& c) { return sum_to(c.g() * share(c.in(1) > c.in(0), c.in(1) >= c.in(0), c.g().dtype()), c.in(1).shape()); }},
-                                     .reference = pointwise2<([](double a, double b) { return std::max(a, b); })>,
-                                     .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
+constinit const Op maximum_op =
+    row({.name = "maximum",
+         .arity = 2,
+         .keep = keep_0 | keep_1,
+         .layout = Layout::elementwise,
+         .infer = broadcast_two,
+         .forward = binary<Binary::maximum>,
+         .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) > c.in(1), c.in(0) >= c.in(1), c.g().dtype()), c.in(0).shape()); },
+                 [](const Call& c) { return sum_to(c.g() * share(c.in(1) > c.in(0), c.in(1) >= c.in(0), c.g().dtype()), c.in(1).shape()); }},
+         .reference = pointwise2<([](double a, double b) { return std::max(a, b); })>,
+         .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
 
 // g where y > 0, else 0. Linear in g; its mask does not change in y.
 constinit const Op relu_grad_op = row({.name = "relu_grad",
@@ -164,18 +179,18 @@ constinit const Op le_op = row(comparison<Compare::le, ([](double a, double b) {
 constinit const Op gt_op = row(comparison<Compare::gt, ([](double a, double b) { return double(a > b); })>("gt"));
 constinit const Op ge_op = row(comparison<Compare::ge, ([](double a, double b) { return double(a >= b); })>("ge"));
 
-constinit const Op where_op = row({.name = "where",
-                                   .arity = 3,
-                                   .keep = keep_0,
-                                   .layout = Layout::elementwise,
-                                   .infer = where_infer,
-                                   .forward = [](const Call& c) { detail::walk(c, kernels::table().where[detail::kernel_dtype(c, c.in(1).dtype())], {}); },
-                                   .vjp = {declared_zero,
-                                           [](const Call& c) { return sum_to(where(c.in(0), c.g(), scalar(0, c.g().dtype())), c.in(1).shape()); },
-                                           [](const Call& c) { return sum_to(where(c.in(0), scalar(0, c.g().dtype()), c.g()), c.in(2).shape()); }},
-                                   .smooth = true,
-                                   .reference = where_reference,
-                                   .samples = where_samples});
+constinit const Op where_op =
+    row({.name = "where",
+         .arity = 3,
+         .keep = keep_0,
+         .layout = Layout::elementwise,
+         .infer = where_infer,
+         .forward = [](const Call& c) { detail::walk(c, kernels::table().where[detail::kernel_dtype(c, c.in(1).dtype())], {}); },
+         .vjp = {declared_zero, [](const Call& c) { return sum_to(where(c.in(0), c.g(), scalar(0, c.g().dtype())), c.in(1).shape()); },
+                 [](const Call& c) { return sum_to(where(c.in(0), scalar(0, c.g().dtype()), c.g()), c.in(2).shape()); }},
+         .smooth = true,
+         .reference = where_reference,
+         .samples = where_samples});
 
 namespace {
 

@@ -93,7 +93,9 @@ void cat_infer(const Call& c) {
     const Tensor& x = c.in(i);
     Shape expected = first.shape();
     if (x.dim() == first.dim()) expected[d] = x.shape()[d];
-    if (x.shape() != expected) throw ShapeError("cat: shape " + str(x.shape()) + " beside " + str(first.shape()) + "; all sizes but that of dim " + std::to_string(d) + " must be equal");
+    if (x.shape() != expected)
+      throw ShapeError("cat: shape " + str(x.shape()) + " beside " + str(first.shape()) + "; all sizes but that of dim " + std::to_string(d) +
+                       " must be equal");
     if (x.dtype() != first.dtype()) throw DTypeError(std::string("cat: ") + name(x.dtype()) + " beside " + name(first.dtype()));
     sizes[d] += x.shape()[d];
   }
@@ -140,26 +142,34 @@ std::vector<double> cat_reference(const RefCall& c) {
 
 }  // namespace
 
-constinit const Op contiguous_op = row({.name = "contiguous",
-                                        .infer = [](const Call& c) { c.out(c.x().shape(), c.x().dtype()); },
-                                        .forward = [](const Call& c) { copy_to(c.x(), c.x().dtype(), c.node()->raw()); },
-                                        .vjp = {[](const Call& c) { return c.g(); }},
-                                        .smooth = true,
-                                        .reference = itself,
-                                        .samples = [](Samples& s) {
-                                          for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1}, Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2}, Shape{1, 17}, Shape{4, 4}, Shape{3, 2, 4}, Shape{2, 5, 1}, Shape{17}}) s.add({shape}, {{}});
-                                        }});
+constinit const Op contiguous_op =
+    row({.name = "contiguous",
+         .infer = [](const Call& c) { c.out(c.x().shape(), c.x().dtype()); },
+         .forward = [](const Call& c) { copy_to(c.x(), c.x().dtype(), c.node()->raw()); },
+         .vjp = {[](const Call& c) { return c.g(); }},
+         .smooth = true,
+         .reference = itself,
+         .samples =
+             [](Samples& s) {
+               for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1}, Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2},
+                                          Shape{1, 17}, Shape{4, 4}, Shape{3, 2, 4}, Shape{2, 5, 1}, Shape{17}})
+                 s.add({shape}, {{}});
+             }});
 
 // Between f32 and f64 the gradient is cast back; to and from integers there is none.
-constinit const Op to_op = row({.name = "to",
-                                .infer = [](const Call& c) { c.out(c.x().shape(), c.attrs<Target>().dtype); },
-                                .forward = [](const Call& c) { copy_to(c.x(), c.node()->dtype, c.node()->raw()); },
-                                .vjp = {[](const Call& c) { return to(c.g(), c.x().dtype()); }},
-                                .smooth = true,
-                                .reference = itself,
-                                .samples = [](Samples& s) {
-                                  for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1}, Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2}, Shape{1, 17}, Shape{4, 4}, Shape{3, 2, 4}, Shape{2, 5, 1}, Shape{17}}) s.add({shape}, {{}}, Target{DType::f64});
-                                }});
+constinit const Op to_op =
+    row({.name = "to",
+         .infer = [](const Call& c) { c.out(c.x().shape(), c.attrs<Target>().dtype); },
+         .forward = [](const Call& c) { copy_to(c.x(), c.node()->dtype, c.node()->raw()); },
+         .vjp = {[](const Call& c) { return to(c.g(), c.x().dtype()); }},
+         .smooth = true,
+         .reference = itself,
+         .samples =
+             [](Samples& s) {
+               for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1}, Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2},
+                                          Shape{1, 17}, Shape{4, 4}, Shape{3, 2, 4}, Shape{2, 5, 1}, Shape{17}})
+                 s.add({shape}, {{}}, Target{DType::f64});
+             }});
 
 constinit const Op cat_op = row({.name = "cat",
                                  .arity = -1,
@@ -169,8 +179,16 @@ constinit const Op cat_op = row({.name = "cat",
                                  .smooth = true,
                                  .reference = cat_reference,
                                  .samples = [](Samples& s) {
-                                   for (const auto& [shapes, d] : std::initializer_list<std::pair<std::vector<Shape>, int64_t>>{
-                                            {{{3}}, 0}, {{{3}, {2}}, 0}, {{{1}, {2}, {3}, {1}}, 0}, {{{2, 3}, {1, 3}}, 0}, {{{2, 3}, {2, 2}, {2, 1}}, 1}, {{{2, 3}, {2, 3}}, -1}, {{{2, 2, 3}, {2, 1, 3}}, 1}, {{{0, 2}, {3, 2}}, 0}, {{{2, 2}, {2, 2}, {2, 2}, {2, 2}, {2, 2}}, 0}})
+                                   for (const auto& [shapes, d] :
+                                        std::initializer_list<std::pair<std::vector<Shape>, int64_t>>{{{{3}}, 0},
+                                                                                                      {{{3}, {2}}, 0},
+                                                                                                      {{{1}, {2}, {3}, {1}}, 0},
+                                                                                                      {{{2, 3}, {1, 3}}, 0},
+                                                                                                      {{{2, 3}, {2, 2}, {2, 1}}, 1},
+                                                                                                      {{{2, 3}, {2, 3}}, -1},
+                                                                                                      {{{2, 2, 3}, {2, 1, 3}}, 1},
+                                                                                                      {{{0, 2}, {3, 2}}, 0},
+                                                                                                      {{{2, 2}, {2, 2}, {2, 2}, {2, 2}, {2, 2}}, 0}})
                                      s.add(shapes, {{}}, Along{d});
                                    s.bad({{2, 3}, {3, 3, 1}}, Along{0});
                                    s.bad({{2, 3}, {2, 4}}, Along{0});

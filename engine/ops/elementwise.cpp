@@ -137,7 +137,8 @@ void need_real(const Call& c, const Tensor& x) {
 }
 void need_same(const Call& c) {
   if (c.in(0).dtype() != c.in(1).dtype()) {
-    throw DTypeError(std::string(c.node()->op->name) + ": " + name(c.in(0).dtype()) + " with " + name(c.in(1).dtype()) + "; convert one with x.to(dtype)");
+    throw DTypeError(std::string(c.node()->op->name) + ": " + name(c.in(0).dtype()) + " with " + name(c.in(1).dtype()) +
+                     "; convert one with x.to(dtype)");
   }
 }
 }  // namespace

@@ -30,9 +30,9 @@ void compare(const Call& c) {
 }
 
 // Shape rules.
-void same(const Call& c);           // one floating input; its shape and dtype
-void same_any(const Call& c);       // one input of any arithmetic dtype (f32, f64, i64)
-void broadcast_two(const Call& c);  // two of one arithmetic dtype; their broadcast
+void same(const Call& c);            // one floating input; its shape and dtype
+void same_any(const Call& c);        // one input of any arithmetic dtype (f32, f64, i64)
+void broadcast_two(const Call& c);   // two of one arithmetic dtype; their broadcast
 void broadcast_real(const Call& c);  // two of one floating dtype
 void broadcast_mask(const Call& c);  // the same, and the result is b8
 
@@ -58,14 +58,25 @@ std::vector<double> pointwise2(const RefCall& c) {
 // Samples: shapes that reach every path (scalar, one element, short, odd, a vector and a tail, several dims, ones, empty), in the given domain.
 template <class A = NoAttrs>
 void unary_shapes(Samples& s, const Domain& d, const A& attrs = {}) {
-  for (const Shape& shape : {Shape{}, Shape{1}, Shape{3}, Shape{7}, Shape{17}, Shape{2, 3}, Shape{3, 5}, Shape{1, 4}, Shape{2, 3, 2}, Shape{2, 1, 3, 1}, Shape{0}, Shape{2, 0, 3}, Shape{33}, Shape{2, 2}, Shape{4, 3}})
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{3}, Shape{7}, Shape{17}, Shape{2, 3}, Shape{3, 5}, Shape{1, 4}, Shape{2, 3, 2},
+                             Shape{2, 1, 3, 1}, Shape{0}, Shape{2, 0, 3}, Shape{33}, Shape{2, 2}, Shape{4, 3}})
     s.add({shape}, {d}, attrs);
 }
 // Pairs that broadcast in every way.
 template <class A = NoAttrs>
 void binary_shapes(Samples& s, const Domain& a, const Domain& b, const A& attrs = {}) {
-  for (const auto& [p, q] : std::initializer_list<std::pair<Shape, Shape>>{
-           {{}, {}}, {{5}, {5}}, {{2, 3}, {2, 3}}, {{2, 3}, {3}}, {{3}, {2, 3}}, {{2, 3}, {}}, {{}, {4}}, {{2, 1}, {1, 3}}, {{2, 1, 3}, {4, 1}}, {{1}, {3}}, {{0, 3}, {3}}, {{2, 2, 3}, {2, 2, 3}}})
+  for (const auto& [p, q] : std::initializer_list<std::pair<Shape, Shape>>{{{}, {}},
+                                                                           {{5}, {5}},
+                                                                           {{2, 3}, {2, 3}},
+                                                                           {{2, 3}, {3}},
+                                                                           {{3}, {2, 3}},
+                                                                           {{2, 3}, {}},
+                                                                           {{}, {4}},
+                                                                           {{2, 1}, {1, 3}},
+                                                                           {{2, 1, 3}, {4, 1}},
+                                                                           {{1}, {3}},
+                                                                           {{0, 3}, {3}},
+                                                                           {{2, 2, 3}, {2, 2, 3}}})
     s.add({p, q}, {a, b}, attrs);
   s.bad({{2, 3}, {2}}, attrs);
   s.bad({{3, 1}, {2, 4, 2}}, attrs);

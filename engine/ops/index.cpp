@@ -27,7 +27,9 @@ int64_t wrap_index(int64_t i, int64_t n, const char* op) {
 void check_inside(const Shape& index, const Shape& other, int dim, const char* op) {
   bool fits = index.size() == other.size();
   for (int d = 0; fits && d < index.size(); ++d) fits = d == dim || index[d] <= other[d];
-  if (!fits) throw ShapeError(std::string(op) + ": index " + str(index) + " on " + str(other) + ", dim " + std::to_string(dim) + "; equal rank, and no larger but along dim");
+  if (!fits)
+    throw ShapeError(std::string(op) + ": index " + str(index) + " on " + str(other) + ", dim " + std::to_string(dim) +
+                     "; equal rank, and no larger but along dim");
 }
 
 // Calls f(offset in p, offset in q) for each element of index, row-major; p's offset has the index in place of the position along dim.
@@ -130,7 +132,8 @@ void index_select_forward(const Call& c) {
   const auto* from = static_cast<const char*>(x.node()->raw());
   for (int64_t i = 0; i < index.numel(); ++i) wrap_index(at[i], n, "index_select");
   for (int64_t o = 0; o < outer; ++o)
-    for (int64_t i = 0; i < index.numel(); ++i, y += inner) std::memcpy(y, from + (o * n + wrap_index(at[i], n, "index_select")) * inner, static_cast<size_t>(inner));
+    for (int64_t i = 0; i < index.numel(); ++i, y += inner)
+      std::memcpy(y, from + (o * n + wrap_index(at[i], n, "index_select")) * inner, static_cast<size_t>(inner));
 }
 
 // index [n] as an index of shape sizes, constant along all dims but one.
@@ -195,59 +198,87 @@ constexpr Domain up_to(double n) { return {.low = -n, .high = n, .kind = Domain:
 
 }  // namespace
 
-constinit const Op index_select_op = row({.name = "index_select",
-                                          .arity = 2,
-                                          .keep = keep_1,
-                                          .infer = index_select_infer,
-                                          .forward = index_select_forward,
-                                          .vjp = {[](const Call& c) {
-                                                    const Tensor& x = c.in(0);
-                                                    const int d = wrap_dim(c.attrs<Along>().dim, x.dim(), "index_select");
-                                                    return scatter_add(zeros(x.shape(), x.dtype()), d, spread_index(c.in(1), c.g().shape(), d), c.g());
-                                                  },
-                                                  declared_zero},
-                                          .smooth = true,
-                                          .reference = index_select_reference,
-                                          .samples = [](Samples& s) {
-                                            for (const auto& [x, n, d] : std::initializer_list<std::tuple<Shape, int64_t, int64_t>>{
-                                                     {{4}, 3, 0}, {{4}, 1, 0}, {{4}, 9, 0}, {{3, 4}, 2, 0}, {{4, 3}, 5, 0}, {{3, 4}, 3, 1}, {{3, 4}, 2, -1}, {{2, 3, 2}, 4, 1}, {{2, 3, 2}, 0, 1}, {{1, 2}, 3, 0}})
-                                              s.add({x, {n}}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)]))}, Along{d});
-                                            s.bad({{3}, {2, 2}}, Along{0});
-                                          }});
+constinit const Op index_select_op =
+    row({.name = "index_select",
+         .arity = 2,
+         .keep = keep_1,
+         .infer = index_select_infer,
+         .forward = index_select_forward,
+         .vjp = {[](const Call& c) {
+                   const Tensor& x = c.in(0);
+                   const int d = wrap_dim(c.attrs<Along>().dim, x.dim(), "index_select");
+                   return scatter_add(zeros(x.shape(), x.dtype()), d, spread_index(c.in(1), c.g().shape(), d), c.g());
+                 },
+                 declared_zero},
+         .smooth = true,
+         .reference = index_select_reference,
+         .samples = [](Samples& s) {
+           for (const auto& [x, n, d] : std::initializer_list<std::tuple<Shape, int64_t, int64_t>>{{{4}, 3, 0},
+                                                                                                   {{4}, 1, 0},
+                                                                                                   {{4}, 9, 0},
+                                                                                                   {{3, 4}, 2, 0},
+                                                                                                   {{4, 3}, 5, 0},
+                                                                                                   {{3, 4}, 3, 1},
+                                                                                                   {{3, 4}, 2, -1},
+                                                                                                   {{2, 3, 2}, 4, 1},
+                                                                                                   {{2, 3, 2}, 0, 1},
+                                                                                                   {{1, 2}, 3, 0}})
+             s.add({x, {n}}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)]))}, Along{d});
+           s.bad({{3}, {2, 2}}, Along{0});
+         }});
 
-constinit const Op gather_op = row({.name = "gather",
-                                    .arity = 2,
-                                    .keep = keep_1,
-                                    .infer = gather_infer,
-                                    .forward = gather_forward,
-                                    .vjp = {[](const Call& c) { return scatter_add(zeros(c.in(0).shape(), c.g().dtype()), c.attrs<Along>().dim, c.in(1), c.g()); }, declared_zero},
-                                    .smooth = true,
-                                    .reference = gather_reference,
-                                    .samples = [](Samples& s) {
-                                      for (const auto& [x, i, d] : std::initializer_list<std::tuple<Shape, Shape, int64_t>>{
-                                               {{4}, {3}, 0}, {{4}, {7}, 0}, {{3, 4}, {2, 4}, 0}, {{3, 4}, {5, 2}, 0}, {{3, 4}, {3, 1}, 1}, {{3, 4}, {2, 6}, -1}, {{2, 3, 2}, {2, 4, 2}, 1}, {{2, 3, 2}, {1, 2, 2}, 1}, {{3}, {0}, 0}, {{1, 1}, {1, 3}, 1}})
-                                        s.add({x, i}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)]))}, Along{d});
-                                      s.bad({{3, 4}, {3}}, Along{0});
-                                    }});
+constinit const Op gather_op = row(
+    {.name = "gather",
+     .arity = 2,
+     .keep = keep_1,
+     .infer = gather_infer,
+     .forward = gather_forward,
+     .vjp = {[](const Call& c) { return scatter_add(zeros(c.in(0).shape(), c.g().dtype()), c.attrs<Along>().dim, c.in(1), c.g()); }, declared_zero},
+     .smooth = true,
+     .reference = gather_reference,
+     .samples = [](Samples& s) {
+       for (const auto& [x, i, d] : std::initializer_list<std::tuple<Shape, Shape, int64_t>>{{{4}, {3}, 0},
+                                                                                             {{4}, {7}, 0},
+                                                                                             {{3, 4}, {2, 4}, 0},
+                                                                                             {{3, 4}, {5, 2}, 0},
+                                                                                             {{3, 4}, {3, 1}, 1},
+                                                                                             {{3, 4}, {2, 6}, -1},
+                                                                                             {{2, 3, 2}, {2, 4, 2}, 1},
+                                                                                             {{2, 3, 2}, {1, 2, 2}, 1},
+                                                                                             {{3}, {0}, 0},
+                                                                                             {{1, 1}, {1, 3}, 1}})
+         s.add({x, i}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)]))}, Along{d});
+       s.bad({{3, 4}, {3}}, Along{0});
+     }});
 
-constinit const Op scatter_add_op = row({.name = "scatter_add",
-                                         .arity = 3,
-                                         .keep = keep_1,
-                                         .infer = scatter_infer,
-                                         .forward = scatter_forward,
-                                         .vjp = {[](const Call& c) { return c.g(); }, declared_zero,
-                                                 [](const Call& c) { return uncovered(gather(c.g(), c.attrs<Along>().dim, c.in(1)), c.in(2).shape()); }},
-                                         .smooth = true,
-                                         .reference = scatter_reference,
-                                         .samples = [](Samples& s) {
-                                           for (const auto& [x, i, src, d] : std::initializer_list<std::tuple<Shape, Shape, Shape, int64_t>>{
-                                                    {{4}, {3}, {3}, 0}, {{4}, {7}, {7}, 0}, {{3, 4}, {2, 4}, {2, 4}, 0}, {{3, 4}, {5, 2}, {5, 3}, 0}, {{3, 4}, {3, 1}, {3, 2}, 1}, {{3, 4}, {2, 6}, {2, 6}, -1}, {{2, 3, 2}, {2, 4, 2}, {2, 4, 2}, 1}, {{3}, {0}, {0}, 0}, {{1, 1}, {1, 3}, {1, 3}, 1}})
-                                             s.add({x, i, src}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)])), {}}, Along{d});
-                                           s.bad({{3, 4}, {3}, {3}}, Along{0});
-                                         }});
+constinit const Op scatter_add_op =
+    row({.name = "scatter_add",
+         .arity = 3,
+         .keep = keep_1,
+         .infer = scatter_infer,
+         .forward = scatter_forward,
+         .vjp = {[](const Call& c) { return c.g(); }, declared_zero,
+                 [](const Call& c) { return uncovered(gather(c.g(), c.attrs<Along>().dim, c.in(1)), c.in(2).shape()); }},
+         .smooth = true,
+         .reference = scatter_reference,
+         .samples = [](Samples& s) {
+           for (const auto& [x, i, src, d] : std::initializer_list<std::tuple<Shape, Shape, Shape, int64_t>>{{{4}, {3}, {3}, 0},
+                                                                                                             {{4}, {7}, {7}, 0},
+                                                                                                             {{3, 4}, {2, 4}, {2, 4}, 0},
+                                                                                                             {{3, 4}, {5, 2}, {5, 3}, 0},
+                                                                                                             {{3, 4}, {3, 1}, {3, 2}, 1},
+                                                                                                             {{3, 4}, {2, 6}, {2, 6}, -1},
+                                                                                                             {{2, 3, 2}, {2, 4, 2}, {2, 4, 2}, 1},
+                                                                                                             {{3}, {0}, {0}, 0},
+                                                                                                             {{1, 1}, {1, 3}, {1, 3}, 1}})
+             s.add({x, i, src}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)])), {}}, Along{d});
+           s.bad({{3, 4}, {3}, {3}}, Along{0});
+         }});
 
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) { return apply2(index_select_op, x, index, Along{dim}); }
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) { return apply2(gather_op, x, index, Along{dim}); }
-Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) { return apply3(scatter_add_op, x, index, source, Along{dim}); }
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
+  return apply3(scatter_add_op, x, index, source, Along{dim});
+}
 
 }  // namespace regrad

@@ -18,7 +18,8 @@ using kernels::Gemm;
 Shape batch_of(const Shape& s) { return Shape(s.begin(), s.end() - 2); }
 
 Shape product_shape(const Tensor& a, const Tensor& b, const char* op) {
-  if (a.dtype() != b.dtype() || !is_floating(a.dtype())) throw DTypeError(std::string(op) + ": " + name(a.dtype()) + " x " + name(b.dtype()) + "; both must be f32 or both f64");
+  if (a.dtype() != b.dtype() || !is_floating(a.dtype()))
+    throw DTypeError(std::string(op) + ": " + name(a.dtype()) + " x " + name(b.dtype()) + "; both must be f32 or both f64");
   if (a.dim() < 2 || b.dim() < 2) throw ShapeError(std::string(op) + ": needs matrices, not " + str(a.shape()) + " x " + str(b.shape()));
   if (a.shape()[-1] != b.shape()[-2]) throw ShapeError(std::string(op) + ": inner dimensions differ, " + str(a.shape()) + " x " + str(b.shape()));
   const bool plain = a.dim() == 2 && b.dim() == 2;
@@ -118,7 +119,9 @@ void run_blas(const Gemm& g) {
 }
 
 // OpenBLAS reads matrices of which one stride is 1 and the other a pitch.
-bool blas_reads(int64_t rows, int64_t cols, int64_t row, int64_t col) { return (col == 1 && (rows == 1 || row >= cols)) || (row == 1 && (cols == 1 || col >= rows)); }
+bool blas_reads(int64_t rows, int64_t cols, int64_t row, int64_t col) {
+  return (col == 1 && (rows == 1 || row >= cols)) || (row == 1 && (cols == 1 || col >= rows));
+}
 
 void product(const Tensor* bias, Tensor a, Tensor b, Node* y) {
   const Shape& out = y->shape;
@@ -136,8 +139,25 @@ void product(const Tensor* bias, Tensor a, Tensor b, Node* y) {
   const int t = y->dtype == DType::f64;
   const int64_t inner = batches.dims ? batches.size[batches.dims - 1] : 1;
   const int64_t outer = out.numel() / (m * n) / inner;
-  Gemm g{.batch = inner, .m = m, .n = n, .k = k, .a = nullptr, .a_batch = 0, .a_row = o[0].row, .a_col = o[0].col, .b = nullptr, .b_batch = 0, .b_row = o[1].row,
-         .b_col = o[1].col, .bias = nullptr, .bias_batch = 0, .bias_row = o[2].row, .bias_col = o[2].col, .c = nullptr, .c_batch = m * n, .c_row = n};
+  Gemm g{.batch = inner,
+         .m = m,
+         .n = n,
+         .k = k,
+         .a = nullptr,
+         .a_batch = 0,
+         .a_row = o[0].row,
+         .a_col = o[0].col,
+         .b = nullptr,
+         .b_batch = 0,
+         .b_row = o[1].row,
+         .b_col = o[1].col,
+         .bias = nullptr,
+         .bias_batch = 0,
+         .bias_row = o[2].row,
+         .bias_col = o[2].col,
+         .c = nullptr,
+         .c_batch = m * n,
+         .c_row = n};
   if (batches.dims) {
     g.a_batch = batches.stride[0][batches.dims - 1];
     g.b_batch = batches.stride[1][batches.dims - 1];
@@ -179,8 +199,9 @@ std::vector<double> addmm_reference(const RefCall& c) {
 }
 
 const std::vector<std::pair<Shape, Shape>>& products() {
-  static const std::vector<std::pair<Shape, Shape>> list = {{{1, 1}, {1, 1}}, {{2, 3}, {3, 2}},       {{1, 3}, {3, 4}},       {{3, 2}, {2, 1}},          {{3, 1}, {1, 4}},      {{2, 2, 3}, {2, 3, 2}},
-                                                            {{2, 3}, {2, 3, 1}}, {{2, 2, 3}, {3, 2}}, {{2, 1, 2, 3}, {3, 3, 1}}, {{2, 0}, {0, 3}}, {{0, 2}, {2, 3}}, {{5, 4}, {4, 3}}};
+  static const std::vector<std::pair<Shape, Shape>> list = {
+      {{1, 1}, {1, 1}},    {{2, 3}, {3, 2}},    {{1, 3}, {3, 4}},          {{3, 2}, {2, 1}}, {{3, 1}, {1, 4}}, {{2, 2, 3}, {2, 3, 2}},
+      {{2, 3}, {2, 3, 1}}, {{2, 2, 3}, {3, 2}}, {{2, 1, 2, 3}, {3, 3, 1}}, {{2, 0}, {0, 3}}, {{0, 2}, {2, 3}}, {{5, 4}, {4, 3}}};
   return list;
 }
 
@@ -196,12 +217,13 @@ constinit const Op matmul_op = row({.name = "matmul",
                                             [](const Call& c) { return sum_to(matmul(c.in(0).mT(), c.g()), c.in(1).shape()); }},
                                     .smooth = true,
                                     .reference = [](const RefCall& c) { return product_reference(c, c.in[0], c.in[1]); },
-                                    .samples = [](Samples& s) {
-                                      for (const auto& [a, b] : products()) s.add({a, b}, {{}});
-                                      s.bad({{2, 3}, {2, 3}});
-                                      s.bad({{3}, {3}});
-                                      s.bad({{2, 2, 3}, {3, 3, 2}});
-                                    }});
+                                    .samples =
+                                        [](Samples& s) {
+                                          for (const auto& [a, b] : products()) s.add({a, b}, {{}});
+                                          s.bad({{2, 3}, {2, 3}});
+                                          s.bad({{3}, {3}});
+                                          s.bad({{2, 2, 3}, {3, 3, 2}});
+                                        }});
 
 // y = x w + b
 constinit const Op addmm_op = row({.name = "addmm",
@@ -214,16 +236,17 @@ constinit const Op addmm_op = row({.name = "addmm",
                                            [](const Call& c) { return sum_to(matmul(c.in(1).mT(), c.g()), c.in(2).shape()); }},
                                    .smooth = true,
                                    .reference = addmm_reference,
-                                   .samples = [](Samples& s) {
-                                     for (const auto& [a, b] : products()) {
-                                       s.add({{b[-1]}, a, b}, {{}});
-                                       s.add({{a[-2], b[-1]}, a, b}, {{}});
-                                     }
-                                     s.add({{}, {2, 3}, {3, 2}}, {{}});
-                                     s.add({{2, 1, 3}, {2, 2, 2}, {2, 2, 3}}, {{}});
-                                     s.bad({{3}, {2, 3}, {3, 2}});
-                                     s.bad({{2, 2, 2}, {2, 3}, {3, 2}});
-                                   }});
+                                   .samples =
+                                       [](Samples& s) {
+                                         for (const auto& [a, b] : products()) {
+                                           s.add({{b[-1]}, a, b}, {{}});
+                                           s.add({{a[-2], b[-1]}, a, b}, {{}});
+                                         }
+                                         s.add({{}, {2, 3}, {3, 2}}, {{}});
+                                         s.add({{2, 1, 3}, {2, 2, 2}, {2, 2, 3}}, {{}});
+                                         s.bad({{3}, {2, 3}, {3, 2}});
+                                         s.bad({{2, 2, 2}, {2, 3}, {3, 2}});
+                                       }});
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
   if (!a.defined() || !b.defined() || (a.dim() > 1 && b.dim() > 1)) return apply2(matmul_op, a, b);

@@ -127,8 +127,8 @@ struct Op {
   void (*forward)(const Call&) = nullptr;  // null for views
   // What users call, where that does more than evaluate the row (a reshape that must copy first).
   Tensor (*entry)(const Tensor& x, const std::byte* attrs) = nullptr;
-  Vjp vjp[3] = {};                         // gradient of each input; a row of any number of inputs has one for all
-  bool smooth = false;                     // third order is checked too
+  Vjp vjp[3] = {};      // gradient of each input; a row of any number of inputs has one for all
+  bool smooth = false;  // third order is checked too
   Reference reference;
   void (*samples)(Samples&);
 };

@@ -35,7 +35,8 @@ Shape reduced(const Shape& x, const Run& r, bool keepdim) {
 }
 
 void check_run(const Call& c, const Run& r) {
-  if (r.first < 0 || r.count < 0 || r.first + r.count > c.x().dim()) throw ShapeError(std::string(c.node()->op->name) + ": no such dims in shape " + str(c.x().shape()));
+  if (r.first < 0 || r.count < 0 || r.first + r.count > c.x().dim())
+    throw ShapeError(std::string(c.node()->op->name) + ": no such dims in shape " + str(c.x().shape()));
 }
 void sum_infer(const Call& c) {
   check_run(c, c.attrs<Run>());
@@ -106,7 +107,8 @@ void reduce_columns(const Kernels& k, const char* x, const Box& b, char* y) {
   if (pieces <= 1) {
     const int64_t boxes = std::max<int64_t>(1, block / (n * b.middle.size));
     parallel_for((b.outer.size + boxes - 1) / boxes, [&](int64_t i) {
-      for (int64_t o = i * boxes; o < std::min(b.outer.size, (i + 1) * boxes); ++o) k.columns(x + o * b.outer.stride * k.item, b.middle.size, b.middle.stride, n, y + o * n * k.item);
+      for (int64_t o = i * boxes; o < std::min(b.outer.size, (i + 1) * boxes); ++o)
+        k.columns(x + o * b.outer.stride * k.item, b.middle.size, b.middle.stride, n, y + o * n * k.item);
     });
     return;
   }
@@ -114,7 +116,8 @@ void reduce_columns(const Kernels& k, const char* x, const Box& b, char* y) {
   char* p = static_cast<char*>(partial->data);
   parallel_for(b.outer.size * pieces, [&](int64_t i) {
     const int64_t from = i % pieces * rows;
-    k.columns(x + (i / pieces * b.outer.stride + from * b.middle.stride) * k.item, std::min(rows, b.middle.size - from), b.middle.stride, n, p + i * n * k.item);
+    k.columns(x + (i / pieces * b.outer.stride + from * b.middle.stride) * k.item, std::min(rows, b.middle.size - from), b.middle.stride, n,
+              p + i * n * k.item);
   });
   for (int64_t o = 0; o < b.outer.size; ++o) k.columns(p + o * pieces * n * k.item, pieces, n, n, y + o * n * k.item);
   detail::drop(partial);
@@ -128,7 +131,8 @@ void reduce(const Tensor& input, const Run& r, const Kernels& k, Node* y) {
   Tensor x = input;
   const auto boxed = [&] {
     b = {};
-    return join(x, 0, r.first, b.outer) && join(x, r.first, end, b.middle) && join(x, end, dims, b.inner) && (b.inner.size == 1 ? b.middle.size == 1 || b.middle.stride == 1 : b.inner.stride == 1);
+    return join(x, 0, r.first, b.outer) && join(x, r.first, end, b.middle) && join(x, end, dims, b.inner) &&
+           (b.inner.size == 1 ? b.middle.size == 1 || b.middle.stride == 1 : b.inner.stride == 1);
   };
   if (!boxed()) {
     const NoGrad quiet;
@@ -241,7 +245,9 @@ std::vector<double> softmax_reference(const RefCall& c) {
   return y;
 }
 void row_samples(Samples& s) {
-  for (const Shape& shape : {Shape{1}, Shape{3}, Shape{7}, Shape{17}, Shape{2, 3}, Shape{3, 5}, Shape{4, 1}, Shape{2, 2, 3}, Shape{2, 1, 3}, Shape{1, 2, 1, 4}, Shape{0, 3}, Shape{33}, Shape{2, 2}}) s.add({shape}, {{-3, 3}});
+  for (const Shape& shape : {Shape{1}, Shape{3}, Shape{7}, Shape{17}, Shape{2, 3}, Shape{3, 5}, Shape{4, 1}, Shape{2, 2, 3}, Shape{2, 1, 3},
+                             Shape{1, 2, 1, 4}, Shape{0, 3}, Shape{33}, Shape{2, 2}})
+    s.add({shape}, {{-3, 3}});
   s.bad({Shape{}});
 }
 
@@ -298,25 +304,31 @@ constinit const Op amax_op = row({.name = "amax",
                                   }});
 
 // The first largest of each row of the last dim.
-constinit const Op argmax_op = row({.name = "argmax",
-                                    .infer = [](const Call& c) {
-                                      if (c.x().dim() == 0 || c.x().shape()[-1] == 0) throw ShapeError("argmax: no elements in the last dim of " + str(c.x().shape()));
-                                      Shape s = c.x().shape();
-                                      s.erase(s.size() - 1);
-                                      c.out(s, DType::i64);
-                                    },
-                                    .forward = argmax_forward,
-                                    .vjp = {declared_zero},
-                                    .reference = [](const RefCall& c) {
-                                      std::vector<double> y;
-                                      const int64_t n = c.in[0].shape[-1];
-                                      for (auto at = c.in[0].v.begin(); at != c.in[0].v.end(); at += n) y.push_back(static_cast<double>(std::max_element(at, at + n) - at));
-                                      return y;
-                                    },
-                                    .samples = [](Samples& s) {
-                                      for (const Shape& shape : {Shape{1}, Shape{5}, Shape{17}, Shape{3, 4}, Shape{4, 3}, Shape{2, 2}, Shape{2, 33}, Shape{0, 3}, Shape{7, 1}, Shape{1, 6}, Shape{2, 3, 2}, Shape{3, 2, 4}, Shape{2, 1, 5}, Shape{2, 2, 2, 3}}) s.add({shape}, {{.kind = Domain::distinct}});
-                                      s.bad({Shape{2, 0}});
-                                    }});
+constinit const Op argmax_op =
+    row({.name = "argmax",
+         .infer =
+             [](const Call& c) {
+               if (c.x().dim() == 0 || c.x().shape()[-1] == 0) throw ShapeError("argmax: no elements in the last dim of " + str(c.x().shape()));
+               Shape s = c.x().shape();
+               s.erase(s.size() - 1);
+               c.out(s, DType::i64);
+             },
+         .forward = argmax_forward,
+         .vjp = {declared_zero},
+         .reference =
+             [](const RefCall& c) {
+               std::vector<double> y;
+               const int64_t n = c.in[0].shape[-1];
+               for (auto at = c.in[0].v.begin(); at != c.in[0].v.end(); at += n) y.push_back(static_cast<double>(std::max_element(at, at + n) - at));
+               return y;
+             },
+         .samples =
+             [](Samples& s) {
+               for (const Shape& shape : {Shape{1}, Shape{5}, Shape{17}, Shape{3, 4}, Shape{4, 3}, Shape{2, 2}, Shape{2, 33}, Shape{0, 3},
+                                          Shape{7, 1}, Shape{1, 6}, Shape{2, 3, 2}, Shape{3, 2, 4}, Shape{2, 1, 5}, Shape{2, 2, 2, 3}})
+                 s.add({shape}, {{.kind = Domain::distinct}});
+               s.bad({Shape{2, 0}});
+             }});
 
 // y = log sum exp x, dy/dx = softmax(x)
 constinit const Op logsumexp_op = row({.name = "logsumexp",

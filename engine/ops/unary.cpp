@@ -45,7 +45,10 @@ constinit const Op affine_op = row({.name = "affine",
                                     .vjp = {[](const Call& c) { return c.g() * p(c).p0; }},
                                     .smooth = true,
                                     .reference = affine_reference,
-                                    .samples = [](Samples& s) { unary_shapes(s, {}, Params{-1.5, 0.25}); unary_shapes(s, {}, Params{2, 0}); }});
+                                    .samples = [](Samples& s) {
+                                      unary_shapes(s, {}, Params{-1.5, 0.25});
+                                      unary_shapes(s, {}, Params{2, 0});
+                                    }});
 
 // y = |x|, dy/dx = sign(x), 0 at 0
 constinit const Op abs_op = row({.name = "abs",
@@ -75,7 +78,9 @@ constinit const Op exp_op = row({.name = "exp",
                                  .vjp = {[](const Call& c) { return c.g() * c.y(); }},
                                  .smooth = true,
                                  .reference = pointwise<std::exp>,
-                                 .samples = [](Samples& s) { unary_shapes(s, {-2, 2}); }});
+                                 .samples = [](Samples& s) {
+                                   unary_shapes(s, {-2, 2});
+                                 }});
 
 // dy/dx = 1/x
 constinit const Op log_op = row({.name = "log",
@@ -86,7 +91,9 @@ constinit const Op log_op = row({.name = "log",
                                  .vjp = {[](const Call& c) { return c.g() / c.x(); }},
                                  .smooth = true,
                                  .reference = pointwise<std::log>,
-                                 .samples = [](Samples& s) { unary_shapes(s, {0.3, 4}); }});
+                                 .samples = [](Samples& s) {
+                                   unary_shapes(s, {0.3, 4});
+                                 }});
 
 // dy/dx = 1/(2y)
 constinit const Op sqrt_op = row({.name = "sqrt",
@@ -97,7 +104,9 @@ constinit const Op sqrt_op = row({.name = "sqrt",
                                   .vjp = {[](const Call& c) { return c.g() * 0.5 / c.y(); }},
                                   .smooth = true,
                                   .reference = pointwise<std::sqrt>,
-                                  .samples = [](Samples& s) { unary_shapes(s, {0.4, 4}); }});
+                                  .samples = [](Samples& s) {
+                                    unary_shapes(s, {0.4, 4});
+                                  }});
 
 // dy/dx = -y^3/2
 constinit const Op rsqrt_op = row({.name = "rsqrt",
@@ -108,7 +117,9 @@ constinit const Op rsqrt_op = row({.name = "rsqrt",
                                    .vjp = {[](const Call& c) { return c.g() * (-0.5 * pow(c.y(), 3)); }},
                                    .smooth = true,
                                    .reference = pointwise<([](double x) { return 1 / std::sqrt(x); })>,
-                                   .samples = [](Samples& s) { unary_shapes(s, {0.5, 4}); }});
+                                   .samples = [](Samples& s) {
+                                     unary_shapes(s, {0.5, 4});
+                                   }});
 
 constinit const Op sin_op = row({.name = "sin",
                                  .keep = keep_0,
@@ -118,7 +129,9 @@ constinit const Op sin_op = row({.name = "sin",
                                  .vjp = {[](const Call& c) { return c.g() * cos(c.x()); }},
                                  .smooth = true,
                                  .reference = pointwise<std::sin>,
-                                 .samples = [](Samples& s) { unary_shapes(s, {-4, 4}); }});
+                                 .samples = [](Samples& s) {
+                                   unary_shapes(s, {-4, 4});
+                                 }});
 
 constinit const Op cos_op = row({.name = "cos",
                                  .keep = keep_0,
@@ -128,7 +141,9 @@ constinit const Op cos_op = row({.name = "cos",
                                  .vjp = {[](const Call& c) { return -(c.g() * sin(c.x())); }},
                                  .smooth = true,
                                  .reference = pointwise<std::cos>,
-                                 .samples = [](Samples& s) { unary_shapes(s, {-4, 4}); }});
+                                 .samples = [](Samples& s) {
+                                   unary_shapes(s, {-4, 4});
+                                 }});
 
 // dy/dx = 1 - y^2
 constinit const Op tanh_op = row({.name = "tanh",
@@ -139,7 +154,9 @@ constinit const Op tanh_op = row({.name = "tanh",
                                   .vjp = {[](const Call& c) { return c.g() * (1 - square(c.y())); }},
                                   .smooth = true,
                                   .reference = pointwise<std::tanh>,
-                                  .samples = [](Samples& s) { unary_shapes(s, {-2.5, 2.5}); }});
+                                  .samples = [](Samples& s) {
+                                    unary_shapes(s, {-2.5, 2.5});
+                                  }});
 
 // dy/dx = y (1 - y)
 constinit const Op sigmoid_op = row({.name = "sigmoid",
@@ -150,7 +167,9 @@ constinit const Op sigmoid_op = row({.name = "sigmoid",
                                      .vjp = {[](const Call& c) { return c.g() * (c.y() * (1 - c.y())); }},
                                      .smooth = true,
                                      .reference = pointwise<sigmoid_of>,
-                                     .samples = [](Samples& s) { unary_shapes(s, {-4, 4}); }});
+                                     .samples = [](Samples& s) {
+                                       unary_shapes(s, {-4, 4});
+                                     }});
 
 // dy/dx = 1 where y > 0, else 0
 constinit const Op relu_op = row({.name = "relu",
@@ -171,7 +190,9 @@ constinit const Op erf_op = row({.name = "erf",
                                  .vjp = {[](const Call& c) { return c.g() * (2 * std::numbers::inv_sqrtpi * exp(-square(c.x()))); }},
                                  .smooth = true,
                                  .reference = pointwise<std::erf>,
-                                 .samples = [](Samples& s) { unary_shapes(s, {-2, 2}); }});
+                                 .samples = [](Samples& s) {
+                                   unary_shapes(s, {-2, 2});
+                                 }});
 
 // y = x Phi(x), dy/dx = Phi(x) + x phi(x), with the normal distribution's Phi and phi
 constinit const Op gelu_op = row({.name = "gelu",
@@ -187,7 +208,9 @@ constinit const Op gelu_op = row({.name = "gelu",
                                   }},
                                   .smooth = true,
                                   .reference = pointwise<gelu_of>,
-                                  .samples = [](Samples& s) { unary_shapes(s, {-3, 3}); }});
+                                  .samples = [](Samples& s) {
+                                    unary_shapes(s, {-3, 3});
+                                  }});
 
 // y = x s(x), dy/dx = s (1 + x (1 - s))
 constinit const Op silu_op = row({.name = "silu",
@@ -201,7 +224,9 @@ constinit const Op silu_op = row({.name = "silu",
                                   }},
                                   .smooth = true,
                                   .reference = pointwise<([](double x) { return x * sigmoid_of(x); })>,
-                                  .samples = [](Samples& s) { unary_shapes(s, {-4, 4}); }});
+                                  .samples = [](Samples& s) {
+                                    unary_shapes(s, {-4, 4});
+                                  }});
 
 // y = log(1 + e^x), dy/dx = sigmoid(x)
 constinit const Op softplus_op = row({.name = "softplus",
@@ -212,7 +237,9 @@ constinit const Op softplus_op = row({.name = "softplus",
                                       .vjp = {[](const Call& c) { return c.g() * sigmoid(c.x()); }},
                                       .smooth = true,
                                       .reference = pointwise<([](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); })>,
-                                      .samples = [](Samples& s) { unary_shapes(s, {-4, 4}); }});
+                                      .samples = [](Samples& s) {
+                                        unary_shapes(s, {-4, 4});
+                                      }});
 
 // dy/dx = 1 in [p0, p1], 0 outside
 constinit const Op clamp_op = row({.name = "clamp",
@@ -225,7 +252,10 @@ constinit const Op clamp_op = row({.name = "clamp",
                                      return c.g() * to(c.x() >= low, c.g().dtype()) * to(c.x() <= high, c.g().dtype());
                                    }},
                                    .reference = clamp_reference,
-                                   .samples = [](Samples& s) { unary_shapes(s, {.low = -2, .high = 2, .away_from_zero = 0.1}, Params{-0.05, 0.05}); unary_shapes(s, {.low = 0.1, .high = 0.9}, Params{0, 1}); }});
+                                   .samples = [](Samples& s) {
+                                     unary_shapes(s, {.low = -2, .high = 2, .away_from_zero = 0.1}, Params{-0.05, 0.05});
+                                     unary_shapes(s, {.low = 0.1, .high = 0.9}, Params{0, 1});
+                                   }});
 
 // y = x^p0, dy/dx = p0 x^(p0 - 1); 0 for p0 = 0
 constinit const Op pow_scalar_op = row({.name = "pow_scalar",

@@ -67,7 +67,8 @@ Shape filled_in(const Tensor& x, const Shape& sizes) {
 void reshape_infer(const Call& c) {
   const Shape sizes = filled_in(c.x(), c.attrs<Shape>());
   Shape strides;
-  if (!view_strides(c.x().shape(), c.x().strides(), sizes, strides)) throw ShapeError("reshape: " + str(c.x().shape()) + " cannot be seen as " + str(sizes) + " without a copy");
+  if (!view_strides(c.x().shape(), c.x().strides(), sizes, strides))
+    throw ShapeError("reshape: " + str(c.x().shape()) + " cannot be seen as " + str(sizes) + " without a copy");
   c.view(sizes, strides, c.x().node()->offset);
   c.node()->dtype = c.x().dtype();
 }
@@ -83,7 +84,8 @@ void permute_infer(const Call& c) {
     sizes.push_back(x.shape()[w]);
     strides.push_back(x.strides()[w]);
   }
-  if (order.size() != x.dim() || seen != (1u << x.dim()) - 1) throw ShapeError("permute: dims " + str(order) + " do not name each dim of " + str(x.shape()) + " once");
+  if (order.size() != x.dim() || seen != (1u << x.dim()) - 1)
+    throw ShapeError("permute: dims " + str(order) + " do not name each dim of " + str(x.shape()) + " once");
   c.view(sizes, strides, x.node()->offset);
   c.node()->dtype = x.dtype();
 }
@@ -111,7 +113,8 @@ void slice_infer(const Call& c) {
   const Slice& s = c.attrs<Slice>();
   const int d = wrap_dim(s.dim, x.dim(), "slice");
   if (s.start < 0 || s.count < 0 || s.step < 1 || (s.count > 0 && s.start + (s.count - 1) * s.step >= x.shape()[d])) {
-    throw ShapeError("slice: " + std::to_string(s.count) + " elements from " + std::to_string(s.start) + " by " + std::to_string(s.step) + " are not in dim " + std::to_string(d) + " of " + str(x.shape()));
+    throw ShapeError("slice: " + std::to_string(s.count) + " elements from " + std::to_string(s.start) + " by " + std::to_string(s.step) +
+                     " are not in dim " + std::to_string(d) + " of " + str(x.shape()));
   }
   Shape sizes = x.shape(), strides = x.strides();
   sizes[d] = s.count;
@@ -126,7 +129,8 @@ void unslice_infer(const Call& c) {
   const int d = wrap_dim(s.dim, x.dim(), "unslice");
   const int64_t n = x.shape()[d];
   if (s.start < 0 || s.step < 1 || s.size < 0 || (n > 0 && s.start + (n - 1) * s.step >= s.size)) {
-    throw ShapeError("unslice: " + str(x.shape()) + " from " + std::to_string(s.start) + " by " + std::to_string(s.step) + " does not fit size " + std::to_string(s.size));
+    throw ShapeError("unslice: " + str(x.shape()) + " from " + std::to_string(s.start) + " by " + std::to_string(s.step) + " does not fit size " +
+                     std::to_string(s.size));
   }
   Shape sizes = x.shape();
   sizes[d] = s.size;
@@ -145,7 +149,8 @@ void unslice_forward(const Call& c) {
   const auto* from = static_cast<const char*>(x.node()->raw());
   std::memset(y, 0, static_cast<size_t>(outer * s.size * inner));
   for (int64_t o = 0; o < outer; ++o)
-    for (int64_t i = 0; i < x.shape()[d]; ++i, from += inner) std::memcpy(y + (o * s.size + s.start + i * s.step) * inner, from, static_cast<size_t>(inner));
+    for (int64_t i = 0; i < x.shape()[d]; ++i, from += inner)
+      std::memcpy(y + (o * s.size + s.start + i * s.step) * inner, from, static_cast<size_t>(inner));
 }
 
 // y[multi-index] = x[f(multi-index)], for references.
@@ -170,68 +175,107 @@ std::vector<double> remap(const RefCall& c, F&& source) {
 
 }  // namespace
 
-constinit const Op reshape_op = row({.name = "reshape",
-                                     .layout = Layout::view,
-                                     .infer = reshape_infer,
-                                     .entry = [](const Tensor& x, const std::byte* a) { return reshape(x, *std::launder(reinterpret_cast<const Shape*>(a))); },
-                                     .vjp = {[](const Call& c) { return reshape(c.g(), c.x().shape()); }},
-                                     .smooth = true,
-                                     .reference = [](const RefCall& c) { return c.in[0].v; },
-                                     .samples = [](Samples& s) {
-                                       for (const auto& [from, to] : std::initializer_list<std::pair<Shape, Shape>>{
-                                                {{}, {1}}, {{6}, {2, 3}}, {{2, 3}, {6}}, {{2, 3}, {3, 2}}, {{2, 3}, {3, -1}}, {{2, 3, 2}, {2, 6}}, {{2, 3, 2}, {6, 2}}, {{2, 3, 2}, {2, 1, 3, 2}}, {{4, 3}, {2, 2, 3}}, {{0, 3}, {3, 0, 2}}, {{1, 5}, {5}}, {{2, 2, 2}, {8}}})
-                                         s.add({from}, {{}}, to);
-                                       s.bad({{2, 3}}, Shape{4});
-                                       s.bad({{2, 3}}, Shape{-1, -1});
-                                       s.bad({{2, 3}}, Shape{-1, 4});
-                                       s.bad({{2, 3}}, Shape{-2, -3});
-                                     }});
+constinit const Op reshape_op =
+    row({.name = "reshape",
+         .layout = Layout::view,
+         .infer = reshape_infer,
+         .entry = [](const Tensor& x, const std::byte* a) { return reshape(x, *std::launder(reinterpret_cast<const Shape*>(a))); },
+         .vjp = {[](const Call& c) { return reshape(c.g(), c.x().shape()); }},
+         .smooth = true,
+         .reference = [](const RefCall& c) { return c.in[0].v; },
+         .samples =
+             [](Samples& s) {
+               for (const auto& [from, to] : std::initializer_list<std::pair<Shape, Shape>>{{{}, {1}},
+                                                                                            {{6}, {2, 3}},
+                                                                                            {{2, 3}, {6}},
+                                                                                            {{2, 3}, {3, 2}},
+                                                                                            {{2, 3}, {3, -1}},
+                                                                                            {{2, 3, 2}, {2, 6}},
+                                                                                            {{2, 3, 2}, {6, 2}},
+                                                                                            {{2, 3, 2}, {2, 1, 3, 2}},
+                                                                                            {{4, 3}, {2, 2, 3}},
+                                                                                            {{0, 3}, {3, 0, 2}},
+                                                                                            {{1, 5}, {5}},
+                                                                                            {{2, 2, 2}, {8}}})
+                 s.add({from}, {{}}, to);
+               s.bad({{2, 3}}, Shape{4});
+               s.bad({{2, 3}}, Shape{-1, -1});
+               s.bad({{2, 3}}, Shape{-1, 4});
+               s.bad({{2, 3}}, Shape{-2, -3});
+             }});
 
-constinit const Op permute_op = row({.name = "permute",
-                                     .layout = Layout::view,
-                                     .infer = permute_infer,
-                                     .vjp = {[](const Call& c) {
-                                       const Dims& order = c.attrs<Dims>();
-                                       Dims back = order;
-                                       for (int i = 0; i < order.size(); ++i) back[wrap_dim(order[i], order.size(), "permute")] = i;
-                                       return permute(c.g(), back);
-                                     }},
-                                     .smooth = true,
-                                     .reference = [](const RefCall& c) {
-                                       const Dims& order = c.attrs<Dims>();
-                                       return remap(c, [&](const Shape& at) {
-                                         Shape from = at;
-                                         for (int i = 0; i < order.size(); ++i) from[wrap_dim(order[i], order.size(), "")] = at[i];
-                                         return from;
-                                       });
-                                     },
-                                     .samples = [](Samples& s) {
-                                       for (const auto& [shape, order] : std::initializer_list<std::pair<Shape, Dims>>{
-                                                {{}, {}}, {{4}, {0}}, {{2, 3}, {1, 0}}, {{2, 3}, {0, 1}}, {{2, 3, 4}, {2, 0, 1}}, {{2, 3, 4}, {1, 2, 0}}, {{2, 3, 4}, {0, 2, 1}}, {{2, 3, 2}, {-1, -2, 0}}, {{1, 3, 2, 2}, {0, 2, 3, 1}}, {{0, 3}, {1, 0}}, {{1, 1}, {1, 0}}})
-                                         s.add({shape}, {{}}, order);
-                                       s.bad({{2, 3}}, Dims{0});
-                                       s.bad({{2, 3}}, Dims{0, 0});
-                                       s.bad({{2, 3}}, Dims{0, 2});
-                                     }});
+constinit const Op permute_op =
+    row({.name = "permute",
+         .layout = Layout::view,
+         .infer = permute_infer,
+         .vjp = {[](const Call& c) {
+           const Dims& order = c.attrs<Dims>();
+           Dims back = order;
+           for (int i = 0; i < order.size(); ++i) back[wrap_dim(order[i], order.size(), "permute")] = i;
+           return permute(c.g(), back);
+         }},
+         .smooth = true,
+         .reference =
+             [](const RefCall& c) {
+               const Dims& order = c.attrs<Dims>();
+               return remap(c, [&](const Shape& at) {
+                 Shape from = at;
+                 for (int i = 0; i < order.size(); ++i) from[wrap_dim(order[i], order.size(), "")] = at[i];
+                 return from;
+               });
+             },
+         .samples =
+             [](Samples& s) {
+               for (const auto& [shape, order] : std::initializer_list<std::pair<Shape, Dims>>{{{}, {}},
+                                                                                               {{4}, {0}},
+                                                                                               {{2, 3}, {1, 0}},
+                                                                                               {{2, 3}, {0, 1}},
+                                                                                               {{2, 3, 4}, {2, 0, 1}},
+                                                                                               {{2, 3, 4}, {1, 2, 0}},
+                                                                                               {{2, 3, 4}, {0, 2, 1}},
+                                                                                               {{2, 3, 2}, {-1, -2, 0}},
+                                                                                               {{1, 3, 2, 2}, {0, 2, 3, 1}},
+                                                                                               {{0, 3}, {1, 0}},
+                                                                                               {{1, 1}, {1, 0}}})
+                 s.add({shape}, {{}}, order);
+               s.bad({{2, 3}}, Dims{0});
+               s.bad({{2, 3}}, Dims{0, 0});
+               s.bad({{2, 3}}, Dims{0, 2});
+             }});
 
 constinit const Op expand_op = row({.name = "expand",
                                     .layout = Layout::view,
                                     .infer = expand_infer,
                                     .vjp = {[](const Call& c) { return sum_to(c.g(), c.x().shape()); }},
                                     .smooth = true,
-                                    .reference = [](const RefCall& c) {
-                                      std::vector<double> y(static_cast<size_t>(c.out.numel()));
-                                      for (size_t i = 0; i < y.size(); ++i) y[i] = broadcast_at(c.in[0], c.out, static_cast<int64_t>(i));
-                                      return y;
-                                    },
-                                    .samples = [](Samples& s) {
-                                      for (const auto& [from, to] : std::initializer_list<std::pair<Shape, Shape>>{
-                                               {{}, {}}, {{}, {3}}, {{1}, {4}}, {{3}, {2, 3}}, {{2, 3}, {2, 3}}, {{2, 1}, {2, 4}}, {{1, 3}, {2, -1}}, {{1, 3}, {2, 2, 3}}, {{2, 1, 3}, {2, 2, 3}}, {{1, 1}, {3, 2}}, {{1, 3}, {0, 3}}, {{3, 2}, {4, 3, 2}}, {{3, 1, 2}, {3, 2, 2}}, {{1, 2, 1}, {3, 2, 2}}, {{2, 2, 2}, {2, 2, 2, 2}}})
-                                        s.add({from}, {{}}, to);
-                                      s.bad({{2, 3}}, Shape{3});
-                                      s.bad({{2, 3}}, Shape{4, 3});
-                                      s.bad({{3}}, Shape{-1, 3});
-                                    }});
+                                    .reference =
+                                        [](const RefCall& c) {
+                                          std::vector<double> y(static_cast<size_t>(c.out.numel()));
+                                          for (size_t i = 0; i < y.size(); ++i) y[i] = broadcast_at(c.in[0], c.out, static_cast<int64_t>(i));
+                                          return y;
+                                        },
+                                    .samples =
+                                        [](Samples& s) {
+                                          for (const auto& [from, to] : std::initializer_list<std::pair<Shape, Shape>>{{{}, {}},
+                                                                                                                       {{}, {3}},
+                                                                                                                       {{1}, {4}},
+                                                                                                                       {{3}, {2, 3}},
+                                                                                                                       {{2, 3}, {2, 3}},
+                                                                                                                       {{2, 1}, {2, 4}},
+                                                                                                                       {{1, 3}, {2, -1}},
+                                                                                                                       {{1, 3}, {2, 2, 3}},
+                                                                                                                       {{2, 1, 3}, {2, 2, 3}},
+                                                                                                                       {{1, 1}, {3, 2}},
+                                                                                                                       {{1, 3}, {0, 3}},
+                                                                                                                       {{3, 2}, {4, 3, 2}},
+                                                                                                                       {{3, 1, 2}, {3, 2, 2}},
+                                                                                                                       {{1, 2, 1}, {3, 2, 2}},
+                                                                                                                       {{2, 2, 2}, {2, 2, 2, 2}}})
+                                            s.add({from}, {{}}, to);
+                                          s.bad({{2, 3}}, Shape{3});
+                                          s.bad({{2, 3}}, Shape{4, 3});
+                                          s.bad({{3}}, Shape{-1, 3});
+                                        }});
 
 // x[.., start + i step, ..]
 constinit const Op slice_op = row({.name = "slice",
@@ -242,49 +286,74 @@ constinit const Op slice_op = row({.name = "slice",
                                      return unslice(c.g(), s.dim, c.x().size(s.dim), s.start, s.step);
                                    }},
                                    .smooth = true,
-                                   .reference = [](const RefCall& c) {
-                                     const Slice& s = c.attrs<Slice>();
-                                     return remap(c, [&](Shape at) {
-                                       at[wrap_dim(s.dim, at.size(), "")] = s.start + s.step * at[wrap_dim(s.dim, at.size(), "")];
-                                       return at;
-                                     });
-                                   },
-                                   .samples = [](Samples& s) {
-                                     for (const auto& [shape, a] : std::initializer_list<std::pair<Shape, Slice>>{
-                                              {{5}, {0, 1, 3, 1}}, {{5}, {0, 0, 3, 2}}, {{5}, {0, 4, 1, 1}}, {{5}, {0, 2, 0, 1}}, {{3, 4}, {0, 1, 2, 1}}, {{3, 4}, {1, 0, 2, 3}}, {{3, 4}, {-1, 1, 3, 1}}, {{2, 3, 2}, {1, 0, 2, 2}}, {{2, 3, 2}, {2, 1, 1, 1}}, {{0, 3}, {1, 1, 2, 1}}, {{1}, {0, 0, 1, 1}}, {{4, 4}, {0, 1, 2, 2}}})
-                                       s.add({shape}, {{}}, a);
-                                     s.bad({{5}}, Slice{0, 3, 3, 1});
-                                     s.bad({{5}}, Slice{0, -1, 1, 1});
-                                     s.bad({{5}}, Slice{0, 0, 2, 0});
-                                     s.bad({{5}}, Slice{1, 0, 1, 1});
-                                   }});
+                                   .reference =
+                                       [](const RefCall& c) {
+                                         const Slice& s = c.attrs<Slice>();
+                                         return remap(c, [&](Shape at) {
+                                           at[wrap_dim(s.dim, at.size(), "")] = s.start + s.step * at[wrap_dim(s.dim, at.size(), "")];
+                                           return at;
+                                         });
+                                       },
+                                   .samples =
+                                       [](Samples& s) {
+                                         for (const auto& [shape, a] : std::initializer_list<std::pair<Shape, Slice>>{{{5}, {0, 1, 3, 1}},
+                                                                                                                      {{5}, {0, 0, 3, 2}},
+                                                                                                                      {{5}, {0, 4, 1, 1}},
+                                                                                                                      {{5}, {0, 2, 0, 1}},
+                                                                                                                      {{3, 4}, {0, 1, 2, 1}},
+                                                                                                                      {{3, 4}, {1, 0, 2, 3}},
+                                                                                                                      {{3, 4}, {-1, 1, 3, 1}},
+                                                                                                                      {{2, 3, 2}, {1, 0, 2, 2}},
+                                                                                                                      {{2, 3, 2}, {2, 1, 1, 1}},
+                                                                                                                      {{0, 3}, {1, 1, 2, 1}},
+                                                                                                                      {{1}, {0, 0, 1, 1}},
+                                                                                                                      {{4, 4}, {0, 1, 2, 2}}})
+                                           s.add({shape}, {{}}, a);
+                                         s.bad({{5}}, Slice{0, 3, 3, 1});
+                                         s.bad({{5}}, Slice{0, -1, 1, 1});
+                                         s.bad({{5}}, Slice{0, 0, 2, 0});
+                                         s.bad({{5}}, Slice{1, 0, 1, 1});
+                                       }});
 
 // Zeros, with x at start + i step: the transpose of slice.
-constinit const Op unslice_op = row({.name = "unslice",
-                                     .infer = unslice_infer,
-                                     .forward = unslice_forward,
-                                     .vjp = {[](const Call& c) {
-                                       const Unslice& s = c.attrs<Unslice>();
-                                       return slice(c.g(), s.dim, s.start, s.start + s.step * c.x().size(s.dim), s.step);
-                                     }},
-                                     .smooth = true,
-                                     .reference = [](const RefCall& c) {
-                                       const Unslice& s = c.attrs<Unslice>();
-                                       return remap(c, [&](Shape at) {
-                                         int64_t& i = at[wrap_dim(s.dim, at.size(), "")];
-                                         const int64_t n = c.in[0].shape[wrap_dim(s.dim, at.size(), "")];
-                                         i = i >= s.start && (i - s.start) % s.step == 0 && (i - s.start) / s.step < n ? (i - s.start) / s.step : -1;
-                                         return at;
-                                       });
-                                     },
-                                     .samples = [](Samples& s) {
-                                       for (const auto& [shape, a] : std::initializer_list<std::pair<Shape, Unslice>>{
-                                                {{3}, {0, 5, 1, 1}}, {{3}, {0, 5, 0, 2}}, {{1}, {0, 4, 3, 1}}, {{2, 3}, {0, 4, 1, 1}}, {{2, 3}, {1, 7, 0, 3}}, {{2, 3}, {-1, 3, 0, 1}}, {{2, 3, 2}, {1, 6, 1, 2}}, {{2, 1, 2}, {2, 3, 1, 1}}, {{0, 3}, {0, 2, 0, 1}}, {{2, 2}, {0, 2, 0, 1}}, {{2, 2, 2}, {0, 5, 0, 2}}, {{4, 3}, {1, 5, 1, 1}}})
-                                         s.add({shape}, {{}}, a);
-                                       s.bad({{3}}, Unslice{0, 3, 1, 1});
-                                       s.bad({{3}}, Unslice{0, 9, 0, 0});
-                                       s.bad({{3}}, Unslice{1, 9, 0, 1});
-                                     }});
+constinit const Op unslice_op =
+    row({.name = "unslice",
+         .infer = unslice_infer,
+         .forward = unslice_forward,
+         .vjp = {[](const Call& c) {
+           const Unslice& s = c.attrs<Unslice>();
+           return slice(c.g(), s.dim, s.start, s.start + s.step * c.x().size(s.dim), s.step);
+         }},
+         .smooth = true,
+         .reference =
+             [](const RefCall& c) {
+               const Unslice& s = c.attrs<Unslice>();
+               return remap(c, [&](Shape at) {
+                 int64_t& i = at[wrap_dim(s.dim, at.size(), "")];
+                 const int64_t n = c.in[0].shape[wrap_dim(s.dim, at.size(), "")];
+                 i = i >= s.start && (i - s.start) % s.step == 0 && (i - s.start) / s.step < n ? (i - s.start) / s.step : -1;
+                 return at;
+               });
+             },
+         .samples =
+             [](Samples& s) {
+               for (const auto& [shape, a] : std::initializer_list<std::pair<Shape, Unslice>>{{{3}, {0, 5, 1, 1}},
+                                                                                              {{3}, {0, 5, 0, 2}},
+                                                                                              {{1}, {0, 4, 3, 1}},
+                                                                                              {{2, 3}, {0, 4, 1, 1}},
+                                                                                              {{2, 3}, {1, 7, 0, 3}},
+                                                                                              {{2, 3}, {-1, 3, 0, 1}},
+                                                                                              {{2, 3, 2}, {1, 6, 1, 2}},
+                                                                                              {{2, 1, 2}, {2, 3, 1, 1}},
+                                                                                              {{0, 3}, {0, 2, 0, 1}},
+                                                                                              {{2, 2}, {0, 2, 0, 1}},
+                                                                                              {{2, 2, 2}, {0, 5, 0, 2}},
+                                                                                              {{4, 3}, {1, 5, 1, 1}}})
+                 s.add({shape}, {{}}, a);
+               s.bad({{3}}, Unslice{0, 3, 1, 1});
+               s.bad({{3}}, Unslice{0, 9, 0, 0});
+               s.bad({{3}}, Unslice{1, 9, 0, 1});
+             }});
 
 Tensor reshape(const Tensor& x, const Shape& sizes) {
   if (x.shape() == sizes) return x;
@@ -335,10 +404,13 @@ Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t stop, int64_t 
 }
 Tensor select(const Tensor& x, int64_t dim, int64_t index) {
   const int64_t n = x.size(dim);
-  if (index < -n || index >= n) throw ShapeError("select: index " + std::to_string(index) + " is outside dim " + std::to_string(dim) + " of " + str(x.shape()));
+  if (index < -n || index >= n)
+    throw ShapeError("select: index " + std::to_string(index) + " is outside dim " + std::to_string(dim) + " of " + str(x.shape()));
   const int64_t i = index < 0 ? index + n : index;
   return squeeze(slice(x, dim, i, i + 1), dim);
 }
-Tensor unslice(const Tensor& x, int64_t dim, int64_t size, int64_t start, int64_t step) { return apply(unslice_op, x, Unslice{wrap_dim(dim, x.dim(), "unslice"), size, start, step}); }
+Tensor unslice(const Tensor& x, int64_t dim, int64_t size, int64_t start, int64_t step) {
+  return apply(unslice_op, x, Unslice{wrap_dim(dim, x.dim(), "unslice"), size, start, step});
+}
 
 }  // namespace regrad
