@@ -85,7 +85,7 @@ constexpr int quad = 16 / int(sizeof(T));  // elements in 16 bytes
 template <class T>
 constexpr int group = pack_bytes / int(sizeof(T));  // columns that are packed at a time
 
-// The quads at p and q (and no more than p where a packing register holds one) side by side.
+// The quads at p and q side by side, where a packing register holds two; else the one at p.
 #if REGRAD_GEMM_AVX512 || REGRAD_GEMM_AVX2
 inline Reg<float, 32>::V join(const float* p, const float* q) {
   return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(q), 1);
@@ -93,13 +93,63 @@ inline Reg<float, 32>::V join(const float* p, const float* q) {
 inline Reg<double, 32>::V join(const double* p, const double* q) {
   return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(p)), _mm_loadu_pd(q), 1);
 }
-#define REGRAD_LANES(low, high) __builtin_shufflevector(x, y, REGRAD_EXPAND low, REGRAD_EXPAND high)
 #else
 template <class T>
 typename Reg<T, 16>::V join(const T* p, const T*) {
   return Reg<T, 16>::load(p);
 }
 #endif
+
+// A group of columns, each contiguous along k, `column` apart: quad<T> rows of the panel.
+inline void transpose_quad(const float* b, int64_t column, float* panel, int64_t width) {
+  using R = Reg<float, pack_bytes>;
+  const R::V x0 = join(b, b + 4 * column), x1 = join(b + column, b + 5 * column);
+  const R::V x2 = join(b + 2 * column, b + 6 * column), x3 = join(b + 3 * column, b + 7 * column);
+#if REGRAD_GEMM_AVX512 || REGRAD_GEMM_AVX2
+  const R::V low01 = _mm256_unpacklo_ps(x0, x1), high01 = _mm256_unpackhi_ps(x0, x1);
+  const R::V low23 = _mm256_unpacklo_ps(x2, x3), high23 = _mm256_unpackhi_ps(x2, x3);
+  R::store(panel, _mm256_shuffle_ps(low01, low23, 0x44));
+  R::store(panel + width, _mm256_shuffle_ps(low01, low23, 0xEE));
+  R::store(panel + 2 * width, _mm256_shuffle_ps(high01, high23, 0x44));
+  R::store(panel + 3 * width, _mm256_shuffle_ps(high01, high23, 0xEE));
+#else
+  const R::V low01 = __builtin_shufflevector(x0, x1, 0, 4, 1, 5), high01 = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
+  const R::V low23 = __builtin_shufflevector(x2, x3, 0, 4, 1, 5), high23 = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
+  R::store(panel, __builtin_shufflevector(low01, low23, 0, 1, 4, 5));
+  R::store(panel + width, __builtin_shufflevector(low01, low23, 2, 3, 6, 7));
+  R::store(panel + 2 * width, __builtin_shufflevector(high01, high23, 0, 1, 4, 5));
+  R::store(panel + 3 * width, __builtin_shufflevector(high01, high23, 2, 3, 6, 7));
+#endif
+}
+inline void transpose_quad(const double* b, int64_t column, double* panel, int64_t width) {
+  using R = Reg<double, pack_bytes>;
+  const R::V x0 = join(b, b + 2 * column), x1 = join(b + column, b + 3 * column);
+#if REGRAD_GEMM_AVX512 || REGRAD_GEMM_AVX2
+  R::store(panel, _mm256_unpacklo_pd(x0, x1));
+  R::store(panel + width, _mm256_unpackhi_pd(x0, x1));
+#else
+  R::store(panel, __builtin_shufflevector(x0, x1, 0, 2));
+  R::store(panel + width, __builtin_shufflevector(x0, x1, 1, 3));
+#endif
+}
+
+// panel[kk * width + j] = b[kk * row + j * column], j < columns; zeros beside them.
+template <class T>
+void pack(const T* b, int64_t row, int64_t column, int64_t k, int64_t columns, T* panel, int64_t width) {
+  int64_t j = 0;
+  if (row == 1) {
+    for (; j + group<T> <= columns; j += group<T>) {
+      int64_t p = 0;
+      for (; p + quad<T> <= k; p += quad<T>) transpose_quad(b + j * column + p, column, panel + p * width + j, width);
+      for (; p < k; ++p)
+        for (int64_t i = j; i < j + group<T>; ++i) panel[p * width + i] = b[i * column + p];
+    }
+  }
+  for (int64_t p = 0; p < k; ++p) {
+    for (int64_t i = j; i < columns; ++i) panel[p * width + i] = b[p * row + i * column];
+    for (int64_t i = columns; i < width; ++i) panel[p * width + i] = T(0);
+  }
+}
 
 }  // namespace
 }  // namespace regrad::kernels::REGRAD_ISA
