@@ -5,6 +5,8 @@
 // Losses take one leading task dimension where `tasks` is set: [T, N, ...] with the mean over each task, giving [T].
 #pragma once
 
+#include <optional>
+
 #include <regrad/engine/ops.h>
 
 namespace regrad {
@@ -20,6 +22,14 @@ Tensor standardize(const Tensor& x, const Dims& dims, double eps = 1e-5);
 Tensor inv_std(const Tensor& x, const Dims& dims, double eps = 1e-5);
 // standardize over the last dims, which must be normalized_shape; times weight, plus bias (of that shape; may be undefined).
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+
+struct AttentionOptions {
+  Tensor mask = {};                  // b8 or u8 (1: seen) or floating (added to the scores); broadcast to [.., L, S]
+  bool is_causal = false;            // query i sees keys 0..i
+  std::optional<double> scale = {};  // default 1/sqrt(D)
+};
+// softmax(scale q k^T) v: q [.., L, D], k [.., S, D], v [.., S, E] -> [.., L, E], equal leading dims. Without a mask no [L, S] matrix is kept.
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 
 // (input - target)^2. ShapeError where the shapes differ: a broadcast there is nearly always a mistake.
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
