@@ -84,5 +84,10 @@ struct Mode {
 };
 extern thread_local constinit Mode mode;
 
+// profile.cpp: whether a Profile lives, its clock in ns, and the report of one op.
+extern std::atomic<bool> profiling;
+int64_t profile_clock();
+void profile_op(const Op& op, const Node* y, int64_t start);
+
 }  // namespace detail
 }  // namespace regrad

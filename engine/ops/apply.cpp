@@ -152,6 +152,8 @@ Tensor declared_zero(const Call&) { return {}; }
 
 Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes, unsigned given) {
   using namespace detail;
+  const bool profiled = profiling.load(std::memory_order_relaxed);
+  const int64_t start = profiled ? profile_clock() : 0;
   Node* y = new_node();
   Unborn guard{y};
   y->op = &op;
@@ -163,6 +165,7 @@ Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, in
   place(y, given, recording);
   if (op.forward) op.forward(call);
   if (mode.anomaly) check_finite(y);
+  if (profiled) profile_op(op, y, start);
   if (recording) {
     record(y);
   } else {

@@ -181,6 +181,14 @@ void product(const Tensor* bias, Tensor a, Tensor b, Node* y) {
   }
 }
 
+// a b, laid out as `like` is where that is a transposed view: elementwise ops then meet equal layouts, and a permute's gradient is contiguous again.
+Tensor matmul_like(const Tensor& a, const Tensor& b, const Tensor& like) {
+  const bool transposed = like.strides()[-2] == 1 && like.strides()[-1] != 1 && like.shape()[-1] != 1;
+  return transposed ? matmul(b.mT(), a.mT()).mT() : matmul(a, b);
+}
+Tensor left_gradient(const Tensor& g, const Tensor& a, const Tensor& b) { return sum_to(matmul_like(g, b.mT(), a), a.shape()); }
+Tensor right_gradient(const Tensor& g, const Tensor& a, const Tensor& b) { return sum_to(matmul_like(a.mT(), g, b), b.shape()); }
+
 std::vector<double> product_reference(const RefCall& c, const RefIn& a, const RefIn& b) {
   const int64_t m = c.out[-2], n = c.out[-1], k = a.shape[-1];
   Shape batch = batch_of(c.out), as = batch, bs = batch;
@@ -213,8 +221,8 @@ constinit const Op matmul_op = row({.name = "matmul",
                                     .keep = keep_0 | keep_1,
                                     .infer = matmul_infer,
                                     .forward = [](const Call& c) { product(nullptr, c.in(0), c.in(1), c.node()); },
-                                    .vjp = {[](const Call& c) { return sum_to(matmul(c.g(), c.in(1).mT()), c.in(0).shape()); },
-                                            [](const Call& c) { return sum_to(matmul(c.in(0).mT(), c.g()), c.in(1).shape()); }},
+                                    .vjp = {[](const Call& c) { return left_gradient(c.g(), c.in(0), c.in(1)); },
+                                            [](const Call& c) { return right_gradient(c.g(), c.in(0), c.in(1)); }},
                                     .smooth = true,
                                     .reference = [](const RefCall& c) { return product_reference(c, c.in[0], c.in[1]); },
                                     .samples =
@@ -232,8 +240,8 @@ constinit const Op addmm_op = row({.name = "addmm",
                                    .infer = addmm_infer,
                                    .forward = [](const Call& c) { product(&c.in(0), c.in(1), c.in(2), c.node()); },
                                    .vjp = {[](const Call& c) { return sum_to(c.g(), c.in(0).shape()); },
-                                           [](const Call& c) { return sum_to(matmul(c.g(), c.in(2).mT()), c.in(1).shape()); },
-                                           [](const Call& c) { return sum_to(matmul(c.in(1).mT(), c.g()), c.in(2).shape()); }},
+                                           [](const Call& c) { return left_gradient(c.g(), c.in(1), c.in(2)); },
+                                           [](const Call& c) { return right_gradient(c.g(), c.in(1), c.in(2)); }},
                                    .smooth = true,
                                    .reference = addmm_reference,
                                    .samples =

@@ -4,6 +4,13 @@
 
 #include "isa.h"
 
+// Loops over a tile's registers: left rolled, the compiler would keep the sums in memory.
+#if defined(__clang__)
+#define REGRAD_UNROLL _Pragma("unroll")
+#else
+#define REGRAD_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
@@ -22,46 +29,51 @@ struct Tile {
   int64_t a_row, a_col;
   const T* b;
   int64_t b_row;
-  const T* bias;
-  int64_t bias_row, bias_col;
+  const T* start;
+  int64_t start_row;
   T* c;
   int64_t c_row;
   int64_t last;  // columns in the last register
 };
 
-template <class R, class T>
-REGRAD_INLINE typename R::V bias_of(const Tile<T>& t, int64_t i, int64_t j, int64_t count) {
-  const T* p = t.bias + i * t.bias_row + j * t.bias_col;
-  if (t.bias_col == 0) return R::repeat(*p);
-  if (t.bias_col == 1 && count == R::lanes) return R::load(p);
-  typename R::V v{};
-  for (int64_t q = 0; q < count; ++q) v[q] = p[q * t.bias_col];
-  return v;
-}
-
+// Registers start from `start` (zeros where it is null) and end in c.
 template <class R, int rows, int registers, bool whole, class T>
 void multiply_tile(const Tile<T>& t) {
   typename R::V sum[rows][registers];
   const typename R::Tail tail = R::tail(t.last);
-  for (int i = 0; i < rows; ++i) {
-    for (int v = 0; v < registers; ++v) {
-      const int64_t count = whole || v + 1 < registers ? R::lanes : t.last;
-      sum[i][v] = t.bias ? bias_of<R>(t, i, v * R::lanes, count) : typename R::V{};
+  const auto is_whole = [](int v) { return whole || v + 1 < registers; };
+  if (t.start) {
+    REGRAD_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      const T* p = t.start + i * t.start_row;
+      REGRAD_UNROLL
+      for (int v = 0; v < registers; ++v) sum[i][v] = is_whole(v) ? R::load(p + v * R::lanes) : R::load_lanes(p + v * R::lanes, tail);
+    }
+  } else {
+    REGRAD_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      REGRAD_UNROLL
+      for (int v = 0; v < registers; ++v) sum[i][v] = typename R::V{};
     }
   }
   const T *a = t.a, *b = t.b;
   for (int64_t p = 0; p < t.k; ++p, a += t.a_col, b += t.b_row) {
     typename R::V bp[registers];
-    for (int v = 0; v < registers; ++v) bp[v] = whole || v + 1 < registers ? R::load(b + v * R::lanes) : R::load_tail(b + v * R::lanes, tail);
+    REGRAD_UNROLL
+    for (int v = 0; v < registers; ++v) bp[v] = is_whole(v) ? R::load(b + v * R::lanes) : R::load_tail(b + v * R::lanes, tail);
+    REGRAD_UNROLL
     for (int i = 0; i < rows; ++i) {
       const typename R::V x = R::repeat(a[i * t.a_row]);
+      REGRAD_UNROLL
       for (int v = 0; v < registers; ++v) sum[i][v] = R::multiply_add(x, bp[v], sum[i][v]);
     }
   }
+  REGRAD_UNROLL
   for (int i = 0; i < rows; ++i) {
     T* c = t.c + i * t.c_row;
+    REGRAD_UNROLL
     for (int v = 0; v < registers; ++v) {
-      if (whole || v + 1 < registers) {
+      if (is_whole(v)) {
         R::store(c + v * R::lanes, sum[i][v]);
       } else {
         R::store_tail(c + v * R::lanes, sum[i][v], tail);
@@ -93,7 +105,7 @@ void multiply_columns(Tile<T> t, int64_t m) {
     }
     t.a += rows * t.a_row;
     t.c += rows * t.c_row;
-    if (t.bias) t.bias += rows * t.bias_row;
+    if (t.start) t.start += rows * t.start_row;
     m -= rows;
   }
 }
@@ -115,12 +127,18 @@ void multiply_block(const Gemm& g, int64_t s, int64_t j, int64_t columns, const 
             .a_col = g.a_col,
             .b = panel ? panel : static_cast<const T*>(g.b) + s * g.b_batch + j,
             .b_row = panel ? wide<T> : g.b_row,
-            .bias = g.bias ? static_cast<const T*>(g.bias) + s * g.bias_batch + j * g.bias_col : nullptr,
-            .bias_row = g.bias_row,
-            .bias_col = g.bias_col,
+            .start = g.bias ? static_cast<const T*>(g.bias) + s * g.bias_batch + j : nullptr,
+            .start_row = g.bias_row,
             .c = static_cast<T*>(g.c) + s * g.c_batch + j,
             .c_row = g.c_row,
             .last = columns};
+  if (g.bias && g.bias_col != 1) {  // columns of the bias that are no neighbours: by way of C
+    const T* bias = static_cast<const T*>(g.bias) + s * g.bias_batch + j * g.bias_col;
+    for (int64_t r = 0; r < g.m; ++r)
+      for (int64_t q = 0; q < columns; ++q) t.c[r * g.c_row + q] = bias[r * g.bias_row + q * g.bias_col];
+    t.start = t.c;
+    t.start_row = g.c_row;
+  }
   if (columns > Full::lanes) {
     t.last = columns - Full::lanes;
     multiply_columns<Full, 2>(t, g.m);
@@ -153,11 +171,22 @@ int64_t scratch(const Gemm& g) {
   return in_place(g) ? 0 : g.k * wide<T> * int64_t(sizeof(T));
 }
 
+// A column is as well a row: C^T = B^T A^T, whose lanes run along m.
+Gemm turned(const Gemm& g) {
+  if (g.n != 1 || g.m == 1 || g.c_row != 1 || g.a_row != 1) return g;
+  Gemm t = g;
+  t.m = 1, t.n = g.m;
+  t.a = g.b, t.a_batch = g.b_batch, t.a_row = g.b_col, t.a_col = g.b_row;
+  t.b = g.a, t.b_batch = g.a_batch, t.b_row = g.a_col, t.b_col = g.a_row;
+  t.bias_row = g.bias_col, t.bias_col = g.bias_row;
+  return t;
+}
+
 }  // namespace
 
-void gemm_f32(const Gemm& g, void* panel) { multiply(g, static_cast<float*>(panel)); }
-void gemm_f64(const Gemm& g, void* panel) { multiply(g, static_cast<double*>(panel)); }
-int64_t gemm_scratch_f32(const Gemm& g) { return scratch<float>(g); }
-int64_t gemm_scratch_f64(const Gemm& g) { return scratch<double>(g); }
+void gemm_f32(const Gemm& g, void* panel) { multiply(turned(g), static_cast<float*>(panel)); }
+void gemm_f64(const Gemm& g, void* panel) { multiply(turned(g), static_cast<double*>(panel)); }
+int64_t gemm_scratch_f32(const Gemm& g) { return scratch<float>(turned(g)); }
+int64_t gemm_scratch_f64(const Gemm& g) { return scratch<double>(turned(g)); }
 
 }  // namespace regrad::kernels::REGRAD_ISA

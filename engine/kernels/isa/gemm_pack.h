@@ -23,7 +23,8 @@ template <class T, int bytes>
 struct Reg;  // V: one register of that many bytes; multiply_add rounds once where the machine has FMA, else twice
 
 // A Tail says which of a register's first lanes are in memory. load_tail gives zeros in the others, store_tail leaves them alone.
-#define REGRAD_REG(T, bytes, FMA, TAIL, TAIL_OF, LOAD_TAIL, STORE_TAIL)                 \
+// load_lanes is load_tail that never reads beyond the lanes.
+#define REGRAD_REG(T, bytes, FMA, TAIL, TAIL_OF, LOAD_TAIL, LOAD_LANES, STORE_TAIL)     \
   template <>                                                                           \
   struct Reg<T, bytes> {                                                                \
     static constexpr int lanes = bytes / int(sizeof(T));                                \
@@ -36,6 +37,7 @@ struct Reg;  // V: one register of that many bytes; multiply_add rounds once whe
     static V multiply_add(V a, V b, V c) { return FMA; }                                \
     static Tail tail(int64_t count) { return TAIL_OF; }                                 \
     static V load_tail(const T* p, [[maybe_unused]] Tail t) { return LOAD_TAIL; }       \
+    static V load_lanes(const T* p, Tail t) { return LOAD_LANES; }                      \
     static void store_tail(T* p, V v, Tail t) { STORE_TAIL; }                           \
   };
 
@@ -44,7 +46,7 @@ constexpr int register_bytes = 64, half_bytes = 32, pack_bytes = 32;
 constexpr bool has_load_tail = true;
 #define REGRAD_REG_512(T, bytes, M, bits, S)                                                                               \
   REGRAD_REG(T, bytes, M##_fmadd_##S(a, b, c), __mmask##bits, __mmask##bits((1u << count) - 1), M##_maskz_loadu_##S(t, p), \
-             M##_mask_storeu_##S(p, t, v))
+             M##_maskz_loadu_##S(t, p), M##_mask_storeu_##S(p, t, v))
 REGRAD_REG_512(float, 64, _mm512, 16, ps)
 REGRAD_REG_512(float, 32, _mm256, 8, ps)
 REGRAD_REG_512(double, 64, _mm512, 8, pd)
@@ -55,6 +57,12 @@ REGRAD_REG_512(double, 32, _mm256, 8, pd)
 template <class T, class V>
 void store_lanes(T* p, V v, int64_t count) {
   for (int64_t i = 0; i < count; ++i) p[i] = v[i];
+}
+template <class V, class T>
+V load_lanes_of(const T* p, int64_t count) {
+  V v{};
+  for (int64_t i = 0; i < count; ++i) v[i] = p[i];
+  return v;
 }
 #if REGRAD_GEMM_AVX2
 constexpr int register_bytes = 32, half_bytes = 32, pack_bytes = 32;
@@ -69,13 +77,15 @@ TailMask tail_mask(int64_t count) {
   const int32_t* first = lane_mask + 8 - count * int64_t(sizeof(T) / 4);
   return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)), count};
 }
-REGRAD_REG(float, 32, _mm256_fmadd_ps(a, b, c), TailMask, tail_mask<float>(count), _mm256_maskload_ps(p, t.mask), store_lanes(p, v, t.count))
-REGRAD_REG(double, 32, _mm256_fmadd_pd(a, b, c), TailMask, tail_mask<double>(count), _mm256_maskload_pd(p, t.mask), store_lanes(p, v, t.count))
+REGRAD_REG(float, 32, _mm256_fmadd_ps(a, b, c), TailMask, tail_mask<float>(count), _mm256_maskload_ps(p, t.mask), load_lanes_of<V>(p, t.count),
+           store_lanes(p, v, t.count))
+REGRAD_REG(double, 32, _mm256_fmadd_pd(a, b, c), TailMask, tail_mask<double>(count), _mm256_maskload_pd(p, t.mask), load_lanes_of<V>(p, t.count),
+           store_lanes(p, v, t.count))
 #else
 constexpr int register_bytes = 16, half_bytes = 16, pack_bytes = 16;
 constexpr bool has_load_tail = false;  // load_tail reads a whole register: only from a packed panel
-REGRAD_REG(float, 16, a* b + c, int64_t, count, load(p), store_lanes(p, v, t))
-REGRAD_REG(double, 16, a* b + c, int64_t, count, load(p), store_lanes(p, v, t))
+REGRAD_REG(float, 16, a* b + c, int64_t, count, load(p), load_lanes_of<V>(p, t), store_lanes(p, v, t))
+REGRAD_REG(double, 16, a* b + c, int64_t, count, load(p), load_lanes_of<V>(p, t), store_lanes(p, v, t))
 #endif
 #endif
 #undef REGRAD_REG
@@ -133,9 +143,11 @@ inline void transpose_quad(const double* b, int64_t column, double* panel, int64
 #endif
 }
 
-// panel[kk * width + j] = b[kk * row + j * column], j < columns; zeros beside them.
+// panel[kk * width + j] = b[kk * row + j * column], j < columns; where tails are read as whole registers, zeros up to the end of the last one.
 template <class T>
 void pack(const T* b, int64_t row, int64_t column, int64_t k, int64_t columns, T* panel, int64_t width) {
+  constexpr int64_t lanes = register_bytes / int64_t(sizeof(T));
+  const int64_t filled = has_load_tail ? columns : (columns + lanes - 1) / lanes * lanes;
   int64_t j = 0;
   if (row == 1) {
     for (; j + group<T> <= columns; j += group<T>) {
@@ -145,9 +157,10 @@ void pack(const T* b, int64_t row, int64_t column, int64_t k, int64_t columns, T
         for (int64_t i = j; i < j + group<T>; ++i) panel[p * width + i] = b[i * column + p];
     }
   }
+  if (j == filled) return;
   for (int64_t p = 0; p < k; ++p) {
     for (int64_t i = j; i < columns; ++i) panel[p * width + i] = b[p * row + i * column];
-    for (int64_t i = columns; i < width; ++i) panel[p * width + i] = T(0);
+    for (int64_t i = columns; i < filled; ++i) panel[p * width + i] = T(0);
   }
 }
 
