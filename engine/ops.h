@@ -59,10 +59,15 @@ Tensor operator/(const Tensor& x, double s);
 Tensor operator/(double s, const Tensor& x);
 
 // Elementwise functions of a floating tensor. At kinks the derivative is PyTorch's.
-Tensor abs(const Tensor& x);   // derivative sign(x)
-Tensor sign(const Tensor& x);  // derivative zero
+Tensor abs(const Tensor& x);    // derivative sign(x)
+Tensor sign(const Tensor& x);   // derivative zero
+Tensor floor(const Tensor& x);  // floor, ceil, round: derivative zero; integers as they are
+Tensor ceil(const Tensor& x);
+Tensor round(const Tensor& x);  // halves to even
 Tensor exp(const Tensor& x);
+Tensor expm1(const Tensor& x);  // e^x - 1, accurate near 0
 Tensor log(const Tensor& x);
+Tensor log1p(const Tensor& x);  // log(1 + x), accurate near 0
 Tensor sqrt(const Tensor& x);
 Tensor rsqrt(const Tensor& x);  // 1/sqrt(x)
 Tensor sin(const Tensor& x);

@@ -168,6 +168,9 @@ std::string compare_with_differences(const Function& f, const std::vector<Tensor
   return "";
 }
 
+// What f32 leaves where a sum cancels to nothing: 16 roundings of a value of at most 2.
+constexpr double cancelled = 16 * 6e-8 * 2;
+
 // Within `of_largest` of the largest magnitude, or within `floor`, which is for sums that cancel to nothing.
 std::string close(const std::vector<double>& got, const std::vector<double>& expected, double of_largest, const char* what, double floor = 1e-30) {
   if (got.size() != expected.size())
@@ -245,7 +248,7 @@ std::string check_value(const Case& c) {
   std::vector<Tensor> low = in;
   for (Tensor& t : low)
     if (t.dtype() == DType::f64) t = t.to(DType::f32);
-  return close(evaluate(c, low).to_vector(), y.to_vector(), is_floating(y.dtype()) ? 2e-4 : 0, "f32 value");
+  return close(evaluate(c, low).to_vector(), y.to_vector(), is_floating(y.dtype()) ? 2e-4 : 0, "f32 value", cancelled);
 }
 
 std::string check_order(const Case& c, int order) {
@@ -257,8 +260,7 @@ std::string check_order(const Case& c, int order) {
   std::vector<Tensor> at = x, low;
   at.push_back(draw(Random(13) / "upstream", {f(leaves_of(x, DType::f64)).numel()}, {}));
   for (const Tensor& t : at) low.push_back(t.to(DType::f32));
-  const std::string fault =
-      close(values(g, low), values(g, at), 2e-4, "f32 gradient", 16 * 6e-8 * 2);  // 16 roundings of an upstream value, at most 2
+  const std::string fault = close(values(g, low), values(g, at), 2e-4, "f32 gradient", cancelled);
   return fault.empty() ? "" : "order " + std::to_string(order) + ", " + fault;
 }
 

@@ -10,9 +10,10 @@
 namespace regrad::kernels {
 
 // Elementwise formulas. One list: enum, per-ISA table and nothing else to edit. Formulas: kernels/isa/formulas.h.
-#define REGRAD_UNARY(X) \
-  X(affine)             \
-  X(abs) X(sign) X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(gelu) X(silu) X(softplus) X(clamp) X(pow_scalar)
+#define REGRAD_UNARY(X)                                                                                                                            \
+  X(affine)                                                                                                                                        \
+  X(abs) X(sign) X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(gelu) X(silu) X(softplus) X(clamp) X(pow_scalar) \
+      X(log1p) X(expm1) X(floor) X(ceil) X(round)
 #define REGRAD_BINARY(X) X(add) X(mul) X(div) X(pow) X(minimum) X(maximum) X(relu_grad)
 #define REGRAD_COMPARE(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
@@ -58,6 +59,19 @@ struct Gemm {
   int64_t c_batch, c_row;
 };
 
+// Standardizing [rows, n]: by rows (each over its own n elements) or by columns (each over all rows). f64 sums are added to what is there.
+struct Norm {
+  // m, r = mean and 1/sqrt(variance + eps) of each row; y = (x - m) r where y is given, r_out = r where it is.
+  void (*rows)(const void* x, int64_t rows, int64_t n, double eps, void* y, void* r_out);
+  // y = r (g - mean(g) - h mean(g h)), a row at a time; r: one a row, or null for 1.
+  void (*grad_rows)(const void* g, const void* h, const void* r, int64_t rows, int64_t n, void* y);
+  void (*sums)(const void* x, int64_t rows, int64_t n, double* sum);                       // sum[j] += sum of x
+  void (*squares)(const void* x, int64_t rows, int64_t n, const void* mean, double* sum);  // of (x - mean[j])^2
+  void (*products)(const void* a, const void* b, int64_t rows, int64_t n, double* sum);    // of a b
+  void (*columns)(const void* x, int64_t rows, int64_t n, const void* mean, const void* r, void* y);
+  void (*grad_columns)(const void* g, const void* h, const void* mean_g, const void* mean_gh, const void* r, int64_t rows, int64_t n, void* y);
+};
+
 struct Table {
   const char* name;  // "baseline", "avx2", "avx512"
 
@@ -80,6 +94,8 @@ struct Table {
   void (*softmax[2])(const void* x, int64_t rows, int64_t n, void* y);
   void (*log_softmax[2])(const void* x, int64_t rows, int64_t n, void* y);
   void (*logsumexp[2])(const void* x, int64_t rows, int64_t n, void* y);
+
+  Norm norm[2];
 
   // Small products (the caller sends large ones to OpenBLAS). scratch: gemm_scratch bytes, 64-byte aligned.
   void (*gemm[2])(const Gemm& g, void* scratch);

@@ -148,6 +148,11 @@ void check_finite(const Node* y) {
 }  // namespace
 }  // namespace detail
 
+void Call::need_kept(const Tensor& t) const {
+  if (!t.node()->storage.load(std::memory_order_relaxed))
+    throw Error(std::string(n_->op->name) + ": data that its gradient reads was freed (the row does not keep it)");
+}
+
 Tensor declared_zero(const Call&) { return {}; }
 
 Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes, unsigned given) {

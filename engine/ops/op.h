@@ -32,6 +32,8 @@ class Call {
   const Tensor& g() const { return *g_; }
   const Tensor& y() const { return *y_; }
   int index() const { return index_; }
+  // For fused gradients, which read memory without an op: Error where t's data was freed because `keep` does not name it.
+  void need_kept(const Tensor& t) const;
 
   // infer only.
   void out(const Shape& shape, DType t) const {
@@ -127,7 +129,10 @@ struct Op {
   void (*forward)(const Call&) = nullptr;  // null for views
   // What users call, where that does more than evaluate the row (a reshape that must copy first).
   Tensor (*entry)(const Tensor& x, const std::byte* attrs) = nullptr;
-  Vjp vjp[3] = {};      // gradient of each input; a row of any number of inputs has one for all
+  Vjp vjp[3] = {};  // gradient of each input; a row of any number of inputs has one for all
+  // All gradients at once by kernels, for sweeps that record nothing; out[i] is left undefined where there is none. The table test holds it equal to
+  // vjp.
+  void (*fused)(const Call& c, Tensor* out) = nullptr;
   bool smooth = false;  // third order is checked too
   Reference reference;
   void (*samples)(Samples&);

@@ -35,6 +35,21 @@ std::vector<double> pow_reference(const RefCall& c) {
   return y;
 }
 
+// Steps: the derivative is zero between them, and PyTorch's at them. Values lie in (n + 0.1, n + 0.4), away from every step.
+template <Unary K, double (*F)(double)>
+consteval Op rounding(const char* name) {
+  return {.name = name,
+          .layout = Layout::elementwise,
+          .infer = same,
+          .forward = unary<K>,
+          .vjp = {declared_zero},
+          .reference = pointwise<F>,
+          .samples = [](Samples& s) {
+            unary_shapes(s, {2.1, 2.4});
+            unary_shapes(s, {-1.4, -1.1});
+          }};
+}
+
 }  // namespace
 
 // y = p0 x + p1
@@ -69,6 +84,10 @@ constinit const Op sign_op = row({.name = "sign",
                                   .reference = pointwise<sign_of>,
                                   .samples = [](Samples& s) { unary_shapes(s, {.away_from_zero = 0.1}); }});
 
+constinit const Op floor_op = row(rounding<Unary::floor, std::floor>("floor"));
+constinit const Op ceil_op = row(rounding<Unary::ceil, std::ceil>("ceil"));
+constinit const Op round_op = row(rounding<Unary::round, std::nearbyint>("round"));
+
 // dy/dx = y
 constinit const Op exp_op = row({.name = "exp",
                                  .keep = keep_y,
@@ -94,6 +113,32 @@ constinit const Op log_op = row({.name = "log",
                                  .samples = [](Samples& s) {
                                    unary_shapes(s, {0.3, 4});
                                  }});
+
+// y = log(1 + x), dy/dx = 1/(1 + x)
+constinit const Op log1p_op = row({.name = "log1p",
+                                   .keep = keep_0,
+                                   .layout = Layout::elementwise,
+                                   .infer = same,
+                                   .forward = unary<Unary::log1p>,
+                                   .vjp = {[](const Call& c) { return c.g() / (c.x() + 1); }},
+                                   .smooth = true,
+                                   .reference = pointwise<std::log1p>,
+                                   .samples = [](Samples& s) {
+                                     unary_shapes(s, {-0.6, 3});
+                                   }});
+
+// y = e^x - 1, dy/dx = y + 1
+constinit const Op expm1_op = row({.name = "expm1",
+                                   .keep = keep_y,
+                                   .layout = Layout::elementwise,
+                                   .infer = same,
+                                   .forward = unary<Unary::expm1>,
+                                   .vjp = {[](const Call& c) { return c.g() * (c.y() + 1); }},
+                                   .smooth = true,
+                                   .reference = pointwise<std::expm1>,
+                                   .samples = [](Samples& s) {
+                                     unary_shapes(s, {-2, 2});
+                                   }});
 
 // dy/dx = 1/(2y)
 constinit const Op sqrt_op = row({.name = "sqrt",
@@ -294,6 +339,11 @@ Tensor operator/(double s, const Tensor& x) { return affine(reciprocal(x), s, 0)
 
 Tensor abs(const Tensor& x) { return apply(abs_op, x); }
 Tensor sign(const Tensor& x) { return apply(sign_op, x); }
+Tensor floor(const Tensor& x) { return x.dtype() == DType::i64 ? x : apply(floor_op, x); }
+Tensor ceil(const Tensor& x) { return x.dtype() == DType::i64 ? x : apply(ceil_op, x); }
+Tensor round(const Tensor& x) { return x.dtype() == DType::i64 ? x : apply(round_op, x); }
+Tensor log1p(const Tensor& x) { return apply(log1p_op, x); }
+Tensor expm1(const Tensor& x) { return apply(expm1_op, x); }
 Tensor exp(const Tensor& x) { return apply(exp_op, x); }
 Tensor log(const Tensor& x) { return apply(log_op, x); }
 Tensor sqrt(const Tensor& x) { return apply(sqrt_op, x); }

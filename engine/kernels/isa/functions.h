@@ -110,6 +110,30 @@ REGRAD_INLINE float tanh(float x) {
   return with_sign(__builtin_fabsf(t) / (2.0f + t), x);
 }
 
+// e^x - 1: as in tanh for |x| <= 17; beyond, e^x swallows the 1 or is swallowed by it.
+REGRAD_INLINE float expm1(float x) {
+  const float low = x < -17.0f ? -17.0f : x;
+  const float v = low > 17.0f ? 17.0f : low;
+  const float shifted = fma(v, kLog2e, kRound + 127.0f);
+  const float r = minus_multiple_of_ln2(v, shifted - (kRound + 127.0f));
+  float q = fma(r, 1.98471822e-4f, 1.39577125e-3f);
+  q = fma(q, r, 8.33343315e-3f);
+  q = fma(q, r, 4.16661265e-2f);
+  q = fma(q, r, 0.16666666f);
+  q = fma(q, r, 0.5f);
+  const float s = power_of_two(shifted);
+  const float near = fma(s, fma(r * r, q, r), s - 1.0f);
+  return x > 17.0f ? exp(x) - 1.0f : (x == 0.0f ? x : near);
+}
+
+// log(1 + x): u = 1 + x is rounded; what it lost over u is the first term of the correction.
+REGRAD_INLINE float log1p(float x) {
+  const float u = 1.0f + x;
+  const float lost = (x - (u - 1.0f)) / u;
+  const float y = log(u);
+  return ((u > 0.0f) & (x < __builtin_inff())) ? (u == 1.0f ? x : y + lost) : y;
+}
+
 // 1 / (1 + e^-x), written with e^-|x| so that both tails keep their relative accuracy. Up to 2.4 ulp.
 REGRAD_INLINE float sigmoid(float x) {
   const float e = exp_of_minus_abs(x);
@@ -193,6 +217,9 @@ REGRAD_INLINE float sin_any(float x) { return __builtin_fabsf(x) > kSinRange ? _
 REGRAD_INLINE float cos_any(float x) { return __builtin_fabsf(x) > kSinRange ? __builtin_cosf(x) : cos(x); }
 
 REGRAD_INLINE float abs(float x) { return __builtin_fabsf(x); }
+REGRAD_INLINE float floor(float x) { return __builtin_floorf(x); }
+REGRAD_INLINE float ceil(float x) { return __builtin_ceilf(x); }
+REGRAD_INLINE float round(float x) { return __builtin_rintf(x); }  // halves to even
 REGRAD_INLINE float sqrt(float x) { return __builtin_sqrtf(x); }
 REGRAD_INLINE float pow(float x, float p) { return __builtin_powf(x, p); }
 
@@ -212,6 +239,11 @@ REGRAD_INLINE double gelu(double x) {
 REGRAD_INLINE double erf(double x) { return __builtin_erf(x); }
 REGRAD_INLINE double sin(double x) { return __builtin_sin(x); }
 REGRAD_INLINE double cos(double x) { return __builtin_cos(x); }
+REGRAD_INLINE double expm1(double x) { return __builtin_expm1(x); }
+REGRAD_INLINE double log1p(double x) { return __builtin_log1p(x); }
+REGRAD_INLINE double floor(double x) { return __builtin_floor(x); }
+REGRAD_INLINE double ceil(double x) { return __builtin_ceil(x); }
+REGRAD_INLINE double round(double x) { return __builtin_rint(x); }
 REGRAD_INLINE double abs(double x) { return __builtin_fabs(x); }
 REGRAD_INLINE double sqrt(double x) { return __builtin_sqrt(x); }
 REGRAD_INLINE double pow(double x, double p) { return __builtin_pow(x, p); }

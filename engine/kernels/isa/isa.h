@@ -24,6 +24,7 @@ void fill_unary(Table& t);
 void fill_binary(Table& t);
 void fill_reduce(Table& t);
 void fill_softmax(Table& t);
+void fill_norm(Table& t);
 
 // gemm.cpp
 void gemm_f32(const Gemm& g, void* scratch);

@@ -69,6 +69,11 @@ void fill_real(Strip* row) {
   put(Unary::softplus, batched_strip<softplus<T>>);
   put(Unary::sin, batched_strip<sin<T>>);
   put(Unary::cos, batched_strip<cos<T>>);
+  put(Unary::log1p, batched_strip<log1p<T>>);
+  put(Unary::expm1, batched_strip<expm1<T>>);
+  put(Unary::floor, batched_strip<floor<T>>);
+  put(Unary::ceil, batched_strip<ceil<T>>);
+  put(Unary::round, batched_strip<round<T>>);
   put(Unary::pow_scalar, pow_scalar<T>);
 }
 
