@@ -122,8 +122,12 @@ def elementwise():
     unary("square", torch.square, [0.0, -3.0, 1e100])
     unary("abs", torch.abs, [0.0, -0.0, -1.0, 2.0, -inf, inf])
     unary("sign", torch.sign, [0.0, -0.0, -1e-300, 5.0, inf])
+    for name in ["floor", "ceil", "round"]:
+        unary(name, getattr(torch, name), [0.5, -0.5, 1.5, 2.5, -0.0, 1e300, -inf, nan])
     unary("exp", torch.exp, [0.0, -745.0, 700.0, -inf, nan])
     unary("log", torch.log, [1.0, 1e-300, 1e300, inf], low=0.1, high=4)
+    unary("expm1", torch.expm1, [0.0, 1e-15, -1e-9, 700.0, -800.0, -inf, nan])
+    unary("log1p", torch.log1p, [0.0, 1e-15, -1e-9, -1.0, 1e300, inf, nan, -2.0], low=-0.8, high=3)
     unary("sqrt", torch.sqrt, [1.0, 1e-30, 4e100, inf], low=0.1, high=4)
     case("sqrt", torch.sqrt, V([0.0, 1.0]))
     unary("rsqrt", torch.rsqrt, [1.0, 1e-30, 1e60], low=0.1, high=4)
@@ -318,6 +322,24 @@ def products():
     case("linear_by_task", lambda x, w, b: torch.einsum("tni,toi->tno", x, w) + b[:, None], R(2, 3, 2), R(2, 2, 2), R(2, 2))
 
 
+def norms():
+    def standardize(x, dims, eps):
+        return (x - x.mean(dims, True)) / torch.sqrt(x.var(dims, correction=0, keepdim=True) + eps)
+
+    for shape, dims in [((5,), [0]), ((2, 4), [1]), ((3, 2), [0]), ((2, 3, 2), [0, 2]), ((2, 3, 2), [1]), ((3, 1), [1])]:
+        case("standardize", standardize, R(*shape), attrs=[dims, 1e-3])
+        case("inv_std", lambda x, d, e: 1 / torch.sqrt(x.var(d, correction=0, keepdim=True) + e), R(*shape), attrs=[dims, 0.5])
+    case("standardize", standardize, V([[1.0, 1.0, 1.0], [0.0, 0.0, 1e-8]]), attrs=[[1], 1e-2])
+    # Torch's own norms are the same with other dims: batch, layer, instance.
+    case("standardize", lambda x, d, e: F.batch_norm(x, None, None, training=True, eps=e), R(2, 2, 3), attrs=[[0, 2], 1e-5])
+    case("standardize", lambda x, d, e: F.layer_norm(x, [2, 3], eps=e), R(2, 2, 3), attrs=[[1, 2], 1e-5])
+    case("standardize", lambda x, d, e: F.instance_norm(x, eps=e), R(2, 2, 4), attrs=[[2], 1e-5])
+    for shape in [(1, 5, 1), (2, 3, 2), (2, 4, 1)]:
+        case("norm_grad", lambda g, h: g - g.mean(1, True) - h * (g * h).mean(1, True), R(*shape), R(*shape))
+    case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(3, 4), R(4), R(4), attrs=[[4], 1e-5])
+    case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(2, 2, 3), R(2, 3), R(2, 3), attrs=[[2, 3], 0.1])
+
+
 REDUCTIONS = ["none", "mean", "sum"]
 
 
@@ -358,7 +380,7 @@ def nets():
 
 
 def main():
-    for part in [elementwise, binary, reductions, edges, views, indexing, products, losses, nets]:
+    for part in [elementwise, binary, reductions, edges, views, indexing, products, norms, losses, nets]:
         part()
     text = "\n".join(lines) + "\n"
     if "--check" in sys.argv:
