@@ -86,7 +86,7 @@ Tensor pow(const Tensor& x, double exponent);
 Tensor pow(const Tensor& x, const Tensor& exponent);
 Tensor minimum(const Tensor& a, const Tensor& b);  // at ties each gets half the gradient; NaN wins
 Tensor maximum(const Tensor& a, const Tensor& b);
-// g where y > 0, else 0: relu's derivative, linear in g
+// 0 where y <= 0, else g: relu's derivative, linear in g
 Tensor relu_grad(const Tensor& g, const Tensor& y);
 
 // Comparisons: b8, not differentiable. where: a where cond (b8 or u8) is not 0, else b.
