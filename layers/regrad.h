@@ -6,8 +6,10 @@
 #include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
+#include <regrad/engine/serialize.h>
 #include <regrad/engine/tensor.h>
 #include <regrad/layers/init.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/optim.h>
 #include <regrad/layers/params.h>
+#include <regrad/layers/serialize.h>
