@@ -42,5 +42,6 @@ void blas_gemv(bool ta, int64_t rows, int64_t columns, const double* a, int64_t 
 }
 
 const char* blas_description() { return openblas_get_config(); }
+bool blas_is_openmp() { return openblas_get_parallel() == OPENBLAS_OPENMP; }
 
 }  // namespace regrad::kernels

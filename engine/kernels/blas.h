@@ -16,5 +16,6 @@ void blas_gemv(bool ta, int64_t rows, int64_t columns, const double* a, int64_t 
 
 // "OpenBLAS 0.3.21, openmp": what the loader found.
 const char* blas_description();
+bool blas_is_openmp();  // the build that is meant: with both of Debian's installed a loader may take the one with its own threads
 
 }  // namespace regrad::kernels
