@@ -116,6 +116,12 @@ Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim = false);
 Tensor softmax(const Tensor& x, int64_t dim);
 Tensor log_softmax(const Tensor& x, int64_t dim);
 
+// Order: indices are i64 and not differentiable; values are gathered by them. Equal values keep their order; NaN is the largest.
+Tensor argsort(const Tensor& x, int64_t dim, bool descending = false);
+Extreme sort(const Tensor& x, int64_t dim, bool descending = false);
+Extreme topk(const Tensor& x, int64_t k, int64_t dim = -1, bool largest = true);  // sorted; ShapeError where k is not in [0, size]
+Tensor cumsum(const Tensor& x, int64_t dim);
+
 // Views: no copy where strides allow.
 Tensor reshape(const Tensor& x, const Shape& sizes);  // one size may be -1
 Tensor flatten(const Tensor& x, int64_t first = 0, int64_t last = -1);
