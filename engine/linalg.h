@@ -9,9 +9,10 @@
 // NumericError: an element that is NaN or infinite; a decomposition that does not exist (said below) or did not converge. The messages name the
 // matrix of the batch and the place in it.
 //
-// Derivatives: where eigenvalues (singular values) p and q are equal within 8 n eps times the largest magnitude (n: the larger side of the matrix),
-// the vectors that belong to them have no derivative: asking for it throws NumericError naming the two. Derivatives of values alone exist there too:
-// with equal values, each is given the direction of its own vector, as in PyTorch.
+// Derivatives: values p and q that differ by at most 8 n eps times the largest magnitude (eps: the dtype's; n: the larger side of the matrix) count
+// as equal, and the vectors that belong to equal values have no derivative: asking for one throws NumericError, which names the two. A vector whose
+// gradient is all zeros is not asked for. So values alone have derivatives everywhere (equal ones each get the direction of their own vector, as in
+// PyTorch), and so have vectors of single values beside equal ones, at first order; the next orders ask how all vectors move.
 #pragma once
 
 #include <regrad/engine/tensor.h>

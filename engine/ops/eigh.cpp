@@ -71,7 +71,7 @@ Tensor vectors_of(const Tensor& packed) { return slice(packed, -2, 1, packed.sha
 //   g_a = V (diag(g_w) + F o (V^T g_V)) V^T, whose symmetric part is wanted: F is skew, so that of F o M is F o (M - M^T) / 2.
 Tensor eigh_vjp(const Call& c) {
   const Tensor w = values_of(c.y()), v = vectors_of(c.y()), gv = vectors_of(c.g());
-  linalg::need_distinct(w, gv, w.shape()[-1], false, "eigh", "eigenvalues");
+  linalg::need_distinct(w, gv, w.shape()[-1], false, "eigh", "eigenvalue");
   const Tensor m = matmul(v.mT(), gv);
   const Tensor core = linalg::diagonal_matrices(values_of(c.g())) + linalg::over_gaps((m - m.mT()) * 0.5, w, w, linalg::Gaps::off_diagonal, "eigh");
   return matmul(matmul(v, core), v.mT());

@@ -87,7 +87,7 @@ void need_distinct_as(const Tensor& values, const Tensor& g, int64_t side, bool 
     const double tolerance = equal_within(side, values.dtype()) * std::max(std::abs(double{v[0]}), std::abs(double{v[k - 1]}));
     for (int64_t j = 0; j + 1 < k; ++j) {
       if (std::abs(double{v[j + 1]} - double{v[j]}) > tolerance || !(any_in_column(gi, p, k, j) || any_in_column(gi, p, k, j + 1))) continue;
-      throw NumericError(std::string(op) + ": " + what + " " + std::to_string(j) + " and " + std::to_string(j + 1) + of_matrix(batch, i) +
+      throw NumericError(std::string(op) + ": " + what + "s " + std::to_string(j) + " and " + std::to_string(j + 1) + of_matrix(batch, i) +
                          " are equal (" + std::to_string(v[j]) + "): their vectors have no derivative");
     }
     if (with_zero && std::abs(double{v[k - 1]}) <= tolerance && any_in_column(gi, p, k, k - 1)) {

@@ -76,7 +76,7 @@ Tensor off_columns(const Tensor& x, const Tensor& q) { return x - matmul(q, matm
 Tensor svd_vjp(const Call& c) {
   const int64_t m = c.x().shape()[-2], n = c.x().shape()[-1], k = thin(c.x());
   const Parts y = parts_of(c.y(), m), g = parts_of(c.g(), m);
-  for (const Tensor& vectors : {g.u, g.v}) linalg::need_distinct(y.s, vectors, std::max(m, n), true, "svd", "singular values");
+  for (const Tensor& vectors : {g.u, g.v}) linalg::need_distinct(y.s, vectors, std::max(m, n), true, "svd", "singular value");
   const auto over = [&](const Tensor& x, const Tensor& a) { return linalg::over_gaps(x, a, y.s, linalg::Gaps::off_diagonal, "svd"); };
   const auto over_s = [&](const Tensor& x) {
     Shape rows = x.shape();
