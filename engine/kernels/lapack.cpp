@@ -96,15 +96,15 @@ int64_t lu(int64_t n, T* a, int32_t* pivots) {
   return info;
 }
 template <class T>
-void lu_solve(int64_t n, int64_t r, const T* a, const int32_t* pivots, T* b) {
+void lu_solve(bool transposed, int64_t n, int64_t r, const T* a, const int32_t* pivots, T* b) {
   const OneThread one;
-  const char plain = 'N';
+  const char trans = transposed ? 'T' : 'N';
   const lapack_int size = i(n), columns = i(r);
   lapack_int info = 0;
   if constexpr (std::is_same_v<T, float>) {
-    LAPACK_sgetrs(&plain, &size, &columns, a, &size, pivots, b, &size, &info);
+    LAPACK_sgetrs(&trans, &size, &columns, a, &size, pivots, b, &size, &info);
   } else {
-    LAPACK_dgetrs(&plain, &size, &columns, a, &size, pivots, b, &size, &info);
+    LAPACK_dgetrs(&trans, &size, &columns, a, &size, pivots, b, &size, &info);
   }
 }
 
@@ -120,7 +120,7 @@ template int64_t cholesky(int64_t, float*);
 template int64_t cholesky(int64_t, double*);
 template int64_t lu(int64_t, float*, int32_t*);
 template int64_t lu(int64_t, double*, int32_t*);
-template void lu_solve(int64_t, int64_t, const float*, const int32_t*, float*);
-template void lu_solve(int64_t, int64_t, const double*, const int32_t*, double*);
+template void lu_solve(bool, int64_t, int64_t, const float*, const int32_t*, float*);
+template void lu_solve(bool, int64_t, int64_t, const double*, const int32_t*, double*);
 
 }  // namespace regrad::kernels

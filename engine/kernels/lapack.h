@@ -29,8 +29,8 @@ int64_t cholesky(int64_t n, T* a);
 // Column-major a [n,n] -> L and U with partial pivoting in its place, pivots [n] from 1. k: pivot k - 1 is exactly 0.
 template <class T>
 int64_t lu(int64_t n, T* a, int32_t* pivots);
-// Column-major b [n,r] = a^-1 b with what lu left.
+// Column-major b [n,r] = a^-1 b, or a^-T b, with what lu left of a.
 template <class T>
-void lu_solve(int64_t n, int64_t r, const T* a, const int32_t* pivots, T* b);
+void lu_solve(bool transposed, int64_t n, int64_t r, const T* a, const int32_t* pivots, T* b);
 
 }  // namespace regrad::kernels

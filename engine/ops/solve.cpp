@@ -11,42 +11,92 @@ namespace {
 
 using linalg::batch_of;
 
-// out [n,m] = x [m,n] transposed
+// out [n,m] = x [m,n] transposed, in tiles that stay in the cache
 template <class T>
 void transpose_copy(const T* x, int64_t m, int64_t n, T* out) {
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < n; ++j) out[j * m + i] = x[i * n + j];
+  constexpr int64_t tile = 16;
+  for (int64_t i0 = 0; i0 < m; i0 += tile)
+    for (int64_t j0 = 0; j0 < n; j0 += tile)
+      for (int64_t i = i0; i < std::min(m, i0 + tile); ++i)
+        for (int64_t j = j0; j < std::min(n, j0 + tile); ++j) out[j * m + i] = x[i * n + j];
 }
 
+// The factors of all of a's matrices: row-major a is column-major a^T, and that is what is factored.
 template <class T>
-void solve_as(const Call& c, const Tensor& a, const Tensor& b) {
-  const Shape &out = c.node()->shape, batch = batch_of(out), as = batch_of(a.shape()), bs = batch_of(b.shape());
-  const int64_t n = out[-2], r = out[-1];
-  linalg::by_matrices(batch.numel(), n, [&](int64_t first, int64_t count) {
-    const linalg::Scratch scratch((n * n + n * r) * int64_t{sizeof(T)} + n * int64_t{sizeof(int32_t)});
-    T *lu = scratch.as<T>(), *x = lu + n * n;
-    auto* pivots = reinterpret_cast<int32_t*>(x + n * r);
-    int64_t factored = -1;  // which of a's matrices lu holds: several right sides may share one
-    for (int64_t i = first; i < first + count; ++i) {
-      if (const int64_t at = linalg::broadcast_batch(i, batch, as); at != factored) {
-        transpose_copy(a.node()->ptr<T>() + at * n * n, n, n, lu);
-        if (const int64_t bad = kernels::lu(n, lu, pivots))
-          throw NumericError("solve: pivot " + std::to_string(bad - 1) + linalg::of_matrix(as, at) + " is 0: a is singular");
-        factored = at;
+struct Factors {
+  T* lu;
+  int32_t* pivots;
+  Factors(const detail::Storage* s, int64_t matrices, int64_t n)
+      : lu(static_cast<T*>(s->data)), pivots(reinterpret_cast<int32_t*>(lu + matrices * n * n)) {}
+  static int64_t bytes(int64_t matrices, int64_t n) { return matrices * n * (n * int64_t{sizeof(T)} + int64_t{sizeof(int32_t)}); }
+};
+
+template <class T>
+detail::Storage* factor(const Tensor& a) {
+  const Shape batch = batch_of(a.shape());
+  const int64_t n = a.shape()[-1];
+  detail::Storage* s = detail::new_storage(Factors<T>::bytes(batch.numel(), n));
+  const Factors<T> f(s, batch.numel(), n);
+  try {
+    linalg::by_matrices(batch.numel(), n, [&](int64_t first, int64_t count) {
+      std::copy_n(a.node()->ptr<T>() + first * n * n, count * n * n, f.lu + first * n * n);
+      for (int64_t i = first; i < first + count; ++i) {
+        if (const int64_t bad = kernels::lu(n, f.lu + i * n * n, f.pivots + i * n))
+          throw NumericError("solve: pivot " + std::to_string(bad - 1) + linalg::of_matrix(batch, i) + " is 0: a is singular");
       }
+    });
+  } catch (...) {
+    detail::drop(s);
+    throw;
+  }
+  return s;
+}
+
+// y [out] = a^-1 b, or a^-T b, from the factors of matrices of the batch `as`.
+template <class T>
+void with_factors(const detail::Storage* s, const Shape& as, const Tensor& b, bool transposed, detail::Node* y) {
+  const Shape batch = batch_of(y->shape), bs = batch_of(b.shape());
+  const int64_t n = y->shape[-2], r = y->shape[-1];
+  const Factors<T> f(s, as.numel(), n);
+  linalg::by_matrices(batch.numel(), n, [&](int64_t first, int64_t count) {
+    const linalg::Scratch scratch(n * r * int64_t{sizeof(T)});
+    T* x = scratch.as<T>();
+    for (int64_t i = first; i < first + count; ++i) {
+      const int64_t at = linalg::broadcast_batch(i, batch, as);
       transpose_copy(b.node()->ptr<T>() + linalg::broadcast_batch(i, batch, bs) * n * r, n, r, x);
-      kernels::lu_solve(n, r, lu, pivots, x);
-      transpose_copy(x, r, n, c.node()->ptr<T>() + i * n * r);
+      kernels::lu_solve(!transposed, n, r, f.lu + at * n * n, f.pivots + at * n, x);
+      transpose_copy(x, r, n, y->ptr<T>() + i * n * r);
     }
   });
 }
+
 void solve_forward(const Call& c) {
+  const bool again = grad_enabled() && (c.in(0).requires_grad() || c.in(1).requires_grad());
   const NoGrad quiet;
   if (c.node()->shape.numel() == 0) return;
   const Tensor a = c.in(0).contiguous(), b = c.in(1).contiguous();
   linalg::need_finite(a, "solve", "a");
   linalg::need_finite(b, "solve", "b");
-  linalg::by_dtype(a.dtype(), [&](auto zero) { solve_as<decltype(zero)>(c, a, b); });
+  linalg::by_dtype(a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    detail::Storage* factors = factor<T>(a);
+    c.node()->aux.store(factors, std::memory_order_relaxed);
+    with_factors<T>(factors, batch_of(a.shape()), b, false, c.node());
+  });
+  // The factors stay for the first-order gradient.
+  if (!again) detail::drop(c.node()->aux.exchange(nullptr, std::memory_order_relaxed));
+}
+// Both gradients from the factors that the forward pass left.
+void solve_fused(const Call& c, Tensor* out) {
+  c.need_kept(c.y());
+  const detail::Storage* factors = c.node()->aux.load(std::memory_order_relaxed);
+  const Tensor g = c.g().contiguous(), gb = detail::empty(g.shape(), g.dtype());
+  if (factors) {
+    linalg::need_finite(g, "solve", "the gradient");
+    linalg::by_dtype(g.dtype(), [&](auto zero) { with_factors<decltype(zero)>(factors, batch_of(c.in(0).shape()), g, true, gb.node()); });
+  }
+  if (c.in(0).requires_grad()) out[0] = sum_to(-matmul(gb, c.y().mT()), c.in(0).shape());
+  if (c.in(1).requires_grad()) out[1] = sum_to(gb, c.in(1).shape());
 }
 
 // Giles 2008, section 2.2.3: g_b = a^-T g, g_a = -g_b x^T
@@ -171,6 +221,7 @@ constinit const Op solve_op = row({.name = "solve",
                                    .infer = [](const Call& c) { c.out(linalg::solution_shape(c.in(0), c.in(1), "solve"), c.in(0).dtype()); },
                                    .forward = solve_forward,
                                    .vjp = {matrix_gradient, [](const Call& c) { return sum_to(right_side_gradient(c), c.in(1).shape()); }},
+                                   .fused = solve_fused,
                                    .smooth = true,
                                    .reference = solve_reference,
                                    .samples = solve_samples});
