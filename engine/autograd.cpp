@@ -15,6 +15,7 @@ struct Entry {
   Node* node;
   bool requested = false;  // its gradient is asked for
   bool entered = false;    // an output depends on it
+  bool through = false;    // leads to a requested one below it: the sweep goes on there
   bool needed = false;     // requested, or leads to a requested one
   size_t slot = 0;         // in the table
   Tensor g{};              // what has arrived so far
@@ -105,7 +106,7 @@ class Sweep {
     mode.order = static_cast<uint8_t>(std::min(order, 255));
     for (size_t k = w_->order.size(); k-- > 0;) {
       const int at = w_->order[k];
-      if (!entry(at).needed || !entry(at).node->op) continue;
+      if (!entry(at).through) continue;  // what is requested ends the sweep: its own graph stays whole
       if (entry(at).g.defined()) differentiate(at);
       if (!retain) free_kept(entry(at).node);
     }
@@ -139,9 +140,9 @@ class Sweep {
 
   void finish(int at) {
     Entry& e = entry(at);
-    e.needed = e.requested;
     const Node* n = e.node;
-    for (int i = 0; n->op && i < n->n_in && !e.needed; ++i) e.needed = needs(n->in(i).node());
+    for (int i = 0; n->op && i < n->n_in && !e.through; ++i) e.through = needs(n->in(i).node());
+    e.needed = e.requested || e.through;
     w_->order.push_back(at);
   }
   bool needs(const Node* in) const { return in->requires_grad && entry(w_->visited.find(in)).needed; }

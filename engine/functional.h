@@ -1,11 +1,16 @@
-// What is composed of other ops, and so needs no row: losses and the linear map.
+// What is composed of other ops, and so needs no row: losses, statistics, norms, rearranging, indexing, random masks. Differentiable to any order.
 //
 //   Tensor loss = cross_entropy(linear(x, weight, bias), target);      // x [N,in], weight [out,in], target i64 [N]
 //
-// Losses take one leading task dimension where `tasks` is set: [T, N, ...] with the mean over each task, giving [T].
+// Losses take one leading task dimension where the name says by_task: [T, N, ...] with the mean over each task, giving [T].
+// Names, defaults and edge cases are PyTorch's; errors are ShapeError and DTypeError as in ops.h.
 #pragma once
 
+#include <optional>
+#include <string_view>
+
 #include <regrad/engine/ops.h>
+#include <regrad/engine/random.h>
 
 namespace regrad {
 
@@ -14,6 +19,43 @@ enum class Reduction { none, mean, sum };
 // y = x W^T + b. x [..,in], weight [out,in], bias [out] (may be undefined); or with a task each: x [T,N,in], weight [T,out,in], bias [T,out].
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
+// Losses. ShapeError where input and target differ in shape: a broadcast there is nearly always a mistake.
+Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);  // (input - target)^2
+Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);   // |input - target|
+// d^2/2 for |d| <= delta, else delta (|d| - delta/2), d = input - target
+Tensor huber_loss(const Tensor& input, const Tensor& target, double delta = 1, Reduction reduction = Reduction::mean);
+// target (log target - input), input = log q; 0 where target is 0. Reduction::mean divides by all elements, as PyTorch's "mean" does.
+Tensor kl_div(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+// max(x, 0) - x t + log(1 + e^-|x|), t in [0, 1]
+Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+// -input[target]. input [..,classes] of log probabilities, target i64 [..] in [0, classes).
+Tensor nll_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+// -log softmax(input)[target]
+Tensor cross_entropy(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+// The mean over all but the first dim: [T]. cross_entropy: input [T,N,classes], target [T,N].
+Tensor mse_loss_by_task(const Tensor& input, const Tensor& target);
+Tensor cross_entropy_by_task(const Tensor& input, const Tensor& target);
+
+// <a, b> / max(|a| |b|, eps) over dim, broadcast. eps guards each norm, as PyTorch's does: a/max(|a|, eps) . b/max(|b|, eps).
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, int64_t dim = 1, double eps = 1e-8);
+// |a - b + eps|_p over the last dim.
+Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p = 2, double eps = 1e-6);
+// |a_i - b_j|_p: a [..,N,D], b [..,M,D] -> [..,N,M]. The gradient at distance 0 is 0.
+Tensor cdist(const Tensor& a, const Tensor& b, double p = 2);
+
+// Statistics over dims (none given: all).
+Tensor var(const Tensor& x, const Dims& dims = {}, double correction = 1, bool keepdim = false);  // divides by n - correction
+Tensor std(const Tensor& x, const Dims& dims = {}, double correction = 1, bool keepdim = false);  // call it as regrad::std
+// (sum |x|^p)^(1/p), p > 0; p = infinity: the largest |x|. The gradient at the zero vector is 0.
+Tensor norm(const Tensor& x, double p = 2, const Dims& dims = {}, bool keepdim = false);
+Tensor prod(const Tensor& x, int64_t dim, bool keepdim = false);  // right with zeros, at every order
+Tensor amin(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+Extreme min(const Tensor& x, int64_t dim, bool keepdim = false);
+inline Tensor min(const Tensor& x) { return amin(x); }
+Tensor argmin(const Tensor& x, int64_t dim, bool keepdim = false);
+Tensor any(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // b8; any element not 0
+Tensor all(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // b8; of nothing: true
+
 // Norms over dims, any layout. standardize: (x - mean) / sqrt(var + eps), with the variance divided by the number of elements;
 // inv_std: 1 / sqrt(var + eps), dims kept with size 1. eps > 0. ShapeError: no dims, or no elements.
 Tensor standardize(const Tensor& x, const Dims& dims, double eps = 1e-5);
@@ -21,14 +63,51 @@ Tensor inv_std(const Tensor& x, const Dims& dims, double eps = 1e-5);
 // standardize over the last dims, which must be normalized_shape; times weight, plus bias (of that shape; may be undefined).
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
 
-// (input - target)^2. ShapeError where the shapes differ: a broadcast there is nearly always a mistake.
-Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
-// The mean over all but the first dim: [T].
-Tensor mse_loss_by_task(const Tensor& input, const Tensor& target);
+struct AttentionOptions {
+  Tensor mask = {};                  // b8 or u8 (1: seen) or floating (added to the scores); broadcast to [.., L, S]
+  bool is_causal = false;            // query i sees keys 0..i
+  std::optional<double> scale = {};  // default 1/sqrt(D)
+};
+// softmax(scale q k^T) v: q [.., L, D], k [.., S, D], v [.., S, E] -> [.., L, E], equal leading dims. Without a mask no [L, S] matrix is kept.
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 
-// -log softmax(input)[target]. input [..,classes], target i64 [..] in [0, classes). Mean over all rows.
-Tensor cross_entropy(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
-// input [T,N,classes], target [T,N]: [T].
-Tensor cross_entropy_by_task(const Tensor& input, const Tensor& target);
+// More elementwise functions.
+Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);  // derivative negative_slope at 0
+Tensor elu(const Tensor& x, double alpha = 1);  // x > 0 ? x : alpha (e^x - 1); at 0 every derivative is alpha (PyTorch's second one is 0 there)
+
+// Rearranging.
+std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim = 0);  // pieces of `size`, the last one shorter
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t dim = 0);
+std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim = 0);  // at most that many equal pieces
+// pads: {before, after} of the last dim, then of the one before it, ... (PyTorch's order); negative ones cut.
+Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value = 0);
+Tensor flip(const Tensor& x, const Dims& dims);
+Tensor roll(const Tensor& x, int64_t shift, int64_t dim);
+Tensor repeat(const Tensor& x, const Shape& times);  // as many or more entries than dims; new dims in front
+Tensor tril(const Tensor& x, int64_t diagonal = 0);  // of the last two dims: zeros above the diagonal
+Tensor triu(const Tensor& x, int64_t diagonal = 0);
+Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1);  // goes last
+Tensor outer(const Tensor& a, const Tensor& b);                                            // [n], [m] -> [n,m]
+// Einstein sums: letters, "..." for broadcast dims in front, "->" or the sorted letters that occur once. Repeated letters of one operand take its
+// diagonal.
+Tensor einsum(std::string_view equation, TensorList operands);
+
+// Indexing.
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);  // mask b8 or u8, broadcast to x
+Tensor one_hot(const Tensor& index, int64_t classes = -1);              // i64 [..] -> i64 [.., classes]; -1: the largest index + 1
+// x with values at (indices[0][i], indices[1][i], ...) of its first dims. values broadcast to [index dims.., rest of x]; equal positions: the last
+// one wins, or with accumulate all are added.
+Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, bool accumulate = false);
+
+// Random masks, from named streams.
+Tensor dropout(const Tensor& x, double p, const Random& r);  // each element is 0 with probability p, else x / (1 - p). ConfigError outside [0, 1].
+// softmax((logits + Gumbel noise) / tau) over dim; hard: its one-hot maximum, with the soft gradient (straight through).
+Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau = 1, bool hard = false, int64_t dim = -1);
+
+// Straight through. stop_gradient: the value, without a graph. ste: the value of `forward` with the derivatives of `gradient`, at every order: where
+// `gradient` is linear (as in STE proper) second derivatives are zero, where it is a soft surrogate they are the surrogate's. Equal shapes and
+// dtypes.
+inline Tensor stop_gradient(const Tensor& x) { return x.detach(); }
+Tensor ste(const Tensor& forward, const Tensor& gradient);
 
 }  // namespace regrad

@@ -30,6 +30,22 @@ inline void drop(Storage* s) noexcept {
   if (s->users.load(std::memory_order_acquire) == 1 || s->users.fetch_sub(1, std::memory_order_acq_rel) == 1) free_storage(s);
 }
 
+// A block of memory for the length of a call.
+class Scratch {
+ public:
+  explicit Scratch(int64_t bytes) : s_(new_storage(bytes)) {}
+  ~Scratch() { drop(s_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(s_->data);
+  }
+
+ private:
+  Storage* s_;
+};
+
 // Memory for a node; `owner` comes back with it.
 struct NodeMemory {
   void* memory;

@@ -86,7 +86,7 @@ Tensor pow(const Tensor& x, double exponent);
 Tensor pow(const Tensor& x, const Tensor& exponent);
 Tensor minimum(const Tensor& a, const Tensor& b);  // at ties each gets half the gradient; NaN wins
 Tensor maximum(const Tensor& a, const Tensor& b);
-// g where y > 0, else 0: relu's derivative, linear in g
+// 0 where y <= 0, else g: relu's derivative, linear in g
 Tensor relu_grad(const Tensor& g, const Tensor& y);
 
 // Comparisons: b8, not differentiable. where: a where cond (b8 or u8) is not 0, else b.
@@ -115,6 +115,12 @@ inline Tensor max(const Tensor& x) { return amax(x); }
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim = false);
 Tensor softmax(const Tensor& x, int64_t dim);
 Tensor log_softmax(const Tensor& x, int64_t dim);
+
+// Order: indices are i64 and not differentiable; values are gathered by them. Equal values keep their order; NaN is the largest.
+Tensor argsort(const Tensor& x, int64_t dim, bool descending = false);
+Extreme sort(const Tensor& x, int64_t dim, bool descending = false);
+Extreme topk(const Tensor& x, int64_t k, int64_t dim = -1, bool largest = true);  // sorted; ShapeError where k is not in [0, size]
+Tensor cumsum(const Tensor& x, int64_t dim);
 
 // Views: no copy where strides allow.
 Tensor reshape(const Tensor& x, const Shape& sizes);  // one size may be -1

@@ -12,6 +12,9 @@
 
 namespace regrad::test {
 
+// A public function of the inputs, for compositions, which have no row.
+using Composed = std::function<Tensor(const std::vector<Tensor>&)>;
+
 // How an input lies in memory. All hold the same kind of values; expanded ones repeat along the first dim longer than one.
 enum class Lay { contiguous, transposed, offset, strided, pitched, permuted, expanded, count };
 
@@ -19,7 +22,8 @@ enum class Lay { contiguous, transposed, offset, strided, pitched, permuted, exp
 struct Case {
   const Op* op;
   const Sample* sample;
-  std::vector<Lay> lays;  // one an input
+  std::vector<Lay> lays;           // one an input
+  const Composed* call = nullptr;  // for compositions: what to evaluate instead of the row
   std::string name() const;
 };
 
@@ -34,5 +38,18 @@ std::string check_value(const Case& c);
 std::string check_order(const Case& c, int order);
 // Value and orders 1 and 2 (and 3 for smooth rows) of every case, up to the first fault.
 std::string check_row(const Op& op);
+
+// A composition as a row for the harness: name, samples and smoothness; no reference, so values are checked f32 against f64 only.
+struct Composition {
+  const char* name;
+  void (*samples)(Samples&);
+  Composed call;
+  bool smooth = true;
+};
+struct Checked {
+  std::string fault;  // empty where all is well
+  int64_t cases;
+};
+Checked check_composition(const Composition& c);
 
 }  // namespace regrad::test

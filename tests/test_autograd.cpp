@@ -41,6 +41,12 @@ TEST_CASE("grad: options and errors") {
       CHECK(gx[i] == doctest::Approx(2 * xs[i] * ys[i] * ys[i] + 1));
     }
   }
+  SUBCASE("a sweep ends at its inputs: their own graph stays whole") {
+    const Tensor z = exp(x);
+    const Tensor step = z - grad(sum(z * z), z);  // the gradient is a constant here: d step / dx = e^x
+    const auto g = grad(sum(step), x).to_vector(), xs = x.to_vector();
+    for (size_t i = 0; i < 4; ++i) CHECK(g[i] == doctest::Approx(std::exp(xs[i])).epsilon(1e-14));
+  }
   SUBCASE("no graph, no gradient") {
     CHECK_THROWS_AS(grad(f(point()), x), Error);
     const NoGrad quiet;

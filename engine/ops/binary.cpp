@@ -23,8 +23,8 @@ std::vector<double> add_reference(const RefCall& c) {
   return y;
 }
 
-// 1 where a wins, 1/2 at ties, 0 elsewhere: how PyTorch shares the gradient of minimum and maximum.
-Tensor share(const Tensor& wins, const Tensor& wins_or_ties, DType t) { return 0.5 * (to(wins, t) + to(wins_or_ties, t)); }
+// 0 where a loses, 1/2 at ties, 1 elsewhere: how PyTorch shares the gradient of minimum and maximum (where one is NaN, each gets all of it).
+Tensor share(const Tensor& loses, const Tensor& loses_or_ties, DType t) { return affine(to(loses, t) + to(loses_or_ties, t), -0.5, 1); }
 
 void where_infer(const Call& c) {
   const Tensor &cond = c.in(0), &a = c.in(1), &b = c.in(2);
@@ -144,8 +144,8 @@ constinit const Op minimum_op =
          .layout = Layout::elementwise,
          .infer = broadcast_two,
          .forward = binary<Binary::minimum>,
-         .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) < c.in(1), c.in(0) <= c.in(1), c.g().dtype()), c.in(0).shape()); },
-                 [](const Call& c) { return sum_to(c.g() * share(c.in(1) < c.in(0), c.in(1) <= c.in(0), c.g().dtype()), c.in(1).shape()); }},
+         .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) > c.in(1), c.in(0) >= c.in(1), c.g().dtype()), c.in(0).shape()); },
+                 [](const Call& c) { return sum_to(c.g() * share(c.in(1) > c.in(0), c.in(1) >= c.in(0), c.g().dtype()), c.in(1).shape()); }},
          .reference = pointwise2<([](double a, double b) { return std::min(a, b); })>,
          .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
 
@@ -156,8 +156,8 @@ constinit const Op maximum_op =
          .layout = Layout::elementwise,
          .infer = broadcast_two,
          .forward = binary<Binary::maximum>,
-         .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) > c.in(1), c.in(0) >= c.in(1), c.g().dtype()), c.in(0).shape()); },
-                 [](const Call& c) { return sum_to(c.g() * share(c.in(1) > c.in(0), c.in(1) >= c.in(0), c.g().dtype()), c.in(1).shape()); }},
+         .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) < c.in(1), c.in(0) <= c.in(1), c.g().dtype()), c.in(0).shape()); },
+                 [](const Call& c) { return sum_to(c.g() * share(c.in(1) < c.in(0), c.in(1) <= c.in(0), c.g().dtype()), c.in(1).shape()); }},
          .reference = pointwise2<([](double a, double b) { return std::max(a, b); })>,
          .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
 
@@ -169,7 +169,7 @@ constinit const Op relu_grad_op = row({.name = "relu_grad",
                                        .infer = broadcast_two,
                                        .forward = binary<Binary::relu_grad>,
                                        .vjp = {[](const Call& c) { return sum_to(relu_grad(c.g(), c.in(1)), c.in(0).shape()); }, declared_zero},
-                                       .reference = pointwise2<([](double g, double y) { return (y > 0) ? g : 0; })>,
+                                       .reference = pointwise2<([](double g, double y) { return (y <= 0) ? 0 : g; })>,
                                        .samples = [](Samples& s) { binary_shapes(s, {}, {.away_from_zero = 0.1}); }});
 
 constinit const Op eq_op = row(comparison<Compare::eq, ([](double a, double b) { return double(a == b); })>("eq"));

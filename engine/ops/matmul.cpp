@@ -3,6 +3,7 @@
 #include <regrad/engine/kernels/blas.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
+#include <regrad/engine/ops/gemm.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/parallel.h>
 
@@ -85,10 +86,7 @@ void run_small(const Gemm& g, int t, int64_t item) {
     part.b = static_cast<const char*>(g.b) + first * g.b_batch * item;
     if (g.bias) part.bias = static_cast<const char*>(g.bias) + first * g.bias_batch * item;
     part.c = static_cast<char*>(g.c) + first * g.c_batch * item;
-    const int64_t bytes = kernels::table().gemm_scratch[t](part);
-    detail::Storage* scratch = bytes ? detail::new_storage(bytes) : nullptr;
-    kernels::table().gemm[t](part, scratch ? scratch->data : nullptr);
-    if (scratch) detail::drop(scratch);
+    detail::gemm(part, t);
   });
 }
 
@@ -234,27 +232,27 @@ constinit const Op matmul_op = row({.name = "matmul",
                                         }});
 
 // y = x w + b
-constinit const Op addmm_op = row({.name = "addmm",
-                                   .arity = 3,
-                                   .keep = keep_1 | keep_2,
-                                   .infer = addmm_infer,
-                                   .forward = [](const Call& c) { product(&c.in(0), c.in(1), c.in(2), c.node()); },
-                                   .vjp = {[](const Call& c) { return sum_to(c.g(), c.in(0).shape()); },
-                                           [](const Call& c) { return left_gradient(c.g(), c.in(1), c.in(2)); },
-                                           [](const Call& c) { return right_gradient(c.g(), c.in(1), c.in(2)); }},
-                                   .smooth = true,
-                                   .reference = addmm_reference,
-                                   .samples =
-                                       [](Samples& s) {
-                                         for (const auto& [a, b] : products()) {
-                                           s.add({{b[-1]}, a, b}, {{}});
-                                           s.add({{a[-2], b[-1]}, a, b}, {{}});
-                                         }
-                                         s.add({{}, {2, 3}, {3, 2}}, {{}});
-                                         s.add({{2, 1, 3}, {2, 2, 2}, {2, 2, 3}}, {{}});
-                                         s.bad({{3}, {2, 3}, {3, 2}});
-                                         s.bad({{2, 2, 2}, {2, 3}, {3, 2}});
-                                       }});
+constinit const Op addmm_op =
+    row({.name = "addmm",
+         .arity = 3,
+         .keep = keep_1 | keep_2,
+         .infer = addmm_infer,
+         .forward = [](const Call& c) { product(&c.in(0), c.in(1), c.in(2), c.node()); },
+         .vjp = {[](const Call& c) { return sum_to(c.g(), c.in(0).shape()); }, [](const Call& c) { return left_gradient(c.g(), c.in(1), c.in(2)); },
+                 [](const Call& c) { return right_gradient(c.g(), c.in(1), c.in(2)); }},
+         .smooth = true,
+         .reference = addmm_reference,
+         .samples =
+             [](Samples& s) {
+               for (const auto& [a, b] : products()) {
+                 s.add({{b[-1]}, a, b}, {{}});
+                 s.add({{a[-2], b[-1]}, a, b}, {{}});
+               }
+               s.add({{}, {2, 3}, {3, 2}}, {{}});
+               s.add({{2, 1, 3}, {2, 2, 2}, {2, 2, 3}}, {{}});
+               s.bad({{3}, {2, 3}, {3, 2}});
+               s.bad({{2, 2, 2}, {2, 3}, {3, 2}});
+             }});
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
   if (!a.defined() || !b.defined() || (a.dim() > 1 && b.dim() > 1)) return apply2(matmul_op, a, b);

@@ -16,7 +16,7 @@
 namespace regrad {
 namespace {
 
-using detail::Node;
+using detail::Scratch;
 
 struct Eps {
   double eps;
@@ -36,22 +36,6 @@ void box_infer(const Call& c) {
 }
 
 char* bytes_at(const void* p, int64_t i) { return const_cast<char*>(static_cast<const char*>(p)) + i; }
-
-// Memory for the length of a call.
-class Scratch {
- public:
-  explicit Scratch(int64_t bytes) : s_(detail::new_storage(bytes)) {}
-  ~Scratch() { detail::drop(s_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  template <class T>
-  T* as() const {
-    return static_cast<T*>(s_->data);
-  }
-
- private:
-  detail::Storage* s_;
-};
 
 constexpr int64_t block = 32768;  // elements a parallel block works on
 

@@ -92,14 +92,13 @@ void reduce_rows(const Kernels& k, const char* x, const Box& b, char* y) {
     return;
   }
   // Long rows: partial results of fixed pieces, added in order.
-  detail::Storage* partial = detail::new_storage(b.outer.size * pieces * k.item);
-  char* p = static_cast<char*>(partial->data);
+  const detail::Scratch partial(b.outer.size * pieces * k.item);
+  char* p = partial.as<char>();
   parallel_for(b.outer.size * pieces, [&](int64_t i) {
     const int64_t from = i % pieces * block;
     k.rows(x + (i / pieces * b.outer.stride + from) * k.item, 1, 0, std::min(block, b.middle.size - from), p + i * k.item);
   });
   k.rows(p, b.outer.size, pieces, pieces, y);
-  detail::drop(partial);
 }
 
 void reduce_columns(const Kernels& k, const char* x, const Box& b, char* y) {
@@ -112,15 +111,14 @@ void reduce_columns(const Kernels& k, const char* x, const Box& b, char* y) {
     });
     return;
   }
-  detail::Storage* partial = detail::new_storage(b.outer.size * pieces * n * k.item);
-  char* p = static_cast<char*>(partial->data);
+  const detail::Scratch partial(b.outer.size * pieces * n * k.item);
+  char* p = partial.as<char>();
   parallel_for(b.outer.size * pieces, [&](int64_t i) {
     const int64_t from = i % pieces * rows;
     k.columns(x + (i / pieces * b.outer.stride + from * b.middle.stride) * k.item, std::min(rows, b.middle.size - from), b.middle.stride, n,
               p + i * n * k.item);
   });
   for (int64_t o = 0; o < b.outer.size; ++o) k.columns(p + o * pieces * n * k.item, pieces, n, n, y + o * n * k.item);
-  detail::drop(partial);
 }
 
 void reduce(const Tensor& input, const Run& r, const Kernels& k, Node* y) {

@@ -219,7 +219,7 @@ struct maximum : Formula<T> {
 template <class T>
 struct relu_grad : Formula<T> {
   using Formula<T>::Formula;
-  T operator()(T g, T y) const { return y > T(0) ? g : T(0); }
+  T operator()(T g, T y) const { return y <= T(0) ? T(0) : g; }  // a NaN lets g through
 };
 
 #define REGRAD_COMPARISON(name, sign)                               \

@@ -1,0 +1,124 @@
+#include <regrad/engine/functional.h>
+
+#include <algorithm>
+#include <string>
+
+namespace regrad {
+
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t dim) {
+  std::vector<Tensor> out;
+  int64_t at = 0;
+  for (int64_t n : sizes) {
+    if (n < 0) throw ShapeError("split: a piece of size " + std::to_string(n));
+    out.push_back(slice(x, dim, at, at + n));
+    at += n;
+  }
+  if (at != x.size(dim))
+    throw ShapeError("split: the sizes add up to " + std::to_string(at) + ", dim " + std::to_string(dim) + " of " + str(x.shape()) + " has another");
+  return out;
+}
+std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim) {
+  if (size < 1) throw ShapeError("split: pieces of size " + std::to_string(size) + "; at least 1");
+  std::vector<int64_t> sizes;
+  for (int64_t left = x.size(dim); left > 0; left -= size) sizes.push_back(std::min(left, size));
+  if (sizes.empty()) sizes.push_back(0);
+  return split(x, sizes, dim);
+}
+std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
+  if (chunks < 1) throw ShapeError("chunk: " + std::to_string(chunks) + " chunks; at least 1");
+  return split(x, std::max<int64_t>(1, (x.size(dim) + chunks - 1) / chunks), dim);
+}
+
+Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value) {
+  if (pads.size() % 2 || static_cast<int>(pads.size() / 2) > x.dim()) {
+    throw ShapeError("pad: " + std::to_string(pads.size()) + " numbers for " + str(x.shape()) + "; two a dim, from the last dim on");
+  }
+  Tensor y = x;
+  for (size_t i = 0; i < pads.size() / 2; ++i) {
+    const int d = x.dim() - 1 - static_cast<int>(i);
+    const int64_t before = pads[2 * i], after = pads[2 * i + 1], n = y.shape()[d];
+    if (n + before + after < 0)
+      throw ShapeError("pad: dim " + std::to_string(d) + " of " + str(x.shape()) + " cannot lose " + std::to_string(-before - after));
+    if (before < 0 || after < 0) y = slice(y, d, std::max<int64_t>(0, -before), std::min(n, n + after));
+    const int64_t front = std::max<int64_t>(0, before), back = std::max<int64_t>(0, after);
+    if (front == 0 && back == 0) continue;
+    if (value == 0) {
+      y = unslice(y, d, y.shape()[d] + front + back, front);
+      continue;
+    }
+    const auto filling = [&](int64_t count) {
+      Shape sizes = y.shape();
+      sizes[d] = count;
+      return full(sizes, value, y.dtype());
+    };
+    y = cat({filling(front), y, filling(back)}, d);
+  }
+  return y;
+}
+
+Tensor flip(const Tensor& x, const Dims& dims) {
+  Tensor y = x;
+  for (int64_t d : dims) {
+    const int64_t n = x.size(d);
+    y = index_select(y, d, arange(static_cast<double>(n - 1), -1, -1));
+  }
+  return y;
+}
+Tensor roll(const Tensor& x, int64_t shift, int64_t dim) {
+  const int64_t n = x.size(dim);
+  if (n == 0) return x;
+  const int64_t by = (shift % n + n) % n;
+  return by ? cat({slice(x, dim, n - by, n), slice(x, dim, 0, n - by)}, dim) : x;
+}
+Tensor repeat(const Tensor& x, const Shape& times) {
+  const int lead = times.size() - x.dim();
+  if (lead < 0) throw ShapeError("repeat: " + str(times) + " has fewer entries than " + str(x.shape()) + " has dims");
+  if (std::any_of(times.begin(), times.end(), [](int64_t n) { return n < 0; })) throw ShapeError("repeat: " + str(times) + " times");
+  // A dim at a time: [.., n, ..] -> [.., t, n, ..] by a view, and one copy to join the two.
+  Shape padded = x.shape();
+  for (int i = 0; i < lead; ++i) padded.insert(0, 1);
+  Tensor y = reshape(x, padded);
+  for (int d = 0; d < times.size(); ++d) {
+    if (times[d] == 1) continue;
+    Shape sizes = y.shape(), joined = y.shape();
+    sizes.insert(d, times[d]);
+    joined[d] *= times[d];
+    y = reshape(expand(unsqueeze(y, d), sizes), joined);
+  }
+  return y;
+}
+
+namespace {
+// Where column - row <= diagonal (of the last two dims).
+Tensor lower(const Tensor& x, int64_t diagonal, const char* op) {
+  if (x.dim() < 2) throw ShapeError(std::string(op) + ": needs matrices, not " + str(x.shape()));
+  const Tensor row = arange(0, static_cast<double>(x.shape()[-2])).reshape({-1, 1}),
+               column = arange(0, static_cast<double>(x.shape()[-1])).reshape({1, -1});
+  return column - row <= scalar(static_cast<double>(diagonal), DType::i64);
+}
+}  // namespace
+
+Tensor tril(const Tensor& x, int64_t diagonal) { return where(lower(x, diagonal, "tril"), x, scalar(0, x.dtype())); }
+Tensor triu(const Tensor& x, int64_t diagonal) { return where(lower(x, diagonal - 1, "triu"), scalar(0, x.dtype()), x); }
+
+Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
+  const int a = wrap_dim(dim1, x.dim(), "diagonal"), b = wrap_dim(dim2, x.dim(), "diagonal");
+  if (a == b) throw ShapeError("diagonal: both dims are " + std::to_string(a));
+  Dims order;
+  for (int d = 0; d < x.dim(); ++d)
+    if (d != a && d != b) order.push_back(d);
+  order.push_back(a);
+  order.push_back(b);
+  const Tensor matrices = permute(x, order);
+  const int64_t rows = matrices.shape()[-2], columns = matrices.shape()[-1];
+  const int64_t count = std::max<int64_t>(0, offset >= 0 ? std::min(rows, columns - offset) : std::min(rows + offset, columns));
+  const int64_t first = offset >= 0 ? offset : -offset * columns;
+  const Tensor flat = flatten(matrices, -2, -1);
+  return count ? slice(flat, -1, first, first + (count - 1) * (columns + 1) + 1, columns + 1) : slice(flat, -1, 0, 0);
+}
+Tensor outer(const Tensor& a, const Tensor& b) {
+  if (a.dim() != 1 || b.dim() != 1) throw ShapeError("outer: needs two vectors, not " + str(a.shape()) + " and " + str(b.shape()));
+  return unsqueeze(a, 1) * unsqueeze(b, 0);
+}
+
+}  // namespace regrad

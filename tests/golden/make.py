@@ -1,0 +1,462 @@
+#!/usr/bin/env python3
+"""Writes golden.txt: values, first and second derivatives of regrad's ops, by PyTorch on the CPU in f64.
+
+    python3 tests/golden/make.py            # needs torch; writes golden.txt beside this file
+    python3 tests/golden/make.py --check    # exits 1 where the committed file differs from what it would write
+
+A new row takes one line here, case(NAME, f, inputs, attrs), and one in the table of test_golden.cpp. NAME is the row's.
+For y = f(x...), with cotangents u and v that both sides compute:
+    g_k = d <u, y> / d x_k,     h_k = d sum_i <v_i, g_i> / d x_k,     j = d sum_i <v_i, g_i> / d u = J v.
+File: 'case NAME ATTR...', then lines 'TAG DTYPE [SHAPE] values...', TAG one of x, y, g, h, j. An attribute is a number or a list of integers.
+"""
+import pathlib
+import random
+import sys
+
+import torch
+import torch.nn.functional as F
+
+torch.set_num_threads(1)
+inf, nan = float("inf"), float("nan")
+PATH = pathlib.Path(__file__).with_name("golden.txt")
+DTYPES = {torch.float64: "f64", torch.float32: "f32", torch.int64: "i64", torch.bool: "b8"}
+lines, seen = [], {}
+
+
+class R:
+    """Drawn from [low, high], to three decimals; at least `away` from 0. The case's name and number decide the values."""
+
+    def __init__(self, *shape, low=-2, high=2, away=0.0):
+        self.shape, self.low, self.high, self.away = shape, low, high, away
+
+    def make(self, seed):
+        r = random.Random(seed)
+        n = torch.Size(self.shape).numel()
+        values = []
+        while len(values) < n:
+            v = round(r.uniform(self.low, self.high), 3)
+            if abs(v) >= self.away:
+                values.append(v)
+        return torch.tensor(values, dtype=torch.float64).reshape(self.shape)
+
+
+class V:
+    """The given values: floats (f64), integers (i64) or bools (b8)."""
+
+    def __init__(self, values, dtype=torch.float64):
+        self.value = torch.tensor(values, dtype=dtype)
+
+    def make(self, seed):
+        return self.value
+
+
+def I(values):
+    return V(values, torch.int64)
+
+
+def B(values):
+    return V(values, torch.bool)
+
+
+def cotangent(like, salt):
+    """Odd multiples of 1/16 in (-1, 1): exact in every floating dtype, never 0."""
+    i = torch.arange(like.numel())
+    return (((i * 7 + salt * 3) % 16 * 2 - 15) / 16.0).to(like.dtype).reshape(like.shape)
+
+
+def number(v):
+    if isinstance(v, bool):
+        return str(int(v))
+    return format(v, ".15g") if isinstance(v, float) else str(v)
+
+
+def write(tag, t):
+    lines.append(" ".join([tag, DTYPES[t.dtype], "[" + ",".join(map(str, t.shape)) + "]"] + [number(v) for v in t.detach().reshape(-1).tolist()]))
+
+
+def gradients(outputs, inputs, create_graph):
+    if not outputs.requires_grad:
+        return [torch.zeros_like(t) for t in inputs]
+    g = torch.autograd.grad(outputs, inputs, create_graph=create_graph, allow_unused=True)
+    return [torch.zeros(t.shape, dtype=t.dtype) if v is None or v._is_zerotensor() else v for v, t in zip(g, inputs)]
+
+
+def case(name, f, *inputs, attrs=(), order=2):
+    """One case. f: called with the inputs and then the attributes. order: how many derivatives are written (0 where y is no floating tensor)."""
+    k = seen[name] = seen.get(name, -1) + 1
+    x = [t.make(f"{name}/{k}/{i}") for i, t in enumerate(inputs)]
+    leaves = [t.clone().requires_grad_() if t.is_floating_point() else t for t in x]
+    floating = [t for t in leaves if t.is_floating_point()]
+    lines.append(" ".join(["case", name] + ["[" + ",".join(map(str, a)) + "]" if isinstance(a, (list, tuple)) else number(a) for a in attrs]))
+    for t in x:
+        write("x", t)
+    y = f(*leaves, *attrs)
+    write("y", y)
+    if order == 0 or not y.is_floating_point():
+        return
+    u = cotangent(y, 0).requires_grad_()
+    g = gradients((u * y).sum(), floating, True)
+    for t in g:
+        write("g", t)
+    if order == 1:
+        return
+    s = sum((cotangent(t, 1 + i) * t).sum() for i, t in enumerate(g))
+    h = gradients(s, floating + [u], False)
+    for t in h[:-1]:
+        write("h", t)
+    write("j", h[-1])
+
+
+def unary(name, f, edges, low=-2, high=2, away=0.0):
+    case(name, f, R(2, 3, low=low, high=high, away=away))
+    case(name, f, R(low=low, high=high, away=away))
+    case(name, f, R(9, low=low, high=high, away=away))
+    case(name, f, V(edges))
+
+
+def elementwise():
+    for scale, shift in [(-1.5, 0.25), (2.0, 0.0), (1.0, -3.0), (0.0, 1.0)]:
+        case("affine", lambda x, a, b: x * a + b, R(2, 3), attrs=[scale, shift])
+    unary("neg", torch.neg, [0.0, -0.0, inf, nan])
+    unary("reciprocal", torch.reciprocal, [1e-100, -4.0, inf], away=0.2)
+    unary("square", torch.square, [0.0, -3.0, 1e100])
+    unary("abs", torch.abs, [0.0, -0.0, -1.0, 2.0, -inf, inf])
+    unary("sign", torch.sign, [0.0, -0.0, -1e-300, 5.0, inf])
+    for name in ["floor", "ceil", "round"]:
+        unary(name, getattr(torch, name), [0.5, -0.5, 1.5, 2.5, -0.0, 1e300, -inf, nan])
+    unary("exp", torch.exp, [0.0, -745.0, 700.0, -inf, nan])
+    unary("log", torch.log, [1.0, 1e-300, 1e300, inf], low=0.1, high=4)
+    unary("expm1", torch.expm1, [0.0, 1e-15, -1e-9, 700.0, -800.0, -inf, nan])
+    unary("log1p", torch.log1p, [0.0, 1e-15, -1e-9, -1.0, 1e300, inf, nan, -2.0], low=-0.8, high=3)
+    unary("sqrt", torch.sqrt, [1.0, 1e-30, 4e100, inf], low=0.1, high=4)
+    case("sqrt", torch.sqrt, V([0.0, 1.0]))
+    unary("rsqrt", torch.rsqrt, [1.0, 1e-30, 1e60], low=0.1, high=4)
+    unary("sin", torch.sin, [0.0, 3.141592653589793, -100.5, 1e5])
+    unary("cos", torch.cos, [0.0, 1.5707963267948966, -100.5, 1e5])
+    unary("tanh", torch.tanh, [0.0, 1e-9, 20.0, -400.0, inf, nan])
+    unary("sigmoid", torch.sigmoid, [0.0, 40.0, -40.0, 800.0, -800.0, -inf, nan])
+    unary("relu", torch.relu, [0.0, -0.0, 1e-300, -1.0, inf, -inf, nan])
+    unary("erf", torch.erf, [0.0, 1e-9, 3.5, -6.0, inf])
+    unary("gelu", F.gelu, [0.0, 5.0, -5.0, 12.0, -12.0])
+    unary("silu", F.silu, [0.0, 30.0, -30.0, 100.0])
+    unary("softplus", F.softplus, [0.0, 30.0, -30.0, 800.0, -800.0])
+    for low, high in [(-1.0, 1.0), (-inf, 0.5), (0.0, inf), (0.5, 0.5)]:
+        case("clamp", torch.clamp, V([-1.0, 1.0, 0.0, 0.5, -3.0, 2.0, nan, inf, -inf]), attrs=[low, high])
+        case("clamp", torch.clamp, R(2, 4), attrs=[low, high])
+    for p in [2.0, 3.0, 0.5, -1.5, 1.0, 0.0, -2.0, 2.7]:
+        case("pow_scalar", torch.pow, R(2, 3, low=0.2, high=3), attrs=[p])
+    for p in [2.0, 3.0, 1.0, 0.0]:
+        case("pow_scalar", torch.pow, V([0.0, -0.0, -1.5, 2.0]), attrs=[p])
+    case("pow_scalar", torch.pow, V([-2.0, -0.5, 3.0]), attrs=[-3.0])
+    case("pow_scalar", torch.pow, V([0.0, 4.0]), attrs=[0.5])
+    case("div_number", lambda x, s: x / s, R(2, 3), attrs=[-3.0])
+    case("number_div", lambda x, s: s / x, R(2, 3, away=0.2), attrs=[-3.0])
+    case("number_sub", lambda x, s: s - x, R(2, 3), attrs=[0.3])
+
+
+PAIRS = [((), ()), ((5,), (5,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (3,)), ((2, 1, 3), (2, 1)), ((0, 3), (3,))]
+
+
+def pairs(name, f, attrs=(), low=-2, high=2, away=0.0, low2=None, high2=None):
+    for p, q in PAIRS:
+        case(name, f, R(*p, low=low, high=high, away=away),
+             R(*q, low=low if low2 is None else low2, high=high if high2 is None else high2, away=away), attrs=attrs)
+
+
+def binary():
+    for alpha in [1.0, -1.0, 0.3]:
+        pairs("add", lambda a, b, k: torch.add(a, b, alpha=k), attrs=[alpha])
+    pairs("sub", lambda a, b, k: torch.sub(a, b, alpha=k), attrs=[1.0])
+    pairs("mul", torch.mul)
+    pairs("div", torch.div, away=0.3)
+    case("div", torch.div, V([0.0, 1e200, -3.0]), V([2.0, 1e-100, inf]))
+    pairs("pow", torch.pow, low=0.3, high=2)
+    # At base 0 the exponent's second derivative is 0; PyTorch has 0 times log(0)^2 there.
+    case("pow", torch.pow, V([0.0, 0.0, 0.0, 2.0]), V([2.0, 1.0, 3.0, 0.0]), order=1)
+    case("pow", torch.pow, V([-1.5, -2.0, 0.0, 0.0, nan, 2.0]), V([2.0, 3.0, 0.5, 0.0, 0.0, nan]), order=1)
+    ties = V([0.0, 1.0, -2.0, 3.0, 0.0]), V([0.0, 1.0, -1.0, 2.0, -0.0])
+    special = V([nan, 1.0, inf, -inf, inf]), V([1.0, nan, inf, 0.0, -inf])
+    for name, f in [("minimum", torch.minimum), ("maximum", torch.maximum)]:
+        pairs(name, f)
+        case(name, f, *ties)
+        case(name, f, *special)
+    pairs("relu_grad", lambda g, y: torch.ops.aten.threshold_backward(g.expand(torch.broadcast_shapes(g.shape, y.shape)), y.expand(
+        torch.broadcast_shapes(g.shape, y.shape)), 0))
+    case("relu_grad", lambda g, y: torch.ops.aten.threshold_backward(g, y, 0), V([1.0, -2.0, 3.0, 4.0]), V([0.0, -0.0, 1e-300, nan]))
+    for name in ["eq", "ne", "lt", "le", "gt", "ge"]:
+        f = getattr(torch, name)
+        case(name, f, *ties)
+        case(name, f, *special)
+        case(name, f, R(2, 1), R(3))
+        case(name, f, I([1, 2, 3]), I([[1], [3]]))
+    case("where", torch.where, B([True, False, True]), R(3), R(3))
+    case("where", torch.where, B([[True], [False]]), R(3), R(2, 3))
+    case("where", torch.where, B(True), R(2, 2), R())
+    case("where", torch.where, B([True, False]), V([1.0, nan]), V([inf, 2.0]))
+
+
+DIMS = [((), []), ((5,), [0]), ((3, 4), [0]), ((3, 4), [-1]), ((3, 4), [0, 1]), ((2, 3, 2), [1]), ((2, 3, 2), [0, 2]), ((2, 1, 3, 2), [1, -2])]
+
+
+def reductions():
+    for shape, dims in DIMS:
+        for keep in [False, True]:
+            case("sum", lambda x, d, k: x.sum(d, k) if d else x.sum(), R(*shape), attrs=[dims, keep and len(dims) > 0])
+            if keep and dims or not keep:
+                case("mean", lambda x, d, k: x.mean(d, k) if d else x.mean(), R(*shape), attrs=[dims, keep])
+                case("amax", lambda x, d, k: x.amax(d, k) if d else x.amax(), R(*shape), attrs=[dims, keep])
+            if dims:
+                case("logsumexp", torch.logsumexp, R(*shape, low=-3, high=3), attrs=[dims, keep])
+    case("sum", lambda x, d, k: x.sum(d, k), R(2, 0), attrs=[[1], False])
+    case("sum", lambda x, d, k: x.sum(d, k), I([[1, 2], [3, -9]]), attrs=[[1], False])
+    case("amax", torch.amax, V([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]]), attrs=[[1], False])
+    case("amax", torch.amax, V([[1.0, 3.0], [3.0, 0.0]]), attrs=[[0, 1], False])
+    case("amax", torch.amax, V([[0.0, -0.0], [-inf, -inf], [inf, 1.0]]), attrs=[[1], True])
+    case("amax", torch.amax, V([[nan, 1.0], [2.0, 1.0]]), attrs=[[1], False])
+    case("logsumexp", torch.logsumexp, V([[1000.0, 1000.0], [-1000.0, 0.0], [-inf, 2.0]]), attrs=[[1], False])
+    case("logsumexp", torch.logsumexp, V([[inf, 0.0], [-inf, -inf], [nan, 1.0]]), attrs=[[1], False], order=0)
+    for dim, keep, x in [(1, False, R(3, 4)), (0, True, R(3, 4)), (-1, False, R(2, 2, 3)), (0, False, V([1.0, 5.0, 5.0])),
+                         (1, False, V([[2.0, nan, 3.0]]))]:
+        case("argmax", torch.argmax, x, attrs=[dim, keep])
+        case("max", lambda t, d, k: t.max(d, k).values, x, attrs=[dim, keep])
+        case("max_indices", lambda t, d, k: t.max(d, k).indices, x, attrs=[dim, keep])
+    for name, f in [("softmax", torch.softmax), ("log_softmax", torch.log_softmax)]:
+        for shape, dim in [((5,), 0), ((2, 3), 1), ((2, 3), 0), ((2, 3, 2), 1), ((4, 1), -1)]:
+            case(name, f, R(*shape, low=-3, high=3), attrs=[dim])
+        case(name, f, V([[1.0, 1.0, 1.0, 1.0]]), attrs=[1])
+        case(name, f, V([[1000.0, 999.0, -1000.0]]), attrs=[1])
+    case("softmax", torch.softmax, V([[0.0, -inf, 1.0]]), attrs=[1])
+
+
+def edges():
+    """Zeros, infinities, NaN, and tensors of no elements, through both derivatives."""
+    case("sqrt", torch.sqrt, V([-1.0, nan, -inf]))
+    case("rsqrt", torch.rsqrt, V([0.0, inf, -1.0]))
+    case("log", torch.log, V([0.0, -1.0, nan, -0.0]))
+    case("reciprocal", torch.reciprocal, V([0.0, -0.0, nan]))
+    case("div", torch.div, V([1.0, 0.0, 2.0, inf]), V([0.0, 0.0, nan, inf]))
+    for p in [0.0, -1.0, 1.5]:
+        case("pow_scalar", torch.pow, V([0.0, inf, nan, -1.0]), attrs=[p])
+    case("gelu", F.gelu, V([inf, nan, 40.0, -30.0]))
+    case("silu", F.silu, V([inf, -inf, nan, 800.0, -800.0]))
+    case("softplus", F.softplus, V([inf, -inf, nan]))
+    case("sin", torch.sin, V([inf, nan]))
+    case("erf", torch.erf, V([nan, -inf, 30.0]))
+    case("abs", torch.abs, V([nan]))
+    case("sign", torch.sign, V([nan]))
+    case("mul", torch.mul, V([inf, 0.0, nan]), V([0.0, 1e-300, 1.0]))
+    case("logsumexp", torch.logsumexp, V([[-inf, -inf]]), attrs=[[1], False])
+    case("logsumexp", torch.logsumexp, V([[nan, 0.0]]), attrs=[[1], False])
+    case("log_softmax", torch.log_softmax, V([[-inf, 0.0]]), attrs=[1])
+    for name, f in [("softmax", torch.softmax), ("log_softmax", torch.log_softmax)]:
+        case(name, f, V([[inf, 0.0], [-inf, -inf], [nan, 1.0]]), attrs=[1])
+        case(name, f, R(0, 3), attrs=[1])
+    case("logsumexp", torch.logsumexp, R(0, 3), attrs=[[1], False])
+    case("logsumexp", torch.logsumexp, R(2, 0), attrs=[[1], False])
+    case("amax", torch.amax, R(0, 3), attrs=[[1], False])
+    case("matmul", torch.matmul, R(0), R(0))
+    case("matmul", torch.matmul, V([[inf, 1.0]]), V([[0.0], [1.0]]))
+    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t), V([[-inf, 0.0], [1.0, 2.0]]), I([1, 0]), attrs=[1])
+    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t), V([[-inf, 0.0], [1.0, 2.0]]), I([0, 0]), attrs=[1])
+    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t, reduction="sum"), R(0, 3), I([]), attrs=[2])
+    case("cat", lambda *a: torch.cat(a[:-1], a[-1]), R(0), R(3), attrs=[0])
+    case("expand", lambda x, s: x.expand(s), R(1, 3), attrs=[[0, 3]])
+
+
+def views():
+    for shape, sizes in [((2, 3), [3, 2]), ((2, 3), [-1]), ((2, 3, 2), [2, -1]), ((1,), []), ((), [1, 1]), ((0, 3), [3, 0])]:
+        case("reshape", torch.reshape, R(*shape), attrs=[sizes])
+    for shape, a, b in [((2, 3, 2), 0, -1), ((2, 3, 2), 1, 2), ((2, 3), 0, 1)]:
+        case("flatten", torch.flatten, R(*shape), attrs=[a, b])
+        case("transpose", torch.transpose, R(*shape), attrs=[a, b])
+    for shape, dims in [((2, 3), [1, 0]), ((2, 3, 2), [2, 0, 1]), ((2, 1, 3, 2), [-1, 1, 0, 2])]:
+        case("permute", torch.permute, R(*shape), attrs=[dims])
+    for shape, sizes in [((3,), [2, 3]), ((2, 1), [-1, 4]), ((), [2, 2]), ((1, 3, 1), [2, 3, 2])]:
+        case("expand", lambda x, s: x.expand(s), R(*shape), attrs=[sizes])
+    for shape, dim in [((2, 3), 0), ((2, 3), -1), ((), 0)]:
+        case("unsqueeze", torch.unsqueeze, R(*shape), attrs=[dim])
+    for shape, dim in [((2, 1, 3), 1), ((2, 3), 0), ((1,), -1)]:
+        case("squeeze", torch.squeeze, R(*shape), attrs=[dim])
+    for shape, dim, start, stop, step in [((5,), 0, 1, 4, 1), ((2, 5), 1, 0, 5, 2), ((2, 5), -1, -3, 100, 1), ((4, 2), 0, 1, 4, 2),
+                                          ((3,), 0, 2, 2, 1)]:
+        case("slice", lambda x, d, a, b, s: torch.ops.aten.slice(x, d, a, b, s), R(*shape), attrs=[dim, start, stop, step])
+    for shape, dim, size, start, step in [((3,), 0, 5, 1, 1), ((2, 3), 1, 7, 0, 2), ((2, 2), -1, 6, 1, 3)]:
+        def unslice(x, d, n, a, s):
+            sizes = list(x.shape)
+            sizes[d] = n
+            return torch.ops.aten.slice_backward(x, sizes, d, a, a + (x.shape[d] - 1) * s + 1, s)
+        case("unslice", unslice, R(*shape), attrs=[dim, size, start, step])
+    for shape, dim, index in [((3, 2), 0, 1), ((3, 2), 1, -1), ((4,), 0, 0)]:
+        case("select", torch.select, R(*shape), attrs=[dim, index])
+    case("contiguous", lambda x: x.mT.contiguous(), R(2, 3))
+    case("contiguous", lambda x: x.mT.contiguous(), R(2, 2, 2))
+    case("to", lambda x: x.to(torch.float32), R(2, 3))
+    case("to", lambda x: x.to(torch.float32), V([0.1, 1e-50, 1e300, nan, 16777217.0]))
+
+
+def indexing():
+    for n, shape, dim in [(1, (3,), 0), (2, (2, 3), 0), (3, (2, 2), 1), (4, (1, 2, 2), -1)]:
+        case("cat", lambda *a: torch.cat(a[:-1], a[-1]), *[R(*shape) for _ in range(n)], attrs=[dim])
+        case("stack", lambda *a: torch.stack(a[:-1], a[-1]), *[R(*shape) for _ in range(n)], attrs=[dim])
+    case("cat", lambda *a: torch.cat(a[:-1], a[-1]), R(2, 1), R(2, 3), R(2, 0), attrs=[1])
+    for x, dim, index in [(R(4), 0, [3, 0, 0]), (R(3, 2), 0, [1, 1, 2]), (R(2, 3), -1, [2, 0]), (R(2, 3, 2), 1, [0])]:
+        case("index_select", lambda x, i, d: torch.index_select(x, d, i), x, I(index), attrs=[dim])
+    for x, dim, index in [(R(4), 0, [3, 0, 0]), (R(2, 3), 1, [[0, 2], [1, 1]]), (R(3, 2), 0, [[2, 0]]), (R(2, 3), 1, [[0, 0, 0, 2]])]:
+        case("gather", lambda x, i, d: torch.gather(x, d, i), x, I(index), attrs=[dim])
+    for x, dim, index, source in [(R(4), 0, [3, 0, 0], R(3)), (R(2, 3), 1, [[0, 2], [1, 1]], R(2, 2)), (R(3, 2), 0, [[2, 0], [2, 1]], R(2, 2))]:
+        case("scatter_add", lambda x, i, s, d: torch.scatter_add(x, d, i, s), x, I(index), source, attrs=[dim])
+
+
+def products():
+    for a, b in [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 2)), ((1, 1), (1, 1)), ((2, 2, 3), (2, 3, 1)), ((2, 2, 3), (3, 2)),
+                 ((2, 1, 2, 2), (3, 2, 1)), ((3,), (2, 3, 2)), ((2, 0), (0, 2))]:
+        case("matmul", torch.matmul, R(*a), R(*b))
+    case("matmul_nt", lambda a, b: a @ b.mT, R(2, 3), R(4, 3))
+    case("matmul_tn", lambda a, b: a.mT @ b, R(3, 2), R(3, 2))
+    for b, x, w in [((2,), (3, 4), (4, 2)), ((3, 2), (3, 2), (2, 2)), ((), (2, 2), (2, 1)), ((2, 1, 2), (2, 2, 3), (2, 3, 2))]:
+        case("addmm", lambda c, a, m: c + a @ m, R(*b), R(*x), R(*w))
+    case("linear", F.linear, R(3, 2), R(4, 2), R(4))
+    case("linear", F.linear, R(2, 2, 3), R(2, 3), R(2))
+    case("linear", F.linear, R(3), R(2, 3), R(2))
+    case("linear_no_bias", F.linear, R(3, 2), R(2, 2))
+    case("linear_by_task", lambda x, w, b: torch.einsum("tni,toi->tno", x, w) + b[:, None], R(2, 3, 2), R(2, 2, 2), R(2, 2))
+
+
+def norms():
+    def standardize(x, dims, eps):
+        return (x - x.mean(dims, True)) / torch.sqrt(x.var(dims, correction=0, keepdim=True) + eps)
+
+    for shape, dims in [((5,), [0]), ((2, 4), [1]), ((3, 2), [0]), ((2, 3, 2), [0, 2]), ((2, 3, 2), [1]), ((3, 1), [1])]:
+        case("standardize", standardize, R(*shape), attrs=[dims, 1e-3])
+        case("inv_std", lambda x, d, e: 1 / torch.sqrt(x.var(d, correction=0, keepdim=True) + e), R(*shape), attrs=[dims, 0.5])
+    case("standardize", standardize, V([[1.0, 1.0, 1.0], [0.0, 0.0, 1e-8]]), attrs=[[1], 1e-2])
+    # Torch's own norms are the same with other dims: batch, layer, instance.
+    case("standardize", lambda x, d, e: F.batch_norm(x, None, None, training=True, eps=e), R(2, 2, 3), attrs=[[0, 2], 1e-5])
+    case("standardize", lambda x, d, e: F.layer_norm(x, [2, 3], eps=e), R(2, 2, 3), attrs=[[1, 2], 1e-5])
+    case("standardize", lambda x, d, e: F.instance_norm(x, eps=e), R(2, 2, 4), attrs=[[2], 1e-5])
+    for shape in [(1, 5, 1), (2, 3, 2), (2, 4, 1)]:
+        case("norm_grad", lambda g, h: g - g.mean(1, True) - h * (g * h).mean(1, True), R(*shape), R(*shape))
+    case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(3, 4), R(4), R(4), attrs=[[4], 1e-5])
+    case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(2, 2, 3), R(2, 3), R(2, 3), attrs=[[2, 3], 0.1])
+
+
+REDUCTIONS = ["none", "mean", "sum"]
+
+
+def losses():
+    for r in range(3):
+        case("mse_loss", lambda a, b, k: F.mse_loss(a, b, reduction=REDUCTIONS[k]), R(2, 3), R(2, 3), attrs=[r])
+        case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t, reduction=REDUCTIONS[k]), R(3, 4), I([0, 3, 3]), attrs=[r])
+    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t), V([[1000.0, 0.0, -1000.0], [2.0, 2.0, 2.0]]), I([1, 2]), attrs=[1])
+    case("cross_entropy", lambda x, t, k: F.cross_entropy(x.reshape(-1, 3), t.reshape(-1)), R(2, 2, 3), I([[0, 1], [2, 2]]), attrs=[1])
+    case("mse_loss_by_task", lambda a, b: ((a - b) ** 2).mean((1, 2)), R(3, 2, 1), R(3, 2, 1))
+    case("cross_entropy_by_task", lambda x, t: torch.stack([F.cross_entropy(a, b) for a, b in zip(x, t)]), R(2, 3, 3), I([[0, 1, 2], [2, 2, 0]]))
+
+
+def compositions():
+    sdpa = F.scaled_dot_product_attention
+    for b, l, s, d, e in [(1, 2, 3, 2, 2), (2, 3, 3, 2, 1)]:
+        for causal in (0, 1):
+            # The default kernel has no second derivative; its mathematical form has.
+            with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+                case("attention", lambda q, k, v, c: sdpa(q, k, v, is_causal=bool(c)), R(b, l, d), R(b, s, d), R(b, s, e), attrs=[causal])
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        case("attention_mask", lambda q, k, v, m: sdpa(q, k, v, m), R(1, 2, 2, 3), R(1, 2, 3, 3), R(1, 2, 3, 2), B([[True, False, True], [True, True, True]]))
+        case("attention_bias", lambda q, k, v, m: sdpa(q, k, v, m), R(2, 2, 3), R(2, 3, 3), R(2, 3, 2), R(2, 3))
+    for shape, d in [((5,), 0), ((3, 4), 1), ((3, 2), 0), ((2, 3, 2), 1)]:
+        case("cumsum", torch.cumsum, R(*shape), attrs=[d])
+        case("prod", lambda x, k: torch.prod(x, k), R(*shape), attrs=[d])
+        for down in (0, 1):
+            case("argsort", lambda x, k, o: torch.argsort(x, dim=k, descending=bool(o), stable=True), R(*shape), attrs=[d, down])
+            case("sort", lambda x, k, o: torch.sort(x, k, bool(o)).values, R(*shape), attrs=[d, down])
+            case("topk", lambda x, k, o: torch.topk(x, 2, k, bool(o)).values, R(*shape), attrs=[d, down])
+        case("min", lambda x, k: torch.min(x, k).values, R(*shape), attrs=[d])
+        case("argmin", lambda x, k: torch.argmin(x, k), R(*shape), attrs=[d])
+        case("flip", lambda x, k: torch.flip(x, [k]), R(*shape), attrs=[d])
+        case("roll", lambda x, k: torch.roll(x, -2, k), R(*shape), attrs=[d])
+    case("prod", lambda x, k: torch.prod(x, k), V([[0.0, 2.0, 3.0], [0.0, 0.0, 5.0]]), attrs=[1])
+    case("argsort", lambda x, k, o: torch.argsort(x, dim=k, descending=bool(o), stable=True), V([1.0, nan, 0.0, 1.0, inf]), attrs=[0, 0])
+    for c in (0, 1):
+        case("var", lambda x, d, k: torch.var(x, d, correction=k), R(3, 4), attrs=[[1], c])
+        case("std", lambda x, d, k: torch.std(x, d, correction=k), R(2, 3, 2), attrs=[[0, 2], c])
+    for order in (1.0, 2.0, 3.0, inf):
+        case("norm", lambda x, p, d: torch.linalg.vector_norm(x, p, d), R(3, 4, away=0.2), attrs=[order, [1]])
+    case("norm", lambda x, p, d: torch.linalg.vector_norm(x, p, d), V([[0.0, 0.0], [3.0, -4.0]]), attrs=[2.0, [0]])
+    case("amin", lambda x, d: torch.amin(x, d), V([[1.0, 1.0, 2.0], [3.0, 0.5, 0.5]]), attrs=[[1]])
+    case("any", lambda x, d: torch.any(x, d), V([[0.0, 0.0], [0.0, nan]]), attrs=[1])
+    case("all", lambda x, d: torch.all(x, d), V([[1.0, 0.0], [-1.0, nan]]), attrs=[1])
+    edge = V([-2.0, -0.5, 0.0, 0.5, 2.0])
+    case("leaky_relu", lambda x, a: F.leaky_relu(x, a), edge, attrs=[0.1])
+    case("elu", lambda x, a: F.elu(x, a), V([-2.0, -0.5, 0.5, 2.0]), attrs=[0.7])
+    for r in range(3):
+        case("l1_loss", lambda a, b, k: F.l1_loss(a, b, reduction=REDUCTIONS[k]), R(2, 3), R(2, 3), attrs=[r])
+        case("huber_loss", lambda a, b, d, k: F.huber_loss(a, b, reduction=REDUCTIONS[k], delta=d), R(2, 3), R(2, 3), attrs=[0.9, r])
+        case("kl_div", lambda a, b, k: F.kl_div(a, b, reduction=REDUCTIONS[k]), R(2, 3, high=0), R(2, 3, low=0.1, high=1), attrs=[r])
+        case("bce_with_logits", lambda a, b, k: F.binary_cross_entropy_with_logits(a, b, reduction=REDUCTIONS[k]), R(2, 3), R(2, 3, low=0, high=1), attrs=[r])
+        case("nll_loss", lambda x, t, k: F.nll_loss(x, t, reduction=REDUCTIONS[k]), R(3, 4), I([0, 3, 3]), attrs=[r])
+    case("cosine_similarity", lambda a, b, d: F.cosine_similarity(a, b, d), R(3, 4), R(3, 4), attrs=[1])
+    case("pairwise_distance", lambda a, b, p: F.pairwise_distance(a, b, p), R(3, 4), R(3, 4, low=3, high=5), attrs=[2.0])
+    for order in (1.0, 2.0):
+        case("cdist", lambda a, b, p: (a[:, None] - b[None]).norm(p, -1), R(3, 2), R(2, 2), attrs=[order])
+    case("pad", lambda x, k, v: F.pad(x, k, value=v), R(2, 3), attrs=[[1, 2, 0, 1], 1.5])
+    case("pad", lambda x, k, v: F.pad(x, k, value=v), R(2, 3), attrs=[[-1, 2], 0.0])
+    case("repeat", lambda x, k: x.repeat(*k), R(2, 3), attrs=[[2, 1, 2]])
+    for k in (-1, 0, 1):
+        case("tril", lambda x, d: torch.tril(x, d), R(3, 4), attrs=[k])
+        case("triu", lambda x, d: torch.triu(x, d), R(2, 3, 2), attrs=[k])
+        case("diagonal", lambda x, d: torch.diagonal(x, d), R(3, 4), attrs=[k])
+    case("split", lambda x: torch.split(x, 2)[-1], R(5, 2))
+    case("chunk", lambda x: torch.chunk(x, 3, 1)[1], R(2, 7))
+    case("outer", torch.outer, R(3), R(2))
+    case("masked_fill", lambda x, m: x.masked_fill(m, 0.25), R(2, 3), B([True, False, True]))
+    case("one_hot", lambda i: F.one_hot(i, 4), I([[0, 3], [1, 1]]))
+    case("index_put", lambda x, i, j, v: x.index_put((i, j), v), R(3, 4), I([0, 2]), I([1, 3]), R(2))
+    case("index_put_add", lambda x, i, v: x.index_put((i,), v, accumulate=True), R(3, 2), I([0, 2, 0]), R(3, 2))
+    for k, (text, shapes) in enumerate(EQUATIONS):
+        case("einsum", lambda *a: torch.einsum(EQUATIONS[a[-1]][0], *a[:-1]), *[R(*q) for q in shapes], attrs=[k])
+
+
+# The same list stands in test_golden.cpp.
+EQUATIONS = [("ij,jk->ki", [(2, 3), (3, 2)]), ("bij,bjk->bik", [(2, 2, 3), (2, 3, 2)]), ("ii->i", [(3, 3)]), ("ii", [(3, 3)]), ("ab,b,a->", [(2, 3), (3,), (2,)]),
+             ("...ij,...jk->...ik", [(2, 1, 2, 3), (2, 3, 2)]), ("ij", [(2, 3)]), ("ba", [(2, 3)]), ("i,j->ij", [(2,), (3,)]), ("ijk->k", [(2, 3, 2)])]
+
+
+def nets():
+    """A net's loss, and the same after two inner steps of gradient descent: derivatives of derivatives, to third order and beyond."""
+
+    def net(x, w1, b1, w2, b2):
+        return F.linear(torch.tanh(F.linear(x, w1, b1)), w2, b2)
+
+    def maml(x, y, w1, b1, w2, b2, lr, steps):
+        p = [w1, b1, w2, b2]
+        for _ in range(steps):
+            g = torch.autograd.grad(F.mse_loss(net(x, *p), y), p, create_graph=True)
+            p = [a - lr * b for a, b in zip(p, g)]
+        return F.mse_loss(net(2 * x, *p), 0.5 * y)
+
+    for steps in [0, 1, 2]:
+        case("maml", maml, R(4, 1), R(4, 1), R(3, 1), R(3), R(1, 3), R(1), attrs=[0.1, steps])
+
+    def f(x):
+        return (torch.exp(x) * torch.sin(x)).sum() * torch.tanh(x[0] * x[1])
+
+    case("hessian", lambda x: torch.autograd.functional.hessian(f, x, create_graph=True), R(3))
+    case("hvp", lambda x, v: torch.autograd.functional.hvp(f, x, v, create_graph=True)[1], R(3), R(3))
+    case("jacobian", lambda x: torch.autograd.functional.jacobian(lambda t: torch.softmax(t, 0) * t, x, create_graph=True), R(3))
+    case("jvp", lambda x, v: torch.autograd.functional.jvp(lambda t: torch.softmax(t, 0) * t, x, v, create_graph=True)[1], R(3), R(3))
+    case("vjp", lambda x, v: torch.autograd.functional.vjp(lambda t: torch.softmax(t, 0) * t, x, v, create_graph=True)[1], R(3), R(3))
+
+
+def main():
+    for part in [elementwise, binary, reductions, edges, views, indexing, products, norms, losses, compositions, nets]:
+        part()
+    text = "\n".join(lines) + "\n"
+    if "--check" in sys.argv:
+        same = PATH.exists() and PATH.read_text() == text
+        print("golden.txt is", "up to date" if same else "not what make.py writes")
+        sys.exit(0 if same else 1)
+    PATH.write_text(text)
+    print(f"{sum(seen.values()) + len(seen)} cases of {len(seen)} functions, {len(text)} bytes, PyTorch {torch.__version__}")
+
+
+main()

@@ -1,0 +1,356 @@
+// Values, first and second derivatives against PyTorch's. golden/make.py wrote golden/golden.txt and explains the file; a new row takes one line
+// there and one in the table below.
+#include <doctest/doctest.h>
+
+#include <regrad/engine/autograd.h>
+#include <regrad/engine/functional.h>
+#include <regrad/engine/ops/list.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <set>
+#include <sstream>
+
+using namespace regrad;
+
+namespace {
+
+struct Case {
+  std::string name;
+  int line = 0;
+  std::vector<std::vector<double>> attrs;
+  std::vector<Tensor> x, g, h;
+  Tensor y, j;
+
+  // Input i, and attribute i as a number, an integer, a flag, a list.
+  const Tensor& operator[](size_t i) const { return x.at(i); }
+  double number(size_t i) const { return attrs.at(i).at(0); }
+  int64_t integer(size_t i) const { return static_cast<int64_t>(number(i)); }
+  bool flag(size_t i) const { return number(i) != 0; }
+  Shape dims(size_t i) const {
+    Shape s;
+    for (double v : attrs.at(i)) s.push_back(static_cast<int64_t>(v));
+    return s;
+  }
+  std::vector<int64_t> list(size_t i) const {
+    const Shape s = dims(i);
+    return {s.begin(), s.end()};
+  }
+  Reduction reduction(size_t i) const { return static_cast<Reduction>(integer(i)); }
+};
+
+using Evaluate = Tensor (*)(const Case&);
+
+Tensor net(const Tensor& x, const std::vector<Tensor>& p) { return linear(tanh(linear(x, p[0], p[1])), p[2], p[3]); }
+Tensor maml(const Case& c) {
+  const Tensor &x = c[0], &y = c[1];
+  std::vector<Tensor> p(c.x.begin() + 2, c.x.end());
+  for (int64_t step = 0; step < c.integer(1); ++step) {
+    const std::vector<Tensor> g = grad(TensorList(mse_loss(net(x, p), y)), TensorList(p), {.create_graph = true});
+    for (size_t i = 0; i < p.size(); ++i) p[i] = p[i] - c.number(0) * g[i];
+  }
+  return mse_loss(net(2 * x, p), 0.5 * y);
+}
+Tensor bent(const Tensor& x) { return sum(exp(x) * sin(x)) * tanh(x[0] * x[1]); }
+Tensor mixed(const Tensor& x) { return softmax(x, 0) * x; }
+
+// As in make.py.
+constexpr const char* equations[] = {"ij,jk->ki", "bij,bjk->bik", "ii->i", "ii", "ab,b,a->", "...ij,...jk->...ik", "ij", "ba", "i,j->ij", "ijk->k"};
+
+// Every function that has golden values, by the name of its row or, where it has none, by its own.
+const std::map<std::string, Evaluate> table = {
+    {"affine", [](const Case& c) { return affine(c[0], c.number(0), c.number(1)); }},
+    {"neg", [](const Case& c) { return neg(c[0]); }},
+    {"reciprocal", [](const Case& c) { return reciprocal(c[0]); }},
+    {"square", [](const Case& c) { return square(c[0]); }},
+    {"abs", [](const Case& c) { return abs(c[0]); }},
+    {"sign", [](const Case& c) { return sign(c[0]); }},
+    {"floor", [](const Case& c) { return floor(c[0]); }},
+    {"ceil", [](const Case& c) { return ceil(c[0]); }},
+    {"round", [](const Case& c) { return round(c[0]); }},
+    {"exp", [](const Case& c) { return exp(c[0]); }},
+    {"log", [](const Case& c) { return log(c[0]); }},
+    {"expm1", [](const Case& c) { return expm1(c[0]); }},
+    {"log1p", [](const Case& c) { return log1p(c[0]); }},
+    {"sqrt", [](const Case& c) { return sqrt(c[0]); }},
+    {"rsqrt", [](const Case& c) { return rsqrt(c[0]); }},
+    {"sin", [](const Case& c) { return sin(c[0]); }},
+    {"cos", [](const Case& c) { return cos(c[0]); }},
+    {"tanh", [](const Case& c) { return tanh(c[0]); }},
+    {"sigmoid", [](const Case& c) { return sigmoid(c[0]); }},
+    {"relu", [](const Case& c) { return relu(c[0]); }},
+    {"erf", [](const Case& c) { return erf(c[0]); }},
+    {"gelu", [](const Case& c) { return gelu(c[0]); }},
+    {"silu", [](const Case& c) { return silu(c[0]); }},
+    {"softplus", [](const Case& c) { return softplus(c[0]); }},
+    {"clamp", [](const Case& c) { return clamp(c[0], c.number(0), c.number(1)); }},
+    {"pow_scalar", [](const Case& c) { return pow(c[0], c.number(0)); }},
+    {"div_number", [](const Case& c) { return c[0] / c.number(0); }},
+    {"number_div", [](const Case& c) { return c.number(0) / c[0]; }},
+    {"number_sub", [](const Case& c) { return c.number(0) - c[0]; }},
+
+    {"add", [](const Case& c) { return add(c[0], c[1], c.number(0)); }},
+    {"sub", [](const Case& c) { return sub(c[0], c[1], c.number(0)); }},
+    {"mul", [](const Case& c) { return mul(c[0], c[1]); }},
+    {"div", [](const Case& c) { return div(c[0], c[1]); }},
+    {"pow", [](const Case& c) { return pow(c[0], c[1]); }},
+    {"minimum", [](const Case& c) { return minimum(c[0], c[1]); }},
+    {"maximum", [](const Case& c) { return maximum(c[0], c[1]); }},
+    {"relu_grad", [](const Case& c) { return relu_grad(c[0], c[1]); }},
+    {"eq", [](const Case& c) { return eq(c[0], c[1]); }},
+    {"ne", [](const Case& c) { return ne(c[0], c[1]); }},
+    {"lt", [](const Case& c) { return lt(c[0], c[1]); }},
+    {"le", [](const Case& c) { return le(c[0], c[1]); }},
+    {"gt", [](const Case& c) { return gt(c[0], c[1]); }},
+    {"ge", [](const Case& c) { return ge(c[0], c[1]); }},
+    {"where", [](const Case& c) { return where(c[0], c[1], c[2]); }},
+
+    {"sum", [](const Case& c) { return sum(c[0], c.dims(0), c.flag(1)); }},
+    {"mean", [](const Case& c) { return mean(c[0], c.dims(0), c.flag(1)); }},
+    {"amax", [](const Case& c) { return amax(c[0], c.dims(0), c.flag(1)); }},
+    {"argmax", [](const Case& c) { return argmax(c[0], c.integer(0), c.flag(1)); }},
+    {"max", [](const Case& c) { return max(c[0], c.integer(0), c.flag(1)).values; }},
+    {"max_indices", [](const Case& c) { return max(c[0], c.integer(0), c.flag(1)).indices; }},
+    {"logsumexp", [](const Case& c) { return logsumexp(c[0], c.dims(0), c.flag(1)); }},
+    {"softmax", [](const Case& c) { return softmax(c[0], c.integer(0)); }},
+    {"log_softmax", [](const Case& c) { return log_softmax(c[0], c.integer(0)); }},
+
+    {"reshape", [](const Case& c) { return reshape(c[0], c.dims(0)); }},
+    {"flatten", [](const Case& c) { return flatten(c[0], c.integer(0), c.integer(1)); }},
+    {"transpose", [](const Case& c) { return transpose(c[0], c.integer(0), c.integer(1)); }},
+    {"permute", [](const Case& c) { return permute(c[0], c.dims(0)); }},
+    {"expand", [](const Case& c) { return expand(c[0], c.dims(0)); }},
+    {"unsqueeze", [](const Case& c) { return unsqueeze(c[0], c.integer(0)); }},
+    {"squeeze", [](const Case& c) { return squeeze(c[0], c.integer(0)); }},
+    {"slice", [](const Case& c) { return slice(c[0], c.integer(0), c.integer(1), c.integer(2), c.integer(3)); }},
+    {"unslice", [](const Case& c) { return unslice(c[0], c.integer(0), c.integer(1), c.integer(2), c.integer(3)); }},
+    {"select", [](const Case& c) { return select(c[0], c.integer(0), c.integer(1)); }},
+    {"contiguous", [](const Case& c) { return contiguous(c[0].mT()); }},
+    {"to", [](const Case& c) { return to(c[0], DType::f32); }},
+
+    {"cat", [](const Case& c) { return cat(c.x, c.integer(0)); }},
+    {"stack", [](const Case& c) { return stack(c.x, c.integer(0)); }},
+    {"index_select", [](const Case& c) { return index_select(c[0], c.integer(0), c[1]); }},
+    {"gather", [](const Case& c) { return gather(c[0], c.integer(0), c[1]); }},
+    {"scatter_add", [](const Case& c) { return scatter_add(c[0], c.integer(0), c[1], c[2]); }},
+
+    {"matmul", [](const Case& c) { return matmul(c[0], c[1]); }},
+    {"matmul_nt", [](const Case& c) { return matmul(c[0], c[1].mT()); }},
+    {"matmul_tn", [](const Case& c) { return matmul(c[0].mT(), c[1]); }},
+    {"addmm", [](const Case& c) { return addmm(c[0], c[1], c[2]); }},
+    {"linear", [](const Case& c) { return linear(c[0], c[1], c[2]); }},
+    {"linear_no_bias", [](const Case& c) { return linear(c[0], c[1]); }},
+    {"linear_by_task", [](const Case& c) { return linear(c[0], c[1], c[2]); }},
+
+    {"standardize", [](const Case& c) { return standardize(c[0], c.dims(0), c.number(1)); }},
+    {"inv_std", [](const Case& c) { return inv_std(c[0], c.dims(0), c.number(1)); }},
+    {"norm_grad", [](const Case& c) { return apply2(norm_grad_op, c[0], c[1]); }},
+    {"layer_norm", [](const Case& c) { return layer_norm(c[0], c.dims(0), c[1], c[2], c.number(1)); }},
+
+    {"mse_loss", [](const Case& c) { return mse_loss(c[0], c[1], c.reduction(0)); }},
+    {"mse_loss_by_task", [](const Case& c) { return mse_loss_by_task(c[0], c[1]); }},
+    {"cross_entropy", [](const Case& c) { return cross_entropy(c[0], c[1], c.reduction(0)); }},
+    {"cross_entropy_by_task", [](const Case& c) { return cross_entropy_by_task(c[0], c[1]); }},
+
+    {"attention", [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.is_causal = c.flag(0)}); }},
+    {"attention_mask", [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.mask = c[3]}); }},
+    {"attention_bias", [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.mask = c[3]}); }},
+    {"cumsum", [](const Case& c) { return cumsum(c[0], c.integer(0)); }},
+    {"prod", [](const Case& c) { return prod(c[0], c.integer(0)); }},
+    {"argsort", [](const Case& c) { return argsort(c[0], c.integer(0), c.flag(1)); }},
+    {"sort", [](const Case& c) { return sort(c[0], c.integer(0), c.flag(1)).values; }},
+    {"topk", [](const Case& c) { return topk(c[0], 2, c.integer(0), c.flag(1)).values; }},
+    {"min", [](const Case& c) { return min(c[0], c.integer(0)).values; }},
+    {"argmin", [](const Case& c) { return argmin(c[0], c.integer(0)); }},
+    {"flip", [](const Case& c) { return flip(c[0], {c.integer(0)}); }},
+    {"roll", [](const Case& c) { return roll(c[0], -2, c.integer(0)); }},
+    {"var", [](const Case& c) { return var(c[0], c.dims(0), c.number(1)); }},
+    {"std", [](const Case& c) { return regrad::std(c[0], c.dims(0), c.number(1)); }},
+    {"norm", [](const Case& c) { return norm(c[0], c.number(0), c.dims(1)); }},
+    {"amin", [](const Case& c) { return amin(c[0], c.dims(0)); }},
+    {"any", [](const Case& c) { return any(c[0], c.dims(0)); }},
+    {"all", [](const Case& c) { return all(c[0], c.dims(0)); }},
+    {"leaky_relu", [](const Case& c) { return leaky_relu(c[0], c.number(0)); }},
+    {"elu", [](const Case& c) { return elu(c[0], c.number(0)); }},
+    {"l1_loss", [](const Case& c) { return l1_loss(c[0], c[1], c.reduction(0)); }},
+    {"huber_loss", [](const Case& c) { return huber_loss(c[0], c[1], c.number(0), c.reduction(1)); }},
+    {"kl_div", [](const Case& c) { return kl_div(c[0], c[1], c.reduction(0)); }},
+    {"bce_with_logits", [](const Case& c) { return binary_cross_entropy_with_logits(c[0], c[1], c.reduction(0)); }},
+    {"nll_loss", [](const Case& c) { return nll_loss(c[0], c[1], c.reduction(0)); }},
+    {"cosine_similarity", [](const Case& c) { return cosine_similarity(c[0], c[1], c.integer(0)); }},
+    {"pairwise_distance", [](const Case& c) { return pairwise_distance(c[0], c[1], c.number(0)); }},
+    {"cdist", [](const Case& c) { return cdist(c[0], c[1], c.number(0)); }},
+    {"pad", [](const Case& c) { return pad(c[0], c.list(0), c.number(1)); }},
+    {"repeat", [](const Case& c) { return repeat(c[0], c.dims(0)); }},
+    {"tril", [](const Case& c) { return tril(c[0], c.integer(0)); }},
+    {"triu", [](const Case& c) { return triu(c[0], c.integer(0)); }},
+    {"diagonal", [](const Case& c) { return diagonal(c[0], c.integer(0)); }},
+    {"split", [](const Case& c) { return split(c[0], 2).back(); }},
+    {"chunk", [](const Case& c) { return chunk(c[0], 3, 1)[1]; }},
+    {"outer", [](const Case& c) { return outer(c[0], c[1]); }},
+    {"masked_fill", [](const Case& c) { return masked_fill(c[0], c[1], 0.25); }},
+    {"one_hot", [](const Case& c) { return one_hot(c[0], 4); }},
+    {"index_put", [](const Case& c) { return index_put(c[0], {c[1], c[2]}, c[3]); }},
+    {"index_put_add", [](const Case& c) { return index_put(c[0], TensorList(c[1]), c[2], true); }},
+    {"einsum", [](const Case& c) { return einsum(equations[c.integer(0)], c.x); }},
+
+    {"maml", maml},
+    {"hessian", [](const Case& c) { return hessian(bent, c[0], true); }},
+    {"hvp", [](const Case& c) { return hvp(bent, c[0], c[1], true).second; }},
+    {"jacobian", [](const Case& c) { return jacobian(mixed, c[0], true); }},
+    {"jvp", [](const Case& c) { return jvp(mixed, c[0], c[1], true).second; }},
+    {"vjp", [](const Case& c) { return vjp(mixed, c[0], c[1], true).second; }},
+};
+
+std::vector<double> numbers(std::string list) {
+  for (char& ch : list)
+    if (ch == '[' || ch == ']' || ch == ',') ch = ' ';
+  std::istringstream in(list);
+  std::vector<double> out;
+  for (std::string word; in >> word;) out.push_back(std::strtod(word.c_str(), nullptr));
+  return out;
+}
+
+Tensor read_tensor(std::istringstream& in) {
+  std::string dtype, shape, word;
+  in >> dtype >> shape;
+  Shape sizes;
+  for (double v : numbers(shape)) sizes.push_back(static_cast<int64_t>(v));
+  std::vector<double> values;
+  while (in >> word) values.push_back(std::strtod(word.c_str(), nullptr));  // takes inf, nan and subnormal numbers
+  for (DType t : {DType::f32, DType::f64, DType::i64, DType::b8})
+    if (dtype == name(t)) return tensor(values, sizes, t);
+  throw IOError("golden.txt: dtype '" + dtype + "'");
+}
+
+std::vector<Case> read_cases() {
+  std::ifstream file(REGRAD_GOLDEN);
+  std::vector<Case> cases;
+  std::string text, tag;
+  for (int line = 1; std::getline(file, text); ++line) {
+    std::istringstream in(text);
+    in >> tag;
+    if (tag == "case") {
+      cases.emplace_back();
+      cases.back().line = line;
+      in >> cases.back().name;
+      for (std::string word; in >> word;) cases.back().attrs.push_back(numbers(word));
+    } else {
+      Case& c = cases.back();
+      const Tensor t = read_tensor(in);
+      if (tag == "y") c.y = t;
+      if (tag == "j") c.j = t;
+      if (tag == "x") c.x.push_back(t);
+      if (tag == "g") c.g.push_back(t);
+      if (tag == "h") c.h.push_back(t);
+    }
+  }
+  return cases;
+}
+
+Tensor cotangent(const Tensor& like, int64_t salt) {
+  std::vector<double> v(static_cast<size_t>(like.numel()));
+  for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>((static_cast<int64_t>(i) * 7 + salt * 3) % 16 * 2 - 15) / 16;
+  return tensor(v, like.shape(), like.dtype());
+}
+
+// Empty where equal: shape, dtype, NaNs and infinities exactly, the rest within 1e-10 (1 + |expected|); the issue asks for 1e-6.
+std::string differs(const Tensor& got, const Tensor& expected, const std::string& what) {
+  if (got.shape() != expected.shape() || got.dtype() != expected.dtype()) return what + " is " + str(got) + ", expected " + str(expected);
+  const std::vector<double> a = got.to_vector(), b = expected.to_vector();
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) continue;
+    if (!(std::isfinite(b[i]) && std::abs(a[i] - b[i]) <= 1e-10 * (1 + std::abs(b[i]))))
+      return what + "[" + std::to_string(i) + "] is " + str(scalar(a[i], DType::f64)) + ", expected " + str(scalar(b[i], DType::f64));
+  }
+  return "";
+}
+
+std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& x, bool create_graph) {
+  std::vector<Tensor> g(x.size());
+  if (y.requires_grad()) g = grad(TensorList(y), TensorList(x), {.create_graph = create_graph, .allow_unused = true});
+  for (size_t i = 0; i < g.size(); ++i)
+    if (!g[i].defined()) g[i] = zeros_like(x[i]);
+  return g;
+}
+
+void rows_of(const detail::Node* n, std::set<const Op*>& rows) {
+  if (n->op) rows.insert(n->op);
+  for (int i = 0; i < n->n_in; ++i)
+    if (n->in(i).defined()) rows_of(n->in(i).node(), rows);
+}
+
+// The first difference of a case, or nothing. `rows`: what its forward pass recorded.
+std::string check(const Case& c, Evaluate f, std::set<const Op*>& rows) {
+  Case at = c;
+  std::vector<Tensor> x;
+  for (Tensor& t : at.x)
+    if (is_floating(t.dtype())) x.push_back(t = t.detach().requires_grad_());
+  const Tensor y = f(at);
+  rows_of(y.node(), rows);
+  if (const std::string fault = differs(y, c.y, "y"); !fault.empty() || c.g.empty()) return fault;
+  const Tensor u = cotangent(y, 0).requires_grad_();
+  // Unrecorded first, where a row may have a kernel of its own for its gradients; then as tensors that can be differentiated.
+  const std::vector<Tensor> plain = gradients(sum(u.detach() * f(at)), x, false), g = gradients(sum(u * y), x, true);
+  Tensor s = scalar(0, DType::f64);
+  for (size_t k = 0; k < x.size(); ++k) {
+    if (const std::string fault = differs(g[k], c.g.at(k), "g" + std::to_string(k)); !fault.empty()) return fault;
+    if (const std::string fault = differs(plain[k], c.g[k], "unrecorded g" + std::to_string(k)); !fault.empty()) return fault;
+    s = s + sum(cotangent(g[k], static_cast<int64_t>(1 + k)) * g[k]);
+  }
+  if (c.h.empty()) return "";
+  x.push_back(u);
+  const std::vector<Tensor> h = gradients(s, x, false);
+  for (size_t k = 0; k < c.h.size(); ++k)
+    if (const std::string fault = differs(h[k], c.h[k], "h" + std::to_string(k)); !fault.empty()) return fault;
+  return differs(h.back(), c.j, "j");
+}
+
+}  // namespace
+
+TEST_CASE("PyTorch's values, first and second derivatives") {
+  const std::vector<Case> cases = read_cases();
+  REQUIRE(cases.size() > 300);
+  std::set<std::string> named;
+  for (const Case& c : cases) {
+    named.insert(c.name);
+    INFO("golden.txt:", c.line, ": ", c.name, ", first input ", c.x.empty() ? "" : str(c.x[0]));
+    const auto entry = table.find(c.name);
+    REQUIRE(entry != table.end());
+    std::set<const Op*> rows;
+    std::string fault;
+    try {
+      fault = check(c, entry->second, rows);
+    } catch (const Error& e) {
+      fault = e.what();
+    }
+    CHECK(fault == "");
+  }
+  for (const auto& entry : table) CHECK_MESSAGE(named.count(entry.first) == 1, entry.first, " has no golden case");
+}
+
+TEST_CASE("every row has golden values and, where it is differentiable, both derivatives") {
+  struct Seen {
+    int values = 0, derivatives = 0;
+  };
+  std::map<std::string, Seen> seen;
+  for (const Case& c : read_cases()) {
+    std::set<const Op*> rows;
+    if (const auto entry = table.find(c.name); entry != table.end()) check(c, entry->second, rows);
+    Seen& s = seen[c.name];
+    ++s.values;
+    // A case counts for the row of its name only, and only where that row was at work.
+    for (const Op* op : rows)
+      if (c.name == op->name && !c.h.empty()) ++s.derivatives;
+  }
+  for (const Op* op : all_ops) {
+    bool differentiable = false;
+    for (int i = 0; i < (op->arity < 0 ? 1 : op->arity); ++i) differentiable = differentiable || op->vjp[i] != declared_zero;
+    CHECK_MESSAGE(seen[op->name].values >= 2, "row '", std::string(op->name),
+                  "' has no golden cases: add a line to golden/make.py and one to the table here");
+    if (differentiable) CHECK_MESSAGE(seen[op->name].derivatives >= 2, "row '", std::string(op->name), "' has no golden derivatives");
+  }
+}
