@@ -3,6 +3,7 @@
 
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
