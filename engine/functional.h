@@ -73,7 +73,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 
 // More elementwise functions.
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);  // derivative negative_slope at 0
-Tensor elu(const Tensor& x, double alpha = 1);                     // x > 0 ? x : alpha (e^x - 1); derivative alpha at 0
+Tensor elu(const Tensor& x, double alpha = 1);  // x > 0 ? x : alpha (e^x - 1); at 0 every derivative is alpha (PyTorch's second one is 0 there)
 
 // Rearranging.
 std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim = 0);  // pieces of `size`, the last one shorter

@@ -26,7 +26,7 @@ struct Node : Counted {
   bool requires_grad = false;
   bool freed = false;    // a sweep freed what it kept
   bool keeps_y = false;  // its own row needs its value: data lives as long as the node
-  uint8_t order = 0;     // 0: made by a forward pass; k: made while differentiating nodes of order k - 1
+  uint8_t order = 0;     // 0: of a forward pass; k: made while differentiating nodes of order k - 1, or from such nodes
   int32_t n_in = 0;
   Shape shape, strides;
   // Inputs: edges, counted by hand (an edge is no handle). Up to three inline, else an array of their own.

@@ -35,6 +35,10 @@ struct Case {
     for (double v : attrs.at(i)) s.push_back(static_cast<int64_t>(v));
     return s;
   }
+  std::vector<int64_t> list(size_t i) const {
+    const Shape s = dims(i);
+    return {s.begin(), s.end()};
+  }
   Reduction reduction(size_t i) const { return static_cast<Reduction>(integer(i)); }
 };
 
@@ -52,6 +56,9 @@ Tensor maml(const Case& c) {
 }
 Tensor bent(const Tensor& x) { return sum(exp(x) * sin(x)) * tanh(x[0] * x[1]); }
 Tensor mixed(const Tensor& x) { return softmax(x, 0) * x; }
+
+// As in make.py.
+constexpr const char* equations[] = {"ij,jk->ki", "bij,bjk->bik", "ii->i", "ii", "ab,b,a->", "...ij,...jk->...ik", "ij", "ba", "i,j->ij", "ijk->k"};
 
 // Every function that has golden values, by the name of its row or, where it has none, by its own.
 const std::map<std::string, Evaluate> table = {
@@ -147,6 +154,48 @@ const std::map<std::string, Evaluate> table = {
     {"mse_loss_by_task", [](const Case& c) { return mse_loss_by_task(c[0], c[1]); }},
     {"cross_entropy", [](const Case& c) { return cross_entropy(c[0], c[1], c.reduction(0)); }},
     {"cross_entropy_by_task", [](const Case& c) { return cross_entropy_by_task(c[0], c[1]); }},
+
+    {"attention", [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.is_causal = c.flag(0)}); }},
+    {"attention_mask", [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.mask = c[3]}); }},
+    {"attention_bias", [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.mask = c[3]}); }},
+    {"cumsum", [](const Case& c) { return cumsum(c[0], c.integer(0)); }},
+    {"prod", [](const Case& c) { return prod(c[0], c.integer(0)); }},
+    {"argsort", [](const Case& c) { return argsort(c[0], c.integer(0), c.flag(1)); }},
+    {"sort", [](const Case& c) { return sort(c[0], c.integer(0), c.flag(1)).values; }},
+    {"topk", [](const Case& c) { return topk(c[0], 2, c.integer(0), c.flag(1)).values; }},
+    {"min", [](const Case& c) { return min(c[0], c.integer(0)).values; }},
+    {"argmin", [](const Case& c) { return argmin(c[0], c.integer(0)); }},
+    {"flip", [](const Case& c) { return flip(c[0], {c.integer(0)}); }},
+    {"roll", [](const Case& c) { return roll(c[0], -2, c.integer(0)); }},
+    {"var", [](const Case& c) { return var(c[0], c.dims(0), c.number(1)); }},
+    {"std", [](const Case& c) { return regrad::std(c[0], c.dims(0), c.number(1)); }},
+    {"norm", [](const Case& c) { return norm(c[0], c.number(0), c.dims(1)); }},
+    {"amin", [](const Case& c) { return amin(c[0], c.dims(0)); }},
+    {"any", [](const Case& c) { return any(c[0], c.dims(0)); }},
+    {"all", [](const Case& c) { return all(c[0], c.dims(0)); }},
+    {"leaky_relu", [](const Case& c) { return leaky_relu(c[0], c.number(0)); }},
+    {"elu", [](const Case& c) { return elu(c[0], c.number(0)); }},
+    {"l1_loss", [](const Case& c) { return l1_loss(c[0], c[1], c.reduction(0)); }},
+    {"huber_loss", [](const Case& c) { return huber_loss(c[0], c[1], c.number(0), c.reduction(1)); }},
+    {"kl_div", [](const Case& c) { return kl_div(c[0], c[1], c.reduction(0)); }},
+    {"bce_with_logits", [](const Case& c) { return binary_cross_entropy_with_logits(c[0], c[1], c.reduction(0)); }},
+    {"nll_loss", [](const Case& c) { return nll_loss(c[0], c[1], c.reduction(0)); }},
+    {"cosine_similarity", [](const Case& c) { return cosine_similarity(c[0], c[1], c.integer(0)); }},
+    {"pairwise_distance", [](const Case& c) { return pairwise_distance(c[0], c[1], c.number(0)); }},
+    {"cdist", [](const Case& c) { return cdist(c[0], c[1], c.number(0)); }},
+    {"pad", [](const Case& c) { return pad(c[0], c.list(0), c.number(1)); }},
+    {"repeat", [](const Case& c) { return repeat(c[0], c.dims(0)); }},
+    {"tril", [](const Case& c) { return tril(c[0], c.integer(0)); }},
+    {"triu", [](const Case& c) { return triu(c[0], c.integer(0)); }},
+    {"diagonal", [](const Case& c) { return diagonal(c[0], c.integer(0)); }},
+    {"split", [](const Case& c) { return split(c[0], 2).back(); }},
+    {"chunk", [](const Case& c) { return chunk(c[0], 3, 1)[1]; }},
+    {"outer", [](const Case& c) { return outer(c[0], c[1]); }},
+    {"masked_fill", [](const Case& c) { return masked_fill(c[0], c[1], 0.25); }},
+    {"one_hot", [](const Case& c) { return one_hot(c[0], 4); }},
+    {"index_put", [](const Case& c) { return index_put(c[0], {c[1], c[2]}, c[3]); }},
+    {"index_put_add", [](const Case& c) { return index_put(c[0], TensorList(c[1]), c[2], true); }},
+    {"einsum", [](const Case& c) { return einsum(equations[c.integer(0)], c.x); }},
 
     {"maml", maml},
     {"hessian", [](const Case& c) { return hessian(bent, c[0], true); }},

@@ -3,6 +3,12 @@
 
 #include "op_cases.h"
 
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
 using namespace regrad;
 using namespace regrad::test;
 
@@ -63,6 +69,42 @@ TEST_CASE("a dropped term is caught") {
   bad = exp_op;
   bad.vjp[0] = [](const Call& c) { return c.g() * c.y().detach(); };
   CHECK(check_row(bad).find("order 2") != std::string::npos);
+}
+
+TEST_CASE("a missing row is caught: each that a file defines is in the list") {
+  std::set<std::string> listed, defined;
+  for (const Op* op : all_ops) listed.insert(op->name);
+  for (const auto& file : std::filesystem::directory_iterator(REGRAD_ROWS_FOLDER)) {
+    if (file.path().extension() != ".cpp") continue;
+    std::ifstream in(file.path());
+    std::stringstream text;
+    text << in.rdbuf();
+    const std::string source = text.str();
+    const std::regex row("constinit const Op ([a-z0-9_]+)_op\\b");
+    for (std::sregex_iterator it(source.begin(), source.end(), row), end; it != end; ++it) defined.insert((*it)[1]);
+  }
+  CHECK(defined.size() >= 50);
+  CHECK(defined == listed);
+}
+
+TEST_CASE("an incomplete row does not compile") {
+  CHECK(complete(tanh_op));
+  constexpr auto without = [](auto change) {
+    Op op{.name = "x",
+          .infer = [](const Call&) {},
+          .forward = [](const Call&) {},
+          .vjp = {declared_zero},
+          .reference = [](const RefCall&) { return std::vector<double>(); },
+          .samples = [](Samples&) {}};
+    change(op);
+    return complete(op);
+  };
+  static_assert(without([](Op&) {}));
+  static_assert(!without([](Op& op) { op.samples = nullptr; }));
+  static_assert(!without([](Op& op) { op.vjp[0] = nullptr; }));
+  static_assert(!without([](Op& op) { op.arity = 2; }));  // the second input's vjp
+  static_assert(!without([](Op& op) { op.reference = nullptr; }));
+  static_assert(!without([](Op& op) { op.forward = nullptr; }));
 }
 
 TEST_CASE("a wrong keep is caught: every bit of every row is needed, and none is missing") {

@@ -113,7 +113,11 @@ void record(Node* y) {
   y->requires_grad = true;
   y->keeps_y = y->op->keep & keep_y;
   y->order = mode.order;
-  for (int i = 0; i < y->n_in; ++i) hold(counted(y->in(i).node()), edge_units(*y->op, i));
+  for (int i = 0; i < y->n_in; ++i) {
+    Node* x = y->in(i).node();
+    hold(counted(x), edge_units(*y->op, i));
+    if (x->order > y->order) y->order = x->order;
+  }
 }
 
 std::string parents(const Node* y) {

@@ -353,6 +353,74 @@ def losses():
     case("cross_entropy_by_task", lambda x, t: torch.stack([F.cross_entropy(a, b) for a, b in zip(x, t)]), R(2, 3, 3), I([[0, 1, 2], [2, 2, 0]]))
 
 
+def compositions():
+    sdpa = F.scaled_dot_product_attention
+    for b, l, s, d, e in [(1, 2, 3, 2, 2), (2, 3, 3, 2, 1)]:
+        for causal in (0, 1):
+            # The default kernel has no second derivative; its mathematical form has.
+            with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+                case("attention", lambda q, k, v, c: sdpa(q, k, v, is_causal=bool(c)), R(b, l, d), R(b, s, d), R(b, s, e), attrs=[causal])
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        case("attention_mask", lambda q, k, v, m: sdpa(q, k, v, m), R(1, 2, 2, 3), R(1, 2, 3, 3), R(1, 2, 3, 2), B([[True, False, True], [True, True, True]]))
+        case("attention_bias", lambda q, k, v, m: sdpa(q, k, v, m), R(2, 2, 3), R(2, 3, 3), R(2, 3, 2), R(2, 3))
+    for shape, d in [((5,), 0), ((3, 4), 1), ((3, 2), 0), ((2, 3, 2), 1)]:
+        case("cumsum", torch.cumsum, R(*shape), attrs=[d])
+        case("prod", lambda x, k: torch.prod(x, k), R(*shape), attrs=[d])
+        for down in (0, 1):
+            case("argsort", lambda x, k, o: torch.argsort(x, dim=k, descending=bool(o), stable=True), R(*shape), attrs=[d, down])
+            case("sort", lambda x, k, o: torch.sort(x, k, bool(o)).values, R(*shape), attrs=[d, down])
+            case("topk", lambda x, k, o: torch.topk(x, 2, k, bool(o)).values, R(*shape), attrs=[d, down])
+        case("min", lambda x, k: torch.min(x, k).values, R(*shape), attrs=[d])
+        case("argmin", lambda x, k: torch.argmin(x, k), R(*shape), attrs=[d])
+        case("flip", lambda x, k: torch.flip(x, [k]), R(*shape), attrs=[d])
+        case("roll", lambda x, k: torch.roll(x, -2, k), R(*shape), attrs=[d])
+    case("prod", lambda x, k: torch.prod(x, k), V([[0.0, 2.0, 3.0], [0.0, 0.0, 5.0]]), attrs=[1])
+    case("argsort", lambda x, k, o: torch.argsort(x, dim=k, descending=bool(o), stable=True), V([1.0, nan, 0.0, 1.0, inf]), attrs=[0, 0])
+    for c in (0, 1):
+        case("var", lambda x, d, k: torch.var(x, d, correction=k), R(3, 4), attrs=[[1], c])
+        case("std", lambda x, d, k: torch.std(x, d, correction=k), R(2, 3, 2), attrs=[[0, 2], c])
+    for order in (1.0, 2.0, 3.0, inf):
+        case("norm", lambda x, p, d: torch.linalg.vector_norm(x, p, d), R(3, 4, away=0.2), attrs=[order, [1]])
+    case("norm", lambda x, p, d: torch.linalg.vector_norm(x, p, d), V([[0.0, 0.0], [3.0, -4.0]]), attrs=[2.0, [0]])
+    case("amin", lambda x, d: torch.amin(x, d), V([[1.0, 1.0, 2.0], [3.0, 0.5, 0.5]]), attrs=[[1]])
+    case("any", lambda x, d: torch.any(x, d), V([[0.0, 0.0], [0.0, nan]]), attrs=[1])
+    case("all", lambda x, d: torch.all(x, d), V([[1.0, 0.0], [-1.0, nan]]), attrs=[1])
+    edge = V([-2.0, -0.5, 0.0, 0.5, 2.0])
+    case("leaky_relu", lambda x, a: F.leaky_relu(x, a), edge, attrs=[0.1])
+    case("elu", lambda x, a: F.elu(x, a), V([-2.0, -0.5, 0.5, 2.0]), attrs=[0.7])
+    for r in range(3):
+        case("l1_loss", lambda a, b, k: F.l1_loss(a, b, reduction=REDUCTIONS[k]), R(2, 3), R(2, 3), attrs=[r])
+        case("huber_loss", lambda a, b, d, k: F.huber_loss(a, b, reduction=REDUCTIONS[k], delta=d), R(2, 3), R(2, 3), attrs=[0.9, r])
+        case("kl_div", lambda a, b, k: F.kl_div(a, b, reduction=REDUCTIONS[k]), R(2, 3, high=0), R(2, 3, low=0.1, high=1), attrs=[r])
+        case("bce_with_logits", lambda a, b, k: F.binary_cross_entropy_with_logits(a, b, reduction=REDUCTIONS[k]), R(2, 3), R(2, 3, low=0, high=1), attrs=[r])
+        case("nll_loss", lambda x, t, k: F.nll_loss(x, t, reduction=REDUCTIONS[k]), R(3, 4), I([0, 3, 3]), attrs=[r])
+    case("cosine_similarity", lambda a, b, d: F.cosine_similarity(a, b, d), R(3, 4), R(3, 4), attrs=[1])
+    case("pairwise_distance", lambda a, b, p: F.pairwise_distance(a, b, p), R(3, 4), R(3, 4, low=3, high=5), attrs=[2.0])
+    for order in (1.0, 2.0):
+        case("cdist", lambda a, b, p: (a[:, None] - b[None]).norm(p, -1), R(3, 2), R(2, 2), attrs=[order])
+    case("pad", lambda x, k, v: F.pad(x, k, value=v), R(2, 3), attrs=[[1, 2, 0, 1], 1.5])
+    case("pad", lambda x, k, v: F.pad(x, k, value=v), R(2, 3), attrs=[[-1, 2], 0.0])
+    case("repeat", lambda x, k: x.repeat(*k), R(2, 3), attrs=[[2, 1, 2]])
+    for k in (-1, 0, 1):
+        case("tril", lambda x, d: torch.tril(x, d), R(3, 4), attrs=[k])
+        case("triu", lambda x, d: torch.triu(x, d), R(2, 3, 2), attrs=[k])
+        case("diagonal", lambda x, d: torch.diagonal(x, d), R(3, 4), attrs=[k])
+    case("split", lambda x: torch.split(x, 2)[-1], R(5, 2))
+    case("chunk", lambda x: torch.chunk(x, 3, 1)[1], R(2, 7))
+    case("outer", torch.outer, R(3), R(2))
+    case("masked_fill", lambda x, m: x.masked_fill(m, 0.25), R(2, 3), B([True, False, True]))
+    case("one_hot", lambda i: F.one_hot(i, 4), I([[0, 3], [1, 1]]))
+    case("index_put", lambda x, i, j, v: x.index_put((i, j), v), R(3, 4), I([0, 2]), I([1, 3]), R(2))
+    case("index_put_add", lambda x, i, v: x.index_put((i,), v, accumulate=True), R(3, 2), I([0, 2, 0]), R(3, 2))
+    for k, (text, shapes) in enumerate(EQUATIONS):
+        case("einsum", lambda *a: torch.einsum(EQUATIONS[a[-1]][0], *a[:-1]), *[R(*q) for q in shapes], attrs=[k])
+
+
+# The same list stands in test_golden.cpp.
+EQUATIONS = [("ij,jk->ki", [(2, 3), (3, 2)]), ("bij,bjk->bik", [(2, 2, 3), (2, 3, 2)]), ("ii->i", [(3, 3)]), ("ii", [(3, 3)]), ("ab,b,a->", [(2, 3), (3,), (2,)]),
+             ("...ij,...jk->...ik", [(2, 1, 2, 3), (2, 3, 2)]), ("ij", [(2, 3)]), ("ba", [(2, 3)]), ("i,j->ij", [(2,), (3,)]), ("ijk->k", [(2, 3, 2)])]
+
+
 def nets():
     """A net's loss, and the same after two inner steps of gradient descent: derivatives of derivatives, to third order and beyond."""
 
@@ -380,7 +448,7 @@ def nets():
 
 
 def main():
-    for part in [elementwise, binary, reductions, edges, views, indexing, products, norms, losses, nets]:
+    for part in [elementwise, binary, reductions, edges, views, indexing, products, norms, losses, compositions, nets]:
         part()
     text = "\n".join(lines) + "\n"
     if "--check" in sys.argv:

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# run.sh BUILD: takes the built regrad in the ways an embedding program would, and runs four small programs each time: installed; installed and moved;
+# pkg-config; FetchContent; add_subdirectory; installed as shared libraries. Then what a program may link is held against what it does link.
+set -euo pipefail
+build=$(realpath "$1")
+here=$(realpath "$(dirname "$0")")
+source=$(realpath "$here/../..")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+consume() { # name, folder, cmake arguments
+  local name=$1 folder=$2
+  shift 2
+  echo "== $name"
+  cmake -S "$here/$folder" -B "$work/$name" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" "$@" >/dev/null
+  cmake --build "$work/$name" --target hvp maml_step two_threads wrong_shape | tail -n 1
+  ctest --test-dir "$work/$name" --output-on-failure | tail -n 3
+}
+
+cmake --install "$build" --prefix "$work/first" >/dev/null
+consume installed installed -DCMAKE_PREFIX_PATH="$work/first"
+mv "$work/first" "$work/second"
+consume moved installed -DCMAKE_PREFIX_PATH="$work/second"
+
+echo "== pkg-config"
+export PKG_CONFIG_PATH="$(dirname "$(find "$work/second" -name regrad.pc)")"
+for program in hvp maml_step two_threads wrong_shape; do
+  # shellcheck disable=SC2046
+  g++ -std=c++20 -O1 "$here/$program.cpp" -o "$work/$program" $(pkg-config --cflags --libs regrad)
+  "$work/$program"
+done
+
+echo "== what a consumer links"
+ldd "$work/moved/hvp" | awk '{print $1}' | grep -vE '^(linux-vdso|/lib|libopenblas|libgomp|libstdc\+\+|libm\.|libgcc_s|libc\.|libgfortran|libquadmath|libpthread)' && exit 1
+echo "nothing but OpenBLAS, its Fortran runtime, libgomp and the C++ runtime"
+
+consume fetch fetch -DREGRAD_SOURCE="$source"
+consume subdirectory subdirectory -DREGRAD_SOURCE="$source"
+
+echo "== shared"
+cmake -S "$source" -B "$work/shared-build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DREGRAD_TESTS=OFF -DREGRAD_BENCH=OFF -DREGRAD_EXPERIMENTS=OFF >/dev/null
+cmake --build "$work/shared-build" | tail -n 1
+cmake --install "$work/shared-build" --prefix "$work/shared" --strip >/dev/null
+consume shared-consumer installed -DCMAKE_PREFIX_PATH="$work/shared"
+size=$(stat -Lc %s "$(find "$work/shared" -name 'libregrad-engine.so' | head -n 1)")
+echo "engine library, shared and stripped: $size bytes"
+[ "$size" -le 10000000 ]
