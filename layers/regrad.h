@@ -8,7 +8,10 @@
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
 #include <regrad/engine/tensor.h>
+#include <regrad/layers/average.h>
+#include <regrad/layers/clip.h>
 #include <regrad/layers/init.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/optim.h>
 #include <regrad/layers/params.h>
+#include <regrad/layers/schedule.h>
