@@ -22,6 +22,9 @@ struct DTypeError : Error {  // a dtype that the operation does not take
 struct IOError : Error {  // files: names the file and the byte, line or record
   using Error::Error;
 };
+struct DiskError : IOError {  // a file that cannot be written: names the file, the bytes it needs and the system's words
+  using IOError::IOError;
+};
 struct ConfigError : Error {  // flags, presets, configuration files
   using Error::Error;
 };

@@ -7,6 +7,7 @@
 #include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
+#include <regrad/engine/serialize.h>
 #include <regrad/engine/tensor.h>
 #include <regrad/layers/average.h>
 #include <regrad/layers/clip.h>
@@ -15,3 +16,4 @@
 #include <regrad/layers/optim.h>
 #include <regrad/layers/params.h>
 #include <regrad/layers/schedule.h>
+#include <regrad/layers/serialize.h>

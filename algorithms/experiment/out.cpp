@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -25,72 +24,7 @@ std::string system_words(int error) { return std::generic_category().message(err
   throw DiskError(message);
 }
 
-// A file descriptor that closes itself; close() reports what closing found.
-struct File {
-  int fd;
-  explicit File(int descriptor) : fd(descriptor) {}
-  ~File() {
-    if (fd >= 0) ::close(fd);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int close() {
-    const int closed = std::exchange(fd, -1);
-    return ::close(closed) == 0 ? 0 : errno;
-  }
-};
-
-void sync_folder(const std::string& path) {
-  const std::string folder = fs::path(path).parent_path().string();
-  const std::string name = folder.empty() ? "." : folder;
-  File file(::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (file.fd < 0) throw_disk(name, "open the folder", errno);
-  if (::fsync(file.fd) != 0 && errno != EINVAL) throw_disk(name, "sync the folder", errno);  // EINVAL: this file system has no such thing
-}
-
-void write_temp(const std::string& temp, const std::string& bytes) {
-  File file(::open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (file.fd < 0) throw_disk(temp, "create the file", errno);
-  write_all(file.fd, temp, bytes);
-  if (::fsync(file.fd) != 0) throw_disk(temp, "sync the file", errno);
-  if (const int error = file.close()) throw_disk(temp, "close the file", error);
-}
-
 }  // namespace
-
-std::string read_file(const std::string& path) {
-  File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd < 0) throw IOError(path + ": cannot open the file: " + system_words(errno));
-  std::string bytes;
-  char block[1 << 16];
-  for (;;) {
-    const ssize_t got = ::read(file.fd, block, sizeof block);
-    if (got == 0) return bytes;
-    if (got > 0) bytes.append(block, static_cast<size_t>(got));
-    if (got < 0 && errno != EINTR) throw IOError(path + ": cannot read at byte " + std::to_string(bytes.size()) + ": " + system_words(errno));
-  }
-}
-
-void write_all(int fd, const std::string& path, const std::string& bytes) {
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t wrote = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (wrote >= 0) done += static_cast<size_t>(wrote);
-    if (wrote < 0 && errno != EINTR) throw_disk(path, "write to the file", errno);
-  }
-}
-
-void write_file(const std::string& path, const std::string& bytes) {
-  const std::string temp = path + ".tmp";
-  try {
-    write_temp(temp, bytes);
-    if (::rename(temp.c_str(), path.c_str()) != 0) throw_disk(path, "put the new file in place", errno);
-  } catch (...) {
-    ::unlink(temp.c_str());
-    throw;
-  }
-  sync_folder(path);
-}
 
 OutFolder::OutFolder(const std::string& folder, bool force) : folder_(folder) {
   std::error_code error;

@@ -5,7 +5,7 @@
 //   JsonLines log(out.path("metrics.jsonl"));    log.write({{"seed", 0}, {"step", 100}, {"loss", 0.31}});
 #pragma once
 
-#include <regrad/engine/error.h>
+#include <regrad/engine/files.h>
 
 #include <mutex>
 #include <string>
@@ -15,19 +15,7 @@
 
 namespace regrad::experiment {
 
-// A file that cannot be written: names the file, the system's words and, where the disk is full, what to do. The process ends with 5.
-struct DiskError : IOError {
-  using IOError::IOError;
-};
-
-// The whole of a file. IOError when it cannot be read.
-std::string read_file(const std::string& path);
-
-// Replaces `path` by `bytes` so that a reader, or a crash at any moment, sees the old file or the new one. DiskError.
-void write_file(const std::string& path, const std::string& bytes);
-
-// Writes all bytes to an open file, through short writes and interruptions; `path` is for the DiskError.
-void write_all(int fd, const std::string& path, const std::string& bytes);
+using regrad::DiskError;  // the process ends with 5
 
 class OutFolder {
  public:
