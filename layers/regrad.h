@@ -3,13 +3,17 @@
 
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
 #include <regrad/engine/serialize.h>
 #include <regrad/engine/tensor.h>
+#include <regrad/layers/average.h>
+#include <regrad/layers/clip.h>
 #include <regrad/layers/init.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/optim.h>
 #include <regrad/layers/params.h>
+#include <regrad/layers/schedule.h>
 #include <regrad/layers/serialize.h>

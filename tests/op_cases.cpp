@@ -60,6 +60,10 @@ Tensor draw(const Random& r, const Shape& s, const Domain& d) {
   for (size_t i = 0; i < v.size(); ++i) {
     v[i] = d.low + (d.high - d.low) * r.uniform(i);
     if (std::abs(v[i]) < d.away_from_zero) v[i] = v[i] < 0 ? v[i] - d.away_from_zero : v[i] + d.away_from_zero;
+    if (d.kind == Domain::spread) {
+      const int64_t at = static_cast<int64_t>(i), row = at / s[-1] % s[-2], column = at % s[-1];
+      if (row == column) v[i] += 2 * static_cast<double>(row + 1);
+    }
   }
   return tensor(v, s, DType::f64);
 }
@@ -228,7 +232,10 @@ std::vector<Case> cases_of(const Op& op, const Samples& samples) {
         Case c{&op, &s, {}};
         for (size_t i = 0; i < n; ++i) {
           const Lay lay = static_cast<Lay>((first + step * static_cast<int>(i)) % lays);
-          const bool repeats = lay == Lay::expanded && domain(s, i).kind == Domain::distinct;  // ties on purpose have their own tests
+          // Ties and singular matrices on purpose have their own tests.
+          const Domain::Kind kind = domain(s, i).kind;
+          const bool repeats =
+              lay == Lay::expanded && (kind == Domain::distinct || (kind == Domain::spread && long_dim(s.shapes[i]) >= s.shapes[i].size() - 2));
           c.lays.push_back(possible(lay, s.shapes[i]) && !repeats ? lay : Lay::contiguous);
         }
         const std::string key = c.name() + std::string(reinterpret_cast<const char*>(s.attrs), static_cast<size_t>(s.attr_bytes));

@@ -119,20 +119,23 @@ TEST_CASE("memory: kept data goes with the sweep, deep graphs need no recursion,
 }
 
 TEST_CASE("two threads evaluate and differentiate shared leaves") {
-  const Tensor w = uniform(Random(5), {20, 20}, -1, 1, DType::f64).requires_grad_(), x = uniform(Random(6), {7, 20}, -1, 1, DType::f64);
-  const auto work = [&] {
-    Tensor last;
-    for (int i = 0; i < 200; ++i) {
-      const Tensor g = grad(sum(tanh(matmul(x, w))), w, {.create_graph = true});
-      last = grad(sum(g * g), w);
-    }
-    return last.to_vector();
-  };
-  const auto expected = work();
-  std::vector<double> results[2];
-  std::thread a([&] { results[0] = work(); }), b([&] { results[1] = work(); });
-  a.join();
-  b.join();
-  CHECK(results[0] == expected);
-  CHECK(results[1] == expected);
+  // Small products run on their own thread; large ones are cut into blocks, and the two callers meet at the pool.
+  for (const auto& [n, rounds] : {std::pair<int64_t, int>{20, 200}, {260, 6}}) {
+    const Tensor w = uniform(Random(5), {n, n}, -0.3, 0.3, DType::f64).requires_grad_(), x = uniform(Random(6), {n, n}, -0.3, 0.3, DType::f64);
+    const auto work = [&w = w, &x = x, rounds = rounds] {
+      Tensor last;
+      for (int i = 0; i < rounds; ++i) {
+        const Tensor g = grad(sum(tanh(matmul(x, w))), w, {.create_graph = true});
+        last = grad(sum(g * g), w);
+      }
+      return last.to_vector();
+    };
+    const auto expected = work();
+    std::vector<double> results[2];
+    std::thread a([&] { results[0] = work(); }), b([&] { results[1] = work(); });
+    a.join();
+    b.join();
+    CHECK(results[0] == expected);
+    CHECK(results[1] == expected);
+  }
 }

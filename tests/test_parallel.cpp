@@ -55,6 +55,36 @@ TEST_CASE("a tensor made on one thread dies on another, for ever, in bounded mem
   CHECK(memory_stats().live_bytes + memory_stats().cached_bytes <= before + 20 * 50000);
 }
 
+TEST_CASE("threads read and let go of the same tensors at once, while their maker reuses the memory") {
+  const MemoryStats before = memory_stats();
+  std::atomic<int> wrong{0};
+  for (int round = 0; round < 30; ++round) {
+    std::vector<Tensor> made, graphs;
+    for (int i = 0; i < 100; ++i) {
+      const Tensor leaf = full({16}, i).requires_grad_();
+      made.push_back(full({16}, i));
+      graphs.push_back(tanh(leaf * leaf));
+    }
+    const auto read = [&wrong](std::vector<Tensor> a, std::vector<Tensor> b) {
+      for (size_t i = 0; i < a.size(); ++i) {
+        wrong += a[i].to_vector()[7] != static_cast<double>(i);
+        wrong += b[i].requires_grad() ? 0 : 1;
+        a[i] = {};
+        b[i] = {};
+      }
+    };
+    std::thread one(read, made, graphs), two(read, made, graphs);
+    made.clear();
+    graphs.clear();
+    for (int i = 0; i < 300; ++i) wrong += (full({16}, -1) * full({16}, 2)).to_vector()[7] != -2;
+    one.join();
+    two.join();
+  }
+  CHECK(wrong == 0);
+  CHECK(memory_stats().live_nodes == before.live_nodes);
+  CHECK(memory_stats().live_bytes == before.live_bytes);
+}
+
 TEST_CASE("the same bits for any thread count: large sums, products and elementwise maps, forward and backward") {
   const Tensor a = uniform(Random(1), {301, 453}, -1, 1).requires_grad_(), b = uniform(Random(2), {453, 1007}, -1, 1).requires_grad_();
   std::vector<std::vector<double>> seen;

@@ -14,13 +14,8 @@
 // Controls: CL adapts phi too (its inner loss is ours: L^m_S + gamma L^c_S; the paper does not give it). Frozen noise keeps phi at its initial value.
 #pragma once
 
-#include <optional>
-#include <vector>
-
-#include <regrad/algorithms/shared/episodes.h>
+#include <regrad/algorithms/shared/adapt.h>
 #include <regrad/engine/functional.h>
-#include <regrad/layers/optim.h>
-#include <regrad/layers/params.h>
 
 namespace regrad::cml {
 
@@ -47,44 +42,45 @@ struct Rule {
 };
 
 // Loss of each task: input, target -> [T].
-using Loss = Tensor (*)(const Tensor& input, const Tensor& target);
+using Loss = TaskLoss;
+
+// What the inner loop moves: psi, theta unless adapt_head is off, phi where adapt_cohead is on.
+template <class M>
+Moves moves_of(const M& model, const Rule& rule) {
+  Moves out = moves(model, {"body"});
+  const auto with = [&](const char* part) {
+    const Moves more = moves(model, {part});
+    for (size_t i = 0; i < out.size(); ++i) out[i] = out[i] || more[i];
+  };
+  if (rule.adapt_head) with("head");
+  if (rule.adapt_cohead) with("cohead");
+  return out;
+}
+
+// The inner loss, L^m_S (CL: + gamma L^c_S), summed over the tasks, as a function of the model.
+inline auto support_loss(const Rule& rule, Loss loss, const Tensor& x, const Tensor& y) {
+  return [rule, loss, x, y](const auto& model) {
+    const Tensor features = model.body(x);
+    Tensor support = sum(loss(model.head(features), y));
+    if (rule.adapt_cohead) support = support + rule.gamma * sum(loss(model.cohead(features), y));
+    return support;
+  };
+}
 
 // The inner loop at T tasks at once. `model`: parameters with a leading task dimension (per_task). Returns the same model at psi', theta' (CL: phi').
 template <class M>
 M adapt(M model, const Rule& rule, Loss loss, const Tensor& x, const Tensor& y) {
-  for (int step = 0; step < rule.steps; ++step) {
-    const Tensor features = model.body(x);
-    Tensor support = sum(loss(model.head(features), y));  // the sum over tasks: each task's slice gets its own gradient
-    if (rule.adapt_cohead) support = support + rule.gamma * sum(loss(model.cohead(features), y));
-    std::vector<Tensor> moving = parameters(model.body);
-    const auto add_part = [&](const auto& net) {
-      for (const Tensor& p : parameters(net)) moving.push_back(p);
-    };
-    if (rule.adapt_head) add_part(model.head);
-    if (rule.adapt_cohead) add_part(model.cohead);
-    const std::vector<Tensor> moved =
-        descend(moving, grad(TensorList(support), TensorList(moving), {.create_graph = rule.second_order && grad_enabled()}), rule.alpha);
-    size_t at_part = 0;
-    const auto take = [&](auto& net) {
-      const size_t n = parameters(net).size();
-      net = at(net,
-               std::vector<Tensor>(moved.begin() + static_cast<std::ptrdiff_t>(at_part), moved.begin() + static_cast<std::ptrdiff_t>(at_part + n)));
-      at_part += n;
-    };
-    take(model.body);
-    if (rule.adapt_head) take(model.head);
-    if (rule.adapt_cohead) take(model.cohead);
-  }
-  return model;
+  const Moves which = moves_of(model, rule);
+  return inner_loop(std::move(model), rule.steps, which, slope(support_loss(rule, loss, x, y), rule.second_order), FixedRate{rule.alpha});
 }
 
 // J, and its two parts before weighting (each the mean over tasks).
 struct Objective {
   Tensor total, meta, co;  // co: undefined for gamma = 0
 };
+// At an adapted model.
 template <class M>
-Objective objective(const M& model, const Rule& rule, Loss loss, const TaskBatch& batch) {
-  const M fast = adapt(per_task(model, batch.tasks()), rule, loss, batch.support_x, batch.support_y);
+Objective query_loss(const M& fast, const Rule& rule, Loss loss, const TaskBatch& batch) {
   const Tensor features = fast.body(batch.query_x);
   Objective o;
   o.meta = mean(loss(fast.head(features), batch.query_y));
@@ -96,23 +92,15 @@ Objective objective(const M& model, const Rule& rule, Loss loss, const TaskBatch
   o.total = o.meta + rule.gamma * o.co;
   return o;
 }
+template <class M>
+Objective objective(const M& model, const Rule& rule, Loss loss, const TaskBatch& batch) {
+  return query_loss(adapt(per_task(model, batch.tasks()), rule, loss, batch.support_x, batch.support_y), rule, loss, batch);
+}
 
 // Adaptation for evaluation, outside of any graph: leaves in, plain values out.
 template <class M>
-M adapted(const M& model, Rule rule, Loss loss, const Tensor& x, const Tensor& y) {
-  rule.second_order = false;
-  M net = model;
-  {
-    const NoGrad quiet;
-    net = per_task(model, x.size(0));
-  }
-  for (int step = 0; step < rule.steps; ++step) {
-    Rule one = rule;
-    one.steps = 1;
-    const NoGrad record(true);
-    net = as_leaves(adapt(as_leaves(net), one, loss, x, y), false);
-  }
-  return net;
+M adapted(const M& model, const Rule& rule, Loss loss, const Tensor& x, const Tensor& y) {
+  return inner_loop_values(model, x.size(0), rule.steps, moves_of(model, rule), slope(support_loss(rule, loss, x, y), false), FixedRate{rule.alpha});
 }
 
 }  // namespace regrad::cml

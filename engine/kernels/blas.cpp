@@ -1,21 +1,11 @@
 #include "blas.h"
 
+#include "one_thread.h"
+
 #include <cblas.h>
-#include <omp.h>
 
 namespace regrad::kernels {
 namespace {
-
-// The number of OpenMP threads is a setting of the calling thread; it is put back.
-struct OneThread {
-  int before = omp_get_max_threads();
-  OneThread() {
-    if (before != 1) omp_set_num_threads(1);
-  }
-  ~OneThread() {
-    if (before != 1) omp_set_num_threads(before);
-  }
-};
 
 CBLAS_TRANSPOSE op(bool t) { return t ? CblasTrans : CblasNoTrans; }
 blasint i(int64_t v) { return static_cast<blasint>(v); }
@@ -41,6 +31,16 @@ void blas_gemv(bool ta, int64_t rows, int64_t columns, const double* a, int64_t 
   cblas_dgemv(CblasRowMajor, op(ta), i(rows), i(columns), 1, a, i(lda), x, i(x_stride), beta, y, 1);
 }
 
+void blas_trsm(bool upper, int64_t n, int64_t r, const float* a, float* b) {
+  const OneThread one;
+  cblas_strsm(CblasRowMajor, CblasLeft, upper ? CblasUpper : CblasLower, CblasNoTrans, CblasNonUnit, i(n), i(r), 1, a, i(n), b, i(r));
+}
+void blas_trsm(bool upper, int64_t n, int64_t r, const double* a, double* b) {
+  const OneThread one;
+  cblas_dtrsm(CblasRowMajor, CblasLeft, upper ? CblasUpper : CblasLower, CblasNoTrans, CblasNonUnit, i(n), i(r), 1, a, i(n), b, i(r));
+}
+
 const char* blas_description() { return openblas_get_config(); }
+bool blas_is_openmp() { return openblas_get_parallel() == OPENBLAS_OPENMP; }
 
 }  // namespace regrad::kernels

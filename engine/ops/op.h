@@ -71,8 +71,10 @@ enum class Layout : uint8_t {
 // Inputs for the harness. Values are drawn in [low, high], kept `away` from `kinks` by the domain.
 struct Domain {
   double low = -2, high = 2;
-  enum Kind : uint8_t { real, distinct, index, mask } kind = real;  // distinct: no two closer than 0.05; index: i64 in [low, high); mask: b8
-  double away_from_zero = 0;                                        // |value| at least this
+  // distinct: no two closer than 0.05; index: i64 in [low, high); mask: b8; spread: matrices with 2, 4, 6, .. added along the diagonal, which are
+  // positive definite and well conditioned, with eigenvalues and singular values apart (the table test never repeats their rows)
+  enum Kind : uint8_t { real, distinct, index, mask, spread } kind = real;
+  double away_from_zero = 0;  // |value| at least this
 };
 struct Sample {
   std::vector<Shape> shapes;

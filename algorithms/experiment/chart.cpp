@@ -1,0 +1,184 @@
+#include <fmt/format.h>
+#include <regrad/algorithms/experiment/chart.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace regrad::experiment {
+namespace {
+
+constexpr double kWidth = 640, kHeight = 360, kLeft = 64, kRight = 18, kTop = 34, kBottom = 52;
+// Okabe and Ito's colours, which colour-blind readers can tell apart; yellow left out, for it is faint on white.
+constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444"};
+
+struct Range {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  void add(double v) {
+    low = std::min(low, v);
+    high = std::max(high, v);
+  }
+  bool empty() const { return low > high; }
+};
+
+struct Axes {
+  Range x, y;
+  bool log_y;
+  double px(double v) const { return kLeft + (v - x.low) / (x.high - x.low) * (kWidth - kLeft - kRight); }
+  double py(double v) const {
+    const double low = log_y ? std::log10(y.low) : y.low, high = log_y ? std::log10(y.high) : y.high;
+    return kHeight - kBottom - ((log_y ? std::log10(v) : v) - low) / (high - low) * (kHeight - kTop - kBottom);
+  }
+};
+
+void widen(Range& r, bool log) {
+  if (r.low < r.high) {
+    const double margin = 0.04 * (r.high - r.low);
+    if (log) {
+      r.low /= 1.1, r.high *= 1.1;
+    } else {
+      r.low -= margin, r.high += margin;
+    }
+    return;
+  }
+  const double by = r.low == 0 ? 1 : 0.1 * std::fabs(r.low);
+  r.low -= by, r.high += by;
+}
+
+Axes axes_of(const Chart& c) {
+  Axes a{{}, {}, c.log_y};
+  for (const Series& s : c.series) {
+    for (size_t i = 0; i < s.x.size() && i < s.y.size(); ++i) {
+      if (!std::isfinite(s.x[i]) || !std::isfinite(s.y[i])) continue;
+      a.x.add(s.x[i]);
+      a.y.add(s.y[i]);
+    }
+  }
+  if (a.x.empty()) return a;
+  if (a.y.low <= 0) a.log_y = false;
+  widen(a.y, a.log_y);
+  if (a.x.low == a.x.high) widen(a.x, false);
+  return a;
+}
+
+std::string short_number(double v) { return fmt::format("{:.4g}", v); }
+
+std::string text(double x, double y, const std::string& words, const char* more = "") {
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, more, escaped(words));
+}
+
+std::vector<double> y_ticks(const Axes& a) {
+  if (!a.log_y) return ticks(a.y.low, a.y.high, 6);
+  std::vector<double> out;
+  const bool wide = a.y.high / a.y.low > 30;
+  for (int e = static_cast<int>(std::floor(std::log10(a.y.low))); e <= static_cast<int>(std::ceil(std::log10(a.y.high))); ++e) {
+    for (double m : {1.0, 2.0, 5.0}) {
+      const double v = m * std::pow(10, e);
+      if (v >= a.y.low && v <= a.y.high && (m == 1 || !wide)) out.push_back(v);
+    }
+  }
+  return out;
+}
+
+std::string frame(const Chart& c, const Axes& a) {
+  std::string out;
+  for (double v : y_ticks(a)) {
+    out +=
+        fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#e4e4e4\"/>\n", kLeft, a.py(v), kWidth - kRight, a.py(v));
+    out += text(kLeft - 8, a.py(v) + 4, short_number(v), "text-anchor=\"end\"");
+  }
+  for (double v : ticks(a.x.low, a.x.high, 7)) out += text(a.px(v), kHeight - kBottom + 18, short_number(v), "text-anchor=\"middle\"");
+  out +=
+      fmt::format("<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\" stroke=\"#888\"/>\n", kLeft, kHeight - kBottom, kWidth - kRight);
+  out += text(kLeft + (kWidth - kLeft - kRight) / 2, kHeight - 12, c.x_label, "text-anchor=\"middle\" fill=\"#555\"");
+  out += text(14, kTop + (kHeight - kTop - kBottom) / 2, c.y_label,
+              fmt::format("text-anchor=\"middle\" fill=\"#555\" transform=\"rotate(-90 14 {:.1f})\"", kTop + (kHeight - kTop - kBottom) / 2).c_str());
+  return out;
+}
+
+std::string drawn(const Series& s, const Axes& a, const std::string& colour) {
+  std::string out, path;
+  const auto flush = [&] {
+    if (!path.empty()) {
+      out += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.8\" stroke-linejoin=\"round\"{} points=\"{}\"/>\n", colour,
+                         s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "", path);
+    }
+    path.clear();
+  };
+  for (size_t i = 0; i < s.x.size() && i < s.y.size(); ++i) {
+    const bool shown = std::isfinite(s.x[i]) && std::isfinite(s.y[i]) && (!a.log_y || s.y[i] > 0);
+    if (!shown) {
+      flush();
+    } else if (s.style == Series::points) {
+      out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n", a.px(s.x[i]), a.py(s.y[i]), colour);
+    } else {
+      path += fmt::format("{}{:.1f},{:.1f}", path.empty() ? "" : " ", a.px(s.x[i]), a.py(s.y[i]));
+    }
+  }
+  flush();
+  return out;
+}
+
+}  // namespace
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') out += c;
+    }
+  }
+  return out;
+}
+
+std::vector<double> ticks(double low, double high, int most) {
+  if (!(low < high) || !std::isfinite(high - low) || most < 2) return {};
+  double step = std::pow(10, std::floor(std::log10((high - low) / most)));
+  for (double factor : {1.0, 2.0, 5.0, 10.0}) {
+    if (std::floor(high / (step * factor)) - std::ceil(low / (step * factor)) + 1 <= most) {
+      step *= factor;
+      break;
+    }
+  }
+  std::vector<double> out;
+  for (double k = std::ceil(low / step); k <= std::floor(high / step); ++k) out.push_back(k == 0 ? 0 : k * step);
+  return out;
+}
+
+std::string to_svg(const Chart& c) {
+  std::string out = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\" "
+      "fill=\"#222\">\n"
+      "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
+      kWidth, kHeight);
+  out += text(kLeft, 18, c.title, "font-size=\"14\" font-weight=\"600\"");
+  const Axes a = axes_of(c);
+  if (a.x.empty()) return out + text(kWidth / 2, kHeight / 2, "no data", "text-anchor=\"middle\"") + "</svg>\n";
+  out += frame(c, a);
+  double legend = kTop + 8;
+  for (size_t i = 0; i < c.series.size(); ++i) {
+    const Series& s = c.series[i];
+    const size_t number = s.colour < 0 ? i : static_cast<size_t>(s.colour);
+    const std::string colour = kColours[number % std::size(kColours)];
+    out += drawn(s, a, colour);
+    if (s.name.empty()) continue;
+    const double x = kWidth - kRight - 8;
+    out += text(x - 26, legend + 4, s.name, "text-anchor=\"end\" paint-order=\"stroke\" stroke=\"#fff\" stroke-width=\"4\"");
+    if (s.style == Series::points) {
+      out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n", x - 10, legend, colour);
+    } else {
+      out += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"2.5\"{}/>\n", x - 20, legend, x,
+                         legend, colour, s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "");
+    }
+    legend += 17;
+  }
+  return out + "</svg>\n";
+}
+
+}  // namespace regrad::experiment

@@ -1,0 +1,14 @@
+// The frame that every experiment's binary shares.
+//
+//   int main(int argc, char** argv) { SinusoidExperiment e; return regrad::experiment::main(e, argc, argv); }
+#pragma once
+
+#include <regrad/algorithms/experiment/trial.h>
+
+namespace regrad::experiment {
+
+// Parses the command line, runs, prints the table and its sentence to stdout, writes --out. Returns the exit code: 0; 1 failed; 2 command line or
+// config; 3 data missing or broken; 4 not a number; 5 disk or memory. Every failure is one message on stderr; nothing half-written is left.
+int main(Experiment& experiment, int argc, const char* const* argv);
+
+}  // namespace regrad::experiment

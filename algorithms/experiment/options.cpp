@@ -1,0 +1,169 @@
+#include <regrad/algorithms/experiment/cli.h>
+#include <regrad/algorithms/experiment/options.h>
+#include <regrad/algorithms/experiment/out.h>
+#include <regrad/engine/error.h>
+#include <regrad/engine/parallel.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace regrad::experiment {
+namespace {
+
+const std::vector<std::string> kPresets = {"tiny", "small", "long", "paper"};
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
+  return out;
+}
+std::vector<std::string> split_at_commas(const std::string& text) {
+  std::vector<std::string> out;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t comma = std::min(text.find(',', begin), text.size());
+    out.push_back(text.substr(begin, comma - begin));
+    begin = comma + 1;
+  }
+  return out;
+}
+
+std::vector<Flag> frame_flags(const Card& card) {
+  std::vector<std::string> methods, usual;
+  for (const MethodCard& m : card.methods) {
+    methods.push_back(m.name);
+    if (m.by_default) usual.push_back(m.name);
+  }
+  return {{"task", "NAME", "one of " + joined(card.tasks), card.tasks[0], "Run"},
+          {"methods", "NAME,...", "rows of the table, of " + joined(methods), joined(usual), "Run"},
+          {"data", "DIR", "where data sets lie", "", "Run"},
+          {"preset", "NAME", "tiny (no data, two minutes), small (a table in 45 minutes), long, paper (its protocol)", "tiny", "Run"},
+          {"config", "FILE", "JSON as --print-config writes it, over the preset", "", "Run"},
+          {"set", "KEY=VALUE", "one setting, as --KEY VALUE", "", "Run"},
+          {"seed", "INT", "one seed only", "", "Run"},
+          {"seeds", "INT", "as many paired seeds, from 0 on", "the preset's", "Run"},
+          {"threads", "INT", "threads; the numbers do not depend on it", "all processors", "Run"},
+          {"out", "DIR", "write config, log, result, report and checkpoints there", "", "Run"},
+          {"resume", "", "go on where --out was interrupted", "", "Run"},
+          {"force", "", "replace a finished --out", "", "Run"},
+          {"estimate", "", "time three steps of each method, print what the whole would cost, and stop", "", "Run"},
+          {"profile", "", "print calls, time and bytes by op, and write a Chrome trace to --out", "", "Run"},
+          {"quiet", "", "no progress on stderr", "", "Run"},
+          {"print-config", "", "print the settled config as JSON, and stop", "", "Run"},
+          {"version", "", "versions of regrad, OpenBLAS and the instruction set in use", "", "Run"},
+          {"help", "", "this page", "", "Run"}};
+}
+
+std::vector<Flag> all_flags(Experiment& experiment) {
+  std::vector<Flag> flags = frame_flags(experiment.card());
+  for (const Field& field : experiment.fields()) {
+    const std::string type = type_name(field);
+    flags.push_back({field.name, type, field.help, text(field), "Settings", type.empty()});
+  }
+  return flags;
+}
+
+template <class T>
+T whole_number(const Given& given, T least) {
+  T value{};
+  const char* end = given.value.data() + given.value.size();
+  const auto [stop, error] = std::from_chars(given.value.data(), end, value);
+  if (error != std::errc() || stop != end || value < least) {
+    throw ConfigError("--" + given.name + ": '" + given.value + "' is not a whole number of at least " + std::to_string(least));
+  }
+  return value;
+}
+
+void choose_one(const std::string& flag, const std::string& value, const std::vector<std::string>& of) {
+  if (std::find(of.begin(), of.end(), value) != of.end()) return;
+  throw ConfigError("--" + flag + " " + value + ": not one of " + joined(of) + did_you_mean(value, of, "", ""));
+}
+
+const std::string* last_of(const std::vector<Given>& given, const std::string& name) {
+  const std::string* found = nullptr;
+  for (const Given& g : given)
+    if (g.name == name) found = &g.value;
+  return found;
+}
+
+void apply_flag(Options& o, std::vector<Field>& fields, const Given& g) {
+  if (g.name == "data") {
+    o.data = g.value;
+  } else if (g.name == "out") {
+    o.out = g.value;
+  } else if (g.name == "methods") {
+    o.methods = split_at_commas(g.value);
+  } else if (g.name == "seed") {
+    o.seeds = {whole_number<uint64_t>(g, 0)};
+  } else if (g.name == "seeds") {
+    o.seeds.clear();
+    for (uint64_t s = 0; s < whole_number<uint64_t>(g, 1); ++s) o.seeds.push_back(s);
+  } else if (g.name == "threads") {
+    o.threads = whole_number<int>(g, 1);
+  } else if (g.name == "resume" || g.name == "force" || g.name == "quiet" || g.name == "profile") {
+    (g.name == "resume" ? o.resume : g.name == "force" ? o.force : g.name == "quiet" ? o.quiet : o.profile) = true;
+  } else if (g.name == "estimate") {
+    o.action = Options::estimate;
+  } else if (g.name == "print-config") {
+    o.action = Options::print_config;
+  } else if (g.name == "set") {
+    const size_t equals = g.value.find('=');
+    if (equals == std::string::npos) throw ConfigError("--set " + g.value + ": write --set KEY=VALUE");
+    assign(fields, g.value.substr(0, equals), g.value.substr(equals + 1), "--set " + g.value);
+  } else if (find(fields, g.name)) {
+    assign(fields, g.name, g.value, "--" + g.name);
+  }
+}
+
+void settle_methods(Options& o, const Card& card) {
+  std::vector<std::string> known, usual;
+  for (const MethodCard& m : card.methods) {
+    known.push_back(m.name);
+    if (m.by_default) usual.push_back(m.name);
+  }
+  if (o.methods.empty()) o.methods = usual;
+  for (const std::string& name : o.methods) choose_one("methods", name, known);
+  std::vector<std::string> in_order;
+  for (const std::string& name : known)
+    if (std::find(o.methods.begin(), o.methods.end(), name) != o.methods.end()) in_order.push_back(name);
+  o.methods = in_order;
+}
+
+}  // namespace
+
+Options parse_options(Experiment& experiment, int argc, const char* const* argv) {
+  const std::vector<Given> given = parse_flags(all_flags(experiment), argc, argv);
+  Options o;
+  const Card card = experiment.card();
+  const std::string *task = last_of(given, "task"), *preset = last_of(given, "preset");
+  o.task = task ? *task : card.tasks[0];
+  if (preset) o.preset = *preset;
+  if (last_of(given, "version")) o.action = Options::version;
+  if (last_of(given, "help")) o.action = Options::help;
+  if (o.action != Options::run) return o;
+  choose_one("task", o.task, card.tasks);
+  choose_one("preset", o.preset, kPresets);
+  experiment.choose(o.task, o.preset);
+  std::vector<Field> fields = experiment.fields();
+  if (const std::string* file = last_of(given, "config")) from_json(fields, read_file(*file), *file);
+  for (const Given& g : given) apply_flag(o, fields, g);
+  settle_methods(o, experiment.card());
+  if (o.seeds.empty())
+    for (int s = 0; s < experiment.seeds(); ++s) o.seeds.push_back(static_cast<uint64_t>(s));
+  if (o.threads == 0) o.threads = num_threads();
+  if ((o.resume || o.force) && o.out.empty()) throw ConfigError(std::string(o.resume ? "--resume" : "--force") + ": needs --out DIR");
+  if (o.resume && o.force) throw ConfigError("--resume and --force: one goes on with what is there, the other replaces it; give one of them");
+  experiment.check();
+  return o;
+}
+
+std::string help_text(Experiment& experiment) {
+  const Card card = experiment.card();
+  experiment.choose(card.tasks[0], "tiny");
+  std::string footer = "Methods:\n";
+  for (const MethodCard& m : card.methods) footer += "  " + m.name + std::string(m.name.size() < 12 ? 12 - m.name.size() : 1, ' ') + m.help + "\n";
+  footer +=
+      "\nExit codes: 0 done; 1 failed; 2 command line or config; 3 data missing or broken; 4 not a number; 5 disk or memory; 130, 143 interrupted.";
+  return flags_help(all_flags(experiment), "regrad-" + card.name, card.about, footer);
+}
+
+}  // namespace regrad::experiment

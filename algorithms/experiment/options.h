@@ -1,0 +1,23 @@
+// The command line of every experiment's binary. Order of precedence: preset, then --config, then flags as they come.
+#pragma once
+
+#include <regrad/algorithms/experiment/trial.h>
+
+#include <optional>
+
+namespace regrad::experiment {
+
+struct Options {
+  std::string task, preset = "tiny", data, out;
+  std::vector<std::string> methods;  // that the table shows, in the card's order
+  std::vector<uint64_t> seeds;
+  int threads = 0;
+  bool resume = false, force = false, quiet = false, profile = false;
+  enum Action { run, estimate, print_config, help, version } action = run;
+};
+
+// Fills the experiment's config and returns the rest. ConfigError names the flag or key, what was found, and the nearest name.
+Options parse_options(Experiment& experiment, int argc, const char* const* argv);
+std::string help_text(Experiment& experiment);
+
+}  // namespace regrad::experiment

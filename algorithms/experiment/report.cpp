@@ -1,0 +1,120 @@
+#include <fmt/format.h>
+#include <regrad/algorithms/experiment/report.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace regrad::experiment {
+namespace {
+
+constexpr const char* kStyle = R"(
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 62rem; margin: 2.5rem auto; padding: 0 1.25rem; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2.25rem 0 .6rem; }
+.about { color: #555; margin: 0 0 1.25rem; } .reading { font-size: 1.1rem; border-left: 4px solid #0072b2; padding: .4rem 0 .4rem 1rem; }
+table { border-collapse: collapse; margin: .75rem 0 1.5rem; font-variant-numeric: tabular-nums; }
+caption { text-align: left; font-weight: 600; padding-bottom: .35rem; } th, td { padding: .3rem 1.1rem .3rem 0; text-align: left; border-bottom: 1px solid #e4e4e4; }
+th { color: #555; font-weight: 500; } td.number { text-align: right; } .star { color: #d55e00; font-weight: 700; }
+.verdict { display: inline-block; min-width: 9.5rem; font-weight: 600; } .shown { color: #00734f; } .not-shown { color: #b04a00; } .not-testable { color: #666; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; } figure { margin: 0; border: 1px solid #e4e4e4; border-radius: 6px; overflow: hidden; }
+svg { display: block; width: 100%; height: auto; } pre { background: #f6f6f6; border-radius: 6px; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; }
+details summary { cursor: pointer; } footer { color: #777; font-size: .85rem; margin-top: 2.5rem; }
+)";
+
+std::string tables(const Result& result) {
+  std::string out;
+  bool starred = false;
+  for (const std::string& metric : metric_names(result)) {
+    out += fmt::format(
+        "<table><caption>{} ({} is better)</caption>\n<tr><th>method</th><th>mean ± 95% interval</th><th>difference to {}, "
+        "paired</th><th>parameters</th></tr>\n",
+        escaped(metric), result.better == Better::lower ? "lower" : "higher", escaped(result.baseline));
+    for (const TableRow& row : table_rows(result, metric)) {
+      starred = starred || row.apart;
+      out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}{}</td><td class=\"number\">{}</td></tr>\n", escaped(row.method), escaped(row.value),
+                         escaped(row.difference), row.apart ? " <span class=\"star\">*</span>" : "", grouped(row.parameters));
+    }
+    out += "</table>\n";
+  }
+  if (starred) out += "<p><span class=\"star\">*</span> the 95% interval of the paired difference leaves out 0.</p>\n";
+  return out;
+}
+
+std::string claims(const Result& result) {
+  if (result.claims.empty()) return "";
+  std::string out = "<h2>Claims</h2>\n<table>\n";
+  for (const Claim& c : result.claims) {
+    const char* kind = c.verdict == Verdict::shown ? "shown" : c.verdict == Verdict::not_shown ? "not-shown" : "not-testable";
+    out += fmt::format("<tr><td><span class=\"verdict {}\">{}</span></td><td>{}</td><td>{}</td></tr>\n", kind, name(c.verdict), escaped(c.text),
+                       std::isfinite(c.difference) ? escaped(with_interval(c.difference, c.ci95, true)) : "");
+  }
+  return out + "</table>\n<p>Shown: the whole 95% interval of the paired difference over the seeds lies where the claim says.</p>\n";
+}
+
+std::string figures(const std::string& title, const std::vector<Chart>& charts) {
+  if (charts.empty()) return "";
+  std::string out = "<h2>" + escaped(title) + "</h2>\n<div class=\"figures\">\n";
+  for (const Chart& c : charts) out += "<figure>" + to_svg(c) + "</figure>\n";
+  return out + "</div>\n";
+}
+
+}  // namespace
+
+std::vector<Chart> learning_curves(const std::vector<Finished>& finished) {
+  // variant and number -> method -> step -> sum and count
+  std::map<std::pair<std::string, std::string>, std::map<std::string, std::map<int64_t, std::pair<double, int>>>> all;
+  std::vector<std::string> methods;
+  for (const Finished& f : finished) {
+    if (std::find(methods.begin(), methods.end(), f.job.method) == methods.end()) methods.push_back(f.job.method);
+    for (const Line& line : f.lines) {
+      for (const auto& [name, value] : line.moment) {
+        auto& [sum, count] = all[{f.job.variant, name}][f.job.method][line.step];
+        sum += value;
+        ++count;
+      }
+    }
+  }
+  std::vector<Chart> out;
+  for (const auto& [key, by_method] : all) {
+    Chart c{key.second + (key.first.empty() ? "" : ", " + key.first), "step", key.second};
+    for (size_t m = 0; m < methods.size(); ++m) {
+      const auto found = by_method.find(methods[m]);
+      if (found == by_method.end()) continue;
+      Series s{methods[m], {}, {}, Series::line, static_cast<int>(m)};
+      for (const auto& [step, value] : found->second) {
+        s.x.push_back(static_cast<double>(step));
+        s.y.push_back(value.first / value.second);
+      }
+      c.series.push_back(std::move(s));
+    }
+    out.push_back(std::move(c));
+  }
+  return out;
+}
+
+std::string to_html(const Report& r) {
+  std::vector<Chart> shown;
+  for (const Finished& f : r.finished) {
+    if (f.job.seed != r.result.seeds[0]) continue;
+    shown.insert(shown.end(), f.outcome.figures.begin(), f.outcome.figures.end());
+  }
+  const std::string title = r.card.name + ": " + r.result.task + ", " + r.result.preset;
+  std::string out = fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" content=\"width=device-width, "
+      "initial-scale=1\"/>\n"
+      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p class=\"about\">{2}</p>\n<p class=\"reading\">{3}</p>\n",
+      escaped(title), kStyle, escaped(r.card.about), escaped(sentence(r.result)));
+  out += tables(r.result) + claims(r.result);
+  out += figures("Examples, seed " + std::to_string(r.result.seeds[0]), shown);
+  out += figures("Learning curves, mean over the seeds", learning_curves(r.finished));
+  out += "<h2>Run it again</h2>\n<pre>" + escaped(r.command) + "</pre>\n";
+  out += "<details><summary>Configuration</summary><pre>" + escaped(r.config) + "</pre></details>\n";
+  std::string seeds;
+  for (uint64_t s : r.result.seeds) seeds += (seeds.empty() ? "" : ", ") + std::to_string(s);
+  out += fmt::format("<footer>regrad {}; seeds {}; {} on {} thread{}.</footer>\n</body>\n</html>\n", escaped(r.result.regrad), seeds,
+                     duration(r.result.seconds), r.result.threads, r.result.threads == 1 ? "" : "s");
+  return out;
+}
+
+}  // namespace regrad::experiment

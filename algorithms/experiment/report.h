@@ -1,0 +1,21 @@
+// report.html: one file that can be mailed; styles and figures are inside it, no script.
+#pragma once
+
+#include <regrad/algorithms/experiment/run.h>
+
+namespace regrad::experiment {
+
+struct Report {
+  const Card& card;
+  const Result& result;
+  const std::vector<Finished>& finished;
+  std::string config;   // JSON
+  std::string command;  // how to run it again
+};
+
+// Learning curves: for each logged number a chart for each variant, a line a method, the mean over the seeds.
+std::vector<Chart> learning_curves(const std::vector<Finished>& finished);
+
+std::string to_html(const Report& report);
+
+}  // namespace regrad::experiment

@@ -1,0 +1,76 @@
+// What an experiment is to the frame: a card, a config, and trials. The frame owns the loop, the log, the checkpoints and the progress bar.
+//
+// A table's rows come from trials: one method with one seed (and one variant of the task, such as the number of shots). A trial is a state and a pure
+// step: all its random numbers are addressed by seed and step, so a state at step i is all there is to resume from, and trials may run side by side.
+#pragma once
+
+#include <regrad/algorithms/experiment/chart.h>
+#include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/experiment/result.h>
+#include <regrad/engine/tensor.h>
+
+#include <functional>
+#include <memory>
+
+namespace regrad::experiment {
+
+struct Job {
+  std::string method, variant;
+  uint64_t seed;
+};
+
+struct Score {
+  std::string method, metric;
+  double value;
+};
+// What a trial says at its end. One trial may score several methods: a net that is read in two ways is trained once.
+struct Outcome {
+  std::vector<Score> scores;
+  std::vector<std::pair<std::string, int64_t>> parameters;  // method -> scalars of the model that is deployed
+  std::vector<Chart> figures;                               // shown for the first seed only
+};
+
+// Numbers of one moment of a trial, for metrics.jsonl and the learning curves.
+using Moment = std::vector<std::pair<std::string, double>>;
+
+class Trial {
+ public:
+  virtual ~Trial() = default;
+  virtual int64_t steps() const = 0;
+  // The i-th step, from 0; what it returns (mostly nothing) is logged. NumericError where a loss is no number.
+  virtual Moment step(int64_t i) = 0;
+  virtual Outcome finish() = 0;
+  // Lists every tensor that steps change, by name.
+  virtual void state(const std::function<void(const std::string&, Tensor&)>& part) = 0;
+};
+
+struct MethodCard {
+  std::string name, help;
+  std::string trained_by = {};  // the method whose trials score it; its own where empty
+  bool by_default = true;
+};
+struct Card {
+  std::string name, about;         // "cml"; one sentence for --help
+  std::vector<std::string> tasks;  // the first is the default
+  std::vector<MethodCard> methods;
+  std::string metric;  // the headline
+  Better better = Better::lower;
+  std::string baseline;
+};
+
+class Experiment {
+ public:
+  virtual ~Experiment() = default;
+  virtual Card card() const = 0;
+  // Sets the config to a task's preset (tiny, small, long, paper). ConfigError where there is no such task or preset.
+  virtual void choose(const std::string& task, const std::string& preset) = 0;
+  virtual int seeds() const = 0;  // how many, after choose()
+  virtual std::vector<Field> fields() = 0;
+  // After the config is settled: ConfigError for values that contradict each other.
+  virtual void check() const {}
+  virtual std::vector<std::string> variants() const { return {""}; }
+  virtual std::unique_ptr<Trial> trial(const Job& job) const = 0;
+  virtual std::vector<Claim> claims(const Result& result) const = 0;
+};
+
+}  // namespace regrad::experiment
