@@ -95,14 +95,16 @@ TEST_CASE("a wrong flag is answered with the nearest name") {
 
 TEST_CASE("--help shows every flag, its help and its value") {
   const std::string page = flags_help(kFlags, "regrad-toy", "What it does.", "The end.");
-  for (const char* part : {"regrad-toy", "What it does.", "--steps INT", "outer steps [10]", "--inner.lr NUMBER", "--[no-]fast", "--force", "Settings", "Run", "The end."})
+  for (const char* part : {"regrad-toy", "What it does.", "--steps INT", "outer steps [10]", "--inner.lr NUMBER", "--[no-]fast", "--force",
+                           "Settings", "Run", "The end."})
     CHECK_MESSAGE(page.find(part) != std::string::npos, part);
 }
 
 TEST_CASE("a config's leaves are read and shown as text") {
   Config c;
   std::vector<Field> list = fields(c);
-  CHECK(names(list) == std::vector<std::string>{"fast", "count", "seed", "rate", "name", "widths", "seeds", "rates", "words", "inner.lr", "inner.steps"});
+  CHECK(names(list) ==
+        std::vector<std::string>{"fast", "count", "seed", "rate", "name", "widths", "seeds", "rates", "words", "inner.lr", "inner.steps"});
   CHECK(list[9].help == "inner step size");
   const auto set = [&](const char* key, const char* value) { assign(list, key, value, std::string("--") + key); };
   set("fast", "true"), set("count", "-9000000000"), set("seed", "18446744073709551615"), set("rate", "2.5e-05"), set("name", "two words");
@@ -135,7 +137,8 @@ TEST_CASE("values that a key does not take are refused, and leave it as it was")
   CHECK(refuses("seed", "-1") == "");
   CHECK(c.count == 3);
   CHECK(c.widths == std::vector<int>{40, 40});
-  CHECK(complaint<ConfigError>([&] { assign(list, "innr.lr", "1", "--set innr.lr=1"); }, "--set innr.lr=1: no such key; did you mean inner.lr?") == "");
+  CHECK(complaint<ConfigError>([&] { assign(list, "innr.lr", "1", "--set innr.lr=1"); }, "--set innr.lr=1: no such key; did you mean inner.lr?") ==
+        "");
   CHECK(complaint<ConfigError>([&] { assign(list, "zzzzzz", "1", "--set"); }, "no such key; --print-config lists them") == "");
 }
 
@@ -183,6 +186,7 @@ TEST_CASE("mistakes in a config file are named with line and column") {
   CHECK(says("{\"count\": 4", "the JSON ends too early") == "");
   CHECK(says("{\"count\": 4,}", "not JSON") == "");
   CHECK(says("", "the JSON ends too early") == "");
+  c = Config();
   from_json(list, "{\"inner\": {\"steps\": 9}, \"rates\": []}", "c.json");
   CHECK(c.inner.steps == 9);
   CHECK(c.inner.lr == 0.01);  // keys that are not named stay
@@ -213,7 +217,9 @@ TEST_CASE("preset, then config file, then flags") {
 
 TEST_CASE("options that cannot be are refused with what to do") {
   ToyExperiment toy;
-  const auto says = [&](std::vector<const char*> words, const char* message) { return complaint<ConfigError>([&] { options(toy, words); }, message); };
+  const auto says = [&](std::vector<const char*> words, const char* message) {
+    return complaint<ConfigError>([&] { options(toy, words); }, message);
+  };
   CHECK(says({"--threads", "zero"}, "--threads: 'zero' is not a whole number from 1 to 1024") == "");
   CHECK(says({"--threads", "0"}, "'0' is not a whole number from 1 to 1024") == "");
   CHECK(says({"--seeds", "0"}, "--seeds: '0'") == "");

@@ -27,7 +27,9 @@ struct Shown {
   std::string text = {};
   double time = 0;
   Progress progress;
-  explicit Shown(ProgressStyle style) : progress(style, [this](const std::string& t) { text += t; }, [this] { return time; }) {}
+  explicit Shown(ProgressStyle style)
+      : progress(
+            style, [this](const std::string& t) { text += t; }, [this] { return time; }) {}
 };
 
 }  // namespace
@@ -35,7 +37,8 @@ struct Shown {
 TEST_CASE("an --out folder is made, with its parents, and locked") {
   const TempFolder at;
   const OutFolder out(at / "a/b", OutFolder::fresh);
-  CHECK(refuses(at / "a/b", OutFolder::fresh, ("is in use by process " + std::to_string(::getpid()) + "; wait for it, or give another folder").c_str()) == "");
+  CHECK(refuses(at / "a/b", OutFolder::fresh,
+                ("is in use by process " + std::to_string(::getpid()) + "; wait for it, or give another folder").c_str()) == "");
   CHECK(refuses(at / "a/b", OutFolder::force, "is in use by process") == "");
   CHECK(refuses(at / "a/b", OutFolder::resume, "is in use by process") == "");
   out.write("models/x.txt", "hello");
@@ -88,7 +91,8 @@ TEST_CASE("what an --out folder holds is not lost by accident") {
 
 TEST_CASE("lines of JSON, cut to what a checkpoint knew") {
   const TempFolder at;
-  const std::string file = at / "metrics.jsonl", first = to_json({{"seed", 1}, {"loss", 0.1}, {"name", "a\"b"}, {"nan", std::nan("")}, {"yes", true}}) + "\n";
+  const std::string file = at / "metrics.jsonl",
+                    first = to_json({{"seed", 1}, {"loss", 0.1}, {"name", "a\"b"}, {"nan", std::nan("")}, {"yes", true}}) + "\n";
   CHECK(first == "{\"seed\":1,\"loss\":0.1,\"name\":\"a\\\"b\",\"nan\":null,\"yes\":true}\n");
   {
     JsonLines log(file);

@@ -71,15 +71,15 @@ size_t count(const std::string& text, const std::string& part) {
 
 TEST_CASE("Student's t") {
   // The 0.975 quantiles of the usual table, to more digits.
-  const std::pair<double, double> table[] = {{1, 12.706204736174698}, {2, 4.302652729696142}, {3, 3.182446305284263},  {5, 2.570581835636314},
+  const std::pair<double, double> table[] = {{1, 12.706204736174698}, {2, 4.302652729696142},  {3, 3.182446305284263},  {5, 2.570581835636314},
                                              {7, 2.364624251592785},  {10, 2.228138851964939}, {30, 2.042272456301238}, {1000, 1.962339080779}};
   for (const auto& [df, t] : table) {
     CHECK(student_quantile(0.975, df) == doctest::Approx(t).epsilon(1e-10));
     CHECK(student_quantile(0.025, df) == doctest::Approx(-t).epsilon(1e-10));
-    CHECK(student_cdf(t, df) == doctest::Approx(0.975).epsilon(1e-12));
+    CHECK(student_cdf(t, df) == doctest::Approx(0.975).epsilon(1e-11));
   }
   CHECK(student_cdf(0, 4) == doctest::Approx(0.5));
-  CHECK(student_cdf(1, 1) == doctest::Approx(0.75));                        // 1/2 + atan(1)/pi
+  CHECK(student_cdf(1, 1) == doctest::Approx(0.75));                          // 1/2 + atan(1)/pi
   CHECK(student_cdf(1, 2) == doctest::Approx(0.5 + 1 / (2 * std::sqrt(3))));  // 1/2 + t / (2 sqrt(2 + t^2))
   CHECK(complaint<ConfigError>([] { student_quantile(1, 3); }, "between 0 and 1") == "");
   CHECK(complaint<ConfigError>([] { student_cdf(0, 0); }, "degrees of freedom") == "");
@@ -123,15 +123,17 @@ TEST_CASE("the sentence tells what the table shows, whichever way it went") {
   CHECK(sentence(result_of({0.5, 0.6, 0.7}, {0.6, 0.5, 0.65})) ==
         "Over 3 seeds cml has the lowest mse (0.58 ± 0.19), 0.02 ± 0.26 below the baseline maml, which is within the noise of the seeds; not shown: "
         "cml below maml.");
-  CHECK(sentence(result_of({0.5, 0.6}, {0.7, 0.8})).find("maml has the lowest mse (0.55 ± 0.64), and no method beats this baseline") != std::string::npos);
-  CHECK(sentence(result_of({0.5}, {0.4})) == "With one seed cml has the lowest mse (0.4), 0.1 below the baseline maml; not testable here: cml below maml.");
+  CHECK(sentence(result_of({0.5, 0.6}, {0.7, 0.8})).find("maml has the lowest mse (0.55 ± 0.64), and no method beats this baseline") !=
+        std::string::npos);
+  CHECK(sentence(result_of({0.5}, {0.4})) ==
+        "With one seed cml has the lowest mse (0.4), 0.1 below the baseline maml; not testable here: cml below maml.");
 }
 
 TEST_CASE("the table") {
   const std::string text = table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), true);
   CHECK(text.find("cml, sinusoid, preset tiny, 3 seeds: mse (lower is better)") == 0);
-  CHECK(text.find("maml     0.60 ± 0.25   baseline                 1,761") != std::string::npos);
-  CHECK(text.find("cml      0.50 ± 0.26   -0.100 ± 0.025 *        12,345") != std::string::npos);
+  CHECK(text.find("maml     0.60 ± 0.25   baseline                1,761") != std::string::npos);
+  CHECK(text.find("cml      0.50 ± 0.26   -0.100 ± 0.025 *       12,345") != std::string::npos);
   CHECK(text.find("shown   cml below maml   -0.100 ± 0.025") != std::string::npos);
   CHECK(table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), false).find("0.60 +- 0.25") != std::string::npos);
   CHECK(table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), false).find("±") == std::string::npos);
@@ -153,8 +155,9 @@ TEST_CASE("a result that contradicts itself") {
 
 TEST_CASE("result.json has every key of its layout") {
   const std::string json = to_json(result_of({0.5, 0.6}, {0.4, std::nan("")}));
-  for (const char* key : {"regrad", "experiment", "task", "preset", "seeds", "threads", "seconds", "peak_bytes", "metric", "better", "baseline", "methods", "name",
-                          "metrics", "mean", "ci95", "values", "parameters", "claims", "text", "verdict", "difference"})
+  for (const char* key :
+       {"regrad",  "experiment", "task",    "preset", "seeds", "threads", "seconds",    "peak_bytes", "metric", "better",  "baseline",
+        "methods", "name",       "metrics", "mean",   "ci95",  "values",  "parameters", "claims",     "text",   "verdict", "difference"})
     CHECK_MESSAGE(json.find("\"" + std::string(key) + "\"") != std::string::npos, key);
   CHECK(json.find("nan") == std::string::npos);
   CHECK(json.find("null") != std::string::npos);
@@ -230,8 +233,9 @@ TEST_CASE("the report is one well-formed page that says it all") {
   const Card card = toy.card();
   const std::string page = to_html({card, r, rows, "{\"lr\": 0.1}", "regrad-toy --set 'a<b'"});
   CHECK(malformed(page) == "");
-  for (const std::string& part : {std::string("<!DOCTYPE html>"), escaped(sentence(r)), std::string("a &lt; b &amp; c"), std::string("12,345"), std::string("fit 0"),
-                                  std::string("loss"), std::string("&quot;lr&quot;: 0.1"), std::string("regrad-toy --set &#39;a&lt;b&#39;"), std::string("A parabola.")})
+  for (const std::string& part :
+       {std::string("<!DOCTYPE html>"), escaped(sentence(r)), std::string("a &lt; b &amp; c"), std::string("12,345"), std::string("fit 0"),
+        std::string("loss"), std::string("&quot;lr&quot;: 0.1"), std::string("regrad-toy --set &#39;a&lt;b&#39;"), std::string("A parabola.")})
     CHECK_MESSAGE(page.find(part) != std::string::npos, part);
   CHECK(page.find("fit 1") == std::string::npos);  // figures of the first seed only
   CHECK(page.find("<script") == std::string::npos);

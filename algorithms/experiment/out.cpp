@@ -116,7 +116,7 @@ JsonLines::JsonLines(std::string path, int64_t keep)
   struct stat about {};
   const bool known = ::fstat(fd_, &about) == 0;
   const bool long_enough = known && about.st_size >= keep;
-  if (long_enough && ::ftruncate(fd_, keep) == 0) return;
+  if (long_enough && (!S_ISREG(about.st_mode) || ::ftruncate(fd_, keep) == 0)) return;  // pipes and devices have nothing to cut
   const int error = errno;
   ::close(fd_);
   if (known && !long_enough) {

@@ -200,9 +200,9 @@ std::vector<TableRow> table_rows(const Result& result, const std::string& metric
 
 std::string table(const Result& result, bool utf8) {
   const std::string better = result.better == Better::lower ? "lower" : "higher";
-  std::string out = result.experiment + ", " + result.task + ", preset " + result.preset + ", " + count_seeds(result.seeds.size()) + ": " + result.metric +
-                    " (" + better + " is better)" + (result.seeds.size() > 1 ? ", mean ± 95% interval over the seeds, differences paired by seed" : "") +
-                    "\n\n";
+  std::string out = result.experiment + ", " + result.task + ", preset " + result.preset + ", " + count_seeds(result.seeds.size()) + ": " +
+                    result.metric + " (" + better + " is better)" +
+                    (result.seeds.size() > 1 ? ", mean ± 95% interval over the seeds, differences paired by seed" : "") + "\n\n";
   bool apart = false;
   for (const std::string& metric : metric_names(result)) {
     out += metric_table(result, metric) + "\n";
