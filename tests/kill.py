@@ -50,7 +50,7 @@ def main():
     options.add_argument("binary")
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--seconds", type=float, default=0.4, help="the longest life of a part")
+    options.add_argument("--seconds", type=float, default=0.4, help="the longest life of a run's first part; later ones live longer")
     given = options.parse_args()
     draw = random.Random(given.seed)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="regrad-kill-"))
@@ -63,8 +63,10 @@ def main():
         while kills < given.kills:
             out, before = folder / f"run-{runs}", kills
             # Some die while they start, some while they write a checkpoint, some in the middle of a row.
-            while not part(given.binary, out, draw.choice([1, 2, 3, 4]), draw.uniform(0, given.seconds) if kills < given.kills else None):
+            life = given.seconds
+            while not part(given.binary, out, draw.choice([1, 2, 3, 4]), draw.uniform(0, life) if kills < given.kills else None):
                 kills += 1
+                life *= 1.2  # so that the run ends, and another begins
             left = left_in(out)
             differ = sorted(name for name in set(whole) | set(left) if whole.get(name) != left.get(name))
             if differ:

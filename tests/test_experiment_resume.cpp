@@ -249,7 +249,8 @@ TEST_CASE("every damage to a checkpoint is an IOError") {
   const OutFolder out(at / "x", OutFolder::resume);
   std::filesystem::remove(out.path(kOlderCheckpoint));
   const TensorFile good = load_safetensors(out.path(kCheckpoint));
-  for (const auto& [key, value] : good.metadata) {
+  for (const auto& entry : good.metadata) {
+    const std::string &key = entry.first, &value = entry.second;
     if (key.compare(0, 8, "setting.") == 0 || key == "command" || key == "build") continue;
     for (const std::string& other : {std::string(), std::string("-1"), std::string("{}"), value + "x"}) {
       TensorFile bad = good;
