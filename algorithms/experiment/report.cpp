@@ -59,17 +59,25 @@ std::string figures(const std::string& title, const std::vector<Chart>& charts) 
   return out + "</div>\n";
 }
 
+// Where `word` stands in the list; at its end where it is new.
+size_t place_of(const std::string& word, std::vector<std::string>& list) {
+  const auto found = std::find(list.begin(), list.end(), word);
+  if (found != list.end()) return static_cast<size_t>(found - list.begin());
+  list.push_back(word);
+  return list.size() - 1;
+}
+
 }  // namespace
 
-std::vector<Chart> learning_curves(const std::vector<Finished>& finished) {
-  // variant and number -> method -> step -> sum and count
-  std::map<std::pair<std::string, std::string>, std::map<std::string, std::map<int64_t, std::pair<double, int>>>> all;
-  std::vector<std::string> methods;
-  for (const Finished& f : finished) {
-    if (std::find(methods.begin(), methods.end(), f.job.method) == methods.end()) methods.push_back(f.job.method);
+std::vector<Chart> learning_curves(const std::vector<Row>& rows) {
+  // number and variant, in the order they come -> method -> step -> sum and count
+  std::map<std::pair<size_t, size_t>, std::map<std::string, std::map<int64_t, std::pair<double, int>>>> all;
+  std::vector<std::string> methods, variants, numbers;
+  for (const Row& f : rows) {
+    place_of(f.job.method, methods);
     for (const Line& line : f.lines) {
       for (const auto& [name, value] : line.moment) {
-        auto& [sum, count] = all[{f.job.variant, name}][f.job.method][line.step];
+        auto& [sum, count] = all[{place_of(name, numbers), place_of(f.job.variant, variants)}][f.job.method][line.step];
         sum += value;
         ++count;
       }
@@ -77,7 +85,8 @@ std::vector<Chart> learning_curves(const std::vector<Finished>& finished) {
   }
   std::vector<Chart> out;
   for (const auto& [key, by_method] : all) {
-    Chart c{key.second + (key.first.empty() ? "" : ", " + key.first), "step", key.second};
+    const std::string &number = numbers[key.first], &variant = variants[key.second];
+    Chart c{number + (variant.empty() ? "" : ", " + variant), "step", number};
     for (size_t m = 0; m < methods.size(); ++m) {
       const auto found = by_method.find(methods[m]);
       if (found == by_method.end()) continue;
@@ -95,7 +104,7 @@ std::vector<Chart> learning_curves(const std::vector<Finished>& finished) {
 
 std::string to_html(const Report& r) {
   std::vector<Chart> shown;
-  for (const Finished& f : r.finished) {
+  for (const Row& f : r.rows) {
     if (f.job.seed != r.result.seeds[0]) continue;
     shown.insert(shown.end(), f.outcome.figures.begin(), f.outcome.figures.end());
   }
@@ -107,7 +116,7 @@ std::string to_html(const Report& r) {
       escaped(title), kStyle, escaped(r.card.about), escaped(sentence(r.result)));
   out += tables(r.result) + claims(r.result);
   out += figures("Examples, seed " + std::to_string(r.result.seeds[0]), shown);
-  out += figures("Learning curves, mean over the seeds", learning_curves(r.finished));
+  out += figures("Learning curves, mean over the seeds", learning_curves(r.rows));
   out += "<h2>Run it again</h2>\n<pre>" + escaped(r.command) + "</pre>\n";
   out += "<details><summary>Configuration</summary><pre>" + escaped(r.config) + "</pre></details>\n";
   std::string seeds;
