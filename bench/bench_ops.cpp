@@ -9,6 +9,7 @@
 // N: elements of the largest input, about. bytes_per_second: inputs and output of the forward pass, once each.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/parallel.h>
+#include <regrad/engine/random.h>
 
 #include <benchmark/benchmark.h>
 

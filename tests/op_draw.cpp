@@ -1,6 +1,9 @@
 #include "op_draw.h"
 
+
 #include <cmath>
+
+#include <regrad/engine/ops.h>
 
 namespace regrad::test {
 

@@ -15,7 +15,7 @@ def torch_case(case):
         def adds():
             for _ in range(ADDS):
                 a + b
-        return [(a + b).sum()], adds, ADDS
+        return [(a + b).sum().item()], adds, ADDS
     if case == "chain1000":
         x, c = torch.ones(8, requires_grad=True), torch.full((8,), 1.0001)
 
@@ -56,7 +56,7 @@ def jax_case(case):
             for _ in range(ADDS):
                 c = a + b
             jax.block_until_ready(c)
-        return [(a + b).sum()], adds, ADDS
+        return [(a + b).sum().item()], adds, ADDS
     if case == "hvp64":
         x, y, w, v = map(jnp.asarray, hvp_inputs())
         gradient = jax.grad(lambda w: jnp.mean((jnp.tanh(x @ w) - y) ** 2))
