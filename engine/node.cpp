@@ -59,8 +59,8 @@ void last_gone(Counted* c, uint64_t left) noexcept {
     return;
   }
   if (destroying) {
+    release_data(n);                                // first: a foreign buffer's deleter may drop tensors itself
     n->offset = reinterpret_cast<int64_t>(doomed);  // nobody reads it any more: the link of the stack
-    release_data(n);
     doomed = n;
     return;
   }

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -180,6 +181,12 @@ Tensor tensor(std::initializer_list<double> values, DType t = DType::f32);      
 Tensor tensor(const std::vector<double>& values, const Shape& sizes, DType t = DType::f32);  // ShapeError where counts differ
 // Copies numel(sizes) elements from host memory.
 Tensor from_data(const void* data, const Shape& sizes, DType t);
+// Host memory as it lies, without a copy: element i of dim d is strides[d] items further (none given: row-major). The engine only reads it, and
+// nobody may change it while a tensor sees it. deleter(data) is called once, when the last tensor over it is gone, on whichever thread that is; it
+// must not throw. Bools are bytes 0 or 1. Where from_blob throws, the memory is still the caller's: ShapeError at sizes or strides that are negative,
+// differ in number or overflow, or at a null pointer for elements; DTypeError at an address that is no multiple of the item's size.
+Tensor from_blob(void* data, const Shape& sizes, const Shape& strides, DType t, std::function<void(void*)> deleter = {});
+Tensor from_blob(void* data, const Shape& sizes, DType t, std::function<void(void*)> deleter = {});
 
 std::string str(const Tensor& x);  // "tensor([[1, 2], [3, 4]], f32, requires_grad)", long dims elided
 
