@@ -4,7 +4,8 @@
 //   Adam::State state;
 //   net = update(adam, std::move(net), state, grad(loss, net));
 //
-// A state lists its parts, so it is saved as a net is: each(state, f). To load one, start from adam.initial(parameters(net)), which has every part.
+// A state lists its parts, so it is saved as a net is (serialize.h): save(state, path). To load one, start from one that has every part:
+// load(adam.initial(parameters(net)), path).
 // Every step throws ShapeError where gradients, state or factors do not fit the parameters, and Error where a gradient is undefined.
 #pragma once
 

@@ -1,4 +1,5 @@
 #include "op_cases.h"
+#include "op_draw.h"
 
 #include <algorithm>
 #include <cmath>
@@ -42,43 +43,7 @@ Tensor arrange(const Tensor& x, Lay lay) {
   }
 }
 
-Tensor draw(const Random& r, const Shape& s, const Domain& d) {
-  const int64_t n = s.numel();
-  std::vector<double> v(static_cast<size_t>(n));
-  if (d.kind == Domain::index || d.kind == Domain::mask) {
-    const auto low = static_cast<int64_t>(d.kind == Domain::mask ? 0 : d.low), high = static_cast<int64_t>(d.kind == Domain::mask ? 2 : d.high);
-    for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>(low + r.integer(i, high - low));
-    return tensor(v, s, d.kind == Domain::mask ? DType::b8 : DType::i64);
-  }
-  if (d.kind == Domain::distinct) {
-    // A shuffled grid, so that no two values of one input come closer than 0.05; a fraction by stream keeps two inputs apart.
-    const Tensor order = randperm(r, n);
-    for (size_t i = 0; i < v.size(); ++i)
-      v[i] = 0.1 * (static_cast<double>(order.data<int64_t>()[i]) - static_cast<double>(n) / 2) + 0.03 * r.uniform(i) + (r.key() % 2 ? 0.045 : 0);
-    return tensor(v, s, DType::f64);
-  }
-  for (size_t i = 0; i < v.size(); ++i) {
-    v[i] = d.low + (d.high - d.low) * r.uniform(i);
-    if (std::abs(v[i]) < d.away_from_zero) v[i] = v[i] < 0 ? v[i] - d.away_from_zero : v[i] + d.away_from_zero;
-    if (d.kind == Domain::spread) {
-      const int64_t at = static_cast<int64_t>(i), row = at / s[-1] % s[-2], column = at % s[-1];
-      if (row == column) v[i] += 2 * static_cast<double>(row + 1);
-    }
-  }
-  return tensor(v, s, DType::f64);
-}
-
-const Domain& domain(const Sample& s, size_t i) { return s.domains.size() == 1 ? s.domains[0] : s.domains[i]; }
-
-std::vector<Tensor> inputs_of(const Case& c) {
-  std::vector<Tensor> in;
-  for (size_t i = 0; i < c.sample->shapes.size(); ++i)
-    in.push_back(draw(Random(7) / c.op->name / static_cast<int64_t>(i), c.sample->shapes[i], domain(*c.sample, i)));
-  // Two inputs of distinct values must not tie with each other: odd ones are moved by half a step.
-  for (size_t i = 1; i < in.size(); i += 2)
-    if (domain(*c.sample, i).kind == Domain::distinct) in[i] = in[i] + 0.0517;
-  return in;
-}
+std::vector<Tensor> inputs_of(const Case& c) { return draw_inputs(Random(7) / c.op->name, *c.sample); }
 
 Tensor evaluate(const Case& c, const std::vector<Tensor>& in) {
   std::vector<Tensor> arranged;

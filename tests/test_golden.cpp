@@ -4,6 +4,8 @@
 
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/linalg.h>
+#include <regrad/engine/ops/linalg.h>
 #include <regrad/engine/ops/list.h>
 
 #include <cmath>
@@ -144,6 +146,19 @@ const std::map<std::string, Evaluate> table = {
     {"linear", [](const Case& c) { return linear(c[0], c[1], c[2]); }},
     {"linear_no_bias", [](const Case& c) { return linear(c[0], c[1]); }},
     {"linear_by_task", [](const Case& c) { return linear(c[0], c[1], c[2]); }},
+
+    {"eigh", [](const Case& c) { return apply(eigh_op, c[0]); }},
+    {"eigvalsh", [](const Case& c) { return eigvalsh(c[0]); }},
+    {"svd", [](const Case& c) { return apply(svd_op, c[0]); }},
+    {"svdvals", [](const Case& c) { return svdvals(c[0]); }},
+    {"cholesky", [](const Case& c) { return cholesky(c[0]); }},
+    {"cholesky_solve", [](const Case& c) { return cholesky_solve(c[0], c[1], c.flag(0)); }},
+    {"solve", [](const Case& c) { return solve(c[0], c[1]); }},
+    {"solve_triangular", [](const Case& c) { return solve_triangular(c[0], c[1], c.flag(0)); }},
+    {"inverse", [](const Case& c) { return inverse(c[0]); }},
+    {"slogdet", [](const Case& c) { return apply(slogdet_op, c[0]); }},
+    {"det", [](const Case& c) { return det(c[0]); }},
+    {"over_gaps", [](const Case& c) { return linalg::over_gaps(c[0], c[1], c[2], linalg::Gaps::all, "over_gaps"); }},
 
     {"standardize", [](const Case& c) { return standardize(c[0], c.dims(0), c.number(1)); }},
     {"inv_std", [](const Case& c) { return inv_std(c[0], c.dims(0), c.number(1)); }},

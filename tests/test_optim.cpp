@@ -10,6 +10,8 @@
 #include <map>
 #include <sstream>
 
+#include "temp_folder.h"
+
 using namespace regrad;
 
 namespace {
@@ -80,9 +82,10 @@ double difference(const std::vector<double>& a, const std::vector<double>& b) {
 
 const Factors some_factors{.lr = {1, 0.5, 2}, .weight_decay = {1, 0, 3}};
 
-// Largest distance from the golden trajectory. Half-way, the state goes through its parts into a fresh one, as a checkpoint does.
+// Largest distance from the golden trajectory. Half-way, parameters and state go through files into fresh ones, as a checkpoint's do.
 template <class Optimizer, class Rate>
 double from_golden(const std::string& name, const Optimizer& optimizer, Rate&& rate) {
+  const test::TempFolder folder;
   Box box = start();
   typename Optimizer::State state;
   double worst = 0;
@@ -90,10 +93,10 @@ double from_golden(const std::string& name, const Optimizer& optimizer, Rate&& r
   REQUIRE(golden().at(name).size() == steps);
   for (int step = 0; step < steps; ++step) {
     if (step == steps / 2) {
-      std::map<std::string, Tensor> saved;
-      each(state, [&](const std::string& part, const Tensor& t, bool) { saved[part] = t; });
-      state = optimizer.initial(parameters(box));
-      each(state, [&](const std::string& part, Tensor& t, bool) { t = saved.at(part); });
+      save(box, folder / "box.safetensors");
+      save(state, folder / "state.safetensors");
+      box = load(start(), folder / "box.safetensors");
+      state = load(optimizer.initial(parameters(box)), folder / "state.safetensors");
     }
     box = update(with_lr(optimizer, rate(step)), std::move(box), state, gradients(box, step));
     worst = std::max(worst, difference(flat(box), golden().at(name)[static_cast<size_t>(step)]));

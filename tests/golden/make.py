@@ -40,6 +40,14 @@ class R:
         return torch.tensor(values, dtype=torch.float64).reshape(self.shape)
 
 
+class M(R):
+    """Matrices with 2, 4, 6, .. added along the diagonal: eigenvalues, singular values and pivots stay apart."""
+
+    def make(self, seed):
+        x = super().make(seed)
+        return x + torch.diag(2.0 * torch.arange(1, 1 + max(x.shape[-2:])).double())[:x.shape[-2], :x.shape[-1]]
+
+
 class V:
     """The given values: floats (f64), integers (i64) or bools (b8)."""
 
@@ -340,6 +348,49 @@ def norms():
     case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(2, 2, 3), R(2, 3), R(2, 3), attrs=[[2, 3], 0.1])
 
 
+def linalg():
+    """The decompositions are packed as the rows pack them, and have regrad's signs; eigh and cholesky see the symmetric part."""
+    L = torch.linalg
+
+    def sym(a):
+        return (a + a.mT) / 2
+
+    def sign(u):
+        return torch.sign(u.gather(-2, u.abs().argmax(-2, keepdim=True)))
+
+    def eigh(a):
+        w, v = L.eigh(sym(a))
+        return torch.cat([w[..., None, :], v * sign(v)], -2)
+
+    def svd(a):
+        u, s, vh = L.svd(a, full_matrices=False)
+        return torch.cat([u * sign(u), s[..., None, :], vh.mT * sign(u)], -2)
+
+    for shape in [(1, 1), (2, 2), (3, 3), (2, 3, 3)]:
+        case("eigh", eigh, M(*shape))
+        case("eigvalsh", lambda a: L.eigvalsh(sym(a)), M(*shape))
+        case("cholesky", lambda a: L.cholesky(sym(a)), M(*shape, low=-1, high=1))
+        case("slogdet", lambda a: torch.stack(tuple(L.slogdet(a)), -1), M(*shape))
+        case("det", L.det, M(*shape))
+        case("inverse", L.inv, M(*shape))
+        for right in [2, 1]:
+            case("solve", L.solve, M(*shape), R(*shape[:-1], right))
+            for upper in [False, True]:
+                case("solve_triangular", lambda a, b, k: L.solve_triangular(a, b, upper=bool(k)), M(*shape), R(*shape[:-1], right), attrs=[upper])
+        for upper in [False, True]:
+            case("cholesky_solve", lambda b, a, k: torch.cholesky_solve(b, a.triu() if k else a.tril(), bool(k)), R(*shape[:-1], 2), M(*shape), attrs=[upper])
+    case("slogdet", lambda a: torch.stack(tuple(L.slogdet(a)), -1), V([[0.0, 1.0], [2.0, 0.5]]))
+    case("det", L.det, V([[1.0, 2.0], [3.0, 4.0]]))
+    case("solve", L.solve, M(3, 3), R(3))
+    case("solve", L.solve, M(3, 2, 2), R(3, 2))
+    case("solve", L.solve, M(2, 1, 2, 2), R(3, 2, 1))
+    for shape in [(1, 1), (3, 3), (4, 2), (2, 4), (2, 3, 2), (1, 3)]:
+        case("svd", svd, M(*shape))
+        case("svdvals", L.svdvals, M(*shape))
+    for shape in [(2, 3), (2, 2, 2)]:
+        case("over_gaps", lambda m, a, b: m / (b[..., None, :] - a[..., None]), R(*shape), R(*shape[:-1], low=-1, high=1), R(*shape[:-2], shape[-1], low=2, high=4))
+
+
 REDUCTIONS = ["none", "mean", "sum"]
 
 
@@ -448,7 +499,7 @@ def nets():
 
 
 def main():
-    for part in [elementwise, binary, reductions, edges, views, indexing, products, norms, losses, compositions, nets]:
+    for part in [elementwise, binary, reductions, edges, views, indexing, products, linalg, norms, losses, compositions, nets]:
         part()
     text = "\n".join(lines) + "\n"
     if "--check" in sys.argv:

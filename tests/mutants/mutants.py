@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Seeds mutants in the vjps of every row and counts those that the table test kills.
+
+    python3 tests/mutants/mutants.py build/release        # after a build; some minutes on two cores
+
+Every c.g(), c.y(), c.x(), c.in(i) and every number beside an arithmetic sign inside a row's .vjp (and in the functions of a Call that the vjps of its
+file use) becomes a place at which a sign is turned, a factor of 1.5 put in, the term dropped, or another input taken. One mutant lies at a time, in one
+binary; it is killed where its row's own test fails. Exits 1 below 90 percent. Survivors are printed with their place.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(sys.argv[1]).resolve()
+OUT = BUILD / "mutants"
+
+
+def closing(text, at):
+    """The index of the brace that closes the one at `at`."""
+    depth = 0
+    for i in range(at, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[i], 0)
+        if depth == 0:
+            return i
+    raise ValueError("unbalanced braces")
+
+
+def regions(text):
+    """(start, end, row) of each vjp list, and of each function of a Call that a vjp calls by name."""
+    rows = [(m.start(), m.group(1)) for m in re.finditer(r"constinit const Op (\w+)_op", text)]
+    out = []
+    for m in re.finditer(r"\.vjp = \{", text):
+        before = [name for start, name in rows if start < m.start()]
+        if not before:
+            continue  # a template of rows with declared zeros
+        row = before[-1]
+        end = closing(text, m.end() - 1)
+        out.append((m.end(), end, row))
+        for called in set(re.findall(r"\b(\w+)\(c\)|\{(\w+)\b|, (\w+_vjp)\b", text[m.end():end])):
+            name = next(filter(None, called), None)
+            f = re.search(r"^(?:static )?Tensor %s\(const Call& c\) \{" % re.escape(name), text, re.M) if name else None
+            if f and not any(start == f.end() for start, _, _ in out):
+                out.append((f.end(), closing(text, f.end() - 1), row))
+    return out
+
+
+PLACES = re.compile(r"\bc\.g\(\)|\bc\.y\(\)|\bc\.x\(\)|\bc\.in\((\w)\)|(?<=[-+*/(] )\d+(?:\.\d+)?(?=[ ;)])|(?<=[( ])\d+(?:\.\d+)?(?= [-+*/] )")
+
+
+def mutate(path, sites):
+    text = path.read_text()
+    edits = []
+    for start, end, row in regions(text):
+        for m in PLACES.finditer(text, start, end):
+            word = m.group(0)
+            if text[m.end():m.end() + 1] == "." and re.match(r"\.(shape|size|dim|dtype|strides|numel)\b", text[m.end():]):
+                continue  # asked for its shape, not for its value
+            if text[:m.start()].endswith(("for (int i = ", "int i = ")):
+                continue
+            number = len(sites)
+            line = text.count("\n", 0, m.start()) + 1
+            source = text.splitlines()[line - 1].strip().replace("\\", "\\\\").replace('"', '\\"')
+            if word == "c.g()":
+                new = f"mutant::g({number}, c)"
+            elif word == "c.y()":
+                new = f"mutant::y({number}, c)"
+            elif word == "c.x()":
+                new = f"mutant::in({number}, c, 0)"
+            elif word.startswith("c.in("):
+                new = f"mutant::in({number}, c, {m.group(1)})"
+            else:
+                new = f"mutant::number({number}, {word})"
+            sites.append((number, path.name, line, row, int("in(" in new), source))
+            edits.append((m.start(), m.end(), new))
+    for start, end, new in sorted(edits, reverse=True):
+        text = text[:start] + new + text[end:]
+    return '#include "mutant.h"\n' + text, bool(edits)
+
+
+def main():
+    OUT.mkdir(exist_ok=True)
+    sites, sources = [], []
+    for path in sorted((ROOT / "engine/ops").glob("*.cpp")):
+        text, changed = mutate(path, sites)
+        if changed:
+            (OUT / path.name).write_text(text)
+            sources.append(OUT / path.name)
+    rows = ",\n".join('    {%d, "%s", %d, "%s", %d, "%s"}' % s for s in sites)
+    (OUT / "sites.h").write_text(f"struct Site {{\n  int number;\n  const char* file;\n  int line;\n  const char* row;\n  bool indexed;\n  const char* text;\n}};\n"
+                                 f"inline constexpr Site sites[] = {{\n{rows}\n}};\n")
+    here, tests = ROOT / "tests/mutants", ROOT / "tests"
+    flags = ["-std=c++20", "-O1", "-w", f"-I{BUILD}/include", f"-I{here}", f"-I{OUT}", f"-I{ROOT}/engine/ops"]
+    objects, running = [], []
+    harness = sorted(p for p in tests.glob("op_*.cpp"))
+    for source in sources + harness + [here / "main.cpp"]:
+        objects.append(OUT / (source.stem + ".o"))
+        running.append(subprocess.Popen(["g++", *flags, "-c", str(source), "-o", str(objects[-1])]))
+        if len(running) == 2:
+            for p in running:
+                if p.wait():
+                    sys.exit("a mutated file does not compile")
+            running = []
+    if any(p.wait() for p in running):
+        sys.exit("a mutated file does not compile")
+    cache = (BUILD / "CMakeCache.txt").read_text()
+    blas = re.search(r"REGRAD_OPENBLAS:FILEPATH=(.*)", cache).group(1)
+    subprocess.run(["g++", "-o", str(OUT / "mutants"), *map(str, objects), str(BUILD / "engine/libregrad-engine.a"), blas, f"-Wl,-rpath,{pathlib.Path(blas).parent}", "-lgomp",
+                    "-lpthread"], check=True)
+    sys.exit(subprocess.run([str(OUT / "mutants")]).returncode)
+
+
+main()
