@@ -45,21 +45,7 @@ void by_matrices(int64_t matrices, int64_t n, F&& f) {
   parallel_for((matrices + a_block - 1) / a_block, [&](int64_t b) { f(b * a_block, std::min(a_block, matrices - b * a_block)); });
 }
 
-// Memory for the length of a call.
-class Scratch {
- public:
-  explicit Scratch(int64_t bytes) : s_(detail::new_storage(bytes)) {}
-  ~Scratch() { detail::drop(s_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  template <class T>
-  T* as() const {
-    return static_cast<T*>(s_->data);
-  }
-
- private:
-  detail::Storage* s_;
-};
+using detail::Scratch;
 
 // 1 or -1, which makes the entry of the largest magnitude of v[0], v[step], .. positive: the first that comes within 1e-4 of it, so that rounding
 // does not choose between equal ones.

@@ -94,10 +94,8 @@ REGRAD_INLINE float log1p_unit(float u) {
   return fma(t * z, p, t);
 }
 
-// tanh|x| = -t / (2 + t), t = expm1(-2|x|) = 2^n expm1(r) + (2^n - 1). Up to 2.5 ulp.
-REGRAD_INLINE float tanh(float x) {
-  const float a = __builtin_fabsf(x);
-  const float v = -2.0f * (a > 10.0f ? 10.0f : a);
+// e^v - 1 = 2^n expm1(r) + (2^n - 1), for |v| <= 20: nothing cancels near 0.
+REGRAD_INLINE float expm1_moderate(float v) {
   const float shifted = fma(v, kLog2e, kRound + 127.0f);
   const float r = minus_multiple_of_ln2(v, shifted - (kRound + 127.0f));
   float q = fma(r, 1.98471822e-4f, 1.39577125e-3f);
@@ -106,23 +104,20 @@ REGRAD_INLINE float tanh(float x) {
   q = fma(q, r, 0.16666666f);
   q = fma(q, r, 0.5f);
   const float s = power_of_two(shifted);
-  const float t = fma(s, fma(r * r, q, r), s - 1.0f);
+  return fma(s, fma(r * r, q, r), s - 1.0f);
+}
+
+// tanh|x| = -t / (2 + t), t = expm1(-2|x|). Up to 2.5 ulp.
+REGRAD_INLINE float tanh(float x) {
+  const float a = __builtin_fabsf(x);
+  const float t = expm1_moderate(-2.0f * (a > 10.0f ? 10.0f : a));
   return with_sign(__builtin_fabsf(t) / (2.0f + t), x);
 }
 
-// e^x - 1: as in tanh for |x| <= 17; beyond, e^x swallows the 1 or is swallowed by it.
+// Beyond 17, e^x swallows the 1 or is swallowed by it.
 REGRAD_INLINE float expm1(float x) {
   const float low = x < -17.0f ? -17.0f : x;
-  const float v = low > 17.0f ? 17.0f : low;
-  const float shifted = fma(v, kLog2e, kRound + 127.0f);
-  const float r = minus_multiple_of_ln2(v, shifted - (kRound + 127.0f));
-  float q = fma(r, 1.98471822e-4f, 1.39577125e-3f);
-  q = fma(q, r, 8.33343315e-3f);
-  q = fma(q, r, 4.16661265e-2f);
-  q = fma(q, r, 0.16666666f);
-  q = fma(q, r, 0.5f);
-  const float s = power_of_two(shifted);
-  const float near = fma(s, fma(r * r, q, r), s - 1.0f);
+  const float near = expm1_moderate(low > 17.0f ? 17.0f : low);
   return x > 17.0f ? exp(x) - 1.0f : (x == 0.0f ? x : near);
 }
 
