@@ -46,6 +46,9 @@ class Utf8Names {
   throw IOError(where + ": " + (words ? words : "is no zip file"));
 }
 
+// A zip of no entries, for which libarchive sees no zip.
+const std::string empty_zip = "PK\5\6" + std::string(18, '\0');
+
 // Only the zip's directory says what it holds: entries that it does not name are not there.
 Archive new_reader() {
   Archive a(archive_read_new());
@@ -128,6 +131,7 @@ void write_entry(archive* a, const std::string& name, const std::string& bytes) 
 
 TensorFile load_npz(const std::string& path, int64_t most_bytes) {
   const InputFile file(path);  // a regular file, with the system's own words where there is none
+  if (file.size() == static_cast<int64_t>(empty_zip.size()) && read_file(path) == empty_zip) return {{}, {}, path};
   const Utf8Names names;
   const Archive a = new_reader();
   if (archive_read_open_filename(a.get(), path.c_str(), 1 << 16) != ARCHIVE_OK) broken(a.get(), path);
@@ -135,6 +139,7 @@ TensorFile load_npz(const std::string& path, int64_t most_bytes) {
 }
 
 TensorFile parse_npz(std::string_view bytes, const std::string& where, int64_t most_bytes) {
+  if (bytes == empty_zip) return {{}, {}, where};
   const Utf8Names names;
   const Archive a = new_reader();
   if (archive_read_open_memory(a.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) broken(a.get(), where);

@@ -42,8 +42,8 @@ class Cursor {
     ++*this;
     return before;
   }
-  friend bool operator==(const Cursor& a, const Cursor& b) { return a.p_ == b.p_; }
-  friend bool operator!=(const Cursor& a, const Cursor& b) { return a.p_ != b.p_; }
+  bool operator==(const Cursor& o) const { return p_ == o.p_; }
+  bool operator!=(const Cursor& o) const { return p_ != o.p_; }
 
  private:
   const char* p_;

@@ -119,6 +119,9 @@ TEST_CASE("npz: stored and deflated, there and back, with the same bytes each ti
     }
     CHECK(complaint<IOError>([&] { load_npz(path)["folder"]; }, path + ": has no tensor 'folder'") == "");
   }
+  save_npz(folder / "none.npz", {});
+  CHECK(load_npz(folder / "none.npz").tensors.empty());
+  CHECK(parse_npz(read_file(folder / "none.npz")).tensors.empty());
   CHECK(complaint<IOError>([&] { save_npz(folder / "b", {{"x", ones({1})}, {"x", ones({1})}}); }, "two tensors are named 'x'") == "");
   CHECK(complaint<IOError>([&] { save_npz(folder / "b", {{"", ones({1})}}); }, "without a name") == "");
   CHECK(complaint<IOError>([&] { save_npz(folder / "b", {{"\xff", ones({1})}}); }, "not UTF-8") == "");

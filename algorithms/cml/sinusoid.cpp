@@ -2,6 +2,7 @@
 #include <regrad/algorithms/cml/sinusoid.h>
 #include <regrad/algorithms/shared/sinusoids.h>
 #include <regrad/layers/linear.h>
+#include <regrad/layers/serialize.h>
 
 #include <algorithm>
 #include <cmath>
@@ -58,17 +59,21 @@ class SinusoidTrial : public experiment::Trial {
     rule_.steps = s.inner_steps;
     rule_.second_order = !s.first_order;
     rule_.adapt_cohead = method_.adapts_cohead;
+    adam_ = Adam{}.initial(method_.trains_cohead ? parameters(net_) : parameters(learner()));
   }
-
-  int64_t steps() const override { return s_.steps; }
 
   Moment step(int64_t i) override {
     const TaskBatch batch = training_batch(i);
     const Objective o = objective(net_, rule_, mse_loss_by_task, batch);
-    const bool logs = (i + 1) % s_.log_every == 0;
-    Moment moment;
-    if (logs) moment = mechanism(batch, o);
+    if ((i + 1) % s_.log_every != 0) {
+      learn(o.total);
+      return {};
+    }
+    Moment moment = {{"validation mse", 0}, {"query mse", o.meta.item()}};
+    if (o.co.defined()) moment.emplace_back("co-learner's query mse", o.co.item());
     learn(o.total);
+    moment[0].second = error("validation", s_.validation_tasks, false, true);
+    if (s_.mechanism) mechanism(batch, moment);
     return moment;
   }
 
@@ -89,11 +94,10 @@ class SinusoidTrial : public experiment::Trial {
 
   void state(const std::function<void(const std::string&, Tensor&)>& part) override {
     each(net_, [&](const std::string& name, Tensor& t, bool) { part(name, t); });
-    for (size_t k = 0; k < adam_.m.size(); ++k) {
-      part("adam.m." + std::to_string(k), adam_.m[k]);
-      part("adam.v." + std::to_string(k), adam_.v[k]);
-    }
+    each(adam_, [&](const std::string& name, Tensor& t, bool) { part("adam." + name, t); });
   }
+
+  std::vector<NamedTensor> model() const override { return named_tensors(net_); }
 
  private:
   TaskBatch training_batch(int64_t i) const {
@@ -109,52 +113,57 @@ class SinusoidTrial : public experiment::Trial {
       net_ = update(adam, std::move(net_), adam_, grad(loss, net_));
       return;
     }
-    Model<Mlp, Linear, Mlp> learner{net_.body, net_.head, {}};
-    learner = update(adam, std::move(learner), adam_, grad(loss, learner));
-    net_.body = std::move(learner.body);
-    net_.head = std::move(learner.head);
+    Net mine = learner();
+    mine = update(adam, std::move(mine), adam_, grad(loss, mine));
+    net_.body = std::move(mine.body);
+    net_.head = std::move(mine.head);
+  }
+  Net learner() const { return {net_.body, net_.head, {}}; }
+
+  // What the paper's figures 3b and 3c look at, on a training batch after adaptation: how far the two heads' gradients of the body point the same
+  // way, and the norm of the support loss's gradient, layer by layer (the mean over the tasks).
+  void mechanism(const TaskBatch& batch, Moment& m) const {
+    const Net fast = as_leaves(adapted(net_, rule_, mse_loss_by_task, batch.support_x, batch.support_y));
+    if (rule_.gamma > 0) {
+      const Tensor features = fast.body(batch.query_x);
+      const std::vector<Tensor> body = parameters(fast.body);
+      const auto gradient = [&](const Tensor& prediction) {
+        return flat(grad(TensorList(sum(mse_loss_by_task(prediction, batch.query_y))), TensorList(body), {.retain_graph = true}));
+      };
+      m.emplace_back("cosine of the heads' gradients", cosine_similarity(gradient(fast.head(features)), gradient(fast.cohead(features)), 0).item());
+    }
+    const Net g = grad(sum(mse_loss_by_task(fast.head(fast.body(batch.support_x)), batch.support_y)), fast);
+    const auto size = [](const Linear& layer) { return mean(sqrt(sum(square(layer.weight), {1, 2}) + sum(square(layer.bias), {1}))).item(); };
+    for (size_t l = 0; l < g.body.layers.size(); ++l)
+      m.emplace_back("support gradient's norm, body layer " + std::to_string(l + 1), size(g.body.layers[l]));
+    m.emplace_back("support gradient's norm, head", size(g.head));
   }
 
-  // What the paper's figure 3 looks at: how far the two heads' gradients of the adapted body point the same way, and how large the inner gradient is.
-  Moment mechanism(const TaskBatch& batch, const Objective& o) const {
-    Moment m{{"query mse", o.meta.item()}};
-    if (!o.co.defined()) return m;
-    m.emplace_back("co-learner's query mse", o.co.item());
-    Net fast = as_leaves(adapted(net_, rule_, mse_loss_by_task, batch.support_x, batch.support_y));
-    const Tensor features = fast.body(batch.query_x);
-    const std::vector<Tensor> body = parameters(fast.body);
-    const auto gradient = [&](const Tensor& prediction) {
-      return flat(grad(TensorList(sum(mse_loss_by_task(prediction, batch.query_y))), TensorList(body), {.retain_graph = true}));
-    };
-    m.emplace_back("cosine of the heads' gradients", cosine_similarity(gradient(fast.head(features)), gradient(fast.cohead(features)), 0).item());
-    return m;
-  }
-
-  // Mean squared error over the test tasks; by the co-learner or the meta-learner, with or without adaptation.
-  double score(bool by_cohead, bool adapts) const {
+  double score(bool by_cohead, bool adapts) const { return error("test", s_.test_tasks, by_cohead, adapts); }
+  // Mean squared error over the tasks of a stream of its own, the same for every seed and method; by the co-learner or the meta-learner, with or
+  // without adaptation.
+  double error(const char* stream, int tasks_in_all, bool by_cohead, bool adapts) const {
     const int k = shots_of(job_.variant);
     constexpr int64_t chunk = 100;
     double total = 0;
-    for (int64_t first = 0; first < s_.test_tasks; first += chunk) {
-      const int64_t count = std::min<int64_t>(chunk, s_.test_tasks - first);
-      const TaskBatch tasks = test_batch(first / chunk, count, k);
-      Net net = adapts ? adapted(net_, rule_, mse_loss_by_task, tasks.support_x, tasks.support_y) : net_;
-      // At test the co-learner is read as it was trained, not as CL's inner loop left it.
+    for (int64_t first = 0; first < tasks_in_all; first += chunk) {
+      const TaskBatch tasks = held_out(stream, first / chunk, std::min<int64_t>(chunk, tasks_in_all - first), k);
+      const Net net = adapts ? adapted(net_, rule_, mse_loss_by_task, tasks.support_x, tasks.support_y) : net_;
       const NoGrad quiet;
       const Tensor features = net.body(tasks.query_x), y = by_cohead ? net.cohead(features) : net.head(features);
       total += sum(mse_loss_by_task(y, tasks.query_y)).item();
     }
-    return total / s_.test_tasks;
+    return total / tasks_in_all;
   }
-  TaskBatch test_batch(int64_t number, int64_t count, int k) const {
-    return Sinusoids{}.sample(Random(0) / "test" / number, count, k, s_.test_points);
+  TaskBatch held_out(const char* stream, int64_t number, int64_t count, int k) const {
+    return Sinusoids{}.sample(Random(0) / stream / number, count, k, s_.test_points);
   }
 
   // Two test tasks: the truth, the net before and after adaptation, the support points.
   std::vector<Chart> fits() const {
     const int k = shots_of(job_.variant);
     constexpr int64_t shown = 2, points = 121;
-    const TaskBatch tasks = test_batch(0, shown, k);
+    const TaskBatch tasks = held_out("test", 0, shown, k);
     Tensor grid = arange(0, static_cast<double>(points)).to(DType::f32) * (10.0 / (points - 1)) - 5.0;
     grid = expand(reshape(grid, {1, points, 1}), {shown, points, 1});
     const Net after = adapted(net_, rule_, mse_loss_by_task, tasks.support_x, tasks.support_y);
@@ -230,7 +239,8 @@ void SinusoidExperiment::check() const {
   need(!settings_.shots.empty() && *std::min_element(settings_.shots.begin(), settings_.shots.end()) >= 1, "shots: at least one K, each at least 1");
   need(!settings_.hidden.empty() && *std::min_element(settings_.hidden.begin(), settings_.hidden.end()) >= 1 && settings_.cohead_hidden >= 1,
        "hidden and cohead-hidden: widths of at least 1");
-  need(settings_.test_tasks >= 1 && settings_.test_points >= 1, "test-tasks and test-points must be at least 1");
+  need(settings_.test_tasks >= 1 && settings_.test_points >= 1 && settings_.validation_tasks >= 1,
+       "test-tasks, test-points and validation-tasks must be at least 1");
   need(settings_.lr > 0 && settings_.alpha >= 0 && settings_.gamma >= 0, "lr must be above 0, alpha and gamma not below 0");
 }
 

@@ -17,6 +17,8 @@ struct SinusoidSettings {
   int cohead_hidden = 40;
   int test_tasks = 2000, test_points = 100;
   int log_every = 500;
+  int validation_tasks = 100;
+  bool mechanism = true;
 
   static void parts(auto& self, auto&& part) {
     part("steps", self.steps, "outer steps");
@@ -32,6 +34,8 @@ struct SinusoidSettings {
     part("test_tasks", self.test_tasks, "test tasks, the same for every seed and method");
     part("test_points", self.test_points, "query points of a test task");
     part("log_every", self.log_every, "outer steps between two points of the learning curves");
+    part("validation_tasks", self.validation_tasks, "tasks behind a point of the learning curve, none of them a test task");
+    part("mechanism", self.mechanism, "log the cosine of the heads' gradients and the support gradient's norms by layer too");
   }
 };
 
@@ -43,6 +47,7 @@ class SinusoidExperiment : public experiment::Experiment {
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   void check() const override;
   std::vector<std::string> variants() const override;  // "K=5", ...
+  int64_t steps(const experiment::Job&) const override { return settings_.steps; }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
   std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 

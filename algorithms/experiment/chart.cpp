@@ -8,7 +8,7 @@
 namespace regrad::experiment {
 namespace {
 
-constexpr double kWidth = 640, kHeight = 360, kLeft = 64, kRight = 18, kTop = 34, kBottom = 52;
+constexpr double kWidth = 520, kHeight = 320, kLeft = 64, kRight = 18, kTop = 30, kBottom = 52, kLegendRow = 17;
 // Okabe and Ito's colours, which colour-blind readers can tell apart; yellow left out, for it is faint on white.
 constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444"};
 
@@ -24,10 +24,11 @@ struct Range {
 struct Axes {
   Range x, y;
   bool log_y;
+  double top;  // below title and legend
   double px(double v) const { return kLeft + (v - x.low) / (x.high - x.low) * (kWidth - kLeft - kRight); }
   double py(double v) const {
     const double low = log_y ? std::log10(y.low) : y.low, high = log_y ? std::log10(y.high) : y.high;
-    return kHeight - kBottom - ((log_y ? std::log10(v) : v) - low) / (high - low) * (kHeight - kTop - kBottom);
+    return kHeight - kBottom - ((log_y ? std::log10(v) : v) - low) / (high - low) * (kHeight - top - kBottom);
   }
 };
 
@@ -45,8 +46,34 @@ void widen(Range& r, bool log) {
   r.low -= by, r.high += by;
 }
 
+struct Place {
+  double x, y;
+};
+// The legend stands between title and axes, where it hides no line; text is taken to be 6.5 units a character wide.
+std::vector<Place> legend_places(const Chart& c) {
+  std::vector<Place> out;
+  Place at{kLeft, 36};
+  for (const Series& s : c.series) {
+    const double width = s.name.empty() ? 0 : 44 + 6.5 * static_cast<double>(s.name.size());
+    if (at.x > kLeft && at.x + width > kWidth - kRight) at = {kLeft, at.y + kLegendRow};
+    out.push_back(at);
+    at.x += width;
+  }
+  return out;
+}
+double legend_rows(const Chart& c) {
+  const bool named = std::any_of(c.series.begin(), c.series.end(), [](const Series& s) { return !s.name.empty(); });
+  return named ? 1 + (legend_places(c).back().y - 36) / kLegendRow : 0;
+}
+
+std::string legend_mark(const Series& s, Place at, const std::string& colour) {
+  if (s.style == Series::points) return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n", at.x + 10, at.y, colour);
+  return fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"2.5\"{}/>\n", at.x, at.y, at.x + 20,
+                     at.y, colour, s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "");
+}
+
 Axes axes_of(const Chart& c) {
-  Axes a{{}, {}, c.log_y};
+  Axes a{{}, {}, c.log_y, kTop + kLegendRow * legend_rows(c)};
   for (const Series& s : c.series) {
     for (size_t i = 0; i < s.x.size() && i < s.y.size(); ++i) {
       if (!std::isfinite(s.x[i]) || !std::isfinite(s.y[i])) continue;
@@ -91,8 +118,8 @@ std::string frame(const Chart& c, const Axes& a) {
   out +=
       fmt::format("<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\" stroke=\"#888\"/>\n", kLeft, kHeight - kBottom, kWidth - kRight);
   out += text(kLeft + (kWidth - kLeft - kRight) / 2, kHeight - 12, c.x_label, "text-anchor=\"middle\" fill=\"#555\"");
-  out += text(14, kTop + (kHeight - kTop - kBottom) / 2, c.y_label,
-              fmt::format("text-anchor=\"middle\" fill=\"#555\" transform=\"rotate(-90 14 {:.1f})\"", kTop + (kHeight - kTop - kBottom) / 2).c_str());
+  const double middle = (a.top + kHeight - kBottom) / 2;
+  out += text(14, middle, c.y_label, fmt::format("text-anchor=\"middle\" fill=\"#555\" transform=\"rotate(-90 14 {:.1f})\"", middle).c_str());
   return out;
 }
 
@@ -161,22 +188,14 @@ std::string to_svg(const Chart& c) {
   const Axes a = axes_of(c);
   if (a.x.empty()) return out + text(kWidth / 2, kHeight / 2, "no data", "text-anchor=\"middle\"") + "</svg>\n";
   out += frame(c, a);
-  double legend = kTop + 8;
+  const std::vector<Place> places = legend_places(c);
   for (size_t i = 0; i < c.series.size(); ++i) {
     const Series& s = c.series[i];
     const size_t number = s.colour < 0 ? i : static_cast<size_t>(s.colour);
     const std::string colour = kColours[number % std::size(kColours)];
     out += drawn(s, a, colour);
     if (s.name.empty()) continue;
-    const double x = kWidth - kRight - 8;
-    out += text(x - 26, legend + 4, s.name, "text-anchor=\"end\" paint-order=\"stroke\" stroke=\"#fff\" stroke-width=\"4\"");
-    if (s.style == Series::points) {
-      out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n", x - 10, legend, colour);
-    } else {
-      out += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"2.5\"{}/>\n", x - 20, legend, x,
-                         legend, colour, s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "");
-    }
-    legend += 17;
+    out += legend_mark(s, places[i], colour) + text(places[i].x + 26, places[i].y + 4, s.name);
   }
   return out + "</svg>\n";
 }

@@ -13,11 +13,11 @@
 namespace regrad::experiment {
 
 struct Flag {
-  std::string name;    // "inner.lr", without dashes
-  std::string value;   // what follows, for --help ("INT", "DIR"); "" for a switch, which nothing follows
+  std::string name;   // "inner.lr", without dashes
+  std::string value;  // what follows, for --help ("INT", "DIR"); "" for a switch, which nothing follows
   std::string help;
-  std::string now;     // the value when it is left out, for --help; "" when there is nothing to say
-  std::string group;   // heading in --help
+  std::string now;       // the value when it is left out, for --help; "" when there is nothing to say
+  std::string group;     // heading in --help
   bool negated = false;  // a switch that --no-NAME and --NAME=false turn off
 };
 

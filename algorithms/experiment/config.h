@@ -1,7 +1,8 @@
 // A configuration is a plain struct that lists its parts once; its flags, its JSON and its --help all come from that list.
 //
 //   struct Inner { double lr = 0.01; int steps = 1;
-//                  static void parts(auto& self, auto&& part) { part("lr", self.lr, "inner step size"); part("steps", self.steps, "inner steps"); } };
+//                  static void parts(auto& self, auto&& part) { part("lr", self.lr, "inner step size"); part("steps", self.steps, "inner steps"); }
+//                  };
 //   struct Config { double lr = 0.001; Inner inner;
 //                   static void parts(auto& self, auto&& part) { part("lr", self.lr, "outer step size (Adam)"); part("inner", self.inner); } };
 //   Config config;  auto list = fields(config);  assign(list, "inner.lr", "0.02", "--inner.lr");  std::string json = to_json(list);
@@ -50,7 +51,8 @@ void assign(std::vector<Field>& fields, const std::string& key, const std::strin
 // ("alpha" for "inner.alpha"); "" when none is near enough to be a slip of the fingers.
 std::string nearest(const std::string& name, const std::vector<std::string>& candidates);
 // "; did you mean X?" with X = prefix + the nearest candidate, or `otherwise` when none is near.
-std::string did_you_mean(const std::string& name, const std::vector<std::string>& candidates, const std::string& prefix, const std::string& otherwise);
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& candidates, const std::string& prefix,
+                         const std::string& otherwise);
 std::vector<std::string> names(const std::vector<Field>& fields);
 
 // The values as one JSON object, nested at the dots, in the order of the list, indented by two; ends with a newline.

@@ -1,4 +1,5 @@
-// All of the frame's JSON: configs in and out, result.json, and the lines of metrics.jsonl.
+// All of the frame's JSON: configs in and out, result.json, the lines of metrics.jsonl, and the rows of a checkpoint.
+#include <regrad/algorithms/experiment/checkpoint.h>
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/experiment/result.h>
@@ -89,9 +90,7 @@ class Reader {
     const size_t column = newline == std::string::npos ? before.size() + 1 : before.size() - newline;
     throw ConfigError(file_ + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + problem);
   }
-  [[noreturn]] void fail_type(const std::string& found) {
-    fail(start_, full_key() + ": " + found + " is not " + expected(target()));
-  }
+  [[noreturn]] void fail_type(const std::string& found) { fail(start_, full_key() + ": " + found + " is not " + expected(target())); }
 
   // Where the token that was just read begins: after the last one, its blanks and its separator.
   void mark() {
@@ -142,6 +141,44 @@ class Reader {
   bool at_top_ = true;
 };
 
+// Numbers that are not finite are null in JSON.
+std::vector<double> numbers(const Json& list) {
+  std::vector<double> out;
+  for (const Json& value : list) out.push_back(value.is_null() ? std::nan("") : value.get<double>());
+  return out;
+}
+
+Json json_of(const Chart& c) {
+  Json series = Json::array();
+  for (const Series& s : c.series) {
+    series.push_back({{"name", s.name}, {"x", s.x}, {"y", s.y}, {"style", static_cast<int>(s.style)}, {"colour", s.colour}});
+  }
+  return {{"title", c.title}, {"x_label", c.x_label}, {"y_label", c.y_label}, {"series", series}, {"log_y", c.log_y}};
+}
+
+Chart chart_of(const Json& json) {
+  Chart c{json.at("title"), json.at("x_label"), json.at("y_label"), {}, json.at("log_y")};
+  for (const Json& s : json.at("series")) {
+    const int style = s.at("style");
+    if (style < Series::line || style > Series::points) throw IOError("no such style of a line: " + std::to_string(style));
+    c.series.push_back({s.at("name"), numbers(s.at("x")), numbers(s.at("y")), static_cast<Series::Style>(style), s.at("colour")});
+  }
+  return c;
+}
+
+Row row_of(const Json& json) {
+  Row row{{json.at("method"), json.at("variant"), json.at("seed")}, json.at("step"), {}, json.at("finished"), {}};
+  for (const Json& line : json.at("lines")) {
+    Line out{line.at(0), {}};
+    for (const Json& pair : line.at(1)) out.moment.emplace_back(pair.at(0), pair.at(1));
+    row.lines.push_back(std::move(out));
+  }
+  for (const Json& s : json.at("scores")) row.outcome.scores.push_back({s.at(0), s.at(1), s.at(2)});
+  for (const Json& p : json.at("parameters")) row.outcome.parameters.emplace_back(p.at(0), p.at(1));
+  for (const Json& f : json.at("figures")) row.outcome.figures.push_back(chart_of(f));
+  return row;
+}
+
 }  // namespace
 
 std::string to_json(const std::vector<Field>& fields) {
@@ -191,6 +228,38 @@ std::string to_json(const Result& result) {
                     {"claims", claims},
                     {"sentence", sentence(result)}};
   return dump(out, 2) + "\n";
+}
+
+std::string to_json(const Row& row) {
+  Json lines = Json::array(), scores = Json::array(), parameters = Json::array(), figures = Json::array();
+  for (const Line& line : row.lines) {
+    Json moment = Json::array();
+    for (const auto& [name, value] : line.moment) moment.push_back(Json::array({name, value}));
+    lines.push_back(Json::array({line.step, moment}));
+  }
+  for (const Score& s : row.outcome.scores) scores.push_back(Json::array({s.method, s.metric, s.value}));
+  for (const auto& [method, count] : row.outcome.parameters) parameters.push_back(Json::array({method, count}));
+  for (const Chart& c : row.outcome.figures) figures.push_back(json_of(c));
+  return dump({{"method", row.job.method},
+               {"variant", row.job.variant},
+               {"seed", row.job.seed},
+               {"step", row.step},
+               {"finished", row.finished},
+               {"lines", lines},
+               {"scores", scores},
+               {"parameters", parameters},
+               {"figures", figures}},
+              -1);
+}
+
+Row row_from_json(const std::string& json, const std::string& where) {
+  try {
+    return row_of(Json::parse(json));
+  } catch (const nlohmann::json::exception& e) {
+    throw IOError(where + ": " + e.what());
+  } catch (const IOError& e) {
+    throw IOError(where + ": " + e.what());
+  }
 }
 
 }  // namespace regrad::experiment

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
+#include <numeric>
 
 namespace regrad::experiment {
 namespace {
@@ -43,8 +45,9 @@ std::vector<Flag> frame_flags(const Card& card) {
           {"seeds", "INT", "as many paired seeds, from 0 on", "the preset's", "Run"},
           {"threads", "INT", "threads; the numbers do not depend on it", "all processors", "Run"},
           {"out", "DIR", "write config, log, result, report and checkpoints there", "", "Run"},
-          {"resume", "", "go on where --out was interrupted", "", "Run"},
-          {"force", "", "replace a finished --out", "", "Run"},
+          {"resume", "", "go on where the run in --out was cut short, or begin it", "", "Run"},
+          {"force", "", "replace what --out holds", "", "Run"},
+          {"checkpoint-every", "SECONDS", "between two checkpoints in --out; 0: after every step", "30", "Run"},
           {"estimate", "", "time three steps of each method, print what the whole would cost, and stop", "", "Run"},
           {"profile", "", "print calls, time and bytes by op, and write a Chrome trace to --out", "", "Run"},
           {"quiet", "", "no progress on stderr", "", "Run"},
@@ -63,14 +66,33 @@ std::vector<Flag> all_flags(Experiment& experiment) {
 }
 
 template <class T>
-T whole_number(const Given& given, T least) {
+T whole_number(const Given& given, T least, T most) {
   T value{};
   const char* end = given.value.data() + given.value.size();
   const auto [stop, error] = std::from_chars(given.value.data(), end, value);
-  if (error != std::errc() || stop != end || value < least) {
-    throw ConfigError("--" + given.name + ": '" + given.value + "' is not a whole number of at least " + std::to_string(least));
+  if (error != std::errc() || stop != end || value < least || value > most) {
+    throw ConfigError("--" + given.name + ": '" + given.value + "' is not a whole number from " + std::to_string(least) + " to " +
+                      std::to_string(most));
   }
   return value;
+}
+
+double seconds(const Given& given) {
+  double value = 0;
+  const char* end = given.value.data() + given.value.size();
+  const auto [stop, error] = std::from_chars(given.value.data(), end, value);
+  if (error != std::errc() || stop != end || !(value >= 0))
+    throw ConfigError("--" + given.name + ": '" + given.value + "' is not a number of seconds");
+  return value;
+}
+
+// A config that cannot be read is a mistake on the command line, not in a data set.
+std::string config_text(const std::string& file) {
+  try {
+    return read_file(file);
+  } catch (const IOError& e) {
+    throw ConfigError(std::string("--config ") + e.what());
+  }
 }
 
 void choose_one(const std::string& flag, const std::string& value, const std::vector<std::string>& of) {
@@ -93,12 +115,14 @@ void apply_flag(Options& o, std::vector<Field>& fields, const Given& g) {
   } else if (g.name == "methods") {
     o.methods = split_at_commas(g.value);
   } else if (g.name == "seed") {
-    o.seeds = {whole_number<uint64_t>(g, 0)};
+    o.seeds = {whole_number<uint64_t>(g, 0, std::numeric_limits<uint64_t>::max())};
   } else if (g.name == "seeds") {
-    o.seeds.clear();
-    for (uint64_t s = 0; s < whole_number<uint64_t>(g, 1); ++s) o.seeds.push_back(s);
+    o.seeds.resize(whole_number<uint64_t>(g, 1, 10000));
+    std::iota(o.seeds.begin(), o.seeds.end(), uint64_t{0});
   } else if (g.name == "threads") {
-    o.threads = whole_number<int>(g, 1);
+    o.threads = whole_number<int>(g, 1, 1024);
+  } else if (g.name == "checkpoint-every") {
+    o.checkpoint_every = seconds(g);
   } else if (g.name == "resume" || g.name == "force" || g.name == "quiet" || g.name == "profile") {
     (g.name == "resume" ? o.resume : g.name == "force" ? o.force : g.name == "quiet" ? o.quiet : o.profile) = true;
   } else if (g.name == "estimate") {
@@ -144,7 +168,7 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   choose_one("preset", o.preset, kPresets);
   experiment.choose(o.task, o.preset);
   std::vector<Field> fields = experiment.fields();
-  if (const std::string* file = last_of(given, "config")) from_json(fields, read_file(*file), *file);
+  if (const std::string* file = last_of(given, "config")) from_json(fields, config_text(*file), *file);
   for (const Given& g : given) apply_flag(o, fields, g);
   settle_methods(o, experiment.card());
   if (o.seeds.empty())
@@ -152,6 +176,7 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   if (o.threads == 0) o.threads = num_threads();
   if ((o.resume || o.force) && o.out.empty()) throw ConfigError(std::string(o.resume ? "--resume" : "--force") + ": needs --out DIR");
   if (o.resume && o.force) throw ConfigError("--resume and --force: one goes on with what is there, the other replaces it; give one of them");
+  experiment.data(o.data);
   experiment.check();
   return o;
 }

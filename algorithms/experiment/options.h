@@ -12,6 +12,7 @@ struct Options {
   std::vector<std::string> methods;  // that the table shows, in the card's order
   std::vector<uint64_t> seeds;
   int threads = 0;
+  double checkpoint_every = 30;  // seconds
   bool resume = false, force = false, quiet = false, profile = false;
   enum Action { run, estimate, print_config, help, version } action = run;
 };

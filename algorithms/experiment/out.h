@@ -1,14 +1,14 @@
 // The --out folder: one process at a time, no finished result lost by accident, no file ever half-written.
 //
-//   OutFolder out("runs/a", /*force=*/false);    // creates it, locks it, refuses a finished one
+//   OutFolder out("runs/a", OutFolder::fresh);   // creates it, locks it, refuses a finished one
 //   out.write("config.json", text);              // temp file, write, fsync, rename, fsync of the folder
-//   JsonLines log(out.path("metrics.jsonl"));    log.write({{"seed", 0}, {"step", 100}, {"loss", 0.31}});
+//   JsonLines log(out.path("metrics.jsonl"));    // log.write(to_json({{"seed", 0}, {"loss", 0.31}}) + "\n");
 #pragma once
 
 #include <regrad/engine/files.h>
 
-#include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,21 +17,34 @@ namespace regrad::experiment {
 
 using regrad::DiskError;  // the process ends with 5
 
+// A run keeps its last two checkpoints under these names.
+inline constexpr const char* kCheckpoint = "checkpoint.safetensors";
+inline constexpr const char* kOlderCheckpoint = "checkpoint.previous.safetensors";
+
 class OutFolder {
  public:
-  // Creates the folder (and its parents) and locks it until the object ends. ConfigError when it cannot be created, when another
-  // process holds it, when it is finished (has a result.json), or when it holds files that no experiment wrote; `force` lifts the last
-  // two, and then takes away the old result first, so that a run that is cut short does not look finished.
-  OutFolder(const std::string& folder, bool force);
+  // fresh: refuses a folder that is finished (has a result.json), one that holds an interrupted run (has a checkpoint), and one with files that no
+  // experiment wrote. force: takes away what an older run left, so that a run that is cut short does not look finished. resume: leaves all as it is.
+  enum Mode { fresh, force, resume };
+
+  // Creates the folder (and its parents) and locks it until the object ends. ConfigError when it cannot be created, when another process holds it, or
+  // as Mode says.
+  OutFolder(const std::string& folder, Mode mode);
   ~OutFolder();
   OutFolder(const OutFolder&) = delete;
   OutFolder& operator=(const OutFolder&) = delete;
 
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
-  void write(const std::string& name, const std::string& bytes) const { write_file(path(name), bytes); }
+  bool has(const std::string& name) const;
+  bool finished() const { return has("result.json"); }
+  // `name` may lie in a subfolder, which is made.
+  void write(const std::string& name, std::string_view bytes) const;
+  void make_folder(const std::string& name) const;
 
  private:
   void lock();
+  void refuse_what_is_there() const;
+  void take_away_old_files() const;
 
   std::string folder_;
   int lock_ = -1;
@@ -53,19 +66,21 @@ using Record = std::vector<std::pair<std::string, Value>>;
 // The record as one line of JSON, without the newline.
 std::string to_json(const Record& record);
 
-// A file of JSON objects, one a line. Starts empty; every line reaches the system in one write. Safe to use from any thread.
+// A file of JSON objects, one a line. Starts with the first `keep` bytes of what is there (IOError where there are fewer); every line reaches the
+// system in one write. One thread at a time.
 class JsonLines {
  public:
-  explicit JsonLines(std::string path);
+  explicit JsonLines(std::string path, int64_t keep = 0);
   ~JsonLines();
   JsonLines(const JsonLines&) = delete;
   JsonLines& operator=(const JsonLines&) = delete;
 
-  void write(const Record& record);
+  void write(std::string_view lines);  // whole lines, each with its newline, in one write
+  void sync();                         // to the disk
+  void close();                        // reports what closing finds; the end of the object does not
 
  private:
   std::string path_;
-  std::mutex mutex_;
   int fd_;
 };
 

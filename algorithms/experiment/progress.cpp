@@ -75,13 +75,12 @@ Progress::Progress(ProgressStyle style, Write write, Clock clock)
 
 Progress::~Progress() { finish(); }
 
-void Progress::start(int64_t total, const std::string& unit) {
+void Progress::start(int64_t total, const std::string& unit, int64_t done) {
   const std::lock_guard<std::mutex> guard(mutex_);
-  done_ = 0;
+  done_ = last_done_ = done;
   total_ = total;
   unit_ = unit;
   phase_ = metric_ = "";
-  last_done_ = 0;
   rate_ = 0;
   last_time_ = clock_();
   next_ = style_.kind == ProgressStyle::off ? kNever : last_time_ + interval(style_);
@@ -113,7 +112,7 @@ void Progress::tick(int64_t count) {
 void Progress::draw(double now) {
   const int64_t done = done_.load(std::memory_order_relaxed);
   const double passed = std::max(now - last_time_, 1e-9), recent = static_cast<double>(done - last_done_) / passed;
-  rate_ = last_done_ == 0 && rate_ == 0 ? recent : rate_ + (1 - std::exp(-passed / 10)) * (recent - rate_);
+  rate_ = rate_ == 0 ? recent : rate_ + (1 - std::exp(-passed / 10)) * (recent - rate_);
   last_time_ = now;
   last_done_ = done;
   next_ = now + interval(style_);
@@ -129,14 +128,16 @@ void Progress::draw(double now) {
 std::string Progress::line(int width) const {
   const int64_t done = last_done_;
   const double part = total_ > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total_), 0.0, 1.0) : 0;
-  std::string words = fmt::format("{:3.0f}%  {} {}/s", std::floor(100 * part), rate_ < 10 ? fmt::format("{:.1f}", rate_) : grouped(std::llround(rate_)), unit_);
+  std::string words =
+      fmt::format("{:3.0f}%  {} {}/s", std::floor(100 * part), rate_ < 10 ? fmt::format("{:.1f}", rate_) : grouped(std::llround(rate_)), unit_);
   if (rate_ > 0) words += "  " + duration(static_cast<double>(std::max<int64_t>(total_ - done, 0)) / rate_) + " left";
   if (!metric_.empty()) words += fmt::format("  {} {:.4g}", metric_, metric_value_);
   if (width <= 0) return (phase_.empty() ? "" : phase_ + ": ") + words;
   const int room = width - static_cast<int>(words.size() + phase_.size()) - 4;
   const int cells = std::min(room, 30), full = static_cast<int>(part * cells);
   if (cells < 5) return (phase_ + " " + words).substr(0, static_cast<size_t>(width));
-  const std::string bar = style_.utf8 ? repeat("━", full) + "\x1b[2m" + repeat("─", cells - full) + "\x1b[0m" : repeat("#", full) + repeat(".", cells - full);
+  const std::string bar =
+      style_.utf8 ? repeat("━", full) + "\x1b[2m" + repeat("─", cells - full) + "\x1b[0m" : repeat("#", full) + repeat(".", cells - full);
   return phase_ + "  " + bar + "  " + words;
 }
 

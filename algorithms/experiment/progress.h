@@ -34,13 +34,13 @@ class Progress {
   using Write = std::function<void(const std::string&)>;
   using Clock = std::function<double()>;  // seconds since any moment
 
-  explicit Progress(ProgressStyle style);                  // stderr, steady clock
+  explicit Progress(ProgressStyle style);                   // stderr, steady clock
   Progress(ProgressStyle style, Write write, Clock clock);  // for tests, and for programs with a display of their own
-  ~Progress();                                             // takes the bar away
+  ~Progress();                                              // takes the bar away
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void start(int64_t total, const std::string& unit);
+  void start(int64_t total, const std::string& unit, int64_t done = 0);  // done: by an earlier part of the same run
   void phase(const std::string& what);
   void tick(int64_t count = 1);
   void metric(const std::string& name, double value);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 namespace regrad::experiment {
 namespace {
@@ -15,19 +16,20 @@ h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .25rem; } h2 { font-size:
 .about { color: #555; margin: 0 0 1.25rem; } .reading { font-size: 1.1rem; border-left: 4px solid #0072b2; padding: .4rem 0 .4rem 1rem; }
 table { border-collapse: collapse; margin: .75rem 0 1.5rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding-bottom: .35rem; } th, td { padding: .3rem 1.1rem .3rem 0; text-align: left; border-bottom: 1px solid #e4e4e4; }
-th { color: #555; font-weight: 500; } td.number { text-align: right; } .star { color: #d55e00; font-weight: 700; }
+th { color: #555; font-weight: 500; } td { white-space: nowrap; } td.number { text-align: right; } .star { color: #d55e00; font-weight: 700; }
 .verdict { display: inline-block; min-width: 9.5rem; font-weight: 600; } .shown { color: #00734f; } .not-shown { color: #b04a00; } .not-testable { color: #666; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; } figure { margin: 0; border: 1px solid #e4e4e4; border-radius: 6px; overflow: hidden; }
+.tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(29rem, 1fr)); gap: 0 2rem; } .tables table { align-self: start; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; } .thirds { grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); } figure { margin: 0; border: 1px solid #e4e4e4; border-radius: 6px; overflow: hidden; }
 svg { display: block; width: 100%; height: auto; } pre { background: #f6f6f6; border-radius: 6px; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; }
 details summary { cursor: pointer; } footer { color: #777; font-size: .85rem; margin-top: 2.5rem; }
 )";
 
 std::string tables(const Result& result) {
-  std::string out;
+  std::string out = "<div class=\"tables\">\n";
   bool starred = false;
   for (const std::string& metric : metric_names(result)) {
     out += fmt::format(
-        "<table><caption>{} ({} is better)</caption>\n<tr><th>method</th><th>mean ± 95% interval</th><th>difference to {}, "
+        "<table><caption>{} ({} is better)</caption>\n<tr><th>method</th><th>mean ± 95%</th><th>against {}, "
         "paired</th><th>parameters</th></tr>\n",
         escaped(metric), result.better == Better::lower ? "lower" : "higher", escaped(result.baseline));
     for (const TableRow& row : table_rows(result, metric)) {
@@ -37,6 +39,7 @@ std::string tables(const Result& result) {
     }
     out += "</table>\n";
   }
+  out += "</div>\n";
   if (starred) out += "<p><span class=\"star\">*</span> the 95% interval of the paired difference leaves out 0.</p>\n";
   return out;
 }
@@ -52,24 +55,33 @@ std::string claims(const Result& result) {
   return out + "</table>\n<p>Shown: the whole 95% interval of the paired difference over the seeds lies where the claim says.</p>\n";
 }
 
-std::string figures(const std::string& title, const std::vector<Chart>& charts) {
+// in_thirds: three to a row, where the page is wide enough.
+std::string figures(const std::string& title, const std::vector<Chart>& charts, bool in_thirds) {
   if (charts.empty()) return "";
-  std::string out = "<h2>" + escaped(title) + "</h2>\n<div class=\"figures\">\n";
+  std::string out = "<h2>" + escaped(title) + "</h2>\n<div class=\"figures" + (in_thirds ? " thirds" : "") + "\">\n";
   for (const Chart& c : charts) out += "<figure>" + to_svg(c) + "</figure>\n";
   return out + "</div>\n";
 }
 
+// Where `word` stands in the list; at its end where it is new.
+size_t place_of(const std::string& word, std::vector<std::string>& list) {
+  const auto found = std::find(list.begin(), list.end(), word);
+  if (found != list.end()) return static_cast<size_t>(found - list.begin());
+  list.push_back(word);
+  return list.size() - 1;
+}
+
 }  // namespace
 
-std::vector<Chart> learning_curves(const std::vector<Finished>& finished) {
-  // variant and number -> method -> step -> sum and count
-  std::map<std::pair<std::string, std::string>, std::map<std::string, std::map<int64_t, std::pair<double, int>>>> all;
-  std::vector<std::string> methods;
-  for (const Finished& f : finished) {
-    if (std::find(methods.begin(), methods.end(), f.job.method) == methods.end()) methods.push_back(f.job.method);
+std::vector<Chart> learning_curves(const std::vector<Row>& rows) {
+  // number and variant, in the order they come -> method -> step -> sum and count
+  std::map<std::pair<size_t, size_t>, std::map<std::string, std::map<int64_t, std::pair<double, int>>>> all;
+  std::vector<std::string> methods, variants, numbers;
+  for (const Row& f : rows) {
+    place_of(f.job.method, methods);
     for (const Line& line : f.lines) {
       for (const auto& [name, value] : line.moment) {
-        auto& [sum, count] = all[{f.job.variant, name}][f.job.method][line.step];
+        auto& [sum, count] = all[{place_of(name, numbers), place_of(f.job.variant, variants)}][f.job.method][line.step];
         sum += value;
         ++count;
       }
@@ -77,7 +89,8 @@ std::vector<Chart> learning_curves(const std::vector<Finished>& finished) {
   }
   std::vector<Chart> out;
   for (const auto& [key, by_method] : all) {
-    Chart c{key.second + (key.first.empty() ? "" : ", " + key.first), "step", key.second};
+    const std::string &number = numbers[key.first], &variant = variants[key.second];
+    Chart c{number + (variant.empty() ? "" : ", " + variant), "step", number};
     for (size_t m = 0; m < methods.size(); ++m) {
       const auto found = by_method.find(methods[m]);
       if (found == by_method.end()) continue;
@@ -95,10 +108,12 @@ std::vector<Chart> learning_curves(const std::vector<Finished>& finished) {
 
 std::string to_html(const Report& r) {
   std::vector<Chart> shown;
-  for (const Finished& f : r.finished) {
+  for (const Row& f : r.rows) {
     if (f.job.seed != r.result.seeds[0]) continue;
     shown.insert(shown.end(), f.outcome.figures.begin(), f.outcome.figures.end());
   }
+  std::set<std::string> variants;
+  for (const Row& row : r.rows) variants.insert(row.job.variant);
   const std::string title = r.card.name + ": " + r.result.task + ", " + r.result.preset;
   std::string out = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" content=\"width=device-width, "
@@ -106,8 +121,8 @@ std::string to_html(const Report& r) {
       "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p class=\"about\">{2}</p>\n<p class=\"reading\">{3}</p>\n",
       escaped(title), kStyle, escaped(r.card.about), escaped(sentence(r.result)));
   out += tables(r.result) + claims(r.result);
-  out += figures("Examples, seed " + std::to_string(r.result.seeds[0]), shown);
-  out += figures("Learning curves, mean over the seeds", learning_curves(r.finished));
+  out += figures("Examples, seed " + std::to_string(r.result.seeds[0]), shown, false);
+  out += figures("Learning curves, mean over the seeds", learning_curves(r.rows), variants.size() % 3 == 0);
   out += "<h2>Run it again</h2>\n<pre>" + escaped(r.command) + "</pre>\n";
   out += "<details><summary>Configuration</summary><pre>" + escaped(r.config) + "</pre></details>\n";
   std::string seeds;

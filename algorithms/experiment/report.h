@@ -8,13 +8,13 @@ namespace regrad::experiment {
 struct Report {
   const Card& card;
   const Result& result;
-  const std::vector<Finished>& finished;
+  const std::vector<Row>& rows;
   std::string config;   // JSON
   std::string command;  // how to run it again
 };
 
 // Learning curves: for each logged number a chart for each variant, a line a method, the mean over the seeds.
-std::vector<Chart> learning_curves(const std::vector<Finished>& finished);
+std::vector<Chart> learning_curves(const std::vector<Row>& rows);
 
 std::string to_html(const Report& report);
 

@@ -77,6 +77,14 @@ std::string metric_table(const Result& result, const std::string& metric) {
   return columns(rows, true);
 }
 
+// More claims than this are counted in the sentence, not named; all of them stand above it.
+constexpr size_t kNamedClaims = 6;
+
+std::string count_of(const Result& result, Verdict verdict) {
+  const auto n = std::count_if(result.claims.begin(), result.claims.end(), [&](const Claim& c) { return c.verdict == verdict; });
+  return n == 0 ? "" : std::to_string(n) + " " + name(verdict);
+}
+
 // "shown: a; b" for the claims of one verdict, "" for none.
 std::string claims_of(const Result& result, Verdict verdict) {
   std::string out;
@@ -141,7 +149,7 @@ void check(const Result& result) {
 }
 
 std::vector<std::string> metric_names(const Result& result) {
-  std::vector<std::string> out = {result.metric};
+  std::vector<std::string> out;
   for (const MethodResult& method : result.methods) {
     for (const auto& [metric, list] : method.metrics) {
       if (std::find(out.begin(), out.end(), metric) == out.end()) out.push_back(metric);
@@ -155,7 +163,11 @@ std::string with_interval(double mean, double ci95, bool sign) {
   const int decimals = decimals_for(ci95, std::fabs(mean));
   const bool fixed = decimals >= 0;
   std::string out = fixed ? fmt::format("{:.{}f}", mean, decimals) : fmt::format("{:.4g}", mean);
-  if (sign && mean > 0) out = "+" + out;
+  if (out.find_first_not_of("-0.") == std::string::npos) {
+    if (out[0] == '-') out.erase(0, 1);  // zero, after rounding
+  } else if (sign && mean > 0) {
+    out = "+" + out;
+  }
   if (!std::isfinite(ci95)) return out;
   return out + " ± " + (fixed ? fmt::format("{:.{}f}", ci95, decimals) : fmt::format("{:.2g}", ci95));
 }
@@ -188,9 +200,9 @@ std::vector<TableRow> table_rows(const Result& result, const std::string& metric
 
 std::string table(const Result& result, bool utf8) {
   const std::string better = result.better == Better::lower ? "lower" : "higher";
-  std::string out = result.experiment + ", " + result.task + ", preset " + result.preset + ", " + count_seeds(result.seeds.size()) + ": " + result.metric +
-                    " (" + better + " is better)" + (result.seeds.size() > 1 ? ", mean ± 95% interval over the seeds, differences paired by seed" : "") +
-                    "\n\n";
+  std::string out = result.experiment + ", " + result.task + ", preset " + result.preset + ", " + count_seeds(result.seeds.size()) + ": " +
+                    result.metric + " (" + better + " is better)" +
+                    (result.seeds.size() > 1 ? ", mean ± 95% interval over the seeds, differences paired by seed" : "") + "\n\n";
   bool apart = false;
   for (const std::string& metric : metric_names(result)) {
     out += metric_table(result, metric) + "\n";
@@ -224,9 +236,14 @@ std::string sentence(const Result& result) {
   std::string out = (result.seeds.size() == 1 ? "With one seed " : "Over " + count_seeds(result.seeds.size()) + " ") + best->name + " has the " +
                     with_article_of_better(result.better) + " " + result.metric + " (" + with_interval(level.mean, level.ci95, false) + ")" +
                     against_baseline(result, *best);
+  const bool named = result.claims.size() <= kNamedClaims;
+  if (!named) out += "; of the " + std::to_string(result.claims.size()) + " claims";
+  bool first = !named;
   for (const Verdict kind : {Verdict::shown, Verdict::not_shown, Verdict::not_testable}) {
-    const std::string list = claims_of(result, kind);
-    if (!list.empty()) out += "; " + list;
+    const std::string part = named ? claims_of(result, kind) : count_of(result, kind);
+    if (part.empty()) continue;
+    out += (named ? "; " : first ? " " : ", ") + part;
+    first = false;
   }
   return out + ".";
 }

@@ -63,7 +63,7 @@ struct TableRow {
   int64_t parameters = 0;
 };
 std::vector<TableRow> table_rows(const Result& result, const std::string& metric);
-// Every metric that some method has, the headline metric first.
+// Every metric that some method has, in the order they came.
 std::vector<std::string> metric_names(const Result& result);
 
 // "mean ± half-width" with so many decimals that the half-width has two digits; without an interval, four digits of the mean.

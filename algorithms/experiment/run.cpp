@@ -1,75 +1,57 @@
 #include <fmt/format.h>
 #include <regrad/algorithms/experiment/run.h>
+#include <regrad/algorithms/experiment/signals.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <map>
-#include <mutex>
-#include <optional>
 
 namespace regrad::experiment {
 namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-// Writes the lines of jobs in the order of the jobs.
-class InOrder {
- public:
-  InOrder(size_t jobs, JsonLines* log) : waiting_(jobs), log_(log) {}
-  void ended(size_t at, const Job& job, const std::vector<Line>& lines) {
-    std::vector<Record> records;
-    for (const Line& line : lines) {
-      Record r{{"method", job.method}, {"seed", job.seed}};
-      if (!job.variant.empty()) r.emplace_back("variant", job.variant);
-      r.emplace_back("step", line.step);
-      for (const auto& [name, value] : line.moment) r.emplace_back(name, value);
-      records.push_back(std::move(r));
-    }
-    const std::lock_guard lock(mutex_);
-    waiting_[at] = std::move(records);
-    for (; next_ < waiting_.size() && waiting_[next_]; ++next_) {
-      if (!log_) continue;
-      for (const Record& r : *waiting_[next_]) log_->write(r);
-      waiting_[next_] = std::vector<Record>();
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::optional<std::vector<Record>>> waiting_;
-  size_t next_ = 0;
-  JsonLines* log_;
-};
-
 void check_finite(const Job& job, int64_t step, const Moment& moment) {
   for (const auto& [name, value] : moment) {
     if (!std::isfinite(value))
-      throw NumericError(job_name(job) + ": " + name + " is " + fmt::format("{}", value) + " at step " + std::to_string(step));
+      throw NumericError(job_name(job) + ": " + name + " is " + fmt::format("{}", value) + " at step " + std::to_string(step) +
+                         "; smaller step sizes may keep it finite");
   }
 }
 
-Finished run_one(const Experiment& experiment, const Job& job, Progress& progress) {
-  Finished f{job, {}, {}};
+// What tells the rows of one run to stop: a signal, or a failure of one of them.
+struct Stop {
+  std::atomic<bool> failed{false};
+  bool now() const { return failed.load(std::memory_order_relaxed) || Signals::caught(); }
+};
+
+void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& progress, const Stop& stop) {
+  const Job job = ledger.row(r).job;
   const std::unique_ptr<Trial> trial = experiment.trial(job);
+  ledger.restore(r, *trial);
   progress.phase(job_name(job));
-  for (int64_t i = 0; i < trial->steps(); ++i) {
+  const int64_t steps = experiment.steps(job);
+  for (int64_t i = ledger.row(r).step; i < steps; ++i) {
+    if (stop.now()) return ledger.keep(r, i, *trial);
+    if (ledger.due(r)) ledger.keep(r, i, *trial);
     Moment moment = trial->step(i);
     progress.tick();
     if (moment.empty()) continue;
     check_finite(job, i + 1, moment);
     progress.metric(moment[0].first, moment[0].second);
-    f.lines.push_back({i + 1, std::move(moment)});
+    ledger.log(r, {i + 1, std::move(moment)});
   }
-  f.outcome = trial->finish();
-  for (const Score& s : f.outcome.scores) check_finite(job, trial->steps(), {{s.method + "'s " + s.metric, s.value}});
-  return f;
+  Outcome outcome = trial->finish();
+  for (const Score& s : outcome.scores) check_finite(job, steps, {{s.method + "'s " + s.metric, s.value}});
+  if (job.seed != ledger.row(0).job.seed) outcome.figures.clear();  // the report shows the first seed's
+  ledger.finish(r, steps, std::move(outcome), *trial);
 }
 
 }  // namespace
-
-std::string job_name(const Job& job) { return job.method + ", seed " + std::to_string(job.seed) + (job.variant.empty() ? "" : ", " + job.variant); }
 
 std::vector<Job> jobs_of(const Experiment& experiment, const Options& options) {
   std::vector<std::string> trained;
@@ -86,18 +68,35 @@ std::vector<Job> jobs_of(const Experiment& experiment, const Options& options) {
   return out;
 }
 
-std::vector<Finished> run_jobs(const Experiment& experiment, const std::vector<Job>& jobs, Progress& progress, JsonLines* log) {
-  std::vector<Finished> out(jobs.size());
-  InOrder lines(jobs.size(), log);
-  parallel_for(static_cast<int64_t>(jobs.size()), [&](int64_t j) {
-    const auto at = static_cast<size_t>(j);
-    out[at] = run_one(experiment, jobs[at], progress);
-    lines.ended(at, jobs[at], out[at].lines);
-  });
+Settings settings_of(Experiment& experiment, const Options& options) {
+  std::string methods, seeds;
+  for (const std::string& name : options.methods) methods += (methods.empty() ? "" : ",") + name;
+  for (uint64_t seed : options.seeds) seeds += (seeds.empty() ? "" : ",") + std::to_string(seed);
+  Settings out = {{"experiment", experiment.card().name}, {"task", options.task}, {"preset", options.preset}, {"methods", methods}, {"seeds", seeds}};
+  for (const Field& field : experiment.fields()) out.emplace_back(field.name, text(field));
   return out;
 }
 
-Result gather(const Experiment& experiment, const Options& options, const std::vector<Finished>& finished) {
+void run_rows(const Experiment& experiment, Ledger& ledger, Progress& progress, const std::string& again) {
+  const Signals signals;
+  Stop stop;
+  parallel_for(static_cast<int64_t>(ledger.size()), [&](int64_t at) {
+    const auto r = static_cast<size_t>(at);
+    if (ledger.row(r).finished || stop.now()) return;
+    try {
+      run_row(experiment, ledger, r, progress, stop);
+    } catch (...) {
+      stop.failed = true;
+      throw;
+    }
+  });
+  const int which = Signals::caught();
+  if (!which) return;
+  ledger.save();
+  throw Interrupted(which, std::string("stopped by ") + (which == SIGINT ? "SIGINT" : "SIGTERM") + "; " + again);
+}
+
+Result gather(const Experiment& experiment, const Options& options, const std::vector<Row>& rows) {
   const Card card = experiment.card();
   Result r;
   r.experiment = card.name, r.task = options.task, r.preset = options.preset, r.seeds = options.seeds, r.threads = options.threads;
@@ -105,7 +104,7 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
   r.baseline = std::find(options.methods.begin(), options.methods.end(), card.baseline) == options.methods.end() ? options.methods[0] : card.baseline;
   for (const std::string& name : options.methods) {
     MethodResult m{name, {}, 0};
-    for (const Finished& f : finished) {
+    for (const Row& f : rows) {
       for (const Score& s : f.outcome.scores) {
         if (s.method != name) continue;
         auto metric = std::find_if(m.metrics.begin(), m.metrics.end(), [&](const auto& known) { return known.first == s.metric; });
@@ -128,8 +127,9 @@ std::string estimate(const Experiment& experiment, const Options& options) {
   std::string out = fmt::format("{:<24}{:>10}{:>12}{:>12}{:>8}{:>12}\n", "method", "steps", "ms a step", "evaluation", "seeds", "in all");
   double total = 0;
   for (const auto& [key, count] : seeds) {
-    const std::unique_ptr<Trial> trial = experiment.trial({key.first, key.second, options.seeds[0]});
-    const int64_t steps = trial->steps();
+    const Job job{key.first, key.second, options.seeds[0]};
+    const std::unique_ptr<Trial> trial = experiment.trial(job);
+    const int64_t steps = experiment.steps(job);
     if (steps > 0) trial->step(0);  // the first one pays for memory and caches
     const double start = now();
     int64_t timed = 0;

@@ -16,9 +16,9 @@
 namespace regrad::experiment {
 
 struct Interval {
-  double mean;   // NaN for no values
-  double ci95;   // half-width of the 95% interval of the mean; NaN for fewer than two values
-  int count;     // of values
+  double mean;  // NaN for no values
+  double ci95;  // half-width of the 95% interval of the mean; NaN for fewer than two values
+  int count;    // of values
 };
 
 enum class Direction { below, above };

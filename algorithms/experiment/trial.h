@@ -7,7 +7,7 @@
 #include <regrad/algorithms/experiment/chart.h>
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/experiment/result.h>
-#include <regrad/engine/tensor.h>
+#include <regrad/engine/serialize.h>
 
 #include <functional>
 #include <memory>
@@ -36,12 +36,16 @@ using Moment = std::vector<std::pair<std::string, double>>;
 class Trial {
  public:
   virtual ~Trial() = default;
-  virtual int64_t steps() const = 0;
-  // The i-th step, from 0; what it returns (mostly nothing) is logged. NumericError where a loss is no number.
+  // The i-th step, from 0; what it returns (mostly nothing) is logged, and its first number shown as progress. NumericError where a loss is no
+  // number.
   virtual Moment step(int64_t i) = 0;
+  // After the last step: evaluation.
   virtual Outcome finish() = 0;
-  // Lists every tensor that steps change, by name.
+  // Lists every tensor that steps change, by name. Names, shapes and dtypes are the same from the first step to the last, so that a trial that was
+  // just made takes up another's state.
   virtual void state(const std::function<void(const std::string&, Tensor&)>& part) = 0;
+  // What was trained, for models/ in --out. Nothing: no file.
+  virtual std::vector<NamedTensor> model() const { return {}; }
 };
 
 struct MethodCard {
@@ -68,7 +72,10 @@ class Experiment {
   virtual std::vector<Field> fields() = 0;
   // After the config is settled: ConfigError for values that contradict each other.
   virtual void check() const {}
+  // Where data sets lie (--data), before check().
+  virtual void data(const std::string&) {}
   virtual std::vector<std::string> variants() const { return {""}; }
+  virtual int64_t steps(const Job& job) const = 0;
   virtual std::unique_ptr<Trial> trial(const Job& job) const = 0;
   virtual std::vector<Claim> claims(const Result& result) const = 0;
 };

@@ -1,0 +1,168 @@
+// regrad-cml as a user runs it: exit codes, messages, what it writes.
+#include <doctest/doctest.h>
+#include <regrad/engine/serialize.h>
+
+#include <filesystem>
+
+#include "run_binary.h"
+
+using namespace regrad;
+using regrad::test::Ran;
+using regrad::test::TempFolder;
+
+namespace {
+
+const std::string kCml = REGRAD_CML;
+// A table in well under a second.
+const std::string kShort =
+    kCml + " --quiet --steps 40 --seeds 2 --shots 5,10 --hidden 10,10 --cohead-hidden 10 --test-tasks 20 --test-points 10 --log-every 10";
+
+Ran run(const std::string& flags) { return test::run(kShort + " " + flags); }
+
+std::string without_lines(std::string text, const char* with) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
+    const std::string line = text.substr(at, end - at);
+    if (line.find(with) == std::string::npos) out += line;
+    at = end;
+  }
+  return out;
+}
+std::string values_of(const std::string& folder) {
+  std::string json = read_file(folder + "/result.json");
+  for (const char* key : {"\"seconds\"", "\"peak_bytes\"", "\"threads\""}) json = without_lines(json, key);
+  return json;
+}
+
+}  // namespace
+
+TEST_CASE("a table end to end, the same on one and on two threads") {
+  const TempFolder at;
+  const Ran one = run("--threads 1 --out " + (at / "one")), two = run("--threads 2 --out " + (at / "two"));
+  REQUIRE(one.code == 0);
+  REQUIRE(two.code == 0);
+  CHECK(one.err == "");
+  for (const char* part : {"cml, sinusoid, preset tiny, 2 seeds: mse@10", "method", "maml", "dagger", "noise", "mse@5", "unadapted mse@10",
+                           "Over 2 seeds", "report.html"})
+    CHECK_MESSAGE(one.out.find(part) != std::string::npos, part);
+  for (const char* file :
+       {"config.json", "metrics.jsonl", "result.json", "report.html", "checkpoint.safetensors", "curve-1.svg", "models/cml-K-5-seed-1.safetensors"})
+    CHECK_MESSAGE(std::filesystem::exists(at / ("one/" + std::string(file))), file);
+  CHECK(values_of(at / "one") == values_of(at / "two"));
+  CHECK(read_file(at / "one/metrics.jsonl") == read_file(at / "two/metrics.jsonl"));
+  CHECK(load_safetensors(at / "one/models/cml-K-5-seed-1.safetensors").contains("body.layers.0.weight"));
+  // The config that a run wrote starts the same run.
+  const Ran again = test::run(kCml + " --quiet --seeds 2 --config " + (at / "one/config.json") + " --out " + (at / "three"));
+  REQUIRE(again.code == 0);
+  CHECK(values_of(at / "three") == values_of(at / "one"));
+
+  SUBCASE("a finished --out is kept") {
+    const std::string before = read_file(at / "one/result.json");
+    const Ran refused = run("--out " + (at / "one"));
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find("holds a finished result (result.json); give another folder, or --force to replace it") != std::string::npos);
+    const Ran resumed = run("--resume --out " + (at / "one"));
+    CHECK(resumed.code == 0);
+    CHECK(resumed.out.find("finished before: nothing was run or written") != std::string::npos);
+    CHECK(read_file(at / "one/result.json") == before);
+    CHECK(run("--force --steps 20 --out " + (at / "one")).code == 0);
+    CHECK(values_of(at / "one") != values_of(at / "two"));
+  }
+}
+
+TEST_CASE("mistakes on the command line end with 2 and say what to do") {
+  const TempFolder at;
+  const auto says = [](const std::string& flags, const std::string& words) {
+    const Ran r = run(flags);
+    return r.code == 2 && r.out.empty() && r.err.compare(0, 8, "regrad: ") == 0 && r.err.find(words) != std::string::npos
+               ? ""
+               : std::to_string(r.code) + ": " + r.err;
+  };
+  CHECK(says("--stpes 5", "--stpes: no such flag; did you mean --steps?") == "");
+  CHECK(says("--threads zero", "--threads: 'zero' is not a whole number from 1 to 1024") == "");
+  CHECK(says("--set gama=1", "--set gama=1: no such key; did you mean gamma?") == "");
+  CHECK(says("--methods maml,cmll", "did you mean cml?") == "");
+  CHECK(says("--alpha fast", "--alpha: 'fast' is not a finite number") == "");
+  CHECK(says("--lr 0", "lr must be above 0") == "");
+  write_file(at / "c.json", "{\"gamma\": 0.5,\n \"stepz\": 3}");
+  CHECK(says("--config " + (at / "c.json"), "c.json:2:2: no such key \"stepz\"; did you mean steps?") == "");
+  CHECK(says("--out /proc/nothing", "--out /proc/nothing: cannot create the folder") == "");
+}
+
+TEST_CASE("an --out in use ends with 2") {
+  const TempFolder at;
+  // The first writes its checkpoint before it trains; then the second finds the lock.
+  const Ran r =
+      test::run("( " + kCml + " --quiet --steps 100000000 --out " + (at / "x") + " & pid=$!; while [ ! -e " + (at / "x/checkpoint.safetensors") +
+                " ]; do sleep 0.02; done; " + kCml + " --quiet --out " + (at / "x") + "; code=$?; kill -TERM $pid; wait $pid; exit $code )");
+  CHECK(r.code == 2);
+  CHECK(r.err.find("is in use by process") != std::string::npos);
+}
+
+TEST_CASE("signals end with 130 and 143, after a checkpoint from which a resume goes on") {
+  const TempFolder at;
+  const std::string flags = " --methods maml --seeds 1 --shots 5 --steps 1500";
+  CHECK(run(flags + " --out " + (at / "whole")).code == 0);
+  for (const auto& [name, code] : {std::pair<std::string, int>{"INT", 130}, {"TERM", 143}}) {
+    const std::string folder = at / name;
+    // A job in the background ignores SIGINT, so the killer is there.
+    const std::string started = "[ -s " + folder + "/metrics.jsonl ]";
+    const Ran r = test::run("( while ! " + started + "; do sleep 0.01; done; kill -" + name + " $(cat " + folder + "/.regrad-lock) ) & " + kShort +
+                            flags + " --out " + folder);
+    CHECK(r.code == code);
+    CHECK(r.err.find("stopped by SIG" + name + "; go on with: regrad-cml --quiet") != std::string::npos);
+    CHECK(run(flags + " --out " + folder).err.find("holds an interrupted run; --resume goes on with it") != std::string::npos);
+    CHECK(run(flags + " --gamma 0.5 --resume --out " + folder).err.find("gamma was 0.2 and is now 0.5") != std::string::npos);
+    CHECK(run(flags + " --resume --out " + folder).code == 0);
+    CHECK(values_of(folder) == values_of(at / "whole"));
+    CHECK(read_file(folder + "/metrics.jsonl") == read_file(at / "whole/metrics.jsonl"));
+  }
+  const Ran memory = test::run(kCml + " --quiet --steps 100000000 & pid=$!; sleep 0.3; kill -TERM $pid; wait $pid");
+  CHECK(memory.code == 143);
+  CHECK(memory.err.find("stopped by SIGTERM; nothing is kept without --out DIR") != std::string::npos);
+}
+
+TEST_CASE("not-a-number ends with 4, a full disk with 5, a damaged checkpoint with 3") {
+  const TempFolder at;
+  const Ran nan = run("--lr 1e30 --steps 60");
+  CHECK(nan.code == 4);
+  CHECK(nan.err.find("maml, seed 0, K=5: ") != std::string::npos);
+  CHECK(nan.err.find(" at step ") != std::string::npos);
+  const Ran full = test::run(kShort + " >/dev/full");
+  CHECK(full.code == 5);
+  CHECK(full.err.find("cannot write to standard output") != std::string::npos);
+  REQUIRE(run("--out " + (at / "x")).code == 0);
+  std::filesystem::remove(at / "x/result.json");
+  for (const char* name : {"checkpoint.safetensors", "checkpoint.previous.safetensors"}) write_file(at / ("x/" + std::string(name)), "damaged");
+  const Ran damaged = run("--resume --out " + (at / "x"));
+  CHECK(damaged.code == 3);
+  CHECK(damaged.err.find("checkpoint.previous.safetensors") != std::string::npos);
+}
+
+TEST_CASE("--help, --version, --print-config, --estimate") {
+  const Ran help = test::run(kCml + " --help");
+  CHECK(help.code == 0);
+  for (const char* part : {"--task", "--methods", "--data", "--preset", "--config", "--set", "--seed", "--seeds", "--threads", "--out", "--resume",
+                           "--force", "--estimate", "--profile", "--print-config", "--version", "--gamma NUMBER", "dagger", "130, 143"})
+    CHECK_MESSAGE(help.out.find(part) != std::string::npos, part);
+  const Ran version = test::run(kCml + " --version");
+  CHECK(version.code == 0);
+  CHECK(version.out.find("regrad ") == 0);
+  CHECK(version.out.find("OpenBLAS") != std::string::npos);
+  const Ran config = test::run(kCml + " --preset small --gamma 0.5 --print-config");
+  CHECK(config.out.find("\"gamma\": 0.5") != std::string::npos);
+  CHECK(config.out.find("\"steps\": 50000") != std::string::npos);
+  const Ran cost = test::run(kCml + " --preset small --estimate --threads 2 --test-tasks 50");
+  CHECK(cost.code == 0);
+  CHECK(cost.out.find("cml, K=20") != std::string::npos);
+  CHECK(cost.out.find("on 2 threads") != std::string::npos);
+}
+
+TEST_CASE("--profile") {
+  const TempFolder at;
+  const Ran r = run("--profile --out " + (at / "x"));
+  CHECK(r.code == 0);
+  CHECK(r.out.find("matmul") != std::string::npos);
+  CHECK(read_file(at / "x/profile.trace.json").find("\"traceEvents\"") != std::string::npos);
+}
