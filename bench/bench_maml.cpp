@@ -6,8 +6,11 @@
 //   Inner  1 or 5 steps of gradient descent, lr 0.01, on the support mean squared error; the outer gradient goes through them.
 //   Outer  the mean over tasks of the query mean squared error; Adam, lr 1e-3.
 //
+// The same by chunks of 13 tasks (gradient_by_chunks), one for each of two threads: .../chunks.
+//
 // Checksums: the outer loss at steps 1, 2, 10 and 50, before that step's update.
 #include <regrad/algorithms/maml/maml.h>
+#include <regrad/algorithms/shared/meta_gradient.h>
 #include <regrad/layers/linear.h>
 
 #include <cmath>
@@ -56,21 +59,28 @@ TaskBatch batch() {
 
 struct Training {
   maml::Rule rule;
+  int64_t chunk = 0;  // tasks a chunk; 0: all at once
   TaskBatch data = batch();
   Mlp net = initial();
   Adam adam{.lr = 1e-3};
   Adam::State state{};
 
   Tensor step() {
-    const Tensor loss = maml::objective(net, rule, mse_loss_by_task, data);
-    net = update(adam, std::move(net), state, grad(loss, net));
+    const auto objective = [&](const Mlp& w, const TaskBatch& part) { return maml::objective(w, rule, mse_loss_by_task, part); };
+    if (chunk == 0) {
+      const Tensor loss = objective(net, data);
+      net = update(adam, std::move(net), state, grad(loss, net));
+      return loss;
+    }
+    const auto [g, loss] = gradient_by_chunks(net, data, chunk, objective);
+    net = update(adam, std::move(net), state, g);
     return loss;
   }
 };
 
-template <int inner_steps>
+template <int inner_steps, int64_t chunk = 0>
 Run maml_sinusoid() {
-  auto training = std::make_shared<Training>(Training{.rule = {.alpha = 0.01, .steps = inner_steps}});
+  auto training = std::make_shared<Training>(Training{.rule = {.alpha = 0.01, .steps = inner_steps}, .chunk = chunk});
   Run run;
   for (int i = 1; i <= 50; ++i) {
     const double loss = training->step().item();
@@ -83,5 +93,9 @@ Run maml_sinusoid() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program(argc, argv, {{"maml_sinusoid/1inner", maml_sinusoid<1>}, {"maml_sinusoid/5inner", maml_sinusoid<5>}});
+  return run_program(argc, argv,
+                     {{"maml_sinusoid/1inner", maml_sinusoid<1>},
+                      {"maml_sinusoid/5inner", maml_sinusoid<5>},
+                      {"maml_sinusoid/1inner/chunks", maml_sinusoid<1, 13>},
+                      {"maml_sinusoid/5inner/chunks", maml_sinusoid<5, 13>}});
 }

@@ -8,6 +8,7 @@ namespace regrad::bench {
 
 struct Timing {
   double wall_ms = 0, cpu_ms = 0;  // medians of a repetition; CPU time is that of all threads together
+  double wall_min_ms = 0;          // what a busy machine disturbs least
   int repetitions = 0;
 };
 // Repeats `step` for about `seconds`, at least 5 times.

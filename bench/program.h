@@ -4,7 +4,8 @@
 //
 // it runs one workload in this process and prints one line of JSON, which bench/compare reads:
 //
-//   {"workload": "maml_sinusoid/1inner", "threads": 2, "wall_ms": 0.5, "cpu_ms": 0.9, "repetitions": 4000, "checksum": [3.454, ...], "peak_mb": 3.1}
+//   {"workload": "maml_sinusoid/1inner", "threads": 2, "wall_ms": 0.5, "wall_min_ms": 0.4, "cpu_ms": 0.9, "repetitions": 4000,
+//    "checksum": [3.454, ...], "peak_mb": 3.1}
 //
 // Peers print the same line. Times are medians of one unit of work; memory is the peak less what stood when the program had started.
 #pragma once

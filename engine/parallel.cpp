@@ -70,6 +70,7 @@ void wait_for_change(const std::atomic<uint32_t>& a, uint32_t old) {
   a.wait(old, std::memory_order_acquire);
 }
 
+// Threads that sleep between jobs. A job is done when its blocks are: whoever has not come by then, for want of a processor, is not waited for.
 class Workers {
  public:
   explicit Workers(int count) {
@@ -83,26 +84,39 @@ class Workers {
   }
   void run(Job& job) {
     job_ = &job;
-    busy_.store(static_cast<uint32_t>(threads_.size()), std::memory_order_relaxed);
+    inside_.store(0, std::memory_order_release);
     generation_.fetch_add(1, std::memory_order_release);
     generation_.notify_all();
     job.work();
-    for (uint32_t b; (b = busy_.load(std::memory_order_acquire)) != 0;) wait_for_change(busy_, b);
+    inside_.fetch_or(closed, std::memory_order_acq_rel);
+    for (uint32_t n; (n = inside_.load(std::memory_order_acquire)) != closed;) wait_for_change(inside_, n);
   }
 
  private:
+  static constexpr uint32_t closed = uint32_t{1} << 31;
+
+  bool enter() {
+    uint32_t n = inside_.load(std::memory_order_relaxed);
+    while (!(n & closed)) {
+      if (inside_.compare_exchange_weak(n, n + 1, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+
   void loop() {
     for (uint32_t seen = 0;;) {
       wait_for_change(generation_, seen);
       seen = generation_.load(std::memory_order_acquire);
       if (stop_.load(std::memory_order_relaxed)) return;
+      if (!enter()) continue;
       job_->work();
-      if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
+      if (inside_.fetch_sub(1, std::memory_order_acq_rel) == closed + 1) inside_.notify_all();
     }
   }
 
   Job* job_ = nullptr;
-  std::atomic<uint32_t> generation_{0}, busy_{0};
+  std::atomic<uint32_t> generation_{0};
+  std::atomic<uint32_t> inside_{closed};  // workers at the job; and whether no more may come
   std::atomic<bool> stop_{false};
   std::vector<std::thread> threads_;
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <regrad/algorithms/shared/adapt.h>
+#include <regrad/algorithms/shared/meta_gradient.h>
 
 namespace regrad {
 
@@ -39,13 +40,6 @@ SharpSlope<Support> sharp_slope(Support support, bool second_order, const Sharpn
   return {std::move(support), second_order, s.alpha_low, s.through};
 }
 
-// A gradient for an outer step: of the shape of its net, plain values.
-template <class Net>
-struct MetaGradient {
-  Net gradient;
-  Tensor loss;  // at the net itself, a scalar without a graph
-};
-
 // grad f(net + e), e = radius g / |g|, g = grad f(net), over all parameters of the net; e is a constant. f: net -> scalar.
 template <class Net, class F>
 MetaGradient<Net> sharp_gradient(const Net& net, double radius, F&& f) {
@@ -59,13 +53,6 @@ MetaGradient<Net> sharp_gradient(const Net& net, double radius, F&& f) {
   }
   near = as_leaves(std::move(near));
   return {grad(f(near), near), loss.detach()};
-}
-// grad f(net).
-template <class Net, class F>
-MetaGradient<Net> plain_gradient(const Net& net, F&& f) {
-  const Net here = as_leaves(net);
-  const Tensor loss = f(here);
-  return {grad(loss, here), loss.detach()};
 }
 
 }  // namespace regrad
