@@ -34,7 +34,8 @@ void rows_and_classes(Samples& s) {
   }
 }
 void matrices(Samples& s) {
-  for (const Shape& shape : {Shape{1, 1}, Shape{2, 3}, Shape{4, 2}, Shape{3, 3}, Shape{2, 3, 2}, Shape{2, 2, 4}, Shape{1, 2, 1, 3}})
+  for (const Shape& shape : {Shape{1, 1}, Shape{2, 3}, Shape{4, 2}, Shape{3, 3}, Shape{2, 3, 2}, Shape{2, 2, 4}, Shape{1, 2, 1, 3}, Shape{3, 4},
+                             Shape{6, 1}, Shape{2, 4, 2}})
     s.add({shape}, {{.low = 0.4, .high = 2}});
 }
 void two_matrices(Samples& s) {

@@ -58,9 +58,10 @@ std::vector<double> pointwise2(const RefCall& c) {
 // Samples: shapes that reach every path (scalar, one element, short, odd, a vector and a tail, several dims, ones, empty), in the given domain.
 template <class A = NoAttrs>
 void unary_shapes(Samples& s, const Domain& d, const A& attrs = {}) {
-  for (const Shape& shape : {Shape{},     Shape{1},       Shape{3},          Shape{7},       Shape{17},         Shape{2, 3},      Shape{3, 5},
-                             Shape{1, 4}, Shape{2, 3, 2}, Shape{2, 1, 3, 1}, Shape{0},       Shape{2, 0, 3},    Shape{33},        Shape{2, 2},
-                             Shape{4, 3}, Shape{5, 2},    Shape{1, 3, 2},    Shape{2, 2, 2}, Shape{2, 2, 1, 2}, Shape{2, 3, 2, 2}})
+  for (const Shape& shape :
+       {Shape{},        Shape{1},          Shape{3},          Shape{7},          Shape{17},   Shape{2, 3},    Shape{3, 5}, Shape{1, 4},
+        Shape{2, 3, 2}, Shape{2, 1, 3, 1}, Shape{0},          Shape{2, 0, 3},    Shape{33},   Shape{2, 2},    Shape{4, 3}, Shape{5, 2},
+        Shape{1, 3, 2}, Shape{2, 2, 2},    Shape{2, 2, 1, 2}, Shape{2, 3, 2, 2}, Shape{3, 2}, Shape{2, 1, 4}, Shape{2, 5}})
     s.add({shape}, {d}, attrs);
 }
 // Pairs that broadcast in every way.
@@ -81,7 +82,9 @@ void binary_shapes(Samples& s, const Domain& a, const Domain& b, const A& attrs 
                                                                            {{3, 2}, {3, 2}},
                                                                            {{4, 1}, {4, 3}},
                                                                            {{2, 3, 1}, {3, 2}},
-                                                                           {{2, 2}, {2, 1, 2, 2}}})
+                                                                           {{2, 2}, {2, 1, 2, 2}},
+                                                                           {{2, 4}, {2, 4}},
+                                                                           {{3, 1, 2}, {2, 2}}})
     s.add({p, q}, {a, b}, attrs);
   s.bad({{2, 3}, {2}}, attrs);
   s.bad({{3, 1}, {2, 4, 2}}, attrs);
