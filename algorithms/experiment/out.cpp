@@ -33,7 +33,7 @@ OutFolder::OutFolder(const std::string& folder, Mode mode) : folder_(folder) {
   if (!fs::is_directory(folder_, unseen)) {
     throw ConfigError("--out " + folder_ + ": cannot create the folder: " + (error ? error.message() : "a file of that name is in the way"));
   }
-  const bool ours = has(kLock);
+  const bool ours = has(kLock) || has(kCheckpoint) || has(kOlderCheckpoint);  // a copy may lack the lock
   if (!ours && mode != force && !fs::is_empty(folder_, error)) {
     throw ConfigError("--out " + folder_ + ": the folder has files that no experiment wrote; give another, or --force to write among them");
   }
