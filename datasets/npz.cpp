@@ -132,7 +132,7 @@ void write_entry(archive* a, const std::string& name, const std::string& bytes) 
 TensorFile load_npz(const std::string& path, int64_t most_bytes) {
   return typed_memory([&] {
     const InputFile file(path);  // a regular file, with the system's own words where there is none
-    if (file.size() == static_cast<int64_t>(empty_zip.size()) && read_file(path) == empty_zip) return {{}, {}, path};
+    if (file.size() == static_cast<int64_t>(empty_zip.size()) && read_file(path) == empty_zip) return TensorFile{{}, {}, path};
     const Utf8Names names;
     const Archive a = new_reader();
     if (archive_read_open_filename(a.get(), path.c_str(), 1 << 16) != ARCHIVE_OK) broken(a.get(), path);
@@ -142,7 +142,7 @@ TensorFile load_npz(const std::string& path, int64_t most_bytes) {
 
 TensorFile parse_npz(std::string_view bytes, const std::string& where, int64_t most_bytes) {
   return typed_memory([&] {
-    if (bytes == empty_zip) return {{}, {}, where};
+    if (bytes == empty_zip) return TensorFile{{}, {}, where};
     const Utf8Names names;
     const Archive a = new_reader();
     if (archive_read_open_memory(a.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) broken(a.get(), where);
