@@ -130,39 +130,45 @@ void write_entry(archive* a, const std::string& name, const std::string& bytes) 
 }  // namespace
 
 TensorFile load_npz(const std::string& path, int64_t most_bytes) {
-  const InputFile file(path);  // a regular file, with the system's own words where there is none
-  if (file.size() == static_cast<int64_t>(empty_zip.size()) && read_file(path) == empty_zip) return {{}, {}, path};
-  const Utf8Names names;
-  const Archive a = new_reader();
-  if (archive_read_open_filename(a.get(), path.c_str(), 1 << 16) != ARCHIVE_OK) broken(a.get(), path);
-  return read_all(a.get(), allowance(file.size(), most_bytes), path);
+  return typed_memory([&] {
+    const InputFile file(path);  // a regular file, with the system's own words where there is none
+    if (file.size() == static_cast<int64_t>(empty_zip.size()) && read_file(path) == empty_zip) return TensorFile{{}, {}, path};
+    const Utf8Names names;
+    const Archive a = new_reader();
+    if (archive_read_open_filename(a.get(), path.c_str(), 1 << 16) != ARCHIVE_OK) broken(a.get(), path);
+    return read_all(a.get(), allowance(file.size(), most_bytes), path);
+  });
 }
 
 TensorFile parse_npz(std::string_view bytes, const std::string& where, int64_t most_bytes) {
-  if (bytes == empty_zip) return {{}, {}, where};
-  const Utf8Names names;
-  const Archive a = new_reader();
-  if (archive_read_open_memory(a.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) broken(a.get(), where);
-  return read_all(a.get(), allowance(static_cast<int64_t>(bytes.size()), most_bytes), where);
+  return typed_memory([&] {
+    if (bytes == empty_zip) return TensorFile{{}, {}, where};
+    const Utf8Names names;
+    const Archive a = new_reader();
+    if (archive_read_open_memory(a.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) broken(a.get(), where);
+    return read_all(a.get(), allowance(static_cast<int64_t>(bytes.size()), most_bytes), where);
+  });
 }
 
 void save_npz(const std::string& path, const std::vector<NamedTensor>& tensors, Deflate deflate) {
-  const Utf8Names names;
-  std::string out;
-  const Archive a(archive_write_new());
-  if (!a || archive_write_set_format_zip(a.get()) != ARCHIVE_OK) throw OutOfMemory("out of memory: no room to write a zip file");
-  archive_write_set_bytes_per_block(a.get(), 0);  // else the end is padded
-  const bool set = (deflate == Deflate::yes ? archive_write_zip_set_compression_deflate(a.get())
-                                            : archive_write_zip_set_compression_store(a.get())) == ARCHIVE_OK &&
-                   archive_write_set_options(a.get(), "hdrcharset=UTF-8") == ARCHIVE_OK;
-  if (!set || archive_write_open(a.get(), &out, nullptr, append, nullptr) != ARCHIVE_OK) broken(a.get(), path);
-  check_names(tensors);
-  for (const auto& [key, t] : tensors) {
-    if (!t.defined()) throw ShapeError("save_npz: tensor '" + key + "' is undefined");
-    write_entry(a.get(), key + ".npy", to_npy(t));
-  }
-  if (archive_write_close(a.get()) != ARCHIVE_OK) broken(a.get(), path);
-  write_file(path, out);
+  typed_memory([&] {
+    const Utf8Names names;
+    std::string out;
+    const Archive a(archive_write_new());
+    if (!a || archive_write_set_format_zip(a.get()) != ARCHIVE_OK) throw OutOfMemory("out of memory: no room to write a zip file");
+    archive_write_set_bytes_per_block(a.get(), 0);  // else the end is padded
+    const bool set = (deflate == Deflate::yes ? archive_write_zip_set_compression_deflate(a.get())
+                                              : archive_write_zip_set_compression_store(a.get())) == ARCHIVE_OK &&
+                     archive_write_set_options(a.get(), "hdrcharset=UTF-8") == ARCHIVE_OK;
+    if (!set || archive_write_open(a.get(), &out, nullptr, append, nullptr) != ARCHIVE_OK) broken(a.get(), path);
+    check_names(tensors);
+    for (const auto& [key, t] : tensors) {
+      if (!t.defined()) throw ShapeError("save_npz: tensor '" + key + "' is undefined");
+      write_entry(a.get(), key + ".npy", to_npy(t));
+    }
+    if (archive_write_close(a.get()) != ARCHIVE_OK) broken(a.get(), path);
+    write_file(path, out);
+  });
 }
 
 }  // namespace regrad

@@ -218,16 +218,18 @@ void check(const TensorList& outputs, const TensorList& inputs, const GradOption
 }  // namespace
 }  // namespace detail
 
-std::vector<Tensor> grad(TensorList outputs, TensorList inputs, const GradOptions& options) {
-  detail::check(outputs, inputs, options);
-  detail::Sweep sweep;
+namespace detail {
+namespace {
+
+std::vector<Tensor> swept(const TensorList& outputs, const TensorList& inputs, const GradOptions& options) {
+  Sweep sweep;
   for (const Tensor& x : inputs) sweep.request(x);
   int order = 0;
   for (const Tensor& y : outputs) {
     sweep.discover(y);
     order = std::max(order, y.node()->order + 1);
   }
-  for (int64_t k = 0; k < outputs.size(); ++k) sweep.seed(outputs[k], detail::seed_for(outputs[k], options, k));
+  for (int64_t k = 0; k < outputs.size(); ++k) sweep.seed(outputs[k], seed_for(outputs[k], options, k));
   sweep.run(options.create_graph, options.retain_graph.value_or(options.create_graph), order);
   std::vector<Tensor> result;
   result.reserve(static_cast<size_t>(inputs.size()));
@@ -238,6 +240,14 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, const GradOption
     }
   }
   return result;
+}
+
+}  // namespace
+}  // namespace detail
+
+std::vector<Tensor> grad(TensorList outputs, TensorList inputs, const GradOptions& options) {
+  detail::check(outputs, inputs, options);
+  return typed_memory([&] { return detail::swept(outputs, inputs, options); });
 }
 
 Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options) {

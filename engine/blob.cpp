@@ -2,7 +2,6 @@
 #include <regrad/engine/node.h>
 
 #include <memory>
-#include <new>
 
 namespace regrad {
 namespace {
@@ -48,16 +47,14 @@ Tensor from_blob(void* data, const Shape& sizes, const Shape& strides, DType t, 
   const Shape steps = checked_strides(data, sizes, strides, t);
   Node* n = new_node();
   Tensor out = Tensor::adopt(n);
-  try {
+  typed_memory([&] {
     auto context = std::make_unique<Foreign>(Foreign{data, std::move(deleter)});
     auto s = std::make_unique<Storage>();
     s->data = data;
     s->deleter = release;
     s->context = context.release();
     n->storage.store(s.release(), std::memory_order_relaxed);
-  } catch (const std::bad_alloc&) {
-    throw OutOfMemory("out of memory: from_blob");
-  }
+  });
   n->shape = sizes;
   n->strides = steps;
   n->dtype = t;

@@ -2,7 +2,6 @@
 #include <regrad/engine/node.h>
 
 #include <algorithm>
-#include <new>
 
 #include <dlpack/dlpack.h>
 
@@ -36,8 +35,7 @@ DType dtype_of(const DLDataType& t) {
 DLManagedTensor* to_dlpack(const Tensor& x) {
   const Shape &sizes = x.shape(), &strides = x.strides();
   if (x.requires_grad()) throw Error("to_dlpack: the tensor requires gradients, which DLPack cannot carry; hand out its detach()");
-  auto* e = new (std::nothrow) Export;
-  if (!e) throw OutOfMemory("out of memory: to_dlpack");
+  auto* e = typed_memory([] { return new Export; });
   e->held = x;
   std::copy(sizes.begin(), sizes.end(), e->shape);
   std::copy(strides.begin(), strides.end(), e->strides);

@@ -5,6 +5,8 @@
 // Library code throws; it never asserts, aborts, exits or prints.
 #pragma once
 
+#include <cstdint>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -37,5 +39,21 @@ struct GraphFreed : Error {  // a second sweep through a graph whose kept data t
 struct OutOfMemory : Error {  // an allocation failed; the engine stays usable
   using Error::Error;
 };
+
+namespace detail {
+// With a message of figures where there is memory for one. bytes: what was asked for; 0: unknown.
+[[noreturn]] void throw_out_of_memory(int64_t bytes = 0);
+}  // namespace detail
+
+// f(), where OutOfMemory takes the place of std::bad_alloc. The engine's and layers' functions are so; lists and names that your own code makes are
+// not.
+template <class F>
+decltype(auto) typed_memory(F&& f) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    detail::throw_out_of_memory();
+  }
+}
 
 }  // namespace regrad

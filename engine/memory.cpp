@@ -105,7 +105,8 @@ namespace {
 
 struct Registry {
   std::mutex mutex;
-  std::vector<Pool*> pools;
+  Pool orphan;  // counts, under the mutex, for threads that free but find no memory for a pool of their own
+  std::vector<Pool*> pools{&orphan};
 };
 Registry& registry() {
   static auto* r = new Registry;  // never destroyed: threads may end after static destructors
@@ -133,20 +134,33 @@ thread_local Lease lease;
   Pool* p = nullptr;
   for (Pool* q : r.pools)
     if (q->idle) p = q;
-  if (!p) r.pools.push_back(p = new Pool);
+  if (!p) {
+    r.pools.reserve(r.pools.size() + 1);
+    r.pools.push_back(p = new Pool);
+  }
   p->idle = false;
   lease.pool = p;
   return current = p;
 }
 
-Pool* pool() { return current ? current : lease_pool(); }
+Pool* pool() { return current ? current : typed_memory(lease_pool); }
+
+// Null where there is no memory for one: freeing must not fail.
+Pool* pool_or_none() noexcept {
+  try {
+    return pool();
+  } catch (const OutOfMemory&) {
+    return nullptr;
+  }
+}
+
+const OutOfMemory no_words("out of memory");  // made while there is memory: copying it takes none
 
 void* system_allocate(Pool* p, int64_t bytes) {
   if (void* m = std::aligned_alloc(64, static_cast<size_t>(bytes))) return m;
   p->trim();
   if (void* m = std::aligned_alloc(64, static_cast<size_t>(bytes))) return m;
-  throw OutOfMemory("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(memory_stats().live_bytes) +
-                    " held by tensors");
+  throw_out_of_memory(bytes);
 }
 
 template <class Block>
@@ -157,6 +171,17 @@ void push_back(std::atomic<Block*>& list, Block* b, Block*& next) {
 }
 
 }  // namespace
+
+void throw_out_of_memory(int64_t bytes) {
+  std::string words;
+  try {
+    words = "out of memory: " + (bytes ? std::to_string(bytes) + " bytes asked for, " : "") + std::to_string(memory_stats().live_bytes) +
+            " held by tensors";
+  } catch (const std::bad_alloc&) {
+    throw no_words;
+  }
+  throw OutOfMemory(words);
+}
 
 Storage* new_storage(int64_t bytes) {
   if (bytes > (int64_t{1} << 52)) throw OutOfMemory("out of memory: a tensor of " + std::to_string(bytes) + " bytes");
@@ -188,8 +213,13 @@ void free_storage(Storage* s) noexcept {
     delete s;
     return;
   }
-  Pool* p = pool();
-  p->count(-s->bytes);
+  Pool* p = pool_or_none();
+  if (p) {
+    p->count(-s->bytes);
+  } else {
+    std::lock_guard lock(registry().mutex);
+    registry().orphan.count(-s->bytes);
+  }
   if (s->owner == p) {
     p->put(s);
   } else {
@@ -211,8 +241,13 @@ NodeMemory new_node_memory() {
 }
 
 void free_node_memory(NodeMemory m) noexcept {
-  Pool* p = pool();
-  p->live_nodes.add(-1);
+  Pool* p = pool_or_none();
+  if (p) {
+    p->live_nodes.add(-1);
+  } else {
+    std::lock_guard lock(registry().mutex);
+    registry().orphan.live_nodes.add(-1);
+  }
   auto* b = static_cast<FreeBlock*>(m.memory);
   if (m.owner == p) {
     b->next = std::exchange(p->nodes, b);

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <regrad/engine/error.h>
+
 namespace regrad::detail {
 
 struct Pool;

@@ -217,53 +217,64 @@ std::string_view bytes_of(const Tensor& x) {
 }  // namespace
 
 Tensor read_npy(const NextBytes& next, int64_t most_bytes, const std::string& where) {
-  Stream in(next, where);
-  const Header h = read_header(in, where);
-  if (detail::wire_bytes(h.shape, h.wire) < 0) throw IOError(where + ": byte " + std::to_string(in.at()) + ": shape " + str(h.shape) + " overflows");
-  if (h.shape.numel() > most_bytes / item_size(detail::read_as(h.wire))) {
-    throw IOError(where + ": byte " + std::to_string(in.at()) + ": an array of shape " + str(h.shape) + " is larger than the " +
-                  std::to_string(most_bytes) + " bytes it may have");
-  }
-  Shape sizes = h.shape;
-  if (h.fortran) std::reverse(sizes.begin(), sizes.end());
-  const Tensor x = detail::read_items(
-      sizes, h.wire, [&](void* p, int64_t n) { in.read(p, n); }, where);
-  in.end();
-  return h.fortran ? turned(x) : x;
+  return typed_memory([&] {
+    Stream in(next, where);
+    const Header h = read_header(in, where);
+    if (detail::wire_bytes(h.shape, h.wire) < 0)
+      throw IOError(where + ": byte " + std::to_string(in.at()) + ": shape " + str(h.shape) + " overflows");
+    if (h.shape.numel() > most_bytes / item_size(detail::read_as(h.wire))) {
+      throw IOError(where + ": byte " + std::to_string(in.at()) + ": an array of shape " + str(h.shape) + " is larger than the " +
+                    std::to_string(most_bytes) + " bytes it may have");
+    }
+    Shape sizes = h.shape;
+    if (h.fortran) std::reverse(sizes.begin(), sizes.end());
+    const Tensor x = detail::read_items(
+        sizes, h.wire, [&](void* p, int64_t n) { in.read(p, n); }, where);
+    in.end();
+    return h.fortran ? turned(x) : x;
+  });
 }
 
 Tensor parse_npy(std::string_view bytes, const std::string& where) {
-  const auto total = static_cast<int64_t>(bytes.size());
-  const NextBytes next = [&](void* p, int64_t n) {
-    const size_t got = std::min(static_cast<size_t>(n), bytes.size());
-    if (got) std::memcpy(p, bytes.data(), got);
-    bytes.remove_prefix(got);
-    return static_cast<int64_t>(got);
-  };
-  return read_npy(next, most_growth * total, where);
+  return typed_memory([&] {
+    const auto total = static_cast<int64_t>(bytes.size());
+    const NextBytes next = [&](void* p, int64_t n) {
+      const size_t got = std::min(static_cast<size_t>(n), bytes.size());
+      if (got) std::memcpy(p, bytes.data(), got);
+      bytes.remove_prefix(got);
+      return static_cast<int64_t>(got);
+    };
+    return read_npy(next, most_growth * total, where);
+  });
 }
 
 Tensor load_npy(const std::string& path) {
-  const InputFile file(path);
-  int64_t at = 0;
-  const NextBytes next = [&](void* p, int64_t n) {
-    n = std::min(n, file.size() - at);
-    file.read(at, p, n);
-    at += n;
-    return n;
-  };
-  return read_npy(next, most_growth * file.size(), path);
+  return typed_memory([&] {
+    const InputFile file(path);
+    int64_t at = 0;
+    const NextBytes next = [&](void* p, int64_t n) {
+      n = std::min(n, file.size() - at);
+      file.read(at, p, n);
+      at += n;
+      return n;
+    };
+    return read_npy(next, most_growth * file.size(), path);
+  });
 }
 
 std::string to_npy(const Tensor& x) {
-  const Tensor y = prepared(x);
-  return header_of(y).append(bytes_of(y));
+  return typed_memory([&] {
+    const Tensor y = prepared(x);
+    return header_of(y).append(bytes_of(y));
+  });
 }
 
 void save_npy(const std::string& path, const Tensor& x) {
-  const Tensor y = prepared(x);
-  const std::string header = header_of(y);
-  write_file(path, {header, bytes_of(y)});
+  typed_memory([&] {
+    const Tensor y = prepared(x);
+    const std::string header = header_of(y);
+    write_file(path, {header, bytes_of(y)});
+  });
 }
 
 }  // namespace regrad

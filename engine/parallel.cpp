@@ -74,7 +74,12 @@ void wait_for_change(const std::atomic<uint32_t>& a, uint32_t old) {
 class Workers {
  public:
   explicit Workers(int count) {
-    for (int i = 0; i < count; ++i) threads_.emplace_back([this] { loop(); });
+    threads_.reserve(static_cast<size_t>(count));
+    try {
+      for (int i = 0; i < count; ++i) threads_.emplace_back([this] { loop(); });
+    } catch (const std::exception&) {
+      // The system has no more threads or memory for them. Fewer do the same work, to the same bits.
+    }
   }
   ~Workers() {
     stop_.store(true, std::memory_order_relaxed);

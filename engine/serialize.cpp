@@ -77,32 +77,38 @@ const Tensor& TensorFile::operator[](const std::string& name) const {
 }
 
 void save_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
-  const std::vector<NamedTensor> list = prepared(tensors);
-  const std::string header = detail::write_header(list, metadata);
-  std::vector<std::string_view> pieces{header};
-  for (const auto& [name, t] : list) pieces.push_back(bytes_of(t));
-  write_file(path, pieces);
+  typed_memory([&] {
+    const std::vector<NamedTensor> list = prepared(tensors);
+    const std::string header = detail::write_header(list, metadata);
+    std::vector<std::string_view> pieces{header};
+    for (const auto& [name, t] : list) pieces.push_back(bytes_of(t));
+    write_file(path, pieces);
+  });
 }
 
 std::string to_safetensors(const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
-  const std::vector<NamedTensor> list = prepared(tensors);
-  std::string out = detail::write_header(list, metadata);
-  for (const auto& [name, t] : list) out += bytes_of(t);
-  return out;
+  return typed_memory([&] {
+    const std::vector<NamedTensor> list = prepared(tensors);
+    std::string out = detail::write_header(list, metadata);
+    for (const auto& [name, t] : list) out += bytes_of(t);
+    return out;
+  });
 }
 
 TensorFile parse_safetensors(std::string_view bytes, const std::string& where) {
-  const auto total = static_cast<int64_t>(bytes.size());
-  const int64_t n = detail::header_length(bytes.data(), total, where), start = detail::length_bytes + n;
-  SafeHeader h = detail::parse_header(bytes.substr(detail::length_bytes, static_cast<size_t>(n)), total - start, where);
-  TensorFile out{{}, std::move(h.metadata), where};
-  for (TensorEntry& e : h.entries) {
-    Tensor t = read_entry(e, where, [&](int64_t at, void* p, int64_t count) {
-      if (count) std::memcpy(p, bytes.data() + start + at, static_cast<size_t>(count));
-    });
-    out.tensors.emplace_back(std::move(e.name), std::move(t));
-  }
-  return out;
+  return typed_memory([&] {
+    const auto total = static_cast<int64_t>(bytes.size());
+    const int64_t n = detail::header_length(bytes.data(), total, where), start = detail::length_bytes + n;
+    SafeHeader h = detail::parse_header(bytes.substr(detail::length_bytes, static_cast<size_t>(n)), total - start, where);
+    TensorFile out{{}, std::move(h.metadata), where};
+    for (TensorEntry& e : h.entries) {
+      Tensor t = read_entry(e, where, [&](int64_t at, void* p, int64_t count) {
+        if (count) std::memcpy(p, bytes.data() + start + at, static_cast<size_t>(count));
+      });
+      out.tensors.emplace_back(std::move(e.name), std::move(t));
+    }
+    return out;
+  });
 }
 
 struct SafeTensors::Parts {
@@ -123,7 +129,7 @@ struct SafeTensors::Parts {
   }
 };
 
-SafeTensors::SafeTensors(const std::string& path) : parts_(std::make_unique<Parts>(path)) {}
+SafeTensors::SafeTensors(const std::string& path) : parts_(typed_memory([&] { return std::make_unique<Parts>(path); })) {}
 SafeTensors::~SafeTensors() = default;
 SafeTensors::SafeTensors(SafeTensors&&) noexcept = default;
 SafeTensors& SafeTensors::operator=(SafeTensors&&) noexcept = default;
@@ -136,16 +142,20 @@ std::vector<std::string> SafeTensors::names() const {
 const Metadata& SafeTensors::metadata() const { return parts_->header.metadata; }
 bool SafeTensors::contains(const std::string& name) const { return find(parts_->header, name); }
 Tensor SafeTensors::read(const std::string& name) const {
-  const TensorEntry* e = find(parts_->header, name);
-  if (!e) no_such(parts_->file.path(), name);
-  return parts_->read(*e);
+  return typed_memory([&] {
+    const TensorEntry* e = find(parts_->header, name);
+    if (!e) no_such(parts_->file.path(), name);
+    return parts_->read(*e);
+  });
 }
 
 TensorFile load_safetensors(const std::string& path) {
-  const SafeTensors file(path);
-  TensorFile out{{}, file.metadata(), path};
-  for (const TensorEntry& e : file.parts_->header.entries) out.tensors.emplace_back(e.name, file.parts_->read(e));
-  return out;
+  return typed_memory([&] {
+    const SafeTensors file(path);
+    TensorFile out{{}, file.metadata(), path};
+    for (const TensorEntry& e : file.parts_->header.entries) out.tensors.emplace_back(e.name, file.parts_->read(e));
+    return out;
+  });
 }
 
 }  // namespace regrad

@@ -111,18 +111,20 @@ std::vector<Tensor> descend(const std::vector<Tensor>& params, const std::vector
 // grads: one a parameter, in the order of parameters(net). ShapeError where their number differs.
 template <class Optimizer, class Net>
 Net update(const Optimizer& optimizer, Net net, typename Optimizer::State& state, const std::vector<Tensor>& grads) {
-  const NoGrad quiet;
-  std::vector<Tensor*> slots;
-  each(net, [&](const std::string&, Tensor& t, bool is_buffer) {
-    if (!is_buffer) slots.push_back(&t);
+  return typed_memory([&] {
+    const NoGrad quiet;
+    std::vector<Tensor*> slots;
+    each(net, [&](const std::string&, Tensor& t, bool is_buffer) {
+      if (!is_buffer) slots.push_back(&t);
+    });
+    if (slots.size() != grads.size())
+      throw ShapeError("update: " + std::to_string(grads.size()) + " gradients for " + std::to_string(slots.size()) + " parameters");
+    std::vector<Tensor> params;
+    for (Tensor* t : slots) params.push_back(std::move(*t));
+    optimizer.step(params, state, grads);
+    for (size_t i = 0; i < slots.size(); ++i) *slots[i] = std::move(params[i].requires_grad_());
+    return std::move(net);
   });
-  if (slots.size() != grads.size())
-    throw ShapeError("update: " + std::to_string(grads.size()) + " gradients for " + std::to_string(slots.size()) + " parameters");
-  std::vector<Tensor> params;
-  for (Tensor* t : slots) params.push_back(std::move(*t));
-  optimizer.step(params, state, grads);
-  for (size_t i = 0; i < slots.size(); ++i) *slots[i] = std::move(params[i].requires_grad_());
-  return net;
 }
 template <class Optimizer, class Net>
 requires(!std::is_convertible_v<const Net&, std::vector<Tensor>>) Net

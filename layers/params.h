@@ -52,7 +52,7 @@ void visit(Self& self, const std::string& prefix, F&& f, bool is_buffer = false)
 // f(name, tensor, is_buffer), for a const net (const Tensor&) or not (Tensor&).
 template <class Net, class F>
 void each(Net& net, F&& f) {
-  detail::visit(net, "", f);
+  typed_memory([&] { detail::visit(net, "", f); });
 }
 
 template <class Net>
@@ -122,12 +122,14 @@ Net as_leaves(Net net, bool requires_grad = true) {
 // The gradients of a scalar, shaped as the net: grad(loss, net).weight is d loss / d net.weight. Parameters that the loss does not reach give zeros.
 template <class Net>
 requires(!std::is_convertible_v<const Net&, TensorList>) Net grad(const Tensor& loss, const Net& net, GradOptions options = {}) {
-  options.allow_unused = true;
-  const std::vector<Tensor> p = parameters(net);
-  std::vector<Tensor> g = grad(TensorList(loss), TensorList(p), options);
-  for (size_t i = 0; i < g.size(); ++i)
-    if (!g[i].defined()) g[i] = zeros_like(p[i]);
-  return at(net, g);
+  return typed_memory([&] {
+    options.allow_unused = true;
+    const std::vector<Tensor> p = parameters(net);
+    std::vector<Tensor> g = grad(TensorList(loss), TensorList(p), options);
+    for (size_t i = 0; i < g.size(); ++i)
+      if (!g[i].defined()) g[i] = zeros_like(p[i]);
+    return at(net, g);
+  });
 }
 
 // The parameters of a net with one leading task dimension, [T, ...], as views: each task then moves away from the shared ones by itself.

@@ -2,6 +2,7 @@
 
 interchange.py make FOLDER    writes reference.safetensors, *.npy and *.npz
 interchange.py check FOLDER   reads what regrad wrote there (ours.*), and compares values and, where the formats leave no choice, bytes
+interchange.py judge FOLDER   judges forged safetensors files (mutants: length, 1 where regrad reads it, bytes): none that the reference refuses is read
 
 Ends with 77 where a package is missing.
 """
@@ -9,6 +10,7 @@ import sys
 
 try:
     import numpy as np
+    import safetensors
     import safetensors.numpy as st
 except ImportError as error:
     print(error)
@@ -70,4 +72,22 @@ def check(folder):
                 equal(z[name], want[name], name)
 
 
-{"make": make, "check": check}[sys.argv[1]](sys.argv[2])
+def judge(folder):
+    with open(f"{folder}/mutants", "rb") as f:
+        rest = f.read()
+    counts = {(ours, theirs): 0 for ours in (0, 1) for theirs in (0, 1)}
+    while rest:
+        length, ours = int.from_bytes(rest[:4], "little"), rest[4]
+        forged, rest = rest[5 : 5 + length], rest[5 + length :]
+        try:
+            safetensors.deserialize(forged)
+            theirs = 1
+        except safetensors.SafetensorError:
+            theirs = 0
+        assert ours <= theirs, f"regrad reads what the reference refuses: {forged!r}"
+        counts[ours, theirs] += 1
+    print(f"forged files: {counts[1, 1]} read by both, {counts[0, 0]} by neither, {counts[0, 1]} by the reference alone")
+    assert counts[1, 1] > 100 and counts[0, 0] > 100, counts
+
+
+{"make": make, "check": check, "judge": judge}[sys.argv[1]](sys.argv[2])

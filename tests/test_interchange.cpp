@@ -4,6 +4,7 @@
 #include <regrad/datasets/npz.h>
 #include <regrad/engine/npy.h>
 #include <regrad/engine/ops.h>
+#include <regrad/engine/random.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -98,4 +99,42 @@ TEST_CASE("safetensors, npy and npz are exchanged with the reference libraries, 
   save_npz(folder / "ours_stored.npz", ours());
   save_npz(folder / "ours_deflated.npz", ours(), Deflate::yes);
   CHECK(script("check", folder.name()) == 0);
+}
+
+TEST_CASE("no forged safetensors file is read that the reference refuses") {
+  const TempFolder folder;
+  const std::string whole = to_safetensors({{"w", ones({2, 3})}, {"step", arange(0, 2)}, {"none", zeros({0})}}, {{"k", "v"}});
+  const std::string alphabet = "{}[]:,\"0123456789-.eE \\ntrufalsdypohxUIFBOL_\xff";
+  const Random r(1);
+  std::string mutants;
+  for (uint64_t i = 0; i < 20000; ++i) {
+    std::string forged = whole;
+    const Random ri = r / static_cast<int64_t>(i);
+    for (int64_t k = 0, changes = 1 + ri.integer(0, 3); k < changes; ++k) {
+      const auto at = static_cast<size_t>(ri.integer(static_cast<uint64_t>(3 * k + 1), static_cast<int64_t>(forged.size()) - 40) + 8);
+      const char c = alphabet[static_cast<size_t>(ri.integer(static_cast<uint64_t>(3 * k + 2), static_cast<int64_t>(alphabet.size())))];
+      switch (ri.integer(static_cast<uint64_t>(3 * k + 3), 4)) {
+        case 0: forged.insert(at, 1, c); break;
+        case 1: forged.erase(at, 1); break;
+        default: forged[at] = c;
+      }
+    }
+    if (i % 5) forged[0] = static_cast<char>(whole[0] + static_cast<char>(forged.size() - whole.size()));  // the header's length follows, mostly
+    bool read = true;
+    try {
+      parse_safetensors(forged);
+    } catch (const IOError&) {
+      read = false;
+    }
+    for (int b = 0; b < 4; ++b) mutants += static_cast<char>(forged.size() >> 8 * b & 255);
+    mutants += static_cast<char>(read);
+    mutants += forged;
+  }
+  write_file(folder / "mutants", mutants);
+  const int judged = script("judge", folder.name());
+  if (judged == 77) {
+    MESSAGE("skipped: needs python3 with numpy and safetensors (pip install numpy safetensors)");
+  } else {
+    CHECK(judged == 0);
+  }
 }

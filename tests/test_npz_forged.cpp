@@ -5,6 +5,8 @@
 #include <regrad/engine/npy.h>
 #include <regrad/engine/ops.h>
 
+#include <functional>
+
 #include "alloc_hook.h"
 #include "temp_folder.h"
 
@@ -178,4 +180,39 @@ TEST_CASE("npz: entries that lie, hide or do not belong") {
   CHECK(refused("PK\x05\x06", "f.npz") == "");
   CHECK(refused("not a zip at all", "f.npz") == "");
   CHECK(refused("", "f.npz") == "");
+}
+
+TEST_CASE("npz: OutOfMemory at every allocation of ours, no half-written file") {
+  const TempFolder folder;
+  const std::string path = folder / "a.npz";
+  const std::vector<NamedTensor> tensors{{"x", arange(0, 6).reshape({2, 3}).mT()}, {"a long name that needs memory of its own", ones({4})}};
+  save_npz(path, tensors, Deflate::yes);
+  const std::string bytes = read_file(path);
+  const std::function<void()> calls[] = {[&] { save_npz(path, tensors, Deflate::yes); }, [&] { load_npz(path); }, [&] { parse_npz(bytes); }};
+  for (const auto& call : calls) {
+    call();
+    const MemoryStats before = memory_stats();
+    int64_t k = 1;
+    for (bool failed = true; failed; ++k) {
+      CAPTURE(k);
+      empty_cache();
+      bool typed = true;
+      {
+        const FailAllocation fail(k, true);
+        try {
+          call();
+        } catch (const OutOfMemory&) {
+        } catch (...) {
+          typed = false;
+        }
+        failed = FailAllocation::failed() > 0;
+      }
+      REQUIRE(typed);
+      REQUIRE(memory_stats().live_nodes == before.live_nodes);
+      REQUIRE(memory_stats().live_bytes == before.live_bytes);
+      REQUIRE(read_file(path) == bytes);
+      REQUIRE(!std::filesystem::exists(path + ".tmp"));
+    }
+    CHECK(k > 5);
+  }
 }

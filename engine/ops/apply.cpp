@@ -159,8 +159,10 @@ void Call::need_kept(const Tensor& t) const {
 
 Tensor declared_zero(const Call&) { return {}; }
 
-Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes, unsigned given) {
-  using namespace detail;
+namespace detail {
+namespace {
+
+Tensor evaluate(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes, unsigned given) {
   const bool profiled = profiling.load(std::memory_order_relaxed);
   const int64_t start = profiled ? profile_clock() : 0;
   Node* y = new_node();
@@ -183,6 +185,13 @@ Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, in
   }
   guard.n = nullptr;
   return Tensor::adopt(y);
+}
+
+}  // namespace
+}  // namespace detail
+
+Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes, unsigned given) {
+  return typed_memory([&] { return detail::evaluate(op, in, n, attrs, attr_bytes, given); });
 }
 
 }  // namespace regrad

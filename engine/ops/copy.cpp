@@ -200,15 +200,19 @@ Tensor to(const Tensor& x, DType t) { return x.dtype() == t ? x : apply(to_op, x
 
 Tensor cat(TensorList list, int64_t dim) {
   if (list.size() == 0) throw ShapeError("cat: no tensors");
-  std::vector<const Tensor*> in;
-  for (const Tensor& x : list) in.push_back(&x);
-  const Along along{dim};
-  return apply(cat_op, in.data(), static_cast<int>(in.size()), &along, sizeof along);
+  return typed_memory([&] {
+    std::vector<const Tensor*> in;
+    for (const Tensor& x : list) in.push_back(&x);
+    const Along along{dim};
+    return apply(cat_op, in.data(), static_cast<int>(in.size()), &along, sizeof along);
+  });
 }
 Tensor stack(TensorList list, int64_t dim) {
-  std::vector<Tensor> rows;
-  for (const Tensor& x : list) rows.push_back(unsqueeze(x, dim));
-  return cat(rows, dim);
+  return typed_memory([&] {
+    std::vector<Tensor> rows;
+    for (const Tensor& x : list) rows.push_back(unsqueeze(x, dim));
+    return cat(rows, dim);
+  });
 }
 
 }  // namespace regrad
