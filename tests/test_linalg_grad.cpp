@@ -127,6 +127,9 @@ TEST_CASE("equal eigenvalues: values have derivatives, their vectors have none")
     const Tensor g = grad(sum(square(eigvalsh(x))), x, {.create_graph = true});
     if (largest(x) > 0) CHECK(has(fault([&] { grad(sum(g * a3()), x); }), "their vectors have no derivative"));
   }
+  const Tensor twins = with_eigenvalues({1, 1, 3}).requires_grad_();
+  for (const int64_t one : {0, 1})
+    CHECK(has(fault([&] { grad(sum(select(eigh(twins).vectors, -1, one)), twins); }), "eigenvalues 0 and 1 are equal"));
   const Tensor x = stack({with_eigenvalues({1, 2, 3}), with_eigenvalues({1, 3, 3})}, 0).requires_grad_();
   const Eigh e = eigh(x);
   CHECK(has(fault([&] { grad(sum(e.vectors * a3()), x, {.retain_graph = true}); }), "eigh: eigenvalues 1 and 2 of matrix [1] are equal"));

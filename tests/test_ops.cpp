@@ -58,6 +58,18 @@ TEST_CASE("a wrong sign is caught") {
   CHECK(check_row(bad) != "");
 }
 
+TEST_CASE("a fault in a vjp beside a fused gradient is caught, and one in the fused gradient") {
+  Op bad = solve_op;
+  bad.vjp[0] = [](const Call& c) { return -solve_op.vjp[0](c); };
+  CHECK(check_row(bad).find("order 1") != std::string::npos);
+  bad = solve_op;
+  bad.fused = [](const Call& c, Tensor* out) {
+    solve_op.fused(c, out);
+    if (out[1].defined()) out[1] = -out[1];
+  };
+  CHECK(check_row(bad).find("order 1") != std::string::npos);
+}
+
 TEST_CASE("a dropped term is caught") {
   Op bad = softmax_op;
   bad.vjp[0] = [](const Call& c) { return c.y() * c.g(); };
