@@ -3,9 +3,9 @@
 #include <regrad/engine/npy.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <new>
+#include <exception>
+#include <memory>
 #include <set>
 
 #include <archive.h>
@@ -28,17 +28,19 @@ using Archive = std::unique_ptr<archive, Close>;
 // (and no other) has UTF-8.
 class Utf8Names {
  public:
-  Utf8Names() : locale_(newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)), before_(locale_ ? uselocale(locale_) : nullptr) {}
+  Utf8Names() : before_(utf8() ? uselocale(utf8()) : nullptr) {}
   ~Utf8Names() {
-    if (!locale_) return;
-    uselocale(before_);
-    freelocale(locale_);
+    if (before_) uselocale(before_);
   }
   Utf8Names(const Utf8Names&) = delete;
   Utf8Names& operator=(const Utf8Names&) = delete;
 
  private:
-  locale_t locale_, before_;
+  static locale_t utf8() {
+    static const locale_t made = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);  // reads files: once
+    return made;
+  }
+  locale_t before_;
 };
 
 [[noreturn]] void broken(archive* a, const std::string& where) {
@@ -92,14 +94,20 @@ TensorFile read_all(archive* a, int64_t left, const std::string& where) {
   }
 }
 
-la_ssize_t append(archive* a, void* to, const void* bytes, size_t n) {
+// Where the zip is written to. libarchive loses memory of its own when writing fails, so it never does: what found no room is told at the end.
+struct Sink {
+  std::string bytes;
+  bool full = false;
+};
+
+la_ssize_t append(archive*, void* to, const void* bytes, size_t n) {
+  auto* sink = static_cast<Sink*>(to);
   try {
-    static_cast<std::string*>(to)->append(static_cast<const char*>(bytes), n);
-    return static_cast<la_ssize_t>(n);
-  } catch (const std::bad_alloc&) {  // C code lies between here and the caller
-    archive_set_error(a, ENOMEM, "out of memory");
-    return ARCHIVE_FATAL;
+    if (!sink->full) sink->bytes.append(static_cast<const char*>(bytes), n);
+  } catch (const std::exception&) {  // C code lies between here and the caller
+    sink->full = true;
   }
+  return static_cast<la_ssize_t>(n);
 }
 
 // libarchive takes what it cannot spell for no name at all, and falls over it.
@@ -153,21 +161,22 @@ TensorFile parse_npz(std::string_view bytes, const std::string& where, int64_t m
 void save_npz(const std::string& path, const std::vector<NamedTensor>& tensors, Deflate deflate) {
   typed_memory([&] {
     const Utf8Names names;
-    std::string out;
+    Sink sink;
     const Archive a(archive_write_new());
     if (!a || archive_write_set_format_zip(a.get()) != ARCHIVE_OK) throw OutOfMemory("out of memory: no room to write a zip file");
     archive_write_set_bytes_per_block(a.get(), 0);  // else the end is padded
     const bool set = (deflate == Deflate::yes ? archive_write_zip_set_compression_deflate(a.get())
                                               : archive_write_zip_set_compression_store(a.get())) == ARCHIVE_OK &&
                      archive_write_set_options(a.get(), "hdrcharset=UTF-8") == ARCHIVE_OK;
-    if (!set || archive_write_open(a.get(), &out, nullptr, append, nullptr) != ARCHIVE_OK) broken(a.get(), path);
+    if (!set || archive_write_open(a.get(), &sink, nullptr, append, nullptr) != ARCHIVE_OK) broken(a.get(), path);
     check_names(tensors);
     for (const auto& [key, t] : tensors) {
       if (!t.defined()) throw ShapeError("save_npz: tensor '" + key + "' is undefined");
       write_entry(a.get(), key + ".npy", to_npy(t));
     }
     if (archive_write_close(a.get()) != ARCHIVE_OK) broken(a.get(), path);
-    write_file(path, out);
+    if (sink.full) detail::throw_out_of_memory();
+    write_file(path, sink.bytes);
   });
 }
 

@@ -60,6 +60,11 @@ void* operator new(size_t size, std::align_val_t alignment) {
   if (!p) throw std::bad_alloc();
   return p;
 }
+// The sanitizers have nothrow forms of their own, which would not come from here.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return refuse() ? nullptr : count(std::malloc(size ? size : 1)); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return ::operator new(size, std::nothrow); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
 void* operator new[](size_t size) { return ::operator new(size); }
 void* operator new[](size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
 void operator delete(void* p) noexcept { std::free(p); }
