@@ -43,7 +43,9 @@ std::vector<NamedTensor> zoo() {
 
 TEST_CASE("npy: every dtype, shape and layout comes back; data begin at multiples of 64") {
   const TempFolder folder;
-  for (const auto& [name, t] : zoo()) {
+  for (const NamedTensor& entry : zoo()) {
+    const std::string& name = entry.first;  // clang 14 captures no structured binding
+    const Tensor& t = entry.second;
     CAPTURE(name);
     const std::string bytes = to_npy(t);
     CHECK((bytes.size() - static_cast<size_t>(t.numel() * item_size(t.dtype()))) % 64 == 0);
@@ -112,7 +114,9 @@ TEST_CASE("npz: stored and deflated, there and back, with the same bytes each ti
     CHECK(read_file(path) == bytes);
     for (const TensorFile& file : {load_npz(path), parse_npz(bytes)}) {
       CHECK(file.tensors.size() == zoo().size());
-      for (const auto& [name, t] : zoo()) {
+      for (const NamedTensor& entry : zoo()) {
+        const std::string& name = entry.first;  // clang 14 captures no structured binding
+        const Tensor& t = entry.second;
         CAPTURE(name);
         CHECK(same(file[name], t));
       }

@@ -69,7 +69,9 @@ TEST_CASE("safetensors: every dtype, shape and layout comes back bit for bit, th
   for (const TensorFile& file : {parse_safetensors(bytes), load_safetensors(folder / "a.safetensors")}) {
     CHECK(file.metadata == metadata);
     REQUIRE(file.tensors.size() == tensors.size());
-    for (const auto& [name, t] : tensors) {
+    for (const NamedTensor& entry : tensors) {
+      const std::string& name = entry.first;  // clang 14 captures no structured binding
+      const Tensor& t = entry.second;
       CAPTURE(name);
       CHECK(same(file[name], t));
       CHECK(file[name].is_contiguous());
