@@ -1,0 +1,36 @@
+// Convolution, pooling and resampling of images, in PyTorch's names; differentiable to any order.
+//
+//   Tensor y = conv2d(x, weight, {}, {.padding = 1});       // x [N,C,H,W], weight [O,C,3,3] -> [N,O,H,W]
+//   Tensor p = max_pool2d(relu(y), 2);                      // [N,O,H/2,W/2]
+//
+// Images are [N,C,H,W]; [C,H,W] is a batch of one; [T,N,C,H,W] has a task each, with weights [T,O,C/groups,KH,KW] (and bias [T,O]) or weights that
+// all tasks share. In memory, channels are neighbours ("channels last"): results lie so, and other layouts are copied first. f32 or f64; f64 runs by
+// plain loops and is meant for checks. Errors are ShapeError and DTypeError as in ops.h.
+#pragma once
+
+#include <regrad/engine/ops.h>
+
+namespace regrad {
+
+// Along height and width; one number means both.
+struct Pair {
+  int64_t h, w;
+  Pair(int64_t both) : h(both), w(both) {}
+  Pair(int64_t height, int64_t width) : h(height), w(width) {}
+};
+
+struct ConvOptions {
+  Pair stride = 1, padding = 0, dilation = 1;
+  int64_t groups = 1;
+};
+
+// y[n,o,i,j] = bias[o] + sum over c, p, q of weight[o,c,p,q] x[n, c, i stride - padding + p dilation, j ..], zeros outside of x; c runs over o's group.
+// weight [O, C/groups, KH, KW]; groups == C: depthwise. OH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1.
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
+// The same along one dimension: x [N,C,L], weight [O, C/groups, K]; the w of each option counts.
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
+// conv2d's gradient with respect to its input: x [N,C,H,W], weight [C, O/groups, KH, KW] -> [N,O,OH,OW] with
+// OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1.
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {}, Pair output_padding = 0);
+
+}  // namespace regrad
