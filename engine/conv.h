@@ -9,6 +9,7 @@
 #pragma once
 
 #include <regrad/engine/ops.h>
+#include <regrad/engine/random.h>
 
 namespace regrad {
 
@@ -32,5 +33,25 @@ Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, co
 // conv2d's gradient with respect to its input: x [N,C,H,W], weight [C, O/groups, KH, KW] -> [N,O,OH,OW] with
 // OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1.
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {}, Pair output_padding = 0);
+
+// Windows over each channel: [N,C,H,W] -> [N,C,OH,OW], OH = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1. stride 0: the kernel's.
+struct PoolOptions {
+  Pair stride = 0, padding = 0, dilation = 1;
+};
+// The largest element; NaN is largest; of equals the first one gets the gradient. Padding is never the largest.
+Tensor max_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options = {});
+// The mean; count_include_pad: padding counts as zeros, else only what lies inside the image is divided by. dilation must be 1.
+Tensor avg_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options = {}, bool count_include_pad = true);
+// Windows such that the output is of the given size: the i-th runs from floor(i H / OH) to ceil((i + 1) H / OH).
+Tensor adaptive_avg_pool2d(const Tensor& x, Pair output);
+Tensor adaptive_max_pool2d(const Tensor& x, Pair output);
+
+enum class Interpolation { nearest, bilinear };
+// Images of another size. nearest: element floor(i H / OH). bilinear: by the two nearest along each dim; align_corners: corners keep their values
+// (PyTorch's two conventions).
+Tensor interpolate(const Tensor& x, Pair output, Interpolation mode = Interpolation::nearest, bool align_corners = false);
+
+// Whole channels of an image are 0 with probability p, else x / (1 - p). x [N,C,H,W]. ConfigError outside [0, 1].
+Tensor dropout2d(const Tensor& x, double p, const Random& r);
 
 }  // namespace regrad
