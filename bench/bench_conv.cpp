@@ -1,9 +1,10 @@
 // maml_conv4 and resnet20_step: whole training steps of convolutional nets, written as a user of regrad would write them.
 //
 // maml_conv4: one second-order MAML step of Conv4 on images like Omniglot's, 5-way 1-shot.
-//   Net    4 x [conv 3x3, 64 filters, no bias -> batch norm by the batch's statistics -> ReLU -> max pool 2], 28 -> 14 -> 7 -> 3 -> 1, linear 64 -> 5.
-//          Parameters p = 0..13 (W, gamma, beta of each block, then W, b): W = fill(1 + p, shape, sqrt(6 / fan_in)), the last one's bound 1/8; gamma 1,
-//          beta and b 0.
+//   Net    4 x [conv 3x3, 64 filters, no bias -> batch norm by the batch's statistics -> ReLU -> max pool 2], 28 -> 14 -> 7 -> 3 -> 1, linear 64
+//   -> 5.
+//          Parameters p = 0..13 (W, gamma, beta of each block, then W, b): W = fill(1 + p, shape, sqrt(6 / fan_in)), the last one's bound 1/8; gamma
+//          1, beta and b 0.
 //   Tasks  T = 4, the same batch at every step: prototype = unit(100) [T,5,28,28]; support = prototype + fill(101, .., 0.3); 75 query images,
 //          prototype[i mod 5] + fill(102, .., 0.3).
 //   Inner  1 or 5 steps of gradient descent on all parameters, lr 0.1; the outer gradient goes through them. Outer: Adam, lr 1e-3.
@@ -11,8 +12,8 @@
 //
 // resnet20_step: one training step of ResNet-20, batch 128: SGD lr 0.05, momentum 0.9, weight decay 1e-4 on every parameter.
 //   Convolutions k = 0..18 are fill(1 + k, shape, sqrt(6 / fan_in)), linear W = fill(50, [10,64], 1/8), b = 0; x = fill(100, [128,3,32,32], 1), label
-//   i mod 10. masked: every convolution but the first uses W where |W| is above the 0.9 n-th smallest of its layer, and 0 elsewhere; the gradient goes
-//   to W as it is (straight-through).
+//   i mod 10. masked: every convolution but the first uses W where |W| is above the 0.9 n-th smallest of its layer, and 0 elsewhere; the gradient
+//   goes to W as it is (straight-through).
 //
 // Checksums: the loss at steps 1, 2 and 5, before that step's update.
 #include <regrad/algorithms/maml/maml.h>

@@ -2,8 +2,8 @@
 //
 //   bench-double [threads]
 //
-// Forward: y = conv2d(x, w). Backward, recorded: gx, gw at g. Double backward: the gradients of <gx, u> + <gw, v> with respect to x, w and g, which are
-// two forward passes, an input gradient and a weight gradient. CPU milliseconds (at one thread), medians of 9.
+// Forward: y = conv2d(x, w). Backward, recorded: gx, gw at g. Double backward: the gradients of <gx, u> + <gw, v> with respect to x, w and g, which
+// are two forward passes, an input gradient and a weight gradient. CPU milliseconds (at one thread), medians of 9.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/parallel.h>

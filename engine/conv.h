@@ -25,8 +25,8 @@ struct ConvOptions {
   int64_t groups = 1;
 };
 
-// y[n,o,i,j] = bias[o] + sum over c, p, q of weight[o,c,p,q] x[n, c, i stride - padding + p dilation, j ..], zeros outside of x; c runs over o's group.
-// weight [O, C/groups, KH, KW]; groups == C: depthwise. OH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1.
+// y[n,o,i,j] = bias[o] + sum over c, p, q of weight[o,c,p,q] x[n, c, i stride - padding + p dilation, j ..], zeros outside of x; c runs over o's
+// group. weight [O, C/groups, KH, KW]; groups == C: depthwise. OH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
 // The same along one dimension: x [N,C,L], weight [O, C/groups, K]; the w of each option counts.
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});

@@ -1,6 +1,5 @@
 #include "op_draw.h"
 
-
 #include <cmath>
 
 #include <regrad/engine/ops.h>

@@ -179,7 +179,10 @@ const std::map<std::string, Evaluate> table = {
     {"interpolate", [](const Case& c) { return interpolate(c[0], pair(c, 0), static_cast<Interpolation>(c.integer(1)), c.flag(2)); }},
     {"batch_norm", normed},
     {"batch_norm_residual", [](const Case& c) { return batch_norm(c[0], c[1], c[2], {.eps = 1e-2, .relu = true, .residual = c[3]}); }},
-    {"batch_norm_given", [](const Case& c) { return batch_norm(c[0], BatchStatistics{c[1].detach(), c[2].detach()}, c[3], c[4], {.eps = 1e-2}); }},
+    {"batch_norm_given",
+     [](const Case& c) {
+       return batch_norm(c[0], BatchStatistics{c[1].detach(), c[2].detach()}, c[3], c[4], {.eps = 1e-2});
+     }},
     {"batch_norm_features", [](const Case& c) { return batch_norm(c[0], c[1], c[2], {.eps = 1e-2}); }},
     {"group_norm", [](const Case& c) { return group_norm(c[0], c.integer(0), c[1], c[2], 1e-2); }},
     {"instance_norm", [](const Case& c) { return instance_norm(c[0], c[1], c[2], 1e-2); }},

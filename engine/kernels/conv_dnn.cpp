@@ -1,5 +1,5 @@
-// Convolution in f32 by oneDNN, on the calling thread alone: primitives are made and run with one thread, so that neither the machine nor a setting of
-// the host's cuts their sums.
+// Convolution in f32 by oneDNN, on the calling thread alone: primitives are made and run with one thread, so that neither the machine nor a setting
+// of the host's cuts their sums.
 #include "conv.h"
 
 #include "one_thread.h"
@@ -50,8 +50,9 @@ struct Shapes {
 
 dnnl::convolution_forward::primitive_desc describe_y(const Shapes& s) {
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, s.x, s.weight, s.y, s.stride, s.dilation, s.pad, s.pad,
-          attributes()};
+  return {
+      engine(),    dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, s.x, s.weight, s.y, s.stride, s.dilation, s.pad, s.pad,
+      attributes()};
 #else
   return {{dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, s.x, s.weight, s.y, s.stride, s.dilation, s.pad, s.pad},
           attributes(),
@@ -80,8 +81,8 @@ struct Block {
 };
 
 Block block_of(ConvPass pass, const Conv& s, const memory::desc& weight) {
-  const Shapes shapes{images(s.n, s.c, s.h, s.w), images(s.n, s.o, s.oh, s.ow),      weight, {s.stride_h, s.stride_w},
-                      {s.dilation_h - 1, s.dilation_w - 1}, {s.pad_h, s.pad_w}};
+  const Shapes shapes{images(s.n, s.c, s.h, s.w), images(s.n, s.o, s.oh, s.ow),         weight,
+                      {s.stride_h, s.stride_w},   {s.dilation_h - 1, s.dilation_w - 1}, {s.pad_h, s.pad_w}};
   if (pass == ConvPass::y) {
     const auto d = describe_y(shapes);
     return {dnnl::convolution_forward(d), shapes.x, shapes.y, d.weights_desc(), d.scratchpad_desc()};
