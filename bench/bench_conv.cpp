@@ -13,7 +13,7 @@
 // resnet20_step: one training step of ResNet-20, batch 128: SGD lr 0.05, momentum 0.9, weight decay 1e-4 on every parameter.
 //   Convolutions k = 0..18 are fill(1 + k, shape, sqrt(6 / fan_in)), linear W = fill(50, [10,64], 1/8), b = 0; x = fill(100, [128,3,32,32], 1), label
 //   i mod 10. masked: every convolution but the first uses W where |W| is above the 0.9 n-th smallest of its layer, and 0 elsewhere; the gradient
-//   goes to W as it is (straight-through).
+//   goes to W as it is (straight-through). bf16: dense, and convolutions multiply in bf16.
 //
 // Checksums: the loss at steps 1, 2 and 5, before that step's update.
 #include <regrad/algorithms/maml/maml.h>
@@ -150,6 +150,14 @@ template <bool masked>
 Run resnet20_step() {
   return steps_of(std::make_shared<Training>(masked));
 }
+struct Bf16Training : Training {
+  Bf16Training() : Training(false) {}
+  double step() {
+    const Bf16 low;
+    return Training::step();
+  }
+};
+Run resnet20_bf16() { return steps_of(std::make_shared<Bf16Training>()); }
 
 }  // namespace
 
@@ -158,5 +166,6 @@ int main(int argc, char** argv) {
                      {{"maml_conv4/1inner", maml_conv4<1>},
                       {"maml_conv4/5inner", maml_conv4<5>},
                       {"resnet20_step/dense", resnet20_step<false>},
-                      {"resnet20_step/masked", resnet20_step<true>}});
+                      {"resnet20_step/masked", resnet20_step<true>},
+                      {"resnet20_step/bf16", resnet20_bf16}});
 }

@@ -114,6 +114,40 @@ TEST_CASE("f32 convolution and both gradients against f64 loops, at sizes that a
   }
 }
 
+TEST_CASE("bf16: products of rounded operands, sums in f32; gradients too") {
+  if (!bf16_available()) {
+    MESSAGE("skipped: this CPU does not multiply bf16");
+    CHECK_THROWS_AS(Bf16(), ConfigError);
+    return;
+  }
+  // Numbers that bf16 holds exactly: only the sums' rounding is left.
+  const auto coarse = [](const char* name, const Shape& s) { return (round(drawn(name, s) * 8) / 8).detach(); };
+  const Tensor x = coarse("x", {9, 16, 12, 11}), w = coarse("w", {24, 16, 3, 3}), g = coarse("g", {9, 24, 12, 11});
+  const ConvOptions o{.padding = 1};
+  const auto all = [&](DType t) {
+    const Tensor a = x.to(t).detach().requires_grad_(), b = w.to(t).detach().requires_grad_(), y = conv2d(a, b, {}, o);
+    std::vector<Tensor> out = grad(TensorList(y), {a, b}, {.grad_outputs = g.to(t)});
+    out.push_back(y.detach());
+    return out;
+  };
+  const auto exact = all(DType::f64), plain = all(DType::f32);
+  std::vector<Tensor> low;
+  {
+    const Bf16 here;
+    low = all(DType::f32);
+  }
+  for (size_t i = 0; i < low.size(); ++i) CHECK(apart(low[i], exact[i]) < 1e-5);
+  // And numbers that it does not hold: the rounding is there, of the size of 2^-9, and ends with the scope.
+  const Tensor fine = drawn("fine", {9, 16, 12, 11}, DType::f32), wf = w.to(DType::f32), before = conv2d(fine, wf, {}, o);
+  const double rounding = [&] {
+    const Bf16 here;
+    return apart(conv2d(fine, wf, {}, o), before);
+  }();
+  CHECK(rounding > 1e-4);
+  CHECK(rounding < 1e-2);
+  CHECK(same_bits(conv2d(fine, wf, {}, o), before));
+}
+
 TEST_CASE("f32 batch norm against f64, with a mean far from 0") {
   for (const Shape& s : {Shape{13, 20, 9, 11}, Shape{300, 70, 1, 1}, Shape{3, 5, 100, 64}}) {
     const Tensor x = (drawn("x", s) + 100).detach().requires_grad_(), w = drawn("w", {s[1]}).requires_grad_(),

@@ -132,7 +132,7 @@ void add_into(float* to, const float* from, int64_t n) {
 }
 
 void run(ConvPass pass, const Pass<float>& p) {
-  const auto plan = kernels::conv_plan(pass, p.s, p.block);
+  const auto plan = kernels::conv_plan(pass, p.s, p.block, detail::mode.bf16);
   const bool writes_weight = pass == ConvPass::weight;
   const int64_t room = (plan->packed_bytes + 63) / 64 * 64, each = writes_weight ? p.blocks : 1;
   const Scratch packed(p.tasks * each * room);
@@ -355,6 +355,13 @@ Tensor with_bias(Tensor y, const Tensor& bias, const char* op) {
 }
 
 }  // namespace
+
+Bf16::Bf16(bool on) : before_(detail::mode.bf16) {
+  if (on && !kernels::has_bf16()) throw ConfigError("bf16: this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)");
+  detail::mode.bf16 = on;
+}
+Bf16::~Bf16() { detail::mode.bf16 = before_; }
+bool bf16_available() { return kernels::has_bf16(); }
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
   const Operands in = operands(x, weight);
