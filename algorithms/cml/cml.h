@@ -32,8 +32,8 @@ struct Model {
   }
 };
 
-// What a support pass is told beside its input: body, head and cohead whose operator() takes one get it (dropout). Query passes and passes at test get
-// Pass{}. random: a stream of the outer step and the inner one.
+// What a support pass is told beside its input: body, head and cohead whose operator() takes one get it (dropout). Query passes and passes at test
+// get Pass{}. random: a stream of the outer step and the inner one.
 struct Pass {
   bool training = false;
   Random random = Random(0);

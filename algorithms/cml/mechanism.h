@@ -14,7 +14,8 @@ namespace regrad::cml {
 // Where one of them is constant over the examples it is 0, where both are 1. ShapeError where T or N differ.
 std::vector<double> linear_cka(const Tensor& a, const Tensor& b);
 
-// Parameters by layer: those whose names agree up to their first number ("layers.0.weight" and "layers.0.bias"), or, without one, up to the first dot.
+// Parameters by layer: those whose names agree up to their first number ("layers.0.weight" and "layers.0.bias"), or, without one, up to the first
+// dot.
 std::vector<std::vector<Tensor>> by_layer(const std::vector<std::pair<std::string, Tensor>>& parameters);
 
 // The norm over all of a layer's parameters [T, ...], the mean over the tasks.
@@ -46,8 +47,7 @@ template <class M>
 void log_support_gradient(const M& fast, Loss loss, const TaskBatch& batch, experiment::Moment& out) {
   const M g = grad(sum(loss(evaluated(fast.head, evaluated(fast.body, batch.support_x, {}), {}), batch.support_y)), fast);
   const auto layers = by_layer(named_parameters(g.body));
-  for (size_t l = 0; l < layers.size(); ++l)
-    out.emplace_back("support gradient's norm, body layer " + std::to_string(l + 1), mean_norm(layers[l]));
+  for (size_t l = 0; l < layers.size(); ++l) out.emplace_back("support gradient's norm, body layer " + std::to_string(l + 1), mean_norm(layers[l]));
   out.emplace_back("support gradient's norm, head", mean_norm(parameters(g.head)));
 }
 

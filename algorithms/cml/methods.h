@@ -1,4 +1,5 @@
-// The rows of regrad-cml's table: which family of MAML's, with or without the co-learner, and how the trained net is read. Every task has all of them.
+// The rows of regrad-cml's table: which family of MAML's, with or without the co-learner, and how the trained net is read. Every task has all of
+// them.
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>

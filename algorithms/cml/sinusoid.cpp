@@ -40,7 +40,7 @@ class SinusoidTask {
   TaskBatch training(uint64_t seed, int64_t step) const { return Sinusoids{}.sample(Random(seed) / "tasks" / step, s_.tasks, k_, k_); }
 
   // A stream a hundred tasks, whatever number is asked for at once.
-  TaskBatch held_out(Split split, int64_t first, int64_t count) const {
+  TaskBatch held_out(Held split, int64_t first, int64_t count) const {
     const Random r = Random(0) / name(split);
     std::vector<TaskBatch> runs;
     for (int64_t at = first; at < first + count;) {
@@ -55,7 +55,7 @@ class SinusoidTask {
   void show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const {
     if (method.cohead == Method::frozen || method.cohead == Method::adapted) return;  // controls
     constexpr int64_t shown = 2, points = 121;
-    const TaskBatch tasks = held_out(Split::test, 0, shown);
+    const TaskBatch tasks = held_out(Held::test, 0, shown);
     Tensor grid = arange(0, static_cast<double>(points)).to(DType::f32) * (10.0 / (points - 1)) - 5.0;
     grid = expand(reshape(grid, {1, points, 1}), {shown, points, 1});
     const Net& net = learner.net();

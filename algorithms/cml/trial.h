@@ -3,14 +3,12 @@
 //   struct SinusoidTask {
 //     using Net = Model<Mlp, Linear, Mlp>;
 //     const MetaSettings& settings() const;
-//     Net initial(uint64_t seed) const;                                          // a stream a part: phi takes no numbers from psi, theta or the tasks
-//     TaskBatch training(uint64_t seed, int64_t step) const;                     // settings().tasks of them
-//     TaskBatch held_out(Split split, int64_t first, int64_t count) const;       // tasks first, first + 1, ...: the same for every seed and method
-//     static Loss loss();                                                        // of training, and its name in the log
-//     static Tensor metric(const Tensor& prediction, const Tensor& target);      // [T]
-//     static constexpr const char *loss_name, *metric_name;                      // "mse", "accuracy"
-//     std::string shots() const;                                                 // of this variant: "10" in "mse@10"
-//     void show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const;      // figures and galleries
+//     Net initial(uint64_t seed) const;                                          // a stream a part: phi takes no numbers from psi, theta or the
+//     tasks TaskBatch training(uint64_t seed, int64_t step) const;                     // settings().tasks of them TaskBatch held_out(Held split,
+//     int64_t first, int64_t count) const;       // tasks first, first + 1, ...: the same for every seed and method static Loss loss(); // of
+//     training, and its name in the log static Tensor metric(const Tensor& prediction, const Tensor& target);      // [T] static constexpr const char
+//     *loss_name, *metric_name;                      // "mse", "accuracy" std::string shots() const; // of this variant: "10" in "mse@10" void
+//     show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const;      // figures and galleries
 //   };
 #pragma once
 
@@ -19,8 +17,8 @@
 
 namespace regrad::cml {
 
-enum class Split { validation, test };
-inline const char* name(Split split) { return split == Split::test ? "test" : "validation"; }
+enum class Held { validation, test };
+inline const char* name(Held split) { return split == Held::test ? "test" : "validation"; }
 
 // The metric of each of a split's first tasks.
 using Scores = std::vector<double>;
@@ -44,7 +42,7 @@ class TaskTrial : public experiment::Trial {
     const Objective o = learner_.learn(batch, i);
     if ((i + 1) % set().log_every != 0) return {};
     const std::string metric = Task::metric_name, loss = Task::loss_name;
-    experiment::Moment moment = {{"validation " + metric, evaluate(Split::validation, set().validation_tasks, true, 1)[0].mean},
+    experiment::Moment moment = {{"validation " + metric, evaluate(Held::validation, set().validation_tasks, true, 1)[0].mean},
                                  {"query " + loss, o.meta.item()}};
     if (o.co.defined()) moment.emplace_back("co-learner's query " + loss, o.co.item());
     if (set().mechanism) mechanism(batch, i, moment);
@@ -54,8 +52,8 @@ class TaskTrial : public experiment::Trial {
 
   experiment::Outcome finish() override {
     experiment::Outcome out;
-    const std::vector<Reading> after = evaluate(Split::test, set().test_tasks, true, readings());
-    const std::vector<Reading> before = evaluate(Split::test, set().test_tasks, false, readings());
+    const std::vector<Reading> after = evaluate(Held::test, set().test_tasks, true, readings());
+    const std::vector<Reading> before = evaluate(Held::test, set().test_tasks, false, readings());
     const std::string metric = std::string(Task::metric_name) + "@" + task_.shots();
     const Net& net = learner_.net();
     int64_t rates = 0;
@@ -94,7 +92,7 @@ class TaskTrial : public experiment::Trial {
 
   // Of `count` tasks, chunk by chunk: the metric by the meta-learner's head, and by the co-learner's where `readings` is 2. Chunks may run side by
   // side; sums are made in their order.
-  std::vector<Reading> evaluate(Split split, int64_t count, bool adapts, int64_t readings) const {
+  std::vector<Reading> evaluate(Held split, int64_t count, bool adapts, int64_t readings) const {
     const int64_t chunk = set().test_chunk, chunks = (count + chunk - 1) / chunk;
     std::vector<std::vector<Tensor>> found(static_cast<size_t>(chunks));
     parallel_for(chunks, [&](int64_t c) {
@@ -123,7 +121,7 @@ class TaskTrial : public experiment::Trial {
   void remember(int64_t point) {
     const int64_t place = point - (set().steps / set().log_every - points());
     if (place < 0 || points() == 0) return;
-    const std::vector<Reading> now = evaluate(Split::test, set().test_tasks, true, readings());
+    const std::vector<Reading> now = evaluate(Held::test, set().test_tasks, true, readings());
     std::vector<double> all = last_.to_vector();
     for (size_t r = 0; r < now.size(); ++r) all[r * static_cast<size_t>(points()) + static_cast<size_t>(place)] = now[r].mean;
     last_ = tensor(all, {readings(), points()}, DType::f64);
@@ -133,7 +131,7 @@ class TaskTrial : public experiment::Trial {
     const Net fast = as_leaves(learner_.adapted(batch.support_x, batch.support_y));
     if (learner_.rule(i).gamma > 0) moment.emplace_back("cosine of the heads' gradients", cosine_of_heads(fast, Task::loss(), batch));
     log_support_gradient(fast, Task::loss(), batch, moment);
-    const TaskBatch held = task_.held_out(Split::validation, 0, std::min(set().validation_tasks, 8));
+    const TaskBatch held = task_.held_out(Held::validation, 0, std::min(set().validation_tasks, 8));
     log_cka(learner_.net(), learner_.adapted(held.support_x, held.support_y), held.query_x, moment);
   }
 

@@ -190,7 +190,7 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   if (o.threads == 0) o.threads = num_threads();
   if ((o.resume || o.force) && o.out.empty()) throw ConfigError(std::string(o.resume ? "--resume" : "--force") + ": needs --out DIR");
   if (o.resume && o.force) throw ConfigError("--resume and --force: one goes on with what is there, the other replaces it; give one of them");
-  experiment.data(o.data);
+  if (o.action != Options::print_config) experiment.data(o.data);
   experiment.check();
   return o;
 }

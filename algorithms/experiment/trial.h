@@ -28,7 +28,7 @@ struct Score {
 struct Outcome {
   std::vector<Score> scores = {};
   std::vector<std::pair<std::string, int64_t>> parameters = {};  // method -> scalars of the model that is deployed
-  std::vector<Chart> figures = {};                          // figures and galleries are shown for the first seed only
+  std::vector<Chart> figures = {};                               // figures and galleries are shown for the first seed only
   std::vector<Gallery> galleries = {};
 };
 
@@ -71,11 +71,12 @@ class Experiment {
   virtual Card card() const = 0;
   // Sets the config to a task's preset (tiny, small, long, paper). ConfigError where there is no such task or preset.
   virtual void choose(const std::string& task, const std::string& preset) = 0;
-  virtual int seeds() const = 0;  // how many, after choose()
+  virtual int seeds() const = 0;            // how many, after choose()
   virtual std::vector<Field> fields() = 0;  // after choose(): the task decides which there are
   // After the config is settled: ConfigError for values that contradict each other.
   virtual void check() const {}
-  // Where data sets lie (--data), before check().
+  // Where data sets lie (--data; "": not said), before check(), with the config settled: reads them. Not called for --print-config. IOError where
+  // they are missing or broken.
   virtual void data(const std::string&) {}
   virtual std::vector<std::string> variants() const { return {""}; }
   virtual int64_t steps(const Job& job) const = 0;

@@ -42,7 +42,8 @@ inline TaskBatch tasks_of(const TaskBatch& batch, int64_t first, int64_t last) {
 // The same as plain_gradient for f(net, batch), a mean over the batch's tasks: each `chunk` neighbouring tasks are a graph of their own, weighted by
 // their share of the batch and added in their order, so the bits depend on `chunk` but not on the threads. A chunk is one more walk through all ops
 // and small kernels: it pays where the work on a chunk's tasks is well above that. f is called from several threads at once; it may read shared
-// tensors and must write nothing shared. f may take a third argument, the chunk's number. ConfigError: chunk below 1; ShapeError: a batch without tasks.
+// tensors and must write nothing shared. f may take a third argument, the chunk's number. ConfigError: chunk below 1; ShapeError: a batch without
+// tasks.
 template <class Net, class F>
 MetaGradient<Net> gradient_by_chunks(const Net& net, const TaskBatch& batch, int64_t chunk, F&& f) {
   const int64_t tasks = batch.tasks();
