@@ -153,13 +153,13 @@ class Sweep {
     Node* n = entry(at).node;
     const Tensor g = entry(at).requested ? entry(at).g : std::move(entry(at).g);
     const Borrowed y(n);
-    const bool fused = n->op->fused && !mode.grad;
-    Tensor out[3];
-    if (fused) n->op->fused(Call(n, &g, &*y), out);
+    const auto at_once = n->op->fused && !mode.grad ? n->op->fused : n->op->gradients;
+    Tensor out[4];
+    if (at_once) at_once(Call(n, &g, &*y), out);
     for (int i = 0; i < n->n_in; ++i) {
       Node* in = n->in(i).node();
       if (!needs(in)) continue;
-      Tensor gi = fused ? std::move(out[i]) : n->op->vjp[n->op->arity < 0 ? 0 : i](Call(n, &g, &*y, i));
+      Tensor gi = at_once ? std::move(out[i]) : n->op->vjp[n->op->arity < 0 ? 0 : i](Call(n, &g, &*y, i));
       if (!gi.defined()) continue;
       if (gi.shape() != in->shape || gi.dtype() != in->dtype) {
         throw Error("grad: the vjp of '" + std::string(n->op->name) + "' gave " + str(gi.shape()) + " for input " + std::to_string(i) + " of shape " +

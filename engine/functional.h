@@ -63,6 +63,30 @@ Tensor inv_std(const Tensor& x, const Dims& dims, double eps = 1e-5);
 // standardize over the last dims, which must be normalized_shape; times weight, plus bias (of that shape; may be undefined).
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
 
+// Images [N,C,H,W] (or [N,C], or [T,N,C,H,W] with weight and bias [C] or [T,C]) by their channels' own statistics over all other dims (of a task):
+//   h = (x - mean) / sqrt(var + eps), var divided by the number of elements;  z = h weight + bias + residual;  y = max_pool(relu(z))
+// each where asked for. One pass over memory forward and two back at first order; every higher order by plain ops.
+struct Window {
+  int kernel = 2, stride = 2, padding = 0;
+};
+struct BatchNormOptions {
+  double eps = 1e-5;
+  bool relu = false;
+  Tensor residual = {};                // of x's shape
+  std::optional<Window> max_pool = {};  // not beside a residual
+};
+// What a batch's channels were: [C] or [T,C], plain values; var divided by the number of elements.
+struct BatchStatistics {
+  Tensor mean, var;
+};
+// weight and bias may be undefined (ones and zeros). seen: where given, gets the statistics. ShapeError: no elements to take statistics of.
+Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const BatchNormOptions& options = {}, BatchStatistics* seen = nullptr);
+// The same by given statistics [C] or [T,C] (inference).
+Tensor batch_norm(const Tensor& x, const BatchStatistics& given, const Tensor& weight, const Tensor& bias, const BatchNormOptions& options = {});
+// Each image's channels by themselves ([N,C,..]); and in `groups` of neighbouring channels. weight, bias [C], may be undefined.
+Tensor instance_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+
 struct AttentionOptions {
   Tensor mask = {};                  // b8 or u8 (1: seen) or floating (added to the scores); broadcast to [.., L, S]
   bool is_causal = false;            // query i sees keys 0..i

@@ -74,7 +74,7 @@ class Borrowed {
 
 // A fresh contiguous tensor of uninitialized elements.
 Tensor empty(const Shape& sizes, DType t);
-Tensor empty_strided(const Shape& sizes, const Shape& strides, DType t);
+Tensor empty_strided(const Shape& sizes, const Shape& strides, DType t);  // strides: dense, in any order
 
 // What a thread is doing; tasks of the pool inherit their caller's.
 struct Mode {

@@ -21,6 +21,15 @@ Shape contiguous_strides(const Shape& sizes) {
   return strides;
 }
 
+Shape channels_last_strides(const Shape& sizes) {
+  Shape moved = sizes;
+  moved[-3] = sizes[-2], moved[-2] = sizes[-1], moved[-1] = sizes[-3];
+  const Shape there = contiguous_strides(moved);
+  Shape out = there;
+  out[-3] = there[-1], out[-2] = there[-3], out[-1] = there[-2];
+  return out;
+}
+
 int wrap_dim(int64_t dim, int ndim, const char* op) {
   if (dim < -ndim || dim >= ndim) {
     throw ShapeError(std::string(op) + ": dim " + std::to_string(dim) + " is outside a tensor of " + std::to_string(ndim) + " dimensions");

@@ -131,10 +131,11 @@ Tensor Tensor::operator[](int64_t i) const { return select(*this, 0, i); }
 
 namespace detail {
 
-Tensor empty(const Shape& sizes, DType t) {
+Tensor empty(const Shape& sizes, DType t) { return empty_strided(sizes, contiguous_strides(sizes), t); }
+Tensor empty_strided(const Shape& sizes, const Shape& strides, DType t) {
   Node* n = new_node();
   Tensor out = Tensor::adopt(n);
-  n->strides = contiguous_strides(sizes);
+  n->strides = strides;
   n->shape = sizes;
   n->dtype = t;
   int64_t bytes;

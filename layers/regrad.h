@@ -2,6 +2,7 @@
 #pragma once
 
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
@@ -11,8 +12,13 @@
 #include <regrad/engine/tensor.h>
 #include <regrad/layers/average.h>
 #include <regrad/layers/clip.h>
+#include <regrad/layers/context.h>
+#include <regrad/layers/conv.h>
 #include <regrad/layers/init.h>
 #include <regrad/layers/linear.h>
+#include <regrad/layers/nets/conv4.h>
+#include <regrad/layers/nets/resnet.h>
+#include <regrad/layers/norm.h>
 #include <regrad/layers/optim.h>
 #include <regrad/layers/params.h>
 #include <regrad/layers/schedule.h>

@@ -33,7 +33,9 @@ bool possible(Lay lay, const Shape& s) {
 Tensor arrange(const Tensor& x, Lay lay) {
   const Shape& s = x.shape();
   switch (lay) {
-    case Lay::contiguous: return x.dtype() == DType::b8 ? x.to(DType::u8).to(DType::b8) : x + 0.0;
+    case Lay::contiguous:
+      if (x.dtype() == DType::b8 || x.dtype() == DType::u8) return x.to(DType::i64).to(x.dtype());
+      return x + 0.0;
     case Lay::transposed: return contiguous(x.mT()).mT();
     case Lay::offset: return slice(unslice(x, 0, s[0] + 3, 2), 0, 2, 2 + s[0]);
     case Lay::strided: return slice(unslice(x, -1, 2 * s[-1] + 1, 1, 2), -1, 1, 2 * s[-1] + 1, 2);

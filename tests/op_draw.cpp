@@ -10,10 +10,10 @@ namespace regrad::test {
 Tensor draw(const Random& r, const Shape& s, const Domain& d) {
   const int64_t n = s.numel();
   std::vector<double> v(static_cast<size_t>(n));
-  if (d.kind == Domain::index || d.kind == Domain::mask) {
+  if (d.kind == Domain::index || d.kind == Domain::place || d.kind == Domain::mask) {
     const auto low = static_cast<int64_t>(d.kind == Domain::mask ? 0 : d.low), high = static_cast<int64_t>(d.kind == Domain::mask ? 2 : d.high);
     for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>(low + r.integer(i, high - low));
-    return tensor(v, s, d.kind == Domain::mask ? DType::b8 : DType::i64);
+    return tensor(v, s, d.kind == Domain::mask ? DType::b8 : d.kind == Domain::place ? DType::u8 : DType::i64);
   }
   if (d.kind == Domain::distinct) {
     // A shuffled grid, so that no two values of one input come closer than 0.05; a fraction by stream keeps two inputs apart.

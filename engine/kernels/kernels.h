@@ -72,6 +72,43 @@ struct Norm {
   void (*grad_columns)(const void* g, const void* h, const void* mean_g, const void* mean_gh, const void* r, int64_t rows, int64_t n, void* y);
 };
 
+// Windows over images: rows h x w of c channels, channels last, to oh x ow.
+struct Pool {
+  int64_t h, w, c, oh, ow;
+  int32_t kh, kw, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+};
+
+// One image a call. `index`: the place of the largest element in its window, p * kw + q, a byte.
+struct Pooling {
+  void (*max_index)(const Pool& s, const void* x, uint8_t* index);  // the first of equals; NaN is largest
+  void (*gather)(const Pool& s, const void* x, const uint8_t* index, void* y);   // 0 where the place lies outside of the image
+  void (*scatter)(const Pool& s, const void* y, const uint8_t* index, void* x);  // x is overwritten
+  void (*average)(const Pool& s, bool count_pad, const void* x, void* y);
+  void (*spread)(const Pool& s, bool count_pad, const void* y, void* x);  // average's transpose; x is overwritten
+};
+
+// Batch normalization over rows of n channels: h = (x - mean) r, z = h gamma + beta (+ residual), y = max(z, 0) where relu is set.
+struct BatchNorm {
+  // What the channels' arrays hold, one value a channel, in the tensor's dtype.
+  struct Channels {
+    const void *mean, *r, *scale, *shift;  // scale = gamma r, shift = beta
+  };
+  // mean[j] and m2[j] = sum of (x - mean)^2 of these rows alone.
+  void (*moments)(const void* x, int64_t rows, int64_t n, double* mean, double* m2);
+  void (*apply)(const Channels& k, const void* x, const void* residual, bool relu, int64_t rows, int64_t n, void* y);
+  // sum_g[j] += sum of g, sum_gh[j] += sum of g h, g taken as 0 where y (null: nowhere) is not above 0.
+  void (*sums)(const Channels& k, const void* g, const void* y, const void* x, int64_t rows, int64_t n, double* sum_g, double* sum_gh);
+  // dx = scale (g - mean_g - h mean_gh), and residual's gradient g where d_residual is given.
+  void (*gradient)(const Channels& k, const void* mean_g, const void* mean_gh, const void* g, const void* y, const void* x, int64_t rows, int64_t n,
+                   void* dx, void* d_residual);
+  // The same for one image whose y is pooled: y and index at the windows' largest z, g where y is.
+  void (*apply_pool)(const Channels& k, const Pool& s, const void* x, bool relu, void* y, uint8_t* index);
+  void (*sums_pool)(const Channels& k, const Pool& s, const void* g, const void* y, const uint8_t* index, const void* x, double* sum_g,
+                    double* sum_gh);
+  void (*gradient_pool)(const Channels& k, const Pool& s, const void* mean_g, const void* mean_gh, const void* g, const void* y,
+                        const uint8_t* index, const void* x, void* dx);
+};
+
 struct Table {
   const char* name;  // "baseline", "avx2", "avx512"
 
@@ -96,6 +133,8 @@ struct Table {
   void (*logsumexp[2])(const void* x, int64_t rows, int64_t n, void* y);
 
   Norm norm[2];
+  Pooling pooling[2];
+  BatchNorm batch_norm[2];
 
   // Small products (the caller sends large ones to OpenBLAS). scratch: gemm_scratch bytes, 64-byte aligned.
   void (*gemm[2])(const Gemm& g, void* scratch);

@@ -74,6 +74,10 @@ void place(Node* y, unsigned given, bool recording) {
       y->strides = contiguous_strides(y->shape);
       y->storage.store(new_storage(bytes_of(y->shape, y->dtype)), std::memory_order_relaxed);
       break;
+    case Layout::channels_last:
+      y->strides = channels_last_strides(y->shape);
+      y->storage.store(new_storage(bytes_of(y->shape, y->dtype)), std::memory_order_relaxed);
+      break;
     case Layout::elementwise: place_elementwise(y, given, recording); break;
   }
 }

@@ -7,6 +7,7 @@
 #include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>
+#include <regrad/engine/ops/norm.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
@@ -326,6 +327,11 @@ Tensor inv_std(const Tensor& x, const Dims& dims, double eps) {
     for (int64_t d : dims)
       if (wrap_dim(d, x.dim(), "inv_std") == b.order[i]) kept[i] = 1;
   return unboxed(inv_std_box(b.x, eps), b, kept);
+}
+
+Tensor norm_grad(const Tensor& g, const Tensor& h, const Dims& dims) {
+  const Boxed b = boxed(h, dims, "norm_grad");
+  return unboxed(norm_grad(reshape(permute(g, b.order), b.x.shape()), b.x), b, b.ordered);
 }
 
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias, double eps) {

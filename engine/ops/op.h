@@ -63,17 +63,18 @@ Tensor declared_zero(const Call&);
 enum Keep : uint8_t { keep_none = 0, keep_0 = 1, keep_1 = 2, keep_2 = 4, keep_y = 8 };
 
 enum class Layout : uint8_t {
-  fresh,        // a new contiguous tensor
-  elementwise,  // inputs of the output's shape; takes the first such input's dense layout, or its buffer where the caller gave it away
-  view,         // shares input 0's storage
+  fresh,          // a new contiguous tensor
+  channels_last,  // a new tensor [.., c, h, w] with neighbouring channels in memory, as convolutions read and write images
+  elementwise,    // inputs of the output's shape; takes the first such input's dense layout, or its buffer where the caller gave it away
+  view,           // shares input 0's storage
 };
 
 // Inputs for the harness. Values are drawn in [low, high], kept `away` from `kinks` by the domain.
 struct Domain {
   double low = -2, high = 2;
-  // distinct: no two closer than 0.05; index: i64 in [low, high); mask: b8; spread: matrices with 2, 4, 6, .. added along the diagonal, which are
+  // distinct: no two closer than 0.05; index: i64 in [low, high), place: u8 in it; mask: b8; spread: matrices with 2, 4, 6, .. added along the diagonal, which are
   // positive definite and well conditioned, with eigenvalues and singular values apart (the table test never repeats their rows)
-  enum Kind : uint8_t { real, distinct, index, mask, spread } kind = real;
+  enum Kind : uint8_t { real, distinct, index, place, mask, spread } kind = real;
   double away_from_zero = 0;  // |value| at least this
 };
 struct Sample {
@@ -132,6 +133,9 @@ struct Op {
   // What users call, where that does more than evaluate the row (a reshape that must copy first).
   Tensor (*entry)(const Tensor& x, const std::byte* attrs) = nullptr;
   Vjp vjp[3] = {};  // gradient of each input; a row of any number of inputs has one for all
+  // Instead of vjp, where the inputs' gradients share work: all at once, by public ops. out[i], for at most four inputs, is left undefined where there
+  // is none.
+  void (*gradients)(const Call& c, Tensor* out) = nullptr;
   // All gradients at once by kernels, for sweeps that record nothing; out[i] is left undefined where there is none. The table test holds it equal to
   // vjp.
   void (*fused)(const Call& c, Tensor* out) = nullptr;
@@ -144,7 +148,7 @@ struct Op {
 constexpr bool complete(const Op& op) {
   const int n = op.arity < 0 ? 1 : op.arity;
   for (int i = 0; i < n; ++i)
-    if (!op.vjp[i]) return false;
+    if (!op.vjp[i] && !op.gradients) return false;
   return op.name && op.infer && op.reference && op.samples && (op.forward || op.layout == Layout::view) && n <= 3;
 }
 
