@@ -40,7 +40,8 @@ ImageExperiment small_experiment() {
   ImageExperiment e("images", "Patterns.", generated, 20);
   e.choose("images", "tiny");
   auto fields = e.fields();
-  for (const auto& [key, value] : {std::pair<const char*, const char*>{"steps", "60"},
+  for (const auto& [key, value] : {std::pair<const char*, const char*>{"net", "mlp"},
+                                   {"steps", "60"},
                                    {"ways", "3"},
                                    {"query", "4"},
                                    {"test_query", "5"},

@@ -15,7 +15,7 @@
 #pragma once
 
 #include <regrad/algorithms/shared/adapt.h>
-#include <regrad/engine/functional.h>
+#include <regrad/layers/context.h>
 
 namespace regrad::cml {
 
@@ -32,16 +32,13 @@ struct Model {
   }
 };
 
-// What a support pass is told beside its input: body, head and cohead whose operator() takes one get it (dropout). Query passes and passes at test
-// get Pass{}. random: a stream of the outer step and the inner one.
-struct Pass {
-  bool training = false;
-  Random random = Random(0);
-};
+// part(x), or part(x, ctx) where it takes a context. Support passes of training get {training, a stream of the outer and the inner step}, its query
+// passes {training} alone, so that they drop nothing (as the code does that the paper's graphs come from); passes at test get {}. Reports to a
+// context are not kept: norms of few-shot nets use their batch's statistics.
 template <class Part>
-Tensor evaluated(const Part& part, const Tensor& x, const Pass& pass) {
-  if constexpr (std::is_invocable_v<const Part&, const Tensor&, const Pass&>) {
-    return part(x, pass);
+Tensor evaluated(const Part& part, const Tensor& x, Context ctx = {}) {
+  if constexpr (std::is_invocable_v<const Part&, const Tensor&, Context&>) {
+    return part(x, ctx);
   } else {
     return part(x);
   }
@@ -54,7 +51,7 @@ struct Rule {
   bool second_order = true;   // false: inner gradients are constants (first-order MAML)
   bool adapt_cohead = false;  // CL
   bool adapt_head = true;     // false: BOIL's inner loop (Oh et al. 2021), alpha = 0 for the head
-  Pass pass = {};             // of the support passes
+  Context context = {};       // of the support passes; an inner step j draws from its random / j
 };
 
 // Loss of each task: input, target -> [T].
@@ -76,10 +73,11 @@ Moves moves_of(const M& model, const Rule& rule) {
 // The inner loss, L^m_S (CL: + gamma L^c_S), summed over the tasks, as a function of the model and the inner step.
 inline auto support_loss(const Rule& rule, Loss loss, const Tensor& x, const Tensor& y) {
   return [rule, loss, x, y](const auto& model, int j) {
-    const Pass pass{rule.pass.training, rule.pass.random / j};
-    const Tensor features = evaluated(model.body, x, pass);
-    Tensor support = sum(loss(evaluated(model.head, features, pass), y));
-    if (rule.adapt_cohead) support = support + rule.gamma * sum(loss(evaluated(model.cohead, features, pass), y));
+    Context ctx{.training = rule.context.training};
+    if (rule.context.random) ctx.random = *rule.context.random / j;
+    const Tensor features = evaluated(model.body, x, ctx);
+    Tensor support = sum(loss(evaluated(model.head, features, ctx), y));
+    if (rule.adapt_cohead) support = support + rule.gamma * sum(loss(evaluated(model.cohead, features, ctx), y));
     return support;
   };
 }
@@ -98,14 +96,15 @@ struct Objective {
 // At an adapted model.
 template <class M>
 Objective query_loss(const M& fast, const Rule& rule, Loss loss, const TaskBatch& batch) {
-  const Tensor features = evaluated(fast.body, batch.query_x, {});
+  const Context ctx{.training = rule.context.training};
+  const Tensor features = evaluated(fast.body, batch.query_x, ctx);
   Objective o;
-  o.meta = mean(loss(evaluated(fast.head, features, {}), batch.query_y));
+  o.meta = mean(loss(evaluated(fast.head, features, ctx), batch.query_y));
   if (rule.gamma == 0) {
     o.total = o.meta;
     return o;
   }
-  o.co = mean(loss(evaluated(fast.cohead, features, {}), batch.query_y));
+  o.co = mean(loss(evaluated(fast.cohead, features, ctx), batch.query_y));
   o.total = o.meta + rule.gamma * o.co;
   return o;
 }

@@ -2,6 +2,7 @@
 #include <regrad/algorithms/cml/images.h>
 #include <regrad/algorithms/cml/trial.h>
 #include <regrad/layers/linear.h>
+#include <regrad/layers/nets/conv4.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
@@ -29,6 +30,14 @@ struct MlpNets {
     sizes.insert(sizes.end(), s.hidden.begin(), s.hidden.end());
     const int64_t features = sizes.back();
     return {PixelMlp(r / "body", sizes, false), Linear(r / "head", features, s.ways), Mlp(r / "cohead", {features, s.cohead_hidden, s.ways}, true)};
+  }
+};
+
+struct Conv4Nets {
+  using Net = Model<Conv4Body, Conv4Head, Conv4CoHead>;
+  static Net initial(const ImageSettings& s, const Shape& image, const Random& r) {
+    const Conv4Options o{.in_channels = image[0], .channels = s.channels, .size = image[1]};
+    return {Conv4Body(r / "body", o), Conv4Head(r / "head", o, s.ways), Conv4CoHead(r / "cohead", o, s.ways, s.cohead_convs)};
   }
 };
 
@@ -69,11 +78,11 @@ class ImageTask {
     const TaskBatch task = held_out(Held::test, 0, 1);
     const Net net = learner.adapted(task.support_x, task.support_y);
     const NoGrad quiet;
-    const Tensor features = evaluated(net.body, task.query_x, {});
+    const Tensor features = evaluated(net.body, task.query_x);
     const std::string at = variant_ + ", test task 1, ";
-    out.galleries.push_back(gallery(std::string(method.name) + ", " + at, task, evaluated(net.head, features, {})));
+    out.galleries.push_back(gallery(std::string(method.name) + ", " + at, task, evaluated(net.head, features)));
     if (const Method* dagger = dagger_of(method.name))
-      out.galleries.push_back(gallery(std::string(dagger->name) + ", " + at, task, evaluated(net.cohead, features, {})));
+      out.galleries.push_back(gallery(std::string(dagger->name) + ", " + at, task, evaluated(net.cohead, features)));
   }
 
  private:
@@ -167,7 +176,7 @@ void ImageExperiment::choose(const std::string&, const std::string& preset) {
   } else if (preset == "long") {
     s.steps = 20000, s.log_every = 500;
   } else if (preset == "paper") {  // section 4.2 and appendix A.1
-    s.steps = 30000, s.alpha = 0.5, s.query = 15, s.test_tasks = 10000, s.validation_tasks = 100, s.log_every = 100;
+    s.steps = 30000, s.channels = 64, s.alpha = 0.5, s.query = 15, s.test_tasks = 10000, s.validation_tasks = 100, s.log_every = 100;
   }
   settings_ = s;
 }
@@ -176,7 +185,8 @@ void ImageExperiment::check() const {
   cml::check(settings_);
   if (settings_.ways < 2 || settings_.query < 1 || settings_.test_query < 1)
     throw ConfigError("ways must be at least 2, query and test-query at least 1");
-  if (settings_.net != "mlp") throw ConfigError("net: mlp");
+  if (settings_.net != "conv4" && settings_.net != "mlp") throw ConfigError("net: '" + settings_.net + "' is not one of conv4, mlp");
+  if (settings_.channels < 1 || settings_.cohead_convs < 0) throw ConfigError("channels must be at least 1, cohead-convs not below 0");
   if (settings_.hidden.empty() || *std::min_element(settings_.hidden.begin(), settings_.hidden.end()) < 1 || settings_.cohead_hidden < 1)
     throw ConfigError("hidden and cohead-hidden: widths of at least 1");
   if (!classes_) return;
@@ -187,6 +197,8 @@ void ImageExperiment::check() const {
     throw ConfigError("ways, shots or query ask for more than the " + std::string(split) + " classes have: " + std::to_string(store.rows.size()) +
                       " classes; each needs " + std::to_string(most + query) + " images");
   };
+  const Shape& sizes = classes_->train.images.shape();
+  if (settings_.net == "conv4" && sizes[2] != sizes[3]) throw ConfigError("net conv4 takes square images; these are " + str(sizes));
   room(classes_->train, settings_.query, "training");
   room(classes_->validation, settings_.test_query, "validation");
   room(classes_->test, settings_.test_query, "test");
@@ -200,7 +212,7 @@ std::vector<std::string> ImageExperiment::variants() const {
 
 std::unique_ptr<experiment::Trial> ImageExperiment::trial(const Job& job) const {
   if (!classes_) throw ConfigError("--task " + task_ + ": no classes were read");
-  return trial_of<MlpNets>(settings_, classes_, job);
+  return settings_.net == "mlp" ? trial_of<MlpNets>(settings_, classes_, job) : trial_of<Conv4Nets>(settings_, classes_, job);
 }
 
 std::vector<experiment::Claim> ImageExperiment::claims(const experiment::Result& result) const {

@@ -34,7 +34,8 @@ Tensor accuracy_by_task(const Tensor& input, const Tensor& target);
 
 struct ImageSettings : MetaSettings {
   int ways = 5, query = 5, test_query = 15;
-  std::string net = "mlp";
+  std::string net = "conv4";
+  int channels = 32, cohead_convs = 2;
   std::vector<int> hidden = {64, 64};
   int cohead_hidden = 64;
 
@@ -43,7 +44,9 @@ struct ImageSettings : MetaSettings {
     part("ways", self.ways, "classes of a task (N)");
     part("query", self.query, "query images a class in training");
     part("test_query", self.test_query, "query images a class at test");
-    part("net", self.net, "mlp");
+    part("net", self.net, "conv4, or mlp on the pixels");
+    part("channels", self.channels, "conv4: channels of each block");
+    part("cohead_convs", self.cohead_convs, "conv4: blocks of the co-learner before its linear map");
     part("hidden", self.hidden, "mlp: widths of the body's layers");
     part("cohead_hidden", self.cohead_hidden, "mlp: width of the co-learner's hidden layer");
   }

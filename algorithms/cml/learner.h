@@ -13,7 +13,7 @@ namespace regrad::cml {
 template <class Net>
 class Learner {
  public:
-  // net: psi, theta, phi at their initial values, without a task dimension. seed: of the passes' random streams (Pass).
+  // net: psi, theta, phi at their initial values, without a task dimension. seed: of the random streams that passes may use (Context).
   Learner(Net net, const Method& method, const MetaSettings& settings, Loss with, uint64_t seed)
       : s_(settings), method_(method), loss_(with), random_(Random(seed) / "pass"), net_(std::move(net)) {
     if (method.family == Family::plus_plus) rates_ = plus_plus(net_, rule(0)).rates;
@@ -91,7 +91,7 @@ class Learner {
 
   Objective objective_of(const Rated<Net>& w, const TaskBatch& part, int64_t i, int64_t chunk) const {
     Rule r = rule(i);
-    r.pass = {true, random_ / i / chunk};
+    r.context = {.training = true, .random = random_ / i / chunk};
     const Net whole = moves_phi() ? w.net : Net{w.net.body, w.net.head, net_.cohead};
     if (method_.family == Family::plus_plus) return objective(Rated<Net>{whole, w.rates}, r, weights(i), loss_, part);
     if (method_.family == Family::sharp) return objective(whole, r, sharp(), loss_, part);

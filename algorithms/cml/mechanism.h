@@ -30,7 +30,7 @@ concept ListsActivations = requires(const Body& body, const Tensor& x) {
 // The cosine of the heads' query gradients with respect to the adapted psi', over all tasks' parameters as one vector. fast: leaves [T, ...].
 template <class M>
 double cosine_of_heads(const M& fast, Loss loss, const TaskBatch& batch) {
-  const Tensor features = evaluated(fast.body, batch.query_x, {});
+  const Tensor features = evaluated(fast.body, batch.query_x);
   const std::vector<Tensor> body = parameters(fast.body);
   const auto gradient = [&](const Tensor& prediction) {
     const std::vector<Tensor> g =
@@ -39,13 +39,13 @@ double cosine_of_heads(const M& fast, Loss loss, const TaskBatch& batch) {
     for (size_t i = 0; i < g.size(); ++i) flat.push_back(reshape(g[i].defined() ? g[i] : zeros_like(body[i]), {body[i].numel()}));
     return cat(flat, 0);
   };
-  return cosine_similarity(gradient(evaluated(fast.head, features, {})), gradient(evaluated(fast.cohead, features, {})), 0).item();
+  return cosine_similarity(gradient(evaluated(fast.head, features)), gradient(evaluated(fast.cohead, features)), 0).item();
 }
 
 // The support loss's gradient after adaptation, layer by layer of the body, and the head's.
 template <class M>
 void log_support_gradient(const M& fast, Loss loss, const TaskBatch& batch, experiment::Moment& out) {
-  const M g = grad(sum(loss(evaluated(fast.head, evaluated(fast.body, batch.support_x, {}), {}), batch.support_y)), fast);
+  const M g = grad(sum(loss(evaluated(fast.head, evaluated(fast.body, batch.support_x), {}), batch.support_y)), fast);
   const auto layers = by_layer(named_parameters(g.body));
   for (size_t l = 0; l < layers.size(); ++l) out.emplace_back("support gradient's norm, body layer " + std::to_string(l + 1), mean_norm(layers[l]));
   out.emplace_back("support gradient's norm, head", mean_norm(parameters(g.head)));
@@ -58,7 +58,7 @@ void log_cka(const M& before, const M& fast, const Tensor& query_x, experiment::
     const NoGrad quiet;
     const auto said = [&](const M& net) {
       std::vector<Tensor> all = net.body.activations(query_x);
-      all.push_back(evaluated(net.head, all.back(), {}));
+      all.push_back(evaluated(net.head, all.back()));
       return all;
     };
     const std::vector<Tensor> then = said(per_task(before, query_x.size(0))), now = said(fast);

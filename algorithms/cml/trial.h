@@ -99,10 +99,10 @@ class TaskTrial : public experiment::Trial {
       const TaskBatch tasks = task_.held_out(split, c * chunk, std::min(chunk, count - c * chunk));
       const Net net = adapts ? learner_.adapted(tasks.support_x, tasks.support_y) : per_task(learner_.net(), tasks.tasks());
       const NoGrad quiet;
-      const Tensor features = evaluated(net.body, tasks.query_x, {});
+      const Tensor features = evaluated(net.body, tasks.query_x);
       std::vector<Tensor>& here = found[static_cast<size_t>(c)];
-      here.push_back(Task::metric(evaluated(net.head, features, {}), tasks.query_y));
-      if (readings == 2) here.push_back(Task::metric(evaluated(net.cohead, features, {}), tasks.query_y));
+      here.push_back(Task::metric(evaluated(net.head, features), tasks.query_y));
+      if (readings == 2) here.push_back(Task::metric(evaluated(net.cohead, features), tasks.query_y));
     });
     std::vector<Reading> out(static_cast<size_t>(readings));
     for (size_t r = 0; r < out.size(); ++r) {

@@ -51,7 +51,8 @@ int failed(int code, const std::string& message) {
 int main(Experiment& experiment, int argc, const char* const* argv) {
   try {
     act(experiment, argc, argv);
-    return std::fflush(stdout) == 0 ? 0 : failed(5, "cannot write to standard output");
+    const bool flushed = std::fflush(stdout) == 0;  // a write that failed before leaves nothing to flush
+    return flushed && !std::ferror(stdout) ? 0 : failed(5, "cannot write to standard output");
   } catch (const Interrupted& e) {
     return failed(128 + e.signal, e.what());
   } catch (const ConfigError& e) {
