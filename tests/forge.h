@@ -52,4 +52,32 @@ inline std::string be(uint64_t v, int n) {
   return out;
 }
 
+// A zlib stream of stored blocks.
+inline std::string stored(const std::string& bytes) {
+  std::string out = "\x78\x01";
+  for (size_t at = 0; at == 0 || at < bytes.size(); at += 65535) {
+    const std::string block = bytes.substr(at, 65535);
+    out += static_cast<char>(at + 65535 >= bytes.size());
+    out += le(block.size(), 2) + le(~block.size() & 0xffff, 2) + block;
+  }
+  uint32_t a = 1, b = 0;  // Adler-32
+  for (const char c : bytes) {
+    a = (a + static_cast<unsigned char>(c)) % 65521;
+    b = (b + a) % 65521;
+  }
+  return out + be(b << 16 | a, 4);
+}
+
+inline std::string png_chunk(const std::string& type, const std::string& data) {
+  return be(data.size(), 4) + type + data + be(crc32(type + data), 4);
+}
+// colour: 0 gray, 2 RGB, 4 gray and alpha, 6 RGB and alpha; rows: each of them its packed pixels.
+inline std::string png(uint32_t height, uint32_t width, int depth, int colour, const std::vector<std::string>& rows) {
+  std::string data;
+  for (const std::string& row : rows) data += std::string(1, '\0') + row;
+  std::string header = be(width, 4) + be(height, 4);
+  header += {static_cast<char>(depth), static_cast<char>(colour), '\0', '\0', '\0'};
+  return "\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + png_chunk("IDAT", stored(data)) + png_chunk("IEND", "");
+}
+
 }  // namespace regrad::test
