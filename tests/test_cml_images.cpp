@@ -17,23 +17,25 @@ using regrad::test::complaint;
 namespace {
 
 // Classes of 1 x 6 x 6 images: a random pattern a class, with noise on each image.
-ClassStore patterns(const Random& r, int64_t classes, int64_t each) {
-  ClassStore store;
+ImageSet patterns(const Random& r, int64_t classes, int64_t each) {
+  ImageSet set;
   std::vector<Tensor> images;
+  std::vector<double> labels;
   for (int64_t c = 0; c < classes; ++c) {
-    store.rows.emplace_back();
+    set.classes.push_back("pattern " + std::to_string(c));
     const Tensor pattern = uniform(r / "class" / c, {1, 1, 6, 6});
     for (int64_t i = 0; i < each; ++i) {
       images.push_back(clamp(pattern + 0.1 * normal(r / "image" / (c * each + i), {1, 1, 6, 6}), 0, 1));
-      store.rows.back().push_back(c * each + i);
+      labels.push_back(static_cast<double>(c));
     }
   }
-  store.images = cat(images, 0);
-  return store;
+  set.images = cat(images, 0);
+  set.labels = tensor(labels, {classes * each}, DType::i64);
+  return set;
 }
-ClassSplits generated(const std::string&) {
+ClassSplits generated(const std::string&, int64_t) {
   const Random r(50);
-  return {patterns(r / "train", 12, 10), patterns(r / "validation", 6, 8), patterns(r / "test", 6, 8)};
+  return {ClassSet(patterns(r / "train", 12, 10)), ClassSet(patterns(r / "validation", 6, 8)), ClassSet(patterns(r / "test", 6, 8))};
 }
 
 ImageExperiment small_experiment() {
@@ -83,41 +85,38 @@ bool same(const Run& a, const Run& b) {
 
 }  // namespace
 
-TEST_CASE("episodes: images of their class, none twice, labels in order, decided by the stream alone") {
-  const ClassStore store = patterns(Random(1), 7, 9);
-  const Episodes e{3, 2, 4};
+TEST_CASE("tasks of a set: each stream its task, whatever others come with it; images belong to their labels") {
+  const ImageSet all = patterns(Random(1), 7, 9);
+  const ClassSet from(all, {0, 2, 3, 6});
   const std::vector<Random> streams = {Random(3) / 0, Random(3) / 1, Random(3) / 2};
-  const TaskBatch batch = e.sample(store, streams);
+  const EpisodeShape shape{3, 2, 4};
+  const TaskBatch batch = from.tasks(streams, shape);
   CHECK(batch.support_x.shape() == Shape{3, 6, 1, 6, 6});
   CHECK(batch.query_x.shape() == Shape{3, 12, 1, 6, 6});
   CHECK(batch.support_y[1].to_vector<int64_t>() == std::vector<int64_t>{0, 0, 1, 1, 2, 2});
-  CHECK(batch.query_y[2].to_vector<int64_t>() == std::vector<int64_t>{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2});
+  const TaskBatch alone = from.tasks({streams[1]}, shape);
+  CHECK(alone.query_x[0].to_vector() == batch.query_x[1].to_vector());
+  CHECK(alone.support_x[0].to_vector() != batch.support_x[0].to_vector());
   const auto row_of = [&](const Tensor& image) {
     for (int64_t i = 0; i < 63; ++i)
-      if (store.images[i].to_vector() == image.to_vector()) return i;
+      if (all.images[i].to_vector() == image.to_vector()) return i;
     return int64_t{-1};
   };
-  std::set<std::vector<int64_t>> tasks;
   for (int64_t t = 0; t < 3; ++t) {
-    std::set<int64_t> rows, classes;
-    std::vector<int64_t> all, class_of(3, -1);
+    std::set<int64_t> rows;
+    std::vector<int64_t> class_of(3, -1);
     for (int64_t i = 0; i < 18; ++i) {
       const int64_t row = row_of(i < 6 ? batch.support_x[t][i] : batch.query_x[t][i - 6]);
       const auto label = static_cast<size_t>((i < 6 ? batch.support_y[t][i] : batch.query_y[t][i - 6]).item());
       REQUIRE(row >= 0);
       if (class_of[label] < 0) class_of[label] = row / 9;
       CHECK(class_of[label] == row / 9);
-      rows.insert(row), classes.insert(row / 9), all.push_back(row);
+      CHECK(std::set<int64_t>{0, 2, 3, 6}.count(row / 9) == 1);
+      rows.insert(row);
     }
     CHECK(rows.size() == 18);
-    CHECK(classes.size() == 3);
-    tasks.insert(all);
   }
-  CHECK(tasks.size() == 3);
-  const TaskBatch alone = e.sample(store, {streams[1]});
-  CHECK(alone.query_x[0].to_vector() == batch.query_x[1].to_vector());
-  CHECK(complaint<ConfigError>([&] { Episodes{8, 1, 1}.sample(store, streams); }, "there are 7 classes") == "");
-  CHECK(complaint<ConfigError>([&] { Episodes{2, 5, 5}.sample(store, streams); }, "a class has 9 images") == "");
+  CHECK(from.least_rows() == 9);
 }
 
 TEST_CASE("accuracy is in %, task by task") {
@@ -187,10 +186,10 @@ TEST_CASE("what cannot be drawn is a ConfigError before anything runs; a table g
   ImageExperiment e = small_experiment();
   auto fields = e.fields();
   experiment::assign(fields, "ways", "7", "ways");
-  CHECK(complaint<ConfigError>([&] { e.check(); }, "validation classes have: 6 classes; each needs 6 images") == "");
+  CHECK(complaint<ConfigError>([&] { e.check(); }, "ask for 7 classes of 6 images; there are 6 validation classes, the smallest of 8 images") == "");
   experiment::assign(fields, "ways", "3", "ways");
   experiment::assign(fields, "shots", "1,5", "shots");
-  CHECK(complaint<ConfigError>([&] { e.check(); }, "validation classes") == "");
+  CHECK(complaint<ConfigError>([&] { e.check(); }, "ask for 3 classes of 10 images; there are 6 validation classes") == "");
   experiment::assign(fields, "shots", "1", "shots");
   experiment::Result r;
   r.better = e.card().better, r.metric = e.card().metric, r.baseline = "maml";

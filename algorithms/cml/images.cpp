@@ -63,7 +63,7 @@ class ImageTask {
   static Tensor metric(const Tensor& prediction, const Tensor& target) { return accuracy_by_task(prediction, target); }
 
   Net initial(uint64_t seed) const {
-    const Tensor& images = classes_->train.images;
+    const Tensor& images = classes_->train.set.images;
     return Nets::initial(s_, {images.size(1), images.size(2), images.size(3)}, Random(seed) / "init");
   }
   TaskBatch training(uint64_t seed, int64_t step) const { return sample(classes_->train, Random(seed) / "tasks" / step, 0, s_.tasks, s_.query); }
@@ -73,7 +73,7 @@ class ImageTask {
 
   // The first test task: what it was adapted on, and what the net says of a few query images of each class.
   void show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const {
-    const int64_t channels = classes_->test.images.size(1);
+    const int64_t channels = classes_->test.set.images.size(1);
     if (method.cohead == Method::frozen || method.cohead == Method::adapted || (channels != 1 && channels != 3)) return;
     const TaskBatch task = held_out(Held::test, 0, 1);
     const Net net = learner.adapted(task.support_x, task.support_y);
@@ -86,10 +86,10 @@ class ImageTask {
   }
 
  private:
-  TaskBatch sample(const ClassStore& store, const Random& r, int64_t first, int64_t count, int64_t query) const {
+  TaskBatch sample(const ClassSet& from, const Random& r, int64_t first, int64_t count, int64_t query) const {
     std::vector<Random> streams;
     for (int64_t t = first; t < first + count; ++t) streams.push_back(r / t);
-    return Episodes{s_.ways, k_, query}.sample(store, streams);
+    return from.tasks(streams, {s_.ways, k_, query});
   }
 
   Gallery gallery(const std::string& title, const TaskBatch& task, const Tensor& logits) const {
@@ -120,36 +120,6 @@ std::unique_ptr<experiment::Trial> trial_of(const ImageSettings& s, const std::s
 }
 
 }  // namespace
-
-TaskBatch Episodes::sample(const ClassStore& store, const std::vector<Random>& streams) const {
-  const auto classes = static_cast<int64_t>(store.rows.size()), tasks = static_cast<int64_t>(streams.size());
-  if (classes < ways) throw ConfigError("episodes of " + std::to_string(ways) + " ways: there are " + std::to_string(classes) + " classes");
-  std::vector<int64_t> support, others, support_y, query_y;
-  for (const Random& r : streams) {
-    const std::vector<int64_t> drawn = randperm(r / "classes", classes).to_vector<int64_t>();
-    for (int64_t c = 0; c < ways; ++c) {
-      const std::vector<int64_t>& rows = store.rows[static_cast<size_t>(drawn[static_cast<size_t>(c)])];
-      const auto there = static_cast<int64_t>(rows.size());
-      if (there < shots + query) {
-        throw ConfigError("episodes of " + std::to_string(shots) + " shots and " + std::to_string(query) + " query images: a class has " +
-                          std::to_string(there) + " images");
-      }
-      const std::vector<int64_t> order = randperm(r / "images" / c, there).to_vector<int64_t>();
-      for (int64_t i = 0; i < shots + query; ++i) {
-        (i < shots ? support : others).push_back(rows[static_cast<size_t>(order[static_cast<size_t>(i)])]);
-        (i < shots ? support_y : query_y).push_back(c);
-      }
-    }
-  }
-  const auto whole = [&](const std::vector<int64_t>& list, int64_t each) { return from_data(list.data(), {tasks, each}, DType::i64); };
-  const auto images = [&](const std::vector<int64_t>& list, int64_t each) {
-    Shape sizes = store.images.shape();
-    sizes[0] = each;
-    sizes.insert(0, tasks);
-    return reshape(index_select(store.images, 0, from_data(list.data(), {tasks * each}, DType::i64)), sizes);
-  };
-  return {images(support, ways * shots), whole(support_y, ways * shots), images(others, ways * query), whole(query_y, ways * query)};
-}
 
 Tensor accuracy_by_task(const Tensor& input, const Tensor& target) {
   if (input.dim() != 3 || target.shape() != Shape{input.size(0), input.size(1)})
@@ -191,13 +161,14 @@ void ImageExperiment::check() const {
     throw ConfigError("hidden and cohead-hidden: widths of at least 1");
   if (!classes_) return;
   const int most = *std::max_element(settings_.shots.begin(), settings_.shots.end());
-  const auto room = [&](const ClassStore& store, int query, const char* split) {
-    const auto enough = [&](const std::vector<int64_t>& rows) { return static_cast<int64_t>(rows.size()) >= most + query; };
-    if (static_cast<int64_t>(store.rows.size()) >= settings_.ways && std::all_of(store.rows.begin(), store.rows.end(), enough)) return;
-    throw ConfigError("ways, shots or query ask for more than the " + std::string(split) + " classes have: " + std::to_string(store.rows.size()) +
-                      " classes; each needs " + std::to_string(most + query) + " images");
+  const auto room = [&](const ClassSet& part, int query, const char* split) {
+    const auto classes = static_cast<int64_t>(part.sampler.classes().size());
+    if (classes >= settings_.ways && part.least_rows() >= most + query) return;
+    throw ConfigError("ways, shots and query ask for " + std::to_string(settings_.ways) + " classes of " + std::to_string(most + query) +
+                      " images; there are " + std::to_string(classes) + " " + split + " classes, the smallest of " +
+                      std::to_string(part.least_rows()) + " images");
   };
-  const Shape& sizes = classes_->train.images.shape();
+  const Shape& sizes = classes_->train.set.images.shape();
   if (settings_.net == "conv4" && sizes[2] != sizes[3]) throw ConfigError("net conv4 takes square images; these are " + str(sizes));
   room(classes_->train, settings_.query, "training");
   room(classes_->validation, settings_.test_query, "validation");
@@ -237,6 +208,22 @@ std::vector<experiment::Claim> ImageExperiment::claims(const experiment::Result&
     for (experiment::Claim& c : family_claims(result, metric, at)) out.push_back(std::move(c));
   }
   return out;
+}
+
+std::unique_ptr<experiment::Experiment> omniglot_experiment() {
+  return std::make_unique<ImageExperiment>(
+      "omniglot", "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on Omniglot: few-shot classification, test accuracy in %.",
+      [](const std::string& folder, int64_t size) { return omniglot_classes(folder, size ? size : 28); }, 82);
+}
+std::unique_ptr<experiment::Experiment> images_experiment() {
+  return std::make_unique<ImageExperiment>(
+      "images",
+      "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on classes of images (--data; without it, drawn glyphs): few-shot "
+      "classification, test accuracy in %.",
+      [](const std::string& folder, int64_t size) {
+        return folder.empty() ? glyph_classes(size ? size : 28) : folder_classes(folder, size ? size : 84);
+      },
+      0);
 }
 
 }  // namespace regrad::cml

@@ -2,38 +2,21 @@
 // head and co-learner.
 #pragma once
 
+#include <regrad/algorithms/cml/classes.h>
 #include <regrad/algorithms/cml/settings.h>
 #include <regrad/algorithms/experiment/trial.h>
-#include <regrad/algorithms/shared/episodes.h>
 
 #include <functional>
 #include <memory>
 
 namespace regrad::cml {
 
-// Images by class.
-struct ClassStore {
-  Tensor images;                           // [n, c, h, w] f32 in [0, 1]
-  std::vector<std::vector<int64_t>> rows;  // of each class
-};
-// Their classes are disjoint.
-struct ClassSplits {
-  ClassStore train, validation, test;
-};
-
-// One N-way episode a stream: `ways` classes, of each `shots` support and `query` query images, all different. Labels 0..ways-1 in the order drawn.
-struct Episodes {
-  int64_t ways = 5, shots = 1, query = 15;
-  // x [T, ways shots, c, h, w] and [T, ways query, c, h, w] f32, y i64; task t of it is decided by streams[t]. ConfigError where the store has too
-  // few classes, or one of them too few images.
-  TaskBatch sample(const ClassStore& store, const std::vector<Random>& streams) const;
-};
-
 // % of each task's query points whose largest logit is their class's: input [T,N,classes], target i64 [T,N] -> [T].
 Tensor accuracy_by_task(const Tensor& input, const Tensor& target);
 
 struct ImageSettings : MetaSettings {
   int ways = 5, query = 5, test_query = 15;
+  int size = 0;
   std::string net = "conv4";
   int channels = 32, cohead_convs = 2;
   std::vector<int> hidden = {64, 64};
@@ -44,6 +27,7 @@ struct ImageSettings : MetaSettings {
     part("ways", self.ways, "classes of a task (N)");
     part("query", self.query, "query images a class in training");
     part("test_query", self.test_query, "query images a class at test");
+    part("size", self.size, "pixels a side; 0: 84 for pictures in a folder, 28 for what else there is");
     part("net", self.net, "conv4, or mlp on the pixels");
     part("channels", self.channels, "conv4: channels of each block");
     part("cohead_convs", self.cohead_convs, "conv4: blocks of the co-learner before its linear map");
@@ -52,8 +36,12 @@ struct ImageSettings : MetaSettings {
   }
 };
 
-// The classes in a folder (--data; "" for none given). IOError where they are missing or broken.
-using LoadClasses = std::function<ClassSplits(const std::string& folder)>;
+// The classes in a folder (--data; "": not said), images of `size` pixels a side (0: as they come best). IOError where they are missing or broken.
+using LoadClasses = std::function<ClassSplits(const std::string& folder, int64_t size)>;
+
+// --task omniglot and --task images: Omniglot, and pictures in a folder or, without one, drawn glyphs.
+std::unique_ptr<experiment::Experiment> omniglot_experiment();
+std::unique_ptr<experiment::Experiment> images_experiment();
 
 class ImageExperiment : public experiment::Experiment {
  public:
@@ -65,7 +53,7 @@ class ImageExperiment : public experiment::Experiment {
   void choose(const std::string& task, const std::string& preset) override;
   int seeds() const override { return 3; }
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
-  void data(const std::string& folder) override { classes_ = std::make_shared<const ClassSplits>(load_(folder)); }
+  void data(const std::string& folder) override { classes_ = std::make_shared<const ClassSplits>(load_(folder, settings_.size)); }
   void check() const override;
   std::vector<std::string> variants() const override;  // "K=1", ...
   int64_t steps(const experiment::Job&) const override { return settings_.steps; }
