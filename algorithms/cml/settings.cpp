@@ -18,7 +18,7 @@ void check(const MetaSettings& s) {
   need(!s.shots.empty() && *std::min_element(s.shots.begin(), s.shots.end()) >= 1, "shots: at least one K, each at least 1");
   need(s.test_tasks >= 1 && s.test_chunk >= 1 && s.validation_tasks >= 1, "test-tasks, test-chunk and validation-tasks must be at least 1");
   need(s.lr > 0 && s.alpha >= 0 && s.gamma >= 0, "lr must be above 0, alpha and gamma not below 0");
-  need(s.chunk >= 0 && s.last >= 0, "chunk and last must not be below 0");
+  need(s.chunk >= 0 && s.last >= 0 && s.last_tasks >= 1, "chunk and last must not be below 0, last-tasks must be at least 1");
   const PlusPlusSettings& p = s.plus_plus;
   need(p.inner_steps >= 1 && p.epochs >= 1, "plus-plus.inner-steps and plus-plus.epochs must be at least 1");
   need(p.multi_step_epochs >= 0 && p.first_order_epochs >= 0, "plus-plus.multi-step-epochs and plus-plus.first-order-epochs must not be below 0");

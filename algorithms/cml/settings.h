@@ -50,7 +50,7 @@ struct MetaSettings {
   int test_tasks = 2000, test_chunk = 100;
   int log_every = 500;
   int validation_tasks = 100;
-  int last = 5;
+  int last = 5, last_tasks = 200;
   bool mechanism = true;
   PlusPlusSettings plus_plus = {};
   SharpSettings sharp = {};
@@ -70,6 +70,7 @@ struct MetaSettings {
     part("log_every", self.log_every, "outer steps between two points of the learning curves");
     part("validation_tasks", self.validation_tasks, "tasks behind a point of the learning curve, none of them a test task");
     part("last", self.last, "points at the end of the learning curve whose test scores' standard deviation is reported as the spread; 0: none");
+    part("last_tasks", self.last_tasks, "test tasks behind each of these scores, at most test-tasks");
     part("mechanism", self.mechanism, "log the cosine of the heads' gradients, the support gradient's norms and CKA by layer too");
     part("plus_plus", self.plus_plus);
     part("sharp", self.sharp);

@@ -121,7 +121,7 @@ class TaskTrial : public experiment::Trial {
   void remember(int64_t point) {
     const int64_t place = point - (set().steps / set().log_every - points());
     if (place < 0 || points() == 0) return;
-    const std::vector<Reading> now = evaluate(Held::test, set().test_tasks, true, readings());
+    const std::vector<Reading> now = evaluate(Held::test, std::min(set().last_tasks, set().test_tasks), true, readings());
     std::vector<double> all = last_.to_vector();
     for (size_t r = 0; r < now.size(); ++r) all[r * static_cast<size_t>(points()) + static_cast<size_t>(place)] = now[r].mean;
     last_ = tensor(all, {readings(), points()}, DType::f64);
