@@ -159,6 +159,34 @@ TEST_CASE("--help, --version, --print-config, --estimate") {
   CHECK(cost.out.find("on 2 threads") != std::string::npos);
 }
 
+TEST_CASE("tasks: images on glyphs, on two nets, with pictures in the report; Omniglot says what data it wants") {
+  const TempFolder at;
+  const std::string small = kCml + " --task images --quiet --size 10 --steps 4 --log-every 2 --seeds 2 --test-tasks 6 --validation-tasks 4 --ways 3";
+  for (const std::string net : {"conv4 --channels 4", "mlp --hidden 8 --cohead-hidden 6"}) {
+    const std::string name = net.substr(0, net.find(' '));
+    for (const char* threads : {"1", "2"}) {
+      const Ran r = test::run(small + " --threads " + threads + " --methods maml,cml,dagger,maml++,boil,sharp --net " + net + " --out " +
+                              (at / (name + threads)));
+      REQUIRE_MESSAGE(r.code == 0, r.err);
+      CHECK(r.out.find("cml, images, preset tiny, 2 seeds: accuracy@1 (higher is better)") == 0);
+      CHECK(r.out.find("spread of accuracy@1") != std::string::npos);
+    }
+    CHECK(values_of(at / (name + "1")) == values_of(at / (name + "2")));
+    CHECK(read_file(at / (name + "1/metrics.jsonl")) == read_file(at / (name + "2/metrics.jsonl")));
+    CHECK(read_file(at / (name + "1/report.html")).find("data:image/png;base64,") != std::string::npos);
+  }
+  const Ran missing = test::run(kCml + " --task omniglot --out " + (at / "o"));
+  CHECK(missing.code == 3);
+  CHECK(missing.err.find("--task omniglot: give --data DIR") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(at / "o"));
+  CHECK(test::run(kCml + " --task omniglot --print-config").out.find("\"ways\": 5") != std::string::npos);
+  const Ran help = test::run(kCml + " --task omniglot --preset paper --help");
+  for (const char* part : {"--ways INT", "--plus-plus.inner-steps INT", "--sharp.levels TEXT", "maml++-dagger", "Omniglot"})
+    CHECK_MESSAGE(help.out.find(part) != std::string::npos, part);
+  CHECK(test::run(small + " --sharp.levels none").err.find("sharp.levels must be low, up or both") != std::string::npos);
+  CHECK(test::run(kCml + " --ways 3").err.find("--ways: no such flag") != std::string::npos);
+}
+
 TEST_CASE("--profile") {
   const TempFolder at;
   const Ran r = run("--profile --out " + (at / "x"));

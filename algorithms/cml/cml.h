@@ -15,7 +15,7 @@
 #pragma once
 
 #include <regrad/algorithms/shared/adapt.h>
-#include <regrad/engine/functional.h>
+#include <regrad/layers/context.h>
 
 namespace regrad::cml {
 
@@ -32,6 +32,18 @@ struct Model {
   }
 };
 
+// part(x), or part(x, ctx) where it takes a context. Support passes of training get {training, a stream of the outer and the inner step}, its query
+// passes {training} alone, so that they drop nothing (as the code does that the paper's graphs come from); passes at test get {}. Reports to a
+// context are not kept: norms of few-shot nets use their batch's statistics.
+template <class Part>
+Tensor evaluated(const Part& part, const Tensor& x, Context ctx = {}) {
+  if constexpr (std::is_invocable_v<const Part&, const Tensor&, Context&>) {
+    return part(x, ctx);
+  } else {
+    return part(x);
+  }
+}
+
 struct Rule {
   double alpha = 0.01;        // inner step size
   double gamma = 0.2;         // weight of the co-learner's loss; 0: MAML
@@ -39,6 +51,7 @@ struct Rule {
   bool second_order = true;   // false: inner gradients are constants (first-order MAML)
   bool adapt_cohead = false;  // CL
   bool adapt_head = true;     // false: BOIL's inner loop (Oh et al. 2021), alpha = 0 for the head
+  Context context = {};       // of the support passes; an inner step j draws from its random / j
 };
 
 // Loss of each task: input, target -> [T].
@@ -57,12 +70,14 @@ Moves moves_of(const M& model, const Rule& rule) {
   return out;
 }
 
-// The inner loss, L^m_S (CL: + gamma L^c_S), summed over the tasks, as a function of the model.
+// The inner loss, L^m_S (CL: + gamma L^c_S), summed over the tasks, as a function of the model and the inner step.
 inline auto support_loss(const Rule& rule, Loss loss, const Tensor& x, const Tensor& y) {
-  return [rule, loss, x, y](const auto& model) {
-    const Tensor features = model.body(x);
-    Tensor support = sum(loss(model.head(features), y));
-    if (rule.adapt_cohead) support = support + rule.gamma * sum(loss(model.cohead(features), y));
+  return [rule, loss, x, y](const auto& model, int j) {
+    Context ctx{.training = rule.context.training};
+    if (rule.context.random) ctx.random = *rule.context.random / j;
+    const Tensor features = evaluated(model.body, x, ctx);
+    Tensor support = sum(loss(evaluated(model.head, features, ctx), y));
+    if (rule.adapt_cohead) support = support + rule.gamma * sum(loss(evaluated(model.cohead, features, ctx), y));
     return support;
   };
 }
@@ -81,14 +96,15 @@ struct Objective {
 // At an adapted model.
 template <class M>
 Objective query_loss(const M& fast, const Rule& rule, Loss loss, const TaskBatch& batch) {
-  const Tensor features = fast.body(batch.query_x);
+  const Context ctx{.training = rule.context.training};
+  const Tensor features = evaluated(fast.body, batch.query_x, ctx);
   Objective o;
-  o.meta = mean(loss(fast.head(features), batch.query_y));
+  o.meta = mean(loss(evaluated(fast.head, features, ctx), batch.query_y));
   if (rule.gamma == 0) {
     o.total = o.meta;
     return o;
   }
-  o.co = mean(loss(fast.cohead(features), batch.query_y));
+  o.co = mean(loss(evaluated(fast.cohead, features, ctx), batch.query_y));
   o.total = o.meta + rule.gamma * o.co;
   return o;
 }

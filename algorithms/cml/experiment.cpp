@@ -1,7 +1,12 @@
+#include <regrad/algorithms/cml/images.h>
 #include <regrad/algorithms/cml/sinusoid.h>
 #include <regrad/algorithms/experiment/experiment.h>
+#include <regrad/algorithms/experiment/tasks.h>
 
 int main(int argc, char** argv) {
-  regrad::cml::SinusoidExperiment experiment;
-  return regrad::experiment::main(experiment, argc, argv);
+  regrad::experiment::TaskList tasks;
+  tasks.add("sinusoid", std::make_unique<regrad::cml::SinusoidExperiment>());
+  tasks.add("omniglot", regrad::cml::omniglot_experiment());
+  tasks.add("images", regrad::cml::images_experiment());
+  return regrad::experiment::main(tasks, argc, argv);
 }

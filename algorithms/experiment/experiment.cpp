@@ -31,7 +31,7 @@ std::string command_of(int argc, const char* const* argv) {
 void act(Experiment& experiment, int argc, const char* const* argv) {
   const Options o = parse_options(experiment, argc, argv);
   switch (o.action) {
-    case Options::help: return print(help_text(experiment));
+    case Options::help: return print(help_text(experiment, o));
     case Options::version: return print(version_text());
     case Options::print_config: return print(to_json(experiment.fields()));
     case Options::estimate: set_num_threads(1); return print(estimate(experiment, o));
@@ -51,7 +51,8 @@ int failed(int code, const std::string& message) {
 int main(Experiment& experiment, int argc, const char* const* argv) {
   try {
     act(experiment, argc, argv);
-    return std::fflush(stdout) == 0 ? 0 : failed(5, "cannot write to standard output");
+    const bool flushed = std::fflush(stdout) == 0;  // a write that failed before leaves nothing to flush
+    return flushed && !std::ferror(stdout) ? 0 : failed(5, "cannot write to standard output");
   } catch (const Interrupted& e) {
     return failed(128 + e.signal, e.what());
   } catch (const ConfigError& e) {

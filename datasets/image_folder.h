@@ -1,0 +1,34 @@
+// Pictures by class: a folder or archive with a folder a class (torchvision's ImageFolder), or a list of names and classes (mini-ImageNet's CSVs).
+//
+//   const ImageSet train = load_image_folder("data/flowers", {.height = 32, .width = 32, .under = "train"});
+//   const ImageSet test = load_image_list("data/mini-imagenet/images.zip", "data/mini-imagenet/test.csv", {.height = 84, .width = 84});
+//
+// Pictures are .png, .jpg and .jpeg (any case); other files are passed over. The same result for any number of threads.
+// IOError naming file, and entry and byte or line: no pictures, broken ones, those larger than their bytes can hold, a list that names what is not
+// there; and whatever internal checks of archives refuse. ConfigError: sizes below 1, channels other than 1 and 3.
+#pragma once
+
+#include <regrad/datasets/images.h>
+
+namespace regrad {
+
+// bilinear: as torchvision's Resize does on pictures (Pillow 11's, antialiased), bit for bit. area: the exact mean over each new pixel's rectangle,
+// rounded.
+enum class Resize { bilinear, area };
+
+struct ImageFolderOptions {
+  int64_t height = 84, width = 84;
+  int channels = 3;  // 3: red, green, blue; 1: gray
+  Resize resize = Resize::bilinear;
+  std::string under = "";   // only what lies in this folder of it
+  int64_t most_bytes = -1;  // of what is read of an archive; -1: 64 times its own bytes and 16 MiB more
+};
+
+// A class for each first folder of a path, sorted by name; pictures in it by path. u8 [n, channels, height, width].
+ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& options = {});
+
+// The pictures that a CSV names, in its order: a header line, then a line "file name,class" each. Names are matched with the last part of the paths
+// in `path`. Classes sorted by name.
+ImageSet load_image_list(const std::string& path, const std::string& csv, const ImageFolderOptions& options = {});
+
+}  // namespace regrad
