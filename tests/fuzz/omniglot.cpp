@@ -9,7 +9,7 @@ using namespace regrad;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t n) {
   return fuzz::run(data, n, [](std::string_view bytes) {
-    const Omniglot o = parse_omniglot(std::string(bytes), {}, "fuzz");
+    const Omniglot o = parse_omniglot(bytes, {}, "fuzz");
     // Each drawing has a name of its own in the archive's directory.
     fuzz::must(o.set.size() >= 1 && o.set.size() <= static_cast<int64_t>(bytes.size() * 64 + (16 << 20)) / 32,
                "more drawings than the file can name");
