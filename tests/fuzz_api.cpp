@@ -156,7 +156,7 @@ std::string row_call(const Op& op, Draw& d, bool& answered) {
   std::vector<Tensor> in;
   for (size_t i = 0; i < s.shapes.size(); ++i) {
     const Domain& domain = s.domains.size() == 1 ? s.domains[0] : s.domains[i];
-    const bool index = domain.kind == Domain::index, mask = domain.kind == Domain::mask;
+    const bool index = domain.kind == Domain::index || domain.kind == Domain::csr, mask = domain.kind == Domain::mask;
     const Shape shape = d.once_in(3) ? d.shape() : s.shapes[i];
     in.push_back(d.tensor_of(shape, d.once_in(12) ? d.dtype() : index ? DType::i64 : mask ? DType::b8 : DType::f64));
   }

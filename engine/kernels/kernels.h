@@ -72,6 +72,12 @@ struct Norm {
   void (*grad_columns)(const void* g, const void* h, const void* mean_g, const void* mean_gh, const void* r, int64_t rows, int64_t n, void* y);
 };
 
+// A sparse matrix by rows: the entries of row i are k = pointers[i] .. pointers[i+1], in columns[k], of value values[order ? order[k] : k].
+struct SparseRows {
+  const int64_t *pointers, *columns, *order;
+  const void* values;
+};
+
 struct Table {
   const char* name;  // "baseline", "avx2", "avx512"
 
@@ -96,6 +102,11 @@ struct Table {
   void (*logsumexp[2])(const void* x, int64_t rows, int64_t n, void* y);
 
   Norm norm[2];
+
+  // Rows first .. first + count of y = A x, [.., f]; entries are added in their order.
+  void (*spmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* x, int64_t f, void* y);
+  // v[k] += <g[i], x[columns[k]]> for each entry k of those rows i; values are not read.
+  void (*sddmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* g, const void* x, int64_t f, void* v);
 
   // Small products (the caller sends large ones to OpenBLAS). scratch: gemm_scratch bytes, 64-byte aligned.
   void (*gemm[2])(const Gemm& g, void* scratch);

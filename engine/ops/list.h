@@ -15,7 +15,8 @@ namespace regrad {
       X(clamp) X(pow_scalar) X(add) X(mul) X(div) X(pow) X(minimum) X(maximum) X(relu_grad) X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(where) X(sum)   \
           X(amax) X(argmax) X(logsumexp) X(softmax) X(log_softmax) X(reshape) X(permute) X(expand) X(slice) X(unslice) X(contiguous) X(to) X(cat) \
               X(index_select) X(gather) X(scatter_add) X(matmul) X(addmm) X(standardize) X(inv_std) X(norm_grad) X(attention) X(cumsum) X(argsort)\
-                  X(over_gaps) X(eigh) X(eigvalsh) X(svd) X(svdvals) X(solve_triangular) X(cholesky) X(solve) X(slogdet)
+                  X(over_gaps) X(eigh) X(eigvalsh) X(svd) X(svdvals) X(solve_triangular) X(cholesky) X(solve) X(slogdet) \
+                  X(spmm) X(sddmm)
 
 #define X(name) extern const Op name##_op;
 REGRAD_ROWS(X)

@@ -25,6 +25,7 @@ void fill_binary(Table& t);
 void fill_reduce(Table& t);
 void fill_softmax(Table& t);
 void fill_norm(Table& t);
+void fill_sparse(Table& t);
 
 // gemm.cpp
 void gemm_f32(const Gemm& g, void* scratch);
