@@ -1,3 +1,4 @@
+#include <regrad/datasets/internal/archive.h>
 #include <regrad/datasets/npz.h>
 #include <regrad/engine/files.h>
 #include <regrad/engine/npy.h>
@@ -8,61 +9,20 @@
 #include <memory>
 #include <set>
 
-#include <archive.h>
-#include <archive_entry.h>
-#include <locale.h>
-
 namespace regrad {
 namespace {
 
-constexpr int64_t most_ratio = 64, free_bytes = 16 << 20;
-
-int64_t allowance(int64_t file_bytes, int64_t most_bytes) { return most_bytes >= 0 ? most_bytes : file_bytes * most_ratio + free_bytes; }
-
-struct Close {
-  void operator()(archive* a) const { archive_free(a); }
-};
-using Archive = std::unique_ptr<archive, Close>;
-
-// libarchive spells names in the thread's locale, and finds none for most in a program that has never called setlocale. While one lives, this thread
-// (and no other) has UTF-8.
-class Utf8Names {
- public:
-  Utf8Names() : before_(utf8() ? uselocale(utf8()) : nullptr) {}
-  ~Utf8Names() {
-    if (before_) uselocale(before_);
-  }
-  Utf8Names(const Utf8Names&) = delete;
-  Utf8Names& operator=(const Utf8Names&) = delete;
-
- private:
-  static locale_t utf8() {
-    static const locale_t made = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);  // reads files: once
-    return made;
-  }
-  locale_t before_;
-};
-
-[[noreturn]] void broken(archive* a, const std::string& where) {
-  const char* words = archive_error_string(a);
-  throw IOError(where + ": " + (words ? words : "is no zip file"));
-}
-
-// A zip of no entries, for which libarchive sees no zip.
-const std::string empty_zip = "PK\5\6" + std::string(18, '\0');
+using detail::allowance;
+using detail::Archive;
+using detail::broken;
+using detail::name_of;
+using detail::Utf8Names;
 
 // Only the zip's directory says what it holds: entries that it does not name are not there.
 Archive new_reader() {
   Archive a(archive_read_new());
   if (!a || archive_read_support_format_zip_seekable(a.get()) != ARCHIVE_OK) throw OutOfMemory("out of memory: no room to open a zip file");
   return a;
-}
-
-std::string name_of(archive_entry* e, const std::string& where) {
-  const char* name = archive_entry_pathname_utf8(e);
-  if (!name) name = archive_entry_pathname(e);  // not UTF-8: the bytes as they are
-  if (!name) throw IOError(where + ": an entry without a name");
-  return name;
 }
 
 Tensor read_entry(archive* a, const std::string& entry, int64_t left, const std::string& where) {
@@ -140,7 +100,7 @@ void write_entry(archive* a, const std::string& name, const std::string& bytes) 
 TensorFile load_npz(const std::string& path, int64_t most_bytes) {
   return typed_memory([&] {
     const InputFile file(path);  // a regular file, with the system's own words where there is none
-    if (file.size() == static_cast<int64_t>(empty_zip.size()) && read_file(path) == empty_zip) return TensorFile{{}, {}, path};
+    if (file.size() == detail::empty_zip_bytes && detail::is_empty_zip(read_file(path))) return TensorFile{{}, {}, path};
     const Utf8Names names;
     const Archive a = new_reader();
     if (archive_read_open_filename(a.get(), path.c_str(), 1 << 16) != ARCHIVE_OK) broken(a.get(), path);
@@ -150,7 +110,7 @@ TensorFile load_npz(const std::string& path, int64_t most_bytes) {
 
 TensorFile parse_npz(std::string_view bytes, const std::string& where, int64_t most_bytes) {
   return typed_memory([&] {
-    if (bytes == empty_zip) return TensorFile{{}, {}, where};
+    if (detail::is_empty_zip(bytes)) return TensorFile{{}, {}, where};
     const Utf8Names names;
     const Archive a = new_reader();
     if (archive_read_open_memory(a.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) broken(a.get(), where);
