@@ -1,6 +1,15 @@
 #include <regrad/layers/linear.h>
 
 namespace regrad {
+namespace {
+
+Tensor through(const Mlp& net, size_t i, const Tensor& x) {
+  Tensor h = net.layers[i](x);
+  if (i + 1 == net.layers.size() && net.linear_output) return h;
+  return net.activation == Activation::relu ? relu(std::move(h)) : tanh(h);
+}
+
+}  // namespace
 
 Mlp::Mlp(const Random& r, const std::vector<int64_t>& sizes, bool linear_out, Activation act, DType t) : activation(act), linear_output(linear_out) {
   if (sizes.size() < 2) throw ShapeError("Mlp: needs at least an input and an output size");
@@ -9,11 +18,14 @@ Mlp::Mlp(const Random& r, const std::vector<int64_t>& sizes, bool linear_out, Ac
 
 Tensor Mlp::operator()(const Tensor& x) const {
   Tensor h = x;
-  for (size_t i = 0; i < layers.size(); ++i) {
-    h = layers[i](h);
-    if (i + 1 < layers.size() || !linear_output) h = activation == Activation::relu ? relu(std::move(h)) : tanh(h);
-  }
+  for (size_t i = 0; i < layers.size(); ++i) h = through(*this, i, h);
   return h;
+}
+
+std::vector<Tensor> Mlp::activations(const Tensor& x) const {
+  std::vector<Tensor> out;
+  for (size_t i = 0; i < layers.size(); ++i) out.push_back(through(*this, i, i == 0 ? x : out.back()));
+  return out;
 }
 
 }  // namespace regrad

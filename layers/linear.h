@@ -42,6 +42,7 @@ struct Mlp {
   Mlp(const Random& r, const std::vector<int64_t>& sizes, bool linear_out, Activation act = Activation::relu, DType t = DType::f32);
 
   Tensor operator()(const Tensor& x) const;
+  std::vector<Tensor> activations(const Tensor& x) const;  // what each layer says, after its activation; the last is the output
   static void parts(auto& self, auto&& part) { part("layers", self.layers); }
 };
 

@@ -32,6 +32,21 @@ struct Model {
   }
 };
 
+// What a support pass is told beside its input: body, head and cohead whose operator() takes one get it (dropout). Query passes and passes at test
+// get Pass{}. random: a stream of the outer step and the inner one.
+struct Pass {
+  bool training = false;
+  Random random = Random(0);
+};
+template <class Part>
+Tensor evaluated(const Part& part, const Tensor& x, const Pass& pass) {
+  if constexpr (std::is_invocable_v<const Part&, const Tensor&, const Pass&>) {
+    return part(x, pass);
+  } else {
+    return part(x);
+  }
+}
+
 struct Rule {
   double alpha = 0.01;        // inner step size
   double gamma = 0.2;         // weight of the co-learner's loss; 0: MAML
@@ -39,6 +54,7 @@ struct Rule {
   bool second_order = true;   // false: inner gradients are constants (first-order MAML)
   bool adapt_cohead = false;  // CL
   bool adapt_head = true;     // false: BOIL's inner loop (Oh et al. 2021), alpha = 0 for the head
+  Pass pass = {};             // of the support passes
 };
 
 // Loss of each task: input, target -> [T].
@@ -57,12 +73,13 @@ Moves moves_of(const M& model, const Rule& rule) {
   return out;
 }
 
-// The inner loss, L^m_S (CL: + gamma L^c_S), summed over the tasks, as a function of the model.
+// The inner loss, L^m_S (CL: + gamma L^c_S), summed over the tasks, as a function of the model and the inner step.
 inline auto support_loss(const Rule& rule, Loss loss, const Tensor& x, const Tensor& y) {
-  return [rule, loss, x, y](const auto& model) {
-    const Tensor features = model.body(x);
-    Tensor support = sum(loss(model.head(features), y));
-    if (rule.adapt_cohead) support = support + rule.gamma * sum(loss(model.cohead(features), y));
+  return [rule, loss, x, y](const auto& model, int j) {
+    const Pass pass{rule.pass.training, rule.pass.random / j};
+    const Tensor features = evaluated(model.body, x, pass);
+    Tensor support = sum(loss(evaluated(model.head, features, pass), y));
+    if (rule.adapt_cohead) support = support + rule.gamma * sum(loss(evaluated(model.cohead, features, pass), y));
     return support;
   };
 }
@@ -81,14 +98,14 @@ struct Objective {
 // At an adapted model.
 template <class M>
 Objective query_loss(const M& fast, const Rule& rule, Loss loss, const TaskBatch& batch) {
-  const Tensor features = fast.body(batch.query_x);
+  const Tensor features = evaluated(fast.body, batch.query_x, {});
   Objective o;
-  o.meta = mean(loss(fast.head(features), batch.query_y));
+  o.meta = mean(loss(evaluated(fast.head, features, {}), batch.query_y));
   if (rule.gamma == 0) {
     o.total = o.meta;
     return o;
   }
-  o.co = mean(loss(fast.cohead(features), batch.query_y));
+  o.co = mean(loss(evaluated(fast.cohead, features, {}), batch.query_y));
   o.total = o.meta + rule.gamma * o.co;
   return o;
 }

@@ -11,7 +11,7 @@
 namespace regrad::experiment {
 namespace {
 
-constexpr const char* kFormat = "regrad checkpoint 1";
+constexpr const char* kFormat = "regrad checkpoint 2";
 
 [[noreturn]] void throw_damaged(const std::string& file, const std::string& what) { throw IOError(file + ": no checkpoint of regrad's: " + what); }
 

@@ -31,7 +31,7 @@ std::string command_of(int argc, const char* const* argv) {
 void act(Experiment& experiment, int argc, const char* const* argv) {
   const Options o = parse_options(experiment, argc, argv);
   switch (o.action) {
-    case Options::help: return print(help_text(experiment));
+    case Options::help: return print(help_text(experiment, o));
     case Options::version: return print(version_text());
     case Options::print_config: return print(to_json(experiment.fields()));
     case Options::estimate: set_num_threads(1); return print(estimate(experiment, o));

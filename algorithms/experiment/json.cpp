@@ -166,6 +166,30 @@ Chart chart_of(const Json& json) {
   return c;
 }
 
+Json json_of(const Gallery& g) {
+  Json pictures = Json::array();
+  for (const Picture& p : g.pictures) {
+    pictures.push_back({{"width", p.width},
+                        {"height", p.height},
+                        {"channels", p.channels},
+                        {"pixels", to_base64(p.pixels)},
+                        {"caption", p.caption},
+                        {"mark", static_cast<int>(p.mark)}});
+  }
+  return {{"title", g.title}, {"pictures", pictures}};
+}
+
+Gallery gallery_of(const Json& json) {
+  Gallery g{json.at("title"), {}};
+  for (const Json& p : json.at("pictures")) {
+    const int mark = p.at("mark");
+    if (mark < Picture::none || mark > Picture::wrong) throw IOError("no such mark of a picture: " + std::to_string(mark));
+    g.pictures.push_back({p.at("width"), p.at("height"), p.at("channels"), from_base64(p.at("pixels").get<std::string>()), p.at("caption"),
+                          static_cast<Picture::Mark>(mark)});
+  }
+  return g;
+}
+
 Row row_of(const Json& json) {
   Row row{{json.at("method"), json.at("variant"), json.at("seed")}, json.at("step"), {}, json.at("finished"), {}};
   for (const Json& line : json.at("lines")) {
@@ -176,6 +200,7 @@ Row row_of(const Json& json) {
   for (const Json& s : json.at("scores")) row.outcome.scores.push_back({s.at(0), s.at(1), s.at(2)});
   for (const Json& p : json.at("parameters")) row.outcome.parameters.emplace_back(p.at(0), p.at(1));
   for (const Json& f : json.at("figures")) row.outcome.figures.push_back(chart_of(f));
+  for (const Json& g : json.at("galleries")) row.outcome.galleries.push_back(gallery_of(g));
   return row;
 }
 
@@ -231,7 +256,7 @@ std::string to_json(const Result& result) {
 }
 
 std::string to_json(const Row& row) {
-  Json lines = Json::array(), scores = Json::array(), parameters = Json::array(), figures = Json::array();
+  Json lines = Json::array(), scores = Json::array(), parameters = Json::array(), figures = Json::array(), galleries = Json::array();
   for (const Line& line : row.lines) {
     Json moment = Json::array();
     for (const auto& [name, value] : line.moment) moment.push_back(Json::array({name, value}));
@@ -240,6 +265,7 @@ std::string to_json(const Row& row) {
   for (const Score& s : row.outcome.scores) scores.push_back(Json::array({s.method, s.metric, s.value}));
   for (const auto& [method, count] : row.outcome.parameters) parameters.push_back(Json::array({method, count}));
   for (const Chart& c : row.outcome.figures) figures.push_back(json_of(c));
+  for (const Gallery& g : row.outcome.galleries) galleries.push_back(json_of(g));
   return dump({{"method", row.job.method},
                {"variant", row.job.variant},
                {"seed", row.job.seed},
@@ -248,7 +274,8 @@ std::string to_json(const Row& row) {
                {"lines", lines},
                {"scores", scores},
                {"parameters", parameters},
-               {"figures", figures}},
+               {"figures", figures},
+               {"galleries", galleries}},
               -1);
 }
 

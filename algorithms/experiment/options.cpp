@@ -95,8 +95,21 @@ std::string config_text(const std::string& file) {
   }
 }
 
+// The value of a flag before the flags are known: which there are depends on the task.
+std::string early(const std::string& name, const std::string& otherwise, int argc, const char* const* argv) {
+  std::string out = otherwise;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--" + name && i + 1 < argc) out = argv[++i];
+    if (word.compare(0, name.size() + 3, "--" + name + "=") == 0) out = word.substr(name.size() + 3);
+  }
+  return out;
+}
+
+bool among(const std::string& value, const std::vector<std::string>& of) { return std::find(of.begin(), of.end(), value) != of.end(); }
+
 void choose_one(const std::string& flag, const std::string& value, const std::vector<std::string>& of) {
-  if (std::find(of.begin(), of.end(), value) != of.end()) return;
+  if (among(value, of)) return;
   throw ConfigError("--" + flag + " " + value + ": not one of " + joined(of) + did_you_mean(value, of, "", ""));
 }
 
@@ -155,18 +168,19 @@ void settle_methods(Options& o, const Card& card) {
 }  // namespace
 
 Options parse_options(Experiment& experiment, int argc, const char* const* argv) {
-  const std::vector<Given> given = parse_flags(all_flags(experiment), argc, argv);
   Options o;
   const Card card = experiment.card();
-  const std::string *task = last_of(given, "task"), *preset = last_of(given, "preset");
-  o.task = task ? *task : card.tasks[0];
-  if (preset) o.preset = *preset;
+  o.task = early("task", card.tasks[0], argc, argv);
+  o.preset = early("preset", o.preset, argc, argv);
+  if (among(o.task, card.tasks) && among(o.preset, kPresets)) experiment.choose(o.task, o.preset);
+  const std::vector<Given> given = parse_flags(all_flags(experiment), argc, argv);
   if (last_of(given, "version")) o.action = Options::version;
   if (last_of(given, "help")) o.action = Options::help;
-  if (o.action != Options::run) return o;
+  if (o.action == Options::version) return o;
   choose_one("task", o.task, card.tasks);
   choose_one("preset", o.preset, kPresets);
   experiment.choose(o.task, o.preset);
+  if (o.action == Options::help) return o;
   std::vector<Field> fields = experiment.fields();
   if (const std::string* file = last_of(given, "config")) from_json(fields, config_text(*file), *file);
   for (const Given& g : given) apply_flag(o, fields, g);
@@ -176,14 +190,14 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   if (o.threads == 0) o.threads = num_threads();
   if ((o.resume || o.force) && o.out.empty()) throw ConfigError(std::string(o.resume ? "--resume" : "--force") + ": needs --out DIR");
   if (o.resume && o.force) throw ConfigError("--resume and --force: one goes on with what is there, the other replaces it; give one of them");
-  experiment.data(o.data);
+  if (o.action != Options::print_config) experiment.data(o.data);
   experiment.check();
   return o;
 }
 
-std::string help_text(Experiment& experiment) {
+std::string help_text(Experiment& experiment, const Options& options) {
+  experiment.choose(options.task, options.preset);
   const Card card = experiment.card();
-  experiment.choose(card.tasks[0], "tiny");
   std::string footer = "Methods:\n";
   for (const MethodCard& m : card.methods) footer += "  " + m.name + std::string(m.name.size() < 12 ? 12 - m.name.size() : 1, ' ') + m.help + "\n";
   footer +=

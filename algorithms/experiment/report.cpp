@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kStyle = R"(
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 62rem; margin: 2.5rem auto; padding: 0 1.25rem; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2.25rem 0 .6rem; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2.25rem 0 .6rem; } h3 { font-size: 1rem; margin: .8rem 0 .4rem; }
 .about { color: #555; margin: 0 0 1.25rem; } .reading { font-size: 1.1rem; border-left: 4px solid #0072b2; padding: .4rem 0 .4rem 1rem; }
 table { border-collapse: collapse; margin: .75rem 0 1.5rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding-bottom: .35rem; } th, td { padding: .3rem 1.1rem .3rem 0; text-align: left; border-bottom: 1px solid #e4e4e4; }
@@ -21,6 +21,8 @@ th { color: #555; font-weight: 500; } td { white-space: nowrap; } td.number { te
 .tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(29rem, 1fr)); gap: 0 2rem; } .tables table { align-self: start; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; } .thirds { grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); } figure { margin: 0; border: 1px solid #e4e4e4; border-radius: 6px; overflow: hidden; }
 svg { display: block; width: 100%; height: auto; } pre { background: #f6f6f6; border-radius: 6px; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; }
+.gallery { display: flex; flex-wrap: wrap; gap: .75rem; margin-bottom: 1rem; } .gallery figure { width: 7.5rem; border-width: 2px; } .gallery .right { border-color: #009e73; } .gallery .wrong { border-color: #d55e00; }
+img { display: block; width: 100%; image-rendering: pixelated; } figcaption { padding: .2rem .4rem; font-size: .8rem; color: #444; }
 details summary { cursor: pointer; } footer { color: #777; font-size: .85rem; margin-top: 2.5rem; }
 )";
 
@@ -29,9 +31,10 @@ std::string tables(const Result& result) {
   bool starred = false;
   for (const std::string& metric : metric_names(result)) {
     out += fmt::format(
-        "<table><caption>{} ({} is better)</caption>\n<tr><th>method</th><th>mean ± 95%</th><th>against {}, "
+        "<table><caption>{}{}</caption>\n<tr><th>method</th><th>mean ± 95%</th><th>against {}, "
         "paired</th><th>parameters</th></tr>\n",
-        escaped(metric), result.better == Better::lower ? "lower" : "higher", escaped(result.baseline));
+        escaped(metric), has_direction(result, metric) ? (result.better == Better::lower ? " (lower is better)" : " (higher is better)") : "",
+        escaped(result.baseline));
     for (const TableRow& row : table_rows(result, metric)) {
       starred = starred || row.apart;
       out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}{}</td><td class=\"number\">{}</td></tr>\n", escaped(row.method), escaped(row.value),
@@ -61,6 +64,13 @@ std::string figures(const std::string& title, const std::vector<Chart>& charts, 
   std::string out = "<h2>" + escaped(title) + "</h2>\n<div class=\"figures" + (in_thirds ? " thirds" : "") + "\">\n";
   for (const Chart& c : charts) out += "<figure>" + to_svg(c) + "</figure>\n";
   return out + "</div>\n";
+}
+
+std::string galleries(const std::string& title, const std::vector<Gallery>& list) {
+  if (list.empty()) return "";
+  std::string out = "<h2>" + escaped(title) + "</h2>\n";
+  for (const Gallery& g : list) out += "<h3>" + escaped(g.title) + "</h3>\n<div class=\"gallery\">\n" + to_html(g) + "</div>\n";
+  return out;
 }
 
 // Where `word` stands in the list; at its end where it is new.
@@ -108,9 +118,11 @@ std::vector<Chart> learning_curves(const std::vector<Row>& rows) {
 
 std::string to_html(const Report& r) {
   std::vector<Chart> shown;
+  std::vector<Gallery> pictures;
   for (const Row& f : r.rows) {
     if (f.job.seed != r.result.seeds[0]) continue;
     shown.insert(shown.end(), f.outcome.figures.begin(), f.outcome.figures.end());
+    pictures.insert(pictures.end(), f.outcome.galleries.begin(), f.outcome.galleries.end());
   }
   std::set<std::string> variants;
   for (const Row& row : r.rows) variants.insert(row.job.variant);
@@ -122,6 +134,7 @@ std::string to_html(const Report& r) {
       escaped(title), kStyle, escaped(r.card.about), escaped(sentence(r.result)));
   out += tables(r.result) + claims(r.result);
   out += figures("Examples, seed " + std::to_string(r.result.seeds[0]), shown, false);
+  out += galleries("Pictures, seed " + std::to_string(r.result.seeds[0]), pictures);
   out += figures("Learning curves, mean over the seeds", learning_curves(r.rows), variants.size() % 3 == 0);
   out += "<h2>Run it again</h2>\n<pre>" + escaped(r.command) + "</pre>\n";
   out += "<details><summary>Configuration</summary><pre>" + escaped(r.config) + "</pre></details>\n";

@@ -158,6 +158,10 @@ std::vector<std::string> metric_names(const Result& result) {
   return out;
 }
 
+bool has_direction(const Result& result, const std::string& metric) {
+  return metric.substr(0, metric.find('@')) == result.metric.substr(0, result.metric.find('@'));
+}
+
 std::string with_interval(double mean, double ci95, bool sign) {
   if (!std::isfinite(mean)) return "not a number";
   const int decimals = decimals_for(ci95, std::fabs(mean));

@@ -63,6 +63,8 @@ struct TableRow {
   int64_t parameters = 0;
 };
 std::vector<TableRow> table_rows(const Result& result, const std::string& metric);
+// Does "lower (higher) is better" hold for this metric? For the headline, and its like for another variant: "mse@5" beside "mse@10".
+bool has_direction(const Result& result, const std::string& metric);
 // Every metric that some method has, in the order they came.
 std::vector<std::string> metric_names(const Result& result);
 

@@ -47,7 +47,7 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
   }
   Outcome outcome = trial->finish();
   for (const Score& s : outcome.scores) check_finite(job, steps, {{s.method + "'s " + s.metric, s.value}});
-  if (job.seed != ledger.row(0).job.seed) outcome.figures.clear();  // the report shows the first seed's
+  if (job.seed != ledger.row(0).job.seed) outcome.figures.clear(), outcome.galleries.clear();  // the report shows the first seed's
   ledger.finish(r, steps, std::move(outcome), *trial);
 }
 

@@ -6,6 +6,7 @@
 
 #include <regrad/algorithms/experiment/chart.h>
 #include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/experiment/picture.h>
 #include <regrad/algorithms/experiment/result.h>
 #include <regrad/engine/serialize.h>
 
@@ -25,9 +26,10 @@ struct Score {
 };
 // What a trial says at its end. One trial may score several methods: a net that is read in two ways is trained once.
 struct Outcome {
-  std::vector<Score> scores;
-  std::vector<std::pair<std::string, int64_t>> parameters;  // method -> scalars of the model that is deployed
-  std::vector<Chart> figures;                               // shown for the first seed only
+  std::vector<Score> scores = {};
+  std::vector<std::pair<std::string, int64_t>> parameters = {};  // method -> scalars of the model that is deployed
+  std::vector<Chart> figures = {};                               // figures and galleries are shown for the first seed only
+  std::vector<Gallery> galleries = {};
 };
 
 // Numbers of one moment of a trial, for metrics.jsonl and the learning curves.
@@ -65,14 +67,16 @@ struct Card {
 class Experiment {
  public:
   virtual ~Experiment() = default;
+  // Before choose() the list of tasks counts; after it all of the card, which may depend on the task.
   virtual Card card() const = 0;
   // Sets the config to a task's preset (tiny, small, long, paper). ConfigError where there is no such task or preset.
   virtual void choose(const std::string& task, const std::string& preset) = 0;
-  virtual int seeds() const = 0;  // how many, after choose()
-  virtual std::vector<Field> fields() = 0;
+  virtual int seeds() const = 0;            // how many, after choose()
+  virtual std::vector<Field> fields() = 0;  // after choose(): the task decides which there are
   // After the config is settled: ConfigError for values that contradict each other.
   virtual void check() const {}
-  // Where data sets lie (--data), before check().
+  // Where data sets lie (--data; "": not said), before check(), with the config settled: reads them. Not called for --print-config. IOError where
+  // they are missing or broken.
   virtual void data(const std::string&) {}
   virtual std::vector<std::string> variants() const { return {""}; }
   virtual int64_t steps(const Job& job) const = 0;

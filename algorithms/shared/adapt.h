@@ -9,6 +9,7 @@
 
 #include <initializer_list>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -79,6 +80,16 @@ inline std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tenso
   return g;
 }
 
+// `support` at inner step j: it may take the step's number beside the net, for what is drawn anew at each.
+template <class Support, class Net>
+Tensor support_at(const Support& support, int j, const Net& net) {
+  if constexpr (std::is_invocable_v<const Support&, const Net&, int>) {
+    return support(net, j);
+  } else {
+    return support(net);
+  }
+}
+
 // The slope of a step: the support loss's gradient with respect to w, the parameters of `net` that move. second_order: recorded, so that the outer
 // gradient goes through it.
 template <class Support>
@@ -86,8 +97,8 @@ struct Slope {
   Support support;
   bool second_order;
   template <class Net>
-  std::vector<Tensor> operator()(int, const Net& net, const Moves&, const std::vector<Tensor>& w) const {
-    return gradients(support(net), w, second_order);
+  std::vector<Tensor> operator()(int j, const Net& net, const Moves&, const std::vector<Tensor>& w) const {
+    return gradients(support_at(support, j, net), w, second_order);
   }
 };
 template <class Support>

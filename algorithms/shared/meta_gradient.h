@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <regrad/algorithms/shared/episodes.h>
@@ -41,7 +42,8 @@ inline TaskBatch tasks_of(const TaskBatch& batch, int64_t first, int64_t last) {
 // The same as plain_gradient for f(net, batch), a mean over the batch's tasks: each `chunk` neighbouring tasks are a graph of their own, weighted by
 // their share of the batch and added in their order, so the bits depend on `chunk` but not on the threads. A chunk is one more walk through all ops
 // and small kernels: it pays where the work on a chunk's tasks is well above that. f is called from several threads at once; it may read shared
-// tensors and must write nothing shared. ConfigError: chunk below 1; ShapeError: a batch without tasks.
+// tensors and must write nothing shared. f may take a third argument, the chunk's number. ConfigError: chunk below 1; ShapeError: a batch without
+// tasks.
 template <class Net, class F>
 MetaGradient<Net> gradient_by_chunks(const Net& net, const TaskBatch& batch, int64_t chunk, F&& f) {
   const int64_t tasks = batch.tasks();
@@ -53,7 +55,14 @@ MetaGradient<Net> gradient_by_chunks(const Net& net, const TaskBatch& batch, int
     const int64_t first = c * chunk, last = std::min(tasks, first + chunk);
     const double share = static_cast<double>(last - first) / static_cast<double>(tasks);
     const TaskBatch part = chunks == 1 ? batch : tasks_of(batch, first, last);
-    parts[static_cast<size_t>(c)] = plain_gradient(net, [&](const Net& w) { return chunks == 1 ? f(w, part) : share * f(w, part); });
+    const auto loss = [&](const Net& w) {
+      if constexpr (std::is_invocable_v<F&, const Net&, const TaskBatch&, int64_t>) {
+        return f(w, part, c);
+      } else {
+        return f(w, part);
+      }
+    };
+    parts[static_cast<size_t>(c)] = plain_gradient(net, [&](const Net& w) { return chunks == 1 ? loss(w) : share * loss(w); });
   });
   MetaGradient<Net> sum = std::move(parts[0]);
   std::vector<Tensor> total = parameters(sum.gradient);

@@ -30,9 +30,9 @@ struct SharpSlope {
   double radius;
   bool through;
   template <class Net>
-  std::vector<Tensor> operator()(int, const Net& net, const Moves& which, const std::vector<Tensor>& w) const {
-    const std::vector<Tensor> near = shifted(w, ascent(gradients(support(net), w, second_order && through), radius, true));
-    return gradients(support(with_moving(net, which, near)), near, second_order);
+  std::vector<Tensor> operator()(int j, const Net& net, const Moves& which, const std::vector<Tensor>& w) const {
+    const std::vector<Tensor> near = shifted(w, ascent(gradients(support_at(support, j, net), w, second_order && through), radius, true));
+    return gradients(support_at(support, j, with_moving(net, which, near)), near, second_order);
   }
 };
 template <class Support>

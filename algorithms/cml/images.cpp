@@ -1,0 +1,230 @@
+#include <regrad/algorithms/cml/claims.h>
+#include <regrad/algorithms/cml/images.h>
+#include <regrad/algorithms/cml/trial.h>
+#include <regrad/layers/linear.h>
+#include <regrad/layers/serialize.h>
+
+#include <algorithm>
+
+namespace regrad::cml {
+namespace {
+
+using experiment::Gallery;
+using experiment::Job;
+using experiment::Picture;
+
+std::string shots_of(const std::string& variant) { return variant.substr(2); }
+
+// An Mlp on the pixels of [..,c,h,w].
+struct PixelMlp : Mlp {
+  using Mlp::Mlp;
+  Tensor operator()(const Tensor& x) const { return Mlp::operator()(flatten(x, -3)); }
+  std::vector<Tensor> activations(const Tensor& x) const { return Mlp::activations(flatten(x, -3)); }
+};
+
+struct MlpNets {
+  using Net = Model<PixelMlp, Linear, Mlp>;
+  static Net initial(const ImageSettings& s, const Shape& image, const Random& r) {
+    std::vector<int64_t> sizes{image.numel()};
+    sizes.insert(sizes.end(), s.hidden.begin(), s.hidden.end());
+    const int64_t features = sizes.back();
+    return {PixelMlp(r / "body", sizes, false), Linear(r / "head", features, s.ways), Mlp(r / "cohead", {features, s.cohead_hidden, s.ways}, true)};
+  }
+};
+
+Picture picture_of(const Tensor& image, std::string caption, Picture::Mark mark) {
+  Picture p{static_cast<int>(image.size(2)), static_cast<int>(image.size(1)), static_cast<int>(image.size(0)), "", std::move(caption), mark};
+  for (double v : permute(image, {1, 2, 0}).to_vector())
+    p.pixels += static_cast<char>(static_cast<unsigned char>(std::clamp(v, 0.0, 1.0) * 255 + 0.5));
+  return p;
+}
+
+template <class Nets>
+class ImageTask {
+ public:
+  using Net = typename Nets::Net;
+  static constexpr const char *loss_name = "cross-entropy", *metric_name = "accuracy";
+
+  ImageTask(const ImageSettings& s, std::shared_ptr<const ClassSplits> classes, const std::string& variant)
+      : s_(s), classes_(std::move(classes)), variant_(variant), k_(std::stoi(shots_of(variant))) {}
+
+  const MetaSettings& settings() const { return s_; }
+  std::string shots() const { return shots_of(variant_); }
+  static Loss loss() { return cross_entropy_by_task; }
+  static Tensor metric(const Tensor& prediction, const Tensor& target) { return accuracy_by_task(prediction, target); }
+
+  Net initial(uint64_t seed) const {
+    const Tensor& images = classes_->train.images;
+    return Nets::initial(s_, {images.size(1), images.size(2), images.size(3)}, Random(seed) / "init");
+  }
+  TaskBatch training(uint64_t seed, int64_t step) const { return sample(classes_->train, Random(seed) / "tasks" / step, 0, s_.tasks, s_.query); }
+  TaskBatch held_out(Held split, int64_t first, int64_t count) const {
+    return sample(split == Held::test ? classes_->test : classes_->validation, Random(0) / name(split), first, count, s_.test_query);
+  }
+
+  // The first test task: what it was adapted on, and what the net says of a few query images of each class.
+  void show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const {
+    const int64_t channels = classes_->test.images.size(1);
+    if (method.cohead == Method::frozen || method.cohead == Method::adapted || (channels != 1 && channels != 3)) return;
+    const TaskBatch task = held_out(Held::test, 0, 1);
+    const Net net = learner.adapted(task.support_x, task.support_y);
+    const NoGrad quiet;
+    const Tensor features = evaluated(net.body, task.query_x, {});
+    const std::string at = variant_ + ", test task 1, ";
+    out.galleries.push_back(gallery(std::string(method.name) + ", " + at, task, evaluated(net.head, features, {})));
+    if (const Method* dagger = dagger_of(method.name))
+      out.galleries.push_back(gallery(std::string(dagger->name) + ", " + at, task, evaluated(net.cohead, features, {})));
+  }
+
+ private:
+  TaskBatch sample(const ClassStore& store, const Random& r, int64_t first, int64_t count, int64_t query) const {
+    std::vector<Random> streams;
+    for (int64_t t = first; t < first + count; ++t) streams.push_back(r / t);
+    return Episodes{s_.ways, k_, query}.sample(store, streams);
+  }
+
+  Gallery gallery(const std::string& title, const TaskBatch& task, const Tensor& logits) const {
+    constexpr int64_t most = 2;  // query images a class
+    Gallery g{title + "one support image a class, then query images and what is said of them"};
+    for (int64_t c = 0; c < s_.ways; ++c)
+      g.pictures.push_back(picture_of(task.support_x[0][c * k_], "support, class " + std::to_string(c), Picture::none));
+    const std::vector<int64_t> said = argmax(logits[0], -1).template to_vector<int64_t>();
+    for (int64_t c = 0; c < s_.ways; ++c) {
+      for (int64_t i = 0; i < std::min<int64_t>(most, s_.test_query); ++i) {
+        const int64_t at = c * s_.test_query + i, guess = said[static_cast<size_t>(at)];
+        g.pictures.push_back(picture_of(task.query_x[0][at], "class " + std::to_string(c) + ", said " + std::to_string(guess),
+                                        guess == c ? Picture::right : Picture::wrong));
+      }
+    }
+    return g;
+  }
+
+  ImageSettings s_;
+  std::shared_ptr<const ClassSplits> classes_;
+  std::string variant_;
+  int64_t k_;
+};
+
+template <class Nets>
+std::unique_ptr<experiment::Trial> trial_of(const ImageSettings& s, const std::shared_ptr<const ClassSplits>& classes, const Job& job) {
+  return std::make_unique<TaskTrial<ImageTask<Nets>>>(ImageTask<Nets>(s, classes, job.variant), job);
+}
+
+}  // namespace
+
+TaskBatch Episodes::sample(const ClassStore& store, const std::vector<Random>& streams) const {
+  const auto classes = static_cast<int64_t>(store.rows.size()), tasks = static_cast<int64_t>(streams.size());
+  if (classes < ways) throw ConfigError("episodes of " + std::to_string(ways) + " ways: there are " + std::to_string(classes) + " classes");
+  std::vector<int64_t> support, others, support_y, query_y;
+  for (const Random& r : streams) {
+    const std::vector<int64_t> drawn = randperm(r / "classes", classes).to_vector<int64_t>();
+    for (int64_t c = 0; c < ways; ++c) {
+      const std::vector<int64_t>& rows = store.rows[static_cast<size_t>(drawn[static_cast<size_t>(c)])];
+      const auto there = static_cast<int64_t>(rows.size());
+      if (there < shots + query) {
+        throw ConfigError("episodes of " + std::to_string(shots) + " shots and " + std::to_string(query) + " query images: a class has " +
+                          std::to_string(there) + " images");
+      }
+      const std::vector<int64_t> order = randperm(r / "images" / c, there).to_vector<int64_t>();
+      for (int64_t i = 0; i < shots + query; ++i) {
+        (i < shots ? support : others).push_back(rows[static_cast<size_t>(order[static_cast<size_t>(i)])]);
+        (i < shots ? support_y : query_y).push_back(c);
+      }
+    }
+  }
+  const auto whole = [&](const std::vector<int64_t>& list, int64_t each) { return from_data(list.data(), {tasks, each}, DType::i64); };
+  const auto images = [&](const std::vector<int64_t>& list, int64_t each) {
+    Shape sizes = store.images.shape();
+    sizes[0] = each;
+    sizes.insert(0, tasks);
+    return reshape(index_select(store.images, 0, from_data(list.data(), {tasks * each}, DType::i64)), sizes);
+  };
+  return {images(support, ways * shots), whole(support_y, ways * shots), images(others, ways * query), whole(query_y, ways * query)};
+}
+
+Tensor accuracy_by_task(const Tensor& input, const Tensor& target) {
+  if (input.dim() != 3 || target.shape() != Shape{input.size(0), input.size(1)})
+    throw ShapeError("accuracy_by_task: " + str(input.shape()) + " with targets " + str(target.shape()) + "; [T,N,classes] with [T,N]");
+  return 100 * mean(eq(argmax(input, -1), target).to(DType::f32), {1});
+}
+
+experiment::Card ImageExperiment::card() const {
+  const std::vector<int>& shots = settings_.shots;
+  return {"cml", about_, {task_}, method_cards(), "accuracy@" + std::to_string(shots.empty() ? 1 : shots[0]), experiment::Better::higher, "maml"};
+}
+
+void ImageExperiment::choose(const std::string&, const std::string& preset) {
+  ImageSettings s;  // protocol B of the specification, with presets around it
+  s.steps = 2000;
+  s.shots = {1, 5};
+  s.alpha = 0.4, s.gamma = 1;
+  s.chunk = 1;
+  s.test_tasks = 600, s.test_chunk = 10;
+  s.log_every = 100;
+  s.validation_tasks = 40;
+  if (preset == "tiny") {
+    s.steps = 300, s.shots = {1}, s.test_tasks = 200, s.log_every = 50;
+  } else if (preset == "long") {
+    s.steps = 20000, s.log_every = 500;
+  } else if (preset == "paper") {  // section 4.2 and appendix A.1
+    s.steps = 30000, s.alpha = 0.5, s.query = 15, s.test_tasks = 10000, s.validation_tasks = 100, s.log_every = 100;
+  }
+  settings_ = s;
+}
+
+void ImageExperiment::check() const {
+  cml::check(settings_);
+  if (settings_.ways < 2 || settings_.query < 1 || settings_.test_query < 1)
+    throw ConfigError("ways must be at least 2, query and test-query at least 1");
+  if (settings_.net != "mlp") throw ConfigError("net: mlp");
+  if (settings_.hidden.empty() || *std::min_element(settings_.hidden.begin(), settings_.hidden.end()) < 1 || settings_.cohead_hidden < 1)
+    throw ConfigError("hidden and cohead-hidden: widths of at least 1");
+  if (!classes_) return;
+  const int most = *std::max_element(settings_.shots.begin(), settings_.shots.end());
+  const auto room = [&](const ClassStore& store, int query, const char* split) {
+    const auto enough = [&](const std::vector<int64_t>& rows) { return static_cast<int64_t>(rows.size()) >= most + query; };
+    if (static_cast<int64_t>(store.rows.size()) >= settings_.ways && std::all_of(store.rows.begin(), store.rows.end(), enough)) return;
+    throw ConfigError("ways, shots or query ask for more than the " + std::string(split) + " classes have: " + std::to_string(store.rows.size()) +
+                      " classes; each needs " + std::to_string(most + query) + " images");
+  };
+  room(classes_->train, settings_.query, "training");
+  room(classes_->validation, settings_.test_query, "validation");
+  room(classes_->test, settings_.test_query, "test");
+}
+
+std::vector<std::string> ImageExperiment::variants() const {
+  std::vector<std::string> out;
+  for (int k : settings_.shots) out.push_back("K=" + std::to_string(k));
+  return out;
+}
+
+std::unique_ptr<experiment::Trial> ImageExperiment::trial(const Job& job) const {
+  if (!classes_) throw ConfigError("--task " + task_ + ": no classes were read");
+  return trial_of<MlpNets>(settings_, classes_, job);
+}
+
+std::vector<experiment::Claim> ImageExperiment::claims(const experiment::Result& result) const {
+  using experiment::Direction;
+  std::vector<experiment::Claim> out;
+  for (const std::string& variant : variants()) {
+    const std::string metric = "accuracy@" + shots_of(variant), at = " at " + variant;
+    const auto both = [&](const char* a, const char* b) { return has(result, a) && has(result, b); };
+    if (has(result, "maml")) {
+      const std::vector<double> maml = experiment::values(result, "maml", metric);
+      if (reaches_ > 0 && variant == "K=1") {
+        const std::vector<double> bound(maml.size(), reaches_);
+        out.push_back(experiment::claim("maml above " + std::to_string(static_cast<int>(reaches_)) + "%" + at, maml, bound, Direction::above));
+      }
+      out.push_back(experiment::claim("maml above itself without adaptation" + at, maml, experiment::values(result, "maml", "unadapted " + metric),
+                                      Direction::above));
+    }
+    if (both("cml", "maml")) out.push_back(better(result, "cml", "maml", metric, at));
+    if (both("cml-g0.5", "maml")) out.push_back(better(result, "cml-g0.5", "maml", metric, at));
+    if (both("dagger", "cml")) out.push_back(better(result, "dagger", "cml", metric, at));
+    if (both("cml", "noise")) out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
+    for (experiment::Claim& c : family_claims(result, metric, at)) out.push_back(std::move(c));
+  }
+  return out;
+}
+
+}  // namespace regrad::cml

@@ -1,0 +1,68 @@
+#include <cctype>
+#include <cmath>
+
+#include <regrad/algorithms/cml/mechanism.h>
+
+namespace regrad::cml {
+namespace {
+
+// The centred Gram matrix of one task's examples, [N,N] in f64.
+Tensor gram(const Tensor& a) {
+  const Tensor x = reshape(a, {a.size(0), -1}).to(DType::f64), centred = x - mean(x, {0}, true);
+  return matmul(centred, centred.mT());
+}
+
+bool is_number(const std::string& word) { return !word.empty() && std::isdigit(static_cast<unsigned char>(word[0])); }
+
+// "layers.0.weight" -> "layers.0"; "first.weight" -> "first".
+std::string layer_of(const std::string& name) {
+  for (size_t begin = 0; begin < name.size();) {
+    const size_t dot = std::min(name.find('.', begin), name.size());
+    if (is_number(name.substr(begin, dot - begin))) return name.substr(0, dot);
+    begin = dot + 1;
+  }
+  return name.substr(0, name.find('.'));
+}
+
+}  // namespace
+
+std::vector<double> linear_cka(const Tensor& a, const Tensor& b) {
+  if (a.dim() < 3 || b.dim() < 3 || a.size(0) != b.size(0) || a.size(1) != b.size(1))
+    throw ShapeError("linear_cka: " + str(a.shape()) + " and " + str(b.shape()) + "; both must be [tasks, examples, features...] of the same tasks");
+  const NoGrad quiet;
+  std::vector<double> out;
+  for (int64_t t = 0; t < a.size(0); ++t) {
+    const Tensor k = gram(a[t]), l = gram(b[t]);
+    const double of_a = std::sqrt(sum(square(k)).item()), of_b = std::sqrt(sum(square(l)).item());
+    out.push_back(of_a > 0 && of_b > 0 ? sum(k * l).item() / (of_a * of_b) : of_a == of_b);
+  }
+  return out;
+}
+
+std::vector<std::vector<Tensor>> by_layer(const std::vector<std::pair<std::string, Tensor>>& parameters) {
+  std::vector<std::vector<Tensor>> out;
+  std::vector<std::string> names;
+  for (const auto& [name, t] : parameters) {
+    const auto found = std::find(names.begin(), names.end(), layer_of(name));
+    if (found == names.end()) {
+      names.push_back(layer_of(name));
+      out.push_back({t});
+    } else {
+      out[static_cast<size_t>(found - names.begin())].push_back(t);
+    }
+  }
+  return out;
+}
+
+double mean_norm(const std::vector<Tensor>& layer) {
+  Tensor squares;
+  for (const Tensor& g : layer) {
+    Dims rest;
+    for (int d = 1; d < g.dim(); ++d) rest.push_back(d);
+    const Tensor s = rest.size() == 0 ? square(g) : sum(square(g), rest);
+    squares = squares.defined() ? squares + s : s;
+  }
+  return mean(sqrt(squares)).item();
+}
+
+}  // namespace regrad::cml

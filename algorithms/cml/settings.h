@@ -1,0 +1,82 @@
+// What every task's experiment lets the user set. A task's own settings are a struct that inherits these and lists its own after them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <regrad/algorithms/shared/sharp.h>
+
+namespace regrad::cml {
+
+// MAML++ (../maml/README.md). An epoch is a share of the run: the authors' 15 of 100 epochs are 15% of the outer steps.
+struct PlusPlusSettings {
+  int inner_steps = 5;
+  bool learned_rates = true;
+  int epochs = 100, multi_step_epochs = 15, first_order_epochs = 0;
+  static void parts(auto& self, auto&& part) {
+    part("inner_steps", self.inner_steps, "MAML++: inner steps (M)");
+    part("learned_rates", self.learned_rates, "MAML++: learn a step size for each parameter tensor and inner step; they start at alpha");
+    part("epochs", self.epochs, "MAML++: the run is cut into so many epochs");
+    part("multi_step_epochs", self.multi_step_epochs, "MAML++: epochs with a query loss after every inner step, annealed to the last; 0: never");
+    part("first_order_epochs", self.first_order_epochs, "MAML++: epochs of first-order gradients at first");
+  }
+};
+
+// Sharp-MAML (../maml/README.md).
+struct SharpSettings {
+  int inner_steps = 5;
+  std::string levels = "both";
+  double alpha_low = 0.05, alpha_up = 0.05;
+  bool through = true;
+  static void parts(auto& self, auto&& part) {
+    part("inner_steps", self.inner_steps, "Sharp-MAML: inner steps (M)");
+    part("levels", self.levels, "Sharp-MAML: which steps are sharpness-aware: low (the inner ones), up (the outer one), both");
+    part("alpha_low", self.alpha_low, "Sharp-MAML: radius of the inner perturbation");
+    part("alpha_up", self.alpha_up, "Sharp-MAML: radius of the outer perturbation");
+    part("through", self.through, "Sharp-MAML: differentiate through the inner perturbation");
+  }
+  Sharpness rule() const { return {levels != "up", levels != "low", alpha_low, alpha_up, through}; }
+};
+
+struct MetaSettings {
+  int steps = 50000;              // outer steps
+  int tasks = 4;                  // a batch
+  std::vector<int> shots = {10};  // K
+  int inner_steps = 1;
+  double alpha = 0.01, gamma = 0.2, lr = 1e-3;
+  bool first_order = false;
+  int chunk = 0;
+  int test_tasks = 2000, test_chunk = 100;
+  int log_every = 500;
+  int validation_tasks = 100;
+  int last = 5;
+  bool mechanism = true;
+  PlusPlusSettings plus_plus = {};
+  SharpSettings sharp = {};
+
+  static void parts(auto& self, auto&& part) {
+    part("steps", self.steps, "outer steps");
+    part("tasks", self.tasks, "tasks a batch");
+    part("shots", self.shots, "support points a task, or a class of it (K), each with a table of its own");
+    part("inner_steps", self.inner_steps, "inner steps (M); MAML++ and Sharp-MAML have their own");
+    part("alpha", self.alpha, "inner step size");
+    part("gamma", self.gamma, "weight of the co-learner's loss");
+    part("lr", self.lr, "outer step size (Adam)");
+    part("first_order", self.first_order, "inner gradients are constants (FOMAML)");
+    part("chunk", self.chunk, "tasks of a batch in one graph; chunks run side by side on free threads; 0: all in one");
+    part("test_tasks", self.test_tasks, "test tasks, the same for every seed and method");
+    part("test_chunk", self.test_chunk, "tasks evaluated at once");
+    part("log_every", self.log_every, "outer steps between two points of the learning curves");
+    part("validation_tasks", self.validation_tasks, "tasks behind a point of the learning curve, none of them a test task");
+    part("last", self.last, "points at the end of the learning curve whose test scores' standard deviation is reported as the spread; 0: none");
+    part("mechanism", self.mechanism, "log the cosine of the heads' gradients, the support gradient's norms and CKA by layer too");
+    part("plus_plus", self.plus_plus);
+    part("sharp", self.sharp);
+  }
+};
+
+// ConfigError for settings that contradict themselves.
+void check(const MetaSettings& settings);
+
+}  // namespace regrad::cml

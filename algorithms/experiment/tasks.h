@@ -1,0 +1,33 @@
+// One binary for several tasks: an experiment a task, of which --task picks one.
+//
+//   TaskList all;  all.add("sinusoid", std::make_unique<SinusoidExperiment>());  all.add("omniglot", ...);  return main(all, argc, argv);
+#pragma once
+
+#include <regrad/algorithms/experiment/trial.h>
+
+namespace regrad::experiment {
+
+class TaskList : public Experiment {
+ public:
+  // The first one is the default. ConfigError for a name that is there.
+  void add(const std::string& name, std::unique_ptr<Experiment> task);
+
+  Card card() const override;  // the chosen task's, with every task's name
+  void choose(const std::string& task, const std::string& preset) override;
+  int seeds() const override { return chosen().seeds(); }
+  std::vector<Field> fields() override { return chosen().fields(); }
+  void check() const override { chosen().check(); }
+  void data(const std::string& folder) override { chosen().data(folder); }
+  std::vector<std::string> variants() const override { return chosen().variants(); }
+  int64_t steps(const Job& job) const override { return chosen().steps(job); }
+  std::unique_ptr<Trial> trial(const Job& job) const override { return chosen().trial(job); }
+  std::vector<Claim> claims(const Result& result) const override { return chosen().claims(result); }
+
+ private:
+  Experiment& chosen() const;  // Error where no task was added
+
+  std::vector<std::pair<std::string, std::unique_ptr<Experiment>>> tasks_ = {};
+  size_t at_ = 0;
+};
+
+}  // namespace regrad::experiment
