@@ -154,13 +154,4 @@ Tensor FeatureScale::operator()(const Tensor& mean_features) const {
   return by_task ? squeeze(y, 1) : y;
 }
 
-Tensor scale_similarity(const Tensor& scales) {
-  if (scales.dim() != 2) throw ShapeError("scale_similarity: scales " + str(scales.shape()) + " must be [tasks,f]");
-  const int64_t tasks = scales.size(0);
-  if (tasks < 2) return zeros({}, scales.dtype());
-  const Tensor length = sqrt(sum(square(scales), {1}, true) + 1e-12), unit = scales / length;
-  const Tensor pairs = matmul(unit, unit.mT());
-  return (sum(pairs) - sum(diagonal(pairs))) / static_cast<double>(tasks * (tasks - 1));
-}
-
 }  // namespace regrad

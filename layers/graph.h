@@ -77,8 +77,5 @@ struct FeatureScale {
     part("up", self.up);
   }
 };
-// Ours: the mean cosine similarity of the scales of different tasks, [T,f] -> a scalar, for the regulariser 0.01 * this: tasks that are told apart
-// have scales apart. 0 for one task.
-Tensor scale_similarity(const Tensor& scales);
 
 }  // namespace regrad

@@ -1,238 +1,173 @@
-#include <regrad/algorithms/cml/nodes.h>
-
 #include <algorithm>
+
+#include <regrad/algorithms/cml/claims.h>
+#include <regrad/algorithms/cml/images.h>
+#include <regrad/algorithms/cml/nodes.h>
 
 namespace regrad::cml {
 namespace {
 
-// Rows ids of x [n,f]: [..,f].
-Tensor rows(const Tensor& x, const Tensor& ids) {
-  Shape sizes = ids.shape();
-  sizes.push_back(x.size(1));
-  return reshape(index_select(x, 0, reshape(ids, {ids.numel()})), sizes);
-}
+std::string metric_at(const std::string& variant) { return "accuracy@" + variant.substr(2); }
 
-// The same net at task t's parameters.
-Gcn of_task(const Gcn& gcn, int64_t t) {
-  return map(gcn, [t](const Tensor& p) { return p[t]; });
-}
+Tensor ids(const std::vector<int64_t>& v, int64_t tasks) { return from_data(v.data(), {tasks, static_cast<int64_t>(v.size()) / tasks}, DType::i64); }
 
-// G-Meta: ids [N] -> [N,out].
-Tensor by_subgraphs(const Gcn& gcn, const NodeGraph& g, const Tensor& ids, const std::optional<Random>& drop) {
-  const Subgraphs around = neighbourhoods(g.adjacency, ids, 2);
-  return spmm(around.mean, gcn(normalized(around.adjacency, Propagation::random_walk), index_rows(g.words, around.nodes), drop));
+// x [T,N] and support [T,S] as [T,N,1+S].
+Tensor with_support(const Tensor& x, const Tensor& support) {
+  return cat({unsqueeze(x, 2), expand(unsqueeze(support, 1), {x.size(0), x.size(1), support.size(1)})}, 2);
 }
-
-// AMM-GNN: X diag(1 + 0.01 scale) W is X times W with its rows scaled, so X stays sparse.
-Tensor on_whole_graph(Gcn gcn, const NodeGraph& g, const Tensor& ids, const Tensor& scale, const std::optional<Random>& drop) {
-  if (scale.defined()) gcn.conv1.weight = gcn.conv1.weight * unsqueeze(affine(scale, 0.01, 1), -1);
-  const Tensor h = gcn(g.propagation, g.words, drop);
-  if (ids.dim() == 1) return index_select(h, 0, ids);
-  std::vector<Tensor> tasks;
-  for (int64_t t = 0; t < ids.size(0); ++t) tasks.push_back(index_select(h.dim() == 3 ? h[t] : h, 0, ids[t]));
-  return stack(tasks, 0);
-}
-
-std::vector<std::vector<int64_t>> nodes_by_class(const Tensor& labels, int64_t classes) {
-  std::vector<std::vector<int64_t>> out(static_cast<size_t>(classes));
-  const std::vector<int64_t> of = labels.to_vector<int64_t>();
-  for (size_t i = 0; i < of.size(); ++i) {
-    if (of[i] >= classes)
-      throw ShapeError("node_graph: node " + std::to_string(i) + " has label " + std::to_string(of[i]) + " of " + std::to_string(classes));
-    if (of[i] >= 0) out[static_cast<size_t>(of[i])].push_back(static_cast<int64_t>(i));
-  }
-  return out;
-}
-
-Tensor id_tensor(const std::vector<int64_t>& v, int64_t tasks) {
-  return from_data(v.data(), {tasks, static_cast<int64_t>(v.size()) / tasks}, DType::i64);
-}
-
-constexpr int64_t test_chunk = 50;
 
 }  // namespace
 
-NodeEncoder node_encoder(const std::string& name) {
-  if (name == "sgc") return NodeEncoder::sgc;
-  if (name == "gmeta") return NodeEncoder::gmeta;
-  if (name == "amm") return NodeEncoder::amm;
-  throw ConfigError("encoder '" + name + "': there are sgc, gmeta and amm");
-}
-
-void use_protocol(NodeSettings& s, NodeEncoder encoder) {
-  if (encoder == NodeEncoder::sgc) return;
-  s.encoder = encoder == NodeEncoder::gmeta ? "gmeta" : "amm";
-  s.tasks = 1;
-  s.query = 5;
-  s.test_query = 10;
-  s.inner_steps = 20;
-  s.alpha = 0.05;
-  s.lr = 0.001;
-  s.weight_decay = 5e-4;
-}
-
-void check(const NodeSettings& s) {
-  const auto need = [](bool holds, const char* what) {
-    if (!holds) throw ConfigError(what);
-  };
-  node_encoder(s.encoder);
-  need(s.graph == "cora" || s.graph == "citeseer" || s.graph == "blocks", "graph: there are cora, citeseer and blocks");
-  need(s.steps >= 1 && s.tasks >= 1 && s.inner_steps >= 0 && s.test_tasks >= 1 && s.pairs >= 0,
-       "steps, tasks and test-tasks must be at least 1, inner-steps and pairs at least 0");
-  need(!s.shots.empty() && *std::min_element(s.shots.begin(), s.shots.end()) >= 1, "shots: at least one K, each at least 1");
-  need(s.query >= 1 && s.test_query >= 1 && s.hidden >= 1 && s.cohead_hidden >= 1, "query, test-query, hidden and cohead-hidden must be at least 1");
-  need(s.lr > 0 && s.alpha >= 0 && s.gamma >= 0 && s.weight_decay >= 0, "lr must be above 0, alpha, gamma and weight-decay not below 0");
-  need(s.dropout >= 0 && s.dropout < 1, "dropout must be in [0, 1)");
-}
-
-std::shared_ptr<const NodeGraph> node_graph(const Tensor& features, const Tensor& labels, const Tensor& edges, int64_t classes, NodeEncoder encoder) {
-  if (features.dim() != 2 || labels.dim() != 1 || labels.size(0) != features.size(0))
-    throw ShapeError("node_graph: features " + str(features.shape()) + " and labels " + str(labels.shape()) + "; they must be [n,f] and [n]");
-  const NoGrad quiet;
-  auto g = std::make_shared<NodeGraph>();
-  g->encoder = encoder;
-  g->nodes_of = nodes_by_class(labels, classes);
-  g->features = normalize_rows(features);
-  const int64_t nodes = features.size(0);
-  switch (encoder) {
-    case NodeEncoder::sgc: g->features = propagate(normalized_adjacency(edges, nodes, Propagation::symmetric), g->features, 2); break;
-    case NodeEncoder::gmeta: g->adjacency = csr_from_edges(edges, nodes, {.self_loops = true}); break;
-    case NodeEncoder::amm: g->propagation = normalized_adjacency(edges, nodes, Propagation::random_walk); break;
-  }
-  if (encoder != NodeEncoder::sgc) g->words = to_sparse(g->features);
-  return g;
-}
-
-Tensor NodeBody::operator()(const Tensor& ids) const {
-  if (graph->encoder == NodeEncoder::sgc) return linear(rows(graph->features, ids));
-  if (graph->encoder == NodeEncoder::amm) {
-    const Tensor of_task = support_mean.defined() ? scale(support_mean) : Tensor();
-    return on_whole_graph(gcn, *graph, ids, of_task, drop);
-  }
-  if (ids.dim() == 1) return by_subgraphs(gcn, *graph, ids, drop);
-  std::vector<Tensor> tasks;
-  for (int64_t t = 0; t < ids.size(0); ++t) {
-    const std::optional<Random> own = drop ? std::optional(*drop / t) : drop;
-    tasks.push_back(by_subgraphs(gcn.conv1.weight.dim() == 3 ? cml::of_task(gcn, t) : gcn, *graph, ids[t], own));
-  }
-  return stack(tasks, 0);
-}
-
-NodeTask::NodeTask(std::shared_ptr<const NodeGraph> graph, NodeSettings settings) : graph_(std::move(graph)), settings_(std::move(settings)) {
-  check(settings_);
-  const int64_t classes = graph_->classes();
-  if (classes < 4) throw ConfigError("nodes: a graph of " + std::to_string(classes) + " classes; two to test on and two to train on are needed");
-  const int64_t most = *std::max_element(settings_.shots.begin(), settings_.shots.end()) + std::max(settings_.query, settings_.test_query);
-  for (size_t c = 0; c < graph_->nodes_of.size(); ++c)
-    if (static_cast<int64_t>(graph_->nodes_of[c].size()) < most)
-      throw ConfigError("nodes: class " + std::to_string(c) + " has " + std::to_string(graph_->nodes_of[c].size()) +
-                        " nodes; support and query need " + std::to_string(most));
+std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes) {
+  std::vector<std::pair<int64_t, int64_t>> out;
   for (int64_t a = 0; a < classes; ++a)
-    for (int64_t b = a + 1; b < classes; ++b) pairs_.emplace_back(a, b);
-  if (settings_.pairs > 0 && static_cast<size_t>(settings_.pairs) < pairs_.size()) pairs_.resize(static_cast<size_t>(settings_.pairs));
+    for (int64_t b = a + 1; b < classes; ++b) out.emplace_back(a, b);
+  return out;
 }
+
+NodeTask::NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph, size_t pair, int shots)
+    : s_(settings), graph_(std::move(graph)), pair_(pair), k_(shots) {
+  const auto classes = static_cast<int64_t>(graph_->nodes_of.size());
+  if (classes < 4) throw ConfigError("nodes: a graph of " + std::to_string(classes) + " classes; two to test on and two to train on are needed");
+  const int64_t most = k_ + std::max(s_.query, s_.test_query);
+  for (int64_t c = 0; c < classes; ++c) {
+    const auto here = static_cast<int64_t>(graph_->nodes_of[static_cast<size_t>(c)].size());
+    if (here < most)
+      throw ConfigError("nodes: class " + std::to_string(c) + " has " + std::to_string(here) + " nodes; support and query need " +
+                        std::to_string(most));
+  }
+  const auto [a, b] = class_pairs(classes).at(pair);
+  test_ = {a, b};
+  for (int64_t c = 0; c < classes; ++c)
+    if (c != a && c != b) train_.push_back(c);
+}
+
+Tensor NodeTask::metric(const Tensor& prediction, const Tensor& target) { return accuracy_by_task(prediction, target); }
 
 NodeNet NodeTask::initial(uint64_t seed) const {
   const Random r = Random(seed) / "init";
-  const int64_t in = graph_->features.size(1), h = settings_.hidden;
-  NodeNet net{{}, Linear(r / "head", h, 2), Mlp(r / "cohead", {h, settings_.cohead_hidden, 2}, true)};
+  const int64_t in = graph_->features.size(1), h = s_.hidden;
+  NodeNet net{{}, Linear(r / "head", h, 2), Mlp(r / "cohead", {h, s_.cohead_hidden, 2}, true)};
   net.body.graph = graph_;
   if (graph_->encoder == NodeEncoder::sgc) {
     net.body.linear = Linear(r / "body", in, h);
   } else {
-    net.body.gcn = Gcn(r / "body", in, h, h, settings_.dropout);
+    net.body.gcn = Gcn(r / "body", in, h, h, s_.dropout);
   }
   if (graph_->encoder == NodeEncoder::amm) net.body.scale = FeatureScale(r / "scale", in, h);
   return net;
 }
 
-Rule NodeTask::rule(double gamma) const { return {.alpha = settings_.alpha, .gamma = gamma, .steps = settings_.inner_steps, .second_order = false}; }
-
-TaskBatch NodeTask::batch(const Random& r, const std::vector<int64_t>& classes, int64_t first, int64_t count, int shots, int query) const {
+TaskBatch NodeTask::batch(const Random& r, const std::vector<int64_t>& classes, int64_t first, int64_t count, int query) const {
   std::vector<int64_t> support_x, support_y, query_x, query_y;
   for (int64_t t = first; t < first + count; ++t) {
     const Random task = r / t;
     const std::vector<int64_t> order = randperm(task / "classes", static_cast<int64_t>(classes.size())).to_vector<int64_t>();
     for (int64_t label = 0; label < 2; ++label) {
-      const std::vector<int64_t>& nodes = graph_->nodes_of[static_cast<size_t>(classes[static_cast<size_t>(order[static_cast<size_t>(label)])])];
+      const int64_t c = classes[static_cast<size_t>(order[static_cast<size_t>(label)])];
+      const std::vector<int64_t>& nodes = graph_->nodes_of[static_cast<size_t>(c)];
       const std::vector<int64_t> drawn = randperm(task / "nodes" / label, static_cast<int64_t>(nodes.size())).to_vector<int64_t>();
-      for (int i = 0; i < shots + query; ++i) {
-        (i < shots ? support_x : query_x).push_back(nodes[static_cast<size_t>(drawn[static_cast<size_t>(i)])]);
-        (i < shots ? support_y : query_y).push_back(label);
+      for (int i = 0; i < k_ + query; ++i) {
+        (i < k_ ? support_x : query_x).push_back(nodes[static_cast<size_t>(drawn[static_cast<size_t>(i)])]);
+        (i < k_ ? support_y : query_y).push_back(label);
       }
     }
   }
-  return {id_tensor(support_x, count), id_tensor(support_y, count), id_tensor(query_x, count), id_tensor(query_y, count)};
+  TaskBatch out{ids(support_x, count), ids(support_y, count), ids(query_x, count), ids(query_y, count)};
+  if (graph_->encoder != NodeEncoder::amm) return out;
+  const Tensor support = out.support_x;
+  out.support_x = with_support(support, support);
+  out.query_x = with_support(out.query_x, support);
+  return out;
+}
+TaskBatch NodeTask::training(uint64_t seed, int64_t step) const { return batch(Random(seed) / "tasks" / step, train_, 0, s_.tasks, s_.query); }
+TaskBatch NodeTask::held_out(Held split, int64_t first, int64_t count) const {
+  const bool test = split == Held::test;
+  return batch(Random(0) / name(split) / static_cast<int64_t>(pair_), test ? test_ : train_, first, count, s_.test_query);
 }
 
-TaskBatch NodeTask::training(const Random& r, size_t pair, int shots) const {
-  std::vector<int64_t> classes;
-  for (int64_t c = 0; c < graph_->classes(); ++c)
-    if (c != pairs_.at(pair).first && c != pairs_.at(pair).second) classes.push_back(c);
-  return batch(r, classes, 0, settings_.tasks, shots, settings_.query);
-}
-TaskBatch NodeTask::test(size_t pair, int shots, int64_t first, int64_t count) const {
-  const auto [a, b] = pairs_.at(pair);
-  return batch(Random(0) / "test" / static_cast<int64_t>(pair), {a, b}, first, count, shots, settings_.test_query);
-}
-
-NodeNet NodeTask::prepared(NodeNet net, const Tensor& support_ids) const {
-  if (graph_->encoder == NodeEncoder::amm) net.body.support_mean = mean(rows(graph_->features, support_ids), {1});
-  return net;
+experiment::Card NodeExperiment::card() const {
+  static const char* encoders[] = {"Meta-GNN's encoder", "G-Meta's encoder", "AMM-GNN's encoder"};
+  return {"cml",
+          std::string("MAML of first order and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on the nodes of a graph: two classes, ") +
+              encoders[static_cast<int>(encoder_)] + ". Each seed tests on another pair of classes.",
+          {task_},
+          method_cards(),
+          "accuracy@" + std::to_string(settings_.shots.empty() ? 1 : settings_.shots[0]),
+          experiment::Better::higher,
+          "maml"};
 }
 
-Objective NodeTask::objective(const NodeNet& net, const Rule& rule, const TaskBatch& batch, const std::optional<Random>& drop) const {
-  NodeNet start = prepared(per_task(net, batch.tasks()), batch.support_x);
-  const bool drops = drop && graph_->encoder != NodeEncoder::sgc && settings_.dropout > 0;
-  if (drops) start.body.drop = *drop / 0;
-  const auto next_mask = [&](int j, NodeNet& n) {
-    if (drops) n.body.drop = *drop / (j + 1);
-  };
-  const Moves which = moves_of(start, rule);
-  NodeNet fast = inner_loop(std::move(start), rule.steps, which,
-                            slope(support_loss(rule, cross_entropy_by_task, batch.support_x, batch.support_y), rule.second_order),
-                            FixedRate{rule.alpha}, next_mask);
-  fast.body.drop = {};
-  Objective o = query_loss(fast, rule, cross_entropy_by_task, batch);
-  if (graph_->encoder == NodeEncoder::amm) o.total = o.total + 0.01 * scale_similarity(net.body.scale(fast.body.support_mean));
-  return o;
+void NodeExperiment::choose(const std::string&, const std::string& preset) {
+  NodeSettings s;  // protocol C of the specification, after Meta-GNN's code
+  s.steps = 300, s.tasks = 5, s.shots = {1, 5};
+  s.inner_steps = 10, s.alpha = 0.5, s.lr = 0.003, s.first_order = true;
+  s.test_tasks = 250, s.test_chunk = 50;
+  s.log_every = 100, s.validation_tasks = 50, s.last = 3;
+  if (encoder_ != NodeEncoder::sgc) {  // CML's appendix A.2 and the code that it reuses
+    s.tasks = 1, s.query = 5, s.test_query = 10;
+    s.inner_steps = 20, s.alpha = 0.05, s.lr = 0.001;
+    s.test_tasks = 100;
+  }
+  s.graph = preset == "tiny" ? "blocks" : "cora";
+  seeds_ = 0;
+  if (preset == "tiny") {
+    s.shots = {1};
+    if (encoder_ != NodeEncoder::sgc) s.steps = 100, s.test_tasks = 50, seeds_ = 6;
+  }
+  if (preset == "long" || preset == "paper") s.steps = 1000;
+  settings_ = s;
 }
 
-std::vector<double> NodeTask::accuracies(const NodeNet& net, const Rule& rule, const TaskBatch& batch, bool by_cohead) const {
-  const NodeNet fast = adapted(prepared(net, batch.support_x), rule, cross_entropy_by_task, batch.support_x, batch.support_y);
-  const NoGrad quiet;
-  const Tensor features = fast.body(batch.query_x), logits = by_cohead ? fast.cohead(features) : fast.head(features);
-  return mean(eq(argmax(logits, -1), batch.query_y).to(DType::f64), {1}).to_vector();
+int NodeExperiment::seeds() const {
+  if (seeds_ > 0) return seeds_;
+  return static_cast<int>(class_pairs(settings_.graph == "citeseer" ? 6 : 7).size());
 }
 
-NodeNet train_pair(const NodeTask& task, const Rule& rule, size_t pair, int shots, uint64_t seed, bool trains_cohead) {
-  const Adam adam{.lr = task.settings().lr, .weight_decay = task.settings().weight_decay};
-  Adam::State state;
-  NodeNet net = task.initial(seed);
-  Mlp cohead = net.cohead;
-  for (int64_t i = 0; i < task.settings().steps; ++i) {
-    const TaskBatch batch = task.training(Random(seed) / "tasks" / i, pair, shots);
-    const Tensor loss = task.objective(net, rule, batch, Random(seed) / "dropout" / i).total;
-    if (trains_cohead) {
-      net = update(adam, std::move(net), state, grad(loss, net));
-      continue;
+void NodeExperiment::data(const std::string& folder) { graph_ = node_graph(load_(folder, settings_.graph), encoder_); }
+
+void NodeExperiment::check() const {
+  const NodeSettings& s = settings_;
+  cml::check(s);
+  if (s.graph != "cora" && s.graph != "citeseer" && s.graph != "blocks") throw ConfigError("graph: there are cora, citeseer and blocks");
+  if (s.query < 1 || s.test_query < 1 || s.hidden < 1 || s.cohead_hidden < 1)
+    throw ConfigError("query, test-query, hidden and cohead-hidden must be at least 1");
+  if (s.dropout < 0 || s.dropout >= 1) throw ConfigError("dropout must be in [0, 1)");
+  if (graph_) NodeTask(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
+}
+
+std::vector<std::string> NodeExperiment::variants() const {
+  std::vector<std::string> out;
+  for (int k : settings_.shots) out.push_back("K=" + std::to_string(k));
+  return out;
+}
+
+std::unique_ptr<experiment::Trial> NodeExperiment::trial(const experiment::Job& job) const {
+  if (!graph_) throw ConfigError("--task " + task_ + ": no graph was read");
+  const size_t pairs = class_pairs(static_cast<int64_t>(graph_->nodes_of.size())).size();
+  return std::make_unique<TaskTrial<NodeTask>>(NodeTask(settings_, graph_, job.seed % pairs, std::stoi(job.variant.substr(2))), job);
+}
+
+std::vector<experiment::Claim> NodeExperiment::claims(const experiment::Result& result) const {
+  std::vector<experiment::Claim> out;
+  for (const std::string& variant : variants()) {
+    const std::string metric = metric_at(variant), at = " at " + variant;
+    const auto values = [&](const char* method) { return experiment::values(result, method, metric); };
+    const auto both = [&](const char* a, const char* b) { return has(result, a) && has(result, b); };
+    if (has(result, "maml") && encoder_ == NodeEncoder::sgc && settings_.graph == "cora") {
+      const std::vector<double> bound(values("maml").size(), 58);
+      out.push_back(experiment::claim("maml above 58%" + at, values("maml"), bound, experiment::Direction::above));
     }
-    NodeNet mine = net;
-    mine.cohead = {};
-    mine = update(adam, std::move(mine), state, grad(loss, mine));
-    net = std::move(mine);
-    net.cohead = cohead;
+    if (both("cml", "maml")) {
+      out.push_back(experiment::claim_within("cml within 3 points of maml" + at, values("cml"), values("maml"), 3));
+      out.push_back(better(result, "cml", "maml", metric, at));
+    }
+    if (both("cml-g1", "maml")) out.push_back(better(result, "cml-g1", "maml", metric, at));
+    if (both("dagger", "cml")) out.push_back(better(result, "dagger", "cml", metric, at));
+    if (both("cml", "noise")) out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
+    for (experiment::Claim& c : family_claims(result, metric, at)) out.push_back(std::move(c));
   }
-  return net;
-}
-
-double test_pair(const NodeTask& task, const NodeNet& net, const Rule& rule, size_t pair, int shots, bool by_cohead) {
-  double total = 0;
-  for (int64_t first = 0; first < task.settings().test_tasks; first += test_chunk) {
-    const int64_t count = std::min<int64_t>(test_chunk, task.settings().test_tasks - first);
-    for (const double share : task.accuracies(net, rule, task.test(pair, shots, first, count), by_cohead)) total += share;
-  }
-  return total / task.settings().test_tasks;
+  return out;
 }
 
 }  // namespace regrad::cml

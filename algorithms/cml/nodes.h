@@ -1,97 +1,79 @@
-// Few-shot classification of nodes (CML section 4.3): two classes of one graph at a time, base (first-order MAML) and CML.
+// The tasks of nodes (CML section 4.3): two classes of one graph at a time, K labelled nodes each; accuracy in % after adaptation.
 //
-//   const NodeTask task(node_graph(features, labels, edges, 7, NodeEncoder::sgc), settings);
-//   NodeNet net = task.initial(seed);
-//   for (int64_t i = 0; i < settings.steps; ++i) net = update(adam, std::move(net), state, grad(task.objective(net, rule, batch(i)).total, net));
-//   std::vector<double> right = task.accuracies(net, rule, task.test(pair, 5, 0, 250));
+//   NodeTask task(settings, node_graph(data, NodeEncoder::sgc), pair, 5);
+//   Learner<NodeNet> learner(task.initial(seed), method("cml"), settings, NodeTask::loss(), seed);
+//   for (int64_t i = 0; i < settings.steps; ++i) learner.learn(task.training(seed, i), i);
 //
-// Classes split by pairs: each pair is the test set of a run of its own, the other classes are trained on (Meta-GNN's protocol; Zhou et al. 2019).
-// The graph is transductive: all nodes and edges are seen, the labels of the test pair only by support sets.
+// Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a pair is what one run tests on, and the other classes are what it
+// trains on. Seed s has pair s mod the number of pairs, so that a table of as many seeds has each pair once, and what is paired by seed is paired by
+// pair. The graph is transductive: all nodes and edges are seen, labels of the test pair in support sets only. There are no validation classes: the
+// learning curve shows other draws of training tasks.
 //
-// Encoders (psi); theta is a linear map to two classes, phi a hidden ReLU layer and a linear map:
+// Encoders (psi); theta is a linear map to two classes, phi a hidden ReLU layer and a linear map. All of first order.
 //   sgc    Meta-GNN's: S^2 X once and for all (symmetric S of A + I, rows of X sum to 1), then a linear map without an activation
-//   gmeta  G-Meta's: a two-layer GCN on the 2-hop subgraph of each node, D^-1 (A+I) of the subgraph; the mean over its nodes
-//   amm    AMM-GNN's: the same GCN on the whole graph, features times 1 + 0.01 scale of the task, plus 0.01 times the similarity of the scales.
-//          What the scale is made of, and the regulariser's form, are ours (graph.h)
+//   gmeta  G-Meta's: a two-layer GCN on the 2-hop subgraph of each node, with D^-1 (A+I) of the subgraph; the mean over its nodes
+//   amm    AMM-GNN's: the same GCN on the whole graph, features times 1 + 0.01 scale. What the scale is made of is ours (FeatureScale, graph.h); the
+//          cosine regulariser is left out, for no source at hand says between what
 #pragma once
 
-#include <regrad/algorithms/cml/cml.h>
-#include <regrad/layers/linear.h>
-#include <regrad/layers/nets/gcn.h>
-
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <regrad/algorithms/cml/trial.h>
+#include <regrad/layers/linear.h>
+#include <regrad/layers/nets/gcn.h>
+
 namespace regrad::cml {
 
 enum class NodeEncoder { sgc, gmeta, amm };
-// ConfigError for another name than "sgc", "gmeta", "amm".
-NodeEncoder node_encoder(const std::string& name);
 
-struct NodeSettings {
-  std::string graph = "blocks", encoder = "sgc";
-  int steps = 300, tasks = 5;
-  std::vector<int> shots = {1, 5};
-  int query = 12, test_query = 12;  // per class
-  int inner_steps = 10;
-  double alpha = 0.5, gamma = 0.2, lr = 0.003, weight_decay = 0;
+struct NodeSettings : MetaSettings {
+  std::string graph = "blocks";
+  int query = 12, test_query = 12;
   int hidden = 16, cohead_hidden = 16;
-  double dropout = 0.5;  // of the GCN encoders, on support passes in training
-  int test_tasks = 250;
-  int pairs = 0;
+  double dropout = 0.5;
 
   static void parts(auto& self, auto&& part) {
-    part("graph", self.graph, "cora, citeseer (both in --data), or blocks (generated)");
-    part("encoder", self.encoder, "sgc (Meta-GNN), gmeta (G-Meta) or amm (AMM-GNN)");
-    part("steps", self.steps, "outer steps");
-    part("tasks", self.tasks, "tasks a batch");
-    part("shots", self.shots, "support nodes a class (K), each with a table of its own");
+    MetaSettings::parts(self, part);
+    part("graph", self.graph, "cora or citeseer (files in --data), or blocks (generated)");
     part("query", self.query, "query nodes a class in training");
     part("test_query", self.test_query, "query nodes a class at test");
-    part("inner_steps", self.inner_steps, "inner steps (M)");
-    part("alpha", self.alpha, "inner step size");
-    part("gamma", self.gamma, "weight of the co-learner's loss");
-    part("lr", self.lr, "outer step size (Adam)");
-    part("weight_decay", self.weight_decay, "Adam's weight decay");
     part("hidden", self.hidden, "width of the body");
     part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer");
-    part("dropout", self.dropout, "dropout of the GCN encoders, on support passes in training");
-    part("test_tasks", self.test_tasks, "test tasks a pair, the same for every seed and method");
-    part("pairs", self.pairs, "how many class pairs, the first ones; 0: all");
+    part("dropout", self.dropout, "dropout of a GCN, on support passes in training");
   }
 };
-// What the encoder's source uses: sgc as above; gmeta and amm one task a step, 20 inner steps at 0.05, Adam 0.001 with weight decay 5e-4.
-void use_protocol(NodeSettings& settings, NodeEncoder encoder);
-// ConfigError for values that contradict each other.
-void check(const NodeSettings& settings);
 
-// A graph as the encoders read it; shared, never changed.
+// A graph as it is read.
+struct NodeData {
+  Tensor features;  // f32 [n,f], not below 0
+  Tensor labels;    // i64 [n] in [0, classes); -1: none
+  Tensor edges;     // i64 [2,e], undirected
+  int64_t classes = 0;
+};
+// ... and as the encoders read it; shared, never changed.
 struct NodeGraph {
   NodeEncoder encoder = NodeEncoder::sgc;
-  Tensor features;                             // [n,f]: sgc: S^2 X; else X; the rows of X sum to 1
-  Csr words;                                   // the same X, sparse (gmeta, amm)
-  Csr adjacency;                               // A + I (gmeta)
-  Csr propagation;                             // D^-1 (A+I) (amm)
-  std::vector<std::vector<int64_t>> nodes_of;  // a class's nodes
-  int64_t classes() const { return static_cast<int64_t>(nodes_of.size()); }
+  Tensor features;                                  // [n,f]: sgc: S^2 X; else X
+  Csr words;                                        // X, sparse (gmeta, amm)
+  Csr adjacency;                                    // A + I (gmeta)
+  Csr propagation;                                  // D^-1 (A+I) (amm)
+  std::vector<std::vector<int64_t>> nodes_of = {};  // a class's nodes
 };
-// features f32 [n,f] not below 0; labels i64 [n], -1: none; edges i64 [2,e]. ShapeError where they do not fit, or a label is `classes` or more.
-std::shared_ptr<const NodeGraph> node_graph(const Tensor& features, const Tensor& labels, const Tensor& edges, int64_t classes, NodeEncoder encoder);
+// ShapeError where the data's parts do not fit, or a label is `classes` or more.
+std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder encoder);
 
-// psi: node ids i64 [N] or [T,N] -> [N,hidden] or [T,N,hidden]. Parts of other encoders are undefined.
+// psi: nodes i64 [N] or [T,N] -> [N,hidden] or [T,N,hidden]. amm: also [T,N,1+S], the node and then its task's S support nodes, whose mean features
+// give the scale. Parts of other encoders are undefined.
 struct NodeBody {
   Linear linear;       // sgc
   Gcn gcn;             // gmeta, amm
   FeatureScale scale;  // amm
-  // No parameters: the graph; a stream turns dropout on; the support nodes' mean features, [T,f] (amm).
   std::shared_ptr<const NodeGraph> graph = {};
-  std::optional<Random> drop = {};
-  Tensor support_mean = {};
 
-  Tensor operator()(const Tensor& ids) const;
+  Tensor operator()(const Tensor& nodes, const Pass& pass = {}) const;
   static void parts(auto& self, auto&& part) {
     part("linear", self.linear);
     part("gcn", self.gcn);
@@ -100,43 +82,64 @@ struct NodeBody {
 };
 using NodeNet = Model<NodeBody, Linear, Mlp>;
 
+// Pairs a < b of 0..classes-1, in order.
+std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes);
+
+// What a trial needs (trial.h), for one pair of test classes.
 class NodeTask {
  public:
-  NodeTask(std::shared_ptr<const NodeGraph> graph, NodeSettings settings);
+  using Net = NodeNet;
+  static constexpr const char *loss_name = "cross-entropy", *metric_name = "accuracy";
 
-  const NodeGraph& graph() const { return *graph_; }
-  const NodeSettings& settings() const { return settings_; }
-  // Pairs a < b of classes, in order; settings.pairs of them.
-  const std::vector<std::pair<int64_t, int64_t>>& pairs() const { return pairs_; }
+  // pair: an index of class_pairs. ConfigError where the graph has too few classes, or one of them too few nodes.
+  NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph, size_t pair, int shots);
 
-  // One stream a part, so that phi takes no numbers from psi and theta.
+  const MetaSettings& settings() const { return s_; }
+  std::string shots() const { return std::to_string(k_); }
+  static Loss loss() { return cross_entropy_by_task; }
+  static Tensor metric(const Tensor& prediction, const Tensor& target);  // % right, [T]
   NodeNet initial(uint64_t seed) const;
-  Rule rule(double gamma) const;
-
-  // Batches of node ids: support_x i64 [T,2K], query_x i64 [T,2Q], labels 0 and 1; support and query share no node. The stream decides all of it.
-  // training: settings.tasks tasks, each of two classes that are not in the pair. test: tasks first .. first + count of a pair, in either label
-  // order; the same for every seed and method.
-  TaskBatch training(const Random& r, size_t pair, int shots) const;
-  TaskBatch test(size_t pair, int shots, int64_t first, int64_t count) const;
-
-  // J of a batch (cml.h). drop: dropout on the support passes, another mask a step. amm: with its regulariser.
-  Objective objective(const NodeNet& net, const Rule& rule, const TaskBatch& batch, const std::optional<Random>& drop = {}) const;
-  // The share of query nodes that each task's adapted net gets right, [0,1]; by_cohead: dagger.
-  std::vector<double> accuracies(const NodeNet& net, const Rule& rule, const TaskBatch& batch, bool by_cohead = false) const;
+  // support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two classes; support and query share no node.
+  // training: two classes outside the pair. held_out: the pair for the test, as training for validation.
+  TaskBatch training(uint64_t seed, int64_t step) const;
+  TaskBatch held_out(Held split, int64_t first, int64_t count) const;
+  void show(const Method&, const Learner<NodeNet>&, experiment::Outcome&) const {}
 
  private:
-  TaskBatch batch(const Random& r, const std::vector<int64_t>& classes, int64_t first, int64_t count, int shots, int query) const;
-  NodeNet prepared(NodeNet net, const Tensor& support_ids) const;
+  TaskBatch batch(const Random& r, const std::vector<int64_t>& classes, int64_t first, int64_t count, int query) const;
 
+  NodeSettings s_;
   std::shared_ptr<const NodeGraph> graph_;
-  NodeSettings settings_;
-  std::vector<std::pair<int64_t, int64_t>> pairs_ = {};
+  size_t pair_;
+  int k_;
+  std::vector<int64_t> train_ = {}, test_ = {};  // classes
 };
 
-// Trains one pair from `seed` for settings.steps outer steps of Adam. trains_cohead: false leaves phi at its initial values and out of Adam (base:
-// rule.gamma = 0; frozen noise otherwise).
-NodeNet train_pair(const NodeTask& task, const Rule& rule, size_t pair, int shots, uint64_t seed, bool trains_cohead);
-// The mean accuracy over settings.test_tasks tasks of a pair.
-double test_pair(const NodeTask& task, const NodeNet& net, const Rule& rule, size_t pair, int shots, bool by_cohead = false);
+// The data of a graph ("cora") from a folder (--data; "" for none given). IOError where they are missing or broken.
+using LoadNodes = std::function<NodeData(const std::string& folder, const std::string& graph)>;
+
+class NodeExperiment : public experiment::Experiment {
+ public:
+  NodeExperiment(std::string task, NodeEncoder encoder, LoadNodes load) : task_(std::move(task)), encoder_(encoder), load_(std::move(load)) {}
+
+  experiment::Card card() const override;
+  void choose(const std::string& task, const std::string& preset) override;
+  int seeds() const override;  // as many as there are pairs
+  std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
+  void data(const std::string& folder) override;
+  void check() const override;
+  std::vector<std::string> variants() const override;  // "K=1", ...
+  int64_t steps(const experiment::Job&) const override { return settings_.steps; }
+  std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
+  std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
+
+ private:
+  std::string task_;
+  NodeEncoder encoder_;
+  LoadNodes load_;
+  NodeSettings settings_ = {};
+  int seeds_ = 0;                                     // 0: one a pair
+  std::shared_ptr<const NodeGraph> graph_ = nullptr;  // after data()
+};
 
 }  // namespace regrad::cml
