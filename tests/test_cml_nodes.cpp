@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/cml/node_data.h>
-#include <regrad/datasets/block_model.h>
 #include <regrad/engine/parallel.h>
 
 #include <set>
@@ -96,9 +95,7 @@ TEST_CASE("episodes: two classes outside the pair in training, the pair at test;
 }
 
 TEST_CASE("100 steps on one pair of a block model end well above chance, and adaptation is what does it") {
-  // Denser topics and more edges within a class than the default's.
-  const Graph g = BlockModel{.topic = 30, .p_in = 0.03, .p_topic = 0.3}.sample(Random(4));
-  const NodeTask task(settings(NodeEncoder::sgc), node_graph({g.features, g.labels, g.edges, 7}, NodeEncoder::sgc), 3, 5);
+  const NodeTask task = task_of(NodeEncoder::sgc);
   const Learner<NodeNet> base = trained(task, "maml", 0.2, 100), cml = trained(task, "cml", 0.2, 100);
   CHECK(accuracy(task, base) > 75);
   CHECK(accuracy(task, cml) > 75);

@@ -113,7 +113,7 @@ void NodeExperiment::choose(const std::string&, const std::string& preset) {
   seeds_ = 0;
   if (preset == "tiny") {
     s.shots = {1};
-    if (encoder_ != NodeEncoder::sgc) s.steps = 100, s.test_tasks = 50, seeds_ = 6;
+    if (encoder_ != NodeEncoder::sgc) s.test_tasks = 50, seeds_ = 6;
   }
   if (preset == "long" || preset == "paper") s.steps = 1000;
   settings_ = s;

@@ -74,6 +74,7 @@ struct NodeBody {
   std::shared_ptr<const NodeGraph> graph = {};
 
   Tensor operator()(const Tensor& nodes, const Pass& pass = {}) const;
+  std::vector<Tensor> activations(const Tensor& nodes) const { return {(*this)(nodes)}; }  // the features: layers below see all nodes
   static void parts(auto& self, auto&& part) {
     part("linear", self.linear);
     part("gcn", self.gcn);
