@@ -9,6 +9,7 @@
 #include <regrad/engine/ops/linalg.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/ops/pool.h>
+#include <regrad/engine/ops/sparse.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -196,6 +197,8 @@ const std::map<std::string, Evaluate> table = {
     {"matmul", [](const Case& c) { return matmul(c[0], c[1]); }},
     {"matmul_nt", [](const Case& c) { return matmul(c[0], c[1].mT()); }},
     {"matmul_tn", [](const Case& c) { return matmul(c[0].mT(), c[1]); }},
+    {"spmm", [](const Case& c) { return detail::spmm_packed(c[0], c[1], c[2], c.integer(0), c.integer(1), c.flag(2)); }},
+    {"sddmm", [](const Case& c) { return detail::sddmm_packed(c[0], c[1], c[2], c.integer(0), c.integer(1)); }},
     {"addmm", [](const Case& c) { return addmm(c[0], c[1], c[2]); }},
     {"linear", [](const Case& c) { return linear(c[0], c[1], c[2]); }},
     {"linear_no_bias", [](const Case& c) { return linear(c[0], c[1]); }},

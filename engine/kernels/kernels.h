@@ -110,6 +110,12 @@ struct BatchNorm {
                         const void* x, void* dx);
 };
 
+// A sparse matrix by rows: the entries of row i are k = pointers[i] .. pointers[i+1], in columns[k], of value values[order ? order[k] : k].
+struct SparseRows {
+  const int64_t *pointers, *columns, *order;
+  const void* values;
+};
+
 struct Table {
   const char* name;  // "baseline", "avx2", "avx512"
 
@@ -136,6 +142,11 @@ struct Table {
   Norm norm[2];
   Pooling pooling[2];
   BatchNorm batch_norm[2];
+
+  // Rows first .. first + count of y = A x, [.., f]; entries are added in their order.
+  void (*spmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* x, int64_t f, void* y);
+  // v[k] += <g[i], x[columns[k]]> for each entry k of those rows i; values are not read.
+  void (*sddmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* g, const void* x, int64_t f, void* v);
 
   // Small products (the caller sends large ones to OpenBLAS). scratch: gemm_scratch bytes, 64-byte aligned.
   void (*gemm[2])(const Gemm& g, void* scratch);

@@ -73,8 +73,9 @@ enum class Layout : uint8_t {
 struct Domain {
   double low = -2, high = 2;
   // distinct: no two closer than 0.05; index: i64 in [low, high), place: u8 in it; mask: b8; spread: matrices with 2, 4, 6, .. added along the
-  // diagonal, which are positive definite and well conditioned, with eigenvalues and singular values apart (the table test never repeats their rows)
-  enum Kind : uint8_t { real, distinct, index, place, mask, spread } kind = real;
+  // diagonal, which are positive definite and well conditioned, with eigenvalues and singular values apart (the table test never repeats their rows); csr: the packed
+  // structure (sparse.h) of a matrix of `low` rows and `high` columns (never repeated)
+  enum Kind : uint8_t { real, distinct, index, place, mask, spread, csr } kind = real;
   double away_from_zero = 0;  // |value| at least this
 };
 struct Sample {

@@ -330,6 +330,36 @@ def products():
     case("linear_by_task", lambda x, w, b: torch.einsum("tni,toi->tno", x, w) + b[:, None], R(2, 3, 2), R(2, 2, 2), R(2, 2))
 
 
+def sparse():
+    """The packed structure of engine/ops/sparse.h: row pointers, columns, the transpose's, and the order of its entries."""
+
+    def pack(pointers, columns, cols):
+        rows = [i for i in range(len(pointers) - 1) for _ in range(pointers[i], pointers[i + 1])]
+        order = sorted(range(len(columns)), key=lambda k: columns[k])
+        t_pointers = [sum(c < j for c in columns) for j in range(cols + 1)]
+        return rows, I(pointers + columns + t_pointers + [rows[k] for k in order] + order)
+
+    for rows, cols, pointers, columns, batch, f in [(3, 4, [0, 2, 2, 5], [1, 3, 0, 1, 2], 1, 2), (2, 2, [0, 3, 4], [0, 1, 1, 0], 2, 3),
+                                                   (3, 2, [0, 1, 2, 3], [1, 1, 1], 1, 1), (2, 3, [0, 0, 0], [], 1, 2)]:
+        at, structure = pack(pointers, columns, cols)
+
+        def dense(values):
+            return torch.zeros(rows, cols, dtype=torch.float64).index_put((torch.tensor(at).long(), torch.tensor(columns).long()), values, accumulate=True)
+
+        def spmm(s, values, x, m, n, transposed):
+            a = dense(values)
+            y = (a.mT if transposed else a) @ x
+            if not transposed:  # torch's own product of the same matrix
+                own = torch.sparse_csr_tensor(torch.tensor(pointers), torch.tensor(columns).long(), values.detach(), (rows, cols))
+                for ours, part in zip(y, x):
+                    assert torch.allclose(torch.sparse.mm(own, part.detach()), ours)
+            return y
+
+        for transposed in [False, True]:
+            case("spmm", spmm, structure, R(len(columns)), R(batch, rows if transposed else cols, f), attrs=[rows, cols, transposed])
+        case("sddmm", lambda s, g, x, m, n: (g @ x.mT).sum(0)[torch.tensor(at).long(), torch.tensor(columns).long()], structure, R(batch, rows, f), R(batch, cols, f), attrs=[rows, cols])
+
+
 def norms():
     def standardize(x, dims, eps):
         return (x - x.mean(dims, True)) / torch.sqrt(x.var(dims, correction=0, keepdim=True) + eps)
@@ -555,7 +585,7 @@ def nets():
 
 
 def main():
-    for part in [elementwise, binary, reductions, edges, views, indexing, products, linalg, norms, images, losses, compositions, nets]:
+    for part in [elementwise, binary, reductions, edges, views, indexing, products, sparse, linalg, norms, images, losses, compositions, nets]:
         part()
     text = "\n".join(lines) + "\n"
     if "--check" in sys.argv:
