@@ -4,7 +4,8 @@
 //   const ImageSet part = load_cifar10_files({"data/cifar10_train6000.bin.xz"});
 //
 // A record is its label (CIFAR-100: the coarse one, then the fine one), then 1,024 bytes each of red, green and blue, row by row.
-// IOError naming file, record and byte: a label out of range, a file that ends within a record or has none; files that are not there.
+// IOError naming file, record and byte: a label out of range, a file that ends within a record or has none; files that are not there; archives that
+// are broken or cut, unpack to more than 64 times their bytes and 16 MiB, or have a path with "..".
 #pragma once
 
 #include <regrad/datasets/images.h>

@@ -5,7 +5,8 @@
 //
 // Pictures are .png, .jpg and .jpeg (any case); other files are passed over. The same result for any number of threads.
 // IOError naming file, and entry and byte or line: no pictures, broken ones, those larger than their bytes can hold, a list that names what is not
-// there; and whatever internal checks of archives refuse. ConfigError: sizes below 1, channels other than 1 and 3.
+// there; archives that are broken, cut or encrypted, unpack to more than most_bytes, or have a path with "..". ConfigError: sides below 1 or above
+// 32,768, channels other than 1 and 3.
 #pragma once
 
 #include <regrad/datasets/images.h>

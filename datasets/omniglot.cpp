@@ -138,11 +138,11 @@ Omniglot load_omniglot(const std::vector<std::string>& paths, const OmniglotOpti
   });
 }
 
-Omniglot parse_omniglot(std::string bytes, const OmniglotOptions& options, const std::string& where) {
+Omniglot parse_omniglot(std::string_view bytes, const OmniglotOptions& options, const std::string& where) {
   return typed_memory([&] {
     check_options(options);
     Drawings drawings;
-    read_drawings(detail::Files::in_memory(std::move(bytes), where), options, drawings);
+    read_drawings(detail::Files::in_memory(std::string(bytes), where), options, drawings);
     return assemble(std::move(drawings), options, where);
   });
 }

@@ -4,8 +4,9 @@
 //   const Omniglot small = load_omniglot({"data/omniglot_images_background_small1.zip"}, {.rotations = true});      // 544 classes
 //
 // A drawing is <anything>/<alphabet>/<character>/<number>_<drawer>.png, 105 x 105, black ink on white.
-// IOError naming file and entry: no drawings at all, a name without a drawer's number, another size, a broken PNG, two files that hold different
-// drawings of one name; and whatever internal checks of archives refuse.
+// IOError naming file, entry and byte: no drawings at all, a name without a drawer's number, another size, a broken PNG, two files that hold
+// different drawings of one name; archives that are broken, cut or encrypted, unpack to more than 64 times their bytes and 16 MiB, or have a path
+// with "..".
 #pragma once
 
 #include <regrad/datasets/images.h>
@@ -31,7 +32,7 @@ struct OmniglotOptions {
 // c turned k times.
 Omniglot load_omniglot(const std::vector<std::string>& paths, const OmniglotOptions& options = {});
 // One zip or tar in memory; `where` begins messages.
-Omniglot parse_omniglot(std::string bytes, const OmniglotOptions& options = {}, const std::string& where = "omniglot");
+Omniglot parse_omniglot(std::string_view bytes, const OmniglotOptions& options = {}, const std::string& where = "omniglot");
 
 // Sets with disjoint alphabets for few-shot learning.
 struct OmniglotSplits {

@@ -25,14 +25,29 @@ struct ConvOptions {
   int64_t groups = 1;
 };
 
-// y[n,o,i,j] = bias[o] + sum over c, p, q of weight[o,c,p,q] x[n, c, i stride - padding + p dilation, j ..], zeros outside of x; c runs over o's group.
-// weight [O, C/groups, KH, KW]; groups == C: depthwise. OH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1.
+// y[n,o,i,j] = bias[o] + sum over c, p, q of weight[o,c,p,q] x[n, c, i stride - padding + p dilation, j ..], zeros outside of x; c runs over o's
+// group. weight [O, C/groups, KH, KW]; groups == C: depthwise. OH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
 // The same along one dimension: x [N,C,L], weight [O, C/groups, K]; the w of each option counts.
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
 // conv2d's gradient with respect to its input: x [N,C,H,W], weight [C, O/groups, KH, KW] -> [N,O,OH,OW] with
 // OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1.
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {}, Pair output_padding = 0);
+
+// For as long as one lives, on this thread and in the pool's tasks that it starts: convolutions of f32 tensors, and their gradients of every order,
+// multiply in bf16 (operands rounded to 8 bits of mantissa, sums in f32). Tensors stay f32 in memory, weights too. Off by default. ConfigError where the
+// CPU does not multiply bf16.
+class Bf16 {
+ public:
+  explicit Bf16(bool on = true);
+  ~Bf16();
+  Bf16(const Bf16&) = delete;
+  Bf16& operator=(const Bf16&) = delete;
+
+ private:
+  bool before_;
+};
+bool bf16_available();
 
 // Windows over each channel: [N,C,H,W] -> [N,C,OH,OW], OH = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1. stride 0: the kernel's.
 struct PoolOptions {

@@ -72,7 +72,7 @@ struct Window {
 struct BatchNormOptions {
   double eps = 1e-5;
   bool relu = false;
-  Tensor residual = {};                // of x's shape
+  Tensor residual = {};                 // of x's shape
   std::optional<Window> max_pool = {};  // not beside a residual
 };
 // What a batch's channels were: [C] or [T,C], plain values; var divided by the number of elements.

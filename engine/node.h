@@ -81,6 +81,7 @@ struct Mode {
   bool grad = true;      // record
   bool anomaly = false;  // look at every value
   uint8_t order = 0;     // order of the nodes made now: 1 + that of the graph being swept
+  bool bf16 = false;     // convolutions of f32 multiply in bf16
 };
 extern thread_local constinit Mode mode;
 

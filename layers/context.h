@@ -25,8 +25,8 @@ struct Context {
   std::vector<Report> reports = {};
 };
 
-// The net with its buffers moved by the reports, in their order: b <- (1 - momentum) b + momentum seen. Buffers are known by identity: copies of a net
-// and at(net, ...) share them. Reports of several contexts (one a task) are committed one context after the other.
+// The net with its buffers moved by the reports, in their order: b <- (1 - momentum) b + momentum seen. Buffers are known by identity: copies of a
+// net and at(net, ...) share them. Reports of several contexts (one a task) are committed one context after the other.
 template <class Net>
 Net commit(Net net, const Context& ctx) {
   const NoGrad quiet;

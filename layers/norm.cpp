@@ -32,7 +32,8 @@ Tensor BatchNorm::operator()(const Tensor& x, BatchNormOptions options) const {
 
 GroupNorm::GroupNorm(int64_t groups_of, int64_t channels, DType t)
     : weight(ones({channels}, t).requires_grad_()), bias(zeros({channels}, t).requires_grad_()), groups(groups_of) {
-  if (groups < 1 || channels % groups) throw ConfigError("GroupNorm: " + std::to_string(channels) + " channels in " + std::to_string(groups) + " groups");
+  if (groups < 1 || channels % groups)
+    throw ConfigError("GroupNorm: " + std::to_string(channels) + " channels in " + std::to_string(groups) + " groups");
 }
 
 }  // namespace regrad

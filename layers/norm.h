@@ -55,7 +55,8 @@ struct LayerNorm {
   double eps = 1e-5;
 
   LayerNorm() = default;
-  explicit LayerNorm(const Shape& normalized_shape, DType t = DType::f32) : weight(ones(normalized_shape, t).requires_grad_()), bias(zeros(normalized_shape, t).requires_grad_()) {}
+  explicit LayerNorm(const Shape& normalized_shape, DType t = DType::f32)
+      : weight(ones(normalized_shape, t).requires_grad_()), bias(zeros(normalized_shape, t).requires_grad_()) {}
   Tensor operator()(const Tensor& x) const { return layer_norm(x, weight.shape(), weight, bias, eps); }
   static void parts(auto& self, auto&& part) {
     part("weight", self.weight);

@@ -9,14 +9,17 @@
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
 #include <regrad/engine/serialize.h>
+#include <regrad/engine/sparse.h>
 #include <regrad/engine/tensor.h>
 #include <regrad/layers/average.h>
 #include <regrad/layers/clip.h>
 #include <regrad/layers/context.h>
 #include <regrad/layers/conv.h>
+#include <regrad/layers/graph.h>
 #include <regrad/layers/init.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/nets/conv4.h>
+#include <regrad/layers/nets/gcn.h>
 #include <regrad/layers/nets/resnet.h>
 #include <regrad/layers/norm.h>
 #include <regrad/layers/optim.h>

@@ -10,6 +10,7 @@
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/random.h>
+#include <regrad/engine/sparse.h>
 
 #include <cmath>
 #include <cstdio>
@@ -130,6 +131,8 @@ const std::map<std::string, Attempt>& functions() {
       {"einsum", [](Draw& d) { static const char* equations[] = {"ij,jk->ik", "i,i", "...i,...i->...", "ii->i", "ij->", "iij,j", "a.b", "ij,ij->ij"}; const char* e = equations[d.whole(0, 7)]; return d.once_in(3) ? einsum(e, TensorList(d.x())) : einsum(e, {d.x(), d.x()}); }},
       {"eigh", [](Draw& d) { return eigh(d.x()).values; }}, {"svd", [](Draw& d) { return svd(d.x()).s; }}, {"cholesky", [](Draw& d) { return cholesky(d.x()); }},
       {"solve", [](Draw& d) { return solve(d.x(), d.x()); }}, {"inverse", [](Draw& d) { return inverse(d.x()); }},
+      {"spmm", [](Draw& d) { const Csr a = csr_from_edges(d.flag() ? randint(d.stream(), 0, 4, {2, 5}) : d.index(), 4, {d.flag(), d.flag(), d.flag() ? DType::f64 : d.dtype()}); return spmm(d.flag() ? transpose(a) : a, d.once_in(3) ? d.x() : d.tensor_of({4, 2}, DType::f64)); }},
+      {"sparse_csr_tensor", [](Draw& d) { return to_dense(sparse_csr_tensor(d.index(), d.index(), d.x(), d.whole(-1, 4), d.whole(-1, 4))); }},
       {"full", [](Draw& d) { return full(d.sizes(), d.real(), d.dtype()); }}, {"arange", [](Draw& d) { return arange(d.real(), d.real(), d.flag() ? d.real() : 1, d.dtype()); }},
       {"eye", [](Draw& d) { return eye(d.whole(-1, 4), d.dtype()); }}, {"tensor", [](Draw& d) { return tensor({1, 2, 3}, d.sizes(), d.dtype()); }},
       {"uniform", [](Draw& d) { return uniform(d.stream(), d.sizes(), 0, 1, d.dtype()); }}, {"randint", [](Draw& d) { return randint(d.stream(), d.whole(-3, 3), d.whole(-3, 3), d.sizes()); }},
@@ -156,7 +159,7 @@ std::string row_call(const Op& op, Draw& d, bool& answered) {
   std::vector<Tensor> in;
   for (size_t i = 0; i < s.shapes.size(); ++i) {
     const Domain& domain = s.domains.size() == 1 ? s.domains[0] : s.domains[i];
-    const bool index = domain.kind == Domain::index, mask = domain.kind == Domain::mask;
+    const bool index = domain.kind == Domain::index || domain.kind == Domain::csr, mask = domain.kind == Domain::mask;
     const Shape shape = d.once_in(3) ? d.shape() : s.shapes[i];
     in.push_back(d.tensor_of(shape, d.once_in(12) ? d.dtype() : index ? DType::i64 : mask ? DType::b8 : DType::f64));
   }

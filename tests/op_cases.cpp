@@ -202,7 +202,7 @@ std::vector<Case> cases_of(const Op& op, const Samples& samples) {
           // Ties and singular matrices on purpose have their own tests.
           const Domain::Kind kind = domain(s, i).kind;
           const bool repeats =
-              lay == Lay::expanded && (kind == Domain::distinct || (kind == Domain::spread && long_dim(s.shapes[i]) >= s.shapes[i].size() - 2));
+              lay == Lay::expanded && (kind == Domain::distinct || kind == Domain::csr || (kind == Domain::spread && long_dim(s.shapes[i]) >= s.shapes[i].size() - 2));
           c.lays.push_back(possible(lay, s.shapes[i]) && !repeats ? lay : Lay::contiguous);
         }
         const std::string key = c.name() + std::string(reinterpret_cast<const char*>(s.attrs), static_cast<size_t>(s.attr_bytes));

@@ -1,15 +1,30 @@
 #include "op_draw.h"
 
-
 #include <cmath>
 
 #include <regrad/engine/ops.h>
+#include <regrad/engine/ops/sparse.h>
 
 namespace regrad::test {
+namespace {
+
+// As many entries as a structure of that length holds, each in some row and column.
+Tensor draw_structure(const Random& r, int64_t length, int64_t rows, int64_t cols) {
+  const int64_t nnz = (length - rows - cols - 2) / 3;
+  std::vector<double> pointers(static_cast<size_t>(rows) + 1), columns;
+  for (int64_t k = 0; k < nnz; ++k) {
+    for (int64_t i = 1 + (r / "row").integer(static_cast<uint64_t>(k), rows); i <= rows; ++i) ++pointers[static_cast<size_t>(i)];
+    columns.push_back(static_cast<double>((r / "column").integer(static_cast<uint64_t>(k), cols)));
+  }
+  return detail::pack_structure(tensor(pointers, {rows + 1}, DType::i64), tensor(columns, {nnz}, DType::i64), rows, cols, "draw");
+}
+
+}  // namespace
 
 Tensor draw(const Random& r, const Shape& s, const Domain& d) {
   const int64_t n = s.numel();
   std::vector<double> v(static_cast<size_t>(n));
+  if (d.kind == Domain::csr) return draw_structure(r, n, static_cast<int64_t>(d.low), static_cast<int64_t>(d.high));
   if (d.kind == Domain::index || d.kind == Domain::place || d.kind == Domain::mask) {
     const auto low = static_cast<int64_t>(d.kind == Domain::mask ? 0 : d.low), high = static_cast<int64_t>(d.kind == Domain::mask ? 2 : d.high);
     for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>(low + r.integer(i, high - low));

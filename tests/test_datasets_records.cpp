@@ -3,7 +3,10 @@
 
 #include <regrad/datasets/cifar.h>
 #include <regrad/datasets/idx.h>
+#include <regrad/datasets/internal/unpack.h>
 #include <regrad/engine/ops.h>
+
+#include <algorithm>
 
 #include "alloc_hook.h"
 #include "forge.h"
@@ -189,6 +192,17 @@ TEST_CASE("CIFAR-10: the real subset") {
   CHECK(counts(test) == std::vector<int64_t>(10, 200));
   // Record 10 k + label (the data README), so that prefixes are balanced.
   for (int64_t i = 0; i < train.size(); ++i) REQUIRE(train.labels.data<int64_t>()[i] == i % 10);
+  // Each record's original file lies in its class's folder: "train/airplane/aeroplane_s_000004.png".
+  const std::string names = detail::read_unpacked(shared_data("cifar10_subset_files.txt.xz"));
+  CHECK(std::count(names.begin(), names.end(), '\n') == 8000);
+  size_t start = 0;
+  for (int64_t i = 0; i < 8000; ++i) {
+    const ImageSet& set = i < 6000 ? train : test;
+    const int64_t label = set.labels.data<int64_t>()[i < 6000 ? i : i - 6000];
+    const std::string folder_of = (i < 6000 ? "train/" : "test/") + set.classes[static_cast<size_t>(label)] + "/";
+    REQUIRE(names.compare(start, folder_of.size(), folder_of) == 0);
+    start = names.find('\n', start) + 1;
+  }
   // Channel means of CIFAR-10 are known: 125.3, 123.0, 113.9 over all of it.
   const Tensor x = train.images.to(DType::f64);
   const auto channels = mean(x, {0, 2, 3}).to_vector();

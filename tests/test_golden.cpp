@@ -3,10 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops/linalg.h>
 #include <regrad/engine/ops/list.h>
+#include <regrad/engine/ops/pool.h>
+#include <regrad/engine/ops/sparse.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -58,6 +61,35 @@ Tensor maml(const Case& c) {
 }
 Tensor bent(const Tensor& x) { return sum(exp(x) * sin(x)) * tanh(x[0] * x[1]); }
 Tensor mixed(const Tensor& x) { return softmax(x, 0) * x; }
+
+Pair pair(const Case& c, size_t i) {
+  const Shape s = c.dims(i);
+  return {s[0], s[-1]};
+}
+ConvOptions conv_options(const Case& c) { return {pair(c, 0), pair(c, 1), pair(c, 2), c.integer(3)}; }
+PoolOptions pool_options(const Case& c) { return {c.integer(1), c.integer(2), 1}; }
+PoolAttrs pool_attrs(const Case& c) {
+  const auto n = [&](size_t i) { return static_cast<int16_t>(c.integer(i)); };
+  return {n(0), n(0), n(1), n(1), n(2), n(2), 1, 1, 0, 0, 0};
+}
+// The transpose at g of a map that is linear in x, by differentiating it.
+Tensor transposed(const Tensor& y, const Tensor& x, const Tensor& g) {
+  return grad(TensorList(y), TensorList(x), {.grad_outputs = g, .create_graph = true})[0];
+}
+Tensor weight_gradient(const Case& c) {
+  const int64_t k = c.integer(0);
+  const Tensor w = zeros({c[1].size(1), c[0].size(1), k, k}, DType::f64).requires_grad_();
+  return transposed(conv2d(c[0], w, {}, {.stride = c.integer(1), .padding = c.integer(2)}), w, c[1]);
+}
+Tensor averages_back(const Case& c) {
+  const Tensor x = zeros({c[0].size(0), c[0].size(1), c.dims(3)[0], c.dims(3)[1]}, DType::f64).requires_grad_();
+  return transposed(avg_pool2d(x, c.integer(0), pool_options(c)), x, c[0]);
+}
+Tensor normed(const Case& c) {
+  BatchNormOptions o{.eps = 1e-2, .relu = c.flag(0)};
+  if (c.flag(1)) o.max_pool = Window{static_cast<int>(c.integer(1)), static_cast<int>(c.integer(1)), 0};
+  return batch_norm(c[0], c[1], c[2], o);
+}
 
 // As in make.py.
 constexpr const char* equations[] = {"ij,jk->ki", "bij,bjk->bik", "ii->i", "ii", "ab,b,a->", "...ij,...jk->...ik", "ij", "ba", "i,j->ij", "ijk->k"};
@@ -133,6 +165,29 @@ const std::map<std::string, Evaluate> table = {
     {"contiguous", [](const Case& c) { return contiguous(c[0].mT()); }},
     {"to", [](const Case& c) { return to(c[0], DType::f32); }},
 
+    {"conv2d", [](const Case& c) { return conv2d(c[0], c[1], c[2], conv_options(c)); }},
+    {"conv1d", [](const Case& c) { return conv1d(c[0], c[1], c[2], conv_options(c)); }},
+    {"conv2d_input", [](const Case& c) { return conv_transpose2d(c[0], c[1], c[2], conv_options(c), pair(c, 4)); }},
+    {"conv2d_weight", weight_gradient},
+    {"max_pool2d", [](const Case& c) { return max_pool2d(c[0], c.integer(0), pool_options(c)); }},
+    {"pool_index", [](const Case& c) { return pool_index(c[0], pool_attrs(c)).to(DType::i64); }},
+    {"pool_gather", [](const Case& c) { return pool_gather(c[0], c[1].to(DType::u8), pool_attrs(c)); }},
+    {"pool_scatter", [](const Case& c) { return pool_scatter(c[0], c[1].to(DType::u8), pool_attrs(c), c.dims(3)[0], c.dims(3)[1]); }},
+    {"avg_pool2d", [](const Case& c) { return avg_pool2d(c[0], c.integer(0), pool_options(c), c.flag(3)); }},
+    {"avg_pool2d_grad", averages_back},
+    {"adaptive_avg_pool2d", [](const Case& c) { return adaptive_avg_pool2d(c[0], pair(c, 0)); }},
+    {"adaptive_max_pool2d", [](const Case& c) { return adaptive_max_pool2d(c[0], pair(c, 0)); }},
+    {"interpolate", [](const Case& c) { return interpolate(c[0], pair(c, 0), static_cast<Interpolation>(c.integer(1)), c.flag(2)); }},
+    {"batch_norm", normed},
+    {"batch_norm_residual", [](const Case& c) { return batch_norm(c[0], c[1], c[2], {.eps = 1e-2, .relu = true, .residual = c[3]}); }},
+    {"batch_norm_given",
+     [](const Case& c) {
+       return batch_norm(c[0], BatchStatistics{c[1].detach(), c[2].detach()}, c[3], c[4], {.eps = 1e-2});
+     }},
+    {"batch_norm_features", [](const Case& c) { return batch_norm(c[0], c[1], c[2], {.eps = 1e-2}); }},
+    {"group_norm", [](const Case& c) { return group_norm(c[0], c.integer(0), c[1], c[2], 1e-2); }},
+    {"instance_norm", [](const Case& c) { return instance_norm(c[0], c[1], c[2], 1e-2); }},
+
     {"cat", [](const Case& c) { return cat(c.x, c.integer(0)); }},
     {"stack", [](const Case& c) { return stack(c.x, c.integer(0)); }},
     {"index_select", [](const Case& c) { return index_select(c[0], c.integer(0), c[1]); }},
@@ -142,6 +197,8 @@ const std::map<std::string, Evaluate> table = {
     {"matmul", [](const Case& c) { return matmul(c[0], c[1]); }},
     {"matmul_nt", [](const Case& c) { return matmul(c[0], c[1].mT()); }},
     {"matmul_tn", [](const Case& c) { return matmul(c[0].mT(), c[1]); }},
+    {"spmm", [](const Case& c) { return detail::spmm_packed(c[0], c[1], c[2], c.integer(0), c.integer(1), c.flag(2)); }},
+    {"sddmm", [](const Case& c) { return detail::sddmm_packed(c[0], c[1], c[2], c.integer(0), c.integer(1)); }},
     {"addmm", [](const Case& c) { return addmm(c[0], c[1], c[2]); }},
     {"linear", [](const Case& c) { return linear(c[0], c[1], c[2]); }},
     {"linear_no_bias", [](const Case& c) { return linear(c[0], c[1]); }},

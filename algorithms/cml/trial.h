@@ -14,6 +14,7 @@
 
 #include <regrad/algorithms/cml/learner.h>
 #include <regrad/algorithms/cml/mechanism.h>
+#include <regrad/layers/serialize.h>
 
 namespace regrad::cml {
 

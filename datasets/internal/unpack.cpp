@@ -9,10 +9,7 @@
 namespace regrad::detail {
 namespace {
 
-constexpr std::string_view gz_magic = "\x1f\x8b", xz_magic(
-                                                      "\xfd"
-                                                      "7zXZ\0",
-                                                      6);
+constexpr std::string_view gz_magic = "\x1f\x8b", xz_magic = "\3757zXZ";
 
 bool starts(std::string_view bytes, std::string_view with) { return bytes.substr(0, with.size()) == with; }
 

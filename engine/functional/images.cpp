@@ -1,8 +1,8 @@
 // Pooling and resampling in PyTorch's names, composed of the pooling rows, products and views.
 #include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
-#include <regrad/engine/ops/pool.h>
 #include <regrad/engine/ops/list.h>
+#include <regrad/engine/ops/pool.h>
 
 #include <algorithm>
 #include <cmath>
@@ -26,8 +26,17 @@ int16_t narrow(const char* op, int64_t v) {
 }
 PoolAttrs attrs_of(const char* op, Pair kernel, const PoolOptions& o, bool count_pad) {
   const auto n = [op](int64_t v) { return narrow(op, v); };
-  return {n(kernel.h),    n(kernel.w),    n(o.stride.h ? o.stride.h : kernel.h), n(o.stride.w ? o.stride.w : kernel.w), n(o.padding.h), n(o.padding.w),
-          n(o.dilation.h), n(o.dilation.w), 0,                                     0,                                     count_pad};
+  return {n(kernel.h),
+          n(kernel.w),
+          n(o.stride.h ? o.stride.h : kernel.h),
+          n(o.stride.w ? o.stride.w : kernel.w),
+          n(o.padding.h),
+          n(o.padding.w),
+          n(o.dilation.h),
+          n(o.dilation.w),
+          0,
+          0,
+          count_pad};
 }
 
 Tensor max_pool(const Tensor& x, const PoolAttrs& a) { return pool_gather(x, pool_index(x, a), a); }
@@ -73,7 +82,8 @@ Taps bilinear(int64_t size, int64_t output, bool align_corners) {
   const double in = static_cast<double>(size), n = static_cast<double>(output);
   Taps out;
   for (int64_t i = 0; i < output; ++i) {
-    double at = align_corners ? (output == 1 ? 0 : static_cast<double>(i) * (in - 1) / (n - 1)) : std::max(0.0, (static_cast<double>(i) + 0.5) * in / n - 0.5);
+    double at = align_corners ? (output == 1 ? 0 : static_cast<double>(i) * (in - 1) / (n - 1))
+                              : std::max(0.0, (static_cast<double>(i) + 0.5) * in / n - 0.5);
     at = std::min(at, in - 1);
     const auto low = static_cast<int64_t>(at);
     const double share = at - static_cast<double>(low);

@@ -33,7 +33,10 @@ class ConvPlan {
   // Block b: x and y at that block's first image. `packed` is read (passes y and x) or overwritten (pass weight).
   virtual void run(int64_t b, const float* x, const float* y, const void* packed, void* scratch) const = 0;
 };
-std::shared_ptr<const ConvPlan> conv_plan(ConvPass pass, const Conv& whole, int64_t block);
+// bf16: products of operands rounded to bf16 (to the nearest, ties to even), sums in f32; memory stays f32 on both sides.
+std::shared_ptr<const ConvPlan> conv_plan(ConvPass pass, const Conv& whole, int64_t block, bool bf16);
+// Whether this CPU multiplies bf16 (AVX-512 BF16 or AMX).
+bool has_bf16();
 
 // Plans kept now, at most conv_plans_kept.
 inline constexpr int conv_plans_kept = 256;

@@ -1,5 +1,5 @@
-// Convolution in f32 by oneDNN, on the calling thread alone: primitives are made and run with one thread, so that neither the machine nor a setting of
-// the host's cuts their sums.
+// Convolution in f32 by oneDNN, on the calling thread alone: primitives are made and run with one thread, so that neither the machine nor a setting
+// of the host's cuts their sums.
 #include "conv.h"
 
 #include "one_thread.h"
@@ -35,12 +35,14 @@ dnnl::primitive_attr attributes() {
   return a;
 }
 
-memory::desc images(int64_t n, int64_t c, int64_t h, int64_t w) { return {{n, c, h, w}, memory::data_type::f32, Tag::nhwc}; }
+using Type = memory::data_type;
+
+memory::desc images(int64_t n, int64_t c, int64_t h, int64_t w, Type t) { return {{n, c, h, w}, t, Tag::nhwc}; }
 memory::dims weight_dims(const Conv& s) {
   if (s.groups == 1) return {s.o, s.c, s.kh, s.kw};
   return {s.groups, s.o / s.groups, s.c / s.groups, s.kh, s.kw};
 }
-memory::desc weights(const Conv& s, Tag tag) { return {weight_dims(s), memory::data_type::f32, tag}; }
+memory::desc weights(const Conv& s, Tag tag, Type t) { return {weight_dims(s), t, tag}; }
 
 // The three primitive descriptors, in the spelling of either version.
 struct Shapes {
@@ -50,8 +52,9 @@ struct Shapes {
 
 dnnl::convolution_forward::primitive_desc describe_y(const Shapes& s) {
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, s.x, s.weight, s.y, s.stride, s.dilation, s.pad, s.pad,
-          attributes()};
+  return {
+      engine(),    dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, s.x, s.weight, s.y, s.stride, s.dilation, s.pad, s.pad,
+      attributes()};
 #else
   return {{dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, s.x, s.weight, s.y, s.stride, s.dilation, s.pad, s.pad},
           attributes(),
@@ -73,87 +76,118 @@ dnnl::convolution_backward_weights::primitive_desc describe_weight(const Shapes&
 #endif
 }
 
-// One block size.
-struct Block {
-  dnnl::primitive primitive;
-  memory::desc x, y, weight, scratch;
-};
-
-Block block_of(ConvPass pass, const Conv& s, const memory::desc& weight) {
-  const Shapes shapes{images(s.n, s.c, s.h, s.w), images(s.n, s.o, s.oh, s.ow),      weight, {s.stride_h, s.stride_w},
-                      {s.dilation_h - 1, s.dilation_w - 1}, {s.pad_h, s.pad_w}};
-  if (pass == ConvPass::y) {
-    const auto d = describe_y(shapes);
-    return {dnnl::convolution_forward(d), shapes.x, shapes.y, d.weights_desc(), d.scratchpad_desc()};
-  }
-  Shapes free = shapes;  // the hint's own format does not matter
-  free.weight = weights(s, Tag::any);
-  const auto hint = describe_y(free);
-  if (pass == ConvPass::x) {
-    const auto d = describe_x(shapes, hint);
-    return {dnnl::convolution_backward_data(d), shapes.x, shapes.y, d.weights_desc(), d.scratchpad_desc()};
-  }
-  const auto d = describe_weight(shapes, hint);
-  return {dnnl::convolution_backward_weights(d), shapes.x, shapes.y, d.diff_weights_desc(), d.scratchpad_desc()};
-}
-
 dnnl::reorder reorder_of(const memory::desc& from, const memory::desc& to) {
   return dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
 }
 
+int64_t aligned(size_t bytes) { return (static_cast<int64_t>(bytes) + 63) / 64 * 64; }
+
+// Images as the caller has them (f32) and as the primitive takes them.
+struct Operand {
+  memory::desc outside, inside;
+  dnnl::reorder rounding;  // where they differ
+  Operand() = default;
+  Operand(int64_t n, int64_t c, int64_t h, int64_t w, bool bf16)
+      : outside(images(n, c, h, w, Type::f32)), inside(images(n, c, h, w, bf16 ? Type::bf16 : Type::f32)) {
+    if (bf16) rounding = reorder_of(outside, inside);
+  }
+  int64_t room() const { return rounding ? aligned(inside.get_size()) : 0; }
+  // The operand's memory; `room` is used up where it is rounded first.
+  memory at(const float* p, char*& free) const {
+    memory given(outside, engine(), const_cast<float*>(p));
+    if (!rounding) return given;
+    memory rounded(inside, engine(), free);
+    free += room();
+    dnnl::reorder(rounding).execute(stream(), given, rounded);
+    return rounded;
+  }
+};
+
+// One block size.
+struct Block {
+  dnnl::primitive primitive;
+  Operand x, y;
+  memory::desc weight, scratch;
+  int64_t scratch_bytes() const { return aligned(scratch.get_size()) + x.room() + y.room(); }
+};
+
+Block block_of(ConvPass pass, const Conv& s, const memory::desc& weight, bool bf16) {
+  const Operand x(s.n, s.c, s.h, s.w, bf16 && pass != ConvPass::x), y(s.n, s.o, s.oh, s.ow, bf16 && pass != ConvPass::y);
+  const Shapes shapes{x.inside, y.inside, weight, {s.stride_h, s.stride_w}, {s.dilation_h - 1, s.dilation_w - 1}, {s.pad_h, s.pad_w}};
+  if (pass == ConvPass::y) {
+    const auto d = describe_y(shapes);
+    return {dnnl::convolution_forward(d), x, y, d.weights_desc(), d.scratchpad_desc()};
+  }
+  // The hint is the forward pass whose gradient this is, in formats of its own.
+  const Type t = bf16 ? Type::bf16 : Type::f32;
+  const Shapes forward{
+      images(s.n, s.c, s.h, s.w, t), images(s.n, s.o, s.oh, s.ow, t), weights(s, Tag::any, t), shapes.stride, shapes.dilation, shapes.pad};
+  const auto hint = describe_y(forward);
+  if (pass == ConvPass::x) {
+    const auto d = describe_x(shapes, hint);
+    return {dnnl::convolution_backward_data(d), x, y, d.weights_desc(), d.scratchpad_desc()};
+  }
+  const auto d = describe_weight(shapes, hint);
+  return {dnnl::convolution_backward_weights(d), x, y, d.diff_weights_desc(), d.scratchpad_desc()};
+}
+
 class Plan : public ConvPlan {
  public:
-  Plan(ConvPass pass, const Conv& whole, int64_t block) : pass_(pass), whole_blocks_(whole.n / block) {
+  Plan(ConvPass pass, const Conv& whole, int64_t block, bool bf16) : pass_(pass), whole_blocks_(whole.n / block) {
     Conv s = whole;
     s.n = std::min(block, whole.n);
-    plain_ = weights(s, s.groups == 1 ? Tag::oihw : Tag::goihw);
-    main_ = block_of(pass, s, weights(s, Tag::any));
+    plain_ = weights(s, s.groups == 1 ? Tag::oihw : Tag::goihw, Type::f32);
+    main_ = block_of(pass, s, weights(s, Tag::any, bf16 && pass != ConvPass::weight ? Type::bf16 : Type::f32), bf16);
+    scratch_bytes = main_.scratch_bytes();
     if (s.n * whole_blocks_ != whole.n && whole_blocks_ > 0) {
       s.n = whole.n % block;
-      last_ = block_of(pass, s, main_.weight);
+      last_ = block_of(pass, s, main_.weight, bf16);
+      scratch_bytes = std::max(scratch_bytes, last_.scratch_bytes());
     }
-    pack_ = reorder_of(plain_, main_.weight);
-    unpack_ = reorder_of(main_.weight, plain_);
+    if (pass == ConvPass::weight) {
+      reorder_ = reorder_of(main_.weight, plain_);
+    } else {
+      reorder_ = reorder_of(plain_, main_.weight);
+    }
     packed_bytes = static_cast<int64_t>(main_.weight.get_size());
-    scratch_bytes = static_cast<int64_t>(std::max(main_.scratch.get_size(), last_.primitive ? last_.scratch.get_size() : 0));
   }
-  void pack(const float* weight, void* packed) const override {
-    const OneThread one;
-    memory from(plain_, engine(), const_cast<float*>(weight)), to(main_.weight, engine(), packed);
-    pack_.execute(stream(), from, to);
-  }
-  void unpack(const void* packed, float* weight) const override {
-    const OneThread one;
-    memory from(main_.weight, engine(), const_cast<void*>(packed)), to(plain_, engine(), weight);
-    unpack_.execute(stream(), from, to);
-  }
+  void pack(const float* weight, void* packed) const override { copy(plain_, weight, main_.weight, packed); }
+  void unpack(const void* packed, float* weight) const override { copy(main_.weight, packed, plain_, weight); }
   void run(int64_t b, const float* x, const float* y, const void* packed, void* scratch) const override {
     const Block& k = last_.primitive && b == whole_blocks_ ? last_ : main_;
-    const auto at = [](const memory::desc& d, const void* p) { return memory(d, engine(), const_cast<void*>(p)); };
-    const memory xm = at(k.x, x), ym = at(k.y, y), wm = at(k.weight, packed), sm = at(k.scratch, scratch);
     const OneThread one;
-    if (pass_ == ConvPass::y) {
-      k.primitive.execute(stream(), {{DNNL_ARG_SRC, xm}, {DNNL_ARG_WEIGHTS, wm}, {DNNL_ARG_DST, ym}, {DNNL_ARG_SCRATCHPAD, sm}});
-    } else if (pass_ == ConvPass::x) {
-      k.primitive.execute(stream(), {{DNNL_ARG_DIFF_SRC, xm}, {DNNL_ARG_WEIGHTS, wm}, {DNNL_ARG_DIFF_DST, ym}, {DNNL_ARG_SCRATCHPAD, sm}});
-    } else {
-      k.primitive.execute(stream(), {{DNNL_ARG_SRC, xm}, {DNNL_ARG_DIFF_WEIGHTS, wm}, {DNNL_ARG_DIFF_DST, ym}, {DNNL_ARG_SCRATCHPAD, sm}});
-    }
+    char* free = static_cast<char*>(scratch) + aligned(k.scratch.get_size());
+    const memory xm = k.x.at(x, free), ym = k.y.at(y, free);
+    const memory wm(k.weight, engine(), const_cast<void*>(packed)), sm(k.scratch, engine(), scratch);
+    const bool back = pass_ != ConvPass::y;
+    k.primitive.execute(stream(), {{pass_ == ConvPass::x ? DNNL_ARG_DIFF_SRC : DNNL_ARG_SRC, xm},
+                                   {back ? DNNL_ARG_DIFF_DST : DNNL_ARG_DST, ym},
+                                   {pass_ == ConvPass::weight ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS, wm},
+                                   {DNNL_ARG_SCRATCHPAD, sm}});
   }
 
  private:
+  void copy(const memory::desc& from, const void* source, const memory::desc& to, void* target) const {
+    const OneThread one;
+    memory a(from, engine(), const_cast<void*>(source)), b(to, engine(), target);
+    dnnl::reorder(reorder_).execute(stream(), a, b);
+  }
+
   ConvPass pass_;
   int64_t whole_blocks_;
   memory::desc plain_;
   Block main_, last_;
-  mutable dnnl::reorder pack_, unpack_;
+  dnnl::reorder reorder_;
 };
 
 struct Key {
   Conv shape;
   int64_t block;
   ConvPass pass;
-  bool operator==(const Key& o) const { return pass == o.pass && block == o.block && std::memcmp(&shape, &o.shape, sizeof(Conv)) == 0; }
+  bool bf16;
+  bool operator==(const Key& o) const {
+    return pass == o.pass && bf16 == o.bf16 && block == o.block && std::memcmp(&shape, &o.shape, sizeof(Conv)) == 0;
+  }
 };
 struct Cache {
   std::mutex mutex;
@@ -172,8 +206,8 @@ Cache& cache() {
 
 }  // namespace
 
-std::shared_ptr<const ConvPlan> conv_plan(ConvPass pass, const Conv& whole, int64_t block) {
-  const Key key{whole, block, pass};
+std::shared_ptr<const ConvPlan> conv_plan(ConvPass pass, const Conv& whole, int64_t block, bool bf16) {
+  const Key key{whole, block, pass, bf16};
   Cache& c = cache();
   const auto find = [&]() -> std::shared_ptr<const ConvPlan> {
     for (auto it = c.plans.begin(); it != c.plans.end(); ++it) {
@@ -190,7 +224,7 @@ std::shared_ptr<const ConvPlan> conv_plan(ConvPass pass, const Conv& whole, int6
   std::shared_ptr<const ConvPlan> made;
   try {
     const OneThread one;
-    made = std::make_shared<Plan>(pass, whole, block);
+    made = std::make_shared<Plan>(pass, whole, block, bf16);
   } catch (const dnnl::error& e) {
     translate(e, whole);
   }
@@ -199,6 +233,11 @@ std::shared_ptr<const ConvPlan> conv_plan(ConvPass pass, const Conv& whole, int6
   c.plans.emplace_front(key, made);
   if (c.plans.size() > conv_plans_kept) c.plans.pop_back();
   return made;
+}
+
+bool has_bf16() {
+  const auto isa = dnnl::get_effective_cpu_isa();
+  return isa == dnnl::cpu_isa::avx512_core_bf16 || isa == dnnl::cpu_isa::avx512_core_amx;
 }
 
 int conv_plans() {

@@ -18,7 +18,17 @@ function(regrad_kernels isa)
   set(REGRAD_KERNEL_OBJECTS ${REGRAD_KERNEL_OBJECTS} $<TARGET_OBJECTS:regrad_isa_${isa}> PARENT_SCOPE)
 endfunction()
 
-set(REGRAD_KERNEL_FILES unary.cpp binary.cpp norm.cpp pool.cpp batch_norm.cpp reduce.cpp softmax.cpp gemm.cpp table.cpp)
+set(REGRAD_KERNEL_FILES
+  batch_norm.cpp
+  binary.cpp
+  gemm.cpp
+  norm.cpp
+  pool.cpp
+  reduce.cpp
+  softmax.cpp
+  sparse.cpp
+  table.cpp
+  unary.cpp)
 regrad_kernels(baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   regrad_kernels(avx2 -mavx2 -mfma -mf16c -mbmi2)

@@ -10,10 +10,11 @@
 namespace regrad::kernels {
 
 // Elementwise formulas. One list: enum, per-ISA table and nothing else to edit. Formulas: kernels/isa/formulas.h.
-#define REGRAD_UNARY(X)                                                                                                                            \
-  X(affine)                                                                                                                                        \
-  X(abs) X(sign) X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(gelu) X(silu) X(softplus) X(clamp) X(pow_scalar) \
-      X(log1p) X(expm1) X(floor) X(ceil) X(round)
+#define REGRAD_UNARY(X)                                                                                                                              \
+  X(affine)                                                                                                                                          \
+  X(abs)                                                                                                                                             \
+  X(sign) X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(gelu) X(silu) X(softplus) X(clamp) X(pow_scalar) X(log1p) \
+      X(expm1) X(floor) X(ceil) X(round)
 #define REGRAD_BINARY(X) X(add) X(mul) X(div) X(pow) X(minimum) X(maximum) X(relu_grad)
 #define REGRAD_COMPARE(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
@@ -80,7 +81,7 @@ struct Pool {
 
 // One image a call. `index`: the place of the largest element in its window, p * kw + q, a byte.
 struct Pooling {
-  void (*max_index)(const Pool& s, const void* x, uint8_t* index);  // the first of equals; NaN is largest
+  void (*max_index)(const Pool& s, const void* x, uint8_t* index);               // the first of equals; NaN is largest
   void (*gather)(const Pool& s, const void* x, const uint8_t* index, void* y);   // 0 where the place lies outside of the image
   void (*scatter)(const Pool& s, const void* y, const uint8_t* index, void* x);  // x is overwritten
   void (*average)(const Pool& s, bool count_pad, const void* x, void* y);
@@ -105,8 +106,14 @@ struct BatchNorm {
   void (*apply_pool)(const Channels& k, const Pool& s, const void* x, bool relu, void* y, uint8_t* index);
   void (*sums_pool)(const Channels& k, const Pool& s, const void* g, const void* y, const uint8_t* index, const void* x, double* sum_g,
                     double* sum_gh);
-  void (*gradient_pool)(const Channels& k, const Pool& s, const void* mean_g, const void* mean_gh, const void* g, const void* y,
-                        const uint8_t* index, const void* x, void* dx);
+  void (*gradient_pool)(const Channels& k, const Pool& s, const void* mean_g, const void* mean_gh, const void* g, const void* y, const uint8_t* index,
+                        const void* x, void* dx);
+};
+
+// A sparse matrix by rows: the entries of row i are k = pointers[i] .. pointers[i+1], in columns[k], of value values[order ? order[k] : k].
+struct SparseRows {
+  const int64_t *pointers, *columns, *order;
+  const void* values;
 };
 
 struct Table {
@@ -135,6 +142,11 @@ struct Table {
   Norm norm[2];
   Pooling pooling[2];
   BatchNorm batch_norm[2];
+
+  // Rows first .. first + count of y = A x, [.., f]; entries are added in their order.
+  void (*spmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* x, int64_t f, void* y);
+  // v[k] += <g[i], x[columns[k]]> for each entry k of those rows i; values are not read.
+  void (*sddmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* g, const void* x, int64_t f, void* v);
 
   // Small products (the caller sends large ones to OpenBLAS). scratch: gemm_scratch bytes, 64-byte aligned.
   void (*gemm[2])(const Gemm& g, void* scratch);

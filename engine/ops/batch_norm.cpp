@@ -28,8 +28,10 @@ struct NormAttrs {
 
 void need_fit(const Tensor& x, const Tensor& channels, const char* what) {
   const Shape fit = x.dim() == 5 ? Shape{x.size(0), x.size(2)} : Shape{x.size(-3)};
-  if (channels.shape() != fit) throw ShapeError(std::string("batch_norm: ") + what + " " + str(channels.shape()) + " for images " + str(x.shape()) + "; needs " + str(fit));
-  if (channels.dtype() != x.dtype()) throw DTypeError(std::string("batch_norm: ") + what + " is " + name(channels.dtype()) + ", x is " + name(x.dtype()));
+  if (channels.shape() != fit)
+    throw ShapeError(std::string("batch_norm: ") + what + " " + str(channels.shape()) + " for images " + str(x.shape()) + "; needs " + str(fit));
+  if (channels.dtype() != x.dtype())
+    throw DTypeError(std::string("batch_norm: ") + what + " is " + name(channels.dtype()) + ", x is " + name(x.dtype()));
 }
 
 void infer(const Call& c) {
@@ -42,7 +44,8 @@ void infer(const Call& c) {
   need_fit(x, c.in(2), "bias");
   if (x.size(-4) * x.size(-2) * x.size(-1) == 0) throw ShapeError("batch_norm: no elements to take statistics of in " + str(x.shape()));
   if (c.n_in() == 4 && (c.in(3).shape() != x.shape() || c.in(3).dtype() != x.dtype() || a.pooled))
-    throw ShapeError("batch_norm: a residual " + str(c.in(3).shape()) + " for " + str(x.shape()) + (a.pooled ? ", and it does not go with pooling" : ""));
+    throw ShapeError("batch_norm: a residual " + str(c.in(3).shape()) + " for " + str(x.shape()) +
+                     (a.pooled ? ", and it does not go with pooling" : ""));
   if (!a.pooled) return c.out(x.shape(), x.dtype());
   const Pool s = pool_geometry("batch_norm", x.shape(), a.pool, byte_taps);
   c.out(with_extent(x.shape(), s.oh, s.ow), x.dtype());
@@ -53,7 +56,11 @@ struct Plan {
   int64_t tasks, n, channels, pixels, item;
   int64_t images, blocks;  // a block; of a task
   Plan(const Tensor& x, bool pooled)
-      : tasks(x.dim() == 5 ? x.shape()[0] : 1), n(x.shape()[-4]), channels(x.shape()[-3]), pixels(x.shape()[-2] * x.shape()[-1]), item(item_size(x.dtype())) {
+      : tasks(x.dim() == 5 ? x.shape()[0] : 1),
+        n(x.shape()[-4]),
+        channels(x.shape()[-3]),
+        pixels(x.shape()[-2] * x.shape()[-1]),
+        item(item_size(x.dtype())) {
     // Without pooling a block is a run of rows (pixels of all images): any cut will do.
     unit = pooled ? pixels : 1;
     const int64_t units = n * pixels / unit, each = unit * std::max<int64_t>(channels, 1);
@@ -130,7 +137,9 @@ class Batch {
                  y + (t * p_.n * p_.pixels + p_.first(b)) * p_.channels);
         return;
       }
-      each_image(b, [&](int64_t image) { k_.apply_pool(k, pool_, x_.at<T>(t, image), a_.relu, y + pooled_at(t, image), places(aux) + pooled_at(t, image)); });
+      each_image(b, [&](int64_t image) {
+        k_.apply_pool(k, pool_, x_.at<T>(t, image), a_.relu, y + pooled_at(t, image), places(aux) + pooled_at(t, image));
+      });
     });
   }
 
@@ -155,7 +164,8 @@ class Batch {
       const T *mean_g = means + t * 2 * p_.channels, *mean_gh = mean_g + p_.channels;
       const int64_t row = p_.first(b) * p_.channels, whole = t * p_.n * p_.pixels * p_.channels + row;
       if (!a_.pooled) {
-        k_.gradient(k, mean_g, mean_gh, g.at<T>(t) + row, mask ? mask + whole : nullptr, x_.at<T>(t) + row, p_.rows(b), p_.channels, dx + whole, ds ? ds + whole : nullptr);
+        k_.gradient(k, mean_g, mean_gh, g.at<T>(t) + row, mask ? mask + whole : nullptr, x_.at<T>(t) + row, p_.rows(b), p_.channels, dx + whole,
+                    ds ? ds + whole : nullptr);
         return;
       }
       each_image(b, [&](int64_t image) {
@@ -180,7 +190,8 @@ class Batch {
       const BatchNorm::Channels k = channels(aux, scale, scale, t);
       const int64_t row = p_.first(b) * p_.channels;
       if (!a_.pooled) {
-        k_.sums(k, g.at<T>(t) + row, mask ? mask + t * p_.n * p_.pixels * p_.channels + row : nullptr, x_.at<T>(t) + row, p_.rows(b), p_.channels, sum_g, sum_gh);
+        k_.sums(k, g.at<T>(t) + row, mask ? mask + t * p_.n * p_.pixels * p_.channels + row : nullptr, x_.at<T>(t) + row, p_.rows(b), p_.channels,
+                sum_g, sum_gh);
         return;
       }
       each_image(b, [&](int64_t image) {
@@ -384,7 +395,8 @@ BatchStatistics statistics_of(const Tensor& y, const Tensor& x) {
     Tensor out = detail::empty(x.dim() == 5 ? Shape{p.tasks, p.channels} : Shape{p.channels}, x.dtype());
     const char* aux = static_cast<const char*>(y.node()->aux.load(std::memory_order_relaxed)->data);
     for (int64_t t = 0; t < p.tasks; ++t)
-      std::memcpy(static_cast<char*>(out.node()->raw()) + t * p.channels * p.item, aux + (t * 3 + which) * p.channels * p.item, static_cast<size_t>(p.channels * p.item));
+      std::memcpy(static_cast<char*>(out.node()->raw()) + t * p.channels * p.item, aux + (t * 3 + which) * p.channels * p.item,
+                  static_cast<size_t>(p.channels * p.item));
     return out;
   };
   return {read(0), read(2)};

@@ -37,15 +37,17 @@ Conv geometry(const char* op, const Shape& x, const Shape& weight, const ConvAtt
   if (x.size() == 5 && x[0] != weight[0]) refuse("the numbers of tasks differ");
   if (a.stride_h < 1 || a.stride_w < 1 || a.dilation_h < 1 || a.dilation_w < 1 || a.pad_h < 0 || a.pad_w < 0 || a.groups < 1)
     refuse("stride, dilation and groups must be at least 1, padding at least 0");
-  Conv s{x[-4],      x[-3],      x[-2],   x[-1],   weight[-4],   0,            0,       weight[-2],
-         weight[-1], a.stride_h, a.stride_w, a.pad_h, a.pad_w, a.dilation_h, a.dilation_w, a.groups};
+  Conv s{x[-4],      x[-3],   x[-2],   x[-1],        weight[-4],   0,       0, weight[-2], weight[-1], a.stride_h,
+         a.stride_w, a.pad_h, a.pad_w, a.dilation_h, a.dilation_w, a.groups};
   if (s.c % s.groups || s.o % s.groups || weight[-3] != s.c / s.groups)
     refuse(std::to_string(s.c) + " channels, weights for " + std::to_string(weight[-3]) + " in " + std::to_string(s.groups) + " groups");
   if (s.kh < 1 || s.kw < 1) refuse("the kernel is empty");
-  if (s.h + 2 * s.pad_h < s.dilation_h * (s.kh - 1) + 1 || s.w + 2 * s.pad_w < s.dilation_w * (s.kw - 1) + 1) refuse("the kernel is larger than the padded image");
+  if (s.h + 2 * s.pad_h < s.dilation_h * (s.kh - 1) + 1 || s.w + 2 * s.pad_w < s.dilation_w * (s.kw - 1) + 1)
+    refuse("the kernel is larger than the padded image");
   s.oh = reach(s.h, s.pad_h, s.dilation_h, s.kh, s.stride_h);
   s.ow = reach(s.w, s.pad_w, s.dilation_w, s.kw, s.stride_w);
-  if (y && ((*y)[-4] != s.n || (*y)[-3] != s.o || (*y)[-2] != s.oh || (*y)[-1] != s.ow || y->size() != x.size() || (x.size() == 5 && (*y)[0] != x[0])))
+  if (y &&
+      ((*y)[-4] != s.n || (*y)[-3] != s.o || (*y)[-2] != s.oh || (*y)[-1] != s.ow || y->size() != x.size() || (x.size() == 5 && (*y)[0] != x[0])))
     refuse("the output's gradient " + str(*y) + " does not fit");
   return s;
 }
@@ -62,7 +64,8 @@ Shape with_tail(const Shape& like, int64_t a, int64_t b, int64_t c, int64_t d) {
 }
 Shape x_shape(const Shape& y, const Shape& weight, const ConvAttrs& a) {
   if (y.size() < 4 || weight.size() != y.size())
-    throw ShapeError("conv2d_input: needs a gradient [N,O,OH,OW] and weights [O,C/groups,KH,KW], or both with a task dimension in front, not " + both(y, weight));
+    throw ShapeError("conv2d_input: needs a gradient [N,O,OH,OW] and weights [O,C/groups,KH,KW], or both with a task dimension in front, not " +
+                     both(y, weight));
   return with_tail(y, y[-4], weight[-3] * a.groups, a.extent_h, a.extent_w);
 }
 
@@ -129,7 +132,7 @@ void add_into(float* to, const float* from, int64_t n) {
 }
 
 void run(ConvPass pass, const Pass<float>& p) {
-  const auto plan = kernels::conv_plan(pass, p.s, p.block);
+  const auto plan = kernels::conv_plan(pass, p.s, p.block, detail::mode.bf16);
   const bool writes_weight = pass == ConvPass::weight;
   const int64_t room = (plan->packed_bytes + 63) / 64 * 64, each = writes_weight ? p.blocks : 1;
   const Scratch packed(p.tasks * each * room);
@@ -230,11 +233,11 @@ struct Example {
   ConvAttrs a;
 };
 const Example examples[] = {
-    {{2, 2, 4, 4}, {3, 2, 3, 3}, {1, 1, 1, 1, 1, 1, 1, 0, 0}},     {{1, 1, 5, 4}, {2, 1, 3, 2}, {2, 1, 0, 0, 1, 1, 1, 0, 0}},
-    {{2, 4, 3, 3}, {4, 1, 3, 3}, {1, 1, 1, 1, 1, 1, 4, 0, 0}},     {{1, 4, 4, 3}, {2, 2, 1, 1}, {1, 2, 0, 0, 1, 1, 2, 0, 0}},
-    {{1, 2, 6, 5}, {1, 2, 2, 3}, {1, 1, 2, 1, 2, 1, 1, 0, 0}},     {{2, 1, 1, 3, 3}, {2, 2, 1, 3, 3}, {1, 1, 1, 1, 1, 1, 1, 0, 0}},
+    {{2, 2, 4, 4}, {3, 2, 3, 3}, {1, 1, 1, 1, 1, 1, 1, 0, 0}},       {{1, 1, 5, 4}, {2, 1, 3, 2}, {2, 1, 0, 0, 1, 1, 1, 0, 0}},
+    {{2, 4, 3, 3}, {4, 1, 3, 3}, {1, 1, 1, 1, 1, 1, 4, 0, 0}},       {{1, 4, 4, 3}, {2, 2, 1, 1}, {1, 2, 0, 0, 1, 1, 2, 0, 0}},
+    {{1, 2, 6, 5}, {1, 2, 2, 3}, {1, 1, 2, 1, 2, 1, 1, 0, 0}},       {{2, 1, 1, 3, 3}, {2, 2, 1, 3, 3}, {1, 1, 1, 1, 1, 1, 1, 0, 0}},
     {{2, 2, 2, 4, 2}, {2, 2, 1, 2, 2}, {2, 2, 1, 0, 1, 1, 2, 0, 0}}, {{3, 1, 5, 5}, {1, 1, 2, 2}, {3, 3, 0, 0, 1, 1, 1, 0, 0}},
-    {{0, 2, 3, 3}, {1, 2, 2, 2}, {1, 1, 0, 0, 1, 1, 1, 0, 0}},     {{1, 3, 2, 2}, {0, 3, 1, 1}, {1, 1, 0, 0, 1, 1, 1, 0, 0}},
+    {{0, 2, 3, 3}, {1, 2, 2, 2}, {1, 1, 0, 0, 1, 1, 1, 0, 0}},       {{1, 3, 2, 2}, {0, 3, 1, 1}, {1, 1, 0, 0, 1, 1, 1, 0, 0}},
 };
 // Examples as a row sees them: the shapes of its two inputs, and the extent it must be told.
 template <class F>
@@ -247,27 +250,27 @@ void each_example(F&& f) {
 
 }  // namespace
 
-constinit const Op conv2d_op =
-    row({.name = "conv2d",
-         .arity = 2,
-         .keep = keep_0 | keep_1,
-         .layout = Layout::channels_last,
-         .infer = conv2d_infer,
-         .forward = [](const Call& c) { forward(c, ConvPass::y); },
-         .vjp = {[](const Call& c) { return conv_x(c.g(), c.in(1), c.attrs<ConvAttrs>(), c.in(0)); },
-                 [](const Call& c) { return conv_w(c.in(0), c.g(), c.attrs<ConvAttrs>(), c.in(1)); }},
-         .smooth = true,
-         .reference = [](const RefCall& c) { return reference(c, c.in[0].shape, c.in[1].shape, 1); },
-         .samples = [](Samples& s) {
-           each_example([&](const Example& e, const Shape&) { s.add({e.x, e.weight}, {{}}, e.a); });
-           const ConvAttrs plain{1, 1, 0, 0, 1, 1, 1, 0, 0};
-           s.bad({{1, 2, 3, 3}, {1, 1, 2, 2}}, plain);
-           s.bad({{2, 3, 3}, {1, 2, 2, 2}}, plain);
-           s.bad({{1, 1, 2, 2}, {1, 1, 3, 3}}, plain);
-           s.bad({{1, 1, 2, 2}, {1, 1, 1, 1}}, ConvAttrs{0, 1, 0, 0, 1, 1, 1, 0, 0});
-           s.bad({{2, 1, 1, 2, 2}, {3, 1, 1, 1, 1}}, plain);
-           s.bad({{1, 3, 2, 2}, {2, 1, 1, 1}}, ConvAttrs{1, 1, 0, 0, 1, 1, 2, 0, 0});
-         }});
+constinit const Op conv2d_op = row({.name = "conv2d",
+                                    .arity = 2,
+                                    .keep = keep_0 | keep_1,
+                                    .layout = Layout::channels_last,
+                                    .infer = conv2d_infer,
+                                    .forward = [](const Call& c) { forward(c, ConvPass::y); },
+                                    .vjp = {[](const Call& c) { return conv_x(c.g(), c.in(1), c.attrs<ConvAttrs>(), c.in(0)); },
+                                            [](const Call& c) { return conv_w(c.in(0), c.g(), c.attrs<ConvAttrs>(), c.in(1)); }},
+                                    .smooth = true,
+                                    .reference = [](const RefCall& c) { return reference(c, c.in[0].shape, c.in[1].shape, 1); },
+                                    .samples =
+                                        [](Samples& s) {
+                                          each_example([&](const Example& e, const Shape&) { s.add({e.x, e.weight}, {{}}, e.a); });
+                                          const ConvAttrs plain{1, 1, 0, 0, 1, 1, 1, 0, 0};
+                                          s.bad({{1, 2, 3, 3}, {1, 1, 2, 2}}, plain);
+                                          s.bad({{2, 3, 3}, {1, 2, 2, 2}}, plain);
+                                          s.bad({{1, 1, 2, 2}, {1, 1, 3, 3}}, plain);
+                                          s.bad({{1, 1, 2, 2}, {1, 1, 1, 1}}, ConvAttrs{0, 1, 0, 0, 1, 1, 1, 0, 0});
+                                          s.bad({{2, 1, 1, 2, 2}, {3, 1, 1, 1, 1}}, plain);
+                                          s.bad({{1, 3, 2, 2}, {2, 1, 1, 1}}, ConvAttrs{1, 1, 0, 0, 1, 1, 2, 0, 0});
+                                        }});
 
 constinit const Op conv2d_input_op =
     row({.name = "conv2d_input",
@@ -280,38 +283,40 @@ constinit const Op conv2d_input_op =
                  [](const Call& c) { return conv_w(c.g(), c.in(0), c.attrs<ConvAttrs>(), c.in(1)); }},
          .smooth = true,
          .reference = [](const RefCall& c) { return reference(c, x_shape(c.in[0].shape, c.in[1].shape, c.attrs<ConvAttrs>()), c.in[1].shape, 0); },
-         .samples = [](Samples& s) {
-           each_example([&](Example e, const Shape& y) {
-             e.a.extent_h = static_cast<int32_t>(e.x[-2]), e.a.extent_w = static_cast<int32_t>(e.x[-1]);
-             s.add({y, e.weight}, {{}}, e.a);
-           });
-           s.bad({{1, 1, 2, 2}, {1, 1, 2, 2}}, ConvAttrs{1, 1, 0, 0, 1, 1, 1, 4, 3});
-           s.bad({{1, 1, 2}, {1, 1, 2}}, ConvAttrs{1, 1, 0, 0, 1, 1, 1, 3, 3});
-         }});
+         .samples =
+             [](Samples& s) {
+               each_example([&](Example e, const Shape& y) {
+                 e.a.extent_h = static_cast<int32_t>(e.x[-2]), e.a.extent_w = static_cast<int32_t>(e.x[-1]);
+                 s.add({y, e.weight}, {{}}, e.a);
+               });
+               s.bad({{1, 1, 2, 2}, {1, 1, 2, 2}}, ConvAttrs{1, 1, 0, 0, 1, 1, 1, 4, 3});
+               s.bad({{1, 1, 2}, {1, 1, 2}}, ConvAttrs{1, 1, 0, 0, 1, 1, 1, 3, 3});
+             }});
 
-constinit const Op conv2d_weight_op =
-    row({.name = "conv2d_weight",
-         .arity = 2,
-         .keep = keep_0 | keep_1,
-         .infer = conv2d_weight_infer,
-         .forward = [](const Call& c) { forward(c, ConvPass::weight); },
-         .vjp = {[](const Call& c) { return conv_x(c.in(1), c.g(), c.attrs<ConvAttrs>(), c.in(0)); },
-                 [](const Call& c) { return conv_y(c.in(0), c.g(), c.attrs<ConvAttrs>()); }},
-         .smooth = true,
-         .reference =
-             [](const RefCall& c) {
-               const Shape &x = c.in[0].shape, &y = c.in[1].shape;
-               const ConvAttrs& a = c.attrs<ConvAttrs>();
-               return reference(c, x, with_tail(x, y[-3], x[-3] / a.groups, a.extent_h, a.extent_w), 2);
-             },
-         .samples = [](Samples& s) {
-           each_example([&](Example e, const Shape& y) {
-             e.a.extent_h = static_cast<int32_t>(e.weight[-2]), e.a.extent_w = static_cast<int32_t>(e.weight[-1]);
-             s.add({e.x, y}, {{}}, e.a);
-           });
-           s.bad({{1, 1, 3, 3}, {1, 1, 3, 3}}, ConvAttrs{1, 1, 0, 0, 1, 1, 1, 2, 2});
-           s.bad({{1, 1, 3}, {1, 1, 3}}, ConvAttrs{1, 1, 0, 0, 1, 1, 1, 2, 2});
-         }});
+constinit const Op conv2d_weight_op = row({.name = "conv2d_weight",
+                                           .arity = 2,
+                                           .keep = keep_0 | keep_1,
+                                           .infer = conv2d_weight_infer,
+                                           .forward = [](const Call& c) { forward(c, ConvPass::weight); },
+                                           .vjp = {[](const Call& c) { return conv_x(c.in(1), c.g(), c.attrs<ConvAttrs>(), c.in(0)); },
+                                                   [](const Call& c) { return conv_y(c.in(0), c.g(), c.attrs<ConvAttrs>()); }},
+                                           .smooth = true,
+                                           .reference =
+                                               [](const RefCall& c) {
+                                                 const Shape &x = c.in[0].shape, &y = c.in[1].shape;
+                                                 const ConvAttrs& a = c.attrs<ConvAttrs>();
+                                                 return reference(c, x, with_tail(x, y[-3], x[-3] / a.groups, a.extent_h, a.extent_w), 2);
+                                               },
+                                           .samples =
+                                               [](Samples& s) {
+                                                 each_example([&](Example e, const Shape& y) {
+                                                   e.a.extent_h = static_cast<int32_t>(e.weight[-2]),
+                                                   e.a.extent_w = static_cast<int32_t>(e.weight[-1]);
+                                                   s.add({e.x, y}, {{}}, e.a);
+                                                 });
+                                                 s.bad({{1, 1, 3, 3}, {1, 1, 3, 3}}, ConvAttrs{1, 1, 0, 0, 1, 1, 1, 2, 2});
+                                                 s.bad({{1, 1, 3}, {1, 1, 3}}, ConvAttrs{1, 1, 0, 0, 1, 1, 1, 2, 2});
+                                               }});
 
 namespace {
 
@@ -350,6 +355,13 @@ Tensor with_bias(Tensor y, const Tensor& bias, const char* op) {
 }
 
 }  // namespace
+
+Bf16::Bf16(bool on) : before_(detail::mode.bf16) {
+  if (on && !kernels::has_bf16()) throw ConfigError("bf16: this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)");
+  detail::mode.bf16 = on;
+}
+Bf16::~Bf16() { detail::mode.bf16 = before_; }
+bool bf16_available() { return kernels::has_bf16(); }
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
   const Operands in = operands(x, weight);

@@ -72,9 +72,10 @@ enum class Layout : uint8_t {
 // Inputs for the harness. Values are drawn in [low, high], kept `away` from `kinks` by the domain.
 struct Domain {
   double low = -2, high = 2;
-  // distinct: no two closer than 0.05; index: i64 in [low, high), place: u8 in it; mask: b8; spread: matrices with 2, 4, 6, .. added along the diagonal, which are
-  // positive definite and well conditioned, with eigenvalues and singular values apart (the table test never repeats their rows)
-  enum Kind : uint8_t { real, distinct, index, place, mask, spread } kind = real;
+  // distinct: no two closer than 0.05; index: i64 in [low, high), place: u8 in it; mask: b8; spread: matrices with 2, 4, 6, .. added along the
+  // diagonal, which are positive definite and well conditioned, with eigenvalues and singular values apart (the table test never repeats their rows); csr: the packed
+  // structure (sparse.h) of a matrix of `low` rows and `high` columns (never repeated)
+  enum Kind : uint8_t { real, distinct, index, place, mask, spread, csr } kind = real;
   double away_from_zero = 0;  // |value| at least this
 };
 struct Sample {
@@ -133,8 +134,8 @@ struct Op {
   // What users call, where that does more than evaluate the row (a reshape that must copy first).
   Tensor (*entry)(const Tensor& x, const std::byte* attrs) = nullptr;
   Vjp vjp[3] = {};  // gradient of each input; a row of any number of inputs has one for all
-  // Instead of vjp, where the inputs' gradients share work: all at once, by public ops. out[i], for at most four inputs, is left undefined where there
-  // is none.
+  // Instead of vjp, where the inputs' gradients share work: all at once, by public ops. out[i], for at most four inputs, is left undefined where
+  // there is none.
   void (*gradients)(const Call& c, Tensor* out) = nullptr;
   // All gradients at once by kernels, for sweeps that record nothing; out[i] is left undefined where there is none. The table test holds it equal to
   // vjp.

@@ -27,8 +27,19 @@ kernels::Pool pool_geometry(const char* op, const Shape& image, const PoolAttrs&
     const int64_t room = n + 2 * pad - dilation * (k - 1) - 1;
     return room < 0 ? 0 : room / stride + 1;
   };
-  const Pool s{image[-2], image[-1], image[-3], reach(image[-2], a.pad_h, a.kh, a.dilation_h, a.stride_h),
-               reach(image[-1], a.pad_w, a.kw, a.dilation_w, a.stride_w), a.kh, a.kw, a.stride_h, a.stride_w, a.pad_h, a.pad_w, a.dilation_h, a.dilation_w};
+  const Pool s{image[-2],
+               image[-1],
+               image[-3],
+               reach(image[-2], a.pad_h, a.kh, a.dilation_h, a.stride_h),
+               reach(image[-1], a.pad_w, a.kw, a.dilation_w, a.stride_w),
+               a.kh,
+               a.kw,
+               a.stride_h,
+               a.stride_w,
+               a.pad_h,
+               a.pad_w,
+               a.dilation_h,
+               a.dilation_w};
   if (s.oh < 1 || s.ow < 1) refuse("the window is larger than the padded image");
   return s;
 }
@@ -50,7 +61,8 @@ void need_real(const char* op, const Tensor& x) {
 Pool back_geometry(const char* op, const Shape& y, const PoolAttrs& a, int64_t most_taps) {
   if (y.size() < 4) throw ShapeError(std::string(op) + ": needs [N,C,OH,OW], not " + str(y));
   const Pool s = pool_geometry(op, with_extent(y, a.extent_h, a.extent_w), a, most_taps);
-  if (s.oh != y[-2] || s.ow != y[-1]) throw ShapeError(std::string(op) + ": " + str(y) + " is not what windows over " + std::to_string(s.h) + " x " + std::to_string(s.w) + " give");
+  if (s.oh != y[-2] || s.ow != y[-1])
+    throw ShapeError(std::string(op) + ": " + str(y) + " is not what windows over " + std::to_string(s.h) + " x " + std::to_string(s.w) + " give");
   return s;
 }
 void need_index(const char* op, const Tensor& index, const Shape& shape) {
@@ -105,10 +117,12 @@ void each_image(const Call& c, const F& f) {
   const auto bytes = [](const Tensor& x) { return x.size(-3) * x.size(-2) * x.size(-1) * item_size(x.dtype()); };
   const auto at = [](const Tensor& x, int64_t offset) { return static_cast<char*>(x.node()->raw()) + offset; };
   const int64_t each_a = bytes(a), each_b = b.defined() ? bytes(b) : 0, each_out = bytes(*out);
-  const int64_t images = (*out).numel() * item_size((*out).dtype()) / each_out, a_block = std::max<int64_t>(1, (int64_t{1} << 17) / std::max(each_a, each_out));
+  const int64_t images = (*out).numel() * item_size((*out).dtype()) / each_out,
+                a_block = std::max<int64_t>(1, (int64_t{1} << 17) / std::max(each_a, each_out));
   parallel_for((images + a_block - 1) / a_block, [&](int64_t block) {
     for (int64_t i = block * a_block; i < std::min(images, (block + 1) * a_block); ++i)
-      f(at(a, i * each_a), b.defined() ? reinterpret_cast<const uint8_t*>(at(b, i * each_b)) : nullptr, static_cast<char*>(c.node()->raw()) + i * each_out);
+      f(at(a, i * each_a), b.defined() ? reinterpret_cast<const uint8_t*>(at(b, i * each_b)) : nullptr,
+        static_cast<char*>(c.node()->raw()) + i * each_out);
   });
 }
 
@@ -153,7 +167,8 @@ void each_pair(const Pool& s, int64_t planes, F&& f) {
         for (int64_t p = 0; p < s.kh; ++p)
           for (int64_t q = 0; q < s.kw; ++q) {
             const int64_t h = i * s.stride_h - s.pad_h + p * s.dilation_h, w = j * s.stride_w - s.pad_w + q * s.dilation_w;
-            if (h >= 0 && h < s.h && w >= 0 && w < s.w) f(static_cast<size_t>((n * s.h + h) * s.w + w), static_cast<size_t>((n * s.oh + i) * s.ow + j), p * s.kw + q);
+            if (h >= 0 && h < s.h && w >= 0 && w < s.w)
+              f(static_cast<size_t>((n * s.h + h) * s.w + w), static_cast<size_t>((n * s.oh + i) * s.ow + j), p * s.kw + q);
           }
 }
 int64_t planes(const Shape& s) { return Shape(s.begin(), s.end() - 2).numel(); }
@@ -195,10 +210,12 @@ struct Example {
 };
 // The windows of these lie inside the padded image, where a padded average counts every tap.
 const Example examples[] = {
-    {{1, 2, 4, 4}, {2, 2, 2, 2, 0, 0, 1, 1, 0, 0, 0}},    {{2, 1, 5, 3}, {3, 2, 2, 1, 1, 0, 1, 1, 0, 0, 1}}, {{1, 3, 3, 3}, {3, 3, 1, 1, 1, 1, 1, 1, 0, 0, 0}},
-    {{2, 1, 2, 3, 4}, {2, 2, 1, 2, 0, 0, 1, 1, 0, 0, 1}}, {{1, 1, 5, 5}, {2, 2, 1, 1, 0, 0, 2, 3, 0, 0, 0}}, {{0, 2, 4, 4}, {2, 2, 2, 2, 0, 0, 1, 1, 0, 0, 0}},
-    {{1, 2, 1, 6}, {1, 3, 1, 3, 0, 0, 1, 1, 0, 0, 1}},    {{2, 2, 2, 2}, {1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0}}, {{1, 2, 2, 2}, {2, 2, 2, 2, 0, 0, 1, 1, 0, 0, 0}},
-    {{2, 2, 1, 3, 3}, {2, 1, 1, 2, 1, 0, 1, 1, 0, 0, 1}}, {{3, 1, 3, 4}, {3, 2, 1, 2, 1, 1, 1, 1, 0, 0, 0}},
+    {{1, 2, 4, 4}, {2, 2, 2, 2, 0, 0, 1, 1, 0, 0, 0}}, {{2, 1, 5, 3}, {3, 2, 2, 1, 1, 0, 1, 1, 0, 0, 1}},
+    {{1, 3, 3, 3}, {3, 3, 1, 1, 1, 1, 1, 1, 0, 0, 0}}, {{2, 1, 2, 3, 4}, {2, 2, 1, 2, 0, 0, 1, 1, 0, 0, 1}},
+    {{1, 1, 5, 5}, {2, 2, 1, 1, 0, 0, 2, 3, 0, 0, 0}}, {{0, 2, 4, 4}, {2, 2, 2, 2, 0, 0, 1, 1, 0, 0, 0}},
+    {{1, 2, 1, 6}, {1, 3, 1, 3, 0, 0, 1, 1, 0, 0, 1}}, {{2, 2, 2, 2}, {1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0}},
+    {{1, 2, 2, 2}, {2, 2, 2, 2, 0, 0, 1, 1, 0, 0, 0}}, {{2, 2, 1, 3, 3}, {2, 1, 1, 2, 1, 0, 1, 1, 0, 0, 1}},
+    {{3, 1, 3, 4}, {3, 2, 1, 2, 1, 1, 1, 1, 0, 0, 0}},
 };
 Shape pooled(const Example& e) {
   const Pool s = pool_geometry("example", e.image, e.a, any_taps);
@@ -253,7 +270,8 @@ constinit const Op pool_scatter_op = row({.name = "pool_scatter",
                                           .smooth = true,
                                           .reference = gather_reference<false>,
                                           .samples = [](Samples& s) {
-                                            for (const Example& e : examples) s.add({pooled(e), pooled(e)}, {{}, places(e)}, back_to(e.a, e.image[-2], e.image[-1]));
+                                            for (const Example& e : examples)
+                                              s.add({pooled(e), pooled(e)}, {{}, places(e)}, back_to(e.a, e.image[-2], e.image[-1]));
                                             s.bad({{1, 1, 3, 3}, {1, 1, 3, 3}}, PoolAttrs{2, 2, 1, 1, 0, 0, 1, 1, 3, 3, 0});
                                             s.bad({{3, 3}, {3, 3}}, PoolAttrs{2, 2, 1, 1, 0, 0, 1, 1, 4, 4, 0});
                                           }});
@@ -286,6 +304,8 @@ constinit const Op avg_pool2d_grad_op = row({.name = "avg_pool2d_grad",
 
 Tensor pool_index(const Tensor& x, const PoolAttrs& a) { return apply(pool_index_op, x, a); }
 Tensor pool_gather(const Tensor& x, const Tensor& index, const PoolAttrs& a) { return apply2(pool_gather_op, x, index, a); }
-Tensor pool_scatter(const Tensor& g, const Tensor& index, PoolAttrs a, int64_t h, int64_t w) { return apply2(pool_scatter_op, g, index, back_to(a, h, w)); }
+Tensor pool_scatter(const Tensor& g, const Tensor& index, PoolAttrs a, int64_t h, int64_t w) {
+  return apply2(pool_scatter_op, g, index, back_to(a, h, w));
+}
 
 }  // namespace regrad

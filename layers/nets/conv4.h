@@ -40,7 +40,7 @@ struct Conv4Body {
 
   Conv4Body() = default;
   Conv4Body(const Random& r, const Conv4Options& o);
-  Tensor operator()(const Tensor& x) const;               // [N,C,S,S] -> [N,channels,S/8,S/8]
+  Tensor operator()(const Tensor& x) const;                // [N,C,S,S] -> [N,channels,S/8,S/8]
   std::vector<Tensor> activations(const Tensor& x) const;  // after each block; the last one is the body's output
   static void parts(auto& self, auto&& part) { part("blocks", self.blocks); }
 };

@@ -31,8 +31,8 @@ for program in hvp maml_step two_threads wrong_shape; do
 done
 
 echo "== what a consumer links"
-ldd "$work/moved/hvp" | awk '{print $1}' | grep -vE '^(linux-vdso|/lib|libopenblas|libgomp|libstdc\+\+|libm\.|libgcc_s|libc\.|libgfortran|libquadmath|libpthread)' && exit 1
-echo "nothing but OpenBLAS, its Fortran runtime, libgomp and the C++ runtime"
+ldd "$work/moved/hvp" | awk '{print $1}' | grep -vE '^(linux-vdso|/lib|libopenblas|libdnnl|libOpenCL|libgomp|libstdc\+\+|libm\.|libgcc_s|libc\.|libgfortran|libquadmath|libpthread)' && exit 1
+echo "nothing but OpenBLAS, its Fortran runtime, oneDNN and its OpenCL loader, libgomp and the C++ runtime"
 
 consume fetch fetch -DREGRAD_SOURCE="$source"
 consume subdirectory subdirectory -DREGRAD_SOURCE="$source"

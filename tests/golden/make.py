@@ -330,6 +330,36 @@ def products():
     case("linear_by_task", lambda x, w, b: torch.einsum("tni,toi->tno", x, w) + b[:, None], R(2, 3, 2), R(2, 2, 2), R(2, 2))
 
 
+def sparse():
+    """The packed structure of engine/ops/sparse.h: row pointers, columns, the transpose's, and the order of its entries."""
+
+    def pack(pointers, columns, cols):
+        rows = [i for i in range(len(pointers) - 1) for _ in range(pointers[i], pointers[i + 1])]
+        order = sorted(range(len(columns)), key=lambda k: columns[k])
+        t_pointers = [sum(c < j for c in columns) for j in range(cols + 1)]
+        return rows, I(pointers + columns + t_pointers + [rows[k] for k in order] + order)
+
+    for rows, cols, pointers, columns, batch, f in [(3, 4, [0, 2, 2, 5], [1, 3, 0, 1, 2], 1, 2), (2, 2, [0, 3, 4], [0, 1, 1, 0], 2, 3),
+                                                   (3, 2, [0, 1, 2, 3], [1, 1, 1], 1, 1), (2, 3, [0, 0, 0], [], 1, 2)]:
+        at, structure = pack(pointers, columns, cols)
+
+        def dense(values):
+            return torch.zeros(rows, cols, dtype=torch.float64).index_put((torch.tensor(at).long(), torch.tensor(columns).long()), values, accumulate=True)
+
+        def spmm(s, values, x, m, n, transposed):
+            a = dense(values)
+            y = (a.mT if transposed else a) @ x
+            if not transposed:  # torch's own product of the same matrix
+                own = torch.sparse_csr_tensor(torch.tensor(pointers), torch.tensor(columns).long(), values.detach(), (rows, cols))
+                for ours, part in zip(y, x):
+                    assert torch.allclose(torch.sparse.mm(own, part.detach()), ours)
+            return y
+
+        for transposed in [False, True]:
+            case("spmm", spmm, structure, R(len(columns)), R(batch, rows if transposed else cols, f), attrs=[rows, cols, transposed])
+        case("sddmm", lambda s, g, x, m, n: (g @ x.mT).sum(0)[torch.tensor(at).long(), torch.tensor(columns).long()], structure, R(batch, rows, f), R(batch, cols, f), attrs=[rows, cols])
+
+
 def norms():
     def standardize(x, dims, eps):
         return (x - x.mean(dims, True)) / torch.sqrt(x.var(dims, correction=0, keepdim=True) + eps)
@@ -389,6 +419,62 @@ def linalg():
         case("svdvals", L.svdvals, M(*shape))
     for shape in [(2, 3), (2, 2, 2)]:
         case("over_gaps", lambda m, a, b: m / (b[..., None, :] - a[..., None]), R(*shape), R(*shape[:-1], low=-1, high=1), R(*shape[:-2], shape[-1], low=2, high=4))
+
+
+def patches(x, k, s, p=0, fill=0.0):
+    """[N, C, taps, windows] of x [N,C,H,W]."""
+    n, c = x.shape[:2]
+    return F.unfold(F.pad(x, [p] * 4, value=fill), k, stride=s).reshape(n, c, k * k, -1)
+
+
+def images():
+    geometry = [([2, 2, 4, 4], [3, 2, 3, 3], [1, 1], [1, 1], [1, 1], 1), ([1, 4, 5, 4], [4, 1, 3, 2], [2, 1], [1, 0], [1, 1], 4),
+                ([2, 2, 5, 5], [2, 1, 2, 3], [1, 2], [2, 1], [2, 1], 2)]
+    for x, w, s, p, d, g in geometry:
+        case("conv2d", lambda x, w, b, s, p, d, g: F.conv2d(x, w, b, s, p, d, g), R(*x), R(*w), R(w[0]), attrs=[s, p, d, g])
+    case("conv1d", lambda x, w, b, s, p, d, g: F.conv1d(x, w, b, s, p, d, g), R(2, 2, 6), R(4, 1, 3), R(4), attrs=[2, 1, 2, 2])
+    for x, w, s, p, d, g, more in [([1, 2, 3, 2], [2, 3, 3, 2], [2, 1], [1, 0], [1, 1], 1, [1, 0]), ([2, 2, 2, 2], [2, 1, 2, 2], [1, 2], [0, 1], [2, 1], 2, [0, 1])]:
+        case("conv2d_input", lambda x, w, b, s, p, d, g, more: F.conv_transpose2d(x, w, b, s, p, more, g, d), R(*x), R(*w), R(w[1] * g), attrs=[s, p, d, g, more])
+    for x, y, k, s, p in [([2, 2, 4, 4], [2, 3, 4, 4], 3, 1, 1), ([1, 1, 5, 5], [1, 2, 2, 2], 2, 2, 0)]:
+        case("conv2d_weight", lambda x, g, k, s, p: torch.einsum("nol,nctl->oct", g.flatten(2), patches(x, k, s, p)).reshape(g.shape[1], x.shape[1], k, k), R(*x), R(*y), attrs=[k, s, p])
+    for x, k, s, p in [([2, 2, 4, 4], 2, 2, 0), ([1, 2, 5, 5], 3, 2, 1), ([1, 1, 4, 3], 2, 1, 0)]:
+        out = F.max_pool2d(torch.zeros(x), k, s, p).shape
+        case("max_pool2d", lambda x, k, s, p: F.max_pool2d(x, k, s, p), R(*x), attrs=[k, s, p])
+        case("pool_index", lambda x, k, s, p: patches(x, k, s, p, -inf).argmax(2).reshape(x.shape[0], x.shape[1], *F.max_pool2d(x, k, s, p).shape[2:]), R(*x), attrs=[k, s, p])
+        places = I((torch.arange(out.numel()) * 5 % (k * k)).reshape(out).tolist())
+        case("pool_gather", lambda x, i, k, s, p: patches(x, k, s, p).gather(2, i.flatten(2)[:, :, None]).reshape(i.shape), R(*x), places, attrs=[k, s, p])
+        case("pool_scatter", lambda g, i, k, s, p, h: F.fold(torch.zeros(*g.shape[:2], k * k, g.shape[2] * g.shape[3], dtype=g.dtype).scatter(
+            2, i.flatten(2)[:, :, None], g.flatten(2)[:, :, None]).flatten(1, 2), [v + 2 * p for v in h], k, stride=s)[:, :, p:h[0] + p, p:h[1] + p], R(*out), places, attrs=[k, s, p, x[2:]])
+        for pad in (0, 1):
+            case("avg_pool2d", lambda x, k, s, p, c: F.avg_pool2d(x, k, s, p, count_include_pad=bool(c)), R(*x), attrs=[k, s, p, pad])
+
+        def transpose(g, k, s, p, h):
+            x = torch.zeros(*g.shape[:2], *h, dtype=g.dtype, requires_grad=True)
+            return torch.autograd.grad(F.avg_pool2d(x, k, s, p), x, g, create_graph=True)[0]
+
+        case("avg_pool2d_grad", transpose, R(*out), attrs=[k, s, p, x[2:]])
+    for size in ([1, 1], [2, 3], [4, 2]):
+        case("adaptive_avg_pool2d", lambda x, o: F.adaptive_avg_pool2d(x, o), R(1, 2, 4, 5), attrs=[size])
+        case("adaptive_max_pool2d", lambda x, o: F.adaptive_max_pool2d(x, o), R(1, 2, 4, 5), attrs=[size])
+    for size in ([3, 7], [5, 2]):
+        case("interpolate", lambda x, o, m, a: F.interpolate(x, o, mode="nearest"), R(1, 2, 4, 3), attrs=[size, 0, 0])
+        for corners in (0, 1):
+            case("interpolate", lambda x, o, m, a: F.interpolate(x, o, mode="bilinear", align_corners=bool(a)), R(1, 2, 4, 3), attrs=[size, 1, corners])
+    # attrs: relu, window (0: none)
+    for x in ([3, 2, 2, 2], [2, 3, 4, 4]):
+        for relu, window in [(0, 0), (1, 0), (1, 2), (0, 2)]:
+
+            def norm(x, w, b, relu, window):
+                y = F.batch_norm(x, None, None, w, b, True, eps=1e-2)
+                y = torch.relu(y) if relu else y
+                return F.max_pool2d(y, window) if window else y
+
+            case("batch_norm", norm, R(*x), R(x[1]), R(x[1]), attrs=[relu, window])
+        case("batch_norm_residual", lambda x, w, b, s: torch.relu(F.batch_norm(x, None, None, w, b, True, eps=1e-2) + s), R(*x), R(x[1]), R(x[1]), R(*x))
+        case("batch_norm_given", lambda x, m, v, w, b: F.batch_norm(x, m.detach(), v.detach(), w, b, False, eps=1e-2), R(*x), R(x[1]), R(x[1], low=0.5, high=2), R(x[1]), R(x[1]))
+    case("batch_norm_features", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=1e-2), R(5, 3), R(3), R(3))
+    case("group_norm", lambda x, w, b, g: F.group_norm(x, g, w, b, eps=1e-2), R(2, 4, 2, 3), R(4), R(4), attrs=[2])
+    case("instance_norm", lambda x, w, b: F.instance_norm(x, None, None, w, b, eps=1e-2), R(2, 2, 3, 2), R(2), R(2))
 
 
 REDUCTIONS = ["none", "mean", "sum"]
@@ -499,7 +585,7 @@ def nets():
 
 
 def main():
-    for part in [elementwise, binary, reductions, edges, views, indexing, products, linalg, norms, losses, compositions, nets]:
+    for part in [elementwise, binary, reductions, edges, views, indexing, products, sparse, linalg, norms, images, losses, compositions, nets]:
         part()
     text = "\n".join(lines) + "\n"
     if "--check" in sys.argv:

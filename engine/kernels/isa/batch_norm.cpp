@@ -44,7 +44,10 @@ template <class T>
 struct Arrays {
   const T *mean, *r, *scale, *shift;
   explicit Arrays(const BatchNorm::Channels& k)
-      : mean(static_cast<const T*>(k.mean)), r(static_cast<const T*>(k.r)), scale(static_cast<const T*>(k.scale)), shift(static_cast<const T*>(k.shift)) {}
+      : mean(static_cast<const T*>(k.mean)),
+        r(static_cast<const T*>(k.r)),
+        scale(static_cast<const T*>(k.scale)),
+        shift(static_cast<const T*>(k.shift)) {}
 };
 
 template <class T>
@@ -141,8 +144,8 @@ void apply_pool(const BatchNorm::Channels& channels, const Pool& s, const void* 
 }
 
 template <class T>
-void sums_pool(const BatchNorm::Channels& channels, const Pool& s, const void* gradient_y, const void* pooled, const uint8_t* index, const void* input,
-               double* sum_g, double* sum_gh) {
+void sums_pool(const BatchNorm::Channels& channels, const Pool& s, const void* gradient_y, const void* pooled, const uint8_t* index,
+               const void* input, double* sum_g, double* sum_gh) {
   const Arrays<T> k(channels);
   const T *g = static_cast<const T*>(gradient_y), *y = static_cast<const T*>(pooled), *x = static_cast<const T*>(input);
   for (int64_t c = 0; c < s.c; c += kStrip) {

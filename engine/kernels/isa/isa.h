@@ -27,6 +27,7 @@ void fill_softmax(Table& t);
 void fill_norm(Table& t);
 void fill_pool(Table& t);
 void fill_batch_norm(Table& t);
+void fill_sparse(Table& t);
 
 // gemm.cpp
 void gemm_f32(const Gemm& g, void* scratch);

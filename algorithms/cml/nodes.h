@@ -1,0 +1,146 @@
+// The tasks of nodes (CML section 4.3): two classes of one graph at a time, K labelled nodes each; accuracy in % after adaptation.
+//
+//   NodeTask task(settings, node_graph(data, NodeEncoder::sgc), pair, 5);
+//   Learner<NodeNet> learner(task.initial(seed), method("cml"), settings, NodeTask::loss(), seed);
+//   for (int64_t i = 0; i < settings.steps; ++i) learner.learn(task.training(seed, i), i);
+//
+// Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a pair is what one run tests on, and the other classes are what it
+// trains on. Seed s has pair s mod the number of pairs, so that a table of as many seeds has each pair once, and what is paired by seed is paired by
+// pair. The graph is transductive: all nodes and edges are seen, labels of the test pair in support sets only. There are no validation classes: the
+// learning curve shows other draws of training tasks.
+//
+// Encoders (psi); theta is a linear map to two classes, phi a hidden ReLU layer and a linear map. All of first order.
+//   sgc    Meta-GNN's: S^2 X once and for all (symmetric S of A + I, rows of X sum to 1), then a linear map without an activation
+//   gmeta  G-Meta's: a two-layer GCN on the 2-hop subgraph of each node, with D^-1 (A+I) of the subgraph; the mean over its nodes
+//   amm    AMM-GNN's: the same GCN on the whole graph, features times 1 + 0.01 scale. What the scale is made of is ours (FeatureScale, graph.h); the
+//          cosine regulariser is left out, for no source at hand says between what
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <regrad/algorithms/cml/trial.h>
+#include <regrad/layers/linear.h>
+#include <regrad/layers/nets/gcn.h>
+
+namespace regrad::cml {
+
+enum class NodeEncoder { sgc, gmeta, amm };
+
+struct NodeSettings : MetaSettings {
+  std::string graph = "blocks";
+  int query = 12, test_query = 12;
+  int hidden = 16, cohead_hidden = 16;
+  double dropout = 0.5;
+
+  static void parts(auto& self, auto&& part) {
+    MetaSettings::parts(self, part);
+    part("graph", self.graph, "cora or citeseer (files in --data), or blocks (generated)");
+    part("query", self.query, "query nodes a class in training");
+    part("test_query", self.test_query, "query nodes a class at test");
+    part("hidden", self.hidden, "width of the body");
+    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer");
+    part("dropout", self.dropout, "dropout of a GCN, on support passes in training");
+  }
+};
+
+// A graph as it is read.
+struct NodeData {
+  Tensor features;  // f32 [n,f], not below 0
+  Tensor labels;    // i64 [n] in [0, classes); -1: none
+  Tensor edges;     // i64 [2,e], undirected
+  int64_t classes = 0;
+};
+// ... and as the encoders read it; shared, never changed.
+struct NodeGraph {
+  NodeEncoder encoder = NodeEncoder::sgc;
+  Tensor features;                                  // [n,f]: sgc: S^2 X; else X
+  Csr words;                                        // X, sparse (gmeta, amm)
+  Csr adjacency;                                    // A + I (gmeta)
+  Csr propagation;                                  // D^-1 (A+I) (amm)
+  std::vector<std::vector<int64_t>> nodes_of = {};  // a class's nodes
+};
+// ShapeError where the data's parts do not fit, or a label is `classes` or more.
+std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder encoder);
+
+// psi: nodes i64 [N] or [T,N] -> [N,hidden] or [T,N,hidden]. amm: also [T,N,1+S], the node and then its task's S support nodes, whose mean features
+// give the scale. Parts of other encoders are undefined.
+struct NodeBody {
+  Linear linear;       // sgc
+  Gcn gcn;             // gmeta, amm
+  FeatureScale scale;  // amm
+  std::shared_ptr<const NodeGraph> graph = {};
+
+  Tensor operator()(const Tensor& nodes, const Pass& pass = {}) const;
+  std::vector<Tensor> activations(const Tensor& nodes) const { return {(*this)(nodes)}; }  // the features: layers below see all nodes
+  static void parts(auto& self, auto&& part) {
+    part("linear", self.linear);
+    part("gcn", self.gcn);
+    part("scale", self.scale);
+  }
+};
+using NodeNet = Model<NodeBody, Linear, Mlp>;
+
+// Pairs a < b of 0..classes-1, in order.
+std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes);
+
+// What a trial needs (trial.h), for one pair of test classes.
+class NodeTask {
+ public:
+  using Net = NodeNet;
+  static constexpr const char *loss_name = "cross-entropy", *metric_name = "accuracy";
+
+  // pair: an index of class_pairs. ConfigError where the graph has too few classes, or one of them too few nodes.
+  NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph, size_t pair, int shots);
+
+  const MetaSettings& settings() const { return s_; }
+  std::string shots() const { return std::to_string(k_); }
+  static Loss loss() { return cross_entropy_by_task; }
+  static Tensor metric(const Tensor& prediction, const Tensor& target);  // % right, [T]
+  NodeNet initial(uint64_t seed) const;
+  // support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two classes; support and query share no node.
+  // training: two classes outside the pair. held_out: the pair for the test, as training for validation.
+  TaskBatch training(uint64_t seed, int64_t step) const;
+  TaskBatch held_out(Held split, int64_t first, int64_t count) const;
+  void show(const Method&, const Learner<NodeNet>&, experiment::Outcome&) const {}
+
+ private:
+  TaskBatch batch(const Random& r, const std::vector<int64_t>& classes, int64_t first, int64_t count, int query) const;
+
+  NodeSettings s_;
+  std::shared_ptr<const NodeGraph> graph_;
+  size_t pair_;
+  int k_;
+  std::vector<int64_t> train_ = {}, test_ = {};  // classes
+};
+
+// The data of a graph ("cora") from a folder (--data; "" for none given). IOError where they are missing or broken.
+using LoadNodes = std::function<NodeData(const std::string& folder, const std::string& graph)>;
+
+class NodeExperiment : public experiment::Experiment {
+ public:
+  NodeExperiment(std::string task, NodeEncoder encoder, LoadNodes load) : task_(std::move(task)), encoder_(encoder), load_(std::move(load)) {}
+
+  experiment::Card card() const override;
+  void choose(const std::string& task, const std::string& preset) override;
+  int seeds() const override;  // as many as there are pairs
+  std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
+  void data(const std::string& folder) override;
+  void check() const override;
+  std::vector<std::string> variants() const override;  // "K=1", ...
+  int64_t steps(const experiment::Job&) const override { return settings_.steps; }
+  std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
+  std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
+
+ private:
+  std::string task_;
+  NodeEncoder encoder_;
+  LoadNodes load_;
+  NodeSettings settings_ = {};
+  int seeds_ = 0;                                     // 0: one a pair
+  std::shared_ptr<const NodeGraph> graph_ = nullptr;  // after data()
+};
+
+}  // namespace regrad::cml
