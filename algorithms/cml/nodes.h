@@ -73,7 +73,7 @@ struct NodeBody {
   FeatureScale scale;  // amm
   std::shared_ptr<const NodeGraph> graph = {};
 
-  Tensor operator()(const Tensor& nodes, const Pass& pass = {}) const;
+  Tensor operator()(const Tensor& nodes, const Context& ctx = {}) const;
   std::vector<Tensor> activations(const Tensor& nodes) const { return {(*this)(nodes)}; }  // the features: layers below see all nodes
   static void parts(auto& self, auto&& part) {
     part("linear", self.linear);
