@@ -371,8 +371,40 @@ unsigned dim_set(const Tensor& x, const Dims& dims, const char* op) {
   return dims.empty() ? (1u << x.dim()) - 1 : set;
 }
 
+// x's dims as they lie in memory, the farthest first; those of one element stay in front. False where that is their own order, or elements repeat.
+bool memory_order(const Tensor& x, Dims& order) {
+  if (x.is_contiguous()) return false;
+  for (int d = 0; d < x.dim(); ++d) {
+    if (x.shape()[d] != 1 && x.strides()[d] == 0) return false;
+    order.push_back(d);
+  }
+  const auto stride = [&](int64_t d) { return x.shape()[static_cast<int>(d)] == 1 ? INT64_MAX : x.strides()[static_cast<int>(d)]; };
+  std::stable_sort(&order[0], &order[0] + order.size(), [&](int64_t a, int64_t b) { return stride(a) > stride(b); });
+  return !std::is_sorted(order.begin(), order.end());
+}
+
+Tensor over_runs(const Op& op, const Tensor& x, unsigned set, bool keepdim, double scale);
+
+// The same on dims in memory's order, and back.
+Tensor in_memory_order(const Op& op, const Tensor& x, const Dims& order, unsigned set, bool keepdim, double scale) {
+  unsigned there = 0;
+  Dims back = order;
+  for (int i = 0; i < order.size(); ++i) {
+    there |= (set >> order[i] & 1) << i;
+    back[static_cast<int>(order[i])] = i;
+  }
+  const Tensor y = permute(over_runs(op, permute(x, order), there, true, scale), back);
+  if (keepdim) return y;
+  Shape left;
+  for (int d = 0; d < x.dim(); ++d)
+    if (!(set >> d & 1)) left.push_back(x.shape()[d]);
+  return reshape(y, left);
+}
+
 // One row for each run of neighbouring dims, the last first.
 Tensor over_runs(const Op& op, const Tensor& x, unsigned set, bool keepdim, double scale) {
+  Dims order;
+  if (set && memory_order(x, order)) return in_memory_order(op, x, order, set, keepdim, scale);
   Tensor y = x;
   for (int end = x.dim(); end > 0;) {
     if (!(set >> (end - 1) & 1)) {
