@@ -116,7 +116,6 @@ TEST_CASE("files: a folder, a zip and tars give the same") {
   }
   CHECK(listing(Files(folder / "in")) == wanted);
   for (const auto& [format, filter] : {std::pair("zip", Pack::none), {"tar", Pack::none}, {"tar", Pack::gz}, {"tar", Pack::xz}}) {
-    CAPTURE(format);
     const std::string bytes = pack(format, filter, held);
     CHECK(listing(Files::in_memory(bytes, "f")) == wanted);
     write_file(folder / "archive", bytes);

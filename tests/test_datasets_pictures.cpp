@@ -80,6 +80,13 @@ TEST_CASE("png: broken files are refused by file and byte") {
   CHECK(bad_png(png(2, 3, 8, 0, {"\x01\x02\x03"}), "") == "");  // too few rows
   CHECK(peak_of([&] { CHECK(bad_png(png(30000, 4000, 8, 0, {"\x01"}), "0: a picture of 30000 x 4000 pixels in ") == ""); }) < 100000);
   CHECK(bad_png(png(1 << 20, 1 << 20, 1, 0, {"\x01"}), "0: a picture of ") == "");
+  // A text that claims a gigabyte is skipped, not made room for.
+  std::string text = good;
+  text.insert(33, be(0x40000003, 4) + "tEXt" + "a\nb");
+  CHECK(bad_png(text, std::to_string(text.size()) + ": PNG: the file ends early") == "");
+  text = good;
+  text.insert(33, png_chunk("tEXt", std::string("a\0b", 3)) + png_chunk("iCCP", "no profile"));
+  CHECK(decode_png(text, 1, "f").bytes == Bytes{1, 2, 3, 4, 5, 6});
 }
 
 TEST_CASE("jpeg: gray, colour, CMYK, progressive") {

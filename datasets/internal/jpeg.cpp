@@ -108,7 +108,7 @@ Picture decode_jpeg(std::string_view bytes, int channels, const std::string& whe
   p.height = j.d.image_height;
   p.width = j.d.image_width;
   p.channels = j.d.num_components == 1 || j.d.num_components == 4 ? j.d.num_components : 3;
-  check_claim(p.height, p.width, p.height * p.width * p.channels, static_cast<int64_t>(bytes.size()), where);
+  check_claim(p.height, p.width, p.channels, p.height * p.width * p.channels, static_cast<int64_t>(bytes.size()), where);
   p.bytes.resize(static_cast<size_t>(p.height * p.width * p.channels));
   if (!read_pixels(j, p.bytes.data(), static_cast<size_t>(p.width * p.channels))) fail(j, where);
   if (p.channels == 4) from_cmyk(p, j.d.saw_Adobe_marker);

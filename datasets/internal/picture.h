@@ -14,9 +14,9 @@ struct Picture {
   std::vector<uint8_t> bytes;
 };
 
-// Whether a file may hold a picture that takes stored_bytes unpacked: neither format packs more than 1,100 bytes into one; 2^27 pixels at most.
-// IOError beginning with `where`. Sides below 2^20.
-void check_claim(int64_t height, int64_t width, int64_t stored_bytes, int64_t file_bytes, const std::string& where);
+// Whether a file may hold a picture that takes stored_bytes unpacked: neither format packs more than 1,100 bytes into one. What it is decoded to
+// (pixels of fewer than 8 bits grow) may have 16 MiB besides, and 2^27 pixels. IOError beginning with `where`. Sides below 2^20.
+void check_claim(int64_t height, int64_t width, int64_t channels, int64_t stored_bytes, int64_t file_bytes, const std::string& where);
 
 // PNG or JPEG, by the first bytes; channels 1 or 3: what is wanted of it. IOError beginning with `where`.
 Picture decode_picture(std::string_view bytes, int channels, const std::string& where);

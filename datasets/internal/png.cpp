@@ -54,8 +54,8 @@ bool read_header(const Reader& r, Source& source, size_t& stored_row) {
   if (setjmp(png_jmpbuf(r.png))) return false;
   png_set_read_fn(r.png, &source, on_read);
   png_set_user_limits(r.png, 1 << 20, 1 << 20);
-  png_set_chunk_cache_max(r.png, 128);
-  png_set_chunk_malloc_max(r.png, 1 << 20);
+  // Texts, profiles and the like are skipped, for libpng would make room for as many bytes as they claim to have.
+  png_set_keep_unknown_chunks(r.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   png_read_info(r.png, r.info);
   stored_row = png_get_rowbytes(r.png, r.info);
   png_set_expand(r.png);  // palettes, fewer than 8 bits
@@ -91,7 +91,7 @@ Picture decode_png(std::string_view bytes, int channels, const std::string& wher
   p.width = png_get_image_width(r.png, r.info);
   p.channels = png_get_channels(r.png, r.info);
   const auto row = static_cast<int64_t>(png_get_rowbytes(r.png, r.info));
-  check_claim(p.height, p.width, p.height * static_cast<int64_t>(stored_row), static_cast<int64_t>(bytes.size()), where);
+  check_claim(p.height, p.width, p.channels, p.height * static_cast<int64_t>(stored_row), static_cast<int64_t>(bytes.size()), where);
   p.bytes.resize(static_cast<size_t>(p.height * row));
   const int passes = png_get_interlace_type(r.png, r.info) == PNG_INTERLACE_ADAM7 ? 7 : 1;
   if (!read_pixels(r, p.bytes.data(), static_cast<size_t>(row), static_cast<png_uint_32>(p.height), passes)) fail(source, where);
