@@ -119,7 +119,7 @@ TEST_CASE("CKA of a net with itself is 1 in each layer; where adaptation moves a
   CHECK(same[1].first == "CKA before and after adaptation, body layer 2");
   for (const auto& [name, v] : same) CHECK(std::abs(v - 1) <= 1e-12);
   cml::log_cka(net, cml::adapted(net, {.alpha = 0.2, .steps = 5}, mse_loss_by_task, batch.support_x, batch.support_y), batch.query_x, moved);
-  for (const auto& [name, v] : moved) CHECK_MESSAGE(v < 1 - 1e-6, name);
+  for (const auto& entry : moved) CHECK_MESSAGE(entry.second < 1 - 1e-6, entry.first);
   const std::vector<Tensor> said = net.body.activations(batch.query_x);
   CHECK(said.size() == 2);
   CHECK(said.back().to_vector() == net.body(batch.query_x).to_vector());

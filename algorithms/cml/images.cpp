@@ -142,7 +142,7 @@ void ImageExperiment::choose(const std::string&, const std::string& preset) {
   s.log_every = 100;
   s.validation_tasks = 40;
   if (preset == "tiny") {
-    s.steps = 300, s.shots = {1}, s.test_tasks = 200, s.log_every = 50;
+    s.steps = 200, s.shots = {1}, s.test_tasks = 100, s.last_tasks = 50, s.validation_tasks = 20, s.log_every = 40;
   } else if (preset == "long") {
     s.steps = 20000, s.log_every = 500;
   } else if (preset == "paper") {  // section 4.2 and appendix A.1

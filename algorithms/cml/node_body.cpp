@@ -22,7 +22,7 @@ std::vector<std::vector<int64_t>> nodes_by_class(const Tensor& labels, int64_t c
   return out;
 }
 
-std::optional<Random> drop_of(const Pass& pass) { return pass.training ? std::optional(pass.random) : std::nullopt; }
+std::optional<Random> drop_of(const Context& ctx) { return ctx.training ? ctx.random : std::nullopt; }
 
 // G-Meta: nodes [N] -> [N,out].
 Tensor by_subgraphs(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes, const std::optional<Random>& drop) {
@@ -75,12 +75,12 @@ std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder en
   return g;
 }
 
-Tensor NodeBody::operator()(const Tensor& nodes, const Pass& pass) const {
+Tensor NodeBody::operator()(const Tensor& nodes, const Context& ctx) const {
   switch (graph->encoder) {
     case NodeEncoder::sgc: return linear(rows(graph->features, nodes));
     case NodeEncoder::gmeta:
-      return nodes.dim() == 1 ? by_subgraphs(gcn, *graph, nodes, drop_of(pass)) : by_subgraphs_of_tasks(gcn, *graph, nodes, drop_of(pass));
-    default: return on_whole_graph(gcn, scale, *graph, nodes, drop_of(pass));
+      return nodes.dim() == 1 ? by_subgraphs(gcn, *graph, nodes, drop_of(ctx)) : by_subgraphs_of_tasks(gcn, *graph, nodes, drop_of(ctx));
+    default: return on_whole_graph(gcn, scale, *graph, nodes, drop_of(ctx));
   }
 }
 

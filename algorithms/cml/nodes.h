@@ -73,7 +73,7 @@ struct NodeBody {
   FeatureScale scale;  // amm
   std::shared_ptr<const NodeGraph> graph = {};
 
-  Tensor operator()(const Tensor& nodes, const Pass& pass = {}) const;
+  Tensor operator()(const Tensor& nodes, const Context& ctx = {}) const;
   std::vector<Tensor> activations(const Tensor& nodes) const { return {(*this)(nodes)}; }  // the features: layers below see all nodes
   static void parts(auto& self, auto&& part) {
     part("linear", self.linear);
@@ -131,6 +131,7 @@ class NodeExperiment : public experiment::Experiment {
   void check() const override;
   std::vector<std::string> variants() const override;  // "K=1", ...
   int64_t steps(const experiment::Job&) const override { return settings_.steps; }
+  int64_t log_every() const override { return settings_.log_every; }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
   std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 

@@ -29,6 +29,7 @@ class SinusoidExperiment : public experiment::Experiment {
   void check() const override;
   std::vector<std::string> variants() const override;  // "K=5", ...
   int64_t steps(const experiment::Job&) const override { return settings_.steps; }
+  int64_t log_every() const override { return settings_.log_every; }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
   std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 

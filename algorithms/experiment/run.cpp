@@ -51,6 +51,15 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
   ledger.finish(r, steps, std::move(outcome), *trial);
 }
 
+// Steps of a row that are logged, and the time that one of them takes.
+int64_t logged(const Experiment& experiment, int64_t steps) { return experiment.log_every() > 0 ? steps / experiment.log_every() : 0; }
+double time_logging(const Experiment& experiment, Trial& trial, int64_t steps) {
+  if (logged(experiment, steps) == 0) return 0;
+  const double start = now();
+  trial.step(experiment.log_every() - 1);
+  return now() - start;
+}
+
 }  // namespace
 
 std::vector<Job> jobs_of(const Experiment& experiment, const Options& options) {
@@ -134,9 +143,12 @@ std::string estimate(const Experiment& experiment, const Options& options) {
     const double start = now();
     int64_t timed = 0;
     for (; timed < 3 && 1 + timed < steps; ++timed) trial->step(1 + timed);
-    const double step = timed ? (now() - start) / static_cast<double>(timed) : 0, before = now();
+    const double step = timed ? (now() - start) / static_cast<double>(timed) : 0;
+    const double logging = std::max(0.0, time_logging(experiment, *trial, steps) - step);
+    const double before = now();
     trial->finish();
-    const double evaluation = now() - before, whole = static_cast<double>(count) * (static_cast<double>(steps) * step + evaluation);
+    const double evaluation = now() - before + logging * static_cast<double>(logged(experiment, steps)),
+                 whole = static_cast<double>(count) * (static_cast<double>(steps) * step + evaluation);
     total += whole;
     out += fmt::format("{:<24}{:>10}{:>12.3f}{:>12}{:>8}{:>12}\n", key.first + (key.second.empty() ? "" : ", " + key.second), steps, step * 1e3,
                        duration(evaluation), count, duration(whole));

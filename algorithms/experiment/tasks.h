@@ -20,6 +20,7 @@ class TaskList : public Experiment {
   void data(const std::string& folder) override { chosen().data(folder); }
   std::vector<std::string> variants() const override { return chosen().variants(); }
   int64_t steps(const Job& job) const override { return chosen().steps(job); }
+  int64_t log_every() const override { return chosen().log_every(); }
   std::unique_ptr<Trial> trial(const Job& job) const override { return chosen().trial(job); }
   std::vector<Claim> claims(const Result& result) const override { return chosen().claims(result); }
 

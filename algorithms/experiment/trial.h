@@ -80,6 +80,7 @@ class Experiment {
   virtual void data(const std::string&) {}
   virtual std::vector<std::string> variants() const { return {""}; }
   virtual int64_t steps(const Job& job) const = 0;
+  virtual int64_t log_every() const { return 0; }  // steps between two that are logged, for --estimate; 0: logging costs nothing
   virtual std::unique_ptr<Trial> trial(const Job& job) const = 0;
   virtual std::vector<Claim> claims(const Result& result) const = 0;
 };

@@ -56,9 +56,9 @@ void place_elementwise(Node* y, unsigned given, bool recording) {
       y->offset = x->offset;
       return;
     }
-    if (!like && x->shape == y->shape) like = x;
+    if (!like && x->shape == y->shape && is_dense(x->shape, x->strides)) like = x;
   }
-  y->strides = like && is_dense(like->shape, like->strides) ? like->strides : contiguous_strides(y->shape);
+  y->strides = like ? like->strides : contiguous_strides(y->shape);
   y->storage.store(new_storage(bytes_of(y->shape, y->dtype)), std::memory_order_relaxed);
 }
 

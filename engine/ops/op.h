@@ -65,7 +65,7 @@ enum Keep : uint8_t { keep_none = 0, keep_0 = 1, keep_1 = 2, keep_2 = 4, keep_y 
 enum class Layout : uint8_t {
   fresh,          // a new contiguous tensor
   channels_last,  // a new tensor [.., c, h, w] with neighbouring channels in memory, as convolutions read and write images
-  elementwise,    // inputs of the output's shape; takes the first such input's dense layout, or its buffer where the caller gave it away
+  elementwise,    // inputs of the output's shape; takes the layout of the first such input that is dense, or its buffer where the caller gave it away
   view,           // shares input 0's storage
 };
 
