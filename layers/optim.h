@@ -108,11 +108,14 @@ Optimizer with_lr(Optimizer optimizer, double lr) {
 std::vector<Tensor> descend(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, double lr);
 
 // The one outer door: without recording, moving buffers that nobody else holds; the result's parameters are new leaves.
-// grads: one a parameter, in the order of parameters(net). ShapeError where their number differs.
+// grads: one a parameter, in the order of parameters(net), or a net of gradients. ShapeError where their number differs. A net that is given away is
+// taken only after the other arguments are there: update(opt, std::move(net), state, grad(loss, net)) is right whatever the order of evaluation.
 template <class Optimizer, class Net>
-Net update(const Optimizer& optimizer, Net net, typename Optimizer::State& state, const std::vector<Tensor>& grads) {
+requires(!std::is_reference_v<Net>) Net
+    update(const Optimizer& optimizer, Net&& given, typename Optimizer::State& state, const std::vector<Tensor>& grads) {
   return typed_memory([&] {
     const NoGrad quiet;
+    Net net = std::move(given);
     std::vector<Tensor*> slots;
     each(net, [&](const std::string&, Tensor& t, bool is_buffer) {
       if (!is_buffer) slots.push_back(&t);
@@ -123,13 +126,17 @@ Net update(const Optimizer& optimizer, Net net, typename Optimizer::State& state
     for (Tensor* t : slots) params.push_back(std::move(*t));
     optimizer.step(params, state, grads);
     for (size_t i = 0; i < slots.size(); ++i) *slots[i] = std::move(params[i].requires_grad_());
-    return std::move(net);
+    return net;
   });
 }
 template <class Optimizer, class Net>
-requires(!std::is_convertible_v<const Net&, std::vector<Tensor>>) Net
-    update(const Optimizer& optimizer, Net net, typename Optimizer::State& state, const Net& grads) {
+requires(!std::is_reference_v<Net> && !std::is_convertible_v<const Net&, std::vector<Tensor>>) Net
+    update(const Optimizer& optimizer, Net&& net, typename Optimizer::State& state, const std::type_identity_t<Net>& grads) {
   return update(optimizer, std::move(net), state, parameters(grads));
+}
+template <class Optimizer, class Net, class Grads>
+Net update(const Optimizer& optimizer, const Net& net, typename Optimizer::State& state, const Grads& grads) {
+  return update(optimizer, Net(net), state, grads);
 }
 
 }  // namespace regrad
