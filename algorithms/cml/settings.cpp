@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <regrad/algorithms/cml/settings.h>
+#include <regrad/engine/conv.h>
 #include <regrad/engine/error.h>
 
 namespace regrad::cml {
@@ -22,6 +23,8 @@ void check(const MetaSettings& s) {
   const PlusPlusSettings& p = s.plus_plus;
   need(p.inner_steps >= 1 && p.epochs >= 1, "plus-plus.inner-steps and plus-plus.epochs must be at least 1");
   need(p.multi_step_epochs >= 0 && p.first_order_epochs >= 0, "plus-plus.multi-step-epochs and plus-plus.first-order-epochs must not be below 0");
+  need(s.precision == "f32" || s.precision == "bf16", "precision must be f32 or bf16");
+  need(s.precision == "f32" || bf16_available(), "precision: this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)");
   need(s.sharp.levels == "low" || s.sharp.levels == "up" || s.sharp.levels == "both", "sharp.levels must be low, up or both");
   need(s.sharp.inner_steps >= 0 && s.sharp.alpha_low >= 0 && s.sharp.alpha_up >= 0,
        "sharp.inner-steps, sharp.alpha-low and sharp.alpha-up must not be below 0");

@@ -52,6 +52,7 @@ struct MetaSettings {
   int validation_tasks = 100;
   int last = 5, last_tasks = 200;
   bool mechanism = true;
+  std::string precision = "f32";
   PlusPlusSettings plus_plus = {};
   SharpSettings sharp = {};
 
@@ -72,6 +73,7 @@ struct MetaSettings {
     part("last", self.last, "points at the end of the learning curve whose test scores' standard deviation is reported as the spread; 0: none");
     part("last_tasks", self.last_tasks, "test tasks behind each of these scores, at most test-tasks");
     part("mechanism", self.mechanism, "log the cosine of the heads' gradients, the support gradient's norms and CKA by layer too");
+    part("precision", self.precision, "f32, or bf16: convolutions multiply in bf16, with f32 sums and weights, where the CPU does");
     part("plus_plus", self.plus_plus);
     part("sharp", self.sharp);
   }

@@ -14,6 +14,7 @@
 
 #include <regrad/algorithms/cml/learner.h>
 #include <regrad/algorithms/cml/mechanism.h>
+#include <regrad/engine/conv.h>
 #include <regrad/layers/serialize.h>
 
 namespace regrad::cml {
@@ -39,6 +40,7 @@ class TaskTrial : public experiment::Trial {
   }
 
   experiment::Moment step(int64_t i) override {
+    const Bf16 precision(set().precision == "bf16");
     const TaskBatch batch = task_.training(job_.seed, i);
     const Objective o = learner_.learn(batch, i);
     if ((i + 1) % set().log_every != 0) return {};
@@ -52,6 +54,7 @@ class TaskTrial : public experiment::Trial {
   }
 
   experiment::Outcome finish() override {
+    const Bf16 precision(set().precision == "bf16");
     experiment::Outcome out;
     const std::vector<Reading> after = evaluate(Held::test, set().test_tasks, true, readings());
     const std::vector<Reading> before = evaluate(Held::test, set().test_tasks, false, readings());
