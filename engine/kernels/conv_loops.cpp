@@ -42,32 +42,30 @@ std::vector<double> by_taps(const Taps& t, const double* weight) {
   return out;
 }
 
-}  // namespace
-
-void conv_y(const Conv& s, const double* x, const double* weight, double* y) {
+// f(x index, y index, weight) for every product of the sum.
+template <class F>
+void each_product(const Conv& s, const double* weight, F&& f) {
   const Taps t{s};
   const std::vector<double> w = by_taps(t, weight);
-  std::fill(y, y + s.n * s.oh * s.ow * s.o, 0.0);
   each_tap(s, [&](int64_t in, int64_t out, int64_t tap) {
     for (int64_t g = 0; g < s.groups; ++g) {
       const double* row = w.data() + t.at(tap, g);
       for (int64_t c = 0; c < t.cg; ++c, row += t.og)
-        for (int64_t o = 0; o < t.og; ++o) y[out + g * t.og + o] += x[in + g * t.cg + c] * row[o];
+        for (int64_t o = 0; o < t.og; ++o) f(in + g * t.cg + c, out + g * t.og + o, row[o]);
     }
   });
 }
 
+}  // namespace
+
+void conv_y(const Conv& s, const double* x, const double* weight, double* y) {
+  std::fill(y, y + s.n * s.oh * s.ow * s.o, 0.0);
+  each_product(s, weight, [&](int64_t in, int64_t out, double w) { y[out] += x[in] * w; });
+}
+
 void conv_x(const Conv& s, const double* y, const double* weight, double* x) {
-  const Taps t{s};
-  const std::vector<double> w = by_taps(t, weight);
   std::fill(x, x + s.n * s.h * s.w * s.c, 0.0);
-  each_tap(s, [&](int64_t in, int64_t out, int64_t tap) {
-    for (int64_t g = 0; g < s.groups; ++g) {
-      const double* row = w.data() + t.at(tap, g);
-      for (int64_t c = 0; c < t.cg; ++c, row += t.og)
-        for (int64_t o = 0; o < t.og; ++o) x[in + g * t.cg + c] += y[out + g * t.og + o] * row[o];
-    }
-  });
+  each_product(s, weight, [&](int64_t in, int64_t out, double w) { x[in] += y[out] * w; });
 }
 
 void conv_weight(const Conv& s, const double* x, const double* y, double* weight) {

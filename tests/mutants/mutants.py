@@ -3,8 +3,8 @@
 
     python3 tests/mutants/mutants.py build/release        # after a build; some minutes on two cores
 
-Every c.g(), c.y(), c.x(), c.in(i) and every number beside an arithmetic sign inside a row's .vjp (and in the functions of a Call that the vjps of its
-file use) becomes a place at which a sign is turned, a factor of 1.5 put in, the term dropped, or another input taken. One mutant lies at a time, in one
+Every c.g(), c.y(), c.x(), c.in(i) and every number beside an arithmetic sign inside a row's .vjp or .gradients (and in the functions of a Call that
+the vjps of its file use) becomes a place at which a sign is turned, a factor of 1.5 put in, the term dropped, or another input taken. One mutant lies at a time, in one
 binary; it is killed where its row's own test fails. Exits 1 below 90 percent. Survivors are printed with their place.
 """
 import pathlib
@@ -43,6 +43,9 @@ def regions(text):
             f = re.search(r"^(?:static )?Tensor %s\(const Call& c\) \{" % re.escape(name), text, re.M) if name else None
             if f and not any(start == f.end() for start, _, _ in out):
                 out.append((f.end(), closing(text, f.end() - 1), row))
+    for m in re.finditer(r"\.gradients = (\w+)", text):  # all of a row's gradients in one function
+        f = re.search(r"^void %s\(const Call& c, Tensor\* out\) \{" % re.escape(m.group(1)), text, re.M)
+        out.append((f.end(), closing(text, f.end() - 1), [name for start, name in rows if start < m.start()][-1]))
     return out
 
 
@@ -105,8 +108,8 @@ def main():
     if any(p.wait() for p in running):
         sys.exit("a mutated file does not compile")
     cache = (BUILD / "CMakeCache.txt").read_text()
-    blas = re.search(r"REGRAD_OPENBLAS:FILEPATH=(.*)", cache).group(1)
-    subprocess.run(["g++", "-o", str(OUT / "mutants"), *map(str, objects), str(BUILD / "engine/libregrad-engine.a"), blas, f"-Wl,-rpath,{pathlib.Path(blas).parent}", "-lgomp",
+    blas, dnn = (re.search(rf"REGRAD_{lib}:FILEPATH=(.*)", cache).group(1) for lib in ("OPENBLAS", "DNNL"))
+    subprocess.run(["g++", "-o", str(OUT / "mutants"), *map(str, objects), str(BUILD / "engine/libregrad-engine.a"), blas, dnn, f"-Wl,-rpath,{pathlib.Path(blas).parent}", "-lgomp",
                     "-lpthread"], check=True)
     sys.exit(subprocess.run([str(OUT / "mutants")]).returncode)
 
