@@ -20,6 +20,7 @@
 #include <regrad/layers/linear.h>
 #include <regrad/layers/nets/conv4.h>
 #include <regrad/layers/nets/gcn.h>
+#include <regrad/layers/nets/named_net.h>
 #include <regrad/layers/nets/resnet.h>
 #include <regrad/layers/norm.h>
 #include <regrad/layers/optim.h>

@@ -1,20 +1,11 @@
 #include <regrad/layers/nets/resnet.h>
 
-#include <cmath>
 #include <string>
 
 namespace regrad {
 namespace {
 
 constexpr BatchNorm::Track own = BatchNorm::Track::never;
-
-// He's initial values, no bias.
-Conv2d he_conv(const Random& r, int64_t in, int64_t out, int64_t kernel, int64_t stride, DType t) {
-  Conv2d c;
-  c.weight = init::kaiming_normal(r / "weight", {out, in, kernel, kernel}, std::sqrt(2.0), t).requires_grad_();
-  c.options = {.stride = stride, .padding = kernel / 2};
-  return c;
-}
 
 // Every second pixel, and zero channels on both sides. Channels are neighbours in memory, so the padding works on them as the last dim.
 Tensor subsampled(const Tensor& x, int64_t stride, int64_t channels) {
@@ -75,6 +66,42 @@ Tensor Resnet::operator()(const Tensor& x, Context& ctx) const {
 Tensor Resnet::operator()(const Tensor& x) const {
   Context ctx;
   return (*this)(x, ctx);
+}
+
+BottleneckBlock::BottleneckBlock(const Random& r, int64_t in, int64_t width, int64_t stride, DType t)
+    : conv1(he_conv(r / "conv1", in, width, 1, 1, t)),
+      conv2(he_conv(r / "conv2", width, width, 3, stride, t)),
+      conv3(he_conv(r / "conv3", width, 4 * width, 1, 1, t)),
+      norm1(width, BatchNorm::Track::running, t),
+      norm2(width, BatchNorm::Track::running, t),
+      norm3(4 * width, BatchNorm::Track::running, t) {
+  if (stride != 1 || in != 4 * width) {
+    shortcut = he_conv(r / "shortcut", in, 4 * width, 1, stride, t);
+    shortcut_norm = BatchNorm(4 * width, BatchNorm::Track::running, t);
+  }
+}
+Tensor BottleneckBlock::operator()(const Tensor& x, Context& ctx) const {
+  const Tensor y = conv3(norm2(conv2(norm1(conv1(x), ctx, {.relu = true})), ctx, {.relu = true}));
+  return norm3(y, ctx, {.relu = true, .residual = shortcut.weight.defined() ? shortcut_norm(shortcut(x), ctx) : x});
+}
+
+BottleneckResnet::BottleneckResnet(const Random& r, const ResnetOptions& o, int64_t classes)
+    : conv(he_conv(r / "conv", o.in_channels, o.width, 3, 1, o.dtype)), norm(o.width, BatchNorm::Track::running, o.dtype) {
+  if (o.depth < 11 || (o.depth - 2) % 9) throw ConfigError("a depth of " + std::to_string(o.depth) + " is not 9 n + 2");
+  const int n = (o.depth - 2) / 9;
+  int64_t in = o.width;
+  for (int stage = 0; stage < 3; ++stage)
+    for (int i = 0; i < n; ++i) {
+      const int64_t width = o.width << stage;
+      blocks.emplace_back(r / "block" / (stage * n + i), in, width, stage > 0 && i == 0 ? 2 : 1, o.dtype);
+      in = 4 * width;
+    }
+  linear = Linear(r / "linear", in, classes, true, o.dtype);
+}
+Tensor BottleneckResnet::operator()(const Tensor& x, Context& ctx) const {
+  Tensor y = norm(conv(x), ctx, {.relu = true});
+  for (const BottleneckBlock& b : blocks) y = b(y, ctx);
+  return linear(averaged(y));
 }
 
 PreActBlock::PreActBlock(const Random& r, int64_t in, int64_t out, int64_t stride, DType t)

@@ -6,9 +6,8 @@
 //   Tensor loss = cross_entropy(net(x, ctx), y);
 #pragma once
 
-#include <regrad/layers/conv.h>
 #include <regrad/layers/linear.h>
-#include <regrad/layers/norm.h>
+#include <regrad/layers/nets/blocks.h>
 
 namespace regrad {
 
@@ -52,6 +51,44 @@ struct Resnet {
   Resnet(const Random& r, const ResnetOptions& o, int64_t classes);
   Tensor operator()(const Tensor& x, Context& ctx) const;
   Tensor operator()(const Tensor& x) const;
+  static void parts(auto& self, auto&& part) {
+    part("conv", self.conv);
+    part("norm", self.norm);
+    part("blocks", self.blocks);
+    part("linear", self.linear);
+  }
+};
+
+// relu(norm(conv1x1(relu(norm(conv3x3(relu(norm(conv1x1(x)))))))) + shortcut(x)) with 4 width channels at the end; the shortcut is a projection where
+// channels or stride change.
+struct BottleneckBlock {
+  Conv2d conv1, conv2, conv3, shortcut;
+  BatchNorm norm1, norm2, norm3, shortcut_norm;
+
+  BottleneckBlock() = default;
+  BottleneckBlock(const Random& r, int64_t in, int64_t width, int64_t stride, DType t = DType::f32);
+  Tensor operator()(const Tensor& x, Context& ctx) const;
+  static void parts(auto& self, auto&& part) {
+    part("conv1", self.conv1);
+    part("norm1", self.norm1);
+    part("conv2", self.conv2);
+    part("norm2", self.norm2);
+    part("conv3", self.conv3);
+    part("norm3", self.norm3);
+    part("shortcut", self.shortcut);
+    part("shortcut_norm", self.shortcut_norm);
+  }
+};
+// As Resnet, of bottleneck blocks: depth 9 n + 2 (ConfigError otherwise). DCIL's published code builds its ResNet-56 so. `shortcut` is not looked at.
+struct BottleneckResnet {
+  Conv2d conv;
+  BatchNorm norm;
+  std::vector<BottleneckBlock> blocks;
+  Linear linear;
+
+  BottleneckResnet() = default;
+  BottleneckResnet(const Random& r, const ResnetOptions& o, int64_t classes);
+  Tensor operator()(const Tensor& x, Context& ctx) const;
   static void parts(auto& self, auto&& part) {
     part("conv", self.conv);
     part("norm", self.norm);
