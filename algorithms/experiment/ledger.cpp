@@ -133,7 +133,9 @@ void Ledger::finish(size_t r, int64_t step, Outcome outcome, const Trial& trial)
     const Job& job = entries_[r].row.job;
     const std::vector<NamedTensor> model = trial.model();
     if (!model.empty()) {
-      out_->write(model_file(job), to_safetensors(model, {{"method", job.method}, {"variant", job.variant}, {"seed", std::to_string(job.seed)}}));
+      Metadata about = trial.about();
+      about.insert({{"method", job.method}, {"variant", job.variant}, {"seed", std::to_string(job.seed)}});
+      out_->write(model_file(job), to_safetensors(model, about));
     }
   }
   const std::lock_guard lock(mutex_);

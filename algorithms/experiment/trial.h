@@ -48,6 +48,8 @@ class Trial {
   virtual void state(const std::function<void(const std::string&, Tensor&)>& part) = 0;
   // What was trained, for models/ in --out. Nothing: no file.
   virtual std::vector<NamedTensor> model() const { return {}; }
+  // What the model's file says of it beside method, variant and seed.
+  virtual Metadata about() const { return {}; }
 };
 
 struct MethodCard {

@@ -1,0 +1,142 @@
+#include <regrad/algorithms/shared/masks.h>
+#include <regrad/engine/autograd.h>
+#include <regrad/engine/error.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+namespace regrad {
+namespace {
+
+using Values = std::vector<double>;
+
+// Of each entry, or of each filter: what decides.
+Values importance(const Tensor& t, bool filters) {
+  Values v = t.to_vector();
+  for (double& x : v) x *= x;
+  if (!filters) return v;
+  const auto n = static_cast<size_t>(t.size(0)), each = v.size() / std::max<size_t>(n, 1);
+  Values of(n, 0.0);
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t j = 0; j < each; ++j) of[i] += v[i * each + j];
+    of[i] /= static_cast<double>(each);
+  }
+  return of;
+}
+
+// Whether each is kept. Sorting stops at the threshold.
+std::vector<bool> kept(const Values& v, double p, MaskOptions::Rule rule) {
+  const auto n = static_cast<int64_t>(v.size()), k = pruned_count(n, p);
+  std::vector<bool> out(v.size(), true);
+  if (n == 0 || (k == 0 && rule == MaskOptions::exact)) return out;
+  Values sorted = v;
+  const int64_t place = rule == MaskOptions::official ? std::min(k, n - 1) : k - 1;
+  std::nth_element(sorted.begin(), sorted.begin() + place, sorted.end());
+  const double theta = sorted[static_cast<size_t>(place)];
+  int64_t ties = rule == MaskOptions::official ? n : k - std::count_if(v.begin(), v.end(), [&](double x) { return x < theta; });
+  for (size_t i = 0; i < v.size(); ++i) {
+    if (v[i] < theta) out[i] = false;
+    if (v[i] == theta && ties > 0) out[i] = false, --ties;
+  }
+  return out;
+}
+
+Tensor mask_of(const Tensor& like, const std::vector<bool>& keep, size_t first, size_t count) {
+  const auto n = static_cast<size_t>(like.numel()), each = count == 0 ? 0 : n / count;
+  const auto fill = [&](auto one) {
+    std::vector<decltype(one)> data(n);
+    for (size_t i = 0; i < n; ++i) data[i] = keep[first + i / each] ? one : 0;
+    return from_data(data.data(), like.shape(), like.dtype());
+  };
+  return like.dtype() == DType::f64 ? fill(1.0) : fill(1.0f);
+}
+
+std::vector<Tensor> masks_by(const std::vector<Tensor>& like, const std::vector<Values>& by, double p, const MaskOptions& options) {
+  if (!(p >= 0 && p <= 1)) throw ConfigError("masks: a sparsity of " + std::to_string(p) + " is not in [0, 1]");
+  std::vector<Tensor> out;
+  if (options.per_layer) {
+    for (size_t i = 0; i < like.size(); ++i) out.push_back(mask_of(like[i], kept(by[i], p, options.rule), 0, by[i].size()));
+    return out;
+  }
+  Values all;
+  for (const Values& v : by) all.insert(all.end(), v.begin(), v.end());
+  const std::vector<bool> keep = kept(all, p, options.rule);
+  size_t first = 0;
+  for (size_t i = 0; i < like.size(); ++i) {
+    out.push_back(mask_of(like[i], keep, first, by[i].size()));
+    first += by[i].size();
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<size_t> prunable(const std::vector<Tensor>& params) {
+  std::vector<size_t> convs, matrices;
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (params[i].dim() == 4) convs.push_back(i);
+    if (params[i].dim() == 2) matrices.push_back(i);
+  }
+  if (!convs.empty()) return convs;
+  if (!matrices.empty()) matrices.pop_back();
+  return matrices;
+}
+
+std::vector<Tensor> picked(const std::vector<Tensor>& params, const std::vector<size_t>& at) {
+  std::vector<Tensor> out;
+  for (size_t i : at) out.push_back(params.at(i));
+  return out;
+}
+
+double cubic_sparsity(double s, double t, double t0, double t1, double s0) {
+  if (t <= t0 && t < t1) return s0;
+  if (t >= t1) return s;
+  const double left = 1 - (t - t0) / (t1 - t0);
+  return s + (s0 - s) * left * left * left;
+}
+
+int64_t pruned_count(int64_t n, double p) { return static_cast<int64_t>(std::floor(static_cast<double>(n) * p + 1e-9)); }
+
+std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& weights, double p, const MaskOptions& options) {
+  std::vector<Values> by;
+  for (const Tensor& w : weights) by.push_back(importance(w, options.filters));
+  return masks_by(weights, by, p, options);
+}
+
+std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p, const MaskOptions& options) {
+  return magnitude_masks(scores, p, options);  // squares of numbers that are not negative are in the same order
+}
+
+int64_t zeros_in(const std::vector<Tensor>& tensors) {
+  int64_t n = 0;
+  for (const Tensor& t : tensors) {
+    const std::vector<double> v = t.to_vector();
+    n += std::count(v.begin(), v.end(), 0.0);
+  }
+  return n;
+}
+
+int64_t entries_in(const std::vector<Tensor>& tensors) {
+  int64_t n = 0;
+  for (const Tensor& t : tensors) n += t.numel();
+  return n;
+}
+
+int64_t empty_filters(const Tensor& weight) {
+  const std::vector<double> v = weight.to_vector();
+  const auto n = static_cast<size_t>(weight.size(0)), each = v.size() / std::max<size_t>(n, 1);
+  int64_t empty = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const auto first = v.begin() + static_cast<std::ptrdiff_t>(i * each);
+    empty += std::all_of(first, first + static_cast<std::ptrdiff_t>(each), [](double x) { return x == 0; });
+  }
+  return empty;
+}
+
+Tensor straight_through(const Tensor& w, const Tensor& effective) {
+  if (w.shape() != effective.shape()) throw ShapeError("straight_through: " + str(w.shape()) + " and " + str(effective.shape()));
+  return effective.detach() + (w - w.detach());  // w - w is exactly 0
+}
+
+}  // namespace regrad
