@@ -91,6 +91,7 @@ experiment::Moment PruningTrial::step(int64_t i) {
   const int64_t epoch = learner_.epoch(i), position = i % loader_.batches();
   const Batch batch = loader_.at(epoch, position);
   const Tensor loss = learner_.learn(batch.x, batch.y, i);
+  ended_ = i + 1 == learner_.steps();
   if (position + 1 != loader_.batches()) return {};
   const std::vector<Tensor> effective = learner_.effective();
   const double now = accuracy(learner_.deployed(), *images_, first_of(images_->test, s_.curve)), n = static_cast<double>(entries_in(effective));
@@ -142,7 +143,7 @@ void PruningTrial::figures(const std::vector<Tensor>& effective, experiment::Out
 experiment::Outcome PruningTrial::finish() {
   const NamedNet net = learner_.deployed();
   const std::vector<Tensor> effective = learner_.effective();
-  check_sparsity(effective);
+  if (ended_) check_sparsity(effective);
   int64_t empty = 0, emptied = 0;
   for (const Tensor& w : effective) {
     const int64_t of = empty_filters(w);

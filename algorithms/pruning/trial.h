@@ -38,6 +38,7 @@ class PruningTrial : public experiment::Trial {
   Loader loader_;
   Learner learner_;
   Tensor curve_;  // f64 [epochs]: accuracy after each
+  bool ended_ = false;  // the last step was done here
 };
 
 // "90%" of 0.9, "99.5%" of 0.995, and back.
