@@ -17,8 +17,12 @@ import sys
 import tempfile
 import time
 
-FLAGS = ["--quiet", "--seeds", "2", "--shots", "5,10", "--methods", "maml,cml,dagger,cl", "--steps", "400", "--hidden", "20,20", "--cohead-hidden", "20",
+CML = ["--quiet", "--seeds", "2", "--shots", "5,10", "--methods", "maml,cml,dagger,cl", "--steps", "400", "--hidden", "20,20", "--cohead-hidden", "20",
          "--test-tasks", "20", "--test-points", "20", "--validation-tasks", "10", "--log-every", "10", "--checkpoint-every", "0.01"]
+# Masks every 7th step, MAP's phases change at step 100, DCIL's distillation begins at step 30: most kills fall between two of these.
+PRUNING = ["--quiet", "--seeds", "2", "--methods", "map,dcil,dpf,gmp,rigl", "--epochs", "12", "--train", "200", "--test", "100", "--curve", "50",
+           "--batch", "20", "--refresh", "7", "--sparsities", "0.9", "--checkpoint-every", "0.01"]
+FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING}
 
 
 def left_in(folder):
@@ -34,7 +38,7 @@ def left_in(folder):
 
 def part(binary, out, threads, kill_after):
     """Runs or goes on; True where it ended by itself."""
-    process = subprocess.Popen([binary, *FLAGS, "--threads", str(threads), "--out", str(out), "--resume"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen([binary, *FLAGS[pathlib.Path(binary).name], "--threads", str(threads), "--out", str(out), "--resume"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         errors = process.communicate(timeout=kill_after)[1]
     except subprocess.TimeoutExpired:
