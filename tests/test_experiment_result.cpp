@@ -105,6 +105,30 @@ TEST_CASE("intervals and verdicts") {
   CHECK(complaint<ConfigError>([] { verdict_within({0, 0, 2}, 0); }, "margin") == "");
 }
 
+TEST_CASE("a paired bootstrap over items") {
+  std::vector<double> a, b, other;
+  for (int i = 0; i < 400; ++i) {
+    a.push_back(i % 4 ? 100 : 0);            // 75% right
+    b.push_back(i % 4 && i % 10 ? 100 : 0);  // wrong where a is, and on a twentieth besides
+    other.push_back(i % 2 ? 100 : 0);
+  }
+  const Interval d = bootstrap_difference({a, a}, {b, b});
+  CHECK(d.mean == doctest::Approx(5));
+  const double share = 0.05, expected = 1.96 * 100 * std::sqrt(share * (1 - share) / 400);  // each difference is 0 or 100
+  CHECK(d.ci95 == doctest::Approx(expected).epsilon(0.15));
+  CHECK(bootstrap_difference({a}, {a}).ci95 == 0);
+  CHECK(bootstrap_difference({a}, {other}).ci95 > d.ci95);
+  CHECK_THROWS_AS(bootstrap_difference({a}, {b, b}), ConfigError);
+  CHECK_THROWS_AS(bootstrap_difference({a}, {{1.0}}), ConfigError);
+  CHECK_THROWS_AS(bootstrap_difference({}, {}), ConfigError);
+
+  Result r;
+  r.methods = {{"one", {}, 0, {{"accuracy", {a, a}}}}, {"two", {}, 0, {{"accuracy", {b, b}}}}};
+  CHECK(bootstrap_claim("one above two", r, "one", "two", "accuracy", Direction::above).verdict == Verdict::shown);
+  CHECK(bootstrap_claim("two above one", r, "two", "one", "accuracy", Direction::above).verdict == Verdict::not_shown);
+  CHECK_THROWS_AS(bootstrap_claim("", r, "one", "two", "loss", Direction::above), ConfigError);
+}
+
 TEST_CASE("numbers in tables") {
   CHECK(with_interval(0.41234, 0.0234, false) == "0.412 ± 0.023");
   CHECK(with_interval(0.41234, 0.0234, true) == "+0.412 ± 0.023");

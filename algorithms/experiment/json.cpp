@@ -199,6 +199,7 @@ Row row_of(const Json& json) {
   }
   for (const Json& s : json.at("scores")) row.outcome.scores.push_back({s.at(0), s.at(1), s.at(2)});
   for (const Json& p : json.at("parameters")) row.outcome.parameters.emplace_back(p.at(0), p.at(1));
+  for (const Json& i : json.at("items")) row.outcome.items.push_back({i.at(0), i.at(1), numbers(i.at(2))});
   for (const Json& f : json.at("figures")) row.outcome.figures.push_back(chart_of(f));
   for (const Json& g : json.at("galleries")) row.outcome.galleries.push_back(gallery_of(g));
   return row;
@@ -257,6 +258,8 @@ std::string to_json(const Result& result) {
 
 std::string to_json(const Row& row) {
   Json lines = Json::array(), scores = Json::array(), parameters = Json::array(), figures = Json::array(), galleries = Json::array();
+  Json items = Json::array();
+  for (const Items& i : row.outcome.items) items.push_back(Json::array({i.method, i.metric, i.values}));
   for (const Line& line : row.lines) {
     Json moment = Json::array();
     for (const auto& [name, value] : line.moment) moment.push_back(Json::array({name, value}));
@@ -274,6 +277,7 @@ std::string to_json(const Row& row) {
                {"lines", lines},
                {"scores", scores},
                {"parameters", parameters},
+               {"items", items},
                {"figures", figures},
                {"galleries", galleries}},
               -1);

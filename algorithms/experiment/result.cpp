@@ -126,6 +126,20 @@ Claim claim(const std::string& text, const std::vector<double>& a, const std::ve
   return {text, verdict(difference, claimed), difference.mean, difference.ci95};
 }
 
+Claim bootstrap_claim(const std::string& text, const Result& result, const std::string& a, const std::string& b, const std::string& metric,
+                      Direction claimed) {
+  const auto items = [&](const std::string& name) -> const std::vector<std::vector<double>>& {
+    for (const MethodResult& m : result.methods) {
+      if (m.name != name) continue;
+      for (const auto& [known, lists] : m.items)
+        if (known == metric) return lists;
+    }
+    throw ConfigError("result: no items of '" + metric + "' for method '" + name + "'");
+  };
+  const Interval difference = bootstrap_difference(items(a), items(b));
+  return {text, verdict(difference, claimed), difference.mean, difference.ci95};
+}
+
 Claim claim_within(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, double margin) {
   const Interval difference = paired_difference(a, b);
   return {text, verdict_within(difference, margin), difference.mean, difference.ci95};

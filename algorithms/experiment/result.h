@@ -20,8 +20,9 @@ enum class Better { lower, higher };
 
 struct MethodResult {
   std::string name;
-  std::vector<std::pair<std::string, std::vector<double>>> metrics;  // metric -> one value a seed
-  int64_t parameters = 0;                                            // scalars of the model that is deployed
+  std::vector<std::pair<std::string, std::vector<double>>> metrics;                  // metric -> one value a seed
+  int64_t parameters = 0;                                                            // scalars of the model that is deployed
+  std::vector<std::pair<std::string, std::vector<std::vector<double>>>> items = {};  // metric -> a list a seed, one value an item of the test set
 };
 
 struct Claim {
@@ -50,6 +51,9 @@ const std::vector<double>& values(const Result& result, const std::string& metho
 
 // "a is below (above) b": paired by seed.
 Claim claim(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, Direction claimed);
+// The same with the interval of a paired bootstrap over the test set's items (stats.h). ConfigError where there are no items of that metric.
+Claim bootstrap_claim(const std::string& text, const Result& result, const std::string& a, const std::string& b, const std::string& metric,
+                      Direction claimed);
 // "a and b differ by at most margin".
 Claim claim_within(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, double margin);
 

@@ -122,6 +122,12 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
       }
       for (const auto& [method, count] : f.outcome.parameters)
         if (method == name) m.parameters = count;
+      for (const Items& i : f.outcome.items) {
+        if (i.method != name) continue;
+        auto metric = std::find_if(m.items.begin(), m.items.end(), [&](const auto& known) { return known.first == i.metric; });
+        if (metric == m.items.end()) metric = m.items.insert(m.items.end(), {i.metric, {}});
+        metric->second.push_back(i.values);
+      }
     }
     r.methods.push_back(std::move(m));
   }

@@ -1,6 +1,8 @@
 #include <regrad/algorithms/experiment/stats.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/random.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -111,6 +113,26 @@ Interval paired_difference(const std::vector<double>& a, const std::vector<doubl
   std::vector<double> differences(a.size());
   for (size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
   return mean_interval(differences);
+}
+
+Interval bootstrap_difference(const std::vector<std::vector<double>>& a, const std::vector<std::vector<double>>& b, int resamples) {
+  if (a.empty() || a.size() != b.size() || a[0].empty()) throw ConfigError("bootstrap_difference: a list of items a seed is needed on both sides");
+  const size_t n = a[0].size();
+  std::vector<double> difference(n, 0.0);
+  for (size_t s = 0; s < a.size(); ++s) {
+    if (a[s].size() != n || b[s].size() != n) throw ConfigError("bootstrap_difference: lists of items differ in length");
+    for (size_t i = 0; i < n; ++i) difference[i] += (a[s][i] - b[s][i]) / static_cast<double>(a.size());
+  }
+  const Random draw = Random(0) / "bootstrap";
+  std::vector<double> means;
+  for (int r = 0; r < resamples; ++r) {
+    double total = 0;
+    for (size_t i = 0; i < n; ++i) total += difference[std::min(n - 1, static_cast<size_t>((draw / r).uniform(i) * static_cast<double>(n)))];
+    means.push_back(total / static_cast<double>(n));
+  }
+  std::sort(means.begin(), means.end());
+  const auto quantile = [&](double p) { return means[static_cast<size_t>(p * static_cast<double>(means.size() - 1))]; };
+  return {mean(difference), 0.5 * (quantile(0.975) - quantile(0.025)), static_cast<int>(n)};
 }
 
 Verdict verdict(const Interval& difference, Direction claimed) {

@@ -38,6 +38,11 @@ Interval mean_interval(const std::vector<double>& values);
 // mean_interval(a - b), element by element. ConfigError when they are not of one length: what is not paired cannot be compared.
 Interval paired_difference(const std::vector<double>& a, const std::vector<double>& b);
 
+// The difference of means over seeds and items, with the 95% interval of a paired bootstrap over the items: each resample draws items with
+// replacement, the same ones for both sides and all seeds; half the distance between the 2.5% and 97.5% quantiles. a, b: a list a seed, all of one
+// length. ConfigError otherwise, or where there is nothing.
+Interval bootstrap_difference(const std::vector<std::vector<double>>& a, const std::vector<std::vector<double>>& b, int resamples = 2000);
+
 // The difference is below (above) 0.
 Verdict verdict(const Interval& difference, Direction claimed);
 // The difference is within [-margin, margin]: the whole interval is. ConfigError for a margin that is not positive.

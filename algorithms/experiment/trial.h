@@ -24,11 +24,17 @@ struct Score {
   std::string method, metric;
   double value;
 };
+// A metric item by item of the test set, in an order that all methods and seeds share: what a bootstrap over the items needs.
+struct Items {
+  std::string method, metric;
+  std::vector<double> values;
+};
 // What a trial says at its end. One trial may score several methods: a net that is read in two ways is trained once.
 struct Outcome {
   std::vector<Score> scores = {};
   std::vector<std::pair<std::string, int64_t>> parameters = {};  // method -> scalars of the model that is deployed
-  std::vector<Chart> figures = {};                               // figures and galleries are shown for the first seed only
+  std::vector<Items> items = {};
+  std::vector<Chart> figures = {};  // figures and galleries are shown for the first seed only
   std::vector<Gallery> galleries = {};
 };
 
