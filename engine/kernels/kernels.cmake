@@ -28,7 +28,9 @@ set(REGRAD_KERNEL_FILES
   softmax.cpp
   sparse.cpp
   table.cpp
+  taps.cpp
   unary.cpp)
+set_source_files_properties(${_kernels}/isa/taps.cpp PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
 regrad_kernels(baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   regrad_kernels(avx2 -mavx2 -mfma -mf16c -mbmi2)

@@ -148,6 +148,11 @@ struct Table {
   // v[k] += <g[i], x[columns[k]]> for each entry k of those rows i; values are not read.
   void (*sddmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* g, const void* x, int64_t f, void* v);
 
+  // y[j] = bias + sum_k values[k] x[offsets[k] + j], j = 0..n; x and y have room up to the next multiple of 16.
+  void (*taps)(const float* x, const int32_t* offsets, const float* values, int64_t entries, float bias, int64_t n, float* y);
+  // bias + sum_k values[k] x[offsets[k]].
+  float (*taps_dot)(const float* x, const int32_t* offsets, const float* values, int64_t entries, float bias);
+
   // Small products (the caller sends large ones to OpenBLAS). scratch: gemm_scratch bytes, 64-byte aligned.
   void (*gemm[2])(const Gemm& g, void* scratch);
   int64_t (*gemm_scratch[2])(const Gemm& g);

@@ -1,0 +1,163 @@
+#include <regrad/engine/error.h>
+#include <regrad/layers/inference/plan.h>
+
+#include <algorithm>
+#include <string>
+
+namespace regrad::inference {
+namespace {
+
+using Layer = InferenceLayer;
+
+std::string place(size_t i) { return "inference layer " + std::to_string(i) + ": "; }
+
+Size conv_size(const Layer& l, const Size& x, const std::string& where) {
+  const Shape& w = l.weight.shape();
+  if (w.size() != 4 || l.stride < 1 || l.padding < 0 || l.groups < 1 || w[0] % l.groups || w[1] * l.groups != x.c)
+    throw ShapeError(where + "a convolution of weight " + str(w) + " in " + std::to_string(l.groups) + " groups does not fit " + std::to_string(x.c) +
+                     " channels");
+  const Size y{w[0], (x.h + 2 * l.padding - w[2]) / l.stride + 1, (x.w + 2 * l.padding - w[3]) / l.stride + 1};
+  if (x.h + 2 * l.padding < w[2] || x.w + 2 * l.padding < w[3]) throw ShapeError(where + "the image is smaller than the kernel");
+  return y;
+}
+
+Size size_after(const Layer& l, const Size& x, const std::string& where) {
+  const auto need = [&](bool fits, const char* what) {
+    if (!fits) throw ShapeError(where + what);
+  };
+  switch (l.kind) {
+    case Layer::conv: return conv_size(l, x, where);
+    case Layer::linear:
+      need(l.weight.shape().size() == 2 && l.weight.shape()[1] == x.numel(), "a matrix that does not fit its input");
+      return {l.weight.shape()[0], 1, 1};
+    case Layer::affine: need(l.weight.shape() == Shape{x.c}, "an affine map with another number of channels"); return x;
+    case Layer::max_pool:
+      need(l.stride >= 1 && x.h >= l.stride && x.w >= l.stride, "a pooling window larger than the image");
+      return {x.c, x.h / l.stride, x.w / l.stride};
+    case Layer::mean: return {x.c, 1, 1};
+    case Layer::subsample:
+      need(l.stride >= 1 && l.channels >= x.c, "fewer channels than the input has");
+      return {l.channels, (x.h + l.stride - 1) / l.stride, (x.w + l.stride - 1) / l.stride};
+  }
+  throw ConfigError(where + "no such kind");
+}
+
+void check_weights(const Layer& l, const std::string& where) {
+  const bool weighted = l.kind == Layer::conv || l.kind == Layer::linear || l.kind == Layer::affine;
+  if (weighted != l.weight.defined() || weighted != l.bias.defined()) throw ShapeError(where + "weights and bias are missing, or there for nothing");
+  if (!weighted) return;
+  if (l.weight.dtype() != DType::f32 || l.bias.dtype() != DType::f32) throw DTypeError(where + "weights are f32");
+  if (l.bias.shape() != Shape{l.weight.shape()[0]}) throw ShapeError(where + "bias " + str(l.bias.shape()) + " with weight " + str(l.weight.shape()));
+}
+
+int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+
+// The largest step, in pixels of a phase, that a tap makes out of the image.
+int64_t margin(const Layer& l) {
+  const int64_t k = std::max(l.weight.shape()[2], l.weight.shape()[3]);
+  return std::max(-floor_div(-l.padding, l.stride), floor_div(k - 1 - l.padding, l.stride));
+}
+
+struct Tap {
+  int phase;
+  int64_t dy, dx;
+};
+Tap tap_at(const Layer& l, int64_t kh, int64_t kw) {
+  const int64_t y = kh - l.padding, x = kw - l.padding, dy = floor_div(y, l.stride), dx = floor_div(x, l.stride);
+  return {static_cast<int>((y - dy * l.stride) * l.stride + (x - dx * l.stride)), dy, dx};
+}
+
+LayerPlan conv_plan(const Layer& l, const Size& out, const Planes& from) {
+  LayerPlan p;
+  const Shape& w = l.weight.shape();
+  const int64_t per_group = w[0] / l.groups;
+  std::vector<int> slot(static_cast<size_t>(l.stride * l.stride), -1);
+  for (int64_t kh = 0; kh < w[2]; ++kh)
+    for (int64_t kw = 0; kw < w[3]; ++kw) {
+      int& s = slot[static_cast<size_t>(tap_at(l, kh, kw).phase)];
+      if (s < 0) s = static_cast<int>(p.used.size()), p.used.push_back(tap_at(l, kh, kw).phase);
+    }
+  const auto phases = static_cast<int64_t>(p.used.size());
+  p.phases = l.stride == 1 ? from : Planes({from.size.c * phases, out.h, out.w}, margin(l));
+  const float* v = l.weight.data<float>();
+  p.taps.begin.push_back(0);
+  for (int64_t o = 0; o < w[0]; ++o) {
+    for (int64_t c = 0; c < w[1]; ++c)
+      for (int64_t kh = 0; kh < w[2]; ++kh)
+        for (int64_t kw = 0; kw < w[3]; ++kw, ++v) {
+          if (*v == 0) continue;
+          const Tap t = tap_at(l, kh, kw);
+          const int64_t channel = o / per_group * w[1] + c, plane = channel * phases + slot[static_cast<size_t>(t.phase)];
+          p.taps.offsets.push_back(static_cast<int32_t>(plane * p.phases.plane + p.phases.first() + t.dy * p.phases.row + t.dx));
+          p.taps.values.push_back(*v);
+        }
+    p.taps.begin.push_back(static_cast<int64_t>(p.taps.values.size()));
+  }
+  return p;
+}
+
+LayerPlan linear_plan(const Layer& l, const Planes& from) {
+  LayerPlan p;
+  const Shape& w = l.weight.shape();
+  const float* v = l.weight.data<float>();
+  const int64_t area = from.size.h * from.size.w;
+  p.taps.begin.push_back(0);
+  for (int64_t o = 0; o < w[0]; ++o) {
+    for (int64_t i = 0; i < w[1]; ++i, ++v) {
+      if (*v == 0) continue;
+      const int64_t c = i / area, y = i % area / from.size.w, x = i % from.size.w;
+      p.taps.offsets.push_back(static_cast<int32_t>(c * from.plane + from.first() + y * from.row + x));
+      p.taps.values.push_back(*v);
+    }
+    p.taps.begin.push_back(static_cast<int64_t>(p.taps.values.size()));
+  }
+  return p;
+}
+
+}  // namespace
+
+Planes::Planes(const Size& s, int64_t padding) : size(s), pad(padding), row(s.w + 2 * padding), plane((s.h + 2 * padding) * row) {}
+
+int64_t Planes::bytes() const { return (plane * size.c + 2 * 16) * 4; }
+
+std::vector<Size> sizes_of(const std::vector<Layer>& layers, const InferenceInfo& info) {
+  if (layers.empty()) throw ConfigError("inference: no layers");
+  if (info.channels < 1 || info.height < 1 || info.width < 1) throw ShapeError("inference: an input without elements");
+  std::vector<Size> out = {{info.channels, info.height, info.width}};
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Layer& l = layers[i];
+    const int there = static_cast<int>(i);
+    if (l.from < 0 || l.from > there || l.residual < -1 || l.residual > there || (l.residual >= 0 && l.kind != Layer::conv))
+      throw ConfigError(place(i) + "it reads values that are not there yet");
+    check_weights(l, place(i));
+    const Size y = size_after(l, out[static_cast<size_t>(l.from)], place(i));
+    if (l.residual >= 0) {
+      const Size& r = out[static_cast<size_t>(l.residual)];
+      if (r.c != y.c || r.h != y.h || r.w != y.w) throw ShapeError(place(i) + "the residual has another size");
+    }
+    if (y.numel() > (int64_t{1} << 28)) throw ShapeError(place(i) + "more than 2^28 values");
+    out.push_back(y);
+  }
+  return out;
+}
+
+Plan plan_of(const std::vector<Layer>& layers, const std::vector<Size>& sizes) {
+  std::vector<int64_t> pads(sizes.size(), 0);
+  for (const Layer& l : layers) {
+    if (l.kind != Layer::conv || l.stride != 1) continue;
+    int64_t& pad = pads[static_cast<size_t>(l.from)];
+    pad = std::max(pad, std::max(l.padding, margin(l)));
+  }
+  Plan p;
+  for (size_t i = 0; i < sizes.size(); ++i) p.values.emplace_back(sizes[i], pads[i]);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Planes& from = p.values[static_cast<size_t>(layers[i].from)];
+    LayerPlan l;
+    if (layers[i].kind == Layer::conv) l = conv_plan(layers[i], sizes[i + 1], from);
+    if (layers[i].kind == Layer::linear) l = linear_plan(layers[i], from);
+    p.layers.push_back(std::move(l));
+  }
+  return p;
+}
+
+}  // namespace regrad::inference

@@ -1,0 +1,53 @@
+// How a list of layers is run: the sizes of every value, and for the sparse way tables of offsets into padded planes. Internal.
+//
+// A value [C,H,W] lies as C planes with `pad` zeros on each side of a row, and `pad` rows of zeros above and below. So a tap of a convolution is one
+// offset for all pixels of a plane, and a plane of outputs is a sum of shifted planes of inputs, made in long vectors; what falls between the rows is
+// thrown away.
+#pragma once
+
+#include <regrad/layers/inference/inference.h>
+
+namespace regrad::inference {
+
+struct Size {
+  int64_t c = 0, h = 0, w = 0;  // a vector: [c, 1, 1]
+  int64_t numel() const { return c * h * w; }
+};
+// Of every value, 0 .. layers. ShapeError, ConfigError as InferenceNet has them.
+std::vector<Size> sizes_of(const std::vector<InferenceLayer>& layers, const InferenceInfo& info);
+
+struct Planes {
+  Size size;
+  int64_t pad = 0, row = 0, plane = 0;  // row: w + 2 pad
+  Planes() = default;
+  Planes(const Size& s, int64_t padding);
+  int64_t first() const { return pad * row + pad; }  // of pixel (0,0) in a plane
+  int64_t bytes() const;                             // with room for a vector before and after
+};
+
+// Entries of a row of weights that are not 0.
+struct Taps {
+  std::vector<int32_t> offsets;
+  std::vector<float> values;
+  std::vector<int64_t> begin;  // of each row, and the end
+};
+
+struct LayerPlan {
+  Taps taps;
+  Planes phases;          // stride above 1: [C phases] planes of every stride-th pixel
+  std::vector<int> used;  // phases (row * stride + column) that some tap needs
+};
+
+// The sparse way. Values' paddings are what the convolutions that read them need.
+struct Plan {
+  std::vector<Planes> values;
+  std::vector<LayerPlan> layers;
+};
+Plan plan_of(const std::vector<InferenceLayer>& layers, const std::vector<Size>& sizes);
+
+// One image x [C,H,W] -> the last value.
+void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x, float* out);
+// Vectors x [n, I] through layers that are all linear -> [n, O] of the last.
+void run_vectors(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x, int64_t n, float* out);
+
+}  // namespace regrad::inference

@@ -1,0 +1,204 @@
+// The sparse way of running: one multiply-accumulate a kept weight and pixel.
+#include <regrad/engine/kernels/kernels.h>
+#include <regrad/layers/inference/plan.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace regrad::inference {
+namespace {
+
+using Layer = InferenceLayer;
+
+// Zeroed memory for one value's planes, with room for a vector on both sides; kept by the thread between images.
+class Buffer {
+ public:
+  float* planes() { return data_.data() + 16; }
+  const float* planes() const { return data_.data() + 16; }
+  void fit(const Planes& p) {
+    const auto n = static_cast<size_t>(p.bytes() / 4);
+    if (data_.size() != n || shape_.plane != p.plane || shape_.pad != p.pad || shape_.row != p.row) data_.assign(n, 0.0f);
+    shape_ = p;
+  }
+
+ private:
+  std::vector<float> data_ = {};
+  Planes shape_ = {};
+};
+
+struct Workspace {
+  std::vector<Buffer> values = {}, phases = {};
+  std::vector<float> sums = {};
+};
+
+// Pixels of a plane of sums (rows `row` apart) to a plane of the output: + residual, ReLU.
+void write_plane(const float* sums, int64_t row, const Planes& to, float* y, const Planes* residual, const float* r, bool relu) {
+  for (int64_t i = 0; i < to.size.h; ++i) {
+    const float* from = sums + i * row;
+    float* out = y + to.first() + i * to.row;
+    if (residual) {
+      const float* add = r + residual->first() + i * residual->row;
+      for (int64_t j = 0; j < to.size.w; ++j) out[j] = from[j] + add[j];
+      if (relu)
+        for (int64_t j = 0; j < to.size.w; ++j) out[j] = std::max(out[j], 0.0f);
+    } else if (relu) {
+      for (int64_t j = 0; j < to.size.w; ++j) out[j] = std::max(from[j], 0.0f);
+    } else {
+      for (int64_t j = 0; j < to.size.w; ++j) out[j] = from[j];
+    }
+  }
+}
+
+// Every stride-th pixel of each plane, a plane a phase. What lies outside of the image stays 0.
+void split_phases(const Planes& from, const float* x, const LayerPlan& l, int64_t stride, float* out) {
+  const Planes& to = l.phases;
+  const auto phases = static_cast<int64_t>(l.used.size());
+  for (int64_t c = 0; c < from.size.c; ++c)
+    for (int64_t p = 0; p < phases; ++p) {
+      const int64_t a = l.used[static_cast<size_t>(p)] / stride, b = l.used[static_cast<size_t>(p)] % stride;
+      float* y = out + (c * phases + p) * to.plane + to.first();
+      const float* plane = x + c * from.plane + from.first();
+      const int64_t rows = std::min(to.size.h + to.pad, (from.size.h - a + stride - 1) / stride),
+                    columns = std::min(to.size.w + to.pad, (from.size.w - b + stride - 1) / stride);
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j) y[i * to.row + j] = plane[(i * stride + a) * from.row + j * stride + b];
+    }
+}
+
+void run_conv(const Layer& l, const LayerPlan& p, const Planes& from, const Planes& to, const float* x, const Planes* residual, const float* r,
+              Buffer& phases, std::vector<float>& sums, float* y) {
+  if (l.stride > 1) {
+    phases.fit(p.phases);
+    split_phases(from, x, p, l.stride, phases.planes());
+    x = phases.planes();
+  }
+  const int64_t n = (to.size.h - 1) * p.phases.row + to.size.w;
+  if (static_cast<int64_t>(sums.size()) < n + 16) sums.resize(static_cast<size_t>(n + 16));
+  const auto taps = kernels::table().taps;
+  const float* bias = l.bias.data<float>();
+  for (int64_t o = 0; o < to.size.c; ++o) {
+    const auto begin = static_cast<size_t>(p.taps.begin[static_cast<size_t>(o)]);
+    const int64_t entries = p.taps.begin[static_cast<size_t>(o + 1)] - p.taps.begin[static_cast<size_t>(o)];
+    taps(x, p.taps.offsets.data() + begin, p.taps.values.data() + begin, entries, bias[o], n, sums.data());
+    write_plane(sums.data(), p.phases.row, to, y + o * to.plane, residual, r ? r + o * residual->plane : nullptr, l.relu);
+  }
+}
+
+void run_linear(const Layer& l, const Taps& t, const float* x, float* y) {
+  const float* bias = l.bias.data<float>();
+  for (size_t o = 0; o + 1 < t.begin.size(); ++o) {
+    const auto begin = static_cast<size_t>(t.begin[o]);
+    y[o] = kernels::table().taps_dot(x, t.offsets.data() + begin, t.values.data() + begin, t.begin[o + 1] - t.begin[o], bias[o]);
+    if (l.relu) y[o] = std::max(y[o], 0.0f);
+  }
+}
+
+// The layers that only move or shrink: pixel (i,j) of channel c by f.
+template <class F>
+void each_pixel(const Planes& to, float* y, F&& f) {
+  for (int64_t c = 0; c < to.size.c; ++c)
+    for (int64_t i = 0; i < to.size.h; ++i)
+      for (int64_t j = 0; j < to.size.w; ++j) y[c * to.plane + to.first() + i * to.row + j] = f(c, i, j);
+}
+
+void run_simple(const Layer& l, const Planes& from, const Planes& to, const float* x, float* y) {
+  const auto at = [&](int64_t c, int64_t i, int64_t j) { return x[c * from.plane + from.first() + i * from.row + j]; };
+  if (l.kind == Layer::affine) {
+    const float *w = l.weight.data<float>(), *b = l.bias.data<float>();
+    each_pixel(to, y, [&](int64_t c, int64_t i, int64_t j) {
+      const float v = w[c] * at(c, i, j) + b[c];
+      return l.relu ? std::max(v, 0.0f) : v;
+    });
+  } else if (l.kind == Layer::max_pool) {
+    each_pixel(to, y, [&](int64_t c, int64_t i, int64_t j) {
+      float most = at(c, i * l.stride, j * l.stride);
+      for (int64_t p = 0; p < l.stride; ++p)
+        for (int64_t q = 0; q < l.stride; ++q) most = std::max(most, at(c, i * l.stride + p, j * l.stride + q));
+      return most;
+    });
+  } else if (l.kind == Layer::mean) {
+    each_pixel(to, y, [&](int64_t c, int64_t, int64_t) {
+      double total = 0;
+      for (int64_t i = 0; i < from.size.h; ++i)
+        for (int64_t j = 0; j < from.size.w; ++j) total += at(c, i, j);
+      return static_cast<float>(total / static_cast<double>(from.size.h * from.size.w));
+    });
+  } else {
+    const int64_t before = (l.channels - from.size.c) / 2;
+    each_pixel(to, y, [&](int64_t c, int64_t i, int64_t j) {
+      const int64_t k = c - before;
+      return k < 0 || k >= from.size.c ? 0.0f : at(k, i * l.stride, j * l.stride);
+    });
+  }
+}
+
+}  // namespace
+
+void run_image(const std::vector<Layer>& layers, const Plan& plan, const float* x, float* out) {
+  static thread_local Workspace work;
+  work.values.resize(std::max(work.values.size(), plan.values.size()));
+  work.phases.resize(std::max(work.phases.size(), layers.size()));
+  for (size_t i = 0; i < plan.values.size(); ++i) work.values[i].fit(plan.values[i]);
+  const Planes& in = plan.values[0];
+  for (int64_t c = 0; c < in.size.c; ++c)
+    for (int64_t i = 0; i < in.size.h; ++i)
+      std::memcpy(work.values[0].planes() + c * in.plane + in.first() + i * in.row, x + (c * in.size.h + i) * in.size.w,
+                  sizeof(float) * static_cast<size_t>(in.size.w));
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Layer& l = layers[i];
+    const Planes &from = plan.values[static_cast<size_t>(l.from)], &to = plan.values[i + 1];
+    const float* source = work.values[static_cast<size_t>(l.from)].planes();
+    float* y = work.values[i + 1].planes();
+    if (l.kind == Layer::conv) {
+      const bool has = l.residual >= 0;
+      const auto r = static_cast<size_t>(has ? l.residual : 0);
+      run_conv(l, plan.layers[i], from, to, source, has ? &plan.values[r] : nullptr, has ? work.values[r].planes() : nullptr, work.phases[i],
+               work.sums, y);
+    } else if (l.kind == Layer::linear) {
+      run_linear(l, plan.layers[i].taps, source, y);
+    } else {
+      run_simple(l, from, to, source, y);
+    }
+  }
+  const Planes& last = plan.values.back();
+  const float* y = work.values[plan.values.size() - 1].planes();
+  for (int64_t c = 0; c < last.size.c; ++c)
+    for (int64_t i = 0; i < last.size.h; ++i)
+      std::memcpy(out + (c * last.size.h + i) * last.size.w, y + c * last.plane + last.first() + i * last.row,
+                  sizeof(float) * static_cast<size_t>(last.size.w));
+}
+
+// Columns of up to kColumns vectors at once: a matrix's entry then meets a row of them.
+void run_vectors(const std::vector<Layer>& layers, const Plan& plan, const float* x, int64_t n, float* out) {
+  static thread_local std::vector<float> values[2];
+  static thread_local std::vector<int32_t> offsets;
+  const int64_t wide = (n + 15) / 16 * 16;
+  int64_t most = plan.values[0].size.numel();
+  for (const Planes& p : plan.values) most = std::max(most, p.size.numel());
+  for (auto& v : values)
+    if (static_cast<int64_t>(v.size()) < most * wide) v.resize(static_cast<size_t>(most * wide));
+  const int64_t inputs = plan.values[0].size.numel();
+  for (int64_t i = 0; i < inputs; ++i)
+    for (int64_t b = 0; b < wide; ++b) values[0][static_cast<size_t>(i * wide + b)] = b < n ? x[b * inputs + i] : 0.0f;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Taps& t = plan.layers[i].taps;
+    const float* from = values[i % 2].data();
+    float* to = values[1 - i % 2].data();
+    offsets.resize(t.offsets.size());
+    for (size_t k = 0; k < offsets.size(); ++k) offsets[k] = static_cast<int32_t>(t.offsets[k] * wide);
+    for (size_t o = 0; o + 1 < t.begin.size(); ++o) {
+      const auto begin = static_cast<size_t>(t.begin[o]);
+      float* y = to + static_cast<int64_t>(o) * wide;
+      kernels::table().taps(from, offsets.data() + begin, t.values.data() + begin, t.begin[o + 1] - t.begin[o], layers[i].bias.data<float>()[o], wide,
+                            y);
+      if (layers[i].relu)
+        for (int64_t b = 0; b < wide; ++b) y[b] = std::max(y[b], 0.0f);
+    }
+  }
+  const int64_t outputs = plan.values.back().size.numel();
+  const float* y = values[layers.size() % 2].data();
+  for (int64_t b = 0; b < n; ++b)
+    for (int64_t o = 0; o < outputs; ++o) out[b * outputs + o] = y[o * wide + b];
+}
+
+}  // namespace regrad::inference
