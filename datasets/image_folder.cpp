@@ -1,6 +1,7 @@
 #include <regrad/datasets/image_folder.h>
 #include <regrad/datasets/internal/adopt.h>
 #include <regrad/datasets/internal/files.h>
+#include <regrad/engine/files.h>
 #include <regrad/datasets/internal/picture.h>
 #include <regrad/datasets/internal/unpack.h>
 #include <regrad/engine/parallel.h>
@@ -162,6 +163,15 @@ ImageSet load_image_list(const std::string& path, const std::string& csv, const 
     set.labels = detail::adopt(number(of_class, set.classes), {n});
     set.images = read_pictures(files, rows_of, n, options);
     return set;
+  });
+}
+
+Tensor load_picture(const std::string& path, const ImageFolderOptions& options) {
+  return typed_memory([&] {
+    check_options(options);
+    std::vector<uint8_t> pixels(static_cast<size_t>(options.channels * options.height * options.width));
+    decode(read_file(path), options, path, pixels.data());
+    return from_data(pixels.data(), {options.channels, options.height, options.width}, DType::u8);
   });
 }
 

@@ -32,4 +32,7 @@ ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& op
 // in `path`. Classes sorted by name.
 ImageSet load_image_list(const std::string& path, const std::string& csv, const ImageFolderOptions& options = {});
 
+// One PNG or JPEG file, brought to the options' size: u8 [channels, height, width]. `under` is not looked at.
+Tensor load_picture(const std::string& path, const ImageFolderOptions& options = {});
+
 }  // namespace regrad

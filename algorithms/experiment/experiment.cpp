@@ -49,8 +49,12 @@ int failed(int code, const std::string& message) {
 }  // namespace
 
 int main(Experiment& experiment, int argc, const char* const* argv) {
+  return exit_code_of([&] { act(experiment, argc, argv); });
+}
+
+int exit_code_of(const std::function<void()>& program) {
   try {
-    act(experiment, argc, argv);
+    program();
     const bool flushed = std::fflush(stdout) == 0;  // a write that failed before leaves nothing to flush
     return flushed && !std::ferror(stdout) ? 0 : failed(5, "cannot write to standard output");
   } catch (const Interrupted& e) {

@@ -5,11 +5,16 @@
 
 #include <regrad/algorithms/experiment/trial.h>
 
+#include <functional>
+
 namespace regrad::experiment {
 
 // Parses the command line, runs, prints the table and its sentence to stdout, writes --out. Returns the exit code: 0; 1 failed; 2 command line or
 // config; 3 data missing or broken; 4 not a number; 5 disk or memory; 130, 143 stopped by SIGINT, SIGTERM, after a checkpoint. Every failure is one
 // message on stderr; nothing half-written is left.
 int main(Experiment& experiment, int argc, const char* const* argv);
+
+// The same exit codes and messages for any other program: runs it and flushes stdout.
+int exit_code_of(const std::function<void()>& program);
 
 }  // namespace regrad::experiment

@@ -1,0 +1,181 @@
+// regrad-sparse: from a pruned model to a small file that runs fast.
+#include <fmt/format.h>
+#include <regrad/algorithms/experiment/experiment.h>
+#include <regrad/datasets/image_folder.h>
+#include <regrad/engine/error.h>
+#include <regrad/engine/functional.h>
+#include <regrad/engine/parallel.h>
+#include <regrad/engine/random.h>
+#include <regrad/engine/version.h>
+#include <regrad/layers/export.h>
+#include <regrad/layers/serialize.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+using namespace regrad;
+
+namespace {
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> out;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(at, begin), text.size());
+    out.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return out;
+}
+
+std::vector<float> reals(const Metadata& m, const std::string& key, const std::string& where) {
+  std::vector<float> out;
+  const auto found = m.find(key);
+  if (found == m.end()) return out;
+  for (const std::string& t : split(found->second, ',')) {
+    char* end = nullptr;
+    out.push_back(std::strtof(t.c_str(), &end));
+    if (end == t.c_str() || *end || !std::isfinite(out.back())) throw IOError(where + ": its metadata's " + key + " is '" + found->second + "'");
+  }
+  return out;
+}
+
+struct Options {
+  std::string model, out, mode = "automatic";
+  std::vector<std::string> pictures;
+  int64_t batch = 1;
+  int threads = 1;
+  bool keep_filters = false;
+};
+
+std::string table_of(const InferenceNet& net) {
+  std::string out = fmt::format("{:<6}{:<10}{:>20}{:>12}{:>12}{:>10}\n", "layer", "kind", "weight", "weights", "not 0", "sparsity");
+  for (size_t i = 0; i < net.layers().size(); ++i) {
+    const Tensor& w = net.layers()[i].weight;
+    if (!w.defined() || w.dim() < 2) continue;
+    const int64_t n = w.numel(), zeros = std::count(w.data<float>(), w.data<float>() + n, 0.0f);
+    out += fmt::format("{:<6}{:<10}{:>20}{:>12}{:>12}{:>9.1f}%\n", i, w.dim() == 4 ? "conv" : "linear", str(w.shape()), n, n - zeros,
+                       100.0 * static_cast<double>(zeros) / static_cast<double>(n));
+  }
+  const InferenceNet::Cost c = net.cost();
+  return out +
+         fmt::format("{} of {} parameters are not 0; {} of {} multiply-accumulates an example\n", c.nonzeros, c.parameters, c.sparse_macs, c.macs);
+}
+
+void do_export(const Options& o) {
+  const TensorFile file = load_safetensors(o.model);
+  const NamedNetOptions of = net_from_metadata(file.metadata, o.model);
+  const NamedNet net = with_tensors(NamedNet(Random(0), of), file, "");
+  const auto classes = file.metadata.find("class_names");
+  const InferenceNet out = export_net(net, of,
+                                      {.classes = classes == file.metadata.end() ? std::vector<std::string>() : split(classes->second, '\n'),
+                                       .mean = reals(file.metadata, "mean", o.model),
+                                       .deviation = reals(file.metadata, "deviation", o.model),
+                                       .remove_filters = !o.keep_filters});
+  save_inference(out, o.out);
+  print(table_of(out) + fmt::format("{}: {} bytes (the model: {})\n", o.out, std::filesystem::file_size(o.out), std::filesystem::file_size(o.model)));
+}
+
+InferenceMode mode_of(const std::string& name) {
+  return name == "dense" ? InferenceMode::dense : name == "sparse" ? InferenceMode::sparse : InferenceMode::automatic;
+}
+
+// u8 [c,h,w] as the net takes it, [1,c,h,w].
+Tensor prepared(const Tensor& picture, const InferenceInfo& info) {
+  Tensor x = picture.to(DType::f32) / 255.0;
+  if (!info.mean.empty()) {
+    const Shape per{info.channels, 1, 1};
+    x = (x - from_data(info.mean.data(), per, DType::f32)) / from_data(info.deviation.data(), per, DType::f32);
+  }
+  return unsqueeze(x, 0);
+}
+
+void do_run(const Options& o) {
+  const InferenceNet net = load_inference(o.model, mode_of(o.mode));
+  const InferenceInfo& info = net.info();
+  if (info.channels != 1 && info.channels != 3)
+    throw IOError(o.model + ": the net takes " + std::to_string(info.channels) + " channels, pictures have 1 or 3");
+  for (const std::string& path : o.pictures) {
+    const Tensor picture = load_picture(path, {.height = info.height, .width = info.width, .channels = static_cast<int>(info.channels)});
+    const std::vector<double> p = softmax(net(prepared(picture, info)).to(DType::f64), -1).to_vector();
+    std::vector<size_t> order(p.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] > p[b]; });
+    std::string line = path + ":";
+    for (size_t i = 0; i < std::min<size_t>(3, order.size()); ++i) {
+      const size_t c = order[i];
+      line += fmt::format("{} {} {:.1f}%", i ? "," : "", c < info.classes.size() ? info.classes[c] : "class " + std::to_string(c), 100 * p[c]);
+    }
+    print(line + "\n");
+  }
+}
+
+double median_ms(const InferenceNet& net, const Tensor& x) {
+  using Clock = std::chrono::steady_clock;
+  const auto ms = [](Clock::time_point a, Clock::time_point b) { return std::chrono::duration<double, std::milli>(b - a).count(); };
+  std::vector<double> times;
+  for (int i = 0; i < 3; ++i) net(x);
+  const auto begin = Clock::now();
+  while (times.size() < 9 || (ms(begin, Clock::now()) < 1000 && times.size() < 10000)) {
+    const auto start = Clock::now();
+    net(x);
+    times.push_back(ms(start, Clock::now()));
+  }
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  return times[times.size() / 2];
+}
+
+void do_bench(const Options& o) {
+  set_num_threads(o.threads);
+  const InferenceNet net = load_inference(o.model, InferenceMode::sparse);
+  const InferenceInfo& info = net.info();
+  const Tensor x = normal(Random(1), {o.batch, info.channels, info.height, info.width});
+  const double sparse = median_ms(net, x), dense = median_ms(net.with_mode(InferenceMode::dense), x);
+  print(table_of(net) + fmt::format("batch {}, {} thread{}: sparse {:.3f} ms, dense {:.3f} ms, {:.2f} times faster\n", o.batch, o.threads,
+                                    o.threads == 1 ? "" : "s", sparse, dense, dense / sparse));
+}
+
+void act(int argc, const char* const* argv) {
+  CLI::App app("Makes a small, fast file of a pruned net, and runs it.", "regrad-sparse");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", version_text());
+  Options o;
+  CLI::App* exports = app.add_subcommand("export", "fold norms, masks and attention of a model that regrad-map or regrad-dcil left in models/");
+  exports->add_option("MODEL", o.model, "safetensors file of a deployed net")->required();
+  exports->add_option("--out", o.out, "the file to write")->required();
+  exports->add_flag("--keep-filters", o.keep_filters, "do not take out filters whose weights are all 0");
+  CLI::App* run = app.add_subcommand("run", "classify pictures");
+  run->add_option("FILE", o.model, "what export wrote")->required();
+  run->add_option("PICTURE", o.pictures, "PNG or JPEG files")->required();
+  run->add_option("--mode", o.mode, "automatic, dense or sparse")->check(CLI::IsMember({"automatic", "dense", "sparse"}));
+  CLI::App* bench = app.add_subcommand("bench", "latency, sparsity by layer, multiply-accumulates");
+  bench->add_option("FILE", o.model, "what export wrote")->required();
+  bench->add_option("--batch", o.batch, "examples at once")->check(CLI::Range(1, 65536));
+  bench->add_option("--threads", o.threads, "threads")->check(CLI::Range(1, 1024));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success&) {
+    app.exit(CLI::Success());
+    if (app.count("--version")) return print(version_text());
+    for (const CLI::App* sub : {exports, run, bench})
+      if (sub->parsed()) return print(sub->help());
+    return print(app.help());
+  } catch (const CLI::ParseError& e) {
+    throw ConfigError(std::string(e.what()) + "; regrad-sparse --help says how");
+  }
+  if (exports->parsed()) do_export(o);
+  if (run->parsed()) do_run(o);
+  if (bench->parsed()) do_bench(o);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return experiment::exit_code_of([&] { act(argc, argv); });
+}
