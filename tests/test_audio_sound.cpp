@@ -105,9 +105,20 @@ TEST_CASE("flac and ogg: pages and frames that are cut") {
   CHECK(refused("fLaC" + std::string(40, '\1'), "") == "");
   CHECK(refused("OggS", "byte 0: an OGG page is cut") == "");
   CHECK(refused(std::string("OggS\0\4", 6) + std::string(20, '\0') + "\1\x05" + "abc", "byte 0: an OGG page goes on after the file's end") == "");
-  CHECK(refused(std::string("OggS\0\2", 6) + std::string(20, '\0') + std::string(1, '\0'), "byte 27: the OGG file ends without a last page") == "");
-  CHECK(refused(std::string("OggS\0\4", 6) + std::string(20, '\0') + std::string(1, '\0'), "") == "");
-  CHECK(refused(std::string("OggS\0\4", 6) + std::string(20, '\0') + std::string(1, '\0') + "x", "byte 27: an OGG page is cut") == "");
+  const auto page = [](int flags, const std::string& body) {
+    std::string p = std::string("OggS\0", 5) + static_cast<char>(flags) + std::string(20, '\0') + "\1" + static_cast<char>(body.size()) + body;
+    uint32_t crc = 0;  // of RFC 3533
+    for (const char c : p) {
+      crc ^= static_cast<uint32_t>(static_cast<unsigned char>(c)) << 24;
+      for (int k = 0; k < 8; ++k) crc = crc & 0x80000000 ? crc << 1 ^ 0x04c11db7 : crc << 1;
+    }
+    return p.replace(22, 4, le(crc, 4));
+  };
+  CHECK(refused(with(page(4, "abc"), 29, "x"), "byte 0: an OGG page's checksum differs") == "");
+  CHECK(refused(page(2, "abc"), "byte 31: the OGG file ends without a last page") == "");
+  CHECK(refused(page(4, "abc"), "") == "");  // libsndfile's words: it holds no Vorbis
+  CHECK(refused(page(4, "abc") + "x", "byte 31: an OGG page is cut") == "");
+  CHECK(refused(page(4, "abc") + std::string(30, 'x'), "byte 31: no OGG page where one should begin") == "");
 }
 
 TEST_CASE("mono, level, length") {

@@ -72,7 +72,9 @@ std::vector<float> decode(SNDFILE* f, const SF_INFO& info, int64_t most, const s
   }
   const auto frames = static_cast<int64_t>(out.size()) / info.channels;
   if (sf_error(f) != SF_ERR_NO_ERROR) throw IOError(where + ": frame " + std::to_string(frames) + ": " + sf_strerror(f));
-  if (info.frames != SF_COUNT_MAX && frames < info.frames)
+  // Vorbis may leave out what its first packet only prepares; its pages were all there.
+  const bool counted = info.frames != SF_COUNT_MAX && (info.format & SF_FORMAT_TYPEMASK) != SF_FORMAT_OGG;
+  if (counted && frames < info.frames)
     throw IOError(where + ": ends after " + std::to_string(frames) + " of " + std::to_string(info.frames) + " frames: cut");
   if (frames == 0) throw IOError(where + ": holds no samples");
   for (size_t i = 0; i < out.size(); ++i) {

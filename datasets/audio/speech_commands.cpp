@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 
 namespace regrad {
 namespace {
@@ -34,6 +35,8 @@ Clip clip_of(const detail::FileOf& f, const std::string& word) {
 }
 
 Found find(const std::string& folder, const SpeechCommandsOptions& o) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) throw IOError(folder + ": is no folder; Speech Commands are read unpacked");
   Found found;
   detail::Files(folder).each([&](const detail::FileOf& f) {
     if (!detail::ends_with(f.name, ".wav") || detail::is_clutter(f.name)) return;

@@ -1,6 +1,7 @@
 #include <regrad/datasets/audio/internal/container.h>
 #include <regrad/engine/error.h>
 
+#include <array>
 #include <cstdint>
 
 namespace regrad::detail {
@@ -46,6 +47,25 @@ void check_wav(std::string_view bytes, const std::string& where) {
   throw IOError(where + ": byte " + std::to_string(bytes.size()) + ": the WAV ends before its data");
 }
 
+// The checksum of an OGG page (RFC 3533): CRC-32 of 0x04c11db7, highest bit first, from 0, over the page with zeros in the checksum's place.
+uint32_t page_crc(std::string_view page) {
+  static constexpr auto table = [] {
+    std::array<uint32_t, 256> t{};
+    for (uint32_t i = 0; i < 256; ++i) {
+      uint32_t c = i << 24;
+      for (int k = 0; k < 8; ++k) c = c & 0x80000000 ? 0x04c11db7 ^ c << 1 : c << 1;
+      t[i] = c;
+    }
+    return t;
+  }();
+  uint32_t crc = 0;
+  for (size_t i = 0; i < page.size(); ++i) {
+    const uint32_t byte_there = i >= 22 && i < 26 ? 0 : static_cast<unsigned char>(page[i]);
+    crc = crc << 8 ^ table[(crc >> 24 ^ byte_there) & 255];
+  }
+  return crc;
+}
+
 // Pages: "OggS", version, flags (4: the stream's last page), 20 bytes, n, n sizes, the bytes they add up to.
 void check_ogg(std::string_view bytes, const std::string& where) {
   bool ended = false;
@@ -56,6 +76,8 @@ void check_ogg(std::string_view bytes, const std::string& where) {
     size_t end = at + 27 + sizes;
     for (size_t i = 0; i < sizes && at + 27 + i < bytes.size(); ++i) end += static_cast<unsigned char>(bytes[at + 27 + i]);
     if (end > bytes.size()) throw IOError(byte(where, at) + "an OGG page goes on after the file's end: cut");
+    if (page_crc(bytes.substr(at, end - at)) != little_endian(bytes, at + 22, 4))
+      throw IOError(byte(where, at) + "an OGG page's checksum differs from its bytes'");
     ended = (bytes[at + 5] & 4) != 0;
     at = end;
   }

@@ -7,7 +7,8 @@
 namespace regrad::detail {
 
 // IOError beginning with `where` and naming the byte: none of the three formats by its first bytes, a WAV without format or data or whose data end
-// before they should, OGG pages that are cut or whose last one is not marked as the end. A WAV whose data claim 2^32 - 1 bytes (a writer that could
+// before they should, OGG pages that are cut, whose checksum differs, or whose
+// last one is not marked as the end. A WAV whose data claim 2^32 - 1 bytes (a writer that could
 // not seek) goes on to its end.
 void check_container(std::string_view bytes, const std::string& where);
 
