@@ -121,6 +121,28 @@ TEST_CASE("flac and ogg: pages and frames that are cut") {
   CHECK(refused(page(4, "abc") + std::string(30, 'x'), "byte 31: no OGG page where one should begin") == "");
 }
 
+TEST_CASE("sounds of other writers: every format of the corpus") {
+  // 0.4 sin(0.2 i), 300 frames, written by python-soundfile.
+  const auto read = [](const std::string& file) { return read_sound(std::string(REGRAD_SOUND_CORPUS) + "/" + file); };
+  const Sound plain = read("wav-16");
+  CHECK(plain.frames() == 300);
+  CHECK(plain.samples.to_vector()[5] == doctest::Approx(0.4 * std::sin(1.0)).epsilon(1e-3));
+  for (const char* file : {"flac-mono", "wav-pcm_24", "wav-pcm_32", "wav-float", "wav-double", "wav-endless"})
+    CHECK(furthest(read(file).samples, plain.samples) < 5e-5);
+  for (const char* file : {"wav-pcm_u8", "wav-ulaw", "wav-alaw", "ogg-vorbis"}) CHECK(furthest(read(file).samples, plain.samples) < 0.04);
+  const Sound stereo = read("flac-stereo-24"), six = read("wavex-5.1");
+  CHECK(stereo.rate == 44100);
+  CHECK(furthest(stereo.samples[0] * -0.5, stereo.samples[1]) < 1e-6);
+  CHECK(six.channels() == 6);
+  CHECK(six.rate == 48000);
+  CHECK(six.frames() == 40);
+  CHECK(read("ogg-opus").frames() == 300);
+  for (const char* file : {"wav-cut", "flac-cut", "ogg-cut", "wav-0-channels", "wav-0-hz", "wav-1-gb"}) {
+    CAPTURE(file);
+    CHECK(complaint<IOError>([&] { read(file); }, std::string("corpus/sound/") + file + ": ") == "");
+  }
+}
+
 TEST_CASE("mono, level, length") {
   const Sound s{tensor({1, 0, 3, 1}).reshape({2, 2}), 8000};
   CHECK(mono(s).samples.to_vector() == std::vector<double>{2, 0.5});

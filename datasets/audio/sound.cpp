@@ -177,6 +177,8 @@ Sound resample(const Sound& s, int rate) {
       job.output_frames = to;
       job.src_ratio = static_cast<double>(rate) / s.rate;
       if (const int error = src_simple(&job, SRC_SINC_MEDIUM_QUALITY, 1)) throw Error(std::string("resample: ") + src_strerror(error));
+      if (job.output_frames_gen > 0 && job.output_frames_gen < to)  // one frame may be wanting at the end
+        std::fill(job.data_out + job.output_frames_gen, job.data_out + to, job.data_out[job.output_frames_gen - 1]);
     }
     return Sound{detail::adopt(std::move(out), {channels, to}), rate};
   });
