@@ -54,6 +54,7 @@ TEST_CASE("wav: every width comes back within half a step, channels apart, 5.1 t
   CHECK(parse_sound(to_wav(edges, 16)).samples.to_vector() == std::vector<double>{-1, -1, 32767.0 / 32768, 0});
   CHECK(parse_sound(to_wav(edges, 32)).samples.to_vector() == std::vector<double>{-2, -1, 1, 0});
   CHECK(complaint<ConfigError>([&] { to_wav(edges, 12); }, "not 12") == "");
+  CHECK(complaint<NumericError>([] { to_wav({full({1, 1}, std::nan("")), 8000}); }, "not a number") == "");
 }
 
 TEST_CASE("wav: from a file, with other chunks around, and of unknown length") {

@@ -8,6 +8,8 @@
 namespace regrad {
 namespace {
 
+constexpr int64_t most_roll = int64_t{1} << 40;
+
 // log of a Gamma(a, 1) variate. d = a - 1/3, c = 1 / sqrt(9 d): d v with v = (1 + c z)^3 is taken where log u < z^2 / 2 + d (1 - v + log v). Below
 // a = 1: that of a + 1 times u^(1/a).
 double log_gamma_variate(const Random& r, double a) {
@@ -23,9 +25,11 @@ double log_gamma_variate(const Random& r, double a) {
 }
 
 Tensor betas(const Random& r, int64_t n, double alpha, DType t) {
-  std::vector<double> l;
-  for (int64_t i = 0; i < n; ++i) l.push_back(beta(r / i, alpha, alpha));
-  return tensor(l, {n}, t);
+  return typed_memory([&] {
+    std::vector<double> l;
+    for (int64_t i = 0; i < n; ++i) l.push_back(beta(r / i, alpha, alpha));
+    return tensor(l, {n}, t);
+  });
 }
 
 void check_f32(const Tensor& x, int least_dims, const char* op) {
@@ -60,7 +64,8 @@ Tensor restyle(const Tensor& x, const Dims& dims, const Random& r, const MixStyl
   if (!(o.p >= 0 && o.p <= 1)) throw ConfigError(std::string(op) + ": p must lie in [0, 1]");
   if (x.dim() != 4) throw ShapeError(std::string(op) + ": x is [N, C, F, T], " + str(x.shape()) + " is not");
   if ((r / "whether").uniform(0) >= o.p || x.size(0) == 0) return x;
-  return mix_statistics(x, dims, randperm(r / "partner", x.size(0)), betas(r / "l", x.size(0), o.alpha, x.dtype()), o.eps);
+  const Tensor partner = randperm(r / "partner", x.size(0));
+  return mix_statistics(x, dims, partner, betas(r / "l", x.size(0), o.alpha, x.dtype()), o.eps);
 }
 
 }  // namespace
@@ -72,7 +77,7 @@ double beta(const Random& r, double a, double b) {
 
 Tensor time_roll(const Tensor& x, int64_t most, const Random& r) {
   check_f32(x, 2, "time_roll");
-  if (most < 0) throw ConfigError("time_roll: most is " + std::to_string(most) + ", must be 0 or more");
+  if (most < 0 || most > most_roll) throw ConfigError("time_roll: most is " + std::to_string(most) + ", must be 0 to 2^40");
   if (x.numel() == 0) return x;
   return typed_memory([&] {
     const int64_t clips = x.size(0), t = x.size(-1), rows = x.numel() / t / clips;
@@ -124,7 +129,8 @@ Mixed mixup(const Tensor& x, const Tensor& y, const Tensor& partner, const Tenso
 
 Mixed mixup(const Tensor& x, const Tensor& y, double alpha, const Random& r) {
   if (x.dim() < 1) throw ShapeError("mixup: x has no clips");
-  return mixup(x, y, randperm(r / "partner", x.size(0)), betas(r / "l", x.size(0), alpha, x.dtype()));
+  const Tensor partner = randperm(r / "partner", x.size(0));
+  return mixup(x, y, partner, betas(r / "l", x.size(0), alpha, x.dtype()));
 }
 
 Tensor mix_statistics(const Tensor& x, const Dims& dims, const Tensor& partner, const Tensor& l, double eps) {

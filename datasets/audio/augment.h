@@ -16,7 +16,7 @@ namespace regrad {
 double beta(const Random& r, double a, double b);
 
 // Clip i of x [N, .., T] turned along the last dim by U{-most, .., most}: what leaves at one end comes in at the other. Waveforms or spectrograms.
-// ConfigError where most is below 0; ShapeError below 2 dims.
+// ConfigError where most is outside [0, 2^40]; ShapeError below 2 dims.
 Tensor time_roll(const Tensor& x, int64_t most, const Random& r);
 
 // SpecAugment as the keyword-spotting BC-ResNet code has it: `frequency_masks` masks of floor(U[0, frequency_max)) rows and `time_masks` of

@@ -8,12 +8,13 @@
 namespace regrad {
 namespace {
 
+constexpr int64_t most_mels = 1 << 16;
 constexpr double hz_a_step = 200.0 / 3, log_start = 1000, log_start_mel = log_start / hz_a_step;
 const double log_step = std::log(6.4) / 27;
 
 void check(const LogMel& f) {
   if (f.rate < 1) throw ConfigError("log_mel: rate is " + std::to_string(f.rate) + ", must be 1 or more");
-  if (f.mels < 1) throw ConfigError("log_mel: mels is " + std::to_string(f.mels) + ", must be 1 or more");
+  if (f.mels < 1 || f.mels > most_mels) throw ConfigError("log_mel: mels is " + std::to_string(f.mels) + ", must be 1 to 65,536");
   if (!(f.f_min >= 0 && f.f_min < f.top() && f.top() <= static_cast<double>(f.rate) / 2 && f.f_max >= 0))
     throw ConfigError("log_mel: f_min " + std::to_string(f.f_min) + " and f_max " + std::to_string(f.top()) +
                       " must have 0 <= f_min < f_max <= rate / 2 = " + std::to_string(static_cast<double>(f.rate) / 2));

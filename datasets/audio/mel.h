@@ -42,7 +42,7 @@ struct LogMel {
 std::string str(const LogMel& front);
 
 // Triangles over the FFT's bins (k rate / n_fft Hz) between mels + 2 points equally spaced on the scale from f_min to f_max: f32 [mels, bins].
-// ConfigError: rate or mels below 1, or not 0 <= f_min < f_max <= rate / 2. Bands narrower than a bin may be all zeros, as librosa's.
+// ConfigError: rate below 1, mels outside [1, 65536], or not 0 <= f_min < f_max <= rate / 2. Bands narrower than a bin may be all zeros, as librosa's.
 Tensor mel_filters(const LogMel& front);
 // The bands' middles in Hz, f64 [mels].
 Tensor mel_middles(const LogMel& front);

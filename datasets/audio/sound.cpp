@@ -118,6 +118,7 @@ std::string wav_sample(float v, int bits) {
     std::memcpy(&word, &v, 4);
     return little(word, 4);
   }
+  if (std::isnan(v)) throw NumericError("to_wav: a sample is not a number");
   const double full = std::ldexp(1.0, bits - 1);
   const auto q = static_cast<int64_t>(std::nearbyint(std::clamp(double{v} * full, -full, full - 1)));
   return little(static_cast<uint64_t>(bits == 8 ? q + 128 : q), bits / 8);
@@ -202,7 +203,7 @@ Tensor normalize_rms(const Tensor& x, double rms) {
 
 Tensor tile(const Tensor& x, int64_t frames) {
   const int64_t rows = rows_of(x, "tile"), n = x.size(-1);
-  if (frames < 1) throw ShapeError("tile: " + std::to_string(frames) + " frames, must be 1 or more");
+  if (frames < 1 || frames > most_samples) throw ShapeError("tile: " + std::to_string(frames) + " frames, must be 1 to 2^28");
   return typed_memory([&] {
     const Tensor flat = x.contiguous();
     std::vector<float> out(static_cast<size_t>(rows * frames));

@@ -38,11 +38,11 @@ Sound resample(const Sound& s, int rate);
 // x [.., frames], f32. Each row times what makes sqrt(mean(x^2)) the wanted one; a row of zeros stays so. ConfigError where rms is not above 0.
 Tensor normalize_rms(const Tensor& x, double rms = 0.1);
 // The first `frames` of x x x ..: [.., n] -> [.., frames], cut where n is more. Never padded with zeros, whose logarithm would not move with the
-// recording device's gain. ShapeError where n or frames is below 1.
+// recording device's gain. ShapeError where n is below 1 or frames outside [1, 2^28].
 Tensor tile(const Tensor& x, int64_t frames);
 
 // A WAV file: bits 8, 16, 24 (integers, rounded and held within [-1, 1)) or 32 (float). ConfigError at others; ShapeError where samples are not
-// [channels, frames]. `rate` is written as it is.
+// [channels, frames]; NumericError where an integer should hold a NaN. `rate` is written as it is.
 std::string to_wav(const Sound& s, int bits = 16);
 
 }  // namespace regrad

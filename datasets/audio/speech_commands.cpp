@@ -95,7 +95,8 @@ Part speech_commands_part(const std::string& file, double validation_percent, do
 }
 
 AudioSet load_speech_commands(const std::string& folder, const Random& r, const SpeechCommandsOptions& o) {
-  if (!(o.unknown_percent >= 0 && o.silence_percent >= 0)) throw ConfigError("load_speech_commands: percentages must be 0 or more");
+  for (const double percent : {o.unknown_percent, o.silence_percent})
+    if (!(percent >= 0 && percent <= 1000)) throw ConfigError("load_speech_commands: percentages must be 0 to 1000");
   if (o.words.empty()) throw ConfigError("load_speech_commands: no words");
   return typed_memory([&] {
     Found found = find(folder, o);

@@ -17,7 +17,7 @@ namespace regrad {
 
 struct SpeechCommandsOptions {
   std::vector<std::string> words = {"yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"};
-  double unknown_percent = 10, silence_percent = 10;  // of each part; 0: no such class. ConfigError below 0
+  double unknown_percent = 10, silence_percent = 10;  // of each part; 0: no such class. ConfigError outside [0, 1000]
 };
 // Classes: the words in their order, then "unknown" and "silence" where asked for.
 AudioSet load_speech_commands(const std::string& folder, const Random& r, const SpeechCommandsOptions& options = {});

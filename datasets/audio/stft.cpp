@@ -7,8 +7,11 @@
 namespace regrad {
 namespace {
 
+constexpr int64_t most_fft = 1 << 24;
+
 void check(const Stft& o) {
-  if (o.n_fft < 2 || o.n_fft % 2 != 0) throw ConfigError("stft: n_fft is " + std::to_string(o.n_fft) + ", must be even and 2 or more");
+  if (o.n_fft < 2 || o.n_fft % 2 != 0 || o.n_fft > most_fft)
+    throw ConfigError("stft: n_fft is " + std::to_string(o.n_fft) + ", must be even, and 2 to 2^24");
   if (o.window < 0 || o.window > o.n_fft)
     throw ConfigError("stft: a window of " + std::to_string(o.window) + " samples, must be 1 to n_fft = " + std::to_string(o.n_fft) +
                       ", or 0 for that");

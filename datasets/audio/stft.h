@@ -19,7 +19,7 @@ struct Stft {
 
   int64_t bins() const { return n_fft / 2 + 1; }
   int64_t window_size() const { return window == 0 ? n_fft : window; }
-  // Of so many samples: center: floor(n / hop) + 1; else floor((n - n_fft) / hop) + 1. ConfigError: n_fft odd or below 2, window outside [1, n_fft],
+  // Of so many samples: center: floor(n / hop) + 1; else floor((n - n_fft) / hop) + 1. ConfigError: n_fft odd or outside [2, 2^24], window outside [1, n_fft],
   // hop below 1; ShapeError: no samples, or without center fewer than n_fft.
   int64_t frames(int64_t samples) const;
 };
