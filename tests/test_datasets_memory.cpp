@@ -16,6 +16,7 @@
 #include <functional>
 
 #include "alloc_hook.h"
+#include "fail_each.h"
 #include "forge.h"
 #include "jpeg_writer.h"
 #include "pack.h"
@@ -23,38 +24,6 @@
 
 using namespace regrad;
 using namespace regrad::test;
-
-namespace {
-
-// How many allocations of f() there are; each was failed, and all after it.
-int64_t fail_each(const std::function<void()>& f) {
-  f();
-  empty_cache();
-  const MemoryStats before = memory_stats();
-  int64_t k = 1;
-  for (bool failed = true; failed; ++k) {
-    CAPTURE(k);
-    empty_cache();
-    bool typed = true;
-    {
-      const FailAllocation fail(k, true);
-      try {
-        f();
-      } catch (const OutOfMemory&) {
-      } catch (...) {
-        typed = false;
-      }
-      failed = FailAllocation::failed() > 0;
-    }
-    REQUIRE(typed);
-    REQUIRE(memory_stats().live_nodes == before.live_nodes);
-    REQUIRE(memory_stats().live_bytes == before.live_bytes);
-  }
-  f();
-  return k;
-}
-
-}  // namespace
 
 TEST_CASE("readers: OutOfMemory at every allocation of ours") {
   const int before = num_threads();

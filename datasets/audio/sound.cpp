@@ -1,0 +1,235 @@
+#include <regrad/datasets/audio/internal/container.h>
+#include <regrad/datasets/audio/sound.h>
+#include <regrad/datasets/internal/adopt.h>
+#include <regrad/engine/files.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <mutex>
+
+#include <samplerate.h>
+#include <sndfile.h>
+
+namespace regrad {
+namespace {
+
+constexpr int most_channels = 64, most_rate = 1 << 22;
+constexpr int64_t most_samples = int64_t{1} << 28, block_frames = 4096;
+
+// A file in memory, as libsndfile wants to see it.
+struct MemoryFile {
+  std::string_view bytes;
+  sf_count_t at = 0;
+
+  static MemoryFile& of(void* p) { return *static_cast<MemoryFile*>(p); }
+  static sf_count_t size(void* p) { return static_cast<sf_count_t>(of(p).bytes.size()); }
+  static sf_count_t tell(void* p) { return of(p).at; }
+  static sf_count_t seek(sf_count_t offset, int whence, void* p) {
+    const sf_count_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? of(p).at : size(p);
+    if (offset < -base || offset > size(p) - base) return -1;
+    return of(p).at = base + offset;
+  }
+  static sf_count_t read(void* to, sf_count_t n, void* p) {
+    const sf_count_t got = std::clamp<sf_count_t>(size(p) - of(p).at, 0, n);
+    std::memcpy(to, of(p).bytes.data() + of(p).at, static_cast<size_t>(got));
+    of(p).at += got;
+    return got;
+  }
+  static sf_count_t write(const void*, sf_count_t, void*) { return 0; }
+};
+
+struct Close {
+  void operator()(SNDFILE* f) const { sf_close(f); }
+};
+using SoundFile = std::unique_ptr<SNDFILE, Close>;
+
+SoundFile open_sound(MemoryFile& file, SF_INFO& info, const std::string& where) {
+  static std::mutex one_at_a_time;  // libsndfile keeps why it could not open in one place for all threads
+  const std::lock_guard<std::mutex> lock(one_at_a_time);
+  SF_VIRTUAL_IO io{MemoryFile::size, MemoryFile::seek, MemoryFile::read, MemoryFile::write, MemoryFile::tell};
+  SoundFile f(sf_open_virtual(&io, SFM_READ, &info, &file));
+  if (!f) throw IOError(where + ": " + sf_strerror(nullptr));
+  return f;
+}
+
+void check_info(const SF_INFO& info, const std::string& where) {
+  if (info.channels < 1 || info.channels > most_channels)
+    throw IOError(where + ": " + std::to_string(info.channels) + " channels, must be 1 to " + std::to_string(most_channels));
+  if (info.samplerate < 1 || info.samplerate > most_rate)
+    throw IOError(where + ": " + std::to_string(info.samplerate) + " Hz, must be 1 to " + std::to_string(most_rate));
+}
+
+// Interleaved, in blocks: room grows with what comes.
+std::vector<float> decode(SNDFILE* f, const SF_INFO& info, int64_t most, const std::string& where) {
+  std::vector<float> out, block(static_cast<size_t>(block_frames * info.channels));
+  for (;;) {
+    const sf_count_t got = sf_readf_float(f, block.data(), block_frames);
+    if (got <= 0) break;
+    out.insert(out.end(), block.begin(), block.begin() + got * info.channels);
+    if (static_cast<int64_t>(out.size()) > most) throw IOError(where + ": decodes to more than the " + std::to_string(most) + " samples it may have");
+  }
+  const auto frames = static_cast<int64_t>(out.size()) / info.channels;
+  if (sf_error(f) != SF_ERR_NO_ERROR) throw IOError(where + ": frame " + std::to_string(frames) + ": " + sf_strerror(f));
+  // Vorbis may leave out what its first packet only prepares; its pages were all there.
+  const bool counted = info.frames != SF_COUNT_MAX && (info.format & SF_FORMAT_TYPEMASK) != SF_FORMAT_OGG;
+  if (counted && frames < info.frames)
+    throw IOError(where + ": ends after " + std::to_string(frames) + " of " + std::to_string(info.frames) + " frames: cut");
+  if (frames == 0) throw IOError(where + ": holds no samples");
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (!std::isfinite(out[i]))
+      throw IOError(where + ": frame " + std::to_string(i / static_cast<size_t>(info.channels)) + ": a sample is not a finite number");
+  }
+  return out;
+}
+
+Tensor by_channel(std::vector<float> interleaved, int64_t channels) {
+  const auto frames = static_cast<int64_t>(interleaved.size()) / channels;
+  if (channels == 1) return detail::adopt(std::move(interleaved), {1, frames});
+  std::vector<float> out(interleaved.size());
+  for (int64_t c = 0; c < channels; ++c)
+    for (int64_t i = 0; i < frames; ++i) out[static_cast<size_t>(c * frames + i)] = interleaved[static_cast<size_t>(i * channels + c)];
+  return detail::adopt(std::move(out), {channels, frames});
+}
+
+void check_sound(const Sound& s, const char* op) {
+  if (!s.samples.defined() || s.samples.dim() != 2 || s.samples.numel() == 0)
+    throw ShapeError(std::string(op) + ": a sound is [channels, frames], at least one of each");
+  if (s.samples.dtype() != DType::f32) throw DTypeError(std::string(op) + ": samples are f32, not " + name(s.samples.dtype()));
+}
+
+// Of a tensor [.., n]: the number of rows.
+int64_t rows_of(const Tensor& x, const char* op) {
+  if (x.dtype() != DType::f32) throw DTypeError(std::string(op) + ": samples are f32, not " + name(x.dtype()));
+  if (x.dim() < 1 || x.size(-1) < 1) throw ShapeError(std::string(op) + ": no samples in " + str(x.shape()));
+  return x.numel() / x.size(-1);
+}
+
+std::string little(uint64_t v, int n) {
+  std::string out;
+  for (int i = 0; i < n; ++i) out += static_cast<char>(v >> 8 * i & 255);
+  return out;
+}
+
+std::string wav_sample(float v, int bits) {
+  if (bits == 32) {
+    uint32_t word;
+    std::memcpy(&word, &v, 4);
+    return little(word, 4);
+  }
+  if (std::isnan(v)) throw NumericError("to_wav: a sample is not a number");
+  const double full = std::ldexp(1.0, bits - 1);
+  const auto q = static_cast<int64_t>(std::nearbyint(std::clamp(double{v} * full, -full, full - 1)));
+  return little(static_cast<uint64_t>(bits == 8 ? q + 128 : q), bits / 8);
+}
+
+}  // namespace
+
+Sound parse_sound(std::string_view bytes, const std::string& where) {
+  return typed_memory([&] {
+    detail::check_container(bytes, where);
+    MemoryFile file{bytes};
+    SF_INFO info{};
+    const SoundFile f = open_sound(file, info, where);
+    check_info(info, where);
+    const int64_t most = std::min(most_samples, static_cast<int64_t>(bytes.size()) * 1024 + (1 << 20));
+    return Sound{by_channel(decode(f.get(), info, most, where), info.channels), info.samplerate};
+  });
+}
+
+Sound read_sound(const std::string& path) {
+  return typed_memory([&] {
+    { const InputFile file(path); }  // a regular file, with the system's own words where there is none
+    return parse_sound(read_file(path), path);
+  });
+}
+
+Sound mono(const Sound& s) {
+  check_sound(s, "mono");
+  if (s.channels() == 1) return s;
+  return typed_memory([&] {
+    const int64_t channels = s.channels(), frames = s.frames();
+    const Tensor x = s.samples.contiguous();
+    std::vector<float> out(static_cast<size_t>(frames));
+    for (int64_t i = 0; i < frames; ++i) {
+      double sum = 0;
+      for (int64_t c = 0; c < channels; ++c) sum += double{x.data<float>()[c * frames + i]};
+      out[static_cast<size_t>(i)] = static_cast<float>(sum / static_cast<double>(channels));
+    }
+    return Sound{detail::adopt(std::move(out), {1, frames}), s.rate};
+  });
+}
+
+Sound resample(const Sound& s, int rate) {
+  check_sound(s, "resample");
+  if (rate < 1 || s.rate < 1 || rate > int64_t{256} * s.rate || s.rate > int64_t{256} * rate)
+    throw ConfigError("resample: from " + std::to_string(s.rate) + " to " + std::to_string(rate) + " Hz; at least 1 Hz and within 256 times");
+  if (rate == s.rate) return s;
+  return typed_memory([&] {
+    const int64_t channels = s.channels(), from = s.frames(), to = (from * rate + s.rate - 1) / s.rate;
+    const Tensor x = s.samples.contiguous();
+    std::vector<float> out(static_cast<size_t>(channels * to));
+    for (int64_t c = 0; c < channels; ++c) {
+      SRC_DATA job{};
+      job.data_in = x.data<float>() + c * from;
+      job.data_out = out.data() + c * to;
+      job.input_frames = from;
+      job.output_frames = to;
+      job.src_ratio = static_cast<double>(rate) / s.rate;
+      if (const int error = src_simple(&job, SRC_SINC_MEDIUM_QUALITY, 1)) throw Error(std::string("resample: ") + src_strerror(error));
+      if (job.output_frames_gen > 0 && job.output_frames_gen < to)  // one frame may be wanting at the end
+        std::fill(job.data_out + job.output_frames_gen, job.data_out + to, job.data_out[job.output_frames_gen - 1]);
+    }
+    return Sound{detail::adopt(std::move(out), {channels, to}), rate};
+  });
+}
+
+Tensor normalize_rms(const Tensor& x, double rms) {
+  if (!(rms > 0)) throw ConfigError("normalize_rms: rms must be above 0");
+  const int64_t rows = rows_of(x, "normalize_rms"), n = x.size(-1);
+  return typed_memory([&] {
+    std::vector<float> out = x.to_vector<float>();
+    for (int64_t r = 0; r < rows; ++r) {
+      float* const row = out.data() + r * n;
+      double power = 0;
+      for (int64_t i = 0; i < n; ++i) power += double{row[i]} * row[i];
+      const double gain = power > 0 ? rms / std::sqrt(power / static_cast<double>(n)) : 1;
+      for (int64_t i = 0; i < n; ++i) row[i] = static_cast<float>(row[i] * gain);
+    }
+    return detail::adopt(std::move(out), x.shape());
+  });
+}
+
+Tensor tile(const Tensor& x, int64_t frames) {
+  const int64_t rows = rows_of(x, "tile"), n = x.size(-1);
+  if (frames < 1 || frames > most_samples) throw ShapeError("tile: " + std::to_string(frames) + " frames, must be 1 to 2^28");
+  return typed_memory([&] {
+    const Tensor flat = x.contiguous();
+    std::vector<float> out(static_cast<size_t>(rows * frames));
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t i = 0; i < frames; i += n) std::copy_n(flat.data<float>() + r * n, std::min(n, frames - i), out.begin() + r * frames + i);
+    Shape sizes = x.shape();
+    sizes[-1] = frames;
+    return detail::adopt(std::move(out), sizes);
+  });
+}
+
+std::string to_wav(const Sound& s, int bits) {
+  check_sound(s, "to_wav");
+  if (bits != 8 && bits != 16 && bits != 24 && bits != 32) throw ConfigError("to_wav: bits are 8, 16, 24 or 32, not " + std::to_string(bits));
+  return typed_memory([&] {
+    const int64_t channels = s.channels(), frames = s.frames();
+    const Tensor x = s.samples.contiguous();
+    const auto frame_bytes = static_cast<uint64_t>(channels * bits / 8), rate = static_cast<uint64_t>(s.rate);
+    std::string data;
+    for (int64_t i = 0; i < frames; ++i)
+      for (int64_t c = 0; c < channels; ++c) data += wav_sample(x.data<float>()[c * frames + i], bits);
+    const std::string format = little(bits == 32 ? 3 : 1, 2) + little(static_cast<uint64_t>(channels), 2) + little(rate, 4) +
+                               little(rate * frame_bytes, 4) + little(frame_bytes, 2) + little(static_cast<uint64_t>(bits), 2);
+    const std::string chunks = "WAVEfmt " + little(16, 4) + format + "data" + little(data.size(), 4) + data + std::string(data.size() % 2, '\0');
+    return "RIFF" + little(chunks.size(), 4) + chunks;
+  });
+}
+
+}  // namespace regrad
