@@ -122,7 +122,7 @@ Tensor InferenceNet::operator()(const Tensor& x) const {
     throw ShapeError("inference: x is " + str(x.shape()) + ", the net takes " + str(Shape{-1, in.c, in.h, in.w}));
   if (parts_->mode == InferenceMode::dense) return run_dense(parts_->layers, flat && !parts_->vectors ? reshape(x, {x.size(0), in.c, 1, 1}) : x);
   const Tensor rows = x.detach().contiguous();
-  const int64_t n = x.size(0), block = parts_->vectors && n > 4 ? 64 : 1;
+  const int64_t n = x.size(0), block = parts_->vectors && n > 8 ? inference::wide : 1;
   std::vector<float> y(static_cast<size_t>(n * out.numel()));
   parallel_for((n + block - 1) / block, [&](int64_t b) {
     const int64_t first = b * block, count = std::min(block, n - first);

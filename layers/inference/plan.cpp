@@ -107,6 +107,7 @@ LayerPlan linear_plan(const Layer& l, const Planes& from) {
       if (*v == 0) continue;
       const int64_t c = i / area, y = i % area / from.size.w, x = i % from.size.w;
       p.taps.offsets.push_back(static_cast<int32_t>(c * from.plane + from.first() + y * from.row + x));
+      p.taps.wide_offsets.push_back(static_cast<int32_t>(i * wide));
       p.taps.values.push_back(*v);
     }
     p.taps.begin.push_back(static_cast<int64_t>(p.taps.values.size()));

@@ -28,6 +28,7 @@ struct Planes {
 // Entries of a row of weights that are not 0.
 struct Taps {
   std::vector<int32_t> offsets;
+  std::vector<int32_t> wide_offsets;  // of a matrix: the same in `wide` vectors side by side
   std::vector<float> values;
   std::vector<int64_t> begin;  // of each row, and the end
 };
@@ -47,7 +48,8 @@ Plan plan_of(const std::vector<InferenceLayer>& layers, const std::vector<Size>&
 
 // One image x [C,H,W] -> the last value.
 void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x, float* out);
-// Vectors x [n, I] through layers that are all linear -> [n, O] of the last.
+inline constexpr int64_t wide = 64;
+// Vectors x [n, I], n at most `wide`, through layers that are all linear -> [n, O] of the last.
 void run_vectors(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x, int64_t n, float* out);
 
 }  // namespace regrad::inference

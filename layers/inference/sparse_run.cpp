@@ -168,37 +168,35 @@ void run_image(const std::vector<Layer>& layers, const Plan& plan, const float* 
                   sizeof(float) * static_cast<size_t>(last.size.w));
 }
 
-// Columns of up to kColumns vectors at once: a matrix's entry then meets a row of them.
+// [rows, columns] -> [columns, to_row]: tiles of 16 x 16, so that neither side is walked across its cache lines.
+static void transpose(const float* x, int64_t rows, int64_t columns, int64_t from_row, float* y, int64_t to_row) {
+  for (int64_t i = 0; i < rows; i += 16)
+    for (int64_t j = 0; j < columns; j += 16)
+      for (int64_t c = j; c < std::min(columns, j + 16); ++c)
+        for (int64_t r = i; r < std::min(rows, i + 16); ++r) y[c * to_row + r] = x[r * from_row + c];
+}
+
+// `wide` vectors side by side: an entry of a matrix then meets a row of them.
 void run_vectors(const std::vector<Layer>& layers, const Plan& plan, const float* x, int64_t n, float* out) {
   static thread_local std::vector<float> values[2];
-  static thread_local std::vector<int32_t> offsets;
-  const int64_t wide = (n + 15) / 16 * 16;
-  int64_t most = plan.values[0].size.numel();
+  int64_t most = 0;
   for (const Planes& p : plan.values) most = std::max(most, p.size.numel());
   for (auto& v : values)
-    if (static_cast<int64_t>(v.size()) < most * wide) v.resize(static_cast<size_t>(most * wide));
-  const int64_t inputs = plan.values[0].size.numel();
-  for (int64_t i = 0; i < inputs; ++i)
-    for (int64_t b = 0; b < wide; ++b) values[0][static_cast<size_t>(i * wide + b)] = b < n ? x[b * inputs + i] : 0.0f;
+    if (static_cast<int64_t>(v.size()) < most * wide) v.assign(static_cast<size_t>(most * wide), 0.0f);
+  const int64_t inputs = plan.values[0].size.numel(), outputs = plan.values.back().size.numel();
+  transpose(x, n, inputs, inputs, values[0].data(), wide);
   for (size_t i = 0; i < layers.size(); ++i) {
     const Taps& t = plan.layers[i].taps;
-    const float* from = values[i % 2].data();
-    float* to = values[1 - i % 2].data();
-    offsets.resize(t.offsets.size());
-    for (size_t k = 0; k < offsets.size(); ++k) offsets[k] = static_cast<int32_t>(t.offsets[k] * wide);
+    const float *from = values[i % 2].data(), *bias = layers[i].bias.data<float>();
     for (size_t o = 0; o + 1 < t.begin.size(); ++o) {
       const auto begin = static_cast<size_t>(t.begin[o]);
-      float* y = to + static_cast<int64_t>(o) * wide;
-      kernels::table().taps(from, offsets.data() + begin, t.values.data() + begin, t.begin[o + 1] - t.begin[o], layers[i].bias.data<float>()[o], wide,
-                            y);
+      float* y = values[1 - i % 2].data() + static_cast<int64_t>(o) * wide;
+      kernels::table().taps(from, t.wide_offsets.data() + begin, t.values.data() + begin, t.begin[o + 1] - t.begin[o], bias[o], wide, y);
       if (layers[i].relu)
         for (int64_t b = 0; b < wide; ++b) y[b] = std::max(y[b], 0.0f);
     }
   }
-  const int64_t outputs = plan.values.back().size.numel();
-  const float* y = values[layers.size() % 2].data();
-  for (int64_t b = 0; b < n; ++b)
-    for (int64_t o = 0; o < outputs; ++o) out[b * outputs + o] = y[o * wide + b];
+  transpose(values[layers.size() % 2].data(), outputs, n, wide, out, outputs);
 }
 
 }  // namespace regrad::inference
