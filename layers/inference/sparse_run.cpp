@@ -3,6 +3,7 @@
 #include <regrad/layers/inference/plan.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 namespace regrad::inference {
@@ -178,25 +179,28 @@ static void transpose(const float* x, int64_t rows, int64_t columns, int64_t fro
 
 // `wide` vectors side by side: an entry of a matrix then meets a row of them.
 void run_vectors(const std::vector<Layer>& layers, const Plan& plan, const float* x, int64_t n, float* out) {
-  static thread_local std::vector<float> values[2];
+  static thread_local std::vector<float> memory[2];
   int64_t most = 0;
   for (const Planes& p : plan.values) most = std::max(most, p.size.numel());
-  for (auto& v : values)
-    if (static_cast<int64_t>(v.size()) < most * wide) v.assign(static_cast<size_t>(most * wide), 0.0f);
+  float* values[2];
+  for (int i = 0; i < 2; ++i) {  // at a cache line: a vector that crosses two costs two
+    if (memory[i].size() < static_cast<size_t>(most * wide + 16)) memory[i].assign(static_cast<size_t>(most * wide + 16), 0.0f);
+    values[i] = memory[i].data() + (64 - reinterpret_cast<uintptr_t>(memory[i].data()) % 64) / 4;
+  }
   const int64_t inputs = plan.values[0].size.numel(), outputs = plan.values.back().size.numel();
-  transpose(x, n, inputs, inputs, values[0].data(), wide);
+  transpose(x, n, inputs, inputs, values[0], wide);
   for (size_t i = 0; i < layers.size(); ++i) {
     const Taps& t = plan.layers[i].taps;
-    const float *from = values[i % 2].data(), *bias = layers[i].bias.data<float>();
+    const float *from = values[i % 2], *bias = layers[i].bias.data<float>();
     for (size_t o = 0; o + 1 < t.begin.size(); ++o) {
       const auto begin = static_cast<size_t>(t.begin[o]);
-      float* y = values[1 - i % 2].data() + static_cast<int64_t>(o) * wide;
+      float* y = values[1 - i % 2] + static_cast<int64_t>(o) * wide;
       kernels::table().taps(from, t.wide_offsets.data() + begin, t.values.data() + begin, t.begin[o + 1] - t.begin[o], bias[o], wide, y);
       if (layers[i].relu)
         for (int64_t b = 0; b < wide; ++b) y[b] = std::max(y[b], 0.0f);
     }
   }
-  transpose(values[layers.size() % 2].data(), outputs, n, wide, out, outputs);
+  transpose(values[layers.size() % 2], outputs, n, wide, out, outputs);
 }
 
 }  // namespace regrad::inference

@@ -45,7 +45,11 @@ void taps(const float* x, const int32_t* offsets, const float* values, int64_t e
   }
 }
 
-// bias + sum_k values[k] x[offsets[k]]: eight sums, so that one addition need not wait for the last.
+// bias + sum_k values[k] x[offsets[k]]: eight sums, so that one addition need not wait for the last. As vectors the loads would be put together one by
+// one, at twice the time.
+#if defined(__GNUC__) && !defined(__clang__)
+__attribute__((optimize("no-tree-slp-vectorize", "no-tree-vectorize")))
+#endif
 float dot(const float* x, const int32_t* offsets, const float* values, int64_t entries, float bias) {
   float sum[8] = {bias};
   int64_t k = 0;
