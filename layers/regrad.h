@@ -3,6 +3,7 @@
 
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/conv.h>
+#include <regrad/engine/freq.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
@@ -15,9 +16,11 @@
 #include <regrad/layers/clip.h>
 #include <regrad/layers/context.h>
 #include <regrad/layers/conv.h>
+#include <regrad/layers/freq_norm.h>
 #include <regrad/layers/graph.h>
 #include <regrad/layers/init.h>
 #include <regrad/layers/linear.h>
+#include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/nets/conv4.h>
 #include <regrad/layers/nets/gcn.h>
 #include <regrad/layers/nets/resnet.h>
