@@ -2,6 +2,7 @@
 // which also sums the row's gradient: gz = g where y > 0; d x = d residual = gz, d row = sum of gz over frequencies.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/freq.h>
+#include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/images.h>
 #include <regrad/engine/ops/list.h>

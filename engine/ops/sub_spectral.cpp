@@ -4,6 +4,7 @@
 // Beside it band_affine, y = relu(x scale + shift) by channel and band, for given statistics.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/freq.h>
+#include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/images.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/ops/norm.h>
