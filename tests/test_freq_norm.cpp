@@ -49,7 +49,7 @@ TEST_CASE("1: IFN's means are 0, its variances v/(v + eps)") {
 TEST_CASE("2, 3: IFN forgets a gain and an offset of each frequency; a negative gain turns the sign; constants give 0") {
   const Tensor x = clips(), g = exp(of_freq("g")), b = of_freq("b") * 5;
   CHECK(apart(ifn(x * g + b, tiny), ifn(x, tiny)) < 1e-10);
-  const Tensor sign = where(of_freq("g") > 0, ones({F, 1}, DType::f64), full({F, 1}, -1, DType::f64));
+  const Tensor sign = regrad::sign(of_freq("g"));
   CHECK(apart(ifn(x * (g * sign) + b, tiny), ifn(x, tiny) * sign) < 1e-10);
   // With eps: |IFN(g x) - IFN(x)| <= |h| eps / v at most, v the smaller variance.
   const Tensor least = minimum(var_ct(x), var_ct(x * g));
@@ -183,7 +183,7 @@ TEST_CASE("f32 kernels in every layout agree with f64; odd sizes, more channels 
       Tensor x = exact.to(DType::f32);
       if (channels_last) x = last(x);
       x = x.detach().requires_grad_();
-      const Tensor w = exact.requires_grad_();
+      const Tensor w = exact.detach().requires_grad_();
       const int64_t c = s[1] * 2;
       const Tensor scale = exp(drawn("scale", {c}) * 0.3), shift = drawn("shift", {c});
       const auto ssn = [&](const Tensor& t) { return sub_spectral_norm(t, 2, scale.to(t.dtype()), shift.to(t.dtype()), {.relu = true}); };

@@ -116,10 +116,10 @@ struct Runs {
   int64_t runs, run_stride, run, step;
 };
 struct ResNorm {
-  // y = lambda x + (x - m) r over the group; stats: m and r, in the tensor's dtype.
-  void (*forward)(const Runs& s, double lambda, double eps, const void* x, void* y, void* stats);
-  // dx = lambda g + r (g - mean(g) - h mean(g h)), h = (x - m) r
-  void (*gradient)(const Runs& s, double lambda, const void* stats, const void* g, const void* x, void* dx);
+  // y = lambda x + h, h = (x - m) r over the group, m its mean, r = 1/sqrt(var + eps)
+  void (*forward)(const Runs& s, double lambda, double eps, const void* x, void* y);
+  // dx = lambda g + r (g - mean(g) - h mean(g h)), by statistics taken anew: a group fits the cache
+  void (*gradient)(const Runs& s, double lambda, double eps, const void* g, const void* x, void* dx);
 };
 
 // One band of frequencies, channels last: in each of `images` images n neighbouring elements, whose channels repeat every c.

@@ -33,12 +33,12 @@ kernels::Runs runs_of(const Shape& s, const Shape& strides) {
   if (r.runs == 1 || r.run_stride == r.run * r.step) r = {1, 0, r.run * r.runs, r.step};
   return r;
 }
-// f(offset in elements, group) for every (n, f), in blocks.
+// f(offset in elements) for every (n, f), in blocks.
 template <class F>
 void each_group(const Shape& s, const Shape& strides, const F& f) {
   const int64_t groups = s[0] * s[2], a_block = std::max<int64_t>(1, (int64_t{1} << 15) / (s[1] * s[3]));
   parallel_for((groups + a_block - 1) / a_block, [&](int64_t b) {
-    for (int64_t i = b * a_block; i < std::min(groups, (b + 1) * a_block); ++i) f(i / s[2] * strides[0] + i % s[2] * strides[2], i);
+    for (int64_t i = b * a_block; i < std::min(groups, (b + 1) * a_block); ++i) f(i / s[2] * strides[0] + i % s[2] * strides[2]);
   });
 }
 
@@ -60,12 +60,8 @@ void forward_of(const Call& c) {
   const Shape& s = x.shape();
   const kernels::Runs runs = runs_of(s, c.node()->strides);
   const kernels::ResNorm& k = kernels::table().res_norm[sizeof(T) == 8];
-  detail::Storage* stats = detail::new_storage(std::max<int64_t>(1, s[0] * s[2]) * 2 * int64_t{sizeof(T)});
-  c.node()->aux.store(stats, std::memory_order_relaxed);
   const ResAttrs& a = c.attrs<ResAttrs>();
-  each_group(s, c.node()->strides, [&](int64_t at, int64_t i) {
-    k.forward(runs, a.lambda, a.eps, x.node()->ptr<T>() + at, c.node()->ptr<T>() + at, static_cast<T*>(stats->data) + 2 * i);
-  });
+  each_group(s, c.node()->strides, [&](int64_t at) { k.forward(runs, a.lambda, a.eps, x.node()->ptr<T>() + at, c.node()->ptr<T>() + at); });
 }
 
 template <class T>
@@ -75,11 +71,10 @@ void fused_of(const Call& c, Tensor* out) {
   const Tensor x = in_layout(c.x(), strides), g = in_layout(c.g(), strides);
   const kernels::ResNorm& k = kernels::table().res_norm[sizeof(T) == 8];
   const kernels::Runs runs = runs_of(x.shape(), strides);
-  const T* stats = static_cast<const T*>(c.node()->aux.load(std::memory_order_relaxed)->data);
+  const ResAttrs& a = c.attrs<ResAttrs>();
   out[0] = detail::empty_strided(x.shape(), strides, x.dtype());
-  each_group(x.shape(), strides, [&](int64_t at, int64_t i) {
-    k.gradient(runs, c.attrs<ResAttrs>().lambda, stats + 2 * i, g.node()->ptr<T>() + at, x.node()->ptr<T>() + at, out[0].node()->ptr<T>() + at);
-  });
+  each_group(x.shape(), strides,
+             [&](int64_t at) { k.gradient(runs, a.lambda, a.eps, g.node()->ptr<T>() + at, x.node()->ptr<T>() + at, out[0].node()->ptr<T>() + at); });
 }
 
 Tensor vjp_x(const Call& c) {

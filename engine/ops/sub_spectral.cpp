@@ -25,26 +25,28 @@ struct BandAttrs {
   bool relu;
 };
 
-void need_bands(const Shape& s, int64_t bands) {
-  if (s.size() != 4) throw ShapeError("sub_spectral_norm: needs [N,C,F,T], not " + str(s));
+constexpr const char* name_of_norm = "sub_spectral_norm";
+
+void need_bands(const char* op, const Shape& s, int64_t bands) {
+  if (s.size() != 4) throw ShapeError(std::string(op) + ": needs [N,C,F,T], not " + str(s));
   if (bands < 1 || s[2] % bands)
-    throw ShapeError("sub_spectral_norm: " + std::to_string(bands) + " bands do not divide " + std::to_string(s[2]) + " frequencies");
+    throw ShapeError(std::string(op) + ": " + std::to_string(bands) + " bands do not divide " + std::to_string(s[2]) + " frequencies");
 }
-void need_channels(const Tensor& x, const Tensor& v, int64_t bands, const char* what) {
+void need_channels(const char* op, const Tensor& x, const Tensor& v, int64_t bands, const char* what) {
   const Shape fit{x.shape()[1] * bands};
   if (v.shape() != fit)
-    throw ShapeError(std::string("sub_spectral_norm: ") + what + " " + str(v.shape()) + " for " + str(x.shape()) + " in " + std::to_string(bands) +
+    throw ShapeError(std::string(op) + ": " + what + " " + str(v.shape()) + " for " + str(x.shape()) + " in " + std::to_string(bands) +
                      " bands; needs " + str(fit));
-  if (v.dtype() != x.dtype()) throw DTypeError(std::string("sub_spectral_norm: ") + what + " is " + name(v.dtype()) + ", x is " + name(x.dtype()));
+  if (v.dtype() != x.dtype()) throw DTypeError(std::string(op) + ": " + what + " is " + name(v.dtype()) + ", x is " + name(x.dtype()));
 }
 
 void infer(const Call& c) {
   const Tensor& x = c.x();
   if (!is_floating(x.dtype())) throw DTypeError(std::string("sub_spectral_norm: needs f32 or f64, not ") + name(x.dtype()));
   const int64_t bands = c.attrs<BandAttrs>().bands;
-  need_bands(x.shape(), bands);
-  need_channels(x, c.in(1), bands, "weight");
-  need_channels(x, c.in(2), bands, "bias");
+  need_bands(name_of_norm, x.shape(), bands);
+  need_channels(name_of_norm, x, c.in(1), bands, "weight");
+  need_channels(name_of_norm, x, c.in(2), bands, "bias");
   if (x.shape()[0] * x.shape()[2] * x.shape()[3] == 0) throw ShapeError("sub_spectral_norm: no elements to take statistics of in " + str(x.shape()));
   c.out(x.shape(), x.dtype());
 }
@@ -169,7 +171,7 @@ void forward_of(const Call& c) {
 template <class T>
 void fused_of(const Call& c, Tensor* out) {
   c.need_kept(c.x());
-  if (c.attrs<BandAttrs>().relu) c.need_kept(c.y());
+  c.need_kept(c.y());  // aux lives as long as the output's data
   if (c.x().numel() == 0) {
     for (int i = 0; i < 3; ++i) out[i] = zeros_like(c.in(i));
     return;
@@ -235,9 +237,9 @@ void affine_infer(const Call& c) {
   const Tensor& x = c.x();
   if (!is_floating(x.dtype())) throw DTypeError(std::string("band_affine: needs f32 or f64, not ") + name(x.dtype()));
   const int64_t bands = c.attrs<BandAttrs>().bands;
-  need_bands(x.shape(), bands);
-  need_channels(x, c.in(1), bands, "scale");
-  need_channels(x, c.in(2), bands, "shift");
+  need_bands("band_affine", x.shape(), bands);
+  need_channels("band_affine", x, c.in(1), bands, "scale");
+  need_channels("band_affine", x, c.in(2), bands, "shift");
   c.out(x.shape(), x.dtype());
 }
 void affine_gradients(const Call& c, Tensor* out) {
@@ -339,7 +341,7 @@ constinit const Op band_affine_op =
 
 Tensor sub_spectral_norm(const Tensor& x, int64_t bands, const Tensor& weight, const Tensor& bias, const SubSpectralOptions& options,
                          BatchStatistics* seen) {
-  need_bands(x.shape(), bands);
+  need_bands(name_of_norm, x.shape(), bands);
   Tensor y = apply3(sub_spectral_op, x, or_full(weight, x, bands, 1), or_full(bias, x, bands, 0), BandAttrs{options.eps, bands, options.relu});
   if (seen) {
     const NoGrad quiet;
@@ -350,9 +352,10 @@ Tensor sub_spectral_norm(const Tensor& x, int64_t bands, const Tensor& weight, c
 
 Tensor sub_spectral_norm(const Tensor& x, int64_t bands, const BatchStatistics& given, const Tensor& weight, const Tensor& bias,
                          const SubSpectralOptions& options) {
-  need_bands(x.shape(), bands);
+  need_bands(name_of_norm, x.shape(), bands);
   const Tensor w = or_full(weight, x, bands, 1), b = or_full(bias, x, bands, 0);
-  for (const auto& [t, what] : {std::pair{&w, "weight"}, {&b, "bias"}, {&given.mean, "mean"}, {&given.var, "var"}}) need_channels(x, *t, bands, what);
+  for (const auto& [t, what] : {std::pair{&w, "weight"}, {&b, "bias"}, {&given.mean, "mean"}, {&given.var, "var"}})
+    need_channels(name_of_norm, x, *t, bands, what);
   const Tensor scale = w * rsqrt(given.var + options.eps), shift = b - given.mean * scale;
   return apply3(band_affine_op, x, scale, shift, BandAttrs{0, bands, options.relu});
 }

@@ -6,7 +6,7 @@
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
-constexpr int64_t kLanes = 64, kWide = 512, kFold = 256;
+constexpr int64_t kLanes = 64, kWide = 512, kFold = 256, kRoom = 4096;
 
 // Sum over the group of f(offset), in lanes.
 template <class T, class F>
@@ -30,43 +30,77 @@ REGRAD_INLINE double add_up(const Runs& s, const F& f) {
   for (int64_t j = 0; j < kLanes; ++j) total += double(lanes[j]);
   return total;
 }
-template <class F>
-REGRAD_INLINE void each(const Runs& s, const F& f) {
+// A group to be read more than once: as it lies, or, where it lies scattered, a copy near by.
+template <class T>
+struct Near {
+  const T* p;
+  Runs lines, whole;  // its runs; for sums: in one run where possible
+};
+template <class T>
+REGRAD_INLINE Near<T> near(const Runs& s, const void* group, T* room) {
+  const T* x = static_cast<const T*>(group);
+  const int64_t n = s.runs * s.run;
+  if ((s.runs == 1 && s.step == 1) || n > kRoom) return {x, s, s};
   for (int64_t r = 0; r < s.runs; ++r) {
-    const int64_t at = r * s.run_stride;
+    const T* from = x + r * s.run_stride;
+    T* to = room + r * s.run;
     if (s.step == 1) {
       REGRAD_LOOP
-      for (int64_t i = 0; i < s.run; ++i) f(at + i);
+      for (int64_t i = 0; i < s.run; ++i) to[i] = from[i];
     } else {
-      for (int64_t i = 0; i < s.run; ++i) f(at + i * s.step);
+      for (int64_t i = 0; i < s.run; ++i) to[i] = from[i * s.step];
+    }
+  }
+  return {room, {s.runs, s.run, s.run, 1}, {1, 0, n, 1}};
+}
+// y[i] = f(x's offset) over the group; y lies as s says, x as `from` does.
+template <class T, class F>
+REGRAD_INLINE void write(const Runs& s, const Runs& from, T* y, const F& f) {
+  for (int64_t r = 0; r < s.runs; ++r) {
+    T* to = y + r * s.run_stride;
+    const int64_t at = r * from.run_stride;
+    if (s.step == 1) {
+      REGRAD_LOOP
+      for (int64_t i = 0; i < s.run; ++i) to[i] = f(at + i);
+    } else {
+      for (int64_t i = 0; i < s.run; ++i) to[i * s.step] = f(at + i * from.step);
     }
   }
 }
-
+// Variances are taken about the rounded mean; `rest` is what rounding took from it.
 template <class T>
-void res_norm_forward(const Runs& s, double lambda, double eps, const void* input, void* output, void* stats) {
-  const T* x = static_cast<const T*>(input);
-  T* y = static_cast<T*>(output);
-  const double n = double(s.runs * s.run), mean = add_up<T>(s, [x](int64_t i) { return x[i]; }) / n;
-  const T m = T(mean);
-  const double rest = mean - double(m);  // what rounding took from the mean
-  const double square = add_up<T>(s, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / n, variance = square - rest * rest;
-  const T r = T(1 / __builtin_sqrt((variance > 0 ? variance : 0 * variance) + eps)), l = T(lambda);
-  each(s, [x, y, m, r, l](int64_t i) { y[i] = l * x[i] + (x[i] - m) * r; });
-  static_cast<T*>(stats)[0] = m, static_cast<T*>(stats)[1] = r;
+REGRAD_INLINE T inverse_deviation(double square, double rest, double eps) {
+  const double variance = square - rest * rest;
+  return T(1 / __builtin_sqrt((variance > 0 ? variance : 0 * variance) + eps));
 }
 
 template <class T>
-void res_norm_gradient(const Runs& s, double lambda, const void* stats, const void* gradient, const void* input, void* output) {
-  const T *g = static_cast<const T*>(gradient), *x = static_cast<const T*>(input);
-  T* dx = static_cast<T*>(output);
-  const double n = double(s.runs * s.run);
-  const T m = static_cast<const T*>(stats)[0], r = static_cast<const T*>(stats)[1];
-  const double mean_g = add_up<T>(s, [g](int64_t i) { return g[i]; }) / n;
-  const double mean_gh = add_up<T>(s, [g, x, m](int64_t i) { return g[i] * (x[i] - m); }) / n * double(r);
-  // dx = (lambda + r) g - r mean(g) - (x - m) r^2 mean(g h)
-  const T scale = T(lambda) + r, shift = T(double(r) * mean_g), slope = T(double(r) * double(r) * mean_gh);
-  each(s, [=](int64_t i) { dx[i] = scale * g[i] - shift - (x[i] - m) * slope; });
+void res_norm_forward(const Runs& s, double lambda, double eps, const void* input, void* output) {
+  T room[kRoom];
+  const Near<T> group = near<T>(s, input, room);
+  const T* x = group.p;
+  const double n = double(s.runs * s.run), mean = add_up<T>(group.whole, [x](int64_t i) { return x[i]; }) / n;
+  const T m = T(mean), l = T(lambda);
+  const double square = add_up<T>(group.whole, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / n;
+  const T r = inverse_deviation<T>(square, mean - double(m), eps);
+  write(s, group.lines, static_cast<T*>(output), [x, m, r, l](int64_t i) { return l * x[i] + (x[i] - m) * r; });
+}
+
+template <class T>
+void res_norm_gradient(const Runs& s, double lambda, double eps, const void* gradient, const void* input, void* output) {
+  T room_g[kRoom], room_x[kRoom];
+  const Near<T> of_g = near<T>(s, gradient, room_g), of_x = near<T>(s, input, room_x);
+  const T *g = of_g.p, *x = of_x.p;
+  const double n = double(s.runs * s.run), mean = add_up<T>(of_x.whole, [x](int64_t i) { return x[i]; }) / n;
+  const double mean_g = add_up<T>(of_x.whole, [g](int64_t i) { return g[i]; }) / n;
+  const T m = T(mean);
+  const double square = add_up<T>(of_x.whole, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / n;
+  const double mean_gd = add_up<T>(of_x.whole, [g, x, m](int64_t i) { return g[i] * (x[i] - m); }) / n;
+  const T r = inverse_deviation<T>(square, mean - double(m), eps);
+  // dx = (lambda + r) g - r mean(g) - (x - m) r^3 mean(g (x - m))
+  const double rd = double(r);
+  const T scale = T(lambda) + r, shift = T(rd * mean_g), slope = T(rd * rd * rd * mean_gd);
+  write(s, of_x.lines, static_cast<T*>(output), [=](int64_t i) { return scale * g[i] - shift - (x[i] - m) * slope; });
 }
 
 // Strips of a band for the channels from j0 on: f(offset, elements). Where all channels fit, a strip holds whole pixels, `width` elements.
