@@ -5,6 +5,7 @@
 #include <regrad/engine/conv.h>
 #include <regrad/engine/freq.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/int8.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
@@ -27,5 +28,6 @@
 #include <regrad/layers/norm.h>
 #include <regrad/layers/optim.h>
 #include <regrad/layers/params.h>
+#include <regrad/layers/quantize.h>
 #include <regrad/layers/schedule.h>
 #include <regrad/layers/serialize.h>

@@ -34,8 +34,8 @@ struct BcBlock {
   BcBlock() = default;
   // ConfigError: channels that change without a transition.
   BcBlock(const Random& r, int64_t in, int64_t out, const Options& o);
-  Tensor operator()(const Tensor& x, Context& ctx) const;  // [N,in,F,T] -> [N,out,(F - 1) / stride + 1,T]
-  Tensor row(const Tensor& f2, Context& ctx) const;        // f1: [N,C,F,T] -> [N,C,1,T]
+  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;  // [N,in,F,T] -> [N,out,(F - 1) / stride + 1,T]
+  Tensor row(const Tensor& f2, Context& ctx, const Convolve& how = {}) const;        // f1: [N,C,F,T] -> [N,C,1,T]
   static void parts(auto& self, auto&& part) {
     part("enter", self.enter);
     part("enter_norm", self.enter_norm);
@@ -64,8 +64,8 @@ struct BcResnet {
 
   BcResnet() = default;
   BcResnet(const Random& r, const BcResnetOptions& o);
-  Tensor operator()(const Tensor& x, Context& ctx) const;  // [N,1,F,T] -> [N,classes]
-  Tensor operator()(const Tensor& x) const;                // not in training
+  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;  // [N,1,F,T] -> [N,classes]
+  Tensor operator()(const Tensor& x) const;                                          // not in training
   static void parts(auto& self, auto&& part) {
     part("head", self.head);
     part("head_norm", self.head_norm);
@@ -116,11 +116,11 @@ struct BcResnetAsc {
 
   BcResnetAsc() = default;
   BcResnetAsc(const Random& r, const BcResnetAscOptions& o);
-  Tensor operator()(const Tensor& x, Context& ctx) const;  // [N,1,F,T] -> [N,classes]
-  Tensor operator()(const Tensor& x) const;                // not in training
-  Tensor logit_map(const Tensor& x, Context& ctx) const;   // before the mean: [N,classes,F/8,T/8]
+  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;  // [N,1,F,T] -> [N,classes]
+  Tensor operator()(const Tensor& x) const;                                          // not in training
+  Tensor logit_map(const Tensor& x, Context& ctx, const Convolve& how = {}) const;   // before the mean: [N,classes,F/8,T/8]
   // After the head and after each stage (its norm included, its pool not): five maps.
-  std::vector<Tensor> activations(const Tensor& x, Context& ctx) const;
+  std::vector<Tensor> activations(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
   static void parts(auto& self, auto&& part) {
     part("norms", self.norms);
     part("head", self.head);

@@ -67,11 +67,23 @@ REGRAD_INLINE void write(const Runs& s, const Runs& from, T* y, const F& f) {
     }
   }
 }
-// Variances are taken about the rounded mean; `rest` is what rounding took from it.
+// A group's rounded mean and 1/sqrt(var + eps). Where values differ by rounding alone they are taken about the first
+// one: a constant group gives exactly 0.
 template <class T>
-REGRAD_INLINE T inverse_deviation(double square, double rest, double eps) {
-  const double variance = square - rest * rest;
-  return T(1 / __builtin_sqrt((variance > 0 ? variance : 0 * variance) + eps));
+struct Centre {
+  T mean, r;
+};
+template <class T>
+REGRAD_INLINE Centre<T> centre(const Runs& whole, const T* x, double n, double eps) {
+  const double mean = add_up<T>(whole, [x](int64_t i) { return x[i]; }) / n, rounding = sizeof(T) == 8 ? 1e-15 : 5e-7;
+  T m = T(mean);
+  double square = add_up<T>(whole, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / n;
+  if (square <= rounding * rounding * double(m) * double(m)) {
+    m = x[0];
+    square = add_up<T>(whole, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / n;
+  }
+  const double rest = mean - double(m), variance = square - rest * rest;
+  return {m, T(1 / __builtin_sqrt((variance > 0 ? variance : 0 * variance) + eps))};
 }
 
 template <class T>
@@ -79,10 +91,8 @@ void res_norm_forward(const Runs& s, double lambda, double eps, const void* inpu
   T room[kRoom];
   const Near<T> group = near<T>(s, input, room);
   const T* x = group.p;
-  const double n = double(s.runs * s.run), mean = add_up<T>(group.whole, [x](int64_t i) { return x[i]; }) / n;
-  const T m = T(mean), l = T(lambda);
-  const double square = add_up<T>(group.whole, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / n;
-  const T r = inverse_deviation<T>(square, mean - double(m), eps);
+  const Centre<T> at = centre(group.whole, x, double(s.runs * s.run), eps);
+  const T m = at.mean, r = at.r, l = T(lambda);
   write(s, group.lines, static_cast<T*>(output), [x, m, r, l](int64_t i) { return l * x[i] + (x[i] - m) * r; });
 }
 
@@ -91,15 +101,14 @@ void res_norm_gradient(const Runs& s, double lambda, double eps, const void* gra
   T room_g[kRoom], room_x[kRoom];
   const Near<T> of_g = near<T>(s, gradient, room_g), of_x = near<T>(s, input, room_x);
   const T *g = of_g.p, *x = of_x.p;
-  const double n = double(s.runs * s.run), mean = add_up<T>(of_x.whole, [x](int64_t i) { return x[i]; }) / n;
+  const double n = double(s.runs * s.run);
+  const Centre<T> at = centre(of_x.whole, x, n, eps);
+  const T m = at.mean;
   const double mean_g = add_up<T>(of_x.whole, [g](int64_t i) { return g[i]; }) / n;
-  const T m = T(mean);
-  const double square = add_up<T>(of_x.whole, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / n;
   const double mean_gd = add_up<T>(of_x.whole, [g, x, m](int64_t i) { return g[i] * (x[i] - m); }) / n;
-  const T r = inverse_deviation<T>(square, mean - double(m), eps);
   // dx = (lambda + r) g - r mean(g) - (x - m) r^3 mean(g (x - m))
-  const double rd = double(r);
-  const T scale = T(lambda) + r, shift = T(rd * mean_g), slope = T(rd * rd * rd * mean_gd);
+  const double r = double(at.r);
+  const T scale = T(lambda) + at.r, shift = T(r * mean_g), slope = T(r * r * r * mean_gd);
   write(s, of_x.lines, static_cast<T*>(output), [=](int64_t i) { return scale * g[i] - shift - (x[i] - m) * slope; });
 }
 
