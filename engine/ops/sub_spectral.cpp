@@ -171,6 +171,7 @@ void forward_of(const Call& c) {
 template <class T>
 void fused_of(const Call& c, Tensor* out) {
   c.need_kept(c.x());
+  c.need_kept(c.in(1));
   c.need_kept(c.y());  // aux lives as long as the output's data
   if (c.x().numel() == 0) {
     for (int i = 0; i < 3; ++i) out[i] = zeros_like(c.in(i));
