@@ -10,11 +10,10 @@
 namespace regrad::kernels {
 
 // Elementwise formulas. One list: enum, per-ISA table and nothing else to edit. Formulas: kernels/isa/formulas.h.
-#define REGRAD_UNARY(X)                                                                                                                      \
-  X(affine)                                                                                                                                  \
-  X(abs)                                                                                                                                     \
-  X(sign)                                                                                                                                    \
-  X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(gelu) X(silu) X(softplus) X(clamp) X(pow_scalar) X(log1p) \
+#define REGRAD_UNARY(X)                                                                                                                              \
+  X(affine)                                                                                                                                          \
+  X(abs)                                                                                                                                             \
+  X(sign) X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(gelu) X(silu) X(softplus) X(clamp) X(pow_scalar) X(log1p) \
       X(expm1) X(floor) X(ceil) X(round)
 #define REGRAD_BINARY(X) X(add) X(mul) X(div) X(pow) X(minimum) X(maximum) X(relu_grad)
 #define REGRAD_COMPARE(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
@@ -111,15 +110,17 @@ struct BatchNorm {
                         const void* x, void* dx);
 };
 
-// Frequency-wise normalization of a group of elements: `runs` runs of `run` elements, `step` apart, the runs run_stride apart.
-struct Runs {
-  int64_t runs, run_stride, run, step;
+// Frequency-wise normalization of n groups of elements, `stride` apart: each `runs` runs of `run` elements, `step` apart, the runs run_stride apart.
+inline constexpr int64_t most_groups = 32;
+struct Groups {
+  int64_t n, stride, runs, run_stride, run, step;
 };
 struct ResNorm {
-  // y = lambda x + h, h = (x - m) r over the group, m its mean, r = 1/sqrt(var + eps)
-  void (*forward)(const Runs& s, double lambda, double eps, const void* x, void* y);
-  // dx = lambda g + r (g - mean(g) - h mean(g h)), by statistics taken anew: a group fits the cache
-  void (*gradient)(const Runs& s, double lambda, double eps, const void* g, const void* x, void* dx);
+  // y = lambda x + h, h = (x - m) r over the group, m its mean, r = 1/sqrt(var + eps); room: for a copy of the groups,
+  // where they are not one run of neighbours each
+  void (*forward)(const Groups& s, double lambda, double eps, const void* x, void* y, void* room);
+  // dx = lambda g + r (g - mean(g) - h mean(g h)), by statistics taken anew, for groups fit the cache; room: for two copies
+  void (*gradient)(const Groups& s, double lambda, double eps, const void* g, const void* x, void* dx, void* room);
 };
 
 // One band of frequencies, channels last: in each of `images` images n neighbouring elements, whose channels repeat every c.

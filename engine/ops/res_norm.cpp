@@ -3,6 +3,7 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/freq.h>
 #include <regrad/engine/kernels/kernels.h>
+#include <regrad/engine/memory.h>
 #include <regrad/engine/ops/images.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/ops/norm.h>
@@ -26,19 +27,25 @@ void infer(const Call& c) {
   c.out(s, c.x().dtype());
 }
 
-// The group of one (n, f) in a layout of those strides; neighbours first, in one run where memory allows.
-kernels::Runs runs_of(const Shape& s, const Shape& strides) {
-  kernels::Runs r{s[1], strides[1], s[3], strides[3]};
-  if (s[3] == 1 || (s[1] != 1 && strides[1] < strides[3])) r = {s[3], strides[3], s[1], strides[1]};
-  if (r.runs == 1 || r.run_stride == r.run * r.step) r = {1, 0, r.run * r.runs, r.step};
-  return r;
+// The groups (n, f) of neighbouring f in a layout of those strides; neighbours first, in one run where memory allows.
+kernels::Groups groups_of(const Shape& s, const Shape& strides) {
+  kernels::Groups g{1, strides[2], s[1], strides[1], s[3], strides[3]};
+  if (s[3] == 1 || (s[1] != 1 && strides[1] < strides[3])) g = {1, strides[2], s[3], strides[3], s[1], strides[1]};
+  if (g.runs == 1 || g.run_stride == g.run * g.step) g = {1, strides[2], 1, 0, g.run * g.runs, g.step};
+  return g;
 }
-// f(offset in elements) for every (n, f), in blocks.
-template <class F>
-void each_group(const Shape& s, const Shape& strides, const F& f) {
-  const int64_t groups = s[0] * s[2], a_block = std::max<int64_t>(1, (int64_t{1} << 15) / (s[1] * s[3]));
-  parallel_for((groups + a_block - 1) / a_block, [&](int64_t b) {
-    for (int64_t i = b * a_block; i < std::min(groups, (b + 1) * a_block); ++i) f(i / s[2] * strides[0] + i % s[2] * strides[2]);
+// f(offset in elements, groups, room) for every few neighbouring groups of an image: as many as the second cache holds.
+template <class T, class F>
+void each_few(const Shape& s, const Shape& strides, int copies, const F& f) {
+  const kernels::Groups one = groups_of(s, strides);
+  const bool scattered = one.runs > 1 || one.step > 1;
+  const int64_t few = std::clamp<int64_t>((int64_t{1} << 15) / (s[1] * s[3]), 1, kernels::most_groups), cuts = (s[2] + few - 1) / few;
+  parallel_for(s[0] * cuts, [&](int64_t b) {
+    kernels::Groups g = one;
+    const int64_t first = b % cuts * few;
+    g.n = std::min(few, s[2] - first);
+    const detail::Scratch room(scattered ? copies * g.n * g.runs * g.run * int64_t{sizeof(T)} : 0);
+    f(b / cuts * strides[0] + first * strides[2], g, room.as<void>());
   });
 }
 
@@ -57,11 +64,11 @@ Tensor in_layout(const Tensor& x, const Shape& strides) {
 template <class T>
 void forward_of(const Call& c) {
   const Tensor x = in_layout(c.x(), c.node()->strides);
-  const Shape& s = x.shape();
-  const kernels::Runs runs = runs_of(s, c.node()->strides);
   const kernels::ResNorm& k = kernels::table().res_norm[sizeof(T) == 8];
   const ResAttrs& a = c.attrs<ResAttrs>();
-  each_group(s, c.node()->strides, [&](int64_t at) { k.forward(runs, a.lambda, a.eps, x.node()->ptr<T>() + at, c.node()->ptr<T>() + at); });
+  each_few<T>(x.shape(), c.node()->strides, 1, [&](int64_t at, const kernels::Groups& few, void* room) {
+    k.forward(few, a.lambda, a.eps, x.node()->ptr<T>() + at, c.node()->ptr<T>() + at, room);
+  });
 }
 
 template <class T>
@@ -70,11 +77,11 @@ void fused_of(const Call& c, Tensor* out) {
   const Shape& strides = c.node()->strides;
   const Tensor x = in_layout(c.x(), strides), g = in_layout(c.g(), strides);
   const kernels::ResNorm& k = kernels::table().res_norm[sizeof(T) == 8];
-  const kernels::Runs runs = runs_of(x.shape(), strides);
   const ResAttrs& a = c.attrs<ResAttrs>();
   out[0] = detail::empty_strided(x.shape(), strides, x.dtype());
-  each_group(x.shape(), strides,
-             [&](int64_t at) { k.gradient(runs, a.lambda, a.eps, g.node()->ptr<T>() + at, x.node()->ptr<T>() + at, out[0].node()->ptr<T>() + at); });
+  each_few<T>(x.shape(), strides, 2, [&](int64_t at, const kernels::Groups& few, void* room) {
+    k.gradient(few, a.lambda, a.eps, g.node()->ptr<T>() + at, x.node()->ptr<T>() + at, out[0].node()->ptr<T>() + at, room);
+  });
 }
 
 Tensor vjp_x(const Call& c) {

@@ -6,110 +6,129 @@
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
-constexpr int64_t kLanes = 64, kWide = 512, kFold = 256, kRoom = 4096;
+constexpr int64_t kLanes = 64, kWide = 512, kFold = 256;
 
-// Sum over the group of f(offset), in lanes.
-template <class T, class F>
-REGRAD_INLINE double add_up(const Runs& s, const F& f) {
-  T lanes[kLanes] = {};
-  for (int64_t r = 0; r < s.runs; ++r) {
-    const int64_t at = r * s.run_stride;
-    int64_t i = 0;
-    if (s.step == 1) {
-      for (; i + kLanes <= s.run; i += kLanes) {
-        REGRAD_LOOP
-        for (int64_t j = 0; j < kLanes; ++j) lanes[j] += f(at + i + j);
-      }
-      REGRAD_LOOP
-      for (int64_t j = 0; j < s.run - i; ++j) lanes[j] += f(at + i + j);
-    } else {
-      for (; i < s.run; ++i) lanes[i % kLanes] += f(at + i * s.step);
+// Sums of f(i) and g(i) over n neighbours, in lanes.
+struct Two {
+  double f, g;
+};
+template <class T, class F, class G>
+REGRAD_INLINE Two add_up(int64_t n, const F& f, const G& g) {
+  T of_f[kLanes] = {}, of_g[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    REGRAD_LOOP
+    for (int64_t j = 0; j < kLanes; ++j) {
+      of_f[j] += f(i + j);
+      of_g[j] += g(i + j);
     }
   }
-  double total = 0;
-  for (int64_t j = 0; j < kLanes; ++j) total += double(lanes[j]);
+  REGRAD_LOOP
+  for (int64_t j = 0; j < n - i; ++j) {
+    of_f[j] += f(i + j);
+    of_g[j] += g(i + j);
+  }
+  Two total = {0, 0};
+  for (int64_t j = 0; j < kLanes; ++j) total.f += double(of_f[j]), total.g += double(of_g[j]);
   return total;
 }
-// A group to be read more than once: as it lies, or, where it lies scattered, a copy near by.
+
+// Whether each group is one run of neighbours, and how far apart groups are once they are (near).
+REGRAD_INLINE bool together(const Groups& s) { return s.runs == 1 && s.step == 1; }
+REGRAD_INLINE int64_t near_stride(const Groups& s) { return together(s) ? s.stride : s.runs * s.run; }
+
+// Groups as neighbours in memory: where they lie scattered, copies of all of them in `room`, read in memory's order.
 template <class T>
-struct Near {
-  const T* p;
-  Runs lines, whole;  // its runs; for sums: in one run where possible
-};
-template <class T>
-REGRAD_INLINE Near<T> near(const Runs& s, const void* group, T* room) {
-  const T* x = static_cast<const T*>(group);
-  const int64_t n = s.runs * s.run;
-  if ((s.runs == 1 && s.step == 1) || n > kRoom) return {x, s, s};
-  for (int64_t r = 0; r < s.runs; ++r) {
-    const T* from = x + r * s.run_stride;
-    T* to = room + r * s.run;
-    if (s.step == 1) {
-      REGRAD_LOOP
-      for (int64_t i = 0; i < s.run; ++i) to[i] = from[i];
-    } else {
-      for (int64_t i = 0; i < s.run; ++i) to[i] = from[i * s.step];
+REGRAD_INLINE const T* near(const Groups& s, const void* groups, void* room) {
+  const T* x = static_cast<const T*>(groups);
+  if (together(s)) return x;
+  T* to = static_cast<T*>(room);
+  for (int64_t r = 0; r < s.runs; ++r)
+    for (int64_t k = 0; k < s.n; ++k) {
+      const T* from = x + r * s.run_stride + k * s.stride;
+      T* at = to + (k * s.runs + r) * s.run;
+      if (s.step == 1) {
+        REGRAD_LOOP
+        for (int64_t i = 0; i < s.run; ++i) at[i] = from[i];
+      } else {
+        for (int64_t i = 0; i < s.run; ++i) at[i] = from[i * s.step];
+      }
     }
-  }
-  return {room, {s.runs, s.run, s.run, 1}, {1, 0, n, 1}};
+  return to;
 }
-// y[i] = f(x's offset) over the group; y lies as s says, x as `from` does.
+// y[..] = f(group, offset among the neighbours), in memory's order; groups first .. last.
 template <class T, class F>
-REGRAD_INLINE void write(const Runs& s, const Runs& from, T* y, const F& f) {
-  for (int64_t r = 0; r < s.runs; ++r) {
-    T* to = y + r * s.run_stride;
-    const int64_t at = r * from.run_stride;
-    if (s.step == 1) {
-      REGRAD_LOOP
-      for (int64_t i = 0; i < s.run; ++i) to[i] = f(at + i);
-    } else {
-      for (int64_t i = 0; i < s.run; ++i) to[i * s.step] = f(at + i * from.step);
+REGRAD_INLINE void write(const Groups& s, int64_t first, int64_t last, T* y, const F& f) {
+  for (int64_t r = 0; r < s.runs; ++r)
+    for (int64_t k = first; k < last; ++k) {
+      T* to = y + r * s.run_stride + k * s.stride;
+      const int64_t at = k * near_stride(s) + r * s.run;
+      const auto value = f(k);
+      if (s.step == 1) {
+        REGRAD_LOOP
+        for (int64_t i = 0; i < s.run; ++i) to[i] = value(at + i);
+      } else {
+        for (int64_t i = 0; i < s.run; ++i) to[i * s.step] = value(at + i);
+      }
     }
-  }
 }
-// A group's rounded mean and 1/sqrt(var + eps). Where values differ by rounding alone they are taken about the first
-// one: a constant group gives exactly 0.
+// f(first, last) for all groups: one after the other where they are neighbours already, so that each stays in the nearest cache.
+template <class F>
+REGRAD_INLINE void in_turns(const Groups& s, const F& f) {
+  const int64_t turn = together(s) ? 1 : s.n;
+  for (int64_t k = 0; k < s.n; k += turn) f(k, k + turn);
+}
+
+// A group's rounded mean and 1/sqrt(var + eps), and the means of g and of g (x - m). Where values differ by rounding alone they are taken about the
+// first one: a constant group gives exactly 0.
 template <class T>
 struct Centre {
-  T mean, r;
+  T m, r;
+  double mean_g, mean_gd;
 };
 template <class T>
-REGRAD_INLINE Centre<T> centre(const Runs& whole, const T* x, double n, double eps) {
-  const double mean = add_up<T>(whole, [x](int64_t i) { return x[i]; }) / n, rounding = sizeof(T) == 8 ? 1e-15 : 5e-7;
+REGRAD_INLINE Centre<T> centre(int64_t count, const T* x, const T* g, double eps) {
+  const double n = double(count), rounding = sizeof(T) == 8 ? 1e-15 : 5e-7;
+  const Two sums = add_up<T>(
+      count, [x](int64_t i) { return x[i]; }, [g](int64_t i) { return g[i]; });
+  const double mean = sums.f / n;
   T m = T(mean);
-  double square = add_up<T>(whole, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / n;
-  if (square <= rounding * rounding * double(m) * double(m)) {
-    m = x[0];
-    square = add_up<T>(whole, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / n;
-  }
-  const double rest = mean - double(m), variance = square - rest * rest;
-  return {m, T(1 / __builtin_sqrt((variance > 0 ? variance : 0 * variance) + eps))};
+  const auto about = [=](T c) {
+    return add_up<T>(
+        count, [x, c](int64_t i) { return (x[i] - c) * (x[i] - c); }, [x, g, c](int64_t i) { return g[i] * (x[i] - c); });
+  };
+  Two products = about(m);
+  if (products.f / n <= rounding * rounding * double(m) * double(m)) m = x[0], products = about(m);
+  const double rest = mean - double(m), variance = products.f / n - rest * rest;
+  return {m, T(1 / __builtin_sqrt((variance > 0 ? variance : 0 * variance) + eps)), sums.g / n, products.g / n};
 }
 
 template <class T>
-void res_norm_forward(const Runs& s, double lambda, double eps, const void* input, void* output) {
-  T room[kRoom];
-  const Near<T> group = near<T>(s, input, room);
-  const T* x = group.p;
-  const Centre<T> at = centre(group.whole, x, double(s.runs * s.run), eps);
-  const T m = at.mean, r = at.r, l = T(lambda);
-  write(s, group.lines, static_cast<T*>(output), [x, m, r, l](int64_t i) { return l * x[i] + (x[i] - m) * r; });
+void res_norm_forward(const Groups& s, double lambda, double eps, const void* input, void* output, void* room) {
+  const T *x = near<T>(s, input, room), l = T(lambda);
+  Centre<T> of[most_groups];
+  in_turns(s, [&](int64_t first, int64_t last) {
+    for (int64_t k = first; k < last; ++k) of[k] = centre(s.runs * s.run, x + k * near_stride(s), x + k * near_stride(s), eps);
+    write(s, first, last, static_cast<T*>(output), [&](int64_t k) {
+      const T m = of[k].m, r = of[k].r;
+      return [x, m, r, l](int64_t i) { return l * x[i] + (x[i] - m) * r; };
+    });
+  });
 }
 
 template <class T>
-void res_norm_gradient(const Runs& s, double lambda, double eps, const void* gradient, const void* input, void* output) {
-  T room_g[kRoom], room_x[kRoom];
-  const Near<T> of_g = near<T>(s, gradient, room_g), of_x = near<T>(s, input, room_x);
-  const T *g = of_g.p, *x = of_x.p;
-  const double n = double(s.runs * s.run);
-  const Centre<T> at = centre(of_x.whole, x, n, eps);
-  const T m = at.mean;
-  const double mean_g = add_up<T>(of_x.whole, [g](int64_t i) { return g[i]; }) / n;
-  const double mean_gd = add_up<T>(of_x.whole, [g, x, m](int64_t i) { return g[i] * (x[i] - m); }) / n;
-  // dx = (lambda + r) g - r mean(g) - (x - m) r^3 mean(g (x - m))
-  const double r = double(at.r);
-  const T scale = T(lambda) + at.r, shift = T(r * mean_g), slope = T(r * r * r * mean_gd);
-  write(s, of_x.lines, static_cast<T*>(output), [=](int64_t i) { return scale * g[i] - shift - (x[i] - m) * slope; });
+void res_norm_gradient(const Groups& s, double lambda, double eps, const void* gradient, const void* input, void* output, void* room) {
+  const T *x = near<T>(s, input, room), *g = near<T>(s, gradient, static_cast<T*>(room) + s.n * s.runs * s.run);
+  Centre<T> of[most_groups];
+  in_turns(s, [&](int64_t first, int64_t last) {
+    for (int64_t k = first; k < last; ++k) of[k] = centre(s.runs * s.run, x + k * near_stride(s), g + k * near_stride(s), eps);
+    // dx = (lambda + r) g - r mean(g) - (x - m) r^3 mean(g (x - m))
+    write(s, first, last, static_cast<T*>(output), [&](int64_t k) {
+      const double r = double(of[k].r);
+      const T m = of[k].m, scale = T(lambda) + of[k].r, shift = T(r * of[k].mean_g), slope = T(r * r * r * of[k].mean_gd);
+      return [=](int64_t i) { return scale * g[i] - shift - (x[i] - m) * slope; };
+    });
+  });
 }
 
 // Strips of a band for the channels from j0 on: f(offset, elements). Where all channels fit, a strip holds whole pixels, `width` elements.
