@@ -39,11 +39,13 @@ template <class T, class F>
 void each_few(const Shape& s, const Shape& strides, int copies, const F& f) {
   const kernels::Groups one = groups_of(s, strides);
   const bool scattered = one.runs > 1 || one.step > 1;
-  const int64_t few = std::clamp<int64_t>((int64_t{1} << 15) / (s[1] * s[3]), 1, kernels::most_groups), cuts = (s[2] + few - 1) / few;
+  const int64_t most = std::clamp<int64_t>((int64_t{1} << 16) / (s[1] * s[3]), 1, kernels::most_groups);
+  const int64_t cuts = std::max<int64_t>(1, (s[2] + most - 1) / most), few = (s[2] + cuts - 1) / cuts;
   parallel_for(s[0] * cuts, [&](int64_t b) {
     kernels::Groups g = one;
     const int64_t first = b % cuts * few;
     g.n = std::min(few, s[2] - first);
+    if (g.n <= 0) return;
     const detail::Scratch room(scattered ? copies * g.n * g.runs * g.run * int64_t{sizeof(T)} : 0);
     f(b / cuts * strides[0] + first * strides[2], g, room.as<void>());
   });

@@ -6,7 +6,7 @@
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
-constexpr int64_t kLanes = 64, kWide = 512, kFold = 256;
+constexpr int64_t kLanes = 64, kWide = 512, kFold = 256, kAhead = 2048;
 
 // Sums of f(i) and g(i) over n neighbours, in lanes.
 struct Two {
@@ -48,6 +48,7 @@ REGRAD_INLINE const T* near(const Groups& s, const void* groups, void* room) {
       const T* from = x + r * s.run_stride + k * s.stride;
       T* at = to + (k * s.runs + r) * s.run;
       if (s.step == 1) {
+        for (int64_t i = 0; i < s.run; i += 64 / int64_t{sizeof(T)}) __builtin_prefetch(from + i + kAhead / int64_t{sizeof(T)});
         REGRAD_LOOP
         for (int64_t i = 0; i < s.run; ++i) at[i] = from[i];
       } else {
