@@ -8,6 +8,8 @@
 #include <regrad/layers/init.h>
 #include <regrad/layers/params.h>
 
+#include <functional>
+
 namespace regrad {
 
 // weight [O, C/groups, KH, KW] or [T, ...]; bias [O] or [T,O], or undefined.
@@ -26,5 +28,9 @@ struct Conv2d {
     part("bias", self.bias);
   }
 };
+
+// How a net's convolutions are evaluated, where it is not as themselves (quantize.h).
+using Convolve = std::function<Tensor(const Conv2d&, const Tensor&)>;
+inline Tensor convolve(const Convolve& how, const Conv2d& conv, const Tensor& x) { return how ? how(conv, x) : conv(x); }
 
 }  // namespace regrad

@@ -3,7 +3,9 @@
 
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/conv.h>
+#include <regrad/engine/freq.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/int8.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
@@ -15,9 +17,11 @@
 #include <regrad/layers/clip.h>
 #include <regrad/layers/context.h>
 #include <regrad/layers/conv.h>
+#include <regrad/layers/freq_norm.h>
 #include <regrad/layers/graph.h>
 #include <regrad/layers/init.h>
 #include <regrad/layers/linear.h>
+#include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/nets/conv4.h>
 #include <regrad/layers/nets/gcn.h>
 #include <regrad/layers/nets/named_net.h>
@@ -25,5 +29,6 @@
 #include <regrad/layers/norm.h>
 #include <regrad/layers/optim.h>
 #include <regrad/layers/params.h>
+#include <regrad/layers/quantize.h>
 #include <regrad/layers/schedule.h>
 #include <regrad/layers/serialize.h>

@@ -21,6 +21,8 @@ endfunction()
 set(REGRAD_KERNEL_FILES
   batch_norm.cpp
   binary.cpp
+  depthwise.cpp
+  freq_norm.cpp
   gemm.cpp
   norm.cpp
   pool.cpp

@@ -110,6 +110,46 @@ struct BatchNorm {
                         const void* x, void* dx);
 };
 
+// Frequency-wise normalization of n groups of elements, `stride` apart: each `runs` runs of `run` elements, `step` apart, the runs run_stride apart.
+inline constexpr int64_t most_groups = 32;
+struct Groups {
+  int64_t n, stride, runs, run_stride, run, step;
+};
+struct ResNorm {
+  // y = lambda x + h, h = (x - m) r over the group, m its mean, r = 1/sqrt(var + eps); room: for a copy of the groups,
+  // where they are not one run of neighbours each
+  void (*forward)(const Groups& s, double lambda, double eps, const void* x, void* y, void* room);
+  // dx = lambda g + r (g - mean(g) - h mean(g h)), by statistics taken anew, for groups fit the cache; room: for two copies
+  void (*gradient)(const Groups& s, double lambda, double eps, const void* g, const void* x, void* dx, void* room);
+};
+
+// One band of frequencies, channels last: in each of `images` images n neighbouring elements, whose channels repeat every c.
+struct Band {
+  int64_t images, image_stride, n, c;
+};
+// Batch normalization of a band: z = (x - mean) scale + shift, y = max(z, 0) where relu is set.
+struct SubBands {
+  void (*moments)(const Band& b, const void* x, double* mean, double* m2);  // m2 = sum of (x - mean)^2
+  void (*apply)(const Band& b, const void* mean, const void* scale, const void* shift, bool relu, const void* x, void* y);
+  // sum_g = sum of g, sum_gd = sum of g (x - mean), g taken as 0 where y (null: nowhere) is not above 0.
+  void (*sums)(const Band& b, const void* mean, const void* g, const void* y, const void* x, double* sum_g, double* sum_gd);
+  // dx = scale g - shift - (x - mean) slope
+  void (*gradient)(const Band& b, const void* mean, const void* scale, const void* shift, const void* slope, const void* g, const void* y,
+                   const void* x, void* dx);
+};
+// One image of `rows` rows of n elements, and a row that goes to each of them.
+struct BroadcastRow {
+  void (*add)(int64_t rows, int64_t n, const void* a, const void* row, const void* residual, void* y);  // y = max(a + row (+ residual), 0)
+  // gz = g where y is above 0, else 0; sum: of gz over the rows
+  void (*gradient)(int64_t rows, int64_t n, const void* g, const void* y, void* gz, void* sum);
+};
+
+// Convolution of each channel by itself, f32, channels last, stride 1 along the width. x [n, h, w, c], y [n, oh, ow, c]; weights [kh, kw, c].
+inline constexpr int64_t depthwise_channels = 512, depthwise_width = 32;  // the most that these kernels take, of c and of kw
+struct Depthwise {
+  int64_t n, c, h, w, oh, ow, kh, kw, stride_h, pad_h, pad_w, dilation_h, dilation_w;
+};
+
 // A sparse matrix by rows: the entries of row i are k = pointers[i] .. pointers[i+1], in columns[k], of value values[order ? order[k] : k].
 struct SparseRows {
   const int64_t *pointers, *columns, *order;
@@ -142,6 +182,15 @@ struct Table {
   Norm norm[2];
   Pooling pooling[2];
   BatchNorm batch_norm[2];
+  ResNorm res_norm[2];
+  SubBands sub_bands[2];
+  BroadcastRow broadcast_row[2];
+
+  // Depthwise convolution's three passes, at most depthwise_channels channels. The weights' gradient is written in double; sums: kh kw
+  // depthwise_channels floats.
+  void (*depthwise_y)(const Depthwise& s, const float* x, const float* weight, float* y);
+  void (*depthwise_x)(const Depthwise& s, const float* y, const float* weight, float* x);
+  void (*depthwise_weight)(const Depthwise& s, const float* x, const float* y, float* sums, double* weight);
 
   // Rows first .. first + count of y = A x, [.., f]; entries are added in their order.
   void (*spmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* x, int64_t f, void* y);

@@ -6,6 +6,7 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/kernels/conv.h>
+#include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/images.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/parallel.h>
@@ -131,7 +132,40 @@ void add_into(float* to, const float* from, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] += from[i];
 }
 
+// Whether the depthwise kernels take it: oneDNN's read whole blocks of 16 channels.
+bool is_depthwise(const Conv& s) {
+  return s.groups == s.c && s.o == s.c && s.stride_w == 1 && s.c <= kernels::depthwise_channels && s.kw <= kernels::depthwise_width &&
+         !detail::mode.bf16;
+}
+void run_depthwise(ConvPass pass, const Pass<float>& p) {
+  const Conv& s = p.s;
+  const int64_t taps = s.kh * s.kw, each = (taps * s.c + 15) / 16 * 16, parts = pass == ConvPass::weight ? p.blocks : 1;
+  const Scratch turned(p.tasks * each * 4), partial(p.tasks * parts * each * 8);  // [taps, c]
+  const kernels::Table& k = kernels::table();
+  for (int64_t t = 0; t < p.tasks && pass != ConvPass::weight; ++t)
+    for (int64_t c = 0; c < s.c; ++c)
+      for (int64_t i = 0; i < taps; ++i) turned.as<float>()[t * each + i * s.c + c] = p.weight[t * p.weight_task + c * taps + i];
+  parallel_for(p.tasks * p.blocks, [&](int64_t i) {
+    const int64_t t = i / p.blocks, first = i % p.blocks * p.block;
+    const kernels::Depthwise d{
+        std::min(p.block, s.n - first), s.c, s.h, s.w, s.oh, s.ow, s.kh, s.kw, s.stride_h, s.pad_h, s.pad_w, s.dilation_h, s.dilation_w};
+    const float *x = p.x + t * p.x_task + first * p.x_image, *y = p.y + t * p.y_task + first * p.y_image, *w = turned.as<float>() + t * each;
+    if (pass == ConvPass::y) return k.depthwise_y(d, x, w, const_cast<float*>(y));
+    if (pass == ConvPass::x) return k.depthwise_x(d, y, w, const_cast<float*>(x));
+    const Scratch sums(taps * kernels::depthwise_channels * 4);
+    k.depthwise_weight(d, x, y, sums.as<float>(), partial.as<double>() + i * each);
+  });
+  for (int64_t t = 0; t < p.tasks && pass == ConvPass::weight; ++t)
+    for (int64_t c = 0; c < s.c; ++c)
+      for (int64_t i = 0; i < taps; ++i) {
+        double total = 0;
+        for (int64_t b = 0; b < p.blocks; ++b) total += partial.as<double>()[(t * p.blocks + b) * each + i * s.c + c];
+        const_cast<float*>(p.weight)[t * p.weight_task + c * taps + i] = static_cast<float>(total);
+      }
+}
+
 void run(ConvPass pass, const Pass<float>& p) {
+  if (is_depthwise(p.s)) return run_depthwise(pass, p);
   const auto plan = kernels::conv_plan(pass, p.s, p.block, detail::mode.bf16);
   const bool writes_weight = pass == ConvPass::weight;
   const int64_t room = (plan->packed_bytes + 63) / 64 * 64, each = writes_weight ? p.blocks : 1;

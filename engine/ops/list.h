@@ -18,7 +18,7 @@ namespace regrad {
               X(index_select) X(gather) X(scatter_add) X(matmul) X(addmm) X(standardize) X(inv_std) X(norm_grad) X(attention) X(cumsum) X(argsort) \
                   X(over_gaps) X(eigh) X(eigvalsh) X(svd) X(svdvals) X(solve_triangular) X(cholesky) X(solve) X(slogdet) X(conv2d) X(conv2d_input) \
                       X(conv2d_weight) X(pool_index) X(pool_gather) X(pool_scatter) X(avg_pool2d) X(avg_pool2d_grad) X(batch_norm) \
-                          X(spmm) X(sddmm)
+                          X(spmm) X(sddmm) X(res_norm) X(sub_spectral) X(band_affine) X(broadcast_residual)
 
 #define X(name) extern const Op name##_op;
 REGRAD_ROWS(X)

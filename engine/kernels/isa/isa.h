@@ -29,6 +29,8 @@ void fill_pool(Table& t);
 void fill_batch_norm(Table& t);
 void fill_sparse(Table& t);
 void fill_taps(Table& t);
+void fill_freq_norm(Table& t);
+void fill_depthwise(Table& t);
 
 // gemm.cpp
 void gemm_f32(const Gemm& g, void* scratch);

@@ -17,6 +17,8 @@ void fill(Table& t) {
   fill_batch_norm(t);
   fill_sparse(t);
   fill_taps(t);
+  fill_freq_norm(t);
+  fill_depthwise(t);
   t.gemm[0] = gemm_f32;
   t.gemm[1] = gemm_f64;
   t.gemm_scratch[0] = gemm_scratch_f32;

@@ -1,0 +1,90 @@
+// Convolution of 8-bit integers by oneDNN; primitives are made and run with one thread (conv_dnn.cpp says why).
+#include "int8.h"
+
+#include "one_thread.h"
+
+#include <regrad/engine/error.h>
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include <string>
+
+namespace regrad::kernels {
+namespace {
+
+using dnnl::memory;
+using Tag = memory::format_tag;
+using Type = memory::data_type;
+
+const dnnl::engine& engine() {
+  static const auto* e = new dnnl::engine(dnnl::engine::kind::cpu, 0);  // never destroyed: plans may outlive static objects
+  return *e;
+}
+dnnl::stream& stream() {
+  static thread_local dnnl::stream s(engine());
+  return s;
+}
+int64_t aligned(size_t bytes) { return (static_cast<int64_t>(bytes) + 63) / 64 * 64; }
+
+memory::desc weights(const Conv& s, bool any) {
+  const Tag tag = any ? Tag::any : s.groups == 1 ? Tag::oihw : Tag::goihw;
+  if (s.groups == 1) return {{s.o, s.c, s.kh, s.kw}, Type::s8, tag};
+  return {{s.groups, s.o / s.groups, s.c / s.groups, s.kh, s.kw}, Type::s8, tag};
+}
+
+dnnl::convolution_forward::primitive_desc describe(const Conv& s, const memory::desc& x, const memory::desc& y) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const memory::dims stride{s.stride_h, s.stride_w}, dilation{s.dilation_h - 1, s.dilation_w - 1}, pad{s.pad_h, s.pad_w};
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(),  dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x, weights(s, true), y, stride, dilation, pad, pad,
+          attributes};
+#else
+  return {{dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x, weights(s, true), y, stride, dilation, pad, pad},
+          attributes,
+          engine()};
+#endif
+}
+
+class Plan : public Int8Plan {
+ public:
+  Plan(const Conv& s, bool signed_x)
+      : x_({1, s.c, s.h, s.w}, signed_x ? Type::s8 : Type::u8, Tag::nhwc), y_({1, s.o, s.oh, s.ow}, Type::s32, Tag::nhwc), plain_(weights(s, false)) {
+    const auto d = describe(s, x_, y_);
+    primitive_ = dnnl::convolution_forward(d);
+    packed_ = d.weights_desc();
+    scratch_ = d.scratchpad_desc();
+    reorder_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), plain_, engine(), packed_));
+    packed_bytes = aligned(packed_.get_size());
+    scratch_bytes = aligned(scratch_.get_size());
+  }
+  void pack(const int8_t* weight, void* packed) const override {
+    const OneThread one;
+    memory from(plain_, engine(), const_cast<int8_t*>(weight)), to(packed_, engine(), packed);
+    dnnl::reorder(reorder_).execute(stream(), from, to);
+  }
+  void run(const void* x, const void* packed, void* scratch, int32_t* y) const override {
+    const OneThread one;
+    primitive_.execute(stream(), {{DNNL_ARG_SRC, memory(x_, engine(), const_cast<void*>(x))},
+                                  {DNNL_ARG_WEIGHTS, memory(packed_, engine(), const_cast<void*>(packed))},
+                                  {DNNL_ARG_DST, memory(y_, engine(), y)},
+                                  {DNNL_ARG_SCRATCHPAD, memory(scratch_, engine(), scratch)}});
+  }
+
+ private:
+  memory::desc x_, y_, plain_, packed_, scratch_;
+  dnnl::convolution_forward primitive_;
+  dnnl::reorder reorder_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Int8Plan> int8_plan(const Conv& s, bool signed_x) try {
+  const OneThread one;
+  return std::make_shared<Plan>(s, signed_x);
+} catch (const dnnl::error& e) {
+  if (e.status == dnnl_out_of_memory) throw OutOfMemory("out of memory: an 8-bit convolution by oneDNN");
+  throw Error(std::string("8-bit convolution: oneDNN says '") + e.what() + "'");
+}
+
+}  // namespace regrad::kernels

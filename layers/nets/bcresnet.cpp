@@ -1,0 +1,157 @@
+#include <regrad/layers/nets/bcresnet.h>
+
+#include <cmath>
+#include <string>
+
+namespace regrad {
+namespace {
+
+int64_t width_of(const char* net, double base, double times) {
+  const double w = base * times;
+  if (!(w >= 1) || w != std::floor(w)) throw ConfigError(std::string(net) + ": tau gives a stage of " + std::to_string(w) + " channels");
+  return static_cast<int64_t>(w);
+}
+Conv2d pointwise(const Random& r, int64_t in, int64_t out, DType t, bool with_bias = false) { return {r, in, out, 1, {}, with_bias, t}; }
+Tensor over_map(const Tensor& x) { return mean(x, {2, 3}, true); }
+Tensor logits_of(const Tensor& y) { return reshape(y, {y.size(0), y.size(1)}); }
+
+constexpr const char* names[] = {"none", "in", "ifn", "ln", "resnorm", "rfn", "bin", "global"};
+
+}  // namespace
+
+BcBlock::BcBlock(const Random& r, int64_t in, int64_t out, const Options& o)
+    : over_freq(r / "over_freq", out, out, Pair{3, 1}, {.stride = {o.freq_stride, 1}, .padding = {1, 0}, .groups = out}, false, o.dtype),
+      over_time(r / "over_time", out, out, Pair{1, 3}, {.padding = {0, o.time_dilation}, .dilation = {1, o.time_dilation}, .groups = out}, false,
+                o.dtype),
+      mix(pointwise(r / "mix", out, out, o.dtype)),
+      freq_norm(out, o.bands, o.dtype),
+      time_norm(out, 1, o.dtype),
+      dropout(o.dropout),
+      index(o.index) {
+  if (!o.transition && in != out) throw ConfigError("BcBlock: " + std::to_string(in) + " to " + std::to_string(out) + " channels needs a transition");
+  if (!o.transition) return;
+  enter = pointwise(r / "enter", in, out, o.dtype);
+  enter_norm = SubSpectralNorm(out, 1, o.dtype);
+}
+Tensor BcBlock::row(const Tensor& f2, Context& ctx, const Convolve& how) const {
+  Tensor y = convolve(how, mix, silu(time_norm(convolve(how, over_time, mean(f2, {2}, true)), ctx)));
+  if (!ctx.training || !ctx.random || dropout == 0) return y;
+  return dropout2d(y, dropout, *ctx.random / "dropout" / index);
+}
+Tensor BcBlock::operator()(const Tensor& x, Context& ctx, const Convolve& how) const {
+  const bool transition = enter.weight.defined();
+  const Tensor f2 = freq_norm(convolve(how, over_freq, transition ? enter_norm(convolve(how, enter, x), ctx, true) : x), ctx);
+  return broadcast_residual(f2, row(f2, ctx, how), transition ? Tensor() : x);
+}
+
+BcResnet::BcResnet(const Random& r, const BcResnetOptions& o) {
+  const double b = 8 * o.tau;
+  const auto width = [&](double times) { return width_of("BcResnet", b, times); };
+  int64_t in = width(2);
+  head = Conv2d(r / "head", 1, in, 5, {.stride = {2, 1}, .padding = 2}, false, o.dtype);
+  head_norm = SubSpectralNorm(in, 1, o.dtype);
+  const int count[] = {2, 2, 4, 4};
+  for (int stage = 0; stage < 4; ++stage) {
+    const int64_t out = width(1 + 0.5 * stage);
+    for (int i = 0; i < count[stage]; ++i) {
+      const auto index = static_cast<int64_t>(blocks.size());
+      const int64_t stride = i == 0 && (stage == 1 || stage == 2) ? 2 : 1;
+      blocks.emplace_back(r / "block" / index, in, out,
+                          BcBlock::Options{.bands = o.bands,
+                                           .freq_stride = stride,
+                                           .time_dilation = int64_t{1} << stage,
+                                           .dropout = o.dropout,
+                                           .transition = i == 0,
+                                           .index = index,
+                                           .dtype = o.dtype});
+      in = out;
+    }
+  }
+  tail = Conv2d(r / "tail", in, in, 5, {.padding = {0, 2}, .groups = in}, false, o.dtype);
+  widen = pointwise(r / "widen", in, width(4), o.dtype);
+  widen_norm = SubSpectralNorm(width(4), 1, o.dtype);
+  classifier = pointwise(r / "classifier", width(4), o.classes, o.dtype, o.classifier_bias);
+}
+Tensor BcResnet::operator()(const Tensor& x, Context& ctx, const Convolve& how) const {
+  Tensor y = head_norm(convolve(how, head, x), ctx, true);
+  for (const BcBlock& b : blocks) y = b(y, ctx, how);
+  y = widen_norm(convolve(how, widen, convolve(how, tail, y)), ctx, true);
+  return logits_of(convolve(how, classifier, over_map(y)));
+}
+Tensor BcResnet::operator()(const Tensor& x) const {
+  Context ctx;
+  return (*this)(x, ctx);
+}
+
+const char* name(FreqNorm n) { return names[static_cast<int>(n)]; }
+FreqNorm freq_norm(const std::string& wanted) {
+  std::string choices;
+  for (int i = 0; i < 8; ++i) {
+    if (wanted == names[i]) return static_cast<FreqNorm>(i);
+    choices += (i ? ", " : "") + std::string(names[i]);
+  }
+  throw ConfigError("no norm is called '" + wanted + "'; there are: " + choices);
+}
+
+FreqNormPlace::FreqNormPlace(FreqNorm k, double l, int64_t channels, DType t) : kind(k), lambda(l) {
+  if (k == FreqNorm::bin) bin = BatchInstanceNorm(channels, t);
+}
+Tensor FreqNormPlace::operator()(const Tensor& x, Context& ctx) const {
+  switch (kind) {
+    case FreqNorm::none: return x;
+    case FreqNorm::in: return plain_instance_norm(x);
+    case FreqNorm::ifn: return ifn(x);
+    case FreqNorm::ln: return clip_norm(x);
+    case FreqNorm::resnorm: return res_norm(x, lambda);
+    case FreqNorm::rfn: return rfn(x, lambda);
+    case FreqNorm::bin: return bin(x, ctx);
+    case FreqNorm::global:
+      if (!global.mean.defined()) throw ConfigError("FreqNorm::global: give the net the training set's statistics first (FreqStatistics)");
+      return global(x);
+  }
+  return x;
+}
+
+BcResnetAsc::BcResnetAsc(const Random& r, const BcResnetAscOptions& o) {
+  const double c = 10 * o.tau;
+  const auto width = [&](double times) { return width_of("BcResnetAsc", c, times); };
+  int64_t in = width(2), index = 0;
+  norms.emplace_back(o.norm, o.lambda, 1, o.dtype);
+  head = Conv2d(r / "head", 1, in, 5, {.stride = 2, .padding = 2}, false, o.dtype);
+  head_norm = SubSpectralNorm(in, 1, o.dtype);
+  const bool on_input_alone = o.input_only || o.norm == FreqNorm::global;
+  for (int stage = 0; stage < 4; ++stage) {
+    const int64_t out = width(1 + 0.5 * stage);
+    std::vector<BcBlock> blocks;
+    for (int i = 0; i < (stage == 3 ? 3 : 2); ++i, ++index) {
+      blocks.emplace_back(r / "block" / index, in, out,
+                          BcBlock::Options{.bands = o.bands, .dropout = o.dropout, .transition = i == 0, .index = index, .dtype = o.dtype});
+      in = out;
+    }
+    stages.push_back(std::move(blocks));
+    norms.emplace_back(on_input_alone ? FreqNorm::none : o.norm, o.lambda, out, o.dtype);
+  }
+  classifier = pointwise(r / "classifier", in, o.classes, o.dtype, true);
+}
+std::vector<Tensor> BcResnetAsc::activations(const Tensor& x, Context& ctx, const Convolve& how) const {
+  std::vector<Tensor> maps{head_norm(convolve(how, head, norms[0](x, ctx)), ctx, true)};
+  for (size_t s = 0; s < stages.size(); ++s) {
+    Tensor y = s == 1 || s == 2 ? max_pool2d(maps.back(), 2) : maps.back();
+    for (const BcBlock& b : stages[s]) y = b(y, ctx, how);
+    maps.push_back(norms[s + 1](y, ctx));
+  }
+  return maps;
+}
+Tensor BcResnetAsc::logit_map(const Tensor& x, Context& ctx, const Convolve& how) const {
+  return convolve(how, classifier, activations(x, ctx, how).back());
+}
+// The classifier is linear: of the mean it is the mean of what it gives.
+Tensor BcResnetAsc::operator()(const Tensor& x, Context& ctx, const Convolve& how) const {
+  return logits_of(convolve(how, classifier, over_map(activations(x, ctx, how).back())));
+}
+Tensor BcResnetAsc::operator()(const Tensor& x) const {
+  Context ctx;
+  return (*this)(x, ctx);
+}
+
+}  // namespace regrad
