@@ -71,7 +71,8 @@ int64_t challenge_bytes(const Net& net) {
 }
 
 // Evaluation of a net's convolutions by 8-bit integers: weights and inputs each at one scale a tensor. Norms, activations and sums stay f32. Known by
-// their weights, so a net and its copies share one. The functions refer to this object, which must outlive them.
+// their weights, so a net and its copies share one. The functions refer to this object, which must outlive them; one
+// thread at a time.
 class Int8Net {
  public:
   // As the convolutions are, noting the range of each one's input over all calls.
@@ -91,7 +92,7 @@ class Int8Net {
     Int8Conv2d fast;
     bool ready = false;
   };
-  const Entry& entry(const Conv2d& c) const;
+  size_t place(const Conv2d& c) const;
   std::vector<Entry> entries_;
 };
 
