@@ -10,8 +10,8 @@ namespace regrad {
 
 Tensor fake_quantize(const Tensor& w) { return fake_quantize(w, weight_range(w)); }
 
-std::vector<Tensor> detail::magnitude_masks(const std::vector<Tensor>& params, double ratio) {
-  if (!(ratio >= 0 && ratio <= 1)) throw ConfigError("magnitude_masks: a ratio of " + std::to_string(ratio) + "; needs [0, 1]");
+std::vector<Tensor> detail::one_shot_masks(const std::vector<Tensor>& params, double ratio) {
+  if (!(ratio >= 0 && ratio <= 1)) throw ConfigError("one_shot_masks: a ratio of " + std::to_string(ratio) + "; needs [0, 1]");
   const NoGrad quiet;
   std::vector<double> magnitudes;
   for (const Tensor& t : params) {
@@ -64,20 +64,22 @@ Convolve Int8Net::calibrate() {
   };
 }
 
-const Int8Net::Entry& Int8Net::entry(const Conv2d& c) const {
-  for (const Entry& e : entries_)
-    if (e.weight.node() == c.weight.node()) return e;
+size_t Int8Net::place(const Conv2d& c) const {
+  for (size_t i = 0; i < entries_.size(); ++i)
+    if (entries_[i].weight.node() == c.weight.node()) return i;
   throw ConfigError("Int8Net: a convolution with weights " + str(c.weight.shape()) + " that calibration did not see");
 }
 
 Convolve Int8Net::simulate() const {
-  return [this](const Conv2d& c, const Tensor& x) { return conv2d(fake_quantize(x, entry(c).input), fake_quantize(c.weight), c.bias, c.options); };
+  return [this](const Conv2d& c, const Tensor& x) {
+    return conv2d(fake_quantize(x, entries_[place(c)].input), fake_quantize(c.weight), c.bias, c.options);
+  };
 }
 
 Convolve Int8Net::evaluate() {
   for (Entry& e : entries_) e.ready = false;
   return [this](const Conv2d& c, const Tensor& x) {
-    auto& e = const_cast<Entry&>(entry(c));
+    Entry& e = entries_[place(c)];
     if (!e.ready) e.fast = Int8Conv2d(c.weight, c.bias, c.options, e.input), e.ready = true;
     return e.fast(x);
   };

@@ -1,7 +1,7 @@
 // Compression of convolutional nets: one-shot magnitude pruning, 8-bit weights, and the count of bytes of DCASE 2021 task 1A (audio.md,
 // "Compression"). The challenge's system is described in abstracts only; the rules here are a reconstruction that gives its 61.0 KB.
 //
-//   const std::vector<Tensor> masks = magnitude_masks(net, 0.89);      // of convolutions; ones elsewhere
+//   const std::vector<Tensor> masks = one_shot_masks(net, 0.89);      // of convolutions; ones elsewhere
 //   net = fake_quantized(masked(net, masks));                          // trains through both: gradients go straight through
 //   challenge_size(net).total();
 //
@@ -21,14 +21,14 @@ namespace regrad {
 Tensor fake_quantize(const Tensor& w);
 
 namespace detail {
-std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& params, double ratio);
+std::vector<Tensor> one_shot_masks(const std::vector<Tensor>& params, double ratio);
 }
 
 // A mask, 1 or 0, for each parameter: round(ratio n) of the n weights of all convolutions (four dims) together, those of the smallest magnitude, are
 // 0, ties by their place; norms and biases keep ones. ConfigError: ratio outside [0, 1].
 template <class Net>
-std::vector<Tensor> magnitude_masks(const Net& net, double ratio) {
-  return detail::magnitude_masks(parameters(net), ratio);
+std::vector<Tensor> one_shot_masks(const Net& net, double ratio) {
+  return detail::one_shot_masks(parameters(net), ratio);
 }
 // The net at mask * parameters. Zeros stay zero whatever is trained, for the gradient goes through the product.
 template <class Net>
@@ -71,7 +71,8 @@ int64_t challenge_bytes(const Net& net) {
 }
 
 // Evaluation of a net's convolutions by 8-bit integers: weights and inputs each at one scale a tensor. Norms, activations and sums stay f32. Known by
-// their weights, so a net and its copies share one. The functions refer to this object, which must outlive them.
+// their weights, so a net and its copies share one. The functions refer to this object, which must outlive them; one
+// thread at a time.
 class Int8Net {
  public:
   // As the convolutions are, noting the range of each one's input over all calls.
@@ -91,7 +92,7 @@ class Int8Net {
     Int8Conv2d fast;
     bool ready = false;
   };
-  const Entry& entry(const Conv2d& c) const;
+  size_t place(const Conv2d& c) const;
   std::vector<Entry> entries_;
 };
 

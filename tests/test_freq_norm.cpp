@@ -175,7 +175,8 @@ TEST_CASE("13: gradients by differences; IFN's is orthogonal to constants and, u
 }
 
 TEST_CASE("f32 kernels in every layout agree with f64; odd sizes, more channels than a strip") {
-  for (const Shape& s : {Shape{2, 3, 4, 5}, Shape{3, 20, 8, 101}, Shape{1, 1, 6, 130}, Shape{2, 600, 4, 3}, Shape{5, 7, 10, 1}}) {
+  for (const Shape& s : {Shape{2, 3, 4, 5}, Shape{3, 20, 8, 101}, Shape{1, 1, 6, 130}, Shape{2, 600, 4, 3}, Shape{5, 7, 10, 1},
+                         Shape{52, 20, 20, 101}}) {  // the last: larger than caches
     const Tensor exact = drawn("f32", s), g = drawn("g32", s);
     const auto last = [](const Tensor& t) { return permute(contiguous(permute(t, {0, 2, 3, 1})), {0, 3, 1, 2}); };
     for (const bool channels_last : {false, true}) {

@@ -63,7 +63,7 @@ TEST_CASE("26: round(r n) weights of convolutions are pruned, stay so in trainin
   int64_t n = 0;
   for (const Tensor& t : parameters(net)) n += t.dim() == 4 ? t.numel() : 0;
   for (const double ratio : {0.0, 0.5, 0.89, 1.0}) {
-    const std::vector<Tensor> masks = magnitude_masks(net, ratio);
+    const std::vector<Tensor> masks = one_shot_masks(net, ratio);
     const std::vector<Tensor> p = parameters(masked(net, masks));
     int64_t zero = 0;
     double largest_pruned = 0, smallest_kept = 1e9;
@@ -82,9 +82,9 @@ TEST_CASE("26: round(r n) weights of convolutions are pruned, stay so in trainin
     CHECK(zero == std::llround(ratio * static_cast<double>(n)));
     CHECK(largest_pruned <= smallest_kept);
   }
-  CHECK_THROWS_AS(magnitude_masks(net, 1.5), ConfigError);
+  CHECK_THROWS_AS(one_shot_masks(net, 1.5), ConfigError);
 
-  const std::vector<Tensor> masks = magnitude_masks(net, 0.7);
+  const std::vector<Tensor> masks = one_shot_masks(net, 0.7);
   const Tensor x = drawn("x", {8, 1, 32, 24}), y = tensor({0, 1, 2, 3, 0, 1, 2, 3}, DType::i64);
   const auto count = [&] {
     int64_t zero = 0;
@@ -99,7 +99,7 @@ TEST_CASE("26: round(r n) weights of convolutions are pruned, stay so in trainin
 
 TEST_CASE("27: 62,335 bytes and 132 of scales for the net of 314,970 at 89%") {
   const BcResnetAsc net(Random(2), {.tau = 8});
-  const BcResnetAsc small = fake_quantized(masked(net, magnitude_masks(net, 0.89)));
+  const BcResnetAsc small = fake_quantized(masked(net, one_shot_masks(net, 0.89)));
   const ChallengeSize s = challenge_size(small);
   CHECK(s.weights == 33035);
   CHECK(s.rest == 2 * (14640 + 10));
@@ -146,7 +146,7 @@ TEST_CASE("the compressed net by 8-bit integers: logits within 1e-2 of the simul
       if (t.dim() == 4) t = (t * std::sqrt(static_cast<double>(t.size(1) * t.size(2) * t.size(3)))).detach().requires_grad_();
     });
     const Tensor x = drawn("clips", {8, 1, 32, 40}), y = tensor({0, 1, 2, 3, 4, 5, 6, 7}, DType::i64);
-    const std::vector<Tensor> masks = magnitude_masks(net, ratio);
+    const std::vector<Tensor> masks = one_shot_masks(net, ratio);
     for (int i = 0; i < 12; ++i) net = step(net, masks, x, y);
     const BcResnetAsc small = as_leaves(fake_quantized(masked(net, masks)), false);
     Context ctx;

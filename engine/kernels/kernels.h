@@ -114,6 +114,7 @@ struct BatchNorm {
 inline constexpr int64_t most_groups = 32;
 struct Groups {
   int64_t n, stride, runs, run_stride, run, step;
+  bool past_cache;  // the whole result is larger than caches: written past them, so that its old contents need not be read
 };
 struct ResNorm {
   // y = lambda x + h, h = (x - m) r over the group, m its mean, r = 1/sqrt(var + eps); room: for a copy of the groups,

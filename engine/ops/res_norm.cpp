@@ -29,15 +29,16 @@ void infer(const Call& c) {
 
 // The groups (n, f) of neighbouring f in a layout of those strides; neighbours first, in one run where memory allows.
 kernels::Groups groups_of(const Shape& s, const Shape& strides) {
-  kernels::Groups g{1, strides[2], s[1], strides[1], s[3], strides[3]};
-  if (s[3] == 1 || (s[1] != 1 && strides[1] < strides[3])) g = {1, strides[2], s[3], strides[3], s[1], strides[1]};
-  if (g.runs == 1 || g.run_stride == g.run * g.step) g = {1, strides[2], 1, 0, g.run * g.runs, g.step};
+  kernels::Groups g{1, strides[2], s[1], strides[1], s[3], strides[3], false};
+  if (s[3] == 1 || (s[1] != 1 && strides[1] < strides[3])) g = {1, strides[2], s[3], strides[3], s[1], strides[1], false};
+  if (g.runs == 1 || g.run_stride == g.run * g.step) g = {1, strides[2], 1, 0, g.run * g.runs, g.step, false};
   return g;
 }
 // f(offset in elements, groups, room) for every few neighbouring groups of an image: as many as the second cache holds.
 template <class T, class F>
 void each_few(const Shape& s, const Shape& strides, int copies, const F& f) {
-  const kernels::Groups one = groups_of(s, strides);
+  kernels::Groups one = groups_of(s, strides);
+  one.past_cache = s.numel() * int64_t{sizeof(T)} >= int64_t{1} << 23;
   const bool scattered = one.runs > 1 || one.step > 1;
   const int64_t most = std::clamp<int64_t>((int64_t{1} << 16) / (s[1] * s[3]), 1, kernels::most_groups);
   const int64_t cuts = std::max<int64_t>(1, (s[2] + most - 1) / most), few = (s[2] + cuts - 1) / cuts;

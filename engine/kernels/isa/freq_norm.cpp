@@ -3,10 +3,14 @@
 // the channels' parameters repeated, whatever the number of channels.
 #include "isa.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
-constexpr int64_t kLanes = 64, kWide = 512, kFold = 256, kAhead = 2048;
+constexpr int64_t kLanes = 64, kWide = 512, kFold = 256, kAhead = 2048, kPiece = 4096;
 
 // Sums of f(i) and g(i) over n neighbours, in lanes.
 struct Two {
@@ -57,21 +61,64 @@ REGRAD_INLINE const T* near(const Groups& s, const void* groups, void* room) {
     }
   return to;
 }
-// y[..] = f(group, offset among the neighbours), in memory's order; groups first .. last.
+// n elements past the caches; the last partial lines as always.
+template <class T>
+REGRAD_INLINE void copy_past(const T* from, int64_t n, T* to) {
+  int64_t i = 0;
+#if defined(__AVX2__)
+  constexpr int64_t line = 64 / int64_t{sizeof(T)};
+  const int64_t skew = static_cast<int64_t>(reinterpret_cast<uintptr_t>(to) / sizeof(T)) % line;
+  for (; i < n && skew && i < line - skew; ++i) to[i] = from[i];
+  for (; i + line <= n; i += line) {
+    const float* a = reinterpret_cast<const float*>(from + i);
+    float* b = reinterpret_cast<float*>(to + i);
+    _mm256_stream_ps(b, _mm256_loadu_ps(a));
+    _mm256_stream_ps(b + 8, _mm256_loadu_ps(a + 8));
+  }
+#endif
+  for (; i < n; ++i) to[i] = from[i];
+}
+// What is written past the caches, gathered until a piece is long enough to be whole lines.
+template <class T>
+struct Piece {
+  T values[kPiece];
+  T* to = nullptr;
+  int64_t n = 0;
+};
+template <class T>
+REGRAD_INLINE void flush(Piece<T>& p) {
+  copy_past(p.values, p.n, p.to);
+  p.n = 0;
+}
+template <class T>
+REGRAD_INLINE T* next(Piece<T>& p, T* to, int64_t n) {
+  if (p.n && (p.to + p.n != to || p.n + n > kPiece)) flush(p);
+  if (!p.n) p.to = to;
+  p.n += n;
+  return p.values + p.n - n;
+}
+
+// y[..] = f(group, offset among the neighbours), in memory's order.
 template <class T, class F>
 REGRAD_INLINE void write(const Groups& s, int64_t first, int64_t last, T* y, const F& f) {
+  const bool past = s.past_cache && s.step == 1 && s.run <= kPiece;
+  Piece<T> piece;
   for (int64_t r = 0; r < s.runs; ++r)
     for (int64_t k = first; k < last; ++k) {
-      T* to = y + r * s.run_stride + k * s.stride;
+      T *to = y + r * s.run_stride + k * s.stride, *at_hand = past ? next(piece, to, s.run) : to;
       const int64_t at = k * near_stride(s) + r * s.run;
       const auto value = f(k);
       if (s.step == 1) {
         REGRAD_LOOP
-        for (int64_t i = 0; i < s.run; ++i) to[i] = value(at + i);
+        for (int64_t i = 0; i < s.run; ++i) at_hand[i] = value(at + i);
       } else {
         for (int64_t i = 0; i < s.run; ++i) to[i * s.step] = value(at + i);
       }
     }
+  if (piece.n) flush(piece);
+#if defined(__AVX2__)
+  if (past) _mm_sfence();  // other threads may read what was written
+#endif
 }
 // f(first, last) for all groups: one after the other where they are neighbours already, so that each stays in the nearest cache.
 template <class F>
