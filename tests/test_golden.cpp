@@ -4,6 +4,7 @@
 
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/conv.h>
+#include <regrad/engine/freq.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops/linalg.h>
@@ -220,6 +221,12 @@ const std::map<std::string, Evaluate> table = {
     {"standardize", [](const Case& c) { return standardize(c[0], c.dims(0), c.number(1)); }},
     {"inv_std", [](const Case& c) { return inv_std(c[0], c.dims(0), c.number(1)); }},
     {"norm_grad", [](const Case& c) { return apply2(norm_grad_op, c[0], c[1]); }},
+    {"res_norm", [](const Case& c) { return res_norm(c[0], c.number(0), c.number(1)); }},
+    {"sub_spectral", [](const Case& c) { return sub_spectral_norm(c[0], 2, c[1], c[2], {.eps = 1e-2, .relu = c.integer(0) == 1}); }},
+    {"band_affine",
+     [](const Case&
+            c) { return sub_spectral_norm(c[0], 2, BatchStatistics{c[1].detach(), c[2].detach()}, c[3], c[4], SubSpectralOptions{.eps = 1e-2}); }},
+    {"broadcast_residual", [](const Case& c) { return broadcast_residual(c[0], c[1], c[2]); }},
     {"layer_norm", [](const Case& c) { return layer_norm(c[0], c.dims(0), c[1], c[2], c.number(1)); }},
 
     {"mse_loss", [](const Case& c) { return mse_loss(c[0], c[1], c.reduction(0)); }},

@@ -3,6 +3,7 @@
 #include <regrad/algorithms/pruning/trial.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace regrad::pruning {
 namespace {
@@ -98,7 +99,9 @@ void PruningExperiment::check() const {
   for (double share : {s.target, s.exploit, s.distill, s.warmup})
     if (!(share >= 0 && share <= 1e9)) throw ConfigError("target, exploit, distill and warmup are shares of the epochs, from 0 on");
   if (s.exploit < s.target) throw ConfigError("exploit: masks would be frozen before the final sparsity is reached (target)");
-  if (s.target > 1) throw ConfigError("target: the final sparsity would never be reached");
+  if (std::llround(s.target * s.epochs) >= s.epochs)
+    throw ConfigError("target: in " + std::to_string(s.epochs) +
+                      " epochs the final sparsity would never be reached; more epochs, or a smaller share");
   if (s.schedule_unit != "epoch" && s.schedule_unit != "step")
     throw ConfigError("schedule-unit: '" + s.schedule_unit + "' is not one of epoch, step");
   if (s.mask_rule != "exact" && s.mask_rule != "official") throw ConfigError("mask-rule: '" + s.mask_rule + "' is not one of exact, official");

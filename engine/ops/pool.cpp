@@ -177,8 +177,10 @@ std::vector<double> index_reference(const RefCall& c) {
   const Pool s = pool_geometry("reference", c.in[0].shape, c.attrs<PoolAttrs>(), byte_taps);
   std::vector<double> best(static_cast<size_t>(c.out.numel()), -INFINITY), tap = best;
   each_pair(s, planes(c.out), [&](size_t x, size_t y, int64_t t) {
-    if (c.in[0].v[x] > best[y]) best[y] = c.in[0].v[x], tap[y] = static_cast<double>(t);
+    if (tap[y] < 0 || c.in[0].v[x] > best[y]) best[y] = c.in[0].v[x], tap[y] = static_cast<double>(t);  // the first tap inside where all are -inf
   });
+  for (double& t : tap)
+    if (t < 0) t = 0;  // no tap inside
   return tap;
 }
 template <bool forth>

@@ -375,6 +375,21 @@ def norms():
     for shape in [(1, 5, 1), (2, 3, 2), (2, 4, 1)]:
         case("norm_grad", lambda g, h: g - g.mean(1, True) - h * (g * h).mean(1, True), R(*shape), R(*shape))
     case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(3, 4), R(4), R(4), attrs=[[4], 1e-5])
+    # Norms of spectrograms [N,C,F,T]: IFN is torch's layer norm where frequencies come before channels, SSN its batch norm of another view.
+    for x in ((2, 3, 4, 3), (1, 2, 2, 5)):
+        def ifn(v, e):
+            p = v.permute(0, 2, 1, 3)
+            return F.layer_norm(p, list(p.shape[2:]), eps=e).permute(0, 2, 1, 3)
+        case("res_norm", lambda v, k, e: k * v + ifn(v, e), R(*x), attrs=[0.1, 1e-2])
+        bands = (x[0], 2 * x[1], x[2] // 2, x[3])
+        for relu in (0, 1):
+            def spectral(v, w, b, act):
+                y = F.batch_norm(v.reshape(bands), None, None, w, b, True, eps=1e-2).reshape(x)
+                return torch.relu(y) if act else y
+            case("sub_spectral", spectral, R(*x), R(2 * x[1]), R(2 * x[1]), attrs=[relu])
+        given = lambda v, m, s, w, b: F.batch_norm(v.reshape(bands), m.detach(), s.detach(), w, b, False, eps=1e-2).reshape(x)
+        case("band_affine", given, R(*x), R(2 * x[1]), R(2 * x[1], low=0.5, high=2), R(2 * x[1]), R(2 * x[1]))
+        case("broadcast_residual", lambda v, r, s: torch.relu(v + r + s), R(*x), R(x[0], x[1], 1, x[3]), R(*x))
     case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(2, 2, 3), R(2, 3), R(2, 3), attrs=[[2, 3], 0.1])
 
 

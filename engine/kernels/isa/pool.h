@@ -48,6 +48,8 @@ REGRAD_INLINE void largest(const Pool& s, int64_t i, int64_t j, int64_t c, int64
       tap_of[k] = better ? t : tap_of[k];
     }
   });
+  if (first)  // dilated taps may all lie outside
+    for (int64_t k = 0; k < n; ++k) best[k] = T(0), tap_of[k] = 0;
 }
 
 }  // namespace regrad::kernels::REGRAD_ISA
