@@ -189,7 +189,8 @@ TEST_CASE("inference: broken files are IOErrors that name the file") {
   CHECK(forged(edit("layers", "conv", "convolution")));
   CHECK(forged(edit("layers", "from=0", "from=9")));
   CHECK(forged(edit("layers", "from=0", "from=0 from=0")));
-  CHECK(forged(edit("layers", "stride=1", "stride=0")));
+  CHECK(forged(edit("layers", "padding=1", "padding=1 stride=0")));
+  CHECK(forged(edit("layers", " from=0", "")));
   CHECK(forged(edit("layers", "relu=1", "relu=2")));
   CHECK(forged(edit("layers", "relu=1", "colour=2")));
   CHECK(forged(edit("layers", "weight=8,1,3,3", "weight=8,1,3,4")));

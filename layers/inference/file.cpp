@@ -1,6 +1,6 @@
 // The file of an InferenceNet. Metadata "layers" has a line a layer:
 //
-//   conv from=0 residual=-1 stride=1 padding=1 groups=1 channels=0 relu=1 weight=16,3,3,3 bitmap=1
+//   conv from=0 padding=1 relu=1 weight=16,3,3,3 bitmap=1        (and residual, stride, groups, channels where they are not the usual ones)
 //
 // Three tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with bitmap=1 the kept ones only; "mask", the bitmaps.
 #include <regrad/engine/error.h>
@@ -28,11 +28,15 @@ std::string joined(const Shape& s) {
   return out;
 }
 
+// Fields that stand at their defaults are left out: a small net's file is mostly weights.
 std::string line_of(const Layer& l) {
-  const auto field = [](const char* name, int64_t value) { return " " + std::string(name) + "=" + std::to_string(value); };
-  return kinds[l.kind] + field("from", l.from) + field("residual", l.residual) + field("stride", l.stride) + field("padding", l.padding) +
-         field("groups", l.groups) + field("channels", l.channels) + field("relu", l.relu) +
-         (l.weight.defined() ? " weight=" + joined(l.weight.shape()) : "");
+  const Layer plain;
+  const auto field = [](const char* name, int64_t value, int64_t usual) {
+    return value == usual ? std::string() : " " + std::string(name) + "=" + std::to_string(value);
+  };
+  return kinds[l.kind] + field("from", l.from, -1) + field("residual", l.residual, plain.residual) + field("stride", l.stride, plain.stride) +
+         field("padding", l.padding, plain.padding) + field("groups", l.groups, plain.groups) + field("channels", l.channels, plain.channels) +
+         field("relu", l.relu, plain.relu) + (l.weight.defined() ? " weight=" + joined(l.weight.shape()) : "");
 }
 
 // All layers' weights one after the other: a bitmap for each that has enough zeros, kept values (of the others every value), and biases.
@@ -138,21 +142,22 @@ class Reader {
       if (equals == std::string::npos || !fields.emplace(words[w].substr(0, equals), words[w].substr(equals + 1)).second)
         fail("layer " + std::to_string(i) + ": '" + words[w] + "' is not name=value, or is there twice");
     }
-    const auto take = [&](const char* name, int64_t low, int64_t high) {
+    const auto take = [&](const char* name, int64_t low, int64_t high, int64_t usual) {
       const auto found = fields.find(name);
-      if (found == fields.end()) fail("layer " + std::to_string(i) + ": no " + name);
+      if (found == fields.end()) return usual;
       const int64_t v = number(found->second, low, high);
       fields.erase(found);
       return v;
     };
-    l.from = static_cast<int>(take("from", 0, 65536)), l.residual = static_cast<int>(take("residual", -1, 65536));
-    l.stride = take("stride", 1, 64), l.padding = take("padding", 0, 64), l.groups = take("groups", 1, 65536);
-    l.channels = take("channels", 0, 65536), l.relu = take("relu", 0, 1) == 1;
+    if (!fields.count("from")) fail("layer " + std::to_string(i) + ": no from");
+    l.from = static_cast<int>(take("from", 0, 65536, 0)), l.residual = static_cast<int>(take("residual", -1, 65536, l.residual));
+    l.stride = take("stride", 1, 64, l.stride), l.padding = take("padding", 0, 64, l.padding), l.groups = take("groups", 1, 65536, l.groups);
+    l.channels = take("channels", 0, 65536, l.channels), l.relu = take("relu", 0, 1, l.relu) == 1;
     const auto weight = fields.find("weight");
     if (weight != fields.end()) {
       const Shape sizes = shape(weight->second, std::to_string(i));
       fields.erase(weight);
-      l.weight = take("bitmap", 0, 1) ? unpacked(sizes, std::to_string(i)) : next_values(sizes, std::to_string(i));
+      l.weight = take("bitmap", 0, 1, 0) ? unpacked(sizes, std::to_string(i)) : next_values(sizes, std::to_string(i));
       l.bias = next({sizes[0]}, "bias", bias_at_, "layer " + std::to_string(i));
     }
     if (!fields.empty()) fail("layer " + std::to_string(i) + ": unknown '" + fields.begin()->first + "'");
@@ -228,7 +233,7 @@ void save_inference(const InferenceNet& net, const std::string& path) {
   for (size_t i = 0; i < net.layers().size(); ++i) {
     const Layer& l = net.layers()[i];
     lines += (i ? "\n" : "") + line_of(l);
-    if (l.weight.defined()) lines += packed.add(l.weight, l.bias) ? " bitmap=1" : " bitmap=0";
+    if (l.weight.defined()) lines += packed.add(l.weight, l.bias) ? " bitmap=1" : "";
   }
   const auto row = [](const auto& v, DType t) { return from_data(v.data(), {static_cast<int64_t>(v.size())}, t); };
   const InferenceInfo& info = net.info();
