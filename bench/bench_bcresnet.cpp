@@ -56,14 +56,7 @@ struct Training {
 
 template <int64_t mels>
 Run step() {
-  const auto training = std::make_shared<Training<mels>>();
-  Run run;
-  for (int i = 1; i <= 5; ++i) {
-    const double loss = training->step();
-    if (i != 3 && i != 4) run.checksum.push_back(loss);
-  }
-  run.step = [training] { training->step(); };
-  return run;
+  return steps_of(std::make_shared<Training<mels>>());
 }
 
 template <int64_t mels>

@@ -132,16 +132,6 @@ struct Training {
   }
 };
 
-template <class T>
-Run steps_of(std::shared_ptr<T> training) {
-  Run run;
-  for (int i = 1; i <= 5; ++i) {
-    const double loss = training->step();
-    if (i != 3 && i != 4) run.checksum.push_back(loss);
-  }
-  run.step = [training] { training->step(); };
-  return run;
-}
 template <int inner>
 Run maml_conv4() {
   return steps_of(std::make_shared<MetaTraining>(MetaTraining{.rule = {.alpha = 0.1, .steps = inner}}));

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 namespace regrad::bench {
@@ -22,6 +23,17 @@ struct Run {
   std::function<void()> step;    // what is timed
   int64_t units = 1;             // units of work in one step: times are divided by it
 };
+// Steps of a training, T::step() giving its loss: the checksum is the loss at steps 1, 2 and 5.
+template <class T>
+Run steps_of(std::shared_ptr<T> training) {
+  Run run;
+  for (int i = 1; i <= 5; ++i) {
+    const double loss = training->step();
+    if (i != 3 && i != 4) run.checksum.push_back(loss);
+  }
+  run.step = [training] { training->step(); };
+  return run;
+}
 struct Workload {
   const char* name;
   Run (*make)();

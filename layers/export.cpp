@@ -105,18 +105,18 @@ struct Exporter {
     for (const PreActBlock& b : net.blocks) y = block(b, y);
     w.linear(net.linear, w.mean(w.affine(net.norm, y, true)));
   }
-  int chain(const std::vector<ConvNorm>& convs, const std::vector<size_t>& pooled) {
+  void operator()(const ChainNet& net) {
     int y = 0;
     int64_t now = size;
-    for (size_t i = 0; i < convs.size(); ++i) {
-      y = w.conv(convs[i].conv, &convs[i].norm, y, true);
-      if (std::find(pooled.begin(), pooled.end(), i) != pooled.end() && now > 1) y = w.max_pool(y), now /= 2;
+    for (size_t i = 0; i < net.convs.size(); ++i) {
+      const Conv2d& c = net.convs[i].conv;
+      y = w.conv(c, &net.convs[i].norm, y, true);
+      now = (now - 1) / c.options.stride.h + 1;
+      const bool pools = std::find(net.pooled.begin(), net.pooled.end(), i) != net.pooled.end();
+      if (pools && now > 1) y = w.max_pool(y), now /= 2;
     }
-    return y;
+    w.linear(net.linear, w.mean(y));
   }
-  void operator()(const Vgg& net) { w.linear(net.linear, w.mean(chain(net.convs, {1, 3, 6, 9, 12}))); }
-  void operator()(const MobileNet& net) { w.linear(net.linear, w.mean(chain(net.convs, {}))); }
-  void operator()(const TwoConvs& net) { w.linear(net.linear, w.mean(chain(net.convs, {0, 1}))); }
   void operator()(const PixelMlp& net) {
     int y = 0;
     for (size_t i = 0; i < net.layers.size(); ++i) y = w.linear(net.layers[i], y, i + 1 < net.layers.size());

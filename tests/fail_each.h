@@ -11,8 +11,9 @@
 
 namespace regrad::test {
 
-// How many allocations of f() there are; each was failed, and all after it.
-inline int64_t fail_each(const std::function<void()>& f) {
+// How many allocations of f() there are; each was failed, and all after it. after: what must hold each time besides.
+inline int64_t fail_each(
+    const std::function<void()>& f, const std::function<void()>& after = [] {}) {
   f();
   empty_cache();
   const MemoryStats before = memory_stats();
@@ -34,6 +35,7 @@ inline int64_t fail_each(const std::function<void()>& f) {
     REQUIRE(typed);
     REQUIRE(memory_stats().live_nodes == before.live_nodes);
     REQUIRE(memory_stats().live_bytes == before.live_bytes);
+    after();
   }
   f();
   return k;

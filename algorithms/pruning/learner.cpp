@@ -127,13 +127,15 @@ void Learner::refresh(int64_t i, const Tensor& x, const Tensor& y) {
   options.per_layer = method_.per_layer && method_.kind != Kind::map;
   options.filters = method_.filters;
   if (method_.kind == Kind::snip) {  // |w dL/dw| at the first batch
+    const NamedNet before = trained_.net;
     std::vector<Tensor> scores = plain(x, y, i).raw;
+    trained_.net = before;  // looking at a batch is no step: running statistics stay
     const NoGrad quiet;
     const std::vector<Tensor> w = weights();
     for (size_t l = 0; l < scores.size(); ++l) scores[l] = abs(scores[l] * w[l]).detach();
     adopt(score_masks(scores, p, options));
   } else if (method_.kind == Kind::rigl) {
-    adopt(initial_random_masks());
+    adopt(random_masks(weights(), sparsity_, random_ / "masks"));
   } else {
     adopt(magnitude_masks(weights(), p, options));
   }
@@ -248,8 +250,6 @@ Learner::Gradients Learner::gradients(const Tensor& x, const Tensor& y, int64_t 
   if (method_.kind == Kind::str) return thresholded(x, y);
   return plain(x, y, i);
 }
-
-std::vector<Tensor> Learner::initial_random_masks() const { return random_masks(weights(), sparsity_, random_ / "masks"); }
 
 // RigL's update in place of a step; false where none is due.
 bool Learner::regrow(const std::vector<Tensor>& raw, int64_t i) {

@@ -69,7 +69,6 @@ class Learner {
   Gradients two_paths(const Tensor& x, const Tensor& y, int64_t i);
   Gradients thresholded(const Tensor& x, const Tensor& y);
   Tensor gradient_of(size_t l, const Tensor& g, int64_t i) const;
-  std::vector<Tensor> initial_random_masks() const;
   bool regrow(const std::vector<Tensor>& raw, int64_t i);
   void step(std::vector<Tensor> gradients, int64_t i);
   void measure(const Gradients& g, int64_t i);

@@ -6,7 +6,7 @@
 
 #include <regrad/engine/error.h>
 
-#include <oneapi/dnnl/dnnl.hpp>
+#include "dnn.h"
 
 #include <algorithm>
 #include <cstring>
@@ -19,15 +19,6 @@ namespace {
 
 using dnnl::memory;
 using Tag = memory::format_tag;
-
-const dnnl::engine& engine() {
-  static const auto* e = new dnnl::engine(dnnl::engine::kind::cpu, 0);  // never destroyed: plans may outlive static objects
-  return *e;
-}
-dnnl::stream& stream() {
-  static thread_local dnnl::stream s(engine());
-  return s;
-}
 
 dnnl::primitive_attr attributes() {
   dnnl::primitive_attr a;

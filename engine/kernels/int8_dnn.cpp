@@ -5,7 +5,7 @@
 
 #include <regrad/engine/error.h>
 
-#include <oneapi/dnnl/dnnl.hpp>
+#include "dnn.h"
 
 #include <string>
 
@@ -16,14 +16,6 @@ using dnnl::memory;
 using Tag = memory::format_tag;
 using Type = memory::data_type;
 
-const dnnl::engine& engine() {
-  static const auto* e = new dnnl::engine(dnnl::engine::kind::cpu, 0);  // never destroyed: plans may outlive static objects
-  return *e;
-}
-dnnl::stream& stream() {
-  static thread_local dnnl::stream s(engine());
-  return s;
-}
 int64_t aligned(size_t bytes) { return (static_cast<int64_t>(bytes) + 63) / 64 * 64; }
 
 memory::desc weights(const Conv& s, bool any) {

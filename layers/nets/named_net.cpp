@@ -19,7 +19,7 @@ NamedNet residual(const Random& r, const NamedNetOptions& o, int depth, Shortcut
 
 NamedNet made(const Random& r, const NamedNetOptions& o) {
   const std::string& name = o.name;
-  if (name == "tiny") return named(TwoConvs(r, {.in_channels = o.in_channels, .width = 8, .dtype = o.dtype}, o.classes));
+  if (name == "tiny") return named(two_convs(r, {.in_channels = o.in_channels, .width = 8, .dtype = o.dtype}, o.classes));
   if (name == "mlp") return named(PixelMlp(r, {o.in_channels * o.size * o.size, 128, 128, o.classes}, true, Activation::relu, o.dtype));
   if (name == "r8") return residual(r, o, 8, Shortcut::project);
   if (name == "resnet20") return residual(r, o, 20, Shortcut::project);
@@ -31,7 +31,7 @@ NamedNet made(const Random& r, const NamedNetOptions& o) {
   if (name == "resnet56-bottleneck") return named(BottleneckResnet(r, {.depth = 56, .in_channels = o.in_channels, .dtype = o.dtype}, o.classes));
   if (name == "wrn-28-2") return named(WideResnet(r, {.in_channels = o.in_channels, .dtype = o.dtype}, o.classes));
   const ConvNetOptions conv{.in_channels = o.in_channels, .width = 64, .dtype = o.dtype};
-  return name == "vgg16" ? named(Vgg(r, conv, o.classes)) : named(MobileNet(r, conv, o.classes));
+  return named(name == "vgg16" ? vgg16(r, conv, o.classes) : mobilenet(r, conv, o.classes));
 }
 
 int64_t number(const std::map<std::string, std::string>& metadata, const std::string& key, const std::string& where) {

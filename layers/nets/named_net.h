@@ -31,7 +31,7 @@ struct PixelMlp : Mlp {
 };
 
 struct NamedNet {
-  std::variant<TwoConvs, PixelMlp, Resnet, BottleneckResnet, WideResnet, Vgg, MobileNet> net;
+  std::variant<ChainNet, PixelMlp, Resnet, BottleneckResnet, WideResnet> net;
 
   NamedNet() = default;
   // ConfigError for a name that is none (with the names there are), and for counts below 1.

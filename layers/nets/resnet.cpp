@@ -17,9 +17,16 @@ Tensor subsampled(const Tensor& x, int64_t stride, int64_t channels) {
 
 Tensor averaged(const Tensor& x) { return mean(x, {-2, -1}); }
 
-int blocks_a_stage(int depth, int rest) {
-  if (depth <= rest || (depth - rest) % 6) throw ConfigError("a depth of " + std::to_string(depth) + " is not 6 n + " + std::to_string(rest));
-  return (depth - rest) / 6;
+int blocks_a_stage(int depth, int rest, int a_block = 6) {
+  if (depth <= rest || (depth - rest) % a_block)
+    throw ConfigError("a depth of " + std::to_string(depth) + " is not " + std::to_string(a_block) + " n + " + std::to_string(rest));
+  return (depth - rest) / a_block;
+}
+
+template <class Net>
+void enter(Net& net, const Random& r, const ResnetOptions& o) {
+  net.conv = he_conv(r / "conv", o.in_channels, o.width, 3, 1, o.dtype);
+  net.norm = BatchNorm(o.width, BatchNorm::Track::running, o.dtype);
 }
 
 }  // namespace
@@ -46,9 +53,9 @@ Tensor BasicBlock::operator()(const Tensor& x, Context& ctx) const {
   return norm2(y, ctx, {.relu = true, .residual = s});
 }
 
-Resnet::Resnet(const Random& r, const ResnetOptions& o, int64_t classes)
-    : conv(he_conv(r / "conv", o.in_channels, o.width, 3, 1, o.dtype)), norm(o.width, BatchNorm::Track::running, o.dtype) {
+Resnet::Resnet(const Random& r, const ResnetOptions& o, int64_t classes) {
   const int n = blocks_a_stage(o.depth, 2);
+  enter(*this, r, o);
   int64_t in = o.width;
   for (int stage = 0; stage < 3; ++stage)
     for (int i = 0; i < n; ++i) {
@@ -57,15 +64,6 @@ Resnet::Resnet(const Random& r, const ResnetOptions& o, int64_t classes)
       in = out;
     }
   linear = Linear(r / "linear", in, classes, true, o.dtype);
-}
-Tensor Resnet::operator()(const Tensor& x, Context& ctx) const {
-  Tensor y = norm(conv(x), ctx, {.relu = true});
-  for (const BasicBlock& b : blocks) y = b(y, ctx);
-  return linear(averaged(y));
-}
-Tensor Resnet::operator()(const Tensor& x) const {
-  Context ctx;
-  return (*this)(x, ctx);
 }
 
 BottleneckBlock::BottleneckBlock(const Random& r, int64_t in, int64_t width, int64_t stride, DType t)
@@ -85,10 +83,9 @@ Tensor BottleneckBlock::operator()(const Tensor& x, Context& ctx) const {
   return norm3(y, ctx, {.relu = true, .residual = shortcut.weight.defined() ? shortcut_norm(shortcut(x), ctx) : x});
 }
 
-BottleneckResnet::BottleneckResnet(const Random& r, const ResnetOptions& o, int64_t classes)
-    : conv(he_conv(r / "conv", o.in_channels, o.width, 3, 1, o.dtype)), norm(o.width, BatchNorm::Track::running, o.dtype) {
-  if (o.depth < 11 || (o.depth - 2) % 9) throw ConfigError("a depth of " + std::to_string(o.depth) + " is not 9 n + 2");
-  const int n = (o.depth - 2) / 9;
+BottleneckResnet::BottleneckResnet(const Random& r, const ResnetOptions& o, int64_t classes) {
+  const int n = blocks_a_stage(o.depth, 2, 9);
+  enter(*this, r, o);
   int64_t in = o.width;
   for (int stage = 0; stage < 3; ++stage)
     for (int i = 0; i < n; ++i) {
@@ -97,11 +94,6 @@ BottleneckResnet::BottleneckResnet(const Random& r, const ResnetOptions& o, int6
       in = 4 * width;
     }
   linear = Linear(r / "linear", in, classes, true, o.dtype);
-}
-Tensor BottleneckResnet::operator()(const Tensor& x, Context& ctx) const {
-  Tensor y = norm(conv(x), ctx, {.relu = true});
-  for (const BottleneckBlock& b : blocks) y = b(y, ctx);
-  return linear(averaged(y));
 }
 
 PreActBlock::PreActBlock(const Random& r, int64_t in, int64_t out, int64_t stride, DType t)

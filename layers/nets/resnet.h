@@ -39,24 +39,36 @@ struct ResnetOptions {
   Shortcut shortcut = Shortcut::pad;
   DType dtype = DType::f32;
 };
-// conv 3x3, norm, ReLU; three stages of n blocks with width, 2 width, 4 width channels; global average pool; linear. Convolutions have no bias and
-// He's initial values. ConfigError where depth is not 6 n + 2.
-struct Resnet {
+// conv 3x3, norm, ReLU; blocks; global average pool; linear.
+template <class Block>
+struct ResidualNet {
   Conv2d conv;
   BatchNorm norm;
-  std::vector<BasicBlock> blocks;
+  std::vector<Block> blocks;
   Linear linear;
 
-  Resnet() = default;
-  Resnet(const Random& r, const ResnetOptions& o, int64_t classes);
-  Tensor operator()(const Tensor& x, Context& ctx) const;
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, Context& ctx) const {
+    Tensor y = norm(conv(x), ctx, {.relu = true});
+    for (const Block& b : blocks) y = b(y, ctx);
+    return linear(mean(y, {-2, -1}));
+  }
+  Tensor operator()(const Tensor& x) const {
+    Context ctx;
+    return (*this)(x, ctx);
+  }
   static void parts(auto& self, auto&& part) {
     part("conv", self.conv);
     part("norm", self.norm);
     part("blocks", self.blocks);
     part("linear", self.linear);
   }
+};
+
+// Three stages of n basic blocks with width, 2 width, 4 width channels. Convolutions have no bias and He's initial values. ConfigError where depth is
+// not 6 n + 2.
+struct Resnet : ResidualNet<BasicBlock> {
+  Resnet() = default;
+  Resnet(const Random& r, const ResnetOptions& o, int64_t classes);
 };
 
 // relu(norm(conv1x1(relu(norm(conv3x3(relu(norm(conv1x1(x)))))))) + shortcut(x)) with 4 width channels at the end; the shortcut is a projection where
@@ -79,22 +91,10 @@ struct BottleneckBlock {
     part("shortcut_norm", self.shortcut_norm);
   }
 };
-// As Resnet, of bottleneck blocks: depth 9 n + 2 (ConfigError otherwise). DCIL's published code builds its ResNet-56 so. `shortcut` is not looked at.
-struct BottleneckResnet {
-  Conv2d conv;
-  BatchNorm norm;
-  std::vector<BottleneckBlock> blocks;
-  Linear linear;
-
+// The same of bottleneck blocks: depth 9 n + 2 (ConfigError otherwise). DCIL's published code builds its ResNet-56 so. `shortcut` is not looked at.
+struct BottleneckResnet : ResidualNet<BottleneckBlock> {
   BottleneckResnet() = default;
   BottleneckResnet(const Random& r, const ResnetOptions& o, int64_t classes);
-  Tensor operator()(const Tensor& x, Context& ctx) const;
-  static void parts(auto& self, auto&& part) {
-    part("conv", self.conv);
-    part("norm", self.norm);
-    part("blocks", self.blocks);
-    part("linear", self.linear);
-  }
 };
 
 // Norm and ReLU before each convolution: x + conv2(relu(norm2(conv1(relu(norm1(x)))))); where channels or stride change, the shortcut is a 1x1
