@@ -17,10 +17,10 @@ namespace {
 constexpr LogMel usual{.rate = 16000, .n_fft = 1024, .window = 640, .hop = 320, .mels = 64};
 constexpr int64_t longest = 600 * 16000;  // samples that are drawn
 
-Tensor heard(const Ears& ears, const std::string& file) {
+Tensor heard(const scenes::Ear& ear, const std::string& file) {
   const Sound s = read_sound(file);
   try {
-    return ears(s);
+    return spectrogram(s, ear);
   } catch (const ConfigError& e) {  // such as a rate that cannot be resampled
     throw IOError(file + ": " + e.what());
   }
@@ -32,7 +32,7 @@ std::string classify(const std::string& model, const std::vector<std::string>& f
   const SceneModel m = load_scene_model(model);
   std::string out;
   for (const std::string& file : files) {
-    const std::vector<double> p = softmax(m.net(heard(m.ears, file)).to(DType::f64), -1).to_vector();
+    const std::vector<double> p = softmax(m.net(heard(m.ear, file)).to(DType::f64), -1).to_vector();
     std::vector<size_t> order(p.size());
     std::iota(order.begin(), order.end(), size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] > p[b]; });
@@ -45,14 +45,14 @@ std::string classify(const std::string& model, const std::vector<std::string>& f
 }
 
 std::string draw_spectrogram(const std::string& file, const std::string& png, const std::string& model) {
-  Ears ears{usual, 0, 0.1};
+  scenes::Ear ear{usual, 0};
   if (model.empty()) {
     const Sound s = resample(mono(read_sound(file)), static_cast<int>(usual.rate));
-    ears.samples = std::min(s.frames(), longest);
+    ear.samples = std::min(s.frames(), longest);
   } else {
-    ears = load_scene_model(model).ears;
+    ear = load_scene_model(model).ear;
   }
-  const Tensor x = heard(ears, file)[0][0];
+  const Tensor x = heard(ear, file)[0][0];
   write_file(png, to_png(spectrogram_picture(x)));
   return fmt::format("{}: {} mel bands x {} frames, from {:.1f} to {:.1f}\n", png, x.size(0), x.size(1), amin(x).item(), amax(x).item());
 }

@@ -61,12 +61,11 @@ LogMel front_of(const Reader& m) {
 
 }  // namespace
 
-Tensor Ears::operator()(const Sound& s) const {
-  const Sound one = resample(mono(s), static_cast<int>(front.rate));
-  return log_mel(tile(normalize_rms(one.samples, rms), samples), front).unsqueeze(0);
+Tensor spectrogram(const Sound& s, const scenes::Ear& ear) {
+  return reshape(log_mel(scenes::prepared(s, ear), ear.front), {1, 1, ear.front.mels, ear.front.frames(ear.samples)});
 }
 
-Metadata to_metadata(const BcResnetAscOptions& o, const Ears& e, const std::vector<std::string>& classes) {
+Metadata to_metadata(const BcResnetAscOptions& o, const scenes::Ear& e, const std::vector<std::string>& classes) {
   std::string names;
   for (const std::string& c : classes) names += (names.empty() ? "" : "\n") + c;
   const LogMel& f = e.front;
@@ -101,16 +100,16 @@ SceneModel load_scene_model(const std::string& path) {
   SceneModel out;
   out.classes = lines(m.text("class_names"));
   if (out.classes.empty()) throw IOError(path + ": its metadata's class_names are empty");
-  out.ears = {front_of(m), m.whole("samples", 1, int64_t{1} << 28), m.real("rms")};
+  out.ear = {front_of(m), m.whole("samples", 1, 1 << 26), m.real("rms")};
   BcResnetAscOptions& o = out.options;
   o.tau = m.real("tau"), o.bands = m.whole("bands", 1, 65536), o.lambda = m.real("lambda"), o.input_only = m.whole("input_only", 0, 1) == 1;
   o.classes = static_cast<int64_t>(out.classes.size());
   if (!(o.tau > 0 && o.tau <= 100)) throw IOError(path + ": its metadata's tau is '" + m.text("tau") + "'");
-  if (!(out.ears.rms > 0)) throw IOError(path + ": its metadata's rms is '" + m.text("rms") + "'");
+  if (!(out.ear.rms > 0)) throw IOError(path + ": its metadata's rms is '" + m.text("rms") + "'");
   try {
     o.norm = freq_norm(m.text("norm"));
     out.net = as_leaves(with_tensors(BcResnetAsc(Random(0), o), file), false);
-    mel_filters(out.ears.front);
+    mel_filters(out.ear.front);
   } catch (const IOError&) {
     throw;
   } catch (const Error& e) {  // a file that contradicts itself

@@ -13,7 +13,8 @@ struct Settings {
   int mask_mels = 0, mask_frames = 0;
   std::string devices = "simulated";
   double source = 0.85, noise = 0;
-  int train = 0, test = 0;
+  int train = 40, test = 10;
+  bool wide = false;
   int log_every = 5;
   struct Translation {
     int steps = 200, batch = 8, crop = 64, width = 8;
@@ -60,8 +61,9 @@ struct Settings {
     part("devices", self.devices, "simulated, microphones (needs --data), or sdX: random curves of X dB; tau has its own");
     part("source", self.source, "share of the training clips that device a records; the other seen ones share the rest");
     part("noise", self.noise, "dBFS of noise after the device, such as -60; 0: none");
-    part("train", self.train, "training clips, spread over all; 0: all");
-    part("test", self.test, "test clips, spread over all; 0: all");
+    part("train", self.train, "scenes: generated training clips of each class");
+    part("test", self.test, "scenes: generated test clips of each class");
+    part("wide", self.wide, "the challenge's front end: 256 bands (128 at 8 kHz), 128 ms every 30; else 64 bands, 32 or 40 ms every 10 or 20");
     part("log_every", self.log_every, "epochs between two measurements for the learning curves");
     part("translation", self.translation);
     part("compress", self.compress, "after training: prune, fine-tune with and without distillation, 8 bits");

@@ -41,7 +41,7 @@ void compressed(const Result& r, const std::string& method, std::vector<Claim>& 
 // The reports' protocol as far as it is known to us (audio.md section 1, "Front-end and training for ASC").
 Settings paper_settings() {
   Settings s;
-  s.tau = 8, s.epochs = 100, s.batch = 64, s.roll = 1.5, s.mask_mels = 40, s.mask_frames = 80;
+  s.tau = 8, s.wide = true, s.epochs = 100, s.batch = 64, s.roll = 1.5, s.mask_mels = 40, s.mask_frames = 80;
   s.translation = {.steps = 20000, .batch = 16, .crop = 0, .width = 16, .lr = 0.003};
   s.compression.epochs = 50;
   return s;
@@ -49,9 +49,9 @@ Settings paper_settings() {
 
 Settings tiny_settings() {
   Settings s;
-  s.epochs = 12, s.batch = 20, s.train = 240, s.test = 100, s.log_every = 4;
-  s.translation.steps = 60;
-  s.compression.epochs = 4;
+  s.epochs = 20, s.batch = 20, s.train = 24, s.log_every = 5;
+  s.translation.steps = 100;
+  s.compression.epochs = 10;
   return s;
 }
 
@@ -83,8 +83,8 @@ void AscExperiment::check() const {
     throw ConfigError("epochs, batch, log-every and compression.epochs must be at least 1");
   if (s.translation.steps < 1 || s.translation.batch < 1 || s.translation.width < 1)
     throw ConfigError("translation.steps, translation.batch and translation.width must be at least 1");
-  if (s.train < 0 || s.test < 0 || s.translation.crop < 0 || s.mask_mels < 0 || s.mask_frames < 0)
-    throw ConfigError("train, test, translation.crop, mask-mels and mask-frames must not be below 0");
+  if (s.train < 1 || s.test < 1 || s.translation.crop < 0 || s.mask_mels < 0 || s.mask_frames < 0)
+    throw ConfigError("train and test must be at least 1; translation.crop, mask-mels and mask-frames at least 0");
   for (double share : {s.warmup, s.source, s.translation.rate, s.compression.ratio, s.compression.share})
     if (!(share >= 0 && share <= 1)) throw ConfigError("warmup, source, translation.rate, compression.ratio and compression.share are in [0, 1]");
   if (!(s.dropout >= 0 && s.dropout < 1)) throw ConfigError("dropout must be in [0, 1)");
@@ -95,7 +95,13 @@ void AscExperiment::check() const {
 }
 
 void AscExperiment::data(const std::string& folder) {
-  data_ = std::make_shared<const Data>(load_data(task_, folder, settings_));
+  const scenes::Ear ear = scenes::ear_of(task_, settings_.wide);
+  const Random fixed = Random(0) / "recordings";
+  data_ = std::make_shared<const scenes::Recordings>(
+      task_ == "tau" ? scenes::tau_recordings(folder, ear)
+                     : scenes::record(scenes::load_clips(task_, folder, ear, {settings_.train, settings_.test}), ear,
+                                      scenes::recorders(settings_.devices, folder, static_cast<int>(ear.front.rate), fixed),
+                                      {settings_.source, settings_.noise}, fixed));
   if (data_->train_x.size(0) < settings_.batch)
     throw ConfigError("batch: " + std::to_string(settings_.batch) + " clips a step of " + std::to_string(data_->train_x.size(0)) + " training clips");
 }
@@ -105,7 +111,7 @@ int64_t AscExperiment::steps(const experiment::Job& job) const { return plan(set
 int64_t AscExperiment::log_every() const { return data_ ? data_->train_x.size(0) / settings_.batch * settings_.log_every : 0; }
 
 std::unique_ptr<experiment::Trial> AscExperiment::trial(const experiment::Job& job) const {
-  if (row(job.method).translation && data_->pair_clip.size(0) == 0)
+  if (row(job.method).translation && !data_->pair_of.defined())
     throw ConfigError(job.method +
                       ": no clip was recorded by the source and by another seen device at once; a source below 1, or more training clips");
   return std::make_unique<AscTrial>(job, settings_, data_);
@@ -122,7 +128,7 @@ std::vector<Claim> AscExperiment::claims(const Result& result) const {
 
 experiment::TaskList asc_tasks() {
   experiment::TaskList tasks;
-  for (const char* task : {"scenes", "digits", "esc10", "tau"}) tasks.add(task, std::make_unique<AscExperiment>(task));
+  for (const std::string& task : scenes::task_names()) tasks.add(task, std::make_unique<AscExperiment>(task));
   return tasks;
 }
 

@@ -1,8 +1,9 @@
 // The experiment behind regrad-asc: acoustic scenes with residual normalization, device translation and the compression of the challenge's system.
 #pragma once
 
-#include <regrad/algorithms/asc/data.h>
+#include <regrad/algorithms/asc/settings.h>
 #include <regrad/algorithms/experiment/tasks.h>
+#include <regrad/algorithms/scenes/recordings.h>
 
 #include <memory>
 
@@ -27,7 +28,7 @@ class AscExperiment : public experiment::Experiment {
   std::string task_;
   Settings settings_ = {};
   int seeds_ = 3;
-  std::shared_ptr<const Data> data_ = nullptr;  // after data()
+  std::shared_ptr<const scenes::Recordings> data_ = nullptr;  // after data()
 };
 
 // Tasks scenes (no data), digits, esc10, tau.

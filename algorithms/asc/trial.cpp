@@ -1,4 +1,5 @@
 #include <regrad/algorithms/asc/compress.h>
+#include <regrad/algorithms/asc/model.h>
 #include <regrad/algorithms/asc/scores.h>
 #include <regrad/algorithms/asc/trial.h>
 #include <regrad/datasets/audio/augment.h>
@@ -18,7 +19,7 @@ constexpr int64_t calibration_clips = 256;
 
 Tensor taken(const Tensor& x, const Tensor& at) { return index_select(x, 0, at); }
 
-BcResnetAscOptions options_of(const Settings& s, const Row& row, const Data& data) {
+BcResnetAscOptions options_of(const Settings& s, const Row& row, const scenes::Recordings& data) {
   return {.tau = s.tau, .classes = static_cast<int64_t>(data.classes.size()), .norm = row.norm, .lambda = s.lambda, .dropout = s.dropout};
 }
 
@@ -28,9 +29,16 @@ Tensor spread(const Tensor& x, int64_t most) {
   return slice(x, 0, 0, x.size(0), std::max<int64_t>(1, every)).contiguous();
 }
 
-std::vector<Tensor> logits_by_device(const BcResnetAsc& net, const Data& data) {
+// Convolutions of which pruning has left no weight: where one is the only way through, the net no longer hears its input.
+double cut_away(const std::vector<Tensor>& masks) {
+  double n = 0;
+  for (const Tensor& m : masks) n += m.dim() == 4 && amax(m).item() == 0;
+  return n;
+}
+
+std::vector<Tensor> logits_by_device(const BcResnetAsc& net, const scenes::Recordings& data) {
   std::vector<Tensor> out;
-  for (const Data::Heard& h : data.tests) out.push_back(logits_of(net, h.x));
+  for (const Tensor& x : data.test_x) out.push_back(logits_of(net, x));
   return out;
 }
 
@@ -60,7 +68,7 @@ Plan plan(const Settings& s, const std::string& method, int64_t clips) {
   return p;
 }
 
-AscTrial::AscTrial(const experiment::Job& job, const Settings& settings, std::shared_ptr<const Data> data)
+AscTrial::AscTrial(const experiment::Job& job, const Settings& settings, std::shared_ptr<const scenes::Recordings> data)
     : job_(job),
       row_(row(job.method)),
       s_(settings),
@@ -72,8 +80,8 @@ AscTrial::AscTrial(const experiment::Job& job, const Settings& settings, std::sh
   const Sgd sgd{.momentum = s_.momentum};
   sgd_ = sgd.initial(parameters(net_));
   if (row_.translation) {
-    translation_ = TranslationNet(random_ / "translation", data_->seen, data_->ears.front.mels, s_.translation.width);
-    if (data_->source_x.size(0) > 0) translation_ = standardized(std::move(translation_), data_->source_x);
+    translation_ = TranslationNet(random_ / "translation", data_->seen, data_->ear.front.mels, s_.translation.width);
+    if (data_->pair_x.defined()) translation_ = standardized(std::move(translation_), data_->pair_x);
     adam_ = Adam{}.initial(parameters(translation_));
   }
   if (!s_.compress) return;
@@ -93,7 +101,7 @@ AscTrial::Batch AscTrial::batch(int64_t i, const Random& r) const {
   const Tensor index = slice(order, 0, at * s_.batch, (at + 1) * s_.batch).contiguous();
   Batch b{taken(data_->train_x, index), one_hot(taken(data_->train_y, index), options_.classes).to(DType::f32)};
   if (row_.translation) b.x = translated(translation_, b.x, taken(data_->train_device, index), s_.translation.rate, r / "translated" / i);
-  const LogMel& front = data_->ears.front;
+  const LogMel& front = data_->ear.front;
   const int64_t turn = std::llround(s_.roll * static_cast<double>(front.rate) / static_cast<double>(front.hop));
   if (turn > 0) b.x = time_roll(b.x, turn, r / "roll" / i);
   if (s_.mask_mels > 0 || s_.mask_frames > 0) b.x = spec_augment(b.x, {.frequency_max = s_.mask_mels, .time_max = s_.mask_frames}, r / "mask" / i);
@@ -118,14 +126,15 @@ Moment AscTrial::step(int64_t i) {
 
 Moment AscTrial::translate(int64_t i) {
   const Random r = random_ / "pairs" / i;
-  const int64_t pairs = data_->pair_clip.size(0), frames = data_->train_x.size(3);
+  const int64_t pairs = data_->pair_of.size(0), frames = data_->train_x.size(3);
   const Tensor at = randint(r / "pair", 0, pairs, {s_.translation.batch});
-  Tensor from = taken(data_->source_x, taken(data_->pair_source, at)), to = taken(data_->train_x, taken(data_->pair_clip, at));
+  const Tensor clips = taken(data_->pair_of, at);
+  Tensor from = taken(data_->pair_x, at), to = taken(data_->train_x, clips);
   const int64_t crop = s_.translation.crop > 0 ? std::min<int64_t>(s_.translation.crop, frames) : frames;
   const int64_t begin = (r / "crop").integer(0, frames - crop + 1);
   from = slice(from, 3, begin, begin + crop).contiguous(), to = slice(to, 3, begin, begin + crop).contiguous();
   const double rate = CosineAnnealingLr{.lr = s_.translation.lr, .t_max = std::max<int64_t>(1, plan_.translation)}(i);
-  const Tensor loss = learn_translation(translation_, adam_, rate, from, to, taken(data_->train_device, taken(data_->pair_clip, at)));
+  const Tensor loss = learn_translation(translation_, adam_, rate, from, to, taken(data_->train_device, clips));
   if (i % 20 != 0 && !logged()) return {};
   return {{"L1 of the translation", loss.item()}, {"L1 without it", l1_loss(from, to).item()}};
 }
@@ -161,7 +170,7 @@ Moment AscTrial::squeeze(int64_t i, bool distilled) {
 
 experiment::Outcome AscTrial::finish() {
   experiment::Outcome out;
-  const Data& d = *data_;
+  const scenes::Recordings& d = *data_;
   const std::vector<Tensor> logits = logits_by_device(net_, d);
   const Hits hits = hits_of(logits, d);
   add_by_device(job_.method, hits, d, out);
@@ -177,14 +186,13 @@ experiment::Outcome AscTrial::finish() {
   all("after fine-tuning without KD", of_net(pruned(students_[0], masks_)));
   all("after fine-tuning with KD", of_net(pruned(students_[1], masks_)));
   const BcResnetAsc small = deployed(students_[1], masks_);
-  std::vector<Tensor> tests;
-  for (const Data::Heard& h : d.tests) tests.push_back(h.x);
-  const Int8Report int8 = evaluate_int8(small, spread(d.train_x, calibration_clips), tests);
+  const Int8Report int8 = evaluate_int8(small, spread(d.train_x, calibration_clips), d.test_x);
   const Hits last = hits_of(int8.logits, d);
   all("int8", last);
   add(job_.method, "int8, unseen", last, static_cast<size_t>(d.seen), last.size(), d, out);
   out.scores.push_back({job_.method, "bytes", static_cast<double>(challenge_bytes(small))});
   out.scores.push_back({job_.method, "largest int8 difference of a logit", int8.largest_difference});
+  out.scores.push_back({job_.method, "convolutions cut away whole", cut_away(masks_)});
   const ChallengeSize size = challenge_size(small);
   out.parameters.emplace_back(job_.method, size.weights + size.rest / 2);
   return out;
@@ -208,6 +216,6 @@ void AscTrial::state(const std::function<void(const std::string&, Tensor&)>& par
 
 std::vector<NamedTensor> AscTrial::model() const { return named_tensors(s_.compress ? deployed(students_[1], masks_) : net_); }
 
-Metadata AscTrial::about() const { return to_metadata(options_, data_->ears, data_->classes); }
+Metadata AscTrial::about() const { return to_metadata(options_, data_->ear, data_->classes); }
 
 }  // namespace regrad::asc

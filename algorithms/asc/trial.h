@@ -1,9 +1,11 @@
 // One row with one seed: [translation,] training of the scene net, accuracy by device[, and the chain of compression].
 #pragma once
 
-#include <regrad/algorithms/asc/data.h>
+#include <regrad/algorithms/asc/settings.h>
 #include <regrad/algorithms/asc/translate.h>
 #include <regrad/algorithms/experiment/trial.h>
+#include <regrad/algorithms/scenes/recordings.h>
+#include <regrad/layers/nets/bcresnet.h>
 
 #include <memory>
 
@@ -27,7 +29,7 @@ Plan plan(const Settings& settings, const std::string& method, int64_t clips);
 
 class AscTrial : public experiment::Trial {
  public:
-  AscTrial(const experiment::Job& job, const Settings& settings, std::shared_ptr<const Data> data);
+  AscTrial(const experiment::Job& job, const Settings& settings, std::shared_ptr<const scenes::Recordings> data);
 
   experiment::Moment step(int64_t i) override;
   experiment::Outcome finish() override;
@@ -54,7 +56,7 @@ class AscTrial : public experiment::Trial {
   const experiment::Job job_;
   const Row row_;
   const Settings s_;
-  const std::shared_ptr<const Data> data_;
+  const std::shared_ptr<const scenes::Recordings> data_;
   const Random random_;
   const Plan plan_;
   const BcResnetAscOptions options_;

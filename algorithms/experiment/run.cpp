@@ -73,7 +73,8 @@ std::vector<Job> jobs_of(const Experiment& experiment, const Options& options) {
   std::vector<Job> out;
   for (const std::string& variant : experiment.variants())
     for (uint64_t seed : options.seeds)
-      for (const std::string& method : trained) out.push_back({method, variant, seed});
+      for (const std::string& method : trained)
+        if (experiment.has({method, variant, seed})) out.push_back({method, variant, seed});
   return out;
 }
 

@@ -19,6 +19,7 @@ class TaskList : public Experiment {
   void check() const override { chosen().check(); }
   void data(const std::string& folder) override { chosen().data(folder); }
   std::vector<std::string> variants() const override { return chosen().variants(); }
+  bool has(const Job& job) const override { return chosen().has(job); }
   int64_t steps(const Job& job) const override { return chosen().steps(job); }
   int64_t log_every() const override { return chosen().log_every(); }
   std::unique_ptr<Trial> trial(const Job& job) const override { return chosen().trial(job); }
