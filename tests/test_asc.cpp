@@ -93,7 +93,7 @@ Settings small_settings(bool compress) {
   Settings s;
   s.epochs = 2, s.batch = 10, s.log_every = 1, s.lr = 0.05, s.roll = 0.1, s.mask_mels = 4, s.mask_frames = 4;
   s.translation.steps = 5, s.translation.batch = 4, s.translation.crop = 8, s.translation.width = 4;
-  s.compress = compress, s.compression.epochs = 1;
+  s.tau = 1, s.compress = compress, s.compression.epochs = 1;
   return s;
 }
 

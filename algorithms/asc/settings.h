@@ -6,8 +6,8 @@
 namespace regrad::asc {
 
 struct Settings {
-  double tau = 1, lambda = 0.1, dropout = 0.1;
-  int epochs = 30, batch = 32;
+  double tau = 2, lambda = 0.1, dropout = 0.1;
+  int epochs = 60, batch = 32;
   double lr = 0.06, momentum = 0.9, weight_decay = 1e-3, warmup = 0.05;
   double roll = 0.5, mixup = 0.3;
   int mask_mels = 0, mask_frames = 0;
@@ -15,9 +15,9 @@ struct Settings {
   double source = 0.85, noise = 0;
   int train = 40, test = 10;
   bool wide = false;
-  int log_every = 5;
+  int log_every = 10;
   struct Translation {
-    int steps = 200, batch = 8, crop = 64, width = 8;
+    int steps = 300, batch = 8, crop = 64, width = 8;
     double lr = 0.01, rate = 0.5;
     static void parts(auto& self, auto&& part) {
       part("steps", self.steps, "steps of Adam that train it, before the scene net");
@@ -31,16 +31,16 @@ struct Settings {
   bool compress = false;
   struct Compression {
     double ratio = 0.89;
-    int epochs = 10;
+    int epochs = 40;
     double lr = 0.03, share = 0.5, temperature = 2;
-    bool quantized = false;
+    bool quantized = true;
     static void parts(auto& self, auto&& part) {
       part("ratio", self.ratio, "share of the convolutions' weights that become 0");
       part("epochs", self.epochs, "of fine-tuning");
       part("lr", self.lr, "highest step size of fine-tuning");
       part("share", self.share, "a of (1 - a) CE + a T^2 KL");
       part("temperature", self.temperature, "T");
-      part("quantized", self.quantized, "fine-tune at 8-bit weights");
+      part("quantized", self.quantized, "fine-tune at 8-bit weights, the gradient straight through");
     }
   } compression;
 

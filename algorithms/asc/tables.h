@@ -21,6 +21,7 @@ class AscExperiment : public experiment::Experiment {
   void data(const std::string& folder) override;
   int64_t steps(const experiment::Job& job) const override;
   int64_t log_every() const override;
+  int64_t usual_step(const experiment::Job& job) const override;
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
   std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 
