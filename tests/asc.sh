@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# asc.sh BIN: from generated scenes to answers about files. regrad-asc trains for a moment, `classify` hears sounds of any rate and number of channels,
-# `spectrogram` draws them. Broken files end with exit code 3 and their name; a wrong use with 2; nothing is left behind.
+# asc.sh BIN CLASSIFY: from generated scenes to answers about files. regrad-asc trains for a moment, `classify` hears sounds of any rate and number of channels,
+# `spectrogram` draws them, the embedding example says the same. Broken files end with exit code 3 and their name; a wrong use with 2; nothing is left behind.
 set -euo pipefail
-bin=$(realpath "$1")
+bin=$(realpath "$1") classify=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -38,6 +38,7 @@ model=out/models/resnorm-g-seed-0.safetensors
 grep -Eq '^stereo\.wav:( [^,]+ [0-9.]+%,){2} [^,]+ [0-9.]+%$' said
 [ "$(sed -n 1p said | cut -d: -f2)" != "$(sed -n 2p said | cut -d: -f2)" ] || { echo "two sounds, one answer"; exit 1; }
 awk -F'[ %,]+' '{ if ($3 < $5 || $5 < $7) exit 1 }' said
+"$classify" "$model" mono.wav stereo.wav | cmp - <(cut -d, -f1 said)
 "$bin/regrad-asc" spectrogram mono.wav --png whole.png
 "$bin/regrad-asc" spectrogram stereo.wav --png seen.png --model "$model" | grep -q "64 mel bands x 101 frames"
 for png in whole.png seen.png; do
