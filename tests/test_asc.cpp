@@ -452,3 +452,79 @@ TEST_CASE("pictures: low frequencies at the bottom, from dark to light; confusio
   CHECK_THROWS_AS(spectrogram_picture(zeros({3})), ShapeError);
   CHECK_THROWS_AS(confusion_picture(zeros({2, 3}), ""), ShapeError);
 }
+
+TEST_CASE("claims: by the bootstrap over clips; compressed ones only where there are any") {
+  AscExperiment e("scenes");
+  e.choose("scenes", "tiny");
+  experiment::Result r;
+  r.seeds = {0, 1}, r.metric = "accuracy", r.baseline = "baseline";
+  // Of 40 clips `right` are right, the first ones; the second seed has one more.
+  const auto items = [](int right) {
+    std::vector<std::vector<double>> out(2, std::vector<double>(40, 0.0));
+    for (int s = 0; s < 2; ++s)
+      for (int i = 0; i < right + s; ++i) out[static_cast<size_t>(s)][static_cast<size_t>(i)] = 100;
+    return out;
+  };
+  const auto method = [&](const char* name, int unseen, int int8, int with) {
+    experiment::MethodResult m{name, {{"accuracy", {75, 77.5}}}};
+    m.items = {{"accuracy", items(30)},
+               {"unseen", items(unseen)},
+               {"int8", items(int8)},
+               {"after fine-tuning with KD", items(with)},
+               {"after fine-tuning without KD", items(20)}};
+    return m;
+  };
+  r.methods = {method("baseline", 10, 30, 20), method("resnorm", 30, 20, 32), method("resnorm-g", 30, 30, 10)};
+  const auto told = [&] {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const experiment::Claim& c : e.claims(r)) out.emplace_back(c.text, experiment::name(c.verdict));
+    return out;
+  };
+  using Told = std::vector<std::pair<std::string, std::string>>;
+  const Told two{{"resnorm above baseline on unseen devices", "shown"}, {"resnorm-g above resnorm on unseen devices", "not shown"}};
+  CHECK(told() == two);
+  CHECK(e.claims(r)[0].difference == doctest::Approx(50));
+  std::vector<experiment::Field> fields = e.fields();
+  experiment::assign(fields, "compress", "true", "test");
+  const Told all = told();
+  REQUIRE(all.size() == 8);
+  CHECK(all[2] == std::pair<std::string, std::string>("baseline compressed within 1 point of uncompressed", "shown"));
+  CHECK(all[3] == std::pair<std::string, std::string>("baseline fine-tuned with KD above without", "not shown"));
+  CHECK(all[4].second == "not shown");
+  CHECK(all[5].second == "shown");
+  CHECK(all[7].second == "not shown");
+  r.methods.erase(r.methods.begin() + 1);
+  CHECK(told().size() == 4);
+}
+
+TEST_CASE("settings: every task's presets hold, values that contradict each other are told") {
+  for (const char* task : {"scenes", "digits", "esc10", "tau"})
+    for (const char* preset : {"tiny", "small", "long", "paper"}) {
+      AscExperiment e(task);
+      e.choose(task, preset);
+      e.check();
+      CHECK(e.seeds() >= 1);
+    }
+  const auto with = [](const char* key, const char* value, const char* words) {
+    AscExperiment e("scenes");
+    e.choose("scenes", "tiny");
+    std::vector<experiment::Field> fields = e.fields();
+    experiment::assign(fields, key, value, "test");
+    return complaint<ConfigError>(
+        [&] {
+          e.check();
+          e.data("");
+          e.trial({"resnorm-g", "", 0});
+        },
+        words);
+  };
+  CHECK(with("epochs", "0", "epochs") == "");
+  CHECK(with("batch", "500", "500 clips a step of 240") == "");
+  CHECK(with("compression.ratio", "1.1", "compression.ratio") == "");
+  CHECK(with("compression.temperature", "0", "temperature") == "");
+  CHECK(with("translation.width", "0", "translation.width") == "");
+  CHECK(with("source", "1", "no clip was recorded") == "");
+  CHECK(with("devices", "telephones", "telephones") == "");
+  CHECK(with("noise", "6", "noise") == "");
+  CHECK(with("tau", "0.33", "tau") == "");
+}
