@@ -31,7 +31,7 @@ Tensor distilled_loss(const Tensor& student, const Tensor& teacher, const Tensor
 BcResnetAsc pruned(const BcResnetAsc& net, const std::vector<Tensor>& masks);
 
 // One step of `sgd` in training, running statistics included; pruned weights stay 0, and so does their momentum. teacher: logits [N,K], or nullptr:
-// cross-entropy alone. quantized: the net is evaluated at 8-bit weights, the gradient goes straight through. Returns the loss, detached.
+// cross-entropy alone. quantized: convolutions are evaluated at 8-bit weights, the gradient goes straight through. Returns the loss, detached.
 struct FineTuning {
   Distillation distillation = {};
   bool quantized = false;

@@ -186,6 +186,7 @@ experiment::Outcome AscTrial::finish() {
   all("after fine-tuning without KD", of_net(pruned(students_[0], masks_)));
   all("after fine-tuning with KD", of_net(pruned(students_[1], masks_)));
   const BcResnetAsc small = deployed(students_[1], masks_);
+  all("with 8-bit weights", of_net(small));
   const Int8Report int8 = evaluate_int8(small, spread(d.train_x, calibration_clips), d.test_x);
   const Hits last = hits_of(int8.logits, d);
   all("int8", last);
