@@ -10,8 +10,11 @@
 #include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/optim.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
+#include <utility>
 #include <vector>
 
 using namespace regrad;
@@ -80,4 +83,27 @@ TEST_CASE("front end and 20 training steps: one hash on 1, 2, 3, 4 and 8 threads
   }
   set_num_threads(before);
   CHECK(hashes.size() == 1);
+}
+
+// Long sounds are converted by pieces side by side, short ones whole.
+TEST_CASE("resampling by pieces gives what the whole gives") {
+  const auto apart = [](const Tensor& a, const Tensor& b) { return amax(abs(a - b)).item(); };
+  for (const auto& [from, to] : {std::pair{44100, 16000}, {16000, 44100}, {8000, 16000}, {48000, 8000}, {44100, 16001}, {16000, 80}}) {
+    CAPTURE(from);
+    CAPTURE(to);
+    // A short sound: its conversion is the same with four seconds of silence after it, which take it to the pieces.
+    const int64_t n = std::max(40, 3 * from / to), silence = 4 * from;
+    const Tensor x = normal(Random(22), {1, n}, 0, 0.3);
+    const Tensor short_one = resample({x, from}, to).samples,
+                 longer = resample({cat(std::vector<Tensor>{x, zeros({1, silence})}, 1), from}, to).samples;
+    CHECK(short_one.size(1) == (n * to + from - 1) / from);
+    CHECK(apart(slice(longer, 1, 0, short_one.size(1)), short_one) < 2e-6);
+    // Noise that starts a whole number of common periods later comes out as much later, wherever the seams are.
+    const int64_t step = from / std::gcd(from, to), to_step = to / std::gcd(from, to), later = (from / 3 + step - 1) / step;
+    const Tensor noise = normal(Random(23), {1, 3 * from}, 0, 0.3);
+    const Tensor y = resample({noise, from}, to).samples;
+    const Tensor moved = resample({cat(std::vector<Tensor>{zeros({1, later * step}), noise}, 1), from}, to).samples;
+    CHECK(apart(slice(moved, 1, later * to_step, later * to_step + y.size(1)), y) < 2e-6);
+    CHECK(amax(abs(y)).item() > 0.01);
+  }
 }
