@@ -9,6 +9,10 @@
 #include <string>
 #include <vector>
 
+#if __has_include(<sys/mman.h>)
+#include <sys/mman.h>
+#endif
+
 namespace regrad::detail {
 namespace {
 
@@ -25,6 +29,19 @@ int64_t class_bytes(int c) {
   if (c < 8) return (c + 1) * 64;
   const int top = (c - 8) / 4 + 9;
   return (int64_t{1} << top) + (((c - 8) % 4 + 1) * (int64_t{1} << (top - 2)));
+}
+
+// Blocks that are asked for with an eye on what lies free elsewhere, and that lie in huge pages where the system has them.
+constexpr int64_t large = int64_t{1} << 20;
+
+// Fewer page faults, fewer misses of the address cache. A hint, for whole huge pages of ours alone.
+void ask_for_huge_pages([[maybe_unused]] void* from, [[maybe_unused]] int64_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  constexpr uintptr_t huge = uintptr_t{1} << 21;
+  const auto at = reinterpret_cast<uintptr_t>(from);
+  const uintptr_t first = (at + huge - 1) / huge * huge, last = (at + static_cast<uintptr_t>(bytes)) / huge * huge;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#endif
 }
 
 constexpr int64_t node_bytes = (sizeof(Node) + 63) / 64 * 64;
@@ -193,9 +210,12 @@ Storage* new_storage(int64_t bytes) {
   if (memory) {
     p->blocks[c] = Pool::next(p->blocks[c]);
   } else {
-    // What lies free in other classes never makes the whole much larger than the peak of what was alive.
-    if (room >= (1 << 20) && total_reserved.load(std::memory_order_relaxed) + room > total_peak.load(std::memory_order_relaxed)) p->trim();
+    // What lies free in other classes makes the whole at most an eighth larger than the peak of what was alive. (Without that eighth a training step
+    // gives back, and asks for again, the sizes that only its forward or only its backward pass has.)
+    const int64_t peak = total_peak.load(std::memory_order_relaxed);
+    if (room >= large && total_reserved.load(std::memory_order_relaxed) + room > peak + peak / 8) p->trim();
     memory = system_allocate(p, header + room);
+    if (room >= large) ask_for_huge_pages(memory, header + room);
     total_reserved.fetch_add(room, std::memory_order_relaxed);
   }
   p->count(room);

@@ -7,7 +7,7 @@
 #include <cmath>
 
 using namespace regrad;
-using namespace regrad::rfn;
+using namespace regrad::relaxed_norm;
 
 TEST_CASE("information: none where labels are independent of the statistics, ln D where they decide them") {
   constexpr int64_t n = 600, k = 6, classes = 5;

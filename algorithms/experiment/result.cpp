@@ -126,17 +126,18 @@ Claim claim(const std::string& text, const std::vector<double>& a, const std::ve
   return {text, verdict(difference, claimed), difference.mean, difference.ci95};
 }
 
+const std::vector<std::vector<double>>& items(const Result& result, const std::string& method, const std::string& metric) {
+  for (const MethodResult& m : result.methods) {
+    if (m.name != method) continue;
+    for (const auto& [known, lists] : m.items)
+      if (known == metric) return lists;
+  }
+  throw ConfigError("result: no items of '" + metric + "' for method '" + method + "'");
+}
+
 Claim bootstrap_claim(const std::string& text, const Result& result, const std::string& a, const std::string& b, const std::string& metric,
                       Direction claimed) {
-  const auto items = [&](const std::string& name) -> const std::vector<std::vector<double>>& {
-    for (const MethodResult& m : result.methods) {
-      if (m.name != name) continue;
-      for (const auto& [known, lists] : m.items)
-        if (known == metric) return lists;
-    }
-    throw ConfigError("result: no items of '" + metric + "' for method '" + name + "'");
-  };
-  const Interval difference = bootstrap_difference(items(a), items(b));
+  const Interval difference = bootstrap_difference(items(result, a, metric), items(result, b, metric));
   return {text, verdict(difference, claimed), difference.mean, difference.ci95};
 }
 

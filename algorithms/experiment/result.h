@@ -49,6 +49,9 @@ struct Result {
 // The values of one method's metric; ConfigError naming what there is when there is no such method or metric.
 const std::vector<double>& values(const Result& result, const std::string& method, const std::string& metric);
 
+// The same of what was kept item by item: a list a seed.
+const std::vector<std::vector<double>>& items(const Result& result, const std::string& method, const std::string& metric);
+
 // "a is below (above) b": paired by seed.
 Claim claim(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, Direction claimed);
 // The same with the interval of a paired bootstrap over the test set's items (stats.h). ConfigError where there are no items of that metric.

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace regrad::rfn {
+namespace regrad::relaxed_norm {
 namespace {
 
 Tensor mean_and_deviation(const Tensor& x, const Dims& over) {
@@ -66,4 +66,4 @@ double information(const Tensor& train_s, const Tensor& train_d, const Tensor& t
   return std::max(0.0, entropy(test_d, classes) - cross_entropy(q(project(test)), test_d).item());
 }
 
-}  // namespace regrad::rfn
+}  // namespace regrad::relaxed_norm

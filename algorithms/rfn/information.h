@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace regrad::rfn {
+namespace regrad::relaxed_norm {
 
 // x [N,C,F,T] -> mean and standard deviation of every channel over (f,t), [N,2C]; or of every frequency over (c,t), [N,2F]. Biased variance.
 Tensor channel_statistics(const Tensor& x);
@@ -23,4 +23,4 @@ struct InformationOptions {
 double information(const Tensor& train_s, const Tensor& train_d, const Tensor& test_s, const Tensor& test_d, int64_t classes,
                    const InformationOptions& options = {});
 
-}  // namespace regrad::rfn
+}  // namespace regrad::relaxed_norm

@@ -31,8 +31,8 @@ Sound parse_sound(std::string_view bytes, const std::string& where = "sound");
 
 // The mean over channels: [1, frames].
 Sound mono(const Sound& s);
-// At another rate: ceil(frames rate / s.rate) frames, each channel by itself, by libsamplerate's medium sinc (band-limited, 121 dB), whose last
-// frame is repeated where it gives one too few; the same bits every time. ConfigError where rate is below 1 or more than 256 times away.
+// At another rate: ceil(frames rate / s.rate) frames, each channel by itself, silence before and after, by libsamplerate's medium sinc (band-limited,
+// 121 dB); the same bits every time. ConfigError where rate is below 1 or more than 256 times away.
 Sound resample(const Sound& s, int rate);
 
 // x [.., frames], f32. Each row times what makes sqrt(mean(x^2)) the wanted one; a row of zeros stays so. ConfigError where rms is not above 0.

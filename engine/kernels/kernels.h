@@ -118,7 +118,7 @@ struct Groups {
 };
 struct ResNorm {
   // y = lambda x + h, h = (x - m) r over the group, m its mean, r = 1/sqrt(var + eps); room: for a copy of the groups,
-  // where they are not one run of neighbours each
+  // where step is not 1
   void (*forward)(const Groups& s, double lambda, double eps, const void* x, void* y, void* room);
   // dx = lambda g + r (g - mean(g) - h mean(g h)), by statistics taken anew, for groups fit the cache; room: for two copies
   void (*gradient)(const Groups& s, double lambda, double eps, const void* g, const void* x, void* dx, void* room);

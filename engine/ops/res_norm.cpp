@@ -39,7 +39,7 @@ template <class T, class F>
 void each_few(const Shape& s, const Shape& strides, int copies, const F& f) {
   kernels::Groups one = groups_of(s, strides);
   one.past_cache = s.numel() * int64_t{sizeof(T)} >= int64_t{1} << 23;
-  const bool scattered = one.runs > 1 || one.step > 1;
+  const bool scattered = one.step > 1;
   const int64_t most = std::clamp<int64_t>((int64_t{1} << 16) / (s[1] * s[3]), 1, kernels::most_groups);
   const int64_t cuts = std::max<int64_t>(1, (s[2] + most - 1) / most), few = (s[2] + cuts - 1) / cuts;
   parallel_for(s[0] * cuts, [&](int64_t b) {

@@ -1,11 +1,12 @@
 // Depthwise convolution, channels last, stride 1 along the width. A row of pixels is w c neighbouring elements, and a tap shifts it by whole pixels:
 // loops run over many pixels at once, with the channels' weights repeated, whatever the number of channels.
-#include "isa.h"
+#include "reduce.h"
 
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
 constexpr int64_t kWide = depthwise_channels, kMostTaps = depthwise_width;
+constexpr int kLanes = 16, kVectors = 4;  // of f32, whatever the register's size
 
 int64_t width_of(int64_t c) { return kWide / c * c; }
 
@@ -26,10 +27,36 @@ struct Taps {
   const float* weight[kMostTaps];
   int64_t shift[kMostTaps];
 };
+// n elements from `at` on whose taps all lie inside: sums stay in registers.
+template <int vectors>
+REGRAD_INLINE void gather_vectors(const Taps& taps, int64_t c, int64_t at, int64_t j, float* to) {
+  typename Lanes<float, kLanes>::V sum[vectors] = {};
+  for (int64_t k = 0; k < taps.n; ++k) {
+    const float *x = taps.row[k] + taps.shift[k] * c + at + j, *w = taps.weight[k] + j;
+    for (int v = 0; v < vectors; ++v) sum[v] += load<kLanes>(w + v * kLanes) * load<kLanes>(x + v * kLanes);
+  }
+  for (int v = 0; v < vectors; ++v) store<kLanes>(to + at + j + v * kLanes, sum[v]);
+}
+REGRAD_INLINE void gather_inside(const Taps& taps, int64_t c, int64_t at, int64_t n, float* to) {
+  int64_t j = 0;
+  for (; j + kVectors * kLanes <= n; j += kVectors * kLanes) gather_vectors<kVectors>(taps, c, at, j, to);
+  for (; j + kLanes <= n; j += kLanes) gather_vectors<1>(taps, c, at, j, to);
+  if (j < n) gather_vectors<1>(taps, c, at, n - kLanes, to);  // some once more
+}
+
 REGRAD_INLINE void gather_row(const Taps& taps, int64_t c, int64_t pixels, int64_t limit, bool more, float* to) {
   const int64_t step = width_of(c) / c;
+  int64_t left = 0, right = 0;  // how far taps reach
+  for (int64_t k = 0; k < taps.n; ++k) {
+    if (taps.shift[k] < left) left = taps.shift[k];
+    if (taps.shift[k] > right) right = taps.shift[k];
+  }
   for (int64_t begin = 0; begin < pixels; begin += step) {
     const int64_t end = pixels - begin < step ? pixels : begin + step, n = (end - begin) * c;
+    if (!more && n >= kLanes && begin + left >= 0 && end + right <= limit) {
+      gather_inside(taps, c, begin * c, n, to);
+      continue;
+    }
     float sum[kWide];
     for (int64_t j = 0; j < n; ++j) sum[j] = more ? to[begin * c + j] : 0;
     for (int64_t k = 0; k < taps.n; ++k) {

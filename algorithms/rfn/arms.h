@@ -1,0 +1,30 @@
+// The arms of the RFN tables: norms over frequencies and what stands beside them (audio.md sections 1 and 3).
+#pragma once
+
+#include <regrad/algorithms/experiment/trial.h>
+#include <regrad/layers/nets/bcresnet.h>
+
+namespace regrad::relaxed_norm {
+
+// What a training batch goes through beside the net.
+enum class Change { none, mix_style, freq_mix_style, cross_grad };
+
+struct Arm {
+  const char *name, *help;
+  FreqNorm norm = FreqNorm::none;
+  double lambda = 0;
+  bool input_only = false;
+  Change change = Change::none;
+  bool by_default = true;
+  bool microphones = true, equal = false, spread = false;  // rows for microphones, for equal devices (sd0), for random curves
+  bool information = false;                                // whether what its statistics say is measured
+};
+
+// In the table's order.
+const std::vector<Arm>& arms();
+const Arm& arm(const std::string& name);  // ConfigError where there is none of that name
+// Whether the table has a row of that arm on such devices ("simulated", "microphones", "sd0", "sd4", ..).
+bool has_row(const Arm& arm, const std::string& devices);
+std::vector<experiment::MethodCard> arm_cards();
+
+}  // namespace regrad::relaxed_norm
