@@ -20,18 +20,11 @@ void above(const Result& r, const std::string& a, const std::string& b, std::vec
     out.push_back(experiment::bootstrap_claim(a + " above " + b + " on unseen devices", r, a, b, "unseen", Direction::above));
 }
 
-const std::vector<std::vector<double>>& items(const Result& r, const std::string& method, const std::string& metric) {
-  for (const auto& m : r.methods)
-    for (const auto& [name, of] : m.items)
-      if (m.name == method && name == metric) return of;
-  throw ConfigError("'" + method + "' has no items of '" + metric + "'");
-}
-
 // 76.3 before and 75.3 after: within one point. The chain does not have to be distilled for that: whether distillation adds is asked beside it.
 void compressed(const Result& r, const std::string& method, std::vector<Claim>& out) {
   if (!has(r, method)) return;
   const auto compare = [&](const std::string& a, const std::string& b) {
-    return experiment::bootstrap_difference(items(r, method, a), items(r, method, b));
+    return experiment::bootstrap_difference(experiment::items(r, method, a), experiment::items(r, method, b));
   };
   const experiment::Interval loss = compare("int8", "accuracy"), gain = compare("after fine-tuning with KD", "after fine-tuning without KD");
   out.push_back({method + " compressed within 1 point of uncompressed", experiment::verdict_within(loss, 1), loss.mean, loss.ci95});
