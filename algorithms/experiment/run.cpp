@@ -53,10 +53,11 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
 
 // Steps of a row that are logged, and the time that one of them takes.
 int64_t logged(const Experiment& experiment, int64_t steps) { return experiment.log_every() > 0 ? steps / experiment.log_every() : 0; }
-double time_logging(const Experiment& experiment, Trial& trial, int64_t steps) {
+double time_logging(const Experiment& experiment, Trial& trial, int64_t first, int64_t steps) {
   if (logged(experiment, steps) == 0) return 0;
   const double start = now();
-  trial.step(experiment.log_every() - 1);
+  const int64_t every = experiment.log_every();
+  trial.step(std::min((first / every + 1) * every, steps) - 1);
   return now() - start;
 }
 
@@ -147,12 +148,13 @@ std::string estimate(const Experiment& experiment, const Options& options) {
     const Job job{key.first, key.second, options.seeds[0]};
     const std::unique_ptr<Trial> trial = experiment.trial(job);
     const int64_t steps = experiment.steps(job);
-    if (steps > 0) trial->step(0);  // the first one pays for memory and caches
+    const int64_t first = std::min(experiment.usual_step(job), std::max<int64_t>(0, steps - 4));
+    if (steps > 0) trial->step(first);  // the first one pays for memory and caches
     const double start = now();
     int64_t timed = 0;
-    for (; timed < 3 && 1 + timed < steps; ++timed) trial->step(1 + timed);
+    for (; timed < 3 && first + 1 + timed < steps; ++timed) trial->step(first + 1 + timed);
     const double step = timed ? (now() - start) / static_cast<double>(timed) : 0;
-    const double logging = std::max(0.0, time_logging(experiment, *trial, steps) - step);
+    const double logging = std::max(0.0, time_logging(experiment, *trial, first, steps) - step);
     const double before = now();
     trial->finish();
     const double evaluation = now() - before + logging * static_cast<double>(logged(experiment, steps)),

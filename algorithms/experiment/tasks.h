@@ -22,6 +22,7 @@ class TaskList : public Experiment {
   bool has(const Job& job) const override { return chosen().has(job); }
   int64_t steps(const Job& job) const override { return chosen().steps(job); }
   int64_t log_every() const override { return chosen().log_every(); }
+  int64_t usual_step(const Job& job) const override { return chosen().usual_step(job); }
   std::unique_ptr<Trial> trial(const Job& job) const override { return chosen().trial(job); }
   std::vector<Claim> claims(const Result& result) const override { return chosen().claims(result); }
 

@@ -90,6 +90,7 @@ class Experiment {
   virtual bool has(const Job&) const { return true; }  // whether the table has such a row
   virtual int64_t steps(const Job& job) const = 0;
   virtual int64_t log_every() const { return 0; }  // steps between two that are logged, for --estimate; 0: logging costs nothing
+  virtual int64_t usual_step(const Job&) const { return 0; }  // from which on steps cost what most do, for --estimate
   virtual std::unique_ptr<Trial> trial(const Job& job) const = 0;
   virtual std::vector<Claim> claims(const Result& result) const = 0;
 };
