@@ -65,7 +65,7 @@ void RfnExperiment::data(const std::string& folder) {
 
 std::vector<std::string> RfnExperiment::variants() const { return settings_.devices; }
 
-bool RfnExperiment::has(const experiment::Job& job) const { return has_row(arm(job.method), job.variant); }
+bool RfnExperiment::has_row(const experiment::Job& job) const { return relaxed_norm::has_row(arm(job.method), job.variant); }
 
 std::shared_ptr<const scenes::Recordings> RfnExperiment::recordings(const experiment::Job& job) const {
   if (recorded_) return recorded_;
