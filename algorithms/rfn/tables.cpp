@@ -25,7 +25,7 @@ void RfnExperiment::choose(const std::string&, const std::string& preset) {
   preset_ = preset;
   settings_ = {};
   seeds_ = task_ == "digits" ? 5 : 3;
-  if (task_ == "esc10" || task_ == "tau") settings_.roll = 75, settings_.epochs = 30;
+  if (task_ == "esc10" || task_ == "tau") settings_.roll = 75, settings_.epochs = 30, settings_.devices = {"simulated", "microphones"};
   if (task_ == "tau") settings_.devices = {"recorded"};
   if (task_ == "scenes") settings_.devices = {"simulated", "sd0", "sd8"}, settings_.epochs = 20;
   if (preset == "tiny") settings_.epochs = 10, settings_.devices.resize(1), seeds_ = 3;
