@@ -88,7 +88,8 @@ TEST_CASE("front end and 20 training steps: one hash on 1, 2, 3, 4 and 8 threads
 // Long sounds are converted by pieces side by side, short ones whole.
 TEST_CASE("resampling by pieces gives what the whole gives") {
   const auto apart = [](const Tensor& a, const Tensor& b) { return amax(abs(a - b)).item(); };
-  for (const auto& [from, to] : {std::pair{44100, 16000}, {16000, 44100}, {8000, 16000}, {48000, 8000}, {44100, 16001}, {16000, 80}}) {
+  for (const auto& rates : {std::pair{44100, 16000}, {16000, 44100}, {8000, 16000}, {48000, 8000}, {44100, 16001}, {16000, 80}}) {
+    const int from = rates.first, to = rates.second;
     CAPTURE(from);
     CAPTURE(to);
     // A short sound: its conversion is the same with four seconds of silence after it, which take it to the pieces.

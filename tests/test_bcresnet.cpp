@@ -157,6 +157,16 @@ TEST_CASE("22: the mean of the classifier's map is the classifier of the mean") 
   CHECK(apart(mean(net.logit_map(x, ctx), {2, 3}), net(x)) < 1e-10);
 }
 
+TEST_CASE("behind instance norm the mean over the map knows nothing, so that net has none after the last stage") {
+  const Tensor x = drawn("x", {4, 1, 32, 24}, DType::f32), all = drawn("map", {4, 25, 4, 3}, DType::f32);
+  CHECK(max(abs(mean(plain_instance_norm(all), {2, 3}))).item() < 1e-5);
+  const BcResnetAsc net(Random(7), {.norm = FreqNorm::in});
+  CHECK(net.norms[3].kind == FreqNorm::in);
+  CHECK(net.norms[4].kind == FreqNorm::none);
+  const Tensor y = net(x);
+  CHECK(max(abs(slice(y, 0, 0, 1) - slice(y, 0, 1, 2))).item() > 1e-3 * max(abs(y)).item());
+}
+
 TEST_CASE("every kind of norm at its places: a step of training lowers the loss, a clip's answer is its own") {
   const Tensor x = drawn("x", {6, 1, 32, 24}, DType::f32), y = tensor({0, 1, 2, 0, 1, 2}, DType::i64);
   for (const FreqNorm n :
@@ -181,7 +191,7 @@ TEST_CASE("every kind of norm at its places: a step of training lowers the loss,
     }
     CHECK(last < first);
     CHECK(apart(slice(net(x), 0, 1, 2), net(slice(x, 0, 1, 2))) < 1e-4);
-    CHECK(net.norms[4].kind == (n == FreqNorm::global ? FreqNorm::none : n));
+    CHECK(net.norms[3].kind == (n == FreqNorm::global ? FreqNorm::none : n));
   }
 }
 

@@ -21,6 +21,8 @@ Tensor clips(const char* name = "x") {
   return drawn(name, {N, C, F, T}) * (0.5 + uniform(Random(8) / "scale", {C, F, 1}, 0, 2, DType::f64)) + drawn("offset", {C, F, 1}) * 3;
 }
 Tensor of_freq(const char* name) { return drawn(name, {F, 1}); }
+Tensor of_freq_of(int64_t frequencies) { return drawn("level", {frequencies, 1}) * 100; }
+Tensor at_first_channel(const Tensor& x, double offset) { return cat(std::vector<Tensor>{slice(x, 1, 0, 1) + offset, slice(x, 1, 1, x.size(1))}, 1); }
 Tensor mean_ct(const Tensor& x) { return mean(x, {1, 3}, true); }
 Tensor var_ct(const Tensor& x) { return var(x, {1, 3}, 0, true); }
 
@@ -195,6 +197,26 @@ TEST_CASE("f32 kernels in every layout agree with f64; odd sizes, more channels 
         CHECK(apart(grad(n.norm(x), x, {.grad_outputs = g.to(DType::f32)}), grad(n.norm(w), w, {.grad_outputs = g})) < 1e-4);
       }
     }
+  }
+}
+
+TEST_CASE("residual norm in one sweep of rows: offsets far from 0, a channel far from the others, long and short rows, constants") {
+  for (const Shape& shape : {Shape{2, 20, 40, 101}, Shape{3, 5, 7, 16}, Shape{1, 3, 33, 15}, Shape{1, 2, 2, 9000}, Shape{2, 3, 70, 4}}) {
+    const Tensor g = drawn("g", shape), plain = drawn("x", shape);
+    const Tensor by_channel = (plain + drawn("far", {shape[1], 1, 1}) * 100).contiguous(), first = at_first_channel(plain, 1000);
+    for (const Tensor& x : {plain, plain + 1000, by_channel, first}) {
+      CAPTURE(str(shape));
+      // Values that f32 holds exactly, so that both start from the same.
+      const Tensor x32 = x.to(DType::f32).detach().requires_grad_(), x64 = x32.to(DType::f64).detach().requires_grad_();
+      const Tensor g32 = g.to(DType::f32), g64 = g32.to(DType::f64);
+      const Tensor y32 = res_norm(x32), y64 = res_norm(x64);
+      CHECK(apart(y32, y64) < 2e-5 * amax(abs(y64)).item());
+      const Tensor d32 = grad(y32, x32, {.grad_outputs = g32}), d64 = grad(y64, x64, {.grad_outputs = g64});
+      CHECK(apart(d32, d64) < 2e-5 * amax(abs(d64)).item());
+    }
+    const Tensor constant = expand(of_freq_of(shape[2]), shape).contiguous();
+    CHECK(amax(abs(ifn(constant))).item() == 0);
+    CHECK(amax(abs(ifn(constant.to(DType::f32)))).item() == 0);
   }
 }
 

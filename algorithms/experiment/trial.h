@@ -87,7 +87,7 @@ class Experiment {
   // they are missing or broken.
   virtual void data(const std::string&) {}
   virtual std::vector<std::string> variants() const { return {""}; }
-  virtual bool has(const Job&) const { return true; }  // whether the table has such a row
+  virtual bool has_row(const Job&) const { return true; }  // whether the table has such a row
   virtual int64_t steps(const Job& job) const = 0;
   virtual int64_t log_every() const { return 0; }  // steps between two that are logged, for --estimate; 0: logging costs nothing
   virtual int64_t usual_step(const Job&) const { return 0; }  // from which on steps cost what most do, for --estimate

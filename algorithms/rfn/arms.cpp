@@ -43,8 +43,15 @@ const std::vector<Arm>& arms() {
        .norm = FreqNorm::resnorm,
        .lambda = 0.1,
        .input_only = true,
-       .by_default = false},
-      {.name = "rfn-input", .help = "RFN on the input alone", .norm = FreqNorm::rfn, .lambda = 0.5, .input_only = true, .by_default = false},
+       .by_default = false,
+       .spread = true},
+      {.name = "rfn-input",
+       .help = "RFN on the input alone",
+       .norm = FreqNorm::rfn,
+       .lambda = 0.5,
+       .input_only = true,
+       .by_default = false,
+       .spread = true},
   };
   return all;
 }

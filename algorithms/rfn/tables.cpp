@@ -25,7 +25,7 @@ void RfnExperiment::choose(const std::string&, const std::string& preset) {
   preset_ = preset;
   settings_ = {};
   seeds_ = task_ == "digits" ? 5 : 3;
-  if (task_ == "esc10" || task_ == "tau") settings_.roll = 75, settings_.epochs = 30, settings_.devices = {"simulated", "microphones", "sd4", "sd8"};
+  if (task_ == "esc10" || task_ == "tau") settings_.roll = 75, settings_.epochs = 30, settings_.devices = {"simulated", "microphones"};
   if (task_ == "tau") settings_.devices = {"recorded"};
   if (task_ == "scenes") settings_.devices = {"simulated", "sd0", "sd8"}, settings_.epochs = 20;
   if (preset == "tiny") settings_.epochs = 10, settings_.devices.resize(1), seeds_ = 3;
@@ -65,7 +65,7 @@ void RfnExperiment::data(const std::string& folder) {
 
 std::vector<std::string> RfnExperiment::variants() const { return settings_.devices; }
 
-bool RfnExperiment::has(const experiment::Job& job) const { return has_row(arm(job.method), job.variant); }
+bool RfnExperiment::has_row(const experiment::Job& job) const { return relaxed_norm::has_row(arm(job.method), job.variant); }
 
 std::shared_ptr<const scenes::Recordings> RfnExperiment::recordings(const experiment::Job& job) const {
   if (recorded_) return recorded_;

@@ -21,7 +21,7 @@ class RfnExperiment : public experiment::Experiment {
   void check() const override;
   void data(const std::string& folder) override;
   std::vector<std::string> variants() const override;  // "simulated", "microphones", "sd4", ..; tau: "recorded"
-  bool has(const experiment::Job& job) const override;
+  bool has_row(const experiment::Job& job) const override;
   int64_t steps(const experiment::Job& job) const override;
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
   std::vector<experiment::Claim> claims(const experiment::Result& result) const override;

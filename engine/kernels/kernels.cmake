@@ -27,6 +27,7 @@ set(REGRAD_KERNEL_FILES
   norm.cpp
   pool.cpp
   reduce.cpp
+  res_norm.cpp
   softmax.cpp
   sparse.cpp
   table.cpp

@@ -129,7 +129,9 @@ BcResnetAsc::BcResnetAsc(const Random& r, const BcResnetAscOptions& o) {
       in = out;
     }
     stages.push_back(std::move(blocks));
-    norms.emplace_back(on_input_alone ? FreqNorm::none : o.norm, o.lambda, out, o.dtype);
+    // Behind instance norm every channel's mean over the map is 0, and the classifier of that mean would know nothing.
+    const bool emptied = o.norm == FreqNorm::in && stage == 3;
+    norms.emplace_back(on_input_alone || emptied ? FreqNorm::none : o.norm, o.lambda, out, o.dtype);
   }
   classifier = pointwise(r / "classifier", in, o.classes, o.dtype, true);
 }

@@ -30,6 +30,7 @@ void fill_batch_norm(Table& t);
 void fill_sparse(Table& t);
 void fill_taps(Table& t);
 void fill_freq_norm(Table& t);
+void fill_res_norm(Table& t);
 void fill_depthwise(Table& t);
 
 // gemm.cpp

@@ -18,6 +18,7 @@ void fill(Table& t) {
   fill_sparse(t);
   fill_taps(t);
   fill_freq_norm(t);
+  fill_res_norm(t);
   fill_depthwise(t);
   t.gemm[0] = gemm_f32;
   t.gemm[1] = gemm_f64;

@@ -1,0 +1,166 @@
+// regrad-rfn's arms, trials and claims.
+#include <doctest/doctest.h>
+#include <regrad/algorithms/rfn/claims.h>
+#include <regrad/algorithms/rfn/tables.h>
+#include <regrad/algorithms/rfn/trial.h>
+#include <regrad/engine/error.h>
+
+#include <cmath>
+#include <set>
+
+using namespace regrad;
+using namespace regrad::relaxed_norm;
+using experiment::Verdict;
+
+namespace {
+
+// Twenty clips of generated scenes by nine devices.
+std::shared_ptr<const scenes::Recordings> few() {
+  static const auto made = std::make_shared<const scenes::Recordings>(
+      scenes::record(scenes::load_clips("scenes", "", scenes::ear_of("scenes"), {.train = 2, .test = 1}), scenes::ear_of("scenes"),
+                     scenes::recorders("simulated", "", 8000, Random(1)), {.source = 0.5}, Random(1)));
+  return made;
+}
+
+Settings quick() {
+  Settings s;
+  s.epochs = 4, s.batch = 8, s.lr = 0.02, s.dropout = 0.1, s.tau = 0.4;
+  return s;
+}
+
+RfnTrial trial(const char* name, const Settings& s = quick()) { return RfnTrial({name, "simulated", 3}, s, few()); }
+
+std::vector<std::vector<double>> state_of(RfnTrial& t) {
+  std::vector<std::vector<double>> out;
+  t.state([&](const std::string&, Tensor& part) { out.push_back(part.to(DType::f64).to_vector()); });
+  return out;
+}
+
+experiment::MethodResult made_up(const std::string& name, double source, double unseen, const std::string& devices) {
+  std::vector<double> a, u, gap;
+  for (int i = 0; i < 40; ++i) {
+    const double wobble = std::sin(3.0 * i);
+    a.push_back(source + wobble), u.push_back(unseen - wobble), gap.push_back(a.back() - u.back());
+  }
+  return {name, {}, 0, {{on("source", devices), {a, a}}, {on("unseen", devices), {u, u}}, {on("gap", devices), {gap, gap}}}};
+}
+
+Verdict verdict_of(const std::vector<experiment::Claim>& claims, const std::string& text) {
+  for (const auto& c : claims)
+    if (c.text == text) return c.verdict;
+  FAIL("no claim '", text, "'");
+  return Verdict::not_testable;
+}
+
+}  // namespace
+
+TEST_CASE("every arm has a name of its own, and rows where the table says") {
+  std::set<std::string> names;
+  for (const Arm& a : arms()) {
+    CHECK(names.insert(a.name).second);
+    CHECK(has_row(a, "simulated"));
+  }
+  CHECK_THROWS_AS(arm("batch"), ConfigError);
+  CHECK_FALSE(has_row(arm("crossgrad"), "microphones"));
+  CHECK(has_row(arm("rfn"), "sd8"));
+  CHECK_FALSE(has_row(arm("ifn"), "sd8"));
+  CHECK(has_row(arm("ifn"), "sd0"));
+}
+
+TEST_CASE("with one channel instance norm is layer norm, so in-input has no arm of LN's beside it") {
+  const Random r(4);
+  const auto normed = [&](FreqNorm n) {
+    Context ctx;
+    return BcResnetAsc(r, {.norm = n, .input_only = true}).norms[0](few()->test_x[4], ctx);
+  };
+  CHECK(amax(abs(normed(FreqNorm::in) - normed(FreqNorm::ln))).item() < 1e-5);
+  CHECK(amax(abs(normed(FreqNorm::ifn) - normed(FreqNorm::ln))).item() > 0.1);
+}
+
+TEST_CASE("a trial's state is all there is: another that takes it up goes on in the same bits") {
+  for (const char* name : {"none", "rfn", "bin", "global", "mixstyle", "freq-mixstyle", "crossgrad"}) {
+    CAPTURE(name);
+    RfnTrial whole = trial(name), first = trial(name), second = trial(name);
+    for (int64_t i = 0; i < 6; ++i) whole.step(i);
+    for (int64_t i = 0; i < 3; ++i) first.step(i);
+    std::vector<Tensor> kept;
+    first.state([&](const std::string&, Tensor& t) { kept.push_back(t.detach()); });
+    size_t at = 0;
+    second.state([&](const std::string&, Tensor& t) {
+      const bool leaf = t.requires_grad();
+      t = kept[at++].detach();
+      if (leaf) t.requires_grad_();
+    });
+    for (int64_t i = 3; i < 6; ++i) second.step(i);
+    CHECK(state_of(whole) == state_of(second));
+  }
+}
+
+TEST_CASE("arms differ in what they train on; CrossGrad with no share for moved inputs is plain training") {
+  Settings s = quick();
+  s.dropout = 0, s.cross_share = 0, s.mix_p = s.freq_mix_p = 1;
+  RfnTrial none = trial("none", s), across = trial("crossgrad", s), mixed = trial("mixstyle", s), freq = trial("freq-mixstyle", s);
+  for (int64_t i = 0; i < 3; ++i) none.step(i), across.step(i), mixed.step(i), freq.step(i);
+  const auto head = [](RfnTrial& t) { return t.model().front().second; };
+  CHECK(amax(abs(head(none) - head(across))).item() < 1e-5);
+  CHECK(amax(abs(head(none) - head(mixed))).item() > 1e-4);
+  CHECK(amax(abs(head(mixed) - head(freq))).item() > 1e-4);
+  s.cross_share = 0.5;
+  RfnTrial moved = trial("crossgrad", s);
+  for (int64_t i = 0; i < 3; ++i) moved.step(i);
+  CHECK(amax(abs(head(none) - head(moved))).item() > 1e-4);
+}
+
+TEST_CASE("a finished trial has every clip's hits, and the gap is the difference of the two means") {
+  RfnTrial t = trial("rfn");
+  const experiment::Outcome out = t.finish();
+  std::map<std::string, double> score;
+  for (const auto& s : out.scores) score[s.metric] = s.value;
+  CHECK(score.at("gap@simulated") == doctest::Approx(score.at("source@simulated") - score.at("unseen@simulated")));
+  REQUIRE(out.items.size() == 4);
+  for (const auto& i : out.items) {
+    CHECK(i.values.size() == 10);
+    CHECK(experiment::mean(i.values) == doctest::Approx(score.at(i.metric)));
+  }
+  CHECK(score.count(on(nats("device", "frequency", "head"), "simulated")) == 1);
+  CHECK(out.parameters[0].second == parameter_count(BcResnetAsc(Random(0), {.tau = 0.4})));
+}
+
+TEST_CASE("directions say what made-up tables show, whichever way") {
+  experiment::Result r;
+  r.methods = {made_up("none", 95, 60, "simulated"), made_up("ifn", 85, 84, "simulated"), made_up("resnorm", 93, 88, "simulated"),
+               made_up("rfn", 96, 60, "simulated")};
+  const auto claims = directions(r, {"simulated"});
+  CHECK(verdict_of(claims, "1: unseen@simulated: resnorm above none") == Verdict::shown);
+  CHECK(verdict_of(claims, "1: unseen@simulated: rfn above none") == Verdict::not_shown);
+  CHECK(verdict_of(claims, "2: gap@simulated: ifn below resnorm") == Verdict::shown);
+  CHECK(verdict_of(claims, "3: source@simulated: ifn below resnorm") == Verdict::shown);
+  CHECK(verdict_of(claims, "3: unseen@simulated: rfn above ifn") == Verdict::not_shown);
+  for (size_t i = 1; i < claims.size(); ++i) CHECK(claims[i - 1].text[0] <= claims[i].text[0]);
+}
+
+TEST_CASE("on equal devices a gain is told, and taken off the gain elsewhere") {
+  experiment::Result r;
+  for (const auto& [name, equal, far] : {std::tuple{"none", 90.0, 60.0}, {"ifn", 89.0, 0.0}, {"mixstyle", 93.0, 61.0}}) {
+    experiment::MethodResult m = made_up(name, 95, equal, "sd0"), other = made_up(name, 95, far, "sd8");
+    m.items.insert(m.items.end(), other.items.begin(), other.items.end());
+    r.methods.push_back(m);
+  }
+  const auto claims = directions(r, {"sd0", "sd8"});
+  CHECK(verdict_of(claims, "5: unseen@sd0: ifn not above none") == Verdict::shown);
+  CHECK(verdict_of(claims, "5: unseen: mixstyle less none, at sd8 above the same at sd0") == Verdict::not_shown);  // 1 there, 3 here
+}
+
+TEST_CASE("settings that contradict each other are refused") {
+  RfnExperiment e("scenes");
+  e.choose("scenes", "tiny");
+  std::vector<experiment::Field> fields = e.fields();
+  for (const auto& [key, value] : {std::pair{"devices", "phones"}, {"batch", "1"}, {"warmup", "1"}, {"mix_alpha", "0"}, {"tau", "0"}}) {
+    const std::string before = experiment::text(*experiment::find(fields, key));
+    experiment::assign(fields, key, value, "test");
+    CAPTURE(key);
+    CHECK_THROWS_AS(e.check(), ConfigError);
+    experiment::assign(fields, key, before, "test");
+  }
+  CHECK_NOTHROW(e.check());
+}
