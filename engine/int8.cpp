@@ -40,17 +40,24 @@ double Int8Range::scale() const {
   return largest > 0 ? largest / most(*this) : 1;
 }
 
-Tensor fake_quantize(const Tensor& x, const Int8Range& range) {
+namespace {
+
+// values + 0, with the gradient of slope x where x is not cut off: there the clamp's derivative is 1, and its value goes away against itself.
+Tensor straight_through(const Tensor& values, const Tensor& x, const Int8Range& range, double slope) {
+  if (!x.requires_grad()) return values;
   const double s = range.scale();
-  // Where nothing is cut off the clamp's derivative is 1, and its value goes away against itself.
-  const Tensor open = clamp(x, (least(range) - 0.5) * s, (most(range) + 0.5) * s);
-  Tensor rounded;
-  {
-    const NoGrad quiet;
-    rounded = clamp(round(x.detach() * (1 / s)), least(range), most(range)) * s;
-  }
-  return x.requires_grad() ? rounded + (open - open.detach()) : rounded;
+  const Tensor open = clamp(x, (least(range) - 0.5) * s, (most(range) + 0.5) * s) * slope;
+  return values + (open - open.detach());
 }
+Tensor levels_of(const Tensor& x, const Int8Range& range) {
+  const NoGrad quiet;
+  return clamp(round(x.detach() * (1 / range.scale())), least(range), most(range));
+}
+
+}  // namespace
+
+Tensor fake_quantize(const Tensor& x, const Int8Range& range) { return straight_through(levels_of(x, range) * range.scale(), x, range, 1); }
+Tensor int8_levels(const Tensor& x, const Int8Range& range) { return straight_through(levels_of(x, range), x, range, 1 / range.scale()); }
 
 Int8Range weight_range(const Tensor& w) {
   const NoGrad quiet;

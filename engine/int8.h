@@ -23,6 +23,8 @@ struct Int8Range {
 // s q in the dtype of x, f32 or f64; zeros stay zero. The gradient goes to x as it is (straight through), at every
 // order, save where x is cut off by more than s / 2: there it is 0.
 Tensor fake_quantize(const Tensor& x, const Int8Range& range);
+// q alone, whole numbers in the dtype of x, with 1 / s times that gradient.
+Tensor int8_levels(const Tensor& x, const Int8Range& range);
 // The range of a weight: -max|w| .. max|w|; of zeros only, that of scale 1.
 Int8Range weight_range(const Tensor& w);
 

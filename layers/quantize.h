@@ -77,9 +77,10 @@ class Int8Net {
  public:
   // As the convolutions are, noting the range of each one's input over all calls.
   Convolve calibrate();
-  // conv2d of fake-quantized input and weight; differentiable, straight through.
+  // conv2d of input and weight at 8 bits, in floating point; differentiable, straight through.
   Convolve simulate() const;
-  // By whole numbers (oneDNN); f32 only, no gradients. Within rounding of simulate().
+  // By whole numbers (oneDNN); f32 only, no gradients. The same bits as simulate() in f32 while 255 * 127 * (channels / groups) * kh * kw < 2^24,
+  // that is below 519 weights an output; else within rounding.
   Convolve evaluate();
   // ConfigError in simulate and evaluate: a convolution that calibration did not see.
 

@@ -52,11 +52,26 @@ Tensor distilled_loss(const Tensor& student, const Tensor& teacher, const Tensor
 
 BcResnetAsc pruned(const BcResnetAsc& net, const std::vector<Tensor>& masks) { return as_leaves(masked(net, masks)); }
 
+BcResnetAsc quieted(const BcResnetAsc& net) {
+  const NoGrad quiet;
+  BcResnetAsc out = net;
+  each_norm(out, [](SubSpectralNorm& n) {
+    n.weight = n.weight * ge(n.running_var, full(n.running_var.shape(), n.eps / 100, n.running_var.dtype())).to(n.weight.dtype());
+  });
+  return out;
+}
+
+BcResnetAsc as_tuned(const BcResnetAsc& net, const std::vector<Tensor>& masks, bool quantized) {
+  const NoGrad quiet;
+  const BcResnetAsc at_masks = masked(quieted(net), masks);
+  return quantized ? fake_quantized(at_masks) : at_masks;
+}
+
 Tensor fine_tune(BcResnetAsc& net, Sgd::State& state, const Sgd& sgd, const std::vector<Tensor>& masks, const Tensor& x, const Tensor& y,
                  const Tensor* teacher, const FineTuning& how, const Random& r) {
   Context ctx{.training = true, .random = r};
-  const BcResnetAsc sparse = masked(net, masks);
-  const Tensor logits = how.quantized ? fake_quantized(sparse)(x, ctx) : sparse(x, ctx);
+  const BcResnetAsc at_masks = masked(net, masks);
+  const Tensor logits = (how.quantized ? fake_quantized(at_masks) : at_masks)(x, ctx);
   const Tensor loss = teacher ? distilled_loss(logits, *teacher, y, how.distillation) : soft_cross_entropy(logits, y);
   const BcResnetAsc g = grad(loss, net);
   net = update(sgd, commit(std::move(net), ctx), state, g);
@@ -71,7 +86,7 @@ Tensor half(const Tensor& x) {
 
 BcResnetAsc deployed(const BcResnetAsc& net, const std::vector<Tensor>& masks) {
   const NoGrad quiet;
-  BcResnetAsc out = as_leaves(fake_quantized(masked(net, masks)), false);
+  BcResnetAsc out = as_leaves(as_tuned(net, masks, true), false);
   each_norm(out, fold);
   out.classifier.bias = half(out.classifier.bias);
   return out;

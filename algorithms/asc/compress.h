@@ -39,6 +39,13 @@ struct FineTuning {
 Tensor fine_tune(BcResnetAsc& net, Sgd::State& state, const Sgd& sgd, const std::vector<Tensor>& masks, const Tensor& x, const Tensor& y,
                  const Tensor* teacher, const FineTuning& how, const Random& r);
 
+// A copy for evaluation in which channels (and bands) whose running variance is below eps / 100 are their norm's bias: they said nothing in training,
+// but the norm multiplies by 1 / sqrt(eps), 316, what other rounding puts there.
+BcResnetAsc quieted(const BcResnetAsc& net);
+
+// The net as fine-tuning evaluates its weights, out of training: pruned, at 8 bits where quantized, quieted.
+BcResnetAsc as_tuned(const BcResnetAsc& net, const std::vector<Tensor>& masks, bool quantized);
+
 // The nearest number of IEEE 754's half precision, halves to even, in x's dtype, f32 or f64. NumericError beyond its largest, 65,504.
 Tensor half(const Tensor& x);
 

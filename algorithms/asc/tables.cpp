@@ -26,8 +26,11 @@ void compressed(const Result& r, const std::string& method, std::vector<Claim>& 
   const auto compare = [&](const std::string& a, const std::string& b) {
     return experiment::bootstrap_difference(experiment::items(r, method, a), experiment::items(r, method, b));
   };
-  const experiment::Interval loss = compare("int8", "accuracy"), gain = compare("after fine-tuning with KD", "after fine-tuning without KD");
-  out.push_back({method + " compressed within 1 point of uncompressed", experiment::verdict_within(loss, 1), loss.mean, loss.ci95});
+  const experiment::Interval gain = compare("after fine-tuning with KD", "after fine-tuning without KD");
+  for (const auto& [what, metric] : {std::pair{"8-bit weights", "with 8-bit weights"}, {"8-bit weights and inputs", "int8"}}) {
+    const experiment::Interval loss = compare(metric, "accuracy");
+    out.push_back({method + " at " + what + " within 1 point of uncompressed", experiment::verdict_within(loss, 1), loss.mean, loss.ci95});
+  }
   out.push_back({method + " fine-tuned with KD above without", experiment::verdict(gain, Direction::above), gain.mean, gain.ci95});
 }
 

@@ -163,7 +163,7 @@ Moment AscTrial::squeeze(int64_t i, bool distilled) {
   const Tensor loss =
       fine_tune(students_[distilled], student_sgd_[distilled], sgd, masks_, b.x, b.y, distilled ? &teacher : nullptr, how, random_ / "fine pass" / i);
   if (!logged()) return {};
-  const Hits hits = hits_of(logits_by_device(pruned(students_[distilled], masks_), *data_), *data_);
+  const Hits hits = hits_of(logits_by_device(as_tuned(students_[distilled], masks_, s_.compression.quantized), *data_), *data_);
   const std::string of = distilled ? "fine-tuning with KD: " : "fine-tuning without KD: ";
   return {{of + "accuracy", mean_of(hits)}, {of + "training loss", loss.item()}};
 }
@@ -183,8 +183,8 @@ experiment::Outcome AscTrial::finish() {
   const auto of_net = [&](const BcResnetAsc& net) { return hits_of(logits_by_device(net, d), d); };
   all("before compression", hits);
   all("after pruning", of_net(pruned(net_, masks_)));
-  all("after fine-tuning without KD", of_net(pruned(students_[0], masks_)));
-  all("after fine-tuning with KD", of_net(pruned(students_[1], masks_)));
+  all("after fine-tuning without KD", of_net(as_tuned(students_[0], masks_, s_.compression.quantized)));
+  all("after fine-tuning with KD", of_net(as_tuned(students_[1], masks_, s_.compression.quantized)));
   const BcResnetAsc small = deployed(students_[1], masks_);
   all("with 8-bit weights", of_net(small));
   const Int8Report int8 = evaluate_int8(small, spread(d.train_x, calibration_clips), d.test_x);
