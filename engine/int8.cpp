@@ -14,50 +14,87 @@
 namespace regrad {
 namespace {
 
-double most(const Int8Range& r) { return r.is_signed() ? 127 : 255; }
-double least(const Int8Range& r) { return r.is_signed() ? -127 : 0; }
+constexpr double least_range = 1e-30;  // 1 / s is finite in f32
+double most(bool is_signed) { return is_signed ? 127 : 255; }
+double least(bool is_signed) { return is_signed ? -127 : 0; }
 
-// Adding and taking away 3 2^22 rounds to a whole number, halves to even.
+// n numbers, in turn times each of the inverse steps. Adding and taking away 3 2^22 rounds to a whole number, halves to even.
 template <class Q>
-void quantize(const float* x, int64_t n, const Int8Range& r, Q* q) {
-  const auto inverse = static_cast<float>(1 / r.scale()), low = static_cast<float>(least(r)), high = static_cast<float>(most(r));
+void quantize(const float* x, int64_t n, const std::vector<float>& inverse, bool is_signed, Q* q) {
+  const auto low = static_cast<float>(least(is_signed)), high = static_cast<float>(most(is_signed));
   constexpr float shift = 12582912;
-  for (int64_t i = 0; i < n; ++i) {
-    const float v = std::min(std::max(x[i] * inverse, low), high);
-    q[i] = static_cast<Q>(static_cast<int>((v + shift) - shift));
+  const auto level = [&](float v) { return static_cast<Q>(static_cast<int>((std::min(std::max(v, low), high) + shift) - shift)); };
+  const auto columns = static_cast<int64_t>(inverse.size());
+  const float* by = inverse.data();
+  if (columns == 1) {
+    for (int64_t i = 0; i < n; ++i) q[i] = level(x[i] * by[0]);
+    return;
   }
+  for (int64_t i = 0; i < n; i += columns)
+    for (int64_t j = 0; j < columns; ++j) q[i + j] = level(x[i + j] * by[j]);
 }
 
-void restore(const int32_t* sums, int64_t pixels, int64_t channels, float scale, const float* bias, float* y) {
+void restore(const int32_t* sums, int64_t pixels, const std::vector<float>& scale, const std::vector<float>& bias, float* y) {
+  const auto channels = static_cast<int64_t>(scale.size());
   for (int64_t i = 0; i < pixels; ++i)
-    for (int64_t j = 0; j < channels; ++j) y[i * channels + j] = static_cast<float>(sums[i * channels + j]) * scale + (bias ? bias[j] : 0);
+    for (int64_t j = 0; j < channels; ++j) {
+      const auto at = static_cast<size_t>(j);
+      y[i * channels + j] = static_cast<float>(sums[i * channels + j]) * scale[at] + bias[at];
+    }
 }
 
 }  // namespace
 
 double Int8Range::scale() const {
   const double largest = std::max(std::abs(low), std::abs(high));
-  return largest > 0 ? largest / most(*this) : 1;
+  return largest > least_range ? largest / most(is_signed()) : 1;
+}
+
+Int8Ranges::Int8Ranges(const std::vector<Int8Range>& by_group) : by_group_(by_group) {
+  if (by_group.empty()) throw ConfigError("Int8Ranges: of no group");
+  if (std::none_of(by_group.begin(), by_group.end(), [](const Int8Range& r) { return r.is_signed(); })) return;
+  for (Int8Range& r : by_group_)
+    if (!r.is_signed()) r.low = -std::max(r.high, least_range);
 }
 
 namespace {
 
-// values + 0, with the gradient of slope x where x is not cut off: there the clamp's derivative is 1, and its value goes away against itself.
-Tensor straight_through(const Tensor& values, const Tensor& x, const Int8Range& range, double slope) {
-  if (!x.requires_grad()) return values;
-  const double s = range.scale();
-  const Tensor open = clamp(x, (least(range) - 0.5) * s, (most(range) + 0.5) * s) * slope;
-  return values + (open - open.detach());
+// Of each range f(s), along x's channels: [1,C,1,1]; [] where one is for all.
+template <class F>
+Tensor along_channels(const Int8Ranges& ranges, const Tensor& x, F&& f) {
+  if (ranges.size() == 1) return full({}, f(ranges[0].scale()), x.dtype());
+  const auto groups = static_cast<int64_t>(ranges.size());
+  if (x.dim() != 4 || x.size(1) % groups != 0)
+    throw ShapeError("8-bit levels: needs [N,C,H,W] with a C that " + std::to_string(groups) + " ranges divide, not " + str(x.shape()));
+  std::vector<double> v;
+  for (int64_t c = 0; c < x.size(1); ++c) v.push_back(f(ranges[static_cast<size_t>(c * groups / x.size(1))].scale()));
+  return tensor(v, {1, x.size(1), 1, 1}, x.dtype());
 }
-Tensor levels_of(const Tensor& x, const Int8Range& range) {
+
+Tensor levels_of(const Tensor& x, const Int8Ranges& ranges) {
   const NoGrad quiet;
-  return clamp(round(x.detach() * (1 / range.scale())), least(range), most(range));
+  const bool is_signed = ranges.is_signed();
+  return clamp(round(x.detach() * along_channels(ranges, x, [](double s) { return 1 / s; })), least(is_signed), most(is_signed));
+}
+
+// values + 0, with the gradient of slope x where x is not cut off: there clamping has the derivative 1, and its value goes away against itself.
+Tensor straight_through(const Tensor& values, const Tensor& x, const Int8Ranges& ranges, const Tensor& slope) {
+  if (!x.requires_grad()) return values;
+  const bool is_signed = ranges.is_signed();
+  const Tensor step = along_channels(ranges, x, [](double s) { return s; });
+  const Tensor open = minimum(maximum(x, step * (least(is_signed) - 0.5)), step * (most(is_signed) + 0.5)) * slope;
+  return values + (open - open.detach());
 }
 
 }  // namespace
 
-Tensor fake_quantize(const Tensor& x, const Int8Range& range) { return straight_through(levels_of(x, range) * range.scale(), x, range, 1); }
-Tensor int8_levels(const Tensor& x, const Int8Range& range) { return straight_through(levels_of(x, range), x, range, 1 / range.scale()); }
+Tensor fake_quantize(const Tensor& x, const Int8Ranges& ranges) {
+  const Tensor q = levels_of(x, ranges), step = along_channels(ranges, x, [](double s) { return s; });
+  return straight_through(q * step, x, ranges, ones({}, x.dtype()));
+}
+Tensor int8_levels(const Tensor& x, const Int8Ranges& ranges) {
+  return straight_through(levels_of(x, ranges), x, ranges, along_channels(ranges, x, [](double s) { return 1 / s; }));
+}
 
 Int8Range weight_range(const Tensor& w) {
   const NoGrad quiet;
@@ -68,10 +105,10 @@ Int8Range weight_range(const Tensor& w) {
 struct Int8Conv2d::State {
   Shape weight;
   std::vector<int8_t> q;
-  std::vector<float> bias;
   ConvOptions options;
-  Int8Range input;
-  float scale;
+  bool is_signed = false;
+  std::vector<float> inverse;      // 1 / s of the inputs: one, or one a channel
+  std::vector<float> scale, bias;  // of the outputs
 
   struct Ready {
     kernels::Conv s;
@@ -85,29 +122,36 @@ struct Int8Conv2d::State {
   Ready ready(const kernels::Conv& s) {
     const std::lock_guard lock(mutex);
     if (last.plan && last.s.h == s.h && last.s.w == s.w) return last;
-    Ready made{s, kernels::int8_plan(s, input.is_signed()), nullptr};
+    Ready made{s, kernels::int8_plan(s, is_signed), nullptr};
     made.packed = std::make_shared<detail::Scratch>(made.plan->packed_bytes);
     made.plan->pack(q.data(), made.packed->as<void>());
     return last = made;
   }
 };
 
-Int8Conv2d::Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptions& options, const Int8Range& input)
+Int8Conv2d::Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptions& options, const Int8Ranges& input)
     : state_(std::make_shared<State>()) {
   if (weight.dim() != 4) throw ShapeError("Int8Conv2d: needs weights [O,C/groups,KH,KW], not " + str(weight.shape()));
   if (weight.dtype() != DType::f32) throw DTypeError(std::string("Int8Conv2d: needs f32, not ") + name(weight.dtype()));
   if (bias.defined() && bias.shape() != Shape{weight.size(0)})
     throw ShapeError("Int8Conv2d: bias " + str(bias.shape()) + " for weights " + str(weight.shape()));
+  if (input.size() != 1 && input.size() != static_cast<size_t>(options.groups))
+    throw ShapeError("Int8Conv2d: " + std::to_string(input.size()) + " ranges of inputs for " + std::to_string(options.groups) + " groups");
   const Int8Range of_weight = weight_range(weight);
   State& s = *state_;
-  s.weight = weight.shape(), s.options = options, s.input = input;
+  s.weight = weight.shape(), s.options = options, s.is_signed = input.is_signed();
   s.q.resize(static_cast<size_t>(weight.numel()));
-  quantize(weight.detach().contiguous().data<float>(), weight.numel(), of_weight, s.q.data());
-  if (bias.defined()) {
-    const Tensor dense = bias.detach().contiguous();
-    s.bias.assign(dense.data<float>(), dense.data<float>() + dense.numel());
-  }
-  s.scale = static_cast<float>(input.scale() * of_weight.scale());
+  quantize(weight.detach().contiguous().data<float>(), weight.numel(), {static_cast<float>(1 / of_weight.scale())}, true, s.q.data());
+  s.bias.assign(static_cast<size_t>(weight.size(0)), 0);
+  if (bias.defined()) std::copy_n(bias.detach().contiguous().data<float>(), weight.size(0), s.bias.begin());
+  const auto spread = [&](int64_t channels, auto&& f) {  // a number for each channel, its group's
+    std::vector<float> v;
+    for (int64_t c = 0; c < channels; ++c)
+      v.push_back(static_cast<float>(f(input[static_cast<size_t>(c) * input.size() / static_cast<size_t>(channels)].scale())));
+    return v;
+  };
+  s.inverse = spread(input.size() == 1 ? 1 : weight.size(1) * options.groups, [](double of_x) { return 1 / of_x; });
+  s.scale = spread(weight.size(0), [&](double of_x) { return of_x * of_weight.scale(); });
 }
 
 kernels::Conv Int8Conv2d::State::geometry(const Tensor& x) const {
@@ -141,14 +185,13 @@ Tensor Int8Conv2d::operator()(const Tensor& any) const {
   const int64_t image = s.c * s.h * s.w, pixels = s.oh * s.ow;
   parallel_for(s.n, [&](int64_t i) {
     const detail::Scratch q(image), sums(pixels * s.o * 4), room(ready.plan->scratch_bytes + 64);
-    if (state.input.is_signed()) {
-      quantize(x.at<float>(0, i), image, state.input, q.as<int8_t>());
+    if (state.is_signed) {
+      quantize(x.at<float>(0, i), image, state.inverse, true, q.as<int8_t>());
     } else {
-      quantize(x.at<float>(0, i), image, state.input, q.as<uint8_t>());
+      quantize(x.at<float>(0, i), image, state.inverse, false, q.as<uint8_t>());
     }
     ready.plan->run(q.as<void>(), ready.packed->as<void>(), room.as<void>(), sums.as<int32_t>());
-    restore(sums.as<int32_t>(), pixels, s.o, state.scale, state.bias.empty() ? nullptr : state.bias.data(),
-            y.node()->ptr<float>() + i * pixels * s.o);
+    restore(sums.as<int32_t>(), pixels, state.scale, state.bias, y.node()->ptr<float>() + i * pixels * s.o);
   });
   return y;
 }

@@ -50,14 +50,27 @@ ChallengeSize detail::challenge_size(const std::vector<Tensor>& params) {
   return s;
 }
 
+namespace {
+
+std::vector<Int8Range> ranges_by_group(const Tensor& x, int64_t groups) {
+  const NoGrad quiet;
+  if (x.dim() != 4 || x.size(1) % groups != 0) throw ShapeError("Int8Net: needs [N,C,H,W], not " + str(x.shape()));
+  const Tensor by_group = reshape(x.detach(), {x.size(0), groups, x.size(1) / groups, x.size(2), x.size(3)});
+  const std::vector<double> low = amin(by_group, {0, 2, 3, 4}).to_vector(), high = amax(by_group, {0, 2, 3, 4}).to_vector();
+  std::vector<Int8Range> out;
+  for (size_t g = 0; g < low.size(); ++g) out.push_back({std::min(low[g], 0.0), std::max(high[g], 0.0)});
+  return out;
+}
+
+}  // namespace
+
 Convolve Int8Net::calibrate() {
   return [this](const Conv2d& c, const Tensor& x) {
     if (x.numel()) {
-      const NoGrad quiet;
-      const double low = amin(x.detach()).item(), high = amax(x.detach()).item();
+      const std::vector<Int8Range> seen = ranges_by_group(x, c.options.groups);
       auto e = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& k) { return k.weight.node() == c.weight.node(); });
-      if (e == entries_.end()) e = entries_.insert(e, Entry{c.weight, {}, {}});
-      e->input = {std::min({e->input.low, low, 0.0}), std::max({e->input.high, high, 0.0})};
+      if (e == entries_.end()) e = entries_.insert(e, Entry{c.weight, std::vector<Int8Range>(seen.size()), {}});
+      for (size_t g = 0; g < seen.size(); ++g) e->input[g] = {std::min(e->input[g].low, seen[g].low), std::max(e->input[g].high, seen[g].high)};
       e->ready = false;
     }
     return c(x);
@@ -70,11 +83,23 @@ size_t Int8Net::place(const Conv2d& c) const {
   throw ConfigError("Int8Net: a convolution with weights " + str(c.weight.shape()) + " that calibration did not see");
 }
 
+namespace {
+
+// s_x s_w of each output, [1,O,1,1].
+Tensor output_scales(const Int8Ranges& of_x, const Int8Range& of_w, const Tensor& weight) {
+  std::vector<double> v;
+  for (size_t o = 0, n = static_cast<size_t>(weight.size(0)); o < n; ++o) v.push_back(of_x[o * of_x.size() / n].scale() * of_w.scale());
+  return tensor(v, {1, weight.size(0), 1, 1}, weight.dtype());
+}
+
+}  // namespace
+
 // Whole numbers as f32: their sums are exact below 2^24, so nothing that a norm could enlarge is left between this and the integers.
 Convolve Int8Net::simulate() const {
   return [this](const Conv2d& c, const Tensor& x) {
-    const Int8Range &of_x = entries_[place(c)].input, of_w = weight_range(c.weight);
-    const Tensor y = conv2d(int8_levels(x, of_x), int8_levels(c.weight, of_w), Tensor(), c.options) * (of_x.scale() * of_w.scale());
+    const Int8Ranges of_x(entries_[place(c)].input);
+    const Int8Range of_w = weight_range(c.weight);
+    const Tensor y = conv2d(int8_levels(x, of_x), int8_levels(c.weight, of_w), Tensor(), c.options) * output_scales(of_x, of_w, c.weight);
     return c.bias.defined() ? y + reshape(c.bias, {1, c.bias.size(0), 1, 1}) : y;
   };
 }
@@ -83,7 +108,7 @@ Convolve Int8Net::evaluate() {
   for (Entry& e : entries_) e.ready = false;
   return [this](const Conv2d& c, const Tensor& x) {
     Entry& e = entries_[place(c)];
-    if (!e.ready) e.fast = Int8Conv2d(c.weight, c.bias, c.options, e.input), e.ready = true;
+    if (!e.ready) e.fast = Int8Conv2d(c.weight, c.bias, c.options, Int8Ranges(e.input)), e.ready = true;
     return e.fast(x);
   };
 }

@@ -70,12 +70,13 @@ int64_t challenge_bytes(const Net& net) {
   return s.weights + s.rest;
 }
 
-// Evaluation of a net's convolutions by 8-bit integers: weights and inputs each at one scale a tensor. Norms, activations and sums stay f32. Known by
-// their weights, so a net and its copies share one. The functions refer to this object, which must outlive them; one
+// Evaluation of a net's convolutions by 8-bit integers: weights at one scale a tensor, inputs at one a group of channels, so that in a depthwise
+// convolution a small channel is not lost beside large ones. Norms, activations and sums stay f32. Known by their weights, so a net and its copies
+// share one. The functions refer to this object, which must outlive them; one
 // thread at a time.
 class Int8Net {
  public:
-  // As the convolutions are, noting the range of each one's input over all calls.
+  // As the convolutions are, noting the ranges of each one's input over all calls. ShapeError: an input that is not [N,C,H,W].
   Convolve calibrate();
   // conv2d of input and weight at 8 bits, in floating point; differentiable, straight through.
   Convolve simulate() const;
@@ -89,7 +90,7 @@ class Int8Net {
  private:
   struct Entry {
     Tensor weight;  // held, so that no other tensor takes its address
-    Int8Range input;
+    std::vector<Int8Range> input;  // of each group
     Int8Conv2d fast;
     bool ready = false;
   };

@@ -54,10 +54,11 @@ TEST_CASE("27: 8-bit weights: |w - s q| <= s/2, q in [-127, 127], halves to even
   CHECK(apart(grad(sum(g), w), 6 * fake_quantize(w)) < 1e-12);
   // Inputs outside of their range are held to its ends and have no gradient.
   const Tensor x = tensor({-1, 0.3, 5}, DType::f64).requires_grad_();
-  CHECK(apart(fake_quantize(x, {0, 1}), tensor({0, std::nearbyint(0.3 * 255) / 255, 1}, DType::f64)) < 1e-12);
-  CHECK(apart(grad(sum(fake_quantize(x, {0, 1})), x), tensor({0, 1, 0}, DType::f64)) == 0);
-  CHECK(apart(int8_levels(x, {0, 1}), tensor({0, std::nearbyint(0.3 * 255), 255}, DType::f64)) == 0);
-  CHECK(apart(grad(sum(int8_levels(x, {0, 1})), x), tensor({0, 255, 0}, DType::f64)) < 1e-12);
+  const Int8Range unit{0, 1};
+  CHECK(apart(fake_quantize(x, unit), tensor({0, std::nearbyint(0.3 * 255) / 255, 1}, DType::f64)) < 1e-12);
+  CHECK(apart(grad(sum(fake_quantize(x, unit)), x), tensor({0, 1, 0}, DType::f64)) == 0);
+  CHECK(apart(int8_levels(x, unit), tensor({0, std::nearbyint(0.3 * 255), 255}, DType::f64)) == 0);
+  CHECK(apart(grad(sum(int8_levels(x, unit)), x), tensor({0, 255, 0}, DType::f64)) < 1e-12);
 }
 
 TEST_CASE("26: round(r n) weights of convolutions are pruned, stay so in training, and nothing else is") {
@@ -135,9 +136,61 @@ TEST_CASE("8-bit convolutions are those of the whole numbers: pointwise, depthwi
       CHECK(apart(conv(x), conv2d(x, w, bias, s.options)) < 0.05 * amax(abs(expected)).item());
     }
   }
-  CHECK_THROWS_AS(Int8Conv2d(drawn("w", {2, 3, 1, 1}), {}, {}, {0, 1})(drawn("x", {1, 4, 2, 2})), ShapeError);
-  CHECK_THROWS_AS(Int8Conv2d(drawn("w", {2, 3, 5, 5}), {}, {}, {0, 1})(drawn("x", {1, 3, 2, 2})), ShapeError);
-  CHECK_THROWS_AS(Int8Conv2d(drawn("w", {2, 3, 1, 1}, DType::f64), {}, {}, {0, 1}), DTypeError);
+  CHECK_THROWS_AS(Int8Conv2d(drawn("w", {2, 3, 1, 1}), {}, {}, Int8Range{0, 1})(drawn("x", {1, 4, 2, 2})), ShapeError);
+  CHECK_THROWS_AS(Int8Conv2d(drawn("w", {2, 3, 5, 5}), {}, {}, Int8Range{0, 1})(drawn("x", {1, 3, 2, 2})), ShapeError);
+  CHECK_THROWS_AS(Int8Conv2d(drawn("w", {2, 3, 1, 1}, DType::f64), {}, {}, Int8Range{0, 1}), DTypeError);
+}
+
+TEST_CASE("a range for each group of channels: a small channel keeps its own 8 bits beside large ones") {
+  for (const auto& [c, groups] : {std::pair<int64_t, int64_t>{15, 15}, {24, 24}, {12, 3}, {32, 4}}) {
+    CAPTURE(c);
+    const int64_t each = c / groups;
+    const ConvOptions options{.padding = 1, .groups = groups};
+    const Tensor w = drawn("w", {c, each, 3, 3}), bias = drawn("bias", {c}) * 1e-3;
+    std::vector<double> sizes;  // 1, 0.01 and 0.0001, group by group
+    for (int64_t k = 0; k < c; ++k) sizes.push_back(std::pow(100.0, -static_cast<double>(k / each % 3)));
+    for (const bool is_signed : {false, true}) {
+      CAPTURE(is_signed);
+      Tensor x = drawn("x", {3, c, 7, 9}) * tensor(sizes, {1, c, 1, 1});
+      if (!is_signed) x = abs(x);
+      std::vector<Int8Range> seen;
+      for (int64_t g = 0; g < groups; ++g) {
+        const Tensor part = slice(x, 1, g * each, (g + 1) * each);
+        seen.push_back({is_signed && g != 1 ? amin(part).item() : 0, amax(part).item()});  // one without a sign among signed ones
+      }
+      const Int8Ranges ranges(seen), one(Int8Range{is_signed ? -amax(abs(x)).item() : 0, amax(x).item()});
+      const Int8Conv2d conv(w, bias, options, ranges);
+      const Tensor held = fake_quantize(x, ranges);
+      const Tensor expected = conv2d(held.to(DType::f64), fake_quantize(w).to(DType::f64), bias.to(DType::f64), options);
+      const Tensor exact = conv2d(x, fake_quantize(w), bias, options), coarse = Int8Conv2d(w, bias, options, one)(x);
+      for (int64_t g = 0; g < std::min<int64_t>(groups, 3); ++g) {
+        const auto group = [&](const Tensor& t) { return slice(t, 1, g * each, (g + 1) * each); };
+        const double largest = amax(abs(group(expected))).item();
+        CHECK(apart(group(conv(x)), group(expected)) < 2e-6 * largest);
+        if (!is_signed || g != 1) CHECK(apart(group(conv(x)), group(exact)) < 0.03 * largest);
+        if (g == 2) CHECK(apart(group(coarse), group(exact)) > 0.2 * largest);
+      }
+    }
+  }
+  // One range without values, in a tensor with a sign: zeros, no NaN.
+  const Tensor x = cat({zeros({1, 1, 4, 4}), drawn("x", {1, 1, 4, 4})}, 1), w = drawn("w", {2, 1, 1, 1});
+  const Int8Ranges ranges({{0, 0}, {-3, 3}});
+  CHECK(ranges.is_signed());
+  const Tensor y = Int8Conv2d(w, {}, {.groups = 2}, ranges)(x);
+  CHECK(amax(abs(slice(y, 1, 0, 1))).item() == 0);
+  CHECK(apart(y, conv2d(fake_quantize(x, ranges), fake_quantize(w), Tensor(), {.groups = 2})) < 1e-6);
+
+  const Tensor leaf = tensor({0.2, 9.0, 0.2, 9.0}, {1, 4, 1, 1}, DType::f64).requires_grad_();
+  const Int8Ranges two({{0, 1}, {0, 10}});
+  CHECK(apart(fake_quantize(leaf, two), tensor({std::nearbyint(0.2 * 255) / 255, 1, std::nearbyint(5.1) / 25.5, std::nearbyint(229.5) / 25.5},
+                                               {1, 4, 1, 1}, DType::f64)) < 1e-12);
+  CHECK(apart(grad(sum(fake_quantize(leaf, two)), leaf), tensor({1, 0, 1, 1}, {1, 4, 1, 1}, DType::f64)) == 0);
+  CHECK_THROWS_AS(Int8Ranges(std::vector<Int8Range>{}), ConfigError);
+  CHECK_THROWS_AS(fake_quantize(drawn("x", {1, 3, 2, 2}), two), ShapeError);
+  CHECK_THROWS_AS(fake_quantize(drawn("x", {4, 4}), two), ShapeError);
+  CHECK_THROWS_AS(Int8Conv2d(drawn("w", {4, 1, 1, 1}), {}, {.groups = 4}, two), ShapeError);
+  Int8Net net;
+  CHECK_THROWS_AS(net.calibrate()(Conv2d(Random(1), 3, 4, 1), drawn("x", {2, 4, 3, 5, 5})), ShapeError);
 }
 
 TEST_CASE("the compressed net by 8-bit integers: logits of the simulated ones, bit for bit") {
