@@ -74,4 +74,7 @@ struct Warmup {
   }
 };
 
+// From 0 up to lr over the first floor(share steps) of `steps`, then along half a cosine to 0 where they end. ConfigError: share outside [0, 1].
+Warmup<CosineAnnealingLr> cosine_with_warmup(double lr, int64_t steps, double share);
+
 }  // namespace regrad

@@ -301,6 +301,16 @@ TEST_CASE("schedules: ends, floors and errors") {
   CHECK(from_zero(4) == 0.8);
   CHECK(from_zero(6) == doctest::Approx(0.4));
   CHECK(Warmup<StepLr>{.after = {.lr = 0.8}}(0) == 0.8);
+
+  const auto both = cosine_with_warmup(0.4, 100, 0.2);
+  CHECK(both(0) == 0);
+  CHECK(both(10) == doctest::Approx(0.2));
+  CHECK(both(20) == 0.4);
+  CHECK(both(60) == doctest::Approx(0.2));
+  CHECK(both(100) == doctest::Approx(0));
+  CHECK(cosine_with_warmup(0.4, 100, 0)(0) == 0.4);
+  CHECK(cosine_with_warmup(0.4, 100, 1)(99) == doctest::Approx(0.396));
+  CHECK_THROWS_AS(cosine_with_warmup(0.4, 100, 1.1), ConfigError);
   CHECK_THROWS_WITH_AS(cosine(-1), "CosineAnnealingLr: step -1 is below 0", ConfigError);
   CHECK_THROWS_WITH_AS((StepLr{.step_size = 0}(1)), "StepLr: step_size is 0; it must be at least 1", ConfigError);
   CHECK_THROWS_AS((PolynomialLr{.total_iters = 0}(1)), ConfigError);

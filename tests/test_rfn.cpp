@@ -28,9 +28,10 @@ Settings quick() {
   return s;
 }
 
-RfnTrial trial(const char* name, const Settings& s = quick()) { return RfnTrial({name, "simulated", 3}, s, few()); }
+using BcTrial = RfnTrial<BcResnetAsc>;
+BcTrial trial(const char* name, const Settings& s = quick()) { return BcTrial({name, "simulated", 3}, s, few()); }
 
-std::vector<std::vector<double>> state_of(RfnTrial& t) {
+std::vector<std::vector<double>> state_of(experiment::Trial& t) {
   std::vector<std::vector<double>> out;
   t.state([&](const std::string&, Tensor& part) { out.push_back(part.to(DType::f64).to_vector()); });
   return out;
@@ -80,7 +81,7 @@ TEST_CASE("with one channel instance norm is layer norm, so in-input has no arm 
 TEST_CASE("a trial's state is all there is: another that takes it up goes on in the same bits") {
   for (const char* name : {"none", "rfn", "bin", "global", "mixstyle", "freq-mixstyle", "crossgrad"}) {
     CAPTURE(name);
-    RfnTrial whole = trial(name), first = trial(name), second = trial(name);
+    BcTrial whole = trial(name), first = trial(name), second = trial(name);
     for (int64_t i = 0; i < 6; ++i) whole.step(i);
     for (int64_t i = 0; i < 3; ++i) first.step(i);
     std::vector<Tensor> kept;
@@ -99,20 +100,20 @@ TEST_CASE("a trial's state is all there is: another that takes it up goes on in 
 TEST_CASE("arms differ in what they train on; CrossGrad with no share for moved inputs is plain training") {
   Settings s = quick();
   s.dropout = 0, s.cross_share = 0, s.mix_p = s.freq_mix_p = 1;
-  RfnTrial none = trial("none", s), across = trial("crossgrad", s), mixed = trial("mixstyle", s), freq = trial("freq-mixstyle", s);
+  BcTrial none = trial("none", s), across = trial("crossgrad", s), mixed = trial("mixstyle", s), freq = trial("freq-mixstyle", s);
   for (int64_t i = 0; i < 3; ++i) none.step(i), across.step(i), mixed.step(i), freq.step(i);
-  const auto head = [](RfnTrial& t) { return t.model().front().second; };
+  const auto head = [](BcTrial& t) { return t.model().front().second; };
   CHECK(amax(abs(head(none) - head(across))).item() < 1e-5);
   CHECK(amax(abs(head(none) - head(mixed))).item() > 1e-4);
   CHECK(amax(abs(head(mixed) - head(freq))).item() > 1e-4);
   s.cross_share = 0.5;
-  RfnTrial moved = trial("crossgrad", s);
+  BcTrial moved = trial("crossgrad", s);
   for (int64_t i = 0; i < 3; ++i) moved.step(i);
   CHECK(amax(abs(head(none) - head(moved))).item() > 1e-4);
 }
 
 TEST_CASE("a finished trial has every clip's hits, and the gap is the difference of the two means") {
-  RfnTrial t = trial("rfn");
+  BcTrial t = trial("rfn");
   const experiment::Outcome out = t.finish();
   std::map<std::string, double> score;
   for (const auto& s : out.scores) score[s.metric] = s.value;
@@ -124,6 +125,43 @@ TEST_CASE("a finished trial has every clip's hits, and the gap is the difference
   }
   CHECK(score.count(on(nats("device", "frequency", "head"), "simulated")) == 1);
   CHECK(out.parameters[0].second == parameter_count(BcResnetAsc(Random(0), {.tau = 0.4})));
+}
+
+TEST_CASE("the pilot's net: means of ten segments; IFN takes a device's curve off its input; its trial goes on from its state") {
+  const Random r(5);
+  const PooledNet net(r, {.mels = 3, .classes = 4, .segments = 2, .hidden = 6});
+  const Tensor x = normal(r / "x", {2, 1, 3, 8}, 0, 1), halves = mean(reshape(x, {2, 3, 2, 4}), {3});
+  const Tensor by_hand = net.output(relu(net.hidden(net.standard(reshape(halves, {2, 6})))));
+  CHECK(amax(abs(net(x) - by_hand)).item() < 1e-5);
+  CHECK_THROWS_AS(net(normal(r, {2, 1, 4, 8}, 0, 1)), ShapeError);
+  CHECK_THROWS_AS(net(normal(r, {2, 1, 3, 1}, 0, 1)), ShapeError);
+
+  const Tensor curve = tensor({2, -1, 0.5}, {1, 1, 3, 1});
+  const auto moved = [&](FreqNorm n) {
+    const PooledNet of(r, {.mels = 3, .classes = 4, .segments = 2, .norm = n, .lambda = 0.5});
+    return amax(abs(of(x) - of(x + curve))).item();
+  };
+  CHECK(moved(FreqNorm::ifn) < 1e-4);
+  CHECK(moved(FreqNorm::rfn) > 1e-2);
+  CHECK(moved(FreqNorm::none) > 1e-2);
+
+  for (const char* name : {"rfn", "global", "crossgrad"}) {
+    CAPTURE(name);
+    const auto begun = [&] { return RfnTrial<PooledNet>({name, "simulated", 3}, quick(), few()); };
+    RfnTrial<PooledNet> whole = begun(), second = begun();
+    for (int64_t i = 0; i < 6; ++i) whole.step(i);
+    {
+      RfnTrial<PooledNet> first = begun();
+      for (int64_t i = 0; i < 3; ++i) first.step(i);
+      std::vector<Tensor> kept;
+      first.state([&](const std::string&, Tensor& t) { kept.push_back(t.detach()); });
+      size_t at = 0;
+      second.state([&](const std::string&, Tensor& t) { t = kept[at++].detach().requires_grad_(t.requires_grad()); });
+    }
+    for (int64_t i = 3; i < 6; ++i) second.step(i);
+    CHECK(state_of(whole) == state_of(second));
+    CHECK(second.finish().items.size() == 4);
+  }
 }
 
 TEST_CASE("directions say what made-up tables show, whichever way") {
@@ -155,7 +193,7 @@ TEST_CASE("settings that contradict each other are refused") {
   RfnExperiment e("scenes");
   e.choose("scenes", "tiny");
   std::vector<experiment::Field> fields = e.fields();
-  for (const auto& [key, value] : {std::pair{"devices", "phones"}, {"batch", "1"}, {"warmup", "1"}, {"mix_alpha", "0"}, {"tau", "0"}}) {
+  for (const auto& [key, value] : {std::pair{"devices", "phones"}, {"batch", "1"}, {"warmup", "1"}, {"mix_alpha", "0"}, {"tau", "0"}, {"net", "vit"}, {"mels", "40"}}) {
     const std::string before = experiment::text(*experiment::find(fields, key));
     experiment::assign(fields, key, value, "test");
     CAPTURE(key);
@@ -163,4 +201,8 @@ TEST_CASE("settings that contradict each other are refused") {
     experiment::assign(fields, key, before, "test");
   }
   CHECK_NOTHROW(e.check());
+  CHECK_FALSE(e.has_row({"ln", "sd8", 0}));
+  experiment::assign(fields, "net", "pooled", "test"), experiment::assign(fields, "mels", "40", "test");
+  CHECK_NOTHROW(e.check());
+  CHECK(e.has_row({"ln", "sd8", 0}));  // the pilot's table has every arm
 }

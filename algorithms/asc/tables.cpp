@@ -1,7 +1,6 @@
 #include <regrad/algorithms/asc/tables.h>
 #include <regrad/algorithms/asc/trial.h>
 
-#include <algorithm>
 #include <cmath>
 
 namespace regrad::asc {
@@ -10,10 +9,6 @@ namespace {
 using experiment::Claim;
 using experiment::Direction;
 using experiment::Result;
-
-bool has(const Result& r, const std::string& name) {
-  return std::any_of(r.methods.begin(), r.methods.end(), [&](const auto& m) { return m.name == name; });
-}
 
 void above(const Result& r, const std::string& a, const std::string& b, std::vector<Claim>& out) {
   if (has(r, a) && has(r, b))

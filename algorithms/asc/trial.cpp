@@ -90,8 +90,7 @@ AscTrial::AscTrial(const experiment::Job& job, const Settings& settings, std::sh
 }
 
 double AscTrial::lr(int64_t i, int64_t of, double peak) const {
-  const auto climb = static_cast<int64_t>(s_.warmup * static_cast<double>(of));
-  return Warmup<CosineAnnealingLr>{.steps = climb, .after = {.lr = peak, .t_max = std::max<int64_t>(1, of - climb)}}(i);
+  return cosine_with_warmup(peak, of, s_.warmup)(i);
 }
 
 // Clips in a random order, translated, rolled, masked and mixed.

@@ -1,15 +1,9 @@
-#include <algorithm>
-
 #include <regrad/algorithms/cml/claims.h>
 
 namespace regrad::cml {
 
 using experiment::Claim;
 using experiment::Result;
-
-bool has(const Result& result, const std::string& method) {
-  return std::any_of(result.methods.begin(), result.methods.end(), [&](const auto& m) { return m.name == method; });
-}
 
 Claim better(const Result& result, const std::string& a, const std::string& b, const std::string& metric, const std::string& at,
              const std::string& named) {

@@ -5,8 +5,6 @@
 
 namespace regrad::cml {
 
-bool has(const experiment::Result& result, const std::string& method);
-
 // "a below b" or "a above b", whichever is better in this result. `named`: how b is called in the text, b's name where empty. at: the text's end
 // (" at K=5").
 experiment::Claim better(const experiment::Result& result, const std::string& a, const std::string& b, const std::string& metric,

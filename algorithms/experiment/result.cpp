@@ -126,6 +126,10 @@ Claim claim(const std::string& text, const std::vector<double>& a, const std::ve
   return {text, verdict(difference, claimed), difference.mean, difference.ci95};
 }
 
+bool has(const Result& result, const std::string& method) {
+  return std::any_of(result.methods.begin(), result.methods.end(), [&](const MethodResult& m) { return m.name == method; });
+}
+
 const std::vector<std::vector<double>>& items(const Result& result, const std::string& method, const std::string& metric) {
   for (const MethodResult& m : result.methods) {
     if (m.name != method) continue;

@@ -46,6 +46,9 @@ struct Result {
   std::vector<Claim> claims;
 };
 
+// Is the method among the table's rows?
+bool has(const Result& result, const std::string& method);
+
 // The values of one method's metric; ConfigError naming what there is when there is no such method or metric.
 const std::vector<double>& values(const Result& result, const std::string& method, const std::string& metric);
 

@@ -12,10 +12,6 @@ using experiment::Claim;
 using experiment::Direction;
 using experiment::Result;
 
-bool has(const Result& r, const std::string& name) {
-  return std::any_of(r.methods.begin(), r.methods.end(), [&](const auto& m) { return m.name == name; });
-}
-
 // "a above b at 90%" for a metric of which more is better, "a below b" for one of which less is.
 void ask(const Result& r, const std::string& a, const std::string& b, const std::string& metric, const std::string& variant, Direction claimed,
          std::vector<Claim>& out) {

@@ -7,6 +7,8 @@
 namespace regrad::relaxed_norm {
 
 struct Settings {
+  std::string net = "bcresnet";
+  int mels = 0;
   double tau = 1;
   int epochs = 20, batch = 32;
   double lr = 0.06, momentum = 0.9, weight_decay = 1e-3, warmup = 0.05;
@@ -19,6 +21,8 @@ struct Settings {
   bool information = true;
 
   static void parts(auto& self, auto&& part) {
+    part("net", self.net, "bcresnet, or pooled: norms on the input alone, then an MLP of 64 units on frames pooled in time (the pilot's)");
+    part("mels", self.mels, "bands; 0: the task's. bcresnet needs a multiple of 32");
     part("tau", self.tau, "width of BC-ResNet-ASC: 10 tau channels in the first stage");
     part("epochs", self.epochs, "passes over the training clips");
     part("batch", self.batch, "clips a step; an epoch's last, shorter batch is left out");

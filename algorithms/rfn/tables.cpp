@@ -35,6 +35,8 @@ void RfnExperiment::choose(const std::string&, const std::string& preset) {
 
 void RfnExperiment::check() const {
   const Settings& s = settings_;
+  if (s.net != "bcresnet" && s.net != "pooled") throw ConfigError("net: bcresnet or pooled, not '" + s.net + "'");
+  if (s.mels < 0 || (s.net == "bcresnet" && s.mels % 32 != 0)) throw ConfigError("mels: 0 or more; for bcresnet a multiple of 32");
   if (!(s.tau >= 0.1 && s.tau <= 100)) throw ConfigError("tau: the width must lie in [0.1, 100]");
   if (s.epochs < 1 || s.batch < 2) throw ConfigError("epochs must be at least 1, batch at least 2");
   if (s.roll < 0) throw ConfigError("roll: frames, 0 or more");
@@ -52,9 +54,15 @@ void RfnExperiment::check() const {
     if (d != "microphones") scenes::recorders(d, "", 8000, Random(0));  // says which there are
 }
 
+scenes::Ear RfnExperiment::ear() const {
+  scenes::Ear out = scenes::ear_of(task_, settings_.wide);
+  if (settings_.mels > 0) out.front.mels = settings_.mels;
+  return out;
+}
+
 void RfnExperiment::data(const std::string& folder) {
   folder_ = folder;
-  const scenes::Ear ear = scenes::ear_of(task_, settings_.wide);
+  const scenes::Ear ear = this->ear();
   if (task_ == "tau") {
     recorded_ = std::make_shared<const scenes::Recordings>(scenes::tau_recordings(folder, ear));
     return;
@@ -65,7 +73,9 @@ void RfnExperiment::data(const std::string& folder) {
 
 std::vector<std::string> RfnExperiment::variants() const { return settings_.devices; }
 
-bool RfnExperiment::has_row(const experiment::Job& job) const { return relaxed_norm::has_row(arm(job.method), job.variant); }
+bool RfnExperiment::has_row(const experiment::Job& job) const {
+  return settings_.net == "pooled" || relaxed_norm::has_row(arm(job.method), job.variant);
+}
 
 std::shared_ptr<const scenes::Recordings> RfnExperiment::recordings(const experiment::Job& job) const {
   if (recorded_) return recorded_;
@@ -73,7 +83,7 @@ std::shared_ptr<const scenes::Recordings> RfnExperiment::recordings(const experi
   const std::lock_guard lock(mutex_);
   std::weak_ptr<const scenes::Recordings>& known = heard_[job.variant + "/" + std::to_string(job.seed)];
   if (std::shared_ptr<const scenes::Recordings> there = known.lock()) return there;
-  const scenes::Ear ear = scenes::ear_of(task_, settings_.wide);
+  const scenes::Ear ear = this->ear();
   const Random r = Random(job.seed) / "recordings" / job.variant;
   auto made = std::make_shared<const scenes::Recordings>(scenes::record(*clips_, ear,
                                                                         scenes::recorders(job.variant, folder_, static_cast<int>(ear.front.rate), r),
@@ -91,7 +101,8 @@ std::unique_ptr<experiment::Trial> RfnExperiment::trial(const experiment::Job& j
   const std::shared_ptr<const scenes::Recordings> heard = recordings(job);
   if (heard->train_x.size(0) < settings_.batch)
     throw ConfigError("batch: " + std::to_string(settings_.batch) + " clips a step of " + std::to_string(heard->train_x.size(0)) + " training clips");
-  return std::make_unique<RfnTrial>(job, settings_, heard);
+  if (settings_.net == "pooled") return std::make_unique<RfnTrial<PooledNet>>(job, settings_, heard);
+  return std::make_unique<RfnTrial<BcResnetAsc>>(job, settings_, heard);
 }
 
 std::vector<experiment::Claim> RfnExperiment::claims(const experiment::Result& result) const { return directions(result, variants()); }

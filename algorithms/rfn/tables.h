@@ -27,6 +27,7 @@ class RfnExperiment : public experiment::Experiment {
   std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 
  private:
+  scenes::Ear ear() const;  // the task's, with the settings' bands
   std::shared_ptr<const scenes::Recordings> recordings(const experiment::Job& job) const;
 
   std::string task_, preset_, folder_;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 namespace regrad::relaxed_norm {
 namespace {
@@ -17,8 +18,14 @@ using experiment::Job;
 
 constexpr int64_t test_batch = 100;
 
-BcResnetAsc net_of(const Arm& arm, const Settings& s, const scenes::Recordings& data, int64_t classes, const Random& r) {
-  BcResnetAsc net(r, {.tau = s.tau, .classes = classes, .norm = arm.norm, .lambda = arm.lambda, .input_only = arm.input_only, .dropout = s.dropout});
+template <class Net>
+Net net_of(const Arm& arm, const Settings& s, const scenes::Recordings& data, int64_t classes, const Random& r) {
+  Net net;
+  if constexpr (std::is_same_v<Net, BcResnetAsc>) {
+    net = Net(r, {.tau = s.tau, .classes = classes, .norm = arm.norm, .lambda = arm.lambda, .input_only = arm.input_only, .dropout = s.dropout});
+  } else {
+    net = Net(r, {.mels = data.ear.front.mels, .classes = classes, .norm = arm.norm, .lambda = arm.lambda});
+  }
   if (arm.norm == FreqNorm::global) {
     FreqStatistics seen;
     seen.add(data.train_x);
@@ -39,21 +46,23 @@ Tensor moved(const Tensor& x, double step, const std::function<Tensor(const Tens
 
 }  // namespace
 
-RfnTrial::RfnTrial(const Job& job, const Settings& settings, std::shared_ptr<const scenes::Recordings> data)
+template <class Net>
+RfnTrial<Net>::RfnTrial(const Job& job, const Settings& settings, std::shared_ptr<const scenes::Recordings> data)
     : job_(job), arm_(arm(job.method)), s_(settings), data_(std::move(data)), random_(Random(job.seed) / "rfn") {
-  net_ = net_of(arm_, s_, *data_, static_cast<int64_t>(data_->classes.size()), random_ / "init");
+  net_ = net_of<Net>(arm_, s_, *data_, static_cast<int64_t>(data_->classes.size()), random_ / "init");
   sgd_ = Sgd{.momentum = s_.momentum}.initial(parameters(net_));
   if (arm_.change != Change::cross_grad) return;
-  devices_ = net_of(arm_, s_, *data_, std::max<int64_t>(2, data_->seen), random_ / "device");
+  devices_ = net_of<Net>(arm_, s_, *data_, std::max<int64_t>(2, data_->seen), random_ / "device");
   device_sgd_ = Sgd{.momentum = s_.momentum}.initial(parameters(devices_));
 }
 
-double RfnTrial::lr(int64_t i) const {
-  const auto climb = static_cast<int64_t>(s_.warmup * static_cast<double>(steps()));
-  return Warmup<CosineAnnealingLr>{.steps = climb, .after = {.lr = s_.lr, .t_max = std::max<int64_t>(1, steps() - climb)}}(i);
+template <class Net>
+double RfnTrial<Net>::lr(int64_t i) const {
+  return cosine_with_warmup(s_.lr, steps(), s_.warmup)(i);
 }
 
-RfnTrial::Step RfnTrial::batch(int64_t i) const {
+template <class Net>
+RfnTrial<Net>::Step RfnTrial<Net>::batch(int64_t i) const {
   const int64_t epoch = i / batches(), at = i % batches(), n = data_->train_x.size(0);
   const Tensor order = argsort(uniform(random_ / "order" / epoch, {n}, 0, 1, DType::f64), 0);
   const Tensor index = slice(order, 0, at * s_.batch, (at + 1) * s_.batch).contiguous();
@@ -64,7 +73,8 @@ RfnTrial::Step RfnTrial::batch(int64_t i) const {
   return s;
 }
 
-Tensor RfnTrial::train(const Step& s) {
+template <class Net>
+Tensor RfnTrial<Net>::train(const Step& s) {
   Context ctx{.training = true, .random = random_ / "pass" / s.i};
   const Tensor loss = cross_entropy(net_(s.x, ctx), s.y);
   net_ = commit(std::move(net_), ctx);
@@ -73,9 +83,10 @@ Tensor RfnTrial::train(const Step& s) {
 }
 
 // Shankar et al. 2018: the label net sees inputs moved along the device loss's gradient, the device net those moved along the label loss's.
-Tensor RfnTrial::train_across(const Step& s) {
+template <class Net>
+Tensor RfnTrial<Net>::train_across(const Step& s) {
   const Random r = random_ / "pass" / s.i;
-  const auto loss_of = [&](const BcResnetAsc& net, const Tensor& y, const char* stream) {
+  const auto loss_of = [&](const Net& net, const Tensor& y, const char* stream) {
     return [&net, y, random = r / stream](const Tensor& x) {
       Context ctx{.training = true, .random = random};
       return cross_entropy(net(x, ctx), y);
@@ -83,7 +94,7 @@ Tensor RfnTrial::train_across(const Step& s) {
   };
   const Tensor x_d = moved(s.x, s_.cross_step, loss_of(devices_, s.device, "device")), x_l = moved(s.x, s_.cross_step, loss_of(net_, s.y, "label"));
   const double a = s_.cross_share;
-  const auto learn = [&](BcResnetAsc& net, Sgd::State& state, const Tensor& other, const Tensor& y, const char* stream) {
+  const auto learn = [&](Net& net, Sgd::State& state, const Tensor& other, const Tensor& y, const char* stream) {
     Context ctx{.training = true, .random = r / stream}, moved_ctx{.training = true, .random = r / stream / "moved"};
     const Tensor loss = cross_entropy(net(s.x, ctx), y) * (1 - a) + cross_entropy(net(other, moved_ctx), y) * a;
     net = commit(std::move(net), ctx);
@@ -95,7 +106,8 @@ Tensor RfnTrial::train_across(const Step& s) {
   return loss;
 }
 
-std::vector<double> RfnTrial::right(size_t device) const {
+template <class Net>
+std::vector<double> RfnTrial<Net>::right(size_t device) const {
   const NoGrad quiet;
   const Tensor &x = data_->test_x[device], &y = data_->test_y[device];
   std::vector<double> out;
@@ -107,14 +119,16 @@ std::vector<double> RfnTrial::right(size_t device) const {
   return out;
 }
 
-std::vector<std::vector<double>> RfnTrial::all_right() const {
+template <class Net>
+std::vector<std::vector<double>> RfnTrial<Net>::all_right() const {
   std::vector<std::vector<double>> out;
   for (size_t d = 0; d < data_->test_x.size(); ++d) out.push_back(right(d));
   return out;
 }
 
 // Curves are of the source and of the first three unseen devices.
-experiment::Moment RfnTrial::step(int64_t i) {
+template <class Net>
+experiment::Moment RfnTrial<Net>::step(int64_t i) {
   const Step s = batch(i);
   const Tensor loss = arm_.change == Change::cross_grad ? train_across(s) : train(s);
   if ((i + 1) % batches() != 0 || ((i + 1) / batches()) % 5 != 0) return {};
@@ -130,7 +144,8 @@ experiment::Moment RfnTrial::step(int64_t i) {
 
 // By clip: the source, the mean over the other seen devices, over the unseen ones, and the gap between first and last. Where devices have clips of
 // their own, all clips of such a group one after the other, and no gap by clip.
-void RfnTrial::score(const std::vector<std::vector<double>>& hits, experiment::Outcome& out) const {
+template <class Net>
+void RfnTrial<Net>::score(const std::vector<std::vector<double>>& hits, experiment::Outcome& out) const {
   const auto seen = static_cast<size_t>(data_->seen);
   const auto over = [&](size_t first, size_t last) {
     std::vector<double> of;
@@ -161,7 +176,10 @@ void RfnTrial::score(const std::vector<std::vector<double>>& hits, experiment::O
 // rest test it.
 constexpr int64_t information_clips = 150;
 
-void RfnTrial::measure_information(experiment::Outcome& out) const {
+template <class Net>
+void RfnTrial<Net>::measure_information(experiment::Outcome& out) const
+  requires std::is_same_v<Net, BcResnetAsc>
+{
   std::vector<std::vector<Tensor>> channel, frequency;  // by place, by device
   std::vector<Tensor> device, label;
   for (int64_t d = 0; d < data_->seen; ++d) {
@@ -205,11 +223,13 @@ void RfnTrial::measure_information(experiment::Outcome& out) const {
   out.figures.push_back(std::move(chart));
 }
 
-experiment::Outcome RfnTrial::finish() {
+template <class Net>
+experiment::Outcome RfnTrial<Net>::finish() {
   experiment::Outcome out;
   const std::vector<std::vector<double>> hits = all_right();
   score(hits, out);
-  if (s_.information && arm_.information && data_->seen > 1) measure_information(out);
+  if constexpr (std::is_same_v<Net, BcResnetAsc>)
+    if (s_.information && arm_.information && data_->seen > 1) measure_information(out);
   Chart chart{"Accuracy by device, " + job_.method + ", " + job_.variant, "device, seen ones first", "%"};
   experiment::Series bars{job_.method, {}, {}, experiment::Series::points};
   for (size_t d = 0; d < hits.size(); ++d) bars.x.push_back(static_cast<double>(d + 1)), bars.y.push_back(mean_of(hits[d]));
@@ -219,7 +239,8 @@ experiment::Outcome RfnTrial::finish() {
   return out;
 }
 
-void RfnTrial::state(const std::function<void(const std::string&, Tensor&)>& part) {
+template <class Net>
+void RfnTrial<Net>::state(const std::function<void(const std::string&, Tensor&)>& part) {
   const auto all = [&](const std::string& prefix, auto& of) { each(of, [&](const std::string& name, Tensor& t, bool) { part(prefix + name, t); }); };
   all("net.", net_);
   all("sgd.", sgd_);
@@ -228,6 +249,10 @@ void RfnTrial::state(const std::function<void(const std::string&, Tensor&)>& par
   all("device_sgd.", device_sgd_);
 }
 
-std::vector<NamedTensor> RfnTrial::model() const { return named_tensors(net_); }
+template <class Net>
+std::vector<NamedTensor> RfnTrial<Net>::model() const { return named_tensors(net_); }
+
+template class RfnTrial<BcResnetAsc>;
+template class RfnTrial<PooledNet>;
 
 }  // namespace regrad::relaxed_norm

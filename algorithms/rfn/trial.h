@@ -2,14 +2,18 @@
 #pragma once
 
 #include <regrad/algorithms/rfn/arms.h>
+#include <regrad/algorithms/rfn/pooled.h>
 #include <regrad/algorithms/rfn/settings.h>
 #include <regrad/algorithms/scenes/recordings.h>
 #include <regrad/layers/optim.h>
 
 #include <memory>
+#include <type_traits>
 
 namespace regrad::relaxed_norm {
 
+// Net: BcResnetAsc, or PooledNet, which has one norm and no information to measure.
+template <class Net>
 class RfnTrial : public experiment::Trial {
  public:
   RfnTrial(const experiment::Job& job, const Settings& settings, std::shared_ptr<const scenes::Recordings> data);
@@ -34,14 +38,15 @@ class RfnTrial : public experiment::Trial {
   std::vector<double> right(size_t device) const;  // 100 or 0 a test clip
   std::vector<std::vector<double>> all_right() const;
   void score(const std::vector<std::vector<double>>& right, experiment::Outcome& out) const;
-  void measure_information(experiment::Outcome& out) const;
+  void measure_information(experiment::Outcome& out) const
+    requires std::is_same_v<Net, BcResnetAsc>;
 
   const experiment::Job job_;
   const Arm arm_;
   const Settings s_;
   const std::shared_ptr<const scenes::Recordings> data_;
   const Random random_;
-  BcResnetAsc net_, devices_;  // devices_: CrossGrad's device classifier
+  Net net_, devices_;  // devices_: CrossGrad's device classifier
   Sgd::State sgd_, device_sgd_;
 };
 
