@@ -4,9 +4,9 @@
 //   const Int8Conv2d conv(weight, bias, {.padding = 1}, range);
 //   Tensor y = conv(x);                                           // f32 in and out
 //
-// Symmetric: q = round(v / s), halves to even. Weights: one scale a tensor, s = max|w| / 127, q in [-127, 127]. Inputs: one scale a tensor, or one for
-// each group of a grouped convolution (each channel of a depthwise one), which a sum over the group lets out of the sum. Where no range has negative
-// values s = high / 255, q in [0, 255]; else s = max(|low|, |high|) / 127, q in [-127, 127]; what lies outside is held to the ends.
+// Symmetric: q = round(v / s), halves to even. Weights: one scale a tensor, s = max|w| / 127, q in [-127, 127]. Inputs: one scale a tensor, or one
+// for each group of a grouped convolution (each channel of a depthwise one), which a sum over the group lets out of the sum. Where no range has
+// negative values s = high / 255, q in [0, 255]; else s = max(|low|, |high|) / 127, q in [-127, 127]; what lies outside is held to the ends.
 #pragma once
 
 #include <regrad/engine/conv.h>
@@ -26,7 +26,7 @@ struct Int8Range {
 // one range is signed, all are.
 class Int8Ranges {
  public:
-  Int8Ranges(const Int8Range& all) : by_group_{all} {}        // NOLINT: a range is ranges
+  Int8Ranges(const Int8Range& all) : by_group_{all} {}          // NOLINT: a range is ranges
   explicit Int8Ranges(const std::vector<Int8Range>& by_group);  // ConfigError: of none
   bool is_signed() const { return by_group_[0].is_signed(); }
   size_t size() const { return by_group_.size(); }

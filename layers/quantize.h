@@ -89,7 +89,7 @@ class Int8Net {
 
  private:
   struct Entry {
-    Tensor weight;  // held, so that no other tensor takes its address
+    Tensor weight;                 // held, so that no other tensor takes its address
     std::vector<Int8Range> input;  // of each group
     Int8Conv2d fast;
     bool ready = false;

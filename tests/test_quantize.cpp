@@ -214,7 +214,7 @@ TEST_CASE("the compressed net by 8-bit integers: logits of the simulated ones, b
       const Tensor fast = small(clips, ctx, int8.evaluate()), simulated = small(clips, ctx, int8.simulate());
       MESSAGE("tau ", tau, ": integers and simulation ", apart(fast, simulated), " apart, simulation and f32 ", apart(simulated, small(clips)),
               ", logits to ", amax(abs(simulated)).item());
-      CHECK(apart(fast, simulated) == 0);  // sums of whole numbers below 2^24 are exact in f32
+      CHECK(apart(fast, simulated) == 0);                                        // sums of whole numbers below 2^24 are exact in f32
       CHECK(apart(slice(simulated, 0, 0, 1), slice(simulated, 0, 1, 2)) > 0.1);  // the logits do depend on the clip
       CHECK(apart(simulated, small(clips)) > 0);
     }

@@ -193,7 +193,8 @@ TEST_CASE("settings that contradict each other are refused") {
   RfnExperiment e("scenes");
   e.choose("scenes", "tiny");
   std::vector<experiment::Field> fields = e.fields();
-  for (const auto& [key, value] : {std::pair{"devices", "phones"}, {"batch", "1"}, {"warmup", "1"}, {"mix_alpha", "0"}, {"tau", "0"}, {"net", "vit"}, {"mels", "40"}}) {
+  for (const auto& [key, value] :
+       {std::pair{"devices", "phones"}, {"batch", "1"}, {"warmup", "1"}, {"mix_alpha", "0"}, {"tau", "0"}, {"net", "vit"}, {"mels", "40"}}) {
     const std::string before = experiment::text(*experiment::find(fields, key));
     experiment::assign(fields, key, value, "test");
     CAPTURE(key);

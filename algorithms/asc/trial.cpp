@@ -89,9 +89,7 @@ AscTrial::AscTrial(const experiment::Job& job, const Settings& settings, std::sh
   for (size_t k = 0; k < 2; ++k) students_[k] = net_, student_sgd_[k] = sgd.initial(parameters(net_));
 }
 
-double AscTrial::lr(int64_t i, int64_t of, double peak) const {
-  return cosine_with_warmup(peak, of, s_.warmup)(i);
-}
+double AscTrial::lr(int64_t i, int64_t of, double peak) const { return cosine_with_warmup(peak, of, s_.warmup)(i); }
 
 // Clips in a random order, translated, rolled, masked and mixed.
 AscTrial::Batch AscTrial::batch(int64_t i, const Random& r) const {

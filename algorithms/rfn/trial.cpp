@@ -177,9 +177,7 @@ void RfnTrial<Net>::score(const std::vector<std::vector<double>>& hits, experime
 constexpr int64_t information_clips = 150;
 
 template <class Net>
-void RfnTrial<Net>::measure_information(experiment::Outcome& out) const
-  requires std::is_same_v<Net, BcResnetAsc>
-{
+void RfnTrial<Net>::measure_information(experiment::Outcome& out) const requires std::is_same_v<Net, BcResnetAsc> {
   std::vector<std::vector<Tensor>> channel, frequency;  // by place, by device
   std::vector<Tensor> device, label;
   for (int64_t d = 0; d < data_->seen; ++d) {
@@ -250,7 +248,9 @@ void RfnTrial<Net>::state(const std::function<void(const std::string&, Tensor&)>
 }
 
 template <class Net>
-std::vector<NamedTensor> RfnTrial<Net>::model() const { return named_tensors(net_); }
+std::vector<NamedTensor> RfnTrial<Net>::model() const {
+  return named_tensors(net_);
+}
 
 template class RfnTrial<BcResnetAsc>;
 template class RfnTrial<PooledNet>;

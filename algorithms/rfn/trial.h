@@ -38,8 +38,7 @@ class RfnTrial : public experiment::Trial {
   std::vector<double> right(size_t device) const;  // 100 or 0 a test clip
   std::vector<std::vector<double>> all_right() const;
   void score(const std::vector<std::vector<double>>& right, experiment::Outcome& out) const;
-  void measure_information(experiment::Outcome& out) const
-    requires std::is_same_v<Net, BcResnetAsc>;
+  void measure_information(experiment::Outcome& out) const requires std::is_same_v<Net, BcResnetAsc>;
 
   const experiment::Job job_;
   const Arm arm_;
