@@ -244,7 +244,6 @@ void forward_of(const Call& c) {
   batch.moments(aux->data);
   batch.apply(aux->data);
 }
-void forward(const Call& c) { c.x().dtype() == DType::f32 ? forward_of<float>(c) : forward_of<double>(c); }
 
 void* aux_of(const Call& c) { return c.node()->aux.load(std::memory_order_relaxed)->data; }
 
@@ -358,7 +357,7 @@ constinit const Op batch_norm_op = row({.name = "batch_norm",
                                         .keep = keep_0 | keep_1 | keep_y,
                                         .layout = Layout::channels_last,
                                         .infer = infer,
-                                        .forward = forward,
+                                        .forward = typed<forward_of<float>, forward_of<double>>,
                                         .gradients = gradients,
                                         .fused = fused,
                                         .smooth = true,

@@ -88,9 +88,9 @@ constinit const Op broadcast_residual_op =
          .keep = keep_y,
          .layout = Layout::channels_last,
          .infer = infer,
-         .forward = [](const Call& c) { c.x().dtype() == DType::f32 ? forward_of<float>(c) : forward_of<double>(c); },
+         .forward = typed<forward_of<float>, forward_of<double>>,
          .gradients = gradients,
-         .fused = [](const Call& c, Tensor* out) { c.x().dtype() == DType::f32 ? fused_of<float>(c, out) : fused_of<double>(c, out); },
+         .fused = typed<fused_of<float>, fused_of<double>>,
          .smooth = true,
          .reference = reference,
          .samples =

@@ -55,6 +55,16 @@ class Call {
   int index_;
 };
 
+// A row's kernel for f32 and the one for f64, chosen by the first input: .forward = typed<forward_of<float>, forward_of<double>>.
+template <auto of_f32, auto of_f64>
+void typed(const Call& c) {
+  c.x().dtype() == DType::f32 ? of_f32(c) : of_f64(c);
+}
+template <auto of_f32, auto of_f64>
+void typed(const Call& c, Tensor* out) {
+  c.x().dtype() == DType::f32 ? of_f32(c, out) : of_f64(c, out);
+}
+
 using Vjp = Tensor (*)(const Call&);
 // The derivative is zero wherever it exists, and said so.
 Tensor declared_zero(const Call&);
