@@ -83,6 +83,23 @@ TEST_CASE("inference: the sparse way is right at every density, kernel, stride, 
           }
 }
 
+TEST_CASE("inference: nets that share a thread do not see each other's pixels") {
+  const int before = num_threads();
+  set_num_threads(1);
+  InferenceLayer l;
+  l.stride = 3, l.padding = 2;
+  l.weight = normal(Random(21) / "w", {4, 3, 2, 2}), l.bias = normal(Random(21) / "b", {4});
+  // Outputs of 4 x 4 from 9 x 9 down to 7 x 7: the same planes, fewer pixels in them each time.
+  for (int64_t h : {9, 8, 7})
+    for (int64_t w : {9, 8, 7}) {
+      const InferenceNet net({l}, {3, h, w, {}, {}, {}}, InferenceMode::sparse);
+      const Tensor x = normal(Random(22) / h / w, {2, 3, h, w}), y = conv2d(x, l.weight, l.bias, {.stride = 3, .padding = 2});
+      CHECK(net(x).shape() == Shape{2, 4, 4, 4});
+      CHECK(apart(net(x), y) < 1e-4);
+    }
+  set_num_threads(before);
+}
+
 TEST_CASE("inference: batches of vectors, one at a time and many at once; the same bits for any number of threads") {
   const NamedNetOptions o{.name = "mlp", .in_channels = 1, .size = 12, .classes = 5}, conv{.name = "r8", .in_channels = 1, .size = 28, .classes = 10};
   const InferenceNet mlp = export_net(trained(o, 0.9), o).with_mode(InferenceMode::sparse),

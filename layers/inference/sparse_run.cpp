@@ -50,7 +50,7 @@ void write_plane(const float* sums, int64_t row, const Planes& to, float* y, con
   }
 }
 
-// Every stride-th pixel of each plane, a plane a phase. What lies outside of the image stays 0.
+// Every stride-th pixel of each plane, a plane a phase. What lies beyond the image is 0: another net of the same planes may have had pixels there.
 void split_phases(const Planes& from, const float* x, const LayerPlan& l, int64_t stride, float* out) {
   const Planes& to = l.phases;
   const auto phases = static_cast<int64_t>(l.used.size());
@@ -59,10 +59,14 @@ void split_phases(const Planes& from, const float* x, const LayerPlan& l, int64_
       const int64_t a = l.used[static_cast<size_t>(p)] / stride, b = l.used[static_cast<size_t>(p)] % stride;
       float* y = out + (c * phases + p) * to.plane + to.first();
       const float* plane = x + c * from.plane + from.first();
-      const int64_t rows = std::min(to.size.h + to.pad, (from.size.h - a + stride - 1) / stride),
-                    columns = std::min(to.size.w + to.pad, (from.size.w - b + stride - 1) / stride);
-      for (int64_t i = 0; i < rows; ++i)
+      const int64_t all_rows = to.size.h + to.pad, all_columns = to.size.w + to.pad;
+      const int64_t rows = std::clamp<int64_t>((from.size.h - a + stride - 1) / stride, 0, all_rows),
+                    columns = std::clamp<int64_t>((from.size.w - b + stride - 1) / stride, 0, all_columns);
+      for (int64_t i = 0; i < rows; ++i) {
         for (int64_t j = 0; j < columns; ++j) y[i * to.row + j] = plane[(i * stride + a) * from.row + j * stride + b];
+        for (int64_t j = columns; j < all_columns; ++j) y[i * to.row + j] = 0;
+      }
+      for (int64_t i = rows; i < all_rows; ++i) std::fill_n(y + i * to.row, all_columns, 0.0f);
     }
 }
 
