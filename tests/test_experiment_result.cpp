@@ -173,7 +173,12 @@ TEST_CASE("a result that contradicts itself") {
   CHECK(complaint<ConfigError>([&] { check(r); }, "'maml' is there twice") == "");
   r = result_of({1, 2}, {1, 2});
   r.metric = "accuracy";
-  CHECK(complaint<ConfigError>([&] { check(r); }, "has no metric 'accuracy'") == "");
+  CHECK(complaint<ConfigError>([&] { check(r); }, "no method has the metric 'accuracy'") == "");
+  r.methods[1].metrics.push_back({"accuracy", {1, 2}});
+  CHECK_NOTHROW(check(r));  // tables have holes
+  CHECK(table(r, true).find("Over 2 seeds cml has the") != std::string::npos);
+  r.methods[0].metrics.clear();
+  CHECK(complaint<ConfigError>([&] { check(r); }, "'maml' has no metric") == "");
   CHECK(complaint<ConfigError>([&] { values(r, "noise", "mse"); }, "no method 'noise'") == "");
 }
 

@@ -1,10 +1,12 @@
 // regrad-rfn's arms, trials and claims.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/rfn/claims.h>
 #include <regrad/algorithms/rfn/tables.h>
 #include <regrad/algorithms/rfn/trial.h>
 #include <regrad/engine/error.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -206,4 +208,23 @@ TEST_CASE("settings that contradict each other are refused") {
   experiment::assign(fields, "net", "pooled", "test"), experiment::assign(fields, "mels", "40", "test");
   CHECK_NOTHROW(e.check());
   CHECK(e.has_row({"ln", "sd8", 0}));  // the pilot's table has every arm
+}
+
+TEST_CASE("methods without a row on the chosen devices are left out, or refused where they were asked for") {
+  const auto parsed = [](std::vector<const char*> flags) {
+    experiment::TaskList tasks = rfn_tasks();
+    flags.insert(flags.begin(), {"regrad-rfn", "--print-config", "--preset", "small"});
+    return experiment::parse_options(tasks, static_cast<int>(flags.size()), flags.data());
+  };
+  const auto has = [](const experiment::Options& o, const char* name) {
+    return std::find(o.methods.begin(), o.methods.end(), name) != o.methods.end();
+  };
+  const experiment::Options curves = parsed({"--devices", "sd4,sd8"}), all = parsed({});
+  CHECK(has(curves, "none"));
+  CHECK(has(curves, "rfn-0.1"));
+  CHECK_FALSE(has(curves, "ln"));
+  CHECK(has(all, "ln"));
+  CHECK(has(parsed({"--devices", "sd4,sd8", "--net", "pooled"}), "ln"));
+  CHECK_THROWS_AS(parsed({"--devices", "sd4,sd8", "--methods", "none,ln"}), ConfigError);
+  CHECK_THROWS_AS(parsed({"--devices", "sd0,sd4", "--methods", "rfn-0.1"}), ConfigError);  // none at sd0
 }

@@ -165,6 +165,26 @@ void settle_methods(Options& o, const Card& card) {
   o.methods = in_order;
 }
 
+// Tables have holes (Experiment::has_row). Methods that have no row at all in these settings are left out, or refused where they were asked for.
+void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bool asked) {
+  const Card card = experiment.card();
+  const std::vector<std::string> variants = experiment.variants();
+  const auto there = [&](const std::string& name, const std::string& variant) {
+    const auto m = std::find_if(card.methods.begin(), card.methods.end(), [&](const MethodCard& c) { return c.name == name; });
+    return experiment.has_row({m->trained_by.empty() ? name : m->trained_by, variant, o.seeds[0]});
+  };
+  std::vector<std::string> kept, none;
+  for (const std::string& name : o.methods) {
+    const bool any = std::any_of(variants.begin(), variants.end(), [&](const std::string& variant) { return there(name, variant); });
+    (any ? kept : none).push_back(name);
+  }
+  if (kept.empty() || (asked && !none.empty())) throw ConfigError("--methods " + joined(none) + ": the table has no such row in these settings");
+  for (const std::string& variant : variants)
+    if (std::none_of(kept.begin(), kept.end(), [&](const std::string& name) { return there(name, variant); }))
+      throw ConfigError("the table has no row of " + joined(kept) + " for " + variant);
+  o.methods = kept;
+}
+
 }  // namespace
 
 Options parse_options(Experiment& experiment, int argc, const char* const* argv) {
@@ -184,6 +204,7 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   std::vector<Field> fields = experiment.fields();
   if (const std::string* file = last_of(given, "config")) from_json(fields, config_text(*file), *file);
   for (const Given& g : given) apply_flag(o, fields, g);
+  const bool asked = !o.methods.empty();
   settle_methods(o, experiment.card());
   if (o.seeds.empty())
     for (int s = 0; s < experiment.seeds(); ++s) o.seeds.push_back(static_cast<uint64_t>(s));
@@ -192,6 +213,7 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   if (o.resume && o.force) throw ConfigError("--resume and --force: one goes on with what is there, the other replaces it; give one of them");
   if (o.action != Options::print_config) experiment.data(o.data);
   experiment.check();
+  leave_out_methods_without_rows(o, experiment, asked);
   return o;
 }
 

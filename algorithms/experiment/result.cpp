@@ -155,9 +155,7 @@ void check(const Result& result) {
   std::set<std::string> seen;
   for (const MethodResult& method : result.methods) {
     if (!seen.insert(method.name).second) throw ConfigError("result: method '" + method.name + "' is there twice");
-    if (lookup(method, result.metric) == nullptr) {
-      throw ConfigError("result: method '" + method.name + "' has no metric '" + result.metric + "', the one the table is about");
-    }
+    if (method.metrics.empty()) throw ConfigError("result: method '" + method.name + "' has no metric");
     for (const auto& [metric, list] : method.metrics) {
       if (list.size() != result.seeds.size()) {
         throw ConfigError("result: method '" + method.name + "' has " + std::to_string(list.size()) + " values of '" + metric + "' for " +
@@ -165,6 +163,8 @@ void check(const Result& result) {
       }
     }
   }
+  if (std::none_of(result.methods.begin(), result.methods.end(), [&](const MethodResult& m) { return lookup(m, result.metric); }))
+    throw ConfigError("result: no method has the metric '" + result.metric + "', the one the table is about");
 }
 
 std::vector<std::string> metric_names(const Result& result) {

@@ -63,7 +63,8 @@ Claim bootstrap_claim(const std::string& text, const Result& result, const std::
 // "a and b differ by at most margin".
 Claim claim_within(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, double margin);
 
-// ConfigError when the result contradicts itself: no methods, names given twice, or a metric without one value a seed.
+// ConfigError when the result contradicts itself: no methods, names given twice, a metric without one value a seed, or no method with the metric that
+// the table is about.
 void check(const Result& result);
 
 // Cells of a table, for the text below and the report alike; "±" is UTF-8.

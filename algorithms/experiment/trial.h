@@ -87,9 +87,10 @@ class Experiment {
   // they are missing or broken.
   virtual void data(const std::string&) {}
   virtual std::vector<std::string> variants() const { return {""}; }
-  virtual bool has_row(const Job&) const { return true; }  // whether the table has such a row
+  // Whether the table has such a row. A method without any row is left out, or refused where --methods names it; so is a variant without any.
+  virtual bool has_row(const Job&) const { return true; }
   virtual int64_t steps(const Job& job) const = 0;
-  virtual int64_t log_every() const { return 0; }  // steps between two that are logged, for --estimate; 0: logging costs nothing
+  virtual int64_t log_every() const { return 0; }             // steps between two that are logged, for --estimate; 0: logging costs nothing
   virtual int64_t usual_step(const Job&) const { return 0; }  // from which on steps cost what most do, for --estimate
   virtual std::unique_ptr<Trial> trial(const Job& job) const = 0;
   virtual std::vector<Claim> claims(const Result& result) const = 0;
