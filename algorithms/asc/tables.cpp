@@ -50,7 +50,7 @@ Settings tiny_settings() {
 
 experiment::Card AscExperiment::card() const {
   std::vector<experiment::MethodCard> methods;
-  for (const Row& r : rows()) methods.push_back({r.name, r.help});
+  for (const Row& r : rows()) methods.push_back({r.name, r.help, "", r.by_default});
   return {
       "asc",
       "Acoustic scenes recorded by devices that training has not heard: BC-ResNet-ASC with residual normalization (Kim et al. 2021, 2022), device "
@@ -118,6 +118,7 @@ std::unique_ptr<experiment::Trial> AscExperiment::trial(const experiment::Job& j
 std::vector<Claim> AscExperiment::claims(const Result& result) const {
   std::vector<Claim> out;
   above(result, "resnorm", "baseline", out);
+  above(result, "baseline-g", "baseline", out);
   above(result, "resnorm-g", "resnorm", out);
   if (!settings_.compress) return out;
   for (const Row& r : rows()) compressed(result, r.name, out);

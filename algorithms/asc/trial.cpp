@@ -47,6 +47,7 @@ std::vector<Tensor> logits_by_device(const BcResnetAsc& net, const scenes::Recor
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {"baseline", "batch norm and sub-spectral norm only", FreqNorm::none, false},
+      {"baseline-g", "the same, some clips of the source translated to other devices", FreqNorm::none, true, false},
       {"resnorm", "residual norm, 0.1 x + IFN(x), on the input and after each stage", FreqNorm::resnorm, false},
       {"resnorm-g", "the same, some clips of the source translated to other devices", FreqNorm::resnorm, true},
   };

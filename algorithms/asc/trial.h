@@ -15,6 +15,7 @@ struct Row {
   const char *name, *help;
   FreqNorm norm;
   bool translation;
+  bool by_default = true;
 };
 const std::vector<Row>& rows();
 const Row& row(const std::string& name);  // ConfigError where there is none of that name
