@@ -62,12 +62,12 @@ namespace {
 // Of each range f(s), along x's channels: [1,C,1,1]; [] where one is for all.
 template <class F>
 Tensor along_channels(const Int8Ranges& ranges, const Tensor& x, F&& f) {
-  if (ranges.size() == 1) return full({}, f(ranges[0].scale()), x.dtype());
+  if (ranges.size() == 1) return full({}, f(ranges.at(0, 1).scale()), x.dtype());
   const auto groups = static_cast<int64_t>(ranges.size());
   if (x.dim() != 4 || x.size(1) % groups != 0)
     throw ShapeError("8-bit levels: needs [N,C,H,W] with a C that " + std::to_string(groups) + " ranges divide, not " + str(x.shape()));
   std::vector<double> v;
-  for (int64_t c = 0; c < x.size(1); ++c) v.push_back(f(ranges[static_cast<size_t>(c * groups / x.size(1))].scale()));
+  for (int64_t c = 0; c < x.size(1); ++c) v.push_back(f(ranges.at(c, x.size(1)).scale()));
   return tensor(v, {1, x.size(1), 1, 1}, x.dtype());
 }
 
@@ -144,14 +144,9 @@ Int8Conv2d::Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptio
   quantize(weight.detach().contiguous().data<float>(), weight.numel(), {static_cast<float>(1 / of_weight.scale())}, true, s.q.data());
   s.bias.assign(static_cast<size_t>(weight.size(0)), 0);
   if (bias.defined()) std::copy_n(bias.detach().contiguous().data<float>(), weight.size(0), s.bias.begin());
-  const auto spread = [&](int64_t channels, auto&& f) {  // a number for each channel, its group's
-    std::vector<float> v;
-    for (int64_t c = 0; c < channels; ++c)
-      v.push_back(static_cast<float>(f(input[static_cast<size_t>(c) * input.size() / static_cast<size_t>(channels)].scale())));
-    return v;
-  };
-  s.inverse = spread(input.size() == 1 ? 1 : weight.size(1) * options.groups, [](double of_x) { return 1 / of_x; });
-  s.scale = spread(weight.size(0), [&](double of_x) { return of_x * of_weight.scale(); });
+  const int64_t ins = input.size() == 1 ? 1 : weight.size(1) * options.groups, outs = weight.size(0);
+  for (int64_t c = 0; c < ins; ++c) s.inverse.push_back(static_cast<float>(1 / input.at(c, ins).scale()));
+  for (int64_t c = 0; c < outs; ++c) s.scale.push_back(static_cast<float>(input.at(c, outs).scale() * of_weight.scale()));
 }
 
 kernels::Conv Int8Conv2d::State::geometry(const Tensor& x) const {

@@ -30,7 +30,10 @@ class Int8Ranges {
   explicit Int8Ranges(const std::vector<Int8Range>& by_group);  // ConfigError: of none
   bool is_signed() const { return by_group_[0].is_signed(); }
   size_t size() const { return by_group_.size(); }
-  const Int8Range& operator[](size_t group) const { return by_group_[group]; }
+  // Of a channel: its group's.
+  const Int8Range& at(int64_t channel, int64_t channels) const {
+    return by_group_[static_cast<size_t>(channel) * by_group_.size() / static_cast<size_t>(channels)];
+  }
 
  private:
   std::vector<Int8Range> by_group_;

@@ -88,7 +88,7 @@ namespace {
 // s_x s_w of each output, [1,O,1,1].
 Tensor output_scales(const Int8Ranges& of_x, const Int8Range& of_w, const Tensor& weight) {
   std::vector<double> v;
-  for (size_t o = 0, n = static_cast<size_t>(weight.size(0)); o < n; ++o) v.push_back(of_x[o * of_x.size() / n].scale() * of_w.scale());
+  for (int64_t o = 0; o < weight.size(0); ++o) v.push_back(of_x.at(o, weight.size(0)).scale() * of_w.scale());
   return tensor(v, {1, weight.size(0), 1, 1}, weight.dtype());
 }
 
