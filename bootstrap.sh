@@ -5,8 +5,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-run_packages=(g++ cmake ninja-build libopenblas-openmp-dev liblapacke-dev librandom123-dev libdlpack-dev libdnnl-dev libarchive-dev libpng-dev libjpeg62-turbo-dev libsndfile1-dev libsamplerate0-dev libkissfft-dev nlohmann-json3-dev libcli11-dev libfmt-dev)
-test_packages=(ccache doctest-dev libbenchmark-dev pkg-config python3)
+# ccache with the demo too: with it found later, every command line would be another, and the tests would compile the tree again.
+run_packages=(g++ cmake ninja-build ccache libopenblas-openmp-dev liblapacke-dev librandom123-dev libdlpack-dev libdnnl-dev libarchive-dev libpng-dev libjpeg62-turbo-dev libsndfile1-dev libsamplerate0-dev libkissfft-dev nlohmann-json3-dev libcli11-dev libfmt-dev)
+test_packages=(doctest-dev libbenchmark-dev pkg-config python3)
 
 usage() { sed -n '2,4s/^# //p' "$0"; }
 

@@ -8,19 +8,19 @@ source=$(realpath "$here/../..")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-consume() { # name, folder, cmake arguments
-  local name=$1 folder=$2
-  shift 2
+consume() { # name, folder, build folder, cmake arguments
+  local name=$1 folder=$2 into=$work/$3
+  shift 3
   echo "== $name"
-  cmake -S "$here/$folder" -B "$work/$name" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" "$@" >/dev/null
-  cmake --build "$work/$name" --target hvp maml_step two_threads wrong_shape | tail -n 1
-  ctest --test-dir "$work/$name" --output-on-failure | tail -n 3
+  cmake -S "$here/$folder" -B "$into" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" "$@" >/dev/null
+  cmake --build "$into" --target hvp maml_step two_threads wrong_shape | tail -n 1
+  ctest --test-dir "$into" --output-on-failure | tail -n 3
 }
 
 cmake --install "$build" --prefix "$work/first" >/dev/null
-consume installed installed -DCMAKE_PREFIX_PATH="$work/first"
+consume installed installed installed -DCMAKE_PREFIX_PATH="$work/first"
 mv "$work/first" "$work/second"
-consume moved installed -DCMAKE_PREFIX_PATH="$work/second"
+consume moved installed moved -DCMAKE_PREFIX_PATH="$work/second"
 
 echo "== pkg-config"
 export PKG_CONFIG_PATH="$(dirname "$(find "$work/second" -name regrad.pc)")"
@@ -34,14 +34,13 @@ echo "== what a consumer links"
 ldd "$work/moved/hvp" | awk '{print $1}' | grep -vE '^(linux-vdso|/lib|libopenblas|libdnnl|libOpenCL|libgomp|libstdc\+\+|libm\.|libgcc_s|libc\.|libgfortran|libquadmath|libpthread)' && exit 1
 echo "nothing but OpenBLAS, its Fortran runtime, oneDNN and its OpenCL loader, libgomp and the C++ runtime"
 
-consume fetch fetch -DREGRAD_SOURCE="$source"
-consume subdirectory subdirectory -DREGRAD_SOURCE="$source"
-
-echo "== shared"
-cmake -S "$source" -B "$work/shared-build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DREGRAD_TESTS=OFF -DREGRAD_BENCH=OFF -DREGRAD_EXPERIMENTS=OFF >/dev/null
-cmake --build "$work/shared-build" | tail -n 1
-cmake --install "$work/shared-build" --prefix "$work/shared" --strip >/dev/null
-consume shared-consumer installed -DCMAKE_PREFIX_PATH="$work/shared"
+# Three ways from source in one build folder: regrad's commands are the same in each, so it is compiled once.
+consume fetch source source -DREGRAD_SOURCE="$source" -DHOW=fetch
+consume subdirectory source source -DREGRAD_SOURCE="$source" -DHOW=subdirectory
+consume shared source source -DREGRAD_SOURCE="$source" -DHOW=fetch -DBUILD_SHARED_LIBS=ON -DREGRAD_INSTALL=ON
+cmake --build "$work/source" | tail -n 1
+cmake --install "$work/source" --prefix "$work/shared" --strip >/dev/null
+consume shared-consumer installed shared-consumer -DCMAKE_PREFIX_PATH="$work/shared"
 size=$(stat -Lc %s "$(find "$work/shared" -name 'libregrad-engine.so' | head -n 1)")
 echo "engine library, shared and stripped: $size bytes"
 [ "$size" -le 10000000 ]

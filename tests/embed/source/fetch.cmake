@@ -1,6 +1,3 @@
-cmake_minimum_required(VERSION 3.25)
-project(consumer LANGUAGES CXX)
 include(FetchContent)
 FetchContent_Declare(regrad SOURCE_DIR ${REGRAD_SOURCE})
 FetchContent_MakeAvailable(regrad)
-include(../programs.cmake)

@@ -1,0 +1,1 @@
+add_subdirectory(${REGRAD_SOURCE} _deps/regrad-build EXCLUDE_FROM_ALL)  # the folder that FetchContent takes
