@@ -55,7 +55,7 @@ inline Tensor operator*(const Tensor& x, double s) { return affine(x, s, 0); }
 inline Tensor operator*(Tensor&& x, double s) { return affine(std::move(x), s, 0); }
 inline Tensor operator*(double s, const Tensor& x) { return affine(x, s, 0); }
 inline Tensor operator*(double s, Tensor&& x) { return affine(std::move(x), s, 0); }
-Tensor operator/(const Tensor& x, double s);
+Tensor operator/(const Tensor& x, double s);  // divided, not multiplied by a rounded 1/s
 Tensor operator/(double s, const Tensor& x);
 
 // Elementwise functions of a floating tensor. At kinks the derivative is PyTorch's.
@@ -77,6 +77,7 @@ Tensor sigmoid(const Tensor& x);
 Tensor relu(const Tensor& x);  // derivative 0 at 0
 Tensor relu(Tensor&& x);
 Tensor erf(const Tensor& x);
+Tensor erfc(const Tensor& x);      // 1 - erf(x), accurate where that is small
 Tensor gelu(const Tensor& x);      // x Phi(x), the exact form
 Tensor silu(const Tensor& x);      // x sigmoid(x)
 Tensor softplus(const Tensor& x);  // log(1 + e^x)

@@ -12,8 +12,9 @@ namespace regrad::kernels {
 // Elementwise formulas. One list: enum, per-ISA table and nothing else to edit. Formulas: kernels/isa/formulas.h.
 #define REGRAD_UNARY(X)                                                                                                                              \
   X(affine)                                                                                                                                          \
+  X(div_scalar)                                                                                                                                      \
   X(abs)                                                                                                                                             \
-  X(sign) X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(gelu) X(silu) X(softplus) X(clamp) X(pow_scalar) X(log1p) \
+  X(sign) X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(erfc) X(gelu) X(silu) X(softplus) X(clamp) X(pow_scalar) X(log1p) \
       X(expm1) X(floor) X(ceil) X(round)
 #define REGRAD_BINARY(X) X(add) X(mul) X(div) X(pow) X(minimum) X(maximum) X(relu_grad)
 #define REGRAD_COMPARE(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
@@ -37,7 +38,7 @@ enum class Compare : uint8_t {
       count
 };
 
-// Parameters of a formula: affine y = p0*x + p1; clamp to [p0, p1]; pow_scalar x^p0; add a + p0*b. Unused by the rest.
+// Parameters of a formula: affine y = p0*x + p1; div_scalar x/p0; clamp to [p0, p1]; pow_scalar x^p0; add a + p0*b. Unused by the rest.
 struct Params {
   double p0, p1;
 };
@@ -97,7 +98,7 @@ struct BatchNorm {
   // mean[j] and m2[j] = sum of (x - mean)^2 of these rows alone.
   void (*moments)(const void* x, int64_t rows, int64_t n, double* mean, double* m2);
   void (*apply)(const Channels& k, const void* x, const void* residual, bool relu, int64_t rows, int64_t n, void* y);
-  // sum_g[j] += sum of g, sum_gh[j] += sum of g h, g taken as 0 where y (null: nowhere) is not above 0.
+  // sum_g[j] += sum of g, sum_gh[j] += sum of g h, g taken as 0 where y (null: nowhere) is at most 0 (a NaN lets g through).
   void (*sums)(const Channels& k, const void* g, const void* y, const void* x, int64_t rows, int64_t n, double* sum_g, double* sum_gh);
   // dx = scale (g - mean_g - h mean_gh), and residual's gradient g where d_residual is given.
   void (*gradient)(const Channels& k, const void* mean_g, const void* mean_gh, const void* g, const void* y, const void* x, int64_t rows, int64_t n,
@@ -132,7 +133,7 @@ struct Band {
 struct SubBands {
   void (*moments)(const Band& b, const void* x, double* mean, double* m2);  // m2 = sum of (x - mean)^2
   void (*apply)(const Band& b, const void* mean, const void* scale, const void* shift, bool relu, const void* x, void* y);
-  // sum_g = sum of g, sum_gd = sum of g (x - mean), g taken as 0 where y (null: nowhere) is not above 0.
+  // sum_g = sum of g, sum_gd = sum of g (x - mean), g taken as 0 where y (null: nowhere) is at most 0 (a NaN lets g through).
   void (*sums)(const Band& b, const void* mean, const void* g, const void* y, const void* x, double* sum_g, double* sum_gd);
   // dx = scale g - shift - (x - mean) slope
   void (*gradient)(const Band& b, const void* mean, const void* scale, const void* shift, const void* slope, const void* g, const void* y,
@@ -141,7 +142,7 @@ struct SubBands {
 // One image of `rows` rows of n elements, and a row that goes to each of them.
 struct BroadcastRow {
   void (*add)(int64_t rows, int64_t n, const void* a, const void* row, const void* residual, void* y);  // y = max(a + row (+ residual), 0)
-  // gz = g where y is above 0, else 0; sum: of gz over the rows
+  // gz = 0 where y is at most 0, else g; sum: of gz over the rows
   void (*gradient)(int64_t rows, int64_t n, const void* g, const void* y, void* gz, void* sum);
 };
 

@@ -15,11 +15,11 @@ namespace {
 
 using detail::Node;
 
-// A run of neighbouring dims [first, first + count), and what the sum is multiplied with.
+// A run of neighbouring dims [first, first + count), and what the sum is divided by.
 struct Run {
   int32_t first, count;
   bool keepdim;
-  double scale;
+  double divisor;
 };
 
 Shape reduced(const Shape& x, const Run& r, bool keepdim) {
@@ -147,10 +147,10 @@ void sum_forward(const Call& c) {
   const Run& r = c.attrs<Run>();
   Node* y = c.node();
   reduce(c.x(), r, {table.sum_rows[t], table.sum_columns[t], item_size(y->dtype)}, y);
-  if (r.scale == 1) return;
+  if (r.divisor == 1) return;
   void* data[] = {y->raw(), y->raw()};
   const int64_t ones[] = {1, 1};
-  table.unary[t][int(kernels::Unary::affine)](data, ones, y->shape.numel(), {r.scale, 0});
+  table.unary[t][int(kernels::Unary::div_scalar)](data, ones, y->shape.numel(), {r.divisor, 0});
 }
 void amax_forward(const Call& c) {
   const int t = detail::kernel_dtype(c, c.x().dtype());
@@ -172,7 +172,7 @@ void each_reduced(const RefCall& c, const Run& r, F&& f) {
 std::vector<double> sum_reference(const RefCall& c) {
   const Run& r = c.attrs<Run>();
   std::vector<double> y(static_cast<size_t>(c.out.numel()));
-  each_reduced(c, r, [&](size_t o, size_t i) { y[o] += r.scale * c.in[0].v[i]; });
+  each_reduced(c, r, [&](size_t o, size_t i) { y[o] += c.in[0].v[i] / r.divisor; });
   return y;
 }
 std::vector<double> amax_reference(const RefCall& c) {
@@ -249,51 +249,61 @@ void row_samples(Samples& s) {
   s.bad({Shape{}});
 }
 
+template <class T>
+void argmax_as(const Tensor& x, Node* y) {
+  const T* row = x.data<T>();
+  const int64_t n = x.shape()[-1];
+  const auto is_nan = [](T v) { return v != v; };
+  for (int64_t r = 0; r < y->shape.numel(); ++r, row += n) {
+    int64_t best = 0;
+    for (int64_t j = 1; j < n && !is_nan(row[best]); ++j)
+      if (row[j] > row[best] || is_nan(row[j])) best = j;
+    y->ptr<int64_t>()[r] = best;
+  }
+}
 void argmax_forward(const Call& c) {
   const NoGrad quiet;
-  const Tensor x = c.x().to(DType::f64).contiguous();
-  const double* v = x.data<double>();
-  const int64_t n = x.shape()[-1];
-  auto* y = c.node()->ptr<int64_t>();
-  for (int64_t r = 0; r < c.node()->shape.numel(); ++r) {
-    const double* row = v + r * n;
-    int64_t best = 0;
-    for (int64_t j = 1; j < n && !std::isnan(row[best]); ++j)
-      if (row[j] > row[best] || std::isnan(row[j])) best = j;
-    y[r] = best;
+  const Tensor x = c.x().contiguous();
+  switch (x.dtype()) {
+    case DType::f32: return argmax_as<float>(x, c.node());
+    case DType::f64: return argmax_as<double>(x, c.node());
+    case DType::i64: return argmax_as<int64_t>(x, c.node());
+    case DType::u8: return argmax_as<uint8_t>(x, c.node());
+    case DType::b8: return argmax_as<bool>(x, c.node());
   }
 }
 
 }  // namespace
 
-// y = scale sum x over the run
+// y = sum of x over the run / divisor
 constinit const Op sum_op = row({.name = "sum",
                                  .infer = sum_infer,
                                  .forward = sum_forward,
                                  .vjp = {[](const Call& c) {
                                    const Run& r = c.attrs<Run>();
-                                   return spread(r.scale == 1 ? c.g() : c.g() * r.scale, c.x().shape(), r);
+                                   return spread(r.divisor == 1 ? c.g() : c.g() / r.divisor, c.x().shape(), r);
                                  }},
                                  .smooth = true,
                                  .reference = sum_reference,
                                  .samples = [](Samples& s) {
                                    run_samples(s, {});
-                                   s.add({{3, 4}}, {{}}, Run{1, 1, false, 0.25});
+                                   s.add({{3, 4}}, {{}}, Run{1, 1, false, 4});
                                    s.add({{2, 0}}, {{}}, Run{1, 1, false, 1});
                                  }});
 
-// The gradient is shared by all elements equal to the maximum.
+// The gradient is shared by all elements equal to the maximum; at a NaN maximum it is NaN (PyTorch's).
 constinit const Op amax_op = row({.name = "amax",
                                   .keep = keep_0 | keep_y,
                                   .infer = amax_infer,
                                   .forward = amax_forward,
                                   .vjp = {[](const Call& c) {
                                     const Run& r = c.attrs<Run>();
-                                    const Tensor hit = to(eq(c.x(), spread(c.y(), c.x().shape(), r)), c.g().dtype());
+                                    const Tensor hit = eq(c.x(), spread(c.y(), c.x().shape(), r)), each = to(hit, c.g().dtype());
                                     Dims dims;
                                     for (int d = r.first; d < r.first + r.count; ++d) dims.push_back(d);
-                                    const Tensor count = r.count ? sum(hit, dims, r.keepdim) : hit;
-                                    return spread(c.g() / count, c.x().shape(), r) * hit;
+                                    const Tensor count = r.count ? sum(each, dims, r.keepdim) : each;
+                                    const auto over_x = [&](const Tensor& t) { return spread(t, c.x().shape(), r); };
+                                    return where(hit, over_x(c.g() / count), over_x(count / count - 1));
                                   }},
                                   .reference = amax_reference,
                                   .samples = [](Samples& s) {
@@ -383,17 +393,17 @@ bool memory_order(const Tensor& x, Dims& order) {
   return !std::is_sorted(order.begin(), order.end());
 }
 
-Tensor over_runs(const Op& op, const Tensor& x, unsigned set, bool keepdim, double scale);
+Tensor over_runs(const Op& op, const Tensor& x, unsigned set, bool keepdim, double divisor);
 
 // The same on dims in memory's order, and back.
-Tensor in_memory_order(const Op& op, const Tensor& x, const Dims& order, unsigned set, bool keepdim, double scale) {
+Tensor in_memory_order(const Op& op, const Tensor& x, const Dims& order, unsigned set, bool keepdim, double divisor) {
   unsigned there = 0;
   Dims back = order;
   for (int i = 0; i < order.size(); ++i) {
     there |= (set >> order[i] & 1) << i;
     back[static_cast<int>(order[i])] = i;
   }
-  const Tensor y = permute(over_runs(op, permute(x, order), there, true, scale), back);
+  const Tensor y = permute(over_runs(op, permute(x, order), there, true, divisor), back);
   if (keepdim) return y;
   Shape left;
   for (int d = 0; d < x.dim(); ++d)
@@ -402,9 +412,9 @@ Tensor in_memory_order(const Op& op, const Tensor& x, const Dims& order, unsigne
 }
 
 // One row for each run of neighbouring dims, the last first.
-Tensor over_runs(const Op& op, const Tensor& x, unsigned set, bool keepdim, double scale) {
+Tensor over_runs(const Op& op, const Tensor& x, unsigned set, bool keepdim, double divisor) {
   Dims order;
-  if (set && memory_order(x, order)) return in_memory_order(op, x, order, set, keepdim, scale);
+  if (set && memory_order(x, order)) return in_memory_order(op, x, order, set, keepdim, divisor);
   Tensor y = x;
   for (int end = x.dim(); end > 0;) {
     if (!(set >> (end - 1) & 1)) {
@@ -413,11 +423,11 @@ Tensor over_runs(const Op& op, const Tensor& x, unsigned set, bool keepdim, doub
     }
     int first = end;
     while (first > 0 && (set >> (first - 1) & 1)) --first;
-    y = apply(op, y, Run{first, end - first, keepdim, scale});
-    scale = 1;
+    const bool last = (set & ((1u << first) - 1)) == 0;
+    y = apply(op, y, Run{first, end - first, keepdim, last ? divisor : 1});
     end = first;
   }
-  return x.dim() == 0 ? affine(x, scale, 0) : y;
+  return x.dim() == 0 ? affine(x, 1, 0) : y;
 }
 
 // f on the last dim, for another one.
@@ -439,9 +449,24 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
   int64_t n = 1;
   for (int d = 0; d < x.dim(); ++d)
     if (set >> d & 1) n *= x.shape()[d];
-  return over_runs(sum_op, x, set, keepdim, 1 / static_cast<double>(n));
+  return over_runs(sum_op, x, set, keepdim, static_cast<double>(n));
 }
-Tensor amax(const Tensor& x, const Dims& dims, bool keepdim) { return over_runs(amax_op, x, dim_set(x, dims, "amax"), keepdim, 1); }
+Tensor amax(const Tensor& x, const Dims& dims, bool keepdim) {
+  const unsigned set = dim_set(x, dims, "amax");
+  Dims kept, reduced;
+  for (int d = 0; d < x.dim(); ++d) (set >> d & 1 ? reduced : kept).push_back(d);
+  if (reduced.empty() || reduced[reduced.size() - 1] - reduced[0] + 1 == reduced.size()) return over_runs(amax_op, x, set, keepdim, 1);
+  // Dims with others between them become one, so that equal maxima share the gradient evenly.
+  Dims order = kept;
+  Shape rows, result;
+  int64_t n = 1;
+  for (int64_t d : kept) rows.push_back(x.size(d));
+  for (int64_t d : reduced) order.push_back(d), n *= x.size(d);
+  for (int d = 0; d < x.dim(); ++d)
+    if (!(set >> d & 1) || keepdim) result.push_back(set >> d & 1 ? 1 : x.size(d));
+  rows.push_back(n);
+  return reshape(over_runs(amax_op, reshape(permute(x, order), rows), 1u << kept.size(), false, 1), result);
+}
 Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) {
   const int d = wrap_dim(dim, x.dim(), "argmax");
   // The rank drops by one: the last dim's place stays free for the one that was moved.

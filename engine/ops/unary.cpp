@@ -24,6 +24,11 @@ std::vector<double> affine_reference(const RefCall& c) {
   for (double& v : y) v = c.attrs<Params>().p0 * v + c.attrs<Params>().p1;
   return y;
 }
+std::vector<double> div_scalar_reference(const RefCall& c) {
+  std::vector<double> y = c.in[0].v;
+  for (double& v : y) v /= c.attrs<Params>().p0;
+  return y;
+}
 std::vector<double> clamp_reference(const RefCall& c) {
   std::vector<double> y = c.in[0].v;
   for (double& v : y) v = std::min(std::max(v, c.attrs<Params>().p0), c.attrs<Params>().p1);
@@ -64,6 +69,18 @@ constinit const Op affine_op = row({.name = "affine",
                                       unary_shapes(s, {}, Params{-1.5, 0.25});
                                       unary_shapes(s, {}, Params{2, 0});
                                     }});
+
+// y = x / p0, rounded once: 55 / 55 is 1, which 55 times the rounded 1/55 is not
+constinit const Op div_scalar_op = row({.name = "div_scalar",
+                                        .layout = Layout::elementwise,
+                                        .infer = same,
+                                        .forward = unary<Unary::div_scalar, true>,
+                                        .vjp = {[](const Call& c) { return c.g() / p(c).p0; }},
+                                        .smooth = true,
+                                        .reference = div_scalar_reference,
+                                        .samples = [](Samples& s) {
+                                          for (double by : {-1.5, 3.0, 0.25}) unary_shapes(s, {}, Params{by, 0});
+                                        }});
 
 // y = |x|, dy/dx = sign(x), 0 at 0
 constinit const Op abs_op = row({.name = "abs",
@@ -127,13 +144,13 @@ constinit const Op log1p_op = row({.name = "log1p",
                                      unary_shapes(s, {-0.6, 3});
                                    }});
 
-// y = e^x - 1, dy/dx = y + 1
+// y = e^x - 1, dy/dx = e^x, which y + 1 loses where x is far below 0
 constinit const Op expm1_op = row({.name = "expm1",
-                                   .keep = keep_y,
+                                   .keep = keep_0,
                                    .layout = Layout::elementwise,
                                    .infer = same,
                                    .forward = unary<Unary::expm1>,
-                                   .vjp = {[](const Call& c) { return c.g() * (c.y() + 1); }},
+                                   .vjp = {[](const Call& c) { return c.g() * exp(c.x()); }},
                                    .smooth = true,
                                    .reference = pointwise<std::expm1>,
                                    .samples = [](Samples& s) {
@@ -190,26 +207,26 @@ constinit const Op cos_op = row({.name = "cos",
                                    unary_shapes(s, {-4, 4});
                                  }});
 
-// dy/dx = 1 - y^2
+// dy/dx = 1 - y^2 = 4 s(2x) s(-2x), s = sigmoid: a product keeps its relative accuracy in both tails
 constinit const Op tanh_op = row({.name = "tanh",
-                                  .keep = keep_y,
+                                  .keep = keep_0,
                                   .layout = Layout::elementwise,
                                   .infer = same,
                                   .forward = unary<Unary::tanh>,
-                                  .vjp = {[](const Call& c) { return c.g() * (1 - square(c.y())); }},
+                                  .vjp = {[](const Call& c) { return c.g() * (sigmoid(2 * c.x()) * sigmoid(-2 * c.x()) * 4); }},
                                   .smooth = true,
                                   .reference = pointwise<std::tanh>,
                                   .samples = [](Samples& s) {
                                     unary_shapes(s, {-2.5, 2.5});
                                   }});
 
-// dy/dx = y (1 - y)
+// dy/dx = y (1 - y), and 1 - y = sigmoid(-x)
 constinit const Op sigmoid_op = row({.name = "sigmoid",
-                                     .keep = keep_y,
+                                     .keep = keep_0 | keep_y,
                                      .layout = Layout::elementwise,
                                      .infer = same,
                                      .forward = unary<Unary::sigmoid>,
-                                     .vjp = {[](const Call& c) { return c.g() * (c.y() * (1 - c.y())); }},
+                                     .vjp = {[](const Call& c) { return c.g() * (c.y() * sigmoid(-c.x())); }},
                                      .smooth = true,
                                      .reference = pointwise<sigmoid_of>,
                                      .samples = [](Samples& s) {
@@ -239,7 +256,20 @@ constinit const Op erf_op = row({.name = "erf",
                                    unary_shapes(s, {-2, 2});
                                  }});
 
-// y = x Phi(x), dy/dx = Phi(x) + x phi(x), with the normal distribution's Phi and phi
+// y = 1 - erf(x), with its relative accuracy where erf is 1; dy/dx = -2/sqrt(pi) exp(-x^2)
+constinit const Op erfc_op = row({.name = "erfc",
+                                  .keep = keep_0,
+                                  .layout = Layout::elementwise,
+                                  .infer = same,
+                                  .forward = unary<Unary::erfc>,
+                                  .vjp = {[](const Call& c) { return c.g() * (-2 * std::numbers::inv_sqrtpi * exp(-square(c.x()))); }},
+                                  .smooth = true,
+                                  .reference = pointwise<std::erfc>,
+                                  .samples = [](Samples& s) {
+                                    unary_shapes(s, {-2, 2});
+                                  }});
+
+// y = x Phi(x), dy/dx = Phi(x) + x phi(x), with the normal distribution's Phi(x) = erfc(-x / sqrt 2) / 2 and phi
 constinit const Op gelu_op = row({.name = "gelu",
                                   .keep = keep_0,
                                   .layout = Layout::elementwise,
@@ -247,7 +277,7 @@ constinit const Op gelu_op = row({.name = "gelu",
                                   .forward = unary<Unary::gelu>,
                                   .vjp = {[](const Call& c) {
                                     const Tensor& x = c.x();
-                                    const Tensor cdf = 0.5 * (1 + erf(x * (1 / std::numbers::sqrt2)));
+                                    const Tensor cdf = 0.5 * erfc(x * (-1 / std::numbers::sqrt2));
                                     const Tensor pdf = exp(-0.5 * square(x)) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
                                     return c.g() * (cdf + x * pdf);
                                   }},
@@ -257,15 +287,15 @@ constinit const Op gelu_op = row({.name = "gelu",
                                     unary_shapes(s, {-3, 3});
                                   }});
 
-// y = x s(x), dy/dx = s (1 + x (1 - s))
+// y = x s(x), dy/dx = s(x) (1 + x s(-x))
 constinit const Op silu_op = row({.name = "silu",
                                   .keep = keep_0,
                                   .layout = Layout::elementwise,
                                   .infer = same,
                                   .forward = unary<Unary::silu>,
                                   .vjp = {[](const Call& c) {
-                                    const Tensor s = sigmoid(c.x());
-                                    return c.g() * (s * (1 + c.x() * (1 - s)));
+                                    const Tensor& x = c.x();
+                                    return c.g() * (sigmoid(x) * (1 + x * sigmoid(-x)));
                                   }},
                                   .smooth = true,
                                   .reference = pointwise<([](double x) { return x * sigmoid_of(x); })>,
@@ -286,15 +316,15 @@ constinit const Op softplus_op = row({.name = "softplus",
                                         unary_shapes(s, {-4, 4});
                                       }});
 
-// dy/dx = 1 in [p0, p1], 0 outside
+// dy/dx = 1 in [p0, p1], where y is x; outside the gradient is 0, whatever arrives
 constinit const Op clamp_op = row({.name = "clamp",
                                    .keep = keep_0,
                                    .layout = Layout::elementwise,
                                    .infer = same_any,
                                    .forward = unary<Unary::clamp, true>,
                                    .vjp = {[](const Call& c) {
-                                     const Tensor low = scalar(p(c).p0, c.x().dtype()), high = scalar(p(c).p1, c.x().dtype());
-                                     return c.g() * to(c.x() >= low, c.g().dtype()) * to(c.x() <= high, c.g().dtype());
+                                     const Tensor& x = c.x();
+                                     return where(eq(x, clamp(x, p(c).p0, p(c).p1)), c.g(), scalar(0, c.g().dtype()));
                                    }},
                                    .reference = clamp_reference,
                                    .samples = [](Samples& s) {
@@ -320,7 +350,9 @@ constinit const Op pow_scalar_op = row({.name = "pow_scalar",
                                         }});
 
 Tensor affine(const Tensor& x, double scale, double shift) {
-  const bool whole = scale == std::floor(scale) && shift == std::floor(shift);
+  // Numbers that an i64 holds; others make it f32.
+  const auto fits = [](double v) { return v == std::floor(v) && std::abs(v) < 0x1p63; };
+  const bool whole = fits(scale) && fits(shift);
   if (x.defined() && !is_floating(x.dtype())) return apply(affine_op, x.to(whole ? DType::i64 : DType::f32), Params{scale, shift});
   return apply(affine_op, x, Params{scale, shift});
 }
@@ -332,10 +364,9 @@ Tensor affine(Tensor&& x, double scale, double shift) {
 Tensor neg(const Tensor& x) { return affine(x, -1, 0); }
 Tensor reciprocal(const Tensor& x) { return pow(x, -1); }
 Tensor operator/(const Tensor& x, double s) {
-  if (x.defined() && !is_floating(x.dtype())) return affine(x.to(DType::f32), 1 / s, 0);
-  return affine(x, 1 / s, 0);
+  return apply(div_scalar_op, x.defined() && !is_floating(x.dtype()) ? x.to(DType::f32) : x, Params{s, 0});
 }
-Tensor operator/(double s, const Tensor& x) { return affine(reciprocal(x), s, 0); }
+Tensor operator/(double s, const Tensor& x) { return div(scalar(s, x.dtype() == DType::f64 ? DType::f64 : DType::f32), x); }
 
 Tensor abs(const Tensor& x) { return apply(abs_op, x); }
 Tensor sign(const Tensor& x) { return apply(sign_op, x); }
@@ -358,6 +389,7 @@ Tensor relu(Tensor&& x) {
   return apply(relu_op, own, NoAttrs{}, 1);
 }
 Tensor erf(const Tensor& x) { return apply(erf_op, x); }
+Tensor erfc(const Tensor& x) { return apply(erfc_op, x); }
 Tensor gelu(const Tensor& x) { return apply(gelu_op, x); }
 Tensor silu(const Tensor& x) { return apply(silu_op, x); }
 Tensor softplus(const Tensor& x) { return apply(softplus_op, x); }

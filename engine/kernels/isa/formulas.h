@@ -60,6 +60,14 @@ struct affine {
 };
 
 template <class T>
+struct div_scalar {
+  using Type = T;
+  T p0;
+  explicit div_scalar(const Params& p) : p0(T(p.p0)) {}
+  T operator()(T x) const { return x / p0; }
+};
+
+template <class T>
 struct abs : Formula<T> {
   using Formula<T>::Formula;
   T operator()(T x) const { return math::abs(x); }
@@ -120,6 +128,7 @@ REGRAD_BATCHED(log)
 REGRAD_BATCHED(tanh)
 REGRAD_BATCHED(sigmoid)
 REGRAD_BATCHED(erf)
+REGRAD_BATCHED(erfc)
 REGRAD_BATCHED(gelu)
 REGRAD_BATCHED(softplus)
 REGRAD_BATCHED(sin)

@@ -177,6 +177,16 @@ REGRAD_INLINE float erf(float x) {
   return x == x ? with_sign(y, x) : x;
 }
 
+// e^(-x^2) 2 g(sqrt 2 |x|) for x > 0, 2 less that below; x^2 = high^2 + rest as in gelu.
+REGRAD_INLINE float erfc(float x) {
+  const float a = __builtin_fabsf(x), t = a < 10.5f ? a : 10.5f;
+  const float high = from_bits(bits(t) & 0xfffff000u);
+  const float rest = (t - high) * (t + high);
+  const float tail = exp_falling(-(high * high), -rest, 2.0f * scaled_tail(1.41421356f * t));
+  const float y = x < 0.0f ? 2.0f - tail : tail;
+  return x == x ? y : x;
+}
+
 // |x| <= kSinRange: n = round(2x / pi), r = x - n pi/2 in four parts (11 bits each, so that n times a part is exact, and the rest); then the
 // polynomial of the quadrant. Up to 2.2 ulp. Beyond it the strip calls the C library.
 constexpr float kSinRange = 8192.0f;
@@ -232,6 +242,7 @@ REGRAD_INLINE double gelu(double x) {
   return (x < 0.0 ? 0.0 : x) - 0.5 * t * __builtin_erfc(t * 0.70710678118654752440);
 }
 REGRAD_INLINE double erf(double x) { return __builtin_erf(x); }
+REGRAD_INLINE double erfc(double x) { return __builtin_erfc(x); }
 REGRAD_INLINE double sin(double x) { return __builtin_sin(x); }
 REGRAD_INLINE double cos(double x) { return __builtin_cos(x); }
 REGRAD_INLINE double expm1(double x) { return __builtin_expm1(x); }

@@ -57,6 +57,7 @@ void fill_type(Strip* row) {
 template <class T>
 void fill_real(Strip* row) {
   const auto put = [row](Unary op, Strip strip) { row[int(op)] = strip; };
+  put(Unary::div_scalar, unary_strip<div_scalar<T>>);
   put(Unary::sqrt, unary_strip<sqrt<T>>);
   put(Unary::rsqrt, unary_strip<rsqrt<T>>);
   put(Unary::exp, batched_strip<exp<T>>);
@@ -64,6 +65,7 @@ void fill_real(Strip* row) {
   put(Unary::tanh, batched_strip<tanh<T>>);
   put(Unary::sigmoid, batched_strip<sigmoid<T>>);
   put(Unary::erf, batched_strip<erf<T>>);
+  put(Unary::erfc, batched_strip<erfc<T>>);
   put(Unary::gelu, batched_strip<gelu<T>>);
   put(Unary::silu, batched_strip<silu<T>>);
   put(Unary::softplus, batched_strip<softplus<T>>);
