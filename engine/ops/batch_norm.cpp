@@ -433,6 +433,9 @@ Tensor batch_norm(const Tensor& any, const BatchStatistics& given, const Tensor&
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
   if (x.dim() < 2 || groups < 1 || x.size(1) % groups)
     throw ShapeError("group_norm: " + str(x.shape()) + " in " + std::to_string(groups) + " groups of channels");
+  for (const auto& [t, what] : {std::pair{&weight, "weight"}, {&bias, "bias"}})
+    if (t->defined() && t->shape() != Shape{x.size(1)})
+      throw ShapeError(std::string("group_norm: ") + what + " " + str(t->shape()) + " for " + str(x.shape()) + "; needs " + str(Shape{x.size(1)}));
   Shape split = x.shape();
   split[1] = x.size(1) / groups;
   split.insert(1, groups);

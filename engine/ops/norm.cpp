@@ -242,7 +242,7 @@ constinit const Op inv_std_op = row({.name = "inv_std",
                                      .forward = inv_std_forward,
                                      .vjp = {[](const Call& c) {
                                        const double m = static_cast<double>(c.x().shape()[1]);
-                                       return (c.g() * square(c.y()) * (-1 / m)) * standardize_box(c.x(), c.attrs<Eps>().eps);
+                                       return (c.g() * square(c.y()) / -m) * standardize_box(c.x(), c.attrs<Eps>().eps);
                                      }},
                                      .smooth = true,
                                      .reference = inv_std_reference,
@@ -288,14 +288,21 @@ Boxed boxed(const Tensor& x, const Dims& dims, const char* op) {
     return stride(a) > stride(b);
   });
   const auto in_set = [&](int64_t d) { return (set >> d & 1) != 0; };
-  int changes = 0;
-  for (int i = 1; i < order.size(); ++i) changes += x.shape()[static_cast<int>(order[i])] != 1 && in_set(order[i]) != in_set(order[i - 1]);
-  if (changes > 1 + !in_set(order[0])) std::stable_partition(order.begin(), order.end(), [&](int64_t d) { return !in_set(d); });
+  const auto size = [&](int64_t d) { return x.shape()[static_cast<int>(d)]; };
+  // [outer, m, inner] takes one run of `dims`. Dims of one element separate nothing, whichever they are.
+  int runs = 0;
+  bool inside = false;
+  for (int64_t d : order) {
+    if (size(d) == 1) continue;
+    runs += in_set(d) && !inside;
+    inside = in_set(d);
+  }
+  if (runs > 1) std::stable_partition(order.begin(), order.end(), [&](int64_t d) { return !in_set(d); });
   Boxed b{permute(x, order), order, {}};
   Shape sizes{1, 1, 1};
   int part = 0;
   for (int64_t d : order) {
-    const int64_t n = x.shape()[static_cast<int>(d)];
+    const int64_t n = size(d);
     b.ordered.push_back(n);
     if (n == 1) continue;
     if (in_set(d)) {
@@ -341,6 +348,9 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   if (n == 0 || lead < 0 || Shape(x.shape().begin() + lead, x.shape().end()) != normalized_shape) {
     throw ShapeError("layer_norm: x " + str(x.shape()) + " does not end in normalized_shape " + str(normalized_shape));
   }
+  for (const auto& [t, what] : {std::pair{&weight, "weight"}, {&bias, "bias"}})
+    if (t->defined() && t->shape() != normalized_shape)
+      throw ShapeError(std::string("layer_norm: ") + what + " " + str(t->shape()) + " for normalized_shape " + str(normalized_shape));
   Tensor y = standardize(x, dims, eps);
   if (weight.defined()) y = std::move(y) * weight;
   if (bias.defined()) y = std::move(y) + bias;
