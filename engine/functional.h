@@ -43,8 +43,8 @@ Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p = 2, double 
 // |a_i - b_j|_p: a [..,N,D], b [..,M,D] -> [..,N,M]. The gradient at distance 0 is 0.
 Tensor cdist(const Tensor& a, const Tensor& b, double p = 2);
 
-// Statistics over dims (none given: all).
-Tensor var(const Tensor& x, const Dims& dims = {}, double correction = 1, bool keepdim = false);  // divides by n - correction
+// Statistics over dims (none given: all). The gradient of std where all values are equal is 0.
+Tensor var(const Tensor& x, const Dims& dims = {}, double correction = 1, bool keepdim = false);  // divides by max(n - correction, 0)
 Tensor std(const Tensor& x, const Dims& dims = {}, double correction = 1, bool keepdim = false);  // call it as regrad::std
 // (sum |x|^p)^(1/p), p > 0; p = infinity: the largest |x|. The gradient at the zero vector is 0.
 Tensor norm(const Tensor& x, double p = 2, const Dims& dims = {}, bool keepdim = false);
@@ -88,7 +88,8 @@ Tensor instance_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& b
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
 
 struct AttentionOptions {
-  Tensor mask = {};                  // b8 or u8 (1: seen) or floating (added to the scores); broadcast to [.., L, S]
+  // b8 or u8 (1: seen) or floating (added to the scores); broadcast to [.., L, S]. A query that sees no key gets zeros, and no gradient.
+  Tensor mask = {};
   bool is_causal = false;            // query i sees keys 0..i
   std::optional<double> scale = {};  // default 1/sqrt(D)
 };

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace regrad {
 namespace {
@@ -107,8 +108,9 @@ void attention_forward(const Call& c) {
 template <class T>
 void softmax_gradient(const T* p, T* dp, const Sizes& z, double scale) {
   for (int64_t i = 0; i < z.l; ++i, p += z.s, dp += z.s) {
-    T dot = 0;
-    for (int64_t j = 0; j < z.s; ++j) dot += p[j] * dp[j];
+    double sum = 0;  // of as many as there are keys
+    for (int64_t j = 0; j < z.s; ++j) sum += static_cast<double>(p[j] * dp[j]);
+    const T dot = static_cast<T>(sum);
     for (int64_t j = 0; j < z.s; ++j) dp[j] = static_cast<T>(scale) * (p[j] * (dp[j] - dot));
   }
 }
@@ -134,13 +136,44 @@ void attention_fused(const Call& c, Tensor* out) {
   });
 }
 
+// For as long as one lives, infinities raise no alarm: those of hidden keys are attention's own.
+class OwnInfinities {
+ public:
+  OwnInfinities() : before_(std::exchange(detail::mode.anomaly, false)) {}
+  ~OwnInfinities() { detail::mode.anomaly = before_; }
+  OwnInfinities(const OwnInfinities&) = delete;
+  OwnInfinities& operator=(const OwnInfinities&) = delete;
+
+ private:
+  bool before_;
+};
+Tensor lowest(const Tensor& like) { return scalar(-std::numeric_limits<double>::infinity(), like.dtype()); }
+
+// scores where mask is not 0, else -inf; or scores + mask.
+Tensor masked(const Tensor& scores, const Tensor& mask) {
+  const OwnInfinities quiet;
+  return is_floating(mask.dtype()) ? scores + mask : where(mask, scores, lowest(scores));
+}
+// softmax of masked scores. A row whose keys are all hidden attends to nothing: zeros, and no gradient.
+Tensor weights_of_masked(const Tensor& scores, const Tensor& mask) {
+  Tensor s = masked(scores, mask), nothing;
+  const Tensor zero = scalar(0, s.dtype());
+  {
+    const OwnInfinities quiet;
+    nothing = eq(amax(s.detach(), {-1}, true), lowest(s));
+    if (any(nothing).item() == 0) return softmax(s, -1);
+    s = where(nothing, zero, s);
+  }
+  return where(nothing, zero, softmax(s, -1));
+}
+
 // 1 where a query sees a key.
 Tensor seen(int64_t l, int64_t s) { return arange(0, static_cast<double>(l)).reshape({l, 1}) >= arange(0, static_cast<double>(s)).reshape({1, s}); }
 
 Tensor weights_of(const Tensor& q, const Tensor& k, const Attend& a) {
   const Tensor scores = matmul(q, k.mT()) * a.scale;
   if (!a.causal) return softmax(scores, -1);
-  return softmax(where(seen(q.size(1), k.size(1)), scores, scalar(-std::numeric_limits<double>::infinity(), q.dtype())), -1);
+  return softmax(masked(scores, seen(q.size(1), k.size(1))), -1);
 }
 // d loss / d (q k^T)
 Tensor scores_gradient(const Call& c) {
@@ -204,18 +237,21 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                      " must be [.., L, D], [.., S, D], [.., S, E]");
   }
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[-1])));
+  const auto leading = [](const Tensor& x) { return Shape(x.shape().begin(), x.shape().end() - 2); };
+  if (leading(q) != leading(k) || leading(q) != leading(v)) {
+    throw ShapeError("attention: leading dims of q " + str(q.shape()) + ", k " + str(k.shape()) + " and v " + str(v.shape()) + " differ");
+  }
   if (options.mask.defined()) {
     if (options.is_causal) throw ShapeError("attention: give a mask or is_causal, not both");
+    if (k.size(-2) == 0) throw ShapeError("attention: no keys in k " + str(k.shape()));
     const Tensor scores = matmul(q, k.mT()) * scale;
-    if (is_floating(options.mask.dtype())) return matmul(softmax(scores + options.mask, -1), v);
-    return matmul(softmax(where(options.mask, scores, scalar(-std::numeric_limits<double>::infinity(), q.dtype())), -1), v);
+    if (broadcast(options.mask.shape(), scores.shape(), "attention") != scores.shape())
+      throw ShapeError("attention: a mask " + str(options.mask.shape()) + " does not broadcast to the scores, " + str(scores.shape()));
+    return matmul(weights_of_masked(scores, options.mask), v);
   }
   const auto flat = [](const Tensor& x) { return reshape(x, {-1, x.shape()[-2], x.shape()[-1]}); };
   Shape out = q.shape();
   out[-1] = v.shape()[-1];
-  if (Shape(q.shape().begin(), q.shape().end() - 2) != Shape(k.shape().begin(), k.shape().end() - 2)) {
-    throw ShapeError("attention: leading dims of q " + str(q.shape()) + " and k " + str(k.shape()) + " differ");
-  }
   return reshape(apply3(attention_op, flat(q), flat(k), flat(v), Attend{scale, options.is_causal}), out);
 }
 

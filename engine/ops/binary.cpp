@@ -23,8 +23,12 @@ std::vector<double> add_reference(const RefCall& c) {
   return y;
 }
 
-// 0 where a loses, 1/2 at ties, 1 elsewhere: how PyTorch shares the gradient of minimum and maximum (where one is NaN, each gets all of it).
-Tensor share(const Tensor& loses, const Tensor& loses_or_ties, DType t) { return affine(to(loses, t) + to(loses_or_ties, t), -0.5, 1); }
+// 0 where it loses, g/2 at ties, g elsewhere: how PyTorch shares the gradient of minimum and maximum (where one is NaN, each gets all of it).
+Tensor share(const Tensor& g, const Tensor& loses, const Tensor& ties) {
+  return where(loses, scalar(0, g.dtype()), where(ties, g * 0.5, g));
+}
+// Where both hold.
+Tensor both(const Tensor& a, const Tensor& b) { return to(to(a, DType::i64) * to(b, DType::i64), DType::b8); }
 
 void where_infer(const Call& c) {
   const Tensor &cond = c.in(0), &a = c.in(1), &b = c.in(2);
@@ -117,7 +121,8 @@ constinit const Op div_op = row({.name = "div",
                                  .reference = pointwise2<([](double a, double b) { return a / b; })>,
                                  .samples = [](Samples& s) { binary_shapes(s, {}, {.low = 0.7, .high = 3}); }});
 
-// y = a^b, d/da = b a^(b-1) (0 where b = 0), d/db = y log a (0 where a = 0 and b >= 0)
+// y = a^b, d/da = b a^(b-1) (0 where b = 0 and that power is no number), d/db = y log a (0 where a = 0 and b >= 0). What is left out there is not computed, as 0 times its
+// infinity would come back at the next order.
 constinit const Op pow_op = row({.name = "pow",
                                  .arity = 2,
                                  .keep = keep_0 | keep_1 | keep_y,
@@ -126,12 +131,14 @@ constinit const Op pow_op = row({.name = "pow",
                                  .forward = binary<Binary::pow>,
                                  .vjp = {[](const Call& c) {
                                            const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
-                                           return sum_to(where(eq(b, zero), zero, c.g() * b * pow(a, b - 1)), a.shape());
+                                           const Tensor flat = both(eq(b, zero), eq(abs(a) > zero, scalar(0, DType::i64)));
+                                           const Tensor safe = where(flat, scalar(1, a.dtype()), a);
+                                           return sum_to(where(flat, zero, c.g() * b * pow(safe, b - 1)), a.shape());
                                          },
                                          [](const Call& c) {
                                            const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
-                                           const Tensor gone = to(eq(a, zero), DType::i64) * to(b >= zero, DType::i64);
-                                           return sum_to(where(to(gone, DType::b8), zero, c.g() * c.y() * log(a)), b.shape());
+                                           const Tensor gone = both(eq(a, zero), b >= zero), safe = where(gone, scalar(1, a.dtype()), a);
+                                           return sum_to(where(gone, zero, c.g() * c.y() * log(safe)), b.shape());
                                          }},
                                  .smooth = true,
                                  .reference = pointwise2<std::pow>,
@@ -144,8 +151,8 @@ constinit const Op minimum_op =
          .layout = Layout::elementwise,
          .infer = broadcast_two,
          .forward = binary<Binary::minimum>,
-         .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) > c.in(1), c.in(0) >= c.in(1), c.g().dtype()), c.in(0).shape()); },
-                 [](const Call& c) { return sum_to(c.g() * share(c.in(1) > c.in(0), c.in(1) >= c.in(0), c.g().dtype()), c.in(1).shape()); }},
+         .vjp = {[](const Call& c) { return sum_to(share(c.g(), c.in(0) > c.in(1), eq(c.in(0), c.in(1))), c.in(0).shape()); },
+                 [](const Call& c) { return sum_to(share(c.g(), c.in(1) > c.in(0), eq(c.in(0), c.in(1))), c.in(1).shape()); }},
          .reference = pointwise2<([](double a, double b) { return std::min(a, b); })>,
          .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
 
@@ -156,8 +163,8 @@ constinit const Op maximum_op =
          .layout = Layout::elementwise,
          .infer = broadcast_two,
          .forward = binary<Binary::maximum>,
-         .vjp = {[](const Call& c) { return sum_to(c.g() * share(c.in(0) < c.in(1), c.in(0) <= c.in(1), c.g().dtype()), c.in(0).shape()); },
-                 [](const Call& c) { return sum_to(c.g() * share(c.in(1) < c.in(0), c.in(1) <= c.in(0), c.g().dtype()), c.in(1).shape()); }},
+         .vjp = {[](const Call& c) { return sum_to(share(c.g(), c.in(0) < c.in(1), eq(c.in(0), c.in(1))), c.in(0).shape()); },
+                 [](const Call& c) { return sum_to(share(c.g(), c.in(1) < c.in(0), eq(c.in(0), c.in(1))), c.in(1).shape()); }},
          .reference = pointwise2<([](double a, double b) { return std::max(a, b); })>,
          .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
 

@@ -76,7 +76,7 @@ void apply(const BatchNorm::Channels& channels, const void* input, const void* r
 
 template <class T, bool masked>
 REGRAD_INLINE T open(const T* g, const T* y, int64_t i) {
-  return masked && !(y[i] > T(0)) ? T(0) : g[i];
+  return masked && y[i] <= T(0) ? T(0) : g[i];
 }
 
 template <class T, bool masked>
@@ -156,7 +156,7 @@ void sums_pool(const BatchNorm::Channels& channels, const Pool& s, const void* g
         const int64_t out = (i * s.ow + j) * s.c + c;
         T gz[kStrip], at_max[kStrip] = {};
         REGRAD_LOOP
-        for (int64_t q = 0; q < n; ++q) gz[q] = y && !(y[out + q] > T(0)) ? T(0) : g[out + q];
+        for (int64_t q = 0; q < n; ++q) gz[q] = y && y[out + q] <= T(0) ? T(0) : g[out + q];
         each_tap(s, i, j, [&](int64_t tap, int64_t at) {
           REGRAD_LOOP
           for (int64_t q = 0; q < n; ++q) at_max[q] = index[out + q] == uint8_t(tap) ? x[at + c + q] : at_max[q];
@@ -186,7 +186,7 @@ void gradient_pool(const BatchNorm::Channels& channels, const Pool& s, const voi
   each_window(s, [&](int64_t out, int64_t i, int64_t j, int64_t c, int64_t n) {
     T gz[kStrip];
     REGRAD_LOOP
-    for (int64_t q = 0; q < n; ++q) gz[q] = y && !(y[out + q] > T(0)) ? T(0) : k.scale[c + q] * g[out + q];
+    for (int64_t q = 0; q < n; ++q) gz[q] = y && y[out + q] <= T(0) ? T(0) : k.scale[c + q] * g[out + q];
     each_tap(s, i, j, [&](int64_t tap, int64_t at) {
       REGRAD_LOOP
       for (int64_t q = 0; q < n; ++q) dx[at + c + q] += index[out + q] == uint8_t(tap) ? gz[q] : T(0);

@@ -96,7 +96,7 @@ void apply(const Band& b, const void* mean, const void* scale, const void* shift
 
 template <class T, bool masked>
 REGRAD_INLINE T open(const T* g, const T* y, int64_t i) {
-  return masked && !(y[i] > T(0)) ? T(0) : g[i];
+  return masked && y[i] <= T(0) ? T(0) : g[i];
 }
 
 template <class T, bool masked>
