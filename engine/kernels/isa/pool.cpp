@@ -110,6 +110,8 @@ void scatter(const Pool& s, const void* input, const uint8_t* index, void* outpu
   });
 }
 
+constexpr int64_t kFold = 512;
+
 // What a window's sum is divided by: all its taps, or those inside the image.
 REGRAD_INLINE int64_t divisor(const Pool& s, bool count_pad, int64_t i, int64_t j) {
   if (count_pad) return int64_t{s.kh} * s.kw;
@@ -123,13 +125,18 @@ void average(const Pool& s, bool count_pad, const void* input, void* output) {
   const T* x = static_cast<const T*>(input);
   T* y = static_cast<T*>(output);
   each_window(s, [&](int64_t out, int64_t i, int64_t j, int64_t c, int64_t n) {
+    // Large windows: what every kFold taps come to is added in double.
     T sum[kStrip] = {};
+    double total[kStrip] = {};
+    int64_t taps = 0;
     each_tap(s, i, j, [&](int64_t, int64_t at) {
       REGRAD_LOOP
       for (int64_t k = 0; k < n; ++k) sum[k] += x[at + c + k];
+      if (++taps % kFold) return;
+      for (int64_t k = 0; k < n; ++k) total[k] += double(sum[k]), sum[k] = 0;
     });
     const T d = T(divisor(s, count_pad, i, j));
-    for (int64_t k = 0; k < n; ++k) y[out + k] = sum[k] / d;
+    for (int64_t k = 0; k < n; ++k) y[out + k] = T(total[k] + double(sum[k])) / d;
   });
 }
 
