@@ -3,6 +3,7 @@
 #include <regrad/engine/functional.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/ops/pool.h>
+#include <regrad/engine/sparse.h>
 
 #include <algorithm>
 #include <cmath>
@@ -52,26 +53,47 @@ void need_output(const char* op, const Tensor& x, Pair output) {
     throw ShapeError(std::string(op) + ": " + str(x.shape()) + " to " + std::to_string(output.h) + " x " + std::to_string(output.w));
 }
 
-// A linear map along one dim, as a matrix [out, in] given by rows of (place, weight).
+// A linear map along one dim, by rows of (place, weight). It is sparse, so that an element reaches only what reads it: 0 times infinity is no number.
 using Taps = std::vector<std::vector<std::pair<int64_t, double>>>;
-Tensor along(const Tensor& x, int dim, const Taps& taps) {
-  const int64_t in = x.size(dim), out = static_cast<int64_t>(taps.size());
-  std::vector<double> m(static_cast<size_t>(in * out));
-  for (int64_t i = 0; i < out; ++i)
-    for (const auto& [place, weight] : taps[static_cast<size_t>(i)]) m[static_cast<size_t>(i * in + place)] += weight;
-  const Tensor matrix = tensor(m, {out, in}, x.dtype());
-  if (dim == -1) return matmul(x, matrix.mT());
-  return matmul(matrix, x);
+Csr matrix_of(const Taps& taps, int64_t in, DType t) {
+  std::vector<double> pointers{0}, columns, values;
+  for (const auto& row : taps) {
+    for (const auto& [place, weight] : row)
+      if (weight != 0) columns.push_back(static_cast<double>(place)), values.push_back(weight);
+    pointers.push_back(static_cast<double>(columns.size()));
+  }
+  const auto n = static_cast<int64_t>(values.size()), out = static_cast<int64_t>(taps.size());
+  return sparse_csr_tensor(tensor(pointers, {out + 1}, DType::i64), tensor(columns, {n}, DType::i64), tensor(values, {n}, t), out, in);
 }
-Tensor separable(const Tensor& x, const Taps& h, const Taps& w) { return along(along(x, -2, h), -1, w); }
+// Rows, then columns, of images with their channels last.
+Tensor separable(const Tensor& x, const Taps& h, const Taps& w) {
+  const int n = x.dim();
+  Dims there, back;
+  for (int d = 0; d < n - 3; ++d) there.push_back(d), back.push_back(d);
+  for (int64_t d : {n - 2, n - 1, n - 3}) there.push_back(d);
+  for (int64_t d : {n - 1, n - 3, n - 2}) back.push_back(d);
+  const int64_t height = x.size(-2), width = x.size(-1), channels = x.size(-3), images = x.numel() / (height * width * channels);
+  const auto oh = static_cast<int64_t>(h.size()), ow = static_cast<int64_t>(w.size());
+  Tensor y = spmm(matrix_of(h, height, x.dtype()), reshape(permute(x, there), {images, height, width * channels}));
+  y = spmm(matrix_of(w, width, x.dtype()), reshape(y, {images * oh, width, channels}));
+  Shape out = permute(x, there).shape();
+  out[-3] = oh, out[-2] = ow;
+  return permute(reshape(y, out), back);
+}
 
-Taps averages(int64_t size, int64_t output) {
+// The sums over windows, and how many elements each has.
+Taps sums(int64_t size, int64_t output) {
   Taps out;
   for (const auto& [from, to] : windows(size, output)) {
     out.emplace_back();
-    for (int64_t i = from; i < to; ++i) out.back().emplace_back(i, 1.0 / static_cast<double>(to - from));
+    for (int64_t i = from; i < to; ++i) out.back().emplace_back(i, 1.0);
   }
   return out;
+}
+Tensor counts(const Taps& sums, DType t) {
+  std::vector<double> n;
+  for (const auto& window : sums) n.push_back(static_cast<double>(window.size()));
+  return tensor(n, {static_cast<int64_t>(n.size())}, t);
 }
 Taps nearest(int64_t size, int64_t output) {
   Taps out;
@@ -118,7 +140,8 @@ Tensor adaptive_avg_pool2d(const Tensor& x, Pair output) {
     if (output.h == 1 && output.w == 1) return mean(images, {-2, -1}, true);
     if (images.size(-2) % output.h == 0 && images.size(-1) % output.w == 0)
       return avg_pool2d(images, {images.size(-2) / output.h, images.size(-1) / output.w});
-    return separable(images, averages(images.size(-2), output.h), averages(images.size(-1), output.w));
+    const Taps h = sums(images.size(-2), output.h), w = sums(images.size(-1), output.w);
+    return separable(images, h, w) / outer(counts(h, x.dtype()), counts(w, x.dtype()));
   });
 }
 
@@ -153,7 +176,8 @@ Tensor dropout2d(const Tensor& x, double p, const Random& r) {
   if (x.dim() < 3) throw ShapeError("dropout2d: needs [N,C,H,W], not " + str(x.shape()));
   Shape channels = x.shape();
   channels[-1] = channels[-2] = 1;
-  return x * dropout(ones(channels, x.dtype()), p, r);
+  const Tensor kept = dropout(ones(channels, x.dtype()), p, r), zero = scalar(0, x.dtype());
+  return where(ne(kept, zero), x * (p == 1 ? 0 : 1 / (1 - p)), zero);
 }
 
 }  // namespace regrad

@@ -1,6 +1,7 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/functional.h>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <unordered_map>
@@ -16,8 +17,12 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
 
 Tensor one_hot(const Tensor& index, int64_t classes) {
   if (index.dtype() != DType::i64) throw DTypeError(std::string("one_hot: the index is ") + name(index.dtype()) + ", must be i64");
-  if (index.numel() && amin(index).item() < 0) throw ShapeError("one_hot: negative index");
-  const int64_t largest = index.numel() ? static_cast<int64_t>(max(index).item()) : -1;
+  const std::vector<int64_t> all = index.to_vector<int64_t>();
+  int64_t largest = -1;
+  for (int64_t i : all) {
+    if (i < 0) throw ShapeError("one_hot: negative index");
+    largest = std::max(largest, i);
+  }
   if (classes < 0 && index.numel() == 0) throw ShapeError("one_hot: no index to take the number of classes from");
   if (classes >= 0 && largest >= classes)
     throw ShapeError("one_hot: index " + std::to_string(largest) + " of " + std::to_string(classes) + " classes");
@@ -102,9 +107,10 @@ Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, bool
 Tensor dropout(const Tensor& x, double p, const Random& r) {
   if (!(p >= 0 && p <= 1)) throw ConfigError("dropout: p " + std::to_string(p) + " is outside [0, 1]");
   if (p == 0) return x;
-  if (p == 1) return x * zeros_like(x);
+  const Tensor zero = scalar(0, x.dtype());
+  if (p == 1) return where(zeros(x.shape(), DType::b8), x, zero);
   const Tensor u = uniform(r, x.shape(), 0, 1, x.dtype());
-  return x * (to(u >= scalar(p, x.dtype()), x.dtype()) * (1 / (1 - p)));
+  return where(u >= scalar(p, x.dtype()), x * (1 / (1 - p)), zero);
 }
 
 Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau, bool hard, int64_t dim) {

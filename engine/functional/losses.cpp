@@ -44,8 +44,8 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
 Tensor huber_loss(const Tensor& input, const Tensor& target, double delta, Reduction reduction) {
   need_equal(input, target, "huber_loss");
   if (!(delta > 0)) throw ConfigError("huber_loss: delta " + std::to_string(delta) + " must be above 0");
-  const Tensor d = input - target, inside = clamp(d, -delta, delta);  // inside^2/2 + delta (|d| - |inside|) is both branches
-  return reduce(0.5 * square(inside) + delta * (abs(d) - abs(inside)), reduction);
+  const Tensor d = input - target, far = abs(d), zero = scalar(0, d.dtype()), near = far < scalar(delta, d.dtype());
+  return reduce(0.5 * square(where(near, d, zero)) + where(near, zero, delta * (far - 0.5 * delta)), reduction);
 }
 Tensor kl_div(const Tensor& input, const Tensor& target, Reduction reduction) {
   need_equal(input, target, "kl_div");
@@ -55,7 +55,8 @@ Tensor kl_div(const Tensor& input, const Tensor& target, Reduction reduction) {
 }
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, Reduction reduction) {
   need_equal(input, target, "binary_cross_entropy_with_logits");
-  return reduce(softplus(input) - input * target, reduction);
+  // One branch a label: softplus(x) - x t would lose what is left of a large x.
+  return reduce(target * softplus(-input) + (1 - target) * softplus(input), reduction);
 }
 Tensor nll_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
   Shape rows = input.shape();
@@ -75,8 +76,17 @@ Tensor mse_loss_by_task(const Tensor& input, const Tensor& target) { return by_t
 Tensor cross_entropy_by_task(const Tensor& input, const Tensor& target) { return by_task(cross_entropy(input, target, Reduction::none)); }
 
 Tensor cosine_similarity(const Tensor& a, const Tensor& b, int64_t dim, double eps) {
-  const auto unit = [&](const Tensor& x) { return x / clamp(norm(x, 2, {dim}, true), eps, std::numeric_limits<double>::infinity()); };
-  return sum(unit(a) * unit(b), {dim});
+  // Norms are those of the broadcast vectors; other dims need no copy.
+  const Shape whole = broadcast(a.shape(), b.shape(), "cosine_similarity");
+  const int along = wrap_dim(dim, whole.size(), "cosine_similarity");
+  const auto unit = [&](Tensor x) {
+    while (x.dim() < whole.size()) x = unsqueeze(x, 0);
+    Shape sizes = x.shape();
+    sizes[along] = whole[along];
+    x = expand(x, sizes);
+    return x / clamp(norm(x, 2, {along}, true), eps, std::numeric_limits<double>::infinity());
+  };
+  return sum(unit(a) * unit(b), {along});
 }
 Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p, double eps) { return norm(a - b + eps, p, {-1}); }
 Tensor cdist(const Tensor& a, const Tensor& b, double p) {

@@ -28,9 +28,9 @@ Tensor safe_root(const Tensor& x, double p) {
 
 Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
   const Tensor centred = x - mean(x, dims, true);
-  return sum(square(centred), dims, keepdim) / (static_cast<double>(elements_over(x, dims)) - correction);
+  return sum(square(centred), dims, keepdim) / std::max(0.0, static_cast<double>(elements_over(x, dims)) - correction);
 }
-Tensor std(const Tensor& x, const Dims& dims, double correction, bool keepdim) { return sqrt(var(x, dims, correction, keepdim)); }
+Tensor std(const Tensor& x, const Dims& dims, double correction, bool keepdim) { return safe_root(var(x, dims, correction, keepdim), 2); }
 
 Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
   if (!(p > 0)) throw ConfigError("norm: p " + std::to_string(p) + " must be above 0");
@@ -59,12 +59,18 @@ Tensor prod(const Tensor& x, int64_t dim, bool keepdim) {
   return keepdim ? y : squeeze(y, d);
 }
 
-Tensor amin(const Tensor& x, const Dims& dims, bool keepdim) { return -amax(-x, dims, keepdim); }
+namespace {
+// The order turned round: -x, and for integers -x - 1, which every one of them has.
+Tensor turned(const Tensor& x) { return affine(x, -1, is_floating(x.dtype()) ? 0 : -1); }
+}  // namespace
+
+Tensor amin(const Tensor& x, const Dims& dims, bool keepdim) { return turned(amax(turned(x), dims, keepdim)); }
 Extreme min(const Tensor& x, int64_t dim, bool keepdim) {
-  Extreme m = max(-x, dim, keepdim);
-  return {-std::move(m.values), m.indices};
+  const Tensor index = argmin(x, dim, true), values = gather(x, dim, index);
+  if (keepdim) return {values, index};
+  return {squeeze(values, dim), squeeze(index, dim)};
 }
-Tensor argmin(const Tensor& x, int64_t dim, bool keepdim) { return argmax(-x, dim, keepdim); }
+Tensor argmin(const Tensor& x, int64_t dim, bool keepdim) { return argmax(turned(x), dim, keepdim); }
 
 Tensor any(const Tensor& x, const Dims& dims, bool keepdim) {
   const Tensor hits = sum(to(ne(x, scalar(0, x.dtype())), DType::i64), dims, keepdim);

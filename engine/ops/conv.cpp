@@ -5,6 +5,7 @@
 // A pass is cut into blocks of images whose number only the shapes give; weight gradients of blocks are added in order.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/conv.h>
+#include <regrad/engine/functional.h>
 #include <regrad/engine/kernels/conv.h>
 #include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/images.h>
@@ -419,13 +420,16 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
       output_padding.w >= std::max(options.stride.w, options.dilation.w))
     throw ShapeError("conv_transpose2d: output_padding must be at least 0 and below stride or dilation");
   ConvAttrs a = attrs_of(options, "conv_transpose2d");
+  // Below dilation it may still reach a stride further: that is a transposed convolution of x with zeros behind it.
+  const int64_t more_h = output_padding.h / std::max<int64_t>(1, options.stride.h), more_w = output_padding.w / std::max<int64_t>(1, options.stride.w);
+  const Tensor images = more_h || more_w ? pad(in.x, {0, more_w, 0, more_h}) : in.x;
   const auto extent = [](int64_t n, int64_t stride, int64_t pad, int64_t dilation, int64_t k, int64_t more) {
     return narrow((n - 1) * stride - 2 * pad + dilation * (k - 1) + more + 1, "conv_transpose2d");
   };
   a.extent_h = extent(in.x.size(-2), options.stride.h, options.padding.h, options.dilation.h, in.weight.size(-2), output_padding.h);
   a.extent_w = extent(in.x.size(-1), options.stride.w, options.padding.w, options.dilation.w, in.weight.size(-1), output_padding.w);
   if (a.extent_h < 1 || a.extent_w < 1) throw ShapeError("conv_transpose2d: the padding leaves nothing of " + both(x.shape(), weight.shape()));
-  Tensor y = with_bias(apply2(conv2d_input_op, in.x, in.weight, a), bias, "conv_transpose2d");
+  Tensor y = with_bias(apply2(conv2d_input_op, images, in.weight, a), bias, "conv_transpose2d");
   return in.single ? y.squeeze(0) : y;
 }
 
