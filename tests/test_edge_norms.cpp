@@ -149,6 +149,29 @@ TEST_CASE("dims of size 1: the examples") {
   for (size_t i = 0; i < 8; ++i) CHECK(got[i] == doctest::Approx(want[i % 4]).epsilon(1e-3));
 }
 
+TEST_CASE("dims of size 1: a large product of a column and a row, a row and a matrix, a matrix and a column") {
+  const int64_t n = 1100;
+  struct Sizes {
+    int64_t m, k, n;
+  };
+  for (const DType t : {DType::f32, DType::f64})
+    for (const auto& [m, k, q] : {Sizes{n, 1, n}, {1, n, n}, {n, n, 1}, {1, n * n, 1}, {n * n, 1, 1}, {1, 1, n * n}}) {
+      CAPTURE(m);
+      CAPTURE(k);
+      const Tensor a = arange(0, static_cast<double>(m * k)).to(t) / static_cast<double>(n * n), b = ones({k, q}, t) * 2;
+      const Tensor rows = a.reshape({m, k}), turned = slice(cat({rows.mT(), rows.mT()}, 0).contiguous(), 0, 0, k).mT();
+      const Tensor apart = slice(cat({rows, rows}, 1).contiguous(), 1, 0, k);
+      for (const Tensor& x : {rows, turned, apart}) {
+        const Tensor y = matmul(x, b), z = matmul(b.mT(), x.mT());
+        const double by = 1e-4;
+        CHECK(y.shape() == Shape{m, q});
+        CHECK(sum(y.to(DType::f64)).item() == doctest::Approx(static_cast<double>(2 * q) * sum(rows.to(DType::f64)).item()).epsilon(by));
+        CHECK(sum(z.to(DType::f64)).item() == doctest::Approx(sum(y.to(DType::f64)).item()).epsilon(by));
+        CHECK(select(y.reshape({-1}), 0, -1).item() == doctest::Approx(2 * sum(select(rows, 0, -1).to(DType::f64)).item()).epsilon(by));
+      }
+    }
+}
+
 TEST_CASE("dims of size 1: standardize, inv_std and their gradient over every subset of dims") {
   each_shape(1, 5, [](const Shape& s) {
     for (const Tensor& x : layouts(s))

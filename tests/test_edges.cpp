@@ -85,6 +85,14 @@ TEST_CASE("two ways: what does not fit is refused by every path") {
   CHECK_THROWS_AS(layer_norm(x, {3}, ones({3}, DType::f64), {}), DTypeError);
   CHECK_THROWS_AS(group_norm(maps, 2, ones({2, 2})), ShapeError);
   CHECK_THROWS_AS(instance_norm(maps, {}, ones({1, 4})), ShapeError);
+  const BatchStatistics given{zeros({4}), ones({4})};
+  const Tensor images = ones({2, 4, 3, 3}), other = ones({1, 4, 3, 3});
+  for (const bool own : {true, false}) {
+    const auto norm = [&](const Tensor& v, const BatchNormOptions& o) { return own ? batch_norm(v, {}, {}, o) : batch_norm(v, given, {}, {}, o); };
+    CHECK_THROWS_AS(norm(images, {.residual = other}), ShapeError);
+    CHECK_THROWS_AS(norm(images, {.residual = images, .max_pool = Window{}}), ShapeError);
+    CHECK_THROWS_AS(norm(maps, {}), ShapeError);
+  }
   const Tensor q = ones({2, 2, 3}), k = ones({1, 2, 3});
   for (const AttentionOptions& o : {AttentionOptions{}, AttentionOptions{.mask = ones({2, 2})}}) {
     CHECK_THROWS_AS(scaled_dot_product_attention(q, k, k, o), ShapeError);

@@ -97,6 +97,7 @@ constexpr const char* equations[] = {"ij,jk->ki", "bij,bjk->bik", "ii->i", "ii",
 
 // Every function that has golden values, by the name of its row or, where it has none, by its own.
 const std::map<std::string, Evaluate> table = {
+    {"div_scalar", [](const Case& c) { return c[0] / c.number(0); }},
     {"affine", [](const Case& c) { return affine(c[0], c.number(0), c.number(1)); }},
     {"neg", [](const Case& c) { return neg(c[0]); }},
     {"reciprocal", [](const Case& c) { return reciprocal(c[0]); }},
@@ -117,6 +118,7 @@ const std::map<std::string, Evaluate> table = {
     {"tanh", [](const Case& c) { return tanh(c[0]); }},
     {"sigmoid", [](const Case& c) { return sigmoid(c[0]); }},
     {"relu", [](const Case& c) { return relu(c[0]); }},
+    {"erfc", [](const Case& c) { return erfc(c[0]); }},
     {"erf", [](const Case& c) { return erf(c[0]); }},
     {"gelu", [](const Case& c) { return gelu(c[0]); }},
     {"silu", [](const Case& c) { return silu(c[0]); }},

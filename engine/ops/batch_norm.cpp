@@ -34,6 +34,12 @@ void need_fit(const Tensor& x, const Tensor& channels, const char* what) {
     throw DTypeError(std::string("batch_norm: ") + what + " is " + name(channels.dtype()) + ", x is " + name(x.dtype()));
 }
 
+void need_residual(const Tensor& x, const Tensor& residual, bool pooled) {
+  if (residual.shape() != x.shape() || residual.dtype() != x.dtype() || pooled)
+    throw ShapeError("batch_norm: a residual " + str(residual.shape()) + " for " + str(x.shape()) +
+                     (pooled ? ", and it does not go with pooling" : ""));
+}
+
 void infer(const Call& c) {
   const Tensor& x = c.x();
   const NormAttrs& a = c.attrs<NormAttrs>();
@@ -43,9 +49,7 @@ void infer(const Call& c) {
   need_fit(x, c.in(1), "weight");
   need_fit(x, c.in(2), "bias");
   if (x.size(-4) * x.size(-2) * x.size(-1) == 0) throw ShapeError("batch_norm: no elements to take statistics of in " + str(x.shape()));
-  if (c.n_in() == 4 && (c.in(3).shape() != x.shape() || c.in(3).dtype() != x.dtype() || a.pooled))
-    throw ShapeError("batch_norm: a residual " + str(c.in(3).shape()) + " for " + str(x.shape()) +
-                     (a.pooled ? ", and it does not go with pooling" : ""));
+  if (c.n_in() == 4) need_residual(x, c.in(3), a.pooled);
   if (!a.pooled) return c.out(x.shape(), x.dtype());
   const Pool s = pool_geometry("batch_norm", x.shape(), a.pool, byte_taps);
   c.out(with_extent(x.shape(), s.oh, s.ow), x.dtype());
@@ -366,6 +370,10 @@ constinit const Op batch_norm_op = row({.name = "batch_norm",
 
 namespace {
 
+void need_images(const Tensor& x) {
+  if (x.dim() != 2 && x.dim() != 4 && x.dim() != 5)
+    throw ShapeError("batch_norm: needs images [N,C,H,W], [N,C] or [T,N,C,H,W], not " + str(x.shape()));
+}
 // [N,C] as images of one pixel.
 Tensor as_images(const Tensor& x) { return x.dim() == 2 ? reshape(x, {x.size(0), x.size(1), 1, 1}) : x; }
 
@@ -404,8 +412,7 @@ BatchStatistics statistics_of(const Tensor& y, const Tensor& x) {
 }  // namespace
 
 Tensor batch_norm(const Tensor& any, const Tensor& weight, const Tensor& bias, const BatchNormOptions& options, BatchStatistics* seen) {
-  if (any.dim() != 2 && any.dim() != 4 && any.dim() != 5)
-    throw ShapeError("batch_norm: needs images [N,C,H,W], [N,C] or [T,N,C,H,W], not " + str(any.shape()));
+  need_images(any);
   const Tensor x = as_images(any), w = channels_of(weight, x, 1), b = channels_of(bias, x, 0);
   const Tensor residual = options.residual.defined() ? as_images(options.residual) : Tensor();
   const NormAttrs a = attrs_of(options);
@@ -416,12 +423,15 @@ Tensor batch_norm(const Tensor& any, const Tensor& weight, const Tensor& bias, c
 }
 
 Tensor batch_norm(const Tensor& any, const BatchStatistics& given, const Tensor& weight, const Tensor& bias, const BatchNormOptions& options) {
+  need_images(any);
   const Tensor x = as_images(any), w = channels_of(weight, x, 1), b = channels_of(bias, x, 0);
+  const Tensor residual = options.residual.defined() ? as_images(options.residual) : Tensor();
+  if (residual.defined()) need_residual(x, residual, options.max_pool.has_value());
   const Tensor mean = channels_of(given.mean, x, 0), var = channels_of(given.var, x, 1);
   for (const auto& [t, what] : {std::pair{&w, "weight"}, {&b, "bias"}, {&mean, "mean"}, {&var, "var"}}) need_fit(x, *t, what);
   const Tensor scale = w * rsqrt(var + options.eps);
   Tensor y = x * each_channel(scale, x.dim()) + each_channel(b - mean * scale, x.dim());
-  if (options.residual.defined()) y = std::move(y) + as_images(options.residual);
+  if (residual.defined()) y = std::move(y) + residual;
   if (options.relu) y = relu(y);
   if (options.max_pool) {
     const PoolAttrs a = attrs_of(options).pool;

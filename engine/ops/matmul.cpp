@@ -93,8 +93,9 @@ void run_small(const Gemm& g, int t, int64_t item) {
 template <class T>
 void run_blas(const Gemm& g) {
   const int64_t cuts = (g.m + rows_a_block - 1) / rows_a_block;
-  const bool ta = g.a_col != 1, tb = g.b_col != 1;
-  const int64_t lda = std::max(ta ? g.a_col : g.a_row, int64_t{1}), ldb = std::max(tb ? g.b_col : g.b_row, int64_t{1});
+  // A single column needs no transposing, and a single row has no pitch: its stride may be anything, but BLAS refuses one below the row's length.
+  const bool ta = g.a_col != 1 && g.k != 1, tb = g.b_col != 1 && g.n != 1;
+  const int64_t lda = ta ? std::max(g.a_col, g.m) : std::max(g.a_row, g.k), ldb = tb ? std::max(g.b_col, g.k) : std::max(g.b_row, g.n);
   parallel_for(g.batch * cuts, [&](int64_t i) {
     const int64_t batch = i / cuts, from = i % cuts * rows_a_block, rows = std::min(rows_a_block, g.m - from);
     const T* a = static_cast<const T*>(g.a) + batch * g.a_batch + from * g.a_row;

@@ -297,6 +297,12 @@ constinit const Op silu_op = row({.name = "silu",
                                     const Tensor& x = c.x();
                                     return c.g() * (sigmoid(x) * (1 + x * sigmoid(-x)));
                                   }},
+                                  // Only further derivatives need sigmoid(-x) in its tail: beside 1, 1 - s(x) is as good.
+                                  .fused =
+                                      [](const Call& c, Tensor* out) {
+                                        const Tensor s = sigmoid(c.x());
+                                        out[0] = c.g() * (s * (1 + c.x() * (1 - s)));
+                                      },
                                   .smooth = true,
                                   .reference = pointwise<([](double x) { return x * sigmoid_of(x); })>,
                                   .samples = [](Samples& s) {

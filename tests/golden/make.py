@@ -125,6 +125,8 @@ def unary(name, f, edges, low=-2, high=2, away=0.0):
 def elementwise():
     for scale, shift in [(-1.5, 0.25), (2.0, 0.0), (1.0, -3.0), (0.0, 1.0)]:
         case("affine", lambda x, a, b: x * a + b, R(2, 3), attrs=[scale, shift])
+    for by in [-1.5, 3.0, 49.0, 0.0]:
+        case("div_scalar", torch.div, V([[1.0, -0.625, 49.0], [1e-310, inf, 0.0]]) if by else V([2.0, -3.0]), attrs=[by])
     unary("neg", torch.neg, [0.0, -0.0, inf, nan])
     unary("reciprocal", torch.reciprocal, [1e-100, -4.0, inf], away=0.2)
     unary("square", torch.square, [0.0, -3.0, 1e100])
@@ -145,6 +147,7 @@ def elementwise():
     unary("sigmoid", torch.sigmoid, [0.0, 40.0, -40.0, 800.0, -800.0, -inf, nan])
     unary("relu", torch.relu, [0.0, -0.0, 1e-300, -1.0, inf, -inf, nan])
     unary("erf", torch.erf, [0.0, 1e-9, 3.5, -6.0, inf])
+    unary("erfc", torch.erfc, [0.0, 1e-9, 3.5, 25.0, -6.0, inf])
     unary("gelu", F.gelu, [0.0, 5.0, -5.0, 12.0, -12.0])
     unary("silu", F.silu, [0.0, 30.0, -30.0, 100.0])
     unary("softplus", F.softplus, [0.0, 30.0, -30.0, 800.0, -800.0])
