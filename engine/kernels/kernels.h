@@ -14,7 +14,8 @@ namespace regrad::kernels {
   X(affine)                                                                                                                                          \
   X(div_scalar)                                                                                                                                      \
   X(abs)                                                                                                                                             \
-  X(sign) X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(erfc) X(gelu) X(silu) X(softplus) X(clamp) X(pow_scalar) X(log1p) \
+  X(sign)                                                                                                                                            \
+  X(exp) X(log) X(sqrt) X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(erfc) X(gelu) X(silu) X(softplus) X(clamp) X(pow_scalar) X(log1p) \
       X(expm1) X(floor) X(ceil) X(round)
 #define REGRAD_BINARY(X) X(add) X(mul) X(div) X(pow) X(minimum) X(maximum) X(relu_grad)
 #define REGRAD_COMPARE(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)

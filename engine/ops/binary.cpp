@@ -24,9 +24,7 @@ std::vector<double> add_reference(const RefCall& c) {
 }
 
 // 0 where it loses, g/2 at ties, g elsewhere: how PyTorch shares the gradient of minimum and maximum (where one is NaN, each gets all of it).
-Tensor share(const Tensor& g, const Tensor& loses, const Tensor& ties) {
-  return where(loses, scalar(0, g.dtype()), where(ties, g * 0.5, g));
-}
+Tensor share(const Tensor& g, const Tensor& loses, const Tensor& ties) { return where(loses, scalar(0, g.dtype()), where(ties, g * 0.5, g)); }
 // Where both hold.
 Tensor both(const Tensor& a, const Tensor& b) { return to(to(a, DType::i64) * to(b, DType::i64), DType::b8); }
 
@@ -121,8 +119,8 @@ constinit const Op div_op = row({.name = "div",
                                  .reference = pointwise2<([](double a, double b) { return a / b; })>,
                                  .samples = [](Samples& s) { binary_shapes(s, {}, {.low = 0.7, .high = 3}); }});
 
-// y = a^b, d/da = b a^(b-1) (0 where b = 0 and that power is no number), d/db = y log a (0 where a = 0 and b >= 0). What is left out there is not computed, as 0 times its
-// infinity would come back at the next order.
+// y = a^b, d/da = b a^(b-1) (0 where b = 0 and that power is no number), d/db = y log a (0 where a = 0 and b >= 0). What is left out there is not
+// computed, as 0 times its infinity would come back at the next order.
 constinit const Op pow_op = row({.name = "pow",
                                  .arity = 2,
                                  .keep = keep_0 | keep_1 | keep_y,

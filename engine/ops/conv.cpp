@@ -421,7 +421,8 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
     throw ShapeError("conv_transpose2d: output_padding must be at least 0 and below stride or dilation");
   ConvAttrs a = attrs_of(options, "conv_transpose2d");
   // Below dilation it may still reach a stride further: that is a transposed convolution of x with zeros behind it.
-  const int64_t more_h = output_padding.h / std::max<int64_t>(1, options.stride.h), more_w = output_padding.w / std::max<int64_t>(1, options.stride.w);
+  const int64_t more_h = output_padding.h / std::max<int64_t>(1, options.stride.h),
+                more_w = output_padding.w / std::max<int64_t>(1, options.stride.w);
   const Tensor images = more_h || more_w ? pad(in.x, {0, more_w, 0, more_h}) : in.x;
   const auto extent = [](int64_t n, int64_t stride, int64_t pad, int64_t dilation, int64_t k, int64_t more) {
     return narrow((n - 1) * stride - 2 * pad + dilation * (k - 1) + more + 1, "conv_transpose2d");

@@ -305,9 +305,10 @@ constinit const Op silu_op = row({.name = "silu",
                                       },
                                   .smooth = true,
                                   .reference = pointwise<([](double x) { return x * sigmoid_of(x); })>,
-                                  .samples = [](Samples& s) {
-                                    unary_shapes(s, {-4, 4});
-                                  }});
+                                  .samples =
+                                      [](Samples& s) {
+                                        unary_shapes(s, {-4, 4});
+                                      }});
 
 // y = log(1 + e^x), dy/dx = sigmoid(x)
 constinit const Op softplus_op = row({.name = "softplus",
