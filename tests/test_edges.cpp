@@ -57,6 +57,7 @@ TEST_CASE("cancellation: the gradient of a huber loss of small differences") {
     const Tensor x = tensor({1e-6, -1e-6, 0, 100, 250, -inf}, t);
     CHECK(near(derivative(loss, x), {1e-6, -1e-6, 0, 100, 100, -100}));
     CHECK(near(derivative(loss, x, 2), {1, 1, 1, 0, 0, 0}));
+    CHECK(near(derivative(loss, tensor({not_a_number}, t)), {not_a_number}));
     CHECK(near(huber_loss(x, zeros_like(x), 100, Reduction::none).to_vector(), {5e-13, 5e-13, 0, 5000, 20000, inf}));
   }
 }
@@ -68,6 +69,7 @@ TEST_CASE("two ways: with and without create_graph a NaN behind a ReLU gives one
   for (const DType t : types) {
     const Tensor x = tensor({not_a_number, -1, 0, 2}, t).requires_grad_();
     both(relu(x), x, {1, 0, 0, 1});
+    both(elu(x), x, {1, std::exp(-1), 1, 1});
     const Tensor bias = zeros({2}, t).requires_grad_(), map = tensor({not_a_number, 1, 2, 3}, {2, 2, 1, 1}, t);
     both(batch_norm(map, {}, bias, {.relu = true}), bias, {2, 1});  // the first channel is NaN as a whole
     both(batch_norm(tensor({not_a_number, 1, 2, 3, 4, 5, 6, 7}, {1, 2, 2, 2}, t), {}, bias, {.relu = true, .max_pool = Window{2, 2, 0}}), bias,

@@ -44,8 +44,8 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
 Tensor huber_loss(const Tensor& input, const Tensor& target, double delta, Reduction reduction) {
   need_equal(input, target, "huber_loss");
   if (!(delta > 0)) throw ConfigError("huber_loss: delta " + std::to_string(delta) + " must be above 0");
-  const Tensor d = input - target, far = abs(d), zero = scalar(0, d.dtype()), near = far < scalar(delta, d.dtype());
-  return reduce(0.5 * square(where(near, d, zero)) + where(near, zero, delta * (far - 0.5 * delta)), reduction);
+  const Tensor d = input - target, distance = abs(d), zero = scalar(0, d.dtype()), far = distance >= scalar(delta, d.dtype());
+  return reduce(0.5 * square(where(far, zero, d)) + where(far, delta * (distance - 0.5 * delta), zero), reduction);
 }
 Tensor kl_div(const Tensor& input, const Tensor& target, Reduction reduction) {
   need_equal(input, target, "kl_div");

@@ -83,7 +83,7 @@ Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
 
 Tensor leaky_relu(const Tensor& x, double negative_slope) { return where(x > number_like(x, 0), x, x * negative_slope); }
 Tensor elu(const Tensor& x, double alpha) {
-  return where(x > number_like(x, 0), x, expm1(clamp(x, -std::numeric_limits<double>::infinity(), 0)) * alpha);
+  return where(x <= number_like(x, 0), expm1(clamp(x, -std::numeric_limits<double>::infinity(), 0)) * alpha, x);
 }
 
 }  // namespace regrad
