@@ -111,7 +111,7 @@ struct Extreme {
   Tensor values, indices;
 };
 Extreme max(const Tensor& x, int64_t dim, bool keepdim = false);  // the gradient goes to the index
-inline Tensor max(const Tensor& x) { return amax(x); }
+Tensor max(const Tensor& x);  // amax over all dims
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim = false);
 Tensor softmax(const Tensor& x, int64_t dim);
 Tensor log_softmax(const Tensor& x, int64_t dim);

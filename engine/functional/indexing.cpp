@@ -1,4 +1,5 @@
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
 
 #include <limits>
@@ -8,6 +9,7 @@
 namespace regrad {
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
+  const detail::Called as("masked_fill(x, mask)", x, mask);
   if (broadcast(mask.shape(), x.shape(), "masked_fill") != x.shape()) {
     throw ShapeError("masked_fill: mask " + str(mask.shape()) + " does not broadcast to " + str(x.shape()));
   }
@@ -15,6 +17,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
 }
 
 Tensor one_hot(const Tensor& index, int64_t classes) {
+  const detail::Called as("one_hot(index)", index);
   if (index.dtype() != DType::i64) throw DTypeError(std::string("one_hot: the index is ") + name(index.dtype()) + ", must be i64");
   if (index.numel() && amin(index).item() < 0) throw ShapeError("one_hot: negative index");
   const int64_t largest = index.numel() ? static_cast<int64_t>(max(index).item()) : -1;
@@ -63,6 +66,8 @@ std::vector<double> winners(const Tensor& at) {
 }  // namespace
 
 Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, bool accumulate) {
+  const detail::Called as("index_put(x, indices, values)", x, indices, values);
+  if (x.dtype() > DType::i64) return index_put(x.to(DType::i64), indices, values.to(DType::i64), accumulate).to(x.dtype());
   Tensor at;
   {
     const NoGrad quiet;
@@ -100,6 +105,7 @@ Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, bool
 }
 
 Tensor dropout(const Tensor& x, double p, const Random& r) {
+  const detail::Called as("dropout(x)", x);
   if (!(p >= 0 && p <= 1)) throw ConfigError("dropout: p " + std::to_string(p) + " is outside [0, 1]");
   if (p == 0) return x;
   if (p == 1) return x * zeros_like(x);
@@ -108,6 +114,7 @@ Tensor dropout(const Tensor& x, double p, const Random& r) {
 }
 
 Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau, bool hard, int64_t dim) {
+  const detail::Called as("gumbel_softmax(logits)", logits);
   if (!(tau > 0)) throw ConfigError("gumbel_softmax: tau " + std::to_string(tau) + " must be above 0");
   // -log(-log u), u in (0, 1): 1 - u keeps clear of 0, and a u of 0 gives log 1 = 0, which the small number keeps from infinity.
   const Tensor u = uniform(r, logits.shape(), 0, 1, logits.dtype());
@@ -123,6 +130,7 @@ Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau, bool ha
 
 // forward + (gradient - its value): the difference is exactly 0 wherever gradient is finite.
 Tensor ste(const Tensor& forward, const Tensor& gradient) {
+  const detail::Called as("ste(forward, gradient)", forward, gradient);
   if (forward.shape() != gradient.shape())
     throw ShapeError("ste: forward " + str(forward.shape()) + " and gradient " + str(gradient.shape()) + " differ");
   return forward.detach() + (gradient - gradient.detach());

@@ -1,4 +1,5 @@
 // Evaluating a row: shape rule, memory, kernel, record.
+#include <regrad/engine/called.h>
 #include <regrad/engine/ops/op.h>
 
 #include <cmath>
@@ -99,7 +100,7 @@ void borrow_inputs(Node* y, const Tensor* const* in, int n, const Op& op) {
   y->n_in = n;
   for (int i = 0; i < n; ++i) new (slots + i) Tensor(Tensor::adopt(in[i]->node()));  // not counted
   for (int i = 0; i < n; ++i) {
-    if (!in[i]->defined()) throw ShapeError(std::string(op.name) + ": argument " + std::to_string(i) + " is an undefined tensor");
+    if (!in[i]->defined()) undefined_tensor(op.name, i);
     if (!in[i]->node()->storage.load(std::memory_order_relaxed)) {
       throw Error(std::string(op.name) + ": the data of argument " + std::to_string(i) + " was freed (a row that reads it does not keep it)");
     }

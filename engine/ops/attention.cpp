@@ -1,6 +1,7 @@
 // Scaled dot-product attention: y = softmax(scale q k^T) v for each of a batch. No [L, S] matrix outlives its batch entry, forward or (first order)
 // backward; the vjp is the composition in plain ops, so that every order exists.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/gemm.h>
@@ -199,13 +200,14 @@ constinit const Op attention_op = row({.name = "attention",
                                        }});
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+  const detail::Called as("scaled_dot_product_attention(q, k, v, mask?)", q, k, v, options.mask);
   if (q.dim() < 2 || q.dim() != k.dim() || q.dim() != v.dim()) {
-    throw ShapeError("attention: q " + str(q.shape()) + ", k " + str(k.shape()) + ", v " + str(v.shape()) +
+    throw ShapeError("scaled_dot_product_attention: q " + str(q.shape()) + ", k " + str(k.shape()) + ", v " + str(v.shape()) +
                      " must be [.., L, D], [.., S, D], [.., S, E]");
   }
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[-1])));
   if (options.mask.defined()) {
-    if (options.is_causal) throw ShapeError("attention: give a mask or is_causal, not both");
+    if (options.is_causal) throw ShapeError("scaled_dot_product_attention: give a mask or is_causal, not both");
     const Tensor scores = matmul(q, k.mT()) * scale;
     if (is_floating(options.mask.dtype())) return matmul(softmax(scores + options.mask, -1), v);
     return matmul(softmax(where(options.mask, scores, scalar(-std::numeric_limits<double>::infinity(), q.dtype())), -1), v);
@@ -214,7 +216,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   Shape out = q.shape();
   out[-1] = v.shape()[-1];
   if (Shape(q.shape().begin(), q.shape().end() - 2) != Shape(k.shape().begin(), k.shape().end() - 2)) {
-    throw ShapeError("attention: leading dims of q " + str(q.shape()) + " and k " + str(k.shape()) + " differ");
+    throw ShapeError("scaled_dot_product_attention: leading dims of q " + str(q.shape()) + " and k " + str(k.shape()) + " differ");
   }
   return reshape(apply3(attention_op, flat(q), flat(k), flat(v), Attend{scale, options.is_causal}), out);
 }

@@ -1,4 +1,5 @@
 // Elementwise functions of one tensor.
+#include <regrad/engine/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>
@@ -329,19 +330,38 @@ Tensor affine(Tensor&& x, double scale, double shift) {
   const Tensor own = std::move(x);
   return apply(affine_op, own, Params{scale, shift}, 1);
 }
-Tensor neg(const Tensor& x) { return affine(x, -1, 0); }
-Tensor reciprocal(const Tensor& x) { return pow(x, -1); }
+Tensor neg(const Tensor& x) {
+  const detail::Called as("neg(x)", x);
+  return affine(x, -1, 0);
+}
+Tensor reciprocal(const Tensor& x) {
+  const detail::Called as("reciprocal(x)", x);
+  return pow(x, -1);
+}
 Tensor operator/(const Tensor& x, double s) {
+  const detail::Called as("div(x)", x);
   if (x.defined() && !is_floating(x.dtype())) return affine(x.to(DType::f32), 1 / s, 0);
   return affine(x, 1 / s, 0);
 }
-Tensor operator/(double s, const Tensor& x) { return affine(reciprocal(x), s, 0); }
+Tensor operator/(double s, const Tensor& x) {
+  const detail::Called as("div(x)", x);
+  return affine(reciprocal(x), s, 0);
+}
 
 Tensor abs(const Tensor& x) { return apply(abs_op, x); }
 Tensor sign(const Tensor& x) { return apply(sign_op, x); }
-Tensor floor(const Tensor& x) { return x.dtype() == DType::i64 ? x : apply(floor_op, x); }
-Tensor ceil(const Tensor& x) { return x.dtype() == DType::i64 ? x : apply(ceil_op, x); }
-Tensor round(const Tensor& x) { return x.dtype() == DType::i64 ? x : apply(round_op, x); }
+Tensor floor(const Tensor& x) {
+  const detail::Called as("floor(x)", x);
+  return x.dtype() == DType::i64 ? x : apply(floor_op, x);
+}
+Tensor ceil(const Tensor& x) {
+  const detail::Called as("ceil(x)", x);
+  return x.dtype() == DType::i64 ? x : apply(ceil_op, x);
+}
+Tensor round(const Tensor& x) {
+  const detail::Called as("round(x)", x);
+  return x.dtype() == DType::i64 ? x : apply(round_op, x);
+}
 Tensor log1p(const Tensor& x) { return apply(log1p_op, x); }
 Tensor expm1(const Tensor& x) { return apply(expm1_op, x); }
 Tensor exp(const Tensor& x) { return apply(exp_op, x); }
@@ -361,11 +381,17 @@ Tensor erf(const Tensor& x) { return apply(erf_op, x); }
 Tensor gelu(const Tensor& x) { return apply(gelu_op, x); }
 Tensor silu(const Tensor& x) { return apply(silu_op, x); }
 Tensor softplus(const Tensor& x) { return apply(softplus_op, x); }
-Tensor square(const Tensor& x) { return mul(x, x); }
+Tensor square(const Tensor& x) {
+  const detail::Called as("square(x)", x);
+  return mul(x, x);
+}
 Tensor clamp(const Tensor& x, double low, double high) {
   if (low > high) throw ShapeError("clamp: low " + std::to_string(low) + " is above high " + std::to_string(high));
   return apply(clamp_op, x, Params{low, high});
 }
-Tensor pow(const Tensor& x, double exponent) { return apply(pow_scalar_op, x, Params{exponent, 0}); }
+Tensor pow(const Tensor& x, double exponent) {
+  const detail::Called as("pow(x)", x);
+  return apply(pow_scalar_op, x, Params{exponent, 0});
+}
 
 }  // namespace regrad
