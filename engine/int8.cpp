@@ -1,5 +1,6 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/called.h>
+#include <regrad/engine/fork.h>
 #include <regrad/engine/int8.h>
 #include <regrad/engine/kernels/int8.h>
 #include <regrad/engine/node.h>
@@ -124,6 +125,7 @@ struct Int8Conv2d::State {
 
   kernels::Conv geometry(const Tensor& x) const;
   Ready ready(const kernels::Conv& s) {
+    const detail::NoFork uncut;
     const std::lock_guard lock(mutex);
     if (last.plan && last.s.h == s.h && last.s.w == s.w) return last;
     Ready made{s, kernels::int8_plan(s, is_signed), nullptr};

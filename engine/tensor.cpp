@@ -1,9 +1,9 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/ops.h>
 
 #include <cmath>
-#include <cstdio>
 
 namespace regrad {
 
@@ -183,7 +183,7 @@ Tensor scalar(double value, DType t) { return full({}, value, t); }
 Tensor arange(double start, double end, double step, DType t) {
   const detail::Called as("arange()");
   if (step == 0 || !std::isfinite((end - start) / step)) throw ShapeError("arange: step must not be 0 and the ends must be finite");
-  if ((end - start) / step < 0) throw ShapeError("arange: step " + std::to_string(step) + " leads away from " + std::to_string(end));
+  if ((end - start) / step < 0) throw ShapeError("arange: step " + decimal(step) + " leads away from " + decimal(end));
   const double count = std::ceil((end - start) / step);
   if (count >= 0x1p63) throw ShapeError("arange: more elements than 63 bits count");
   const auto n = static_cast<int64_t>(count);
@@ -227,9 +227,7 @@ Tensor from_data(const void* data, const Shape& sizes, DType t) {
 namespace {
 
 std::string number(double v, DType t) {
-  char text[32];
-  std::snprintf(text, sizeof text, is_floating(t) ? "%.4g" : "%.0f", v);
-  return text;
+  return is_floating(t) ? decimal(v, 4) : fixed(v, 0);
 }
 
 // Long dims show their first and last three entries.

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/experiment/stats.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/random.h>
 
@@ -84,7 +85,7 @@ double student_cdf(double t, double df) {
 }
 
 double student_quantile(double p, double df) {
-  if (!(p > 0 && p < 1)) throw ConfigError("student_quantile: p must lie between 0 and 1, found " + std::to_string(p));
+  if (!(p > 0 && p < 1)) throw ConfigError("student_quantile: p must lie between 0 and 1, found " + decimal(p));
   if (p < 0.5) return -student_quantile(1 - p, df);
   double low = 0, high = 1;
   while (student_cdf(high, df) < p && high < 1e300) {

@@ -2,6 +2,7 @@
 #include <regrad/algorithms/pruning/trial.h>
 #include <regrad/algorithms/shared/cost.h>
 #include <regrad/algorithms/shared/masks.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
@@ -17,7 +18,7 @@ using experiment::Picture;
 
 constexpr int64_t test_batch = 250;
 
-double sparsity_of(const std::string& variant) { return std::stod(variant) / 100; }
+double sparsity_of(const std::string& variant) { return number_of(variant).value() / 100; }
 
 NamedNetOptions options_of(const Settings& s, const Images& images) {
   const Shape& sizes = images.train.images.shape();
@@ -56,7 +57,7 @@ Gallery first_filters(const std::string& title, const Tensor& weight) {
 }  // namespace
 
 std::string percent(double share) {
-  std::string text = std::to_string(std::round(share * 1e6) / 1e4);
+  std::string text = fixed(std::round(share * 1e6) / 1e4, 6);
   while (text.back() == '0') text.pop_back();
   if (text.back() == '.') text.pop_back();
   return text + "%";

@@ -1,5 +1,6 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
 
 #include <limits>
@@ -106,7 +107,7 @@ Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, bool
 
 Tensor dropout(const Tensor& x, double p, const Random& r) {
   const detail::Called as("dropout(x)", x);
-  if (!(p >= 0 && p <= 1)) throw ConfigError("dropout: p " + std::to_string(p) + " is outside [0, 1]");
+  if (!(p >= 0 && p <= 1)) throw ConfigError("dropout: p " + decimal(p) + " is outside [0, 1]");
   if (p == 0) return x;
   if (p == 1) return x * zeros_like(x);
   const Tensor u = uniform(r, x.shape(), 0, 1, x.dtype());
@@ -115,7 +116,7 @@ Tensor dropout(const Tensor& x, double p, const Random& r) {
 
 Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau, bool hard, int64_t dim) {
   const detail::Called as("gumbel_softmax(logits)", logits);
-  if (!(tau > 0)) throw ConfigError("gumbel_softmax: tau " + std::to_string(tau) + " must be above 0");
+  if (!(tau > 0)) throw ConfigError("gumbel_softmax: tau " + decimal(tau) + " must be above 0");
   // -log(-log u), u in (0, 1): 1 - u keeps clear of 0, and a u of 0 gives log 1 = 0, which the small number keeps from infinity.
   const Tensor u = uniform(r, logits.shape(), 0, 1, logits.dtype());
   const Tensor noise = -log(-log1p(-u) + std::numeric_limits<float>::min());

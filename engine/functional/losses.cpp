@@ -1,5 +1,6 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
 
 #include <limits>
@@ -54,7 +55,7 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
 Tensor huber_loss(const Tensor& input, const Tensor& target, double delta, Reduction reduction) {
   const detail::Called as("huber_loss(input, target)", input, target);
   need_equal(input, target, "huber_loss");
-  if (!(delta > 0)) throw ConfigError("huber_loss: delta " + std::to_string(delta) + " must be above 0");
+  if (!(delta > 0)) throw ConfigError("huber_loss: delta " + decimal(delta) + " must be above 0");
   const Tensor d = input - target, inside = clamp(d, -delta, delta);  // inside^2/2 + delta (|d| - |inside|) is both branches
   return reduce(0.5 * square(inside) + delta * (abs(d) - abs(inside)), reduction, "huber_loss");
 }
@@ -177,7 +178,7 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntropyOptions& o) {
   const detail::Called as("cross_entropy(input, target, weight?)", input, target, o.weight);
   if (!(o.label_smoothing >= 0 && o.label_smoothing <= 1))
-    throw ConfigError("cross_entropy: label_smoothing " + std::to_string(o.label_smoothing) + " is outside [0, 1]");
+    throw ConfigError("cross_entropy: label_smoothing " + decimal(o.label_smoothing) + " is outside [0, 1]");
   if (!is_floating(target.dtype())) {
     need_rows(input, target, "cross_entropy");
     return by_label(log_softmax(input, -1), target, {o.weight, o.ignore_index, o.reduction}, o.label_smoothing, "cross_entropy");

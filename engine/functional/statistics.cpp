@@ -1,4 +1,5 @@
 #include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
 
 #include <algorithm>
@@ -42,7 +43,7 @@ Tensor std(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
 
 Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
   const detail::Called as("norm(x)", x);
-  if (!(p > 0)) throw ConfigError("norm: p " + std::to_string(p) + " must be above 0");
+  if (!(p > 0)) throw ConfigError("norm: p " + decimal(p) + " must be above 0");
   if (std::isinf(p)) return amax(abs(x), dims, keepdim);
   if (p == 1) return sum(abs(x), dims, keepdim);
   if (p == 2) return safe_root(sum(square(x), dims, keepdim), 2);

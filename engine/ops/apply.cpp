@@ -1,5 +1,6 @@
 // Evaluating a row: shape rule, memory, kernel, record.
 #include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/ops/op.h>
 
 #include <cmath>
@@ -149,7 +150,7 @@ void check_finite(const Node* y) {
   const int64_t at = y->dtype == DType::f32 ? first_bad<float>(y) : first_bad<double>(y);
   if (at < 0) return;
   const double bad = y->dtype == DType::f32 ? y->ptr<float>()[at] : y->ptr<double>()[at];
-  throw NumericError("detect_anomaly: '" + std::string(y->op->name) + "' gave " + std::to_string(bad) + " at order " + std::to_string(mode.order) +
+  throw NumericError("detect_anomaly: '" + std::string(y->op->name) + "' gave " + decimal(bad) + " at order " + std::to_string(mode.order) +
                      (mode.order ? " (while differentiating)" : " (forward)") + ", element " + std::to_string(at) + " of " + str(y->shape) +
                      "; its inputs: " + parents(y));
 }

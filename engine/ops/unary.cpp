@@ -1,5 +1,6 @@
 // Elementwise functions of one tensor.
 #include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>
@@ -386,7 +387,7 @@ Tensor square(const Tensor& x) {
   return mul(x, x);
 }
 Tensor clamp(const Tensor& x, double low, double high) {
-  if (low > high) throw ShapeError("clamp: low " + std::to_string(low) + " is above high " + std::to_string(high));
+  if (low > high) throw ShapeError("clamp: low " + decimal(low) + " is above high " + decimal(high));
   return apply(clamp_op, x, Params{low, high});
 }
 Tensor pow(const Tensor& x, double exponent) {
