@@ -161,7 +161,7 @@ Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau = 1, boo
 // Straight through. stop_gradient: the value, without a graph. ste: the value of `forward` with the derivatives of `gradient`, at every order: where
 // `gradient` is linear (as in STE proper) second derivatives are zero, where it is a soft surrogate they are the surrogate's. Equal shapes and
 // dtypes.
-inline Tensor stop_gradient(const Tensor& x) { return x.detach(); }
+Tensor stop_gradient(const Tensor& x);
 Tensor ste(const Tensor& forward, const Tensor& gradient);
 
 }  // namespace regrad

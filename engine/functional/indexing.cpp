@@ -129,6 +129,11 @@ Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau, bool ha
   return ste(permute(hit, back), soft);
 }
 
+Tensor stop_gradient(const Tensor& x) {
+  const detail::Called as("stop_gradient(x)", x);
+  return x.detach();
+}
+
 // forward + (gradient - its value): the difference is exactly 0 wherever gradient is finite.
 Tensor ste(const Tensor& forward, const Tensor& gradient) {
   const detail::Called as("ste(forward, gradient)", forward, gradient);
