@@ -135,7 +135,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, in
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim = 0);  // at most that many equal pieces
 // pads: {before, after} of the last dim, then of the one before it, ... (PyTorch's order); negative ones cut.
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value = 0);
-Tensor flip(const Tensor& x, const Dims& dims);
+Tensor flip(const Tensor& x, const Dims& dims);  // ShapeError where a dim is named twice
 Tensor roll(const Tensor& x, int64_t shift, int64_t dim);
 Tensor repeat(const Tensor& x, const Shape& times);  // as many or more entries than dims; new dims in front
 Tensor tril(const Tensor& x, int64_t diagonal = 0);  // of the last two dims: zeros above the diagonal

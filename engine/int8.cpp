@@ -74,6 +74,7 @@ Tensor along_channels(const Int8Ranges& ranges, const Tensor& x, F&& f) {
 }
 
 Tensor levels_of(const Tensor& x, const Int8Ranges& ranges) {
+  if (!is_floating(x.dtype())) throw DTypeError(std::string("8-bit levels: of f32 or f64, not ") + name(x.dtype()));
   const NoGrad quiet;
   const bool is_signed = ranges.is_signed();
   return clamp(round(x.detach() * along_channels(ranges, x, [](double s) { return 1 / s; })), least(is_signed), most(is_signed));

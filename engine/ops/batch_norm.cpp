@@ -419,6 +419,7 @@ Tensor batch_norm(const Tensor& any, const Tensor& weight, const Tensor& bias, c
 
 Tensor batch_norm(const Tensor& any, const BatchStatistics& given, const Tensor& weight, const Tensor& bias, const BatchNormOptions& options) {
   const detail::Called as("batch_norm(x, mean, var, weight?, bias?, residual?)", any, given.mean, given.var, weight, bias, options.residual);
+  if (!given.mean.defined() || !given.var.defined()) detail::undefined_tensor("batch_norm", 1);
   const Tensor x = as_images(any), w = channels_of(weight, x, 1), b = channels_of(bias, x, 0);
   const Tensor mean = channels_of(given.mean, x, 0), var = channels_of(given.var, x, 1);
   for (const auto& [t, what] : {std::pair{&w, "weight"}, {&b, "bias"}, {&mean, "mean"}, {&var, "var"}}) need_fit(x, *t, what);
