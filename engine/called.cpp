@@ -6,7 +6,7 @@ namespace regrad {
 namespace detail {
 namespace {
 
-bool begins(const std::string& words, const std::string& with) { return words.compare(0, with.size(), with) == 0; }
+bool begins(const std::string& words, const char* with) { return words.compare(0, std::strlen(with), with) == 0; }
 
 // The next name of a list "a, b?, c)", and whether it may be undefined.
 struct Parameter {
@@ -53,8 +53,9 @@ void Called::need_arguments() const {
 }
 
 std::string Called::told(const std::string& words) const {
+  if (begins(words, "out of memory") || begins(words, "detect_anomaly:")) return words;
   const std::string by = name();
-  if (begins(words, by + ":") || begins(words, "out of memory") || begins(words, "detect_anomaly:")) return words;
+  if (begins(words, (by + ":").c_str())) return words;
   const std::string with = arguments();
   return with.empty() ? by + ": " + words : by + ": " + with + " (" + words + ")";
 }
