@@ -78,7 +78,7 @@ double sample_sd(const std::vector<double>& values) {
 }
 
 double student_cdf(double t, double df) {
-  if (!(df > 0)) throw ConfigError("student_cdf: the degrees of freedom must be above 0, found " + std::to_string(df));
+  if (!(df > 0)) throw ConfigError("student_cdf: the degrees of freedom must be above 0, found " + decimal(df));
   const double square = t * t;
   const double tail = 0.5 * regularized_beta(df / (df + square), square / (df + square), 0.5 * df, 0.5);  // P(T > |t|)
   return t > 0 ? 1 - tail : tail;
@@ -143,7 +143,7 @@ Verdict verdict(const Interval& difference, Direction claimed) {
 }
 
 Verdict verdict_within(const Interval& difference, double margin) {
-  if (!(margin > 0)) throw ConfigError("verdict_within: the margin must be above 0, found " + std::to_string(margin));
+  if (!(margin > 0)) throw ConfigError("verdict_within: the margin must be above 0, found " + decimal(margin));
   if (!testable(difference)) return Verdict::not_testable;
   return std::fabs(difference.mean) + difference.ci95 <= margin ? Verdict::shown : Verdict::not_shown;
 }

@@ -178,8 +178,8 @@ Metadata PruningTrial::about() const {
   Metadata out = to_metadata(net_);
   std::string classes, mean, deviation;
   for (const std::string& c : images_->train.classes) classes += (classes.empty() ? "" : "\n") + c;
-  for (double m : images_->mean) mean += (mean.empty() ? "" : ",") + std::to_string(m);
-  for (double d : images_->deviation) deviation += (deviation.empty() ? "" : ",") + std::to_string(d);
+  for (double m : images_->mean) mean += (mean.empty() ? "" : ",") + fixed(m, 6);
+  for (double d : images_->deviation) deviation += (deviation.empty() ? "" : ",") + fixed(d, 6);
   out["class_names"] = classes, out["mean"] = mean, out["deviation"] = deviation;  // x = (pixel / 255 - mean) / deviation
   return out;
 }
