@@ -206,11 +206,13 @@ Tensor seed_for(const Tensor& output, const GradOptions& options, int64_t k) {
 
 void check(const TensorList& outputs, const TensorList& inputs, const GradOptions& options) {
   for (const Tensor& y : outputs) {
-    if (!y.defined() || !y.requires_grad())
+    if (!y.defined()) throw ShapeError("grad: an output is an undefined tensor");
+    if (!y.requires_grad())
       throw Error("grad: an output does not require gradients (no input of it does, or it was made under NoGrad)");
   }
   for (const Tensor& x : inputs) {
-    if (!x.defined() || !x.requires_grad()) throw Error("grad: an input does not require gradients; mark leaves with requires_grad_()");
+    if (!x.defined()) throw ShapeError("grad: an input is an undefined tensor");
+    if (!x.requires_grad()) throw Error("grad: an input does not require gradients; mark leaves with requires_grad_()");
   }
   if (options.grad_outputs.size() > outputs.size()) throw ShapeError("grad: more grad_outputs than outputs");
 }

@@ -63,7 +63,7 @@ Tensor adaptive_max_pool2d(const Tensor& x, Pair output);
 
 enum class Interpolation { nearest, bilinear };
 // Images of another size. nearest: element floor(i H / OH). bilinear: by the two nearest along each dim; align_corners: corners keep their values
-// (PyTorch's two conventions).
+// (PyTorch's two conventions). OutOfMemory, before any table is made, where the output does not fit.
 Tensor interpolate(const Tensor& x, Pair output, Interpolation mode = Interpolation::nearest, bool align_corners = false);
 
 // Whole channels of an image are 0 with probability p, else x / (1 - p). x [N,C,H,W]. ConfigError outside [0, 1].

@@ -13,7 +13,9 @@
 namespace regrad {
 
 struct Error : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  // Within a public function of the engine the message is told as that function's: its name comes first.
+  explicit Error(const std::string& what);
+  explicit Error(const char* what);
 };
 struct ShapeError : Error {  // shapes, dims, indices or sizes that do not fit
   using Error::Error;
@@ -45,13 +47,15 @@ namespace detail {
 [[noreturn]] void throw_out_of_memory(int64_t bytes = 0);
 }  // namespace detail
 
-// f(), where OutOfMemory takes the place of std::bad_alloc. The engine's and layers' functions are so; lists and names that your own code makes are
+// f(), where OutOfMemory takes the place of std::bad_alloc and of a list longer than any (std::length_error). The engine's and layers' functions are so; lists and names that your own code makes are
 // not.
 template <class F>
 decltype(auto) typed_memory(F&& f) {
   try {
     return f();
   } catch (const std::bad_alloc&) {
+    detail::throw_out_of_memory();
+  } catch (const std::length_error&) {
     detail::throw_out_of_memory();
   }
 }

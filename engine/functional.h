@@ -14,7 +14,7 @@
 
 namespace regrad {
 
-enum class Reduction { none, mean, sum };
+enum class Reduction { none, mean, sum, batchmean };  // batchmean: the sum divided by the size of the first dim (kl_div alone)
 
 // y = x W^T + b. x [..,in], weight [out,in], bias [out] (may be undefined); or with a task each: x [T,N,in], weight [T,out,in], bias [T,out].
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
@@ -24,14 +24,44 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction =
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);   // |input - target|
 // d^2/2 for |d| <= delta, else delta (|d| - delta/2), d = input - target
 Tensor huber_loss(const Tensor& input, const Tensor& target, double delta = 1, Reduction reduction = Reduction::mean);
-// target (log target - input), input = log q; 0 where target is 0. Reduction::mean divides by all elements, as PyTorch's "mean" does.
+// target (log target - input), input = log q; 0 where target is 0. Reduction::mean divides by all elements, as PyTorch's "mean" does; batchmean is
+// the divergence of a batch of distributions [N,..]. log_target: target = log p too, e^target (target - input).
+struct KlDivOptions {
+  Reduction reduction = Reduction::mean;
+  bool log_target = false;
+};
 Tensor kl_div(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
-// max(x, 0) - x t + log(1 + e^-|x|), t in [0, 1]
+Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& options);
+// weight (pos_weight t log(1 + e^-x) + (1 - t) log(1 + e^x)), t in [0, 1]. Both weights broadcast to input ([labels], for one); undefined: 1.
+// Reduction::mean divides by all elements.
+struct BceOptions {
+  Tensor weight = {};
+  Tensor pos_weight = {};
+  Reduction reduction = Reduction::mean;
+};
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
-// -input[target]. input [..,classes] of log probabilities, target i64 [..] in [0, classes).
+Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const BceOptions& options);
+// -weight[target] input[target]. input [..,classes] of log probabilities, target i64 [..] in [0, classes): ShapeError where a label is outside.
+// Targets equal to ignore_index (none by default; PyTorch's is -100) give 0 and have no gradient. Reduction::mean divides by the sum of
+// weight[target] over the targets that count.
+struct NllOptions {
+  Tensor weight = {};  // [classes]
+  std::optional<int64_t> ignore_index = {};
+  Reduction reduction = Reduction::mean;
+};
 Tensor nll_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
-// -log softmax(input)[target]
+Tensor nll_loss(const Tensor& input, const Tensor& target, const NllOptions& options);
+// -log softmax(input)[target], with the options of nll_loss. label_smoothing e in [0, 1]: (1 - e) of that and e of the mean over the classes c of
+// -weight[c] log softmax(input)[c]. A floating target of input's shape holds probabilities p: -sum_c weight[c] ((1 - e) p_c + e / classes) log
+// softmax(input)[c], where Reduction::mean divides by the number of rows. ConfigError: label_smoothing outside [0, 1], ignore_index with probabilities.
+struct CrossEntropyOptions {
+  Tensor weight = {};  // [classes]
+  std::optional<int64_t> ignore_index = {};
+  double label_smoothing = 0;
+  Reduction reduction = Reduction::mean;
+};
 Tensor cross_entropy(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);
+Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntropyOptions& options);
 // The mean over all but the first dim: [T]. cross_entropy: input [T,N,classes], target [T,N].
 Tensor mse_loss_by_task(const Tensor& input, const Tensor& target);
 Tensor cross_entropy_by_task(const Tensor& input, const Tensor& target);
@@ -51,7 +81,7 @@ Tensor norm(const Tensor& x, double p = 2, const Dims& dims = {}, bool keepdim =
 Tensor prod(const Tensor& x, int64_t dim, bool keepdim = false);  // right with zeros, at every order
 Tensor amin(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 Extreme min(const Tensor& x, int64_t dim, bool keepdim = false);
-inline Tensor min(const Tensor& x) { return amin(x); }
+Tensor min(const Tensor& x);  // amin over all dims
 Tensor argmin(const Tensor& x, int64_t dim, bool keepdim = false);
 Tensor any(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // b8; any element not 0
 Tensor all(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // b8; of nothing: true
@@ -106,7 +136,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, in
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim = 0);  // at most that many equal pieces
 // pads: {before, after} of the last dim, then of the one before it, ... (PyTorch's order); negative ones cut.
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value = 0);
-Tensor flip(const Tensor& x, const Dims& dims);
+Tensor flip(const Tensor& x, const Dims& dims);  // ShapeError where a dim is named twice
 Tensor roll(const Tensor& x, int64_t shift, int64_t dim);
 Tensor repeat(const Tensor& x, const Shape& times);  // as many or more entries than dims; new dims in front
 Tensor tril(const Tensor& x, int64_t diagonal = 0);  // of the last two dims: zeros above the diagonal
@@ -132,7 +162,7 @@ Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau = 1, boo
 // Straight through. stop_gradient: the value, without a graph. ste: the value of `forward` with the derivatives of `gradient`, at every order: where
 // `gradient` is linear (as in STE proper) second derivatives are zero, where it is a soft surrogate they are the surrogate's. Equal shapes and
 // dtypes.
-inline Tensor stop_gradient(const Tensor& x) { return x.detach(); }
+Tensor stop_gradient(const Tensor& x);
 Tensor ste(const Tensor& forward, const Tensor& gradient);
 
 }  // namespace regrad

@@ -1,4 +1,6 @@
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
+#include <regrad/engine/fork.h>
 #include <regrad/engine/int8.h>
 #include <regrad/engine/kernels/int8.h>
 #include <regrad/engine/node.h>
@@ -72,6 +74,7 @@ Tensor along_channels(const Int8Ranges& ranges, const Tensor& x, F&& f) {
 }
 
 Tensor levels_of(const Tensor& x, const Int8Ranges& ranges) {
+  if (!is_floating(x.dtype())) throw DTypeError(std::string("8-bit levels: of f32 or f64, not ") + name(x.dtype()));
   const NoGrad quiet;
   const bool is_signed = ranges.is_signed();
   return clamp(round(x.detach() * along_channels(ranges, x, [](double s) { return 1 / s; })), least(is_signed), most(is_signed));
@@ -89,14 +92,17 @@ Tensor straight_through(const Tensor& values, const Tensor& x, const Int8Ranges&
 }  // namespace
 
 Tensor fake_quantize(const Tensor& x, const Int8Ranges& ranges) {
+  const detail::Called as("fake_quantize(x)", x);
   const Tensor q = levels_of(x, ranges), step = along_channels(ranges, x, [](double s) { return s; });
   return straight_through(q * step, x, ranges, ones({}, x.dtype()));
 }
 Tensor int8_levels(const Tensor& x, const Int8Ranges& ranges) {
+  const detail::Called as("int8_levels(x)", x);
   return straight_through(levels_of(x, ranges), x, ranges, along_channels(ranges, x, [](double s) { return 1 / s; }));
 }
 
 Int8Range weight_range(const Tensor& w) {
+  const detail::Called as("weight_range(w)", w);
   const NoGrad quiet;
   const double largest = w.numel() ? amax(abs(w.detach())).item() : 0;
   return {largest > 0 ? -largest : -127, largest > 0 ? largest : 127};
@@ -120,6 +126,7 @@ struct Int8Conv2d::State {
 
   kernels::Conv geometry(const Tensor& x) const;
   Ready ready(const kernels::Conv& s) {
+    const detail::NoFork uncut;
     const std::lock_guard lock(mutex);
     if (last.plan && last.s.h == s.h && last.s.w == s.w) return last;
     Ready made{s, kernels::int8_plan(s, is_signed), nullptr};
@@ -131,6 +138,7 @@ struct Int8Conv2d::State {
 
 Int8Conv2d::Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptions& options, const Int8Ranges& input)
     : state_(std::make_shared<State>()) {
+  const detail::Called as("Int8Conv2d(weight, bias?)", weight, bias);
   if (weight.dim() != 4) throw ShapeError("Int8Conv2d: needs weights [O,C/groups,KH,KW], not " + str(weight.shape()));
   if (weight.dtype() != DType::f32) throw DTypeError(std::string("Int8Conv2d: needs f32, not ") + name(weight.dtype()));
   if (bias.defined() && bias.shape() != Shape{weight.size(0)})
@@ -168,6 +176,7 @@ kernels::Conv Int8Conv2d::State::geometry(const Tensor& x) const {
 }
 
 Tensor Int8Conv2d::operator()(const Tensor& any) const {
+  const detail::Called as("Int8Conv2d(x)", any);
   if (!state_) throw ConfigError("Int8Conv2d: has no weights");
   const NoGrad quiet;
   State& state = *state_;

@@ -1,3 +1,4 @@
+#include <regrad/engine/fork.h>
 #include <regrad/engine/memory.h>
 #include <regrad/engine/node.h>
 
@@ -129,6 +130,7 @@ Registry& registry() {
   static auto* r = new Registry;  // never destroyed: threads may end after static destructors
   return *r;
 }
+[[maybe_unused]] const Registry& made_before_main = registry();  // so that no fork cuts its making
 
 thread_local Pool* current = nullptr;
 
@@ -138,6 +140,7 @@ struct Lease {
   ~Lease() {
     if (!pool) return;
     pool->trim();
+    const NoFork uncut;
     std::lock_guard lock(registry().mutex);
     pool->idle = true;
     current = nullptr;
@@ -147,6 +150,7 @@ thread_local Lease lease;
 
 [[gnu::noinline]] Pool* lease_pool() {
   Registry& r = registry();
+  const NoFork uncut;
   std::lock_guard lock(r.mutex);
   Pool* p = nullptr;
   for (Pool* q : r.pools)
@@ -237,6 +241,7 @@ void free_storage(Storage* s) noexcept {
   if (p) {
     p->count(-s->bytes);
   } else {
+    const NoFork uncut;
     std::lock_guard lock(registry().mutex);
     registry().orphan.count(-s->bytes);
   }
@@ -265,6 +270,7 @@ void free_node_memory(NodeMemory m) noexcept {
   if (p) {
     p->live_nodes.add(-1);
   } else {
+    const NoFork uncut;
     std::lock_guard lock(registry().mutex);
     registry().orphan.live_nodes.add(-1);
   }
@@ -282,6 +288,7 @@ namespace regrad {
 
 MemoryStats memory_stats() {
   auto& r = detail::registry();
+  const detail::NoFork uncut;
   std::lock_guard lock(r.mutex);
   MemoryStats m{0, 0, 0, 0};
   for (const detail::Pool* p : r.pools) {

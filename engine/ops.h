@@ -103,7 +103,8 @@ inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
 inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
 Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b);
 
-// Reductions over dims (none given: all). keepdim leaves them with size 1.
+// Reductions over dims (none given: all; ShapeError where one is named twice). keepdim leaves them with size 1. Sums of u8 and b8 are i64; what is
+// one of the elements (amax, max, sort, topk; minimum, maximum, where) has their dtype.
 Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // of no elements: NaN
 Tensor amax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // equal maxima share the gradient; ShapeError over no elements
@@ -112,7 +113,7 @@ struct Extreme {
   Tensor values, indices;
 };
 Extreme max(const Tensor& x, int64_t dim, bool keepdim = false);  // the gradient goes to the index
-inline Tensor max(const Tensor& x) { return amax(x); }
+Tensor max(const Tensor& x);  // amax over all dims
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim = false);
 Tensor softmax(const Tensor& x, int64_t dim);
 Tensor log_softmax(const Tensor& x, int64_t dim);

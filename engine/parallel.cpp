@@ -1,3 +1,4 @@
+#include <regrad/engine/fork.h>
 #include <regrad/engine/node.h>
 #include <regrad/engine/parallel.h>
 
@@ -7,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <thread>
 #include <utility>
@@ -135,6 +137,7 @@ ThreadPool& thread_pool() {
   static ThreadPool p;
   return p;
 }
+[[maybe_unused]] const ThreadPool& made_before_main = thread_pool();  // so that no fork cuts its making
 
 }  // namespace
 
@@ -153,6 +156,12 @@ void set_num_threads(int n) {
 }
 
 namespace detail {
+
+void forget_workers() {
+  ThreadPool& p = thread_pool();
+  new (&p.mutex) std::mutex;  // a thread that is not here may have held it
+  (void)p.workers.release();  // joining them would wait for ever
+}
 
 void run_blocks(int64_t blocks, void (*run)(void*, int64_t), void* context) {
   if (blocks <= 0) return;

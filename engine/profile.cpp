@@ -1,3 +1,5 @@
+#include <regrad/engine/decimal.h>
+#include <regrad/engine/fork.h>
 #include <regrad/engine/ops/op.h>
 #include <regrad/engine/profile.h>
 
@@ -45,11 +47,13 @@ Library& library() {
   static auto* l = new Library;  // threads may end after static destructors
   return *l;
 }
+[[maybe_unused]] const Library& made_before_main = library();  // so that no fork cuts its making
 
 Book& book() {
   thread_local std::shared_ptr<Book> mine;
   if (!mine) {
     mine = std::make_shared<Book>();
+    const detail::NoFork uncut;
     std::lock_guard lock(library().mutex);
     mine->thread = static_cast<int>(library().books.size());
     library().books.push_back(mine);
@@ -64,6 +68,7 @@ int64_t profile_clock() { return std::chrono::duration_cast<std::chrono::nanosec
 void profile_op(const Op& op, const Node* y, int64_t start) {
   const int64_t end = profile_clock();
   Book& b = book();
+  const detail::NoFork uncut;
   const std::lock_guard lock(b.mutex);
   Sum& s = b.sums[{&op, mode.order}];
   ++s.calls;
@@ -77,6 +82,7 @@ void profile_op(const Op& op, const Node* y, int64_t start) {
 using detail::library;
 
 Profile::Profile() {
+  const detail::NoFork uncut;
   const std::lock_guard lock(library().mutex);
   if (std::exchange(library().taken, true)) throw Error("Profile: another one lives; there is one clock for the process");
   for (const auto& b : library().books) {
@@ -89,12 +95,14 @@ Profile::Profile() {
 }
 Profile::~Profile() {
   detail::profiling = false;
+  const detail::NoFork uncut;
   const std::lock_guard lock(library().mutex);
   library().taken = false;
 }
 
 std::vector<ProfileRow> Profile::rows() const {
   std::map<std::pair<const Op*, int>, detail::Sum> total;
+  const detail::NoFork uncut;
   const std::lock_guard lock(library().mutex);
   for (const auto& b : library().books) {
     const std::lock_guard hold(b->mutex);
@@ -117,9 +125,9 @@ std::string Profile::table() const {
   std::snprintf(line, sizeof line, "%-16s %5s %10s %10s %6s %9s %10s\n", "op", "order", "calls", "ms", "%", "us/call", "MB");
   std::string out = line;
   for (const ProfileRow& r : all) {
-    std::snprintf(line, sizeof line, "%-16s %5d %10lld %10.2f %6.1f %9.2f %10.1f\n", r.op.c_str(), r.order, static_cast<long long>(r.calls),
-                  r.seconds * 1e3, seconds > 0 ? 100 * r.seconds / seconds : 0.0, r.seconds * 1e6 / static_cast<double>(r.calls),
-                  static_cast<double>(r.bytes) / 1e6);
+    std::snprintf(line, sizeof line, "%-16s %5d %10lld %10s %6s %9s %10s\n", r.op.c_str(), r.order, static_cast<long long>(r.calls),
+                  fixed(r.seconds * 1e3, 2).c_str(), fixed(seconds > 0 ? 100 * r.seconds / seconds : 0.0, 1).c_str(),
+                  fixed(r.seconds * 1e6 / static_cast<double>(r.calls), 2).c_str(), fixed(static_cast<double>(r.bytes) / 1e6, 1).c_str());
     out += line;
   }
   return out;
@@ -129,13 +137,15 @@ std::string Profile::trace() const {
   std::string out = "{\"displayTimeUnit\": \"ns\", \"traceEvents\": [";
   char line[200];
   bool first = true;
+  const detail::NoFork uncut;
   const std::lock_guard lock(library().mutex);
   for (const auto& b : library().books) {
     const std::lock_guard hold(b->mutex);
     for (const detail::Event& e : b->events) {
       std::snprintf(line, sizeof line,
-                    "%s\n{\"name\": \"%s\", \"cat\": \"order %d\", \"ph\": \"X\", \"pid\": 1, \"tid\": %d, \"ts\": %.3f, \"dur\": %.3f}",
-                    first ? "" : ",", e.op->name, e.order, e.thread, static_cast<double>(e.start) / 1e3, static_cast<double>(e.end - e.start) / 1e3);
+                    "%s\n{\"name\": \"%s\", \"cat\": \"order %d\", \"ph\": \"X\", \"pid\": 1, \"tid\": %d, \"ts\": %s, \"dur\": %s}",
+                    first ? "" : ",", e.op->name, e.order, e.thread, fixed(static_cast<double>(e.start) / 1e3, 3).c_str(),
+                    fixed(static_cast<double>(e.end - e.start) / 1e3, 3).c_str());
       out += line;
       first = false;
     }

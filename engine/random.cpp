@@ -1,4 +1,4 @@
-#include <regrad/engine/node.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/random.h>
 
 #include <algorithm>
@@ -72,17 +72,24 @@ int64_t Random::integer(uint64_t i, int64_t n) const {
 }
 
 Tensor uniform(const Random& r, const Shape& sizes, double low, double high, DType t) {
+  const detail::Called as("uniform()");
   return filled(sizes, t, [&](uint64_t i) { return low + (high - low) * r.uniform(i); });
 }
 Tensor normal(const Random& r, const Shape& sizes, double mean, double deviation, DType t) {
+  const detail::Called as("normal()");
   return filled(sizes, t, [&](uint64_t i) { return mean + deviation * r.normal(i); });
 }
 Tensor randint(const Random& r, int64_t low, int64_t high, const Shape& sizes) {
+  const detail::Called as("randint()");
+  int64_t n;
+  if (high <= low || __builtin_sub_overflow(high, low, &n))
+    throw ConfigError("randint: [" + std::to_string(low) + ", " + std::to_string(high) + ") holds no number, or more than 63 bits count");
   Tensor out = detail::empty(sizes, DType::i64);
-  for (int64_t i = 0; i < out.numel(); ++i) out.node()->ptr<int64_t>()[i] = low + r.integer(static_cast<uint64_t>(i), high - low);
+  for (int64_t i = 0; i < out.numel(); ++i) out.node()->ptr<int64_t>()[i] = low + r.integer(static_cast<uint64_t>(i), n);
   return out;
 }
 Tensor randperm(const Random& r, int64_t n) {
+  const detail::Called as("randperm()");
   Tensor out = arange(0, static_cast<double>(n));
   auto* p = out.node()->ptr<int64_t>();
   for (int64_t i = n - 1; i > 0; --i) std::swap(p[i], p[r.integer(static_cast<uint64_t>(i), i + 1)]);

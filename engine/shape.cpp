@@ -37,6 +37,16 @@ int wrap_dim(int64_t dim, int ndim, const char* op) {
   return static_cast<int>(dim < 0 ? dim + ndim : dim);
 }
 
+unsigned dim_set(const Dims& dims, int ndim, const char* op) {
+  unsigned set = 0;
+  for (int64_t d : dims) {
+    const unsigned bit = 1u << wrap_dim(d, ndim, op);
+    if (set & bit) throw ShapeError(std::string(op) + ": dim " + std::to_string(d) + " is named twice");
+    set |= bit;
+  }
+  return set;
+}
+
 Shape broadcast(const Shape& a, const Shape& b, const char* op) {
   const Shape& longer = a.size() >= b.size() ? a : b;
   const Shape& shorter = a.size() >= b.size() ? b : a;

@@ -83,6 +83,9 @@ Shape channels_last_strides(const Shape& sizes);
 // The dimension counted from the front; ShapeError naming op where dim is outside [-ndim, ndim).
 int wrap_dim(int64_t dim, int ndim, const char* op);
 
+// A bit for each of dims. ShapeError naming op where one is outside, or named twice.
+unsigned dim_set(const Dims& dims, int ndim, const char* op);
+
 // Broadcast of two shapes, right-aligned, sizes equal or one of them 1. ShapeError naming op.
 Shape broadcast(const Shape& a, const Shape& b, const char* op);
 

@@ -1,6 +1,7 @@
 #include <regrad/engine/sparse.h>
 
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/sparse.h>
 
@@ -35,9 +36,15 @@ Tensor batched(const Tensor& x, int64_t n, const char* what, const char* op) {
   return reshape(x, {batch, n, x.size(-1)});
 }
 
+// ShapeError where a was not made by this file's functions.
+void need_made(const Csr& a) {
+  if (!a.values.defined() || !a.structure.defined()) detail::undefined_tensor("Csr", 0);
+}
+
 }  // namespace
 
 Csr sparse_csr_tensor(const Tensor& row_pointers, const Tensor& columns, const Tensor& values, int64_t rows, int64_t cols) {
+  const detail::Called as("sparse_csr_tensor(row_pointers, columns, values)", row_pointers, columns, values);
   return typed_memory([&] {
     need_values(values, columns.numel(), "sparse_csr_tensor");
     return on_structure(detail::pack_structure(row_pointers, columns, rows, cols, "sparse_csr_tensor"), values, rows, cols);
@@ -45,6 +52,7 @@ Csr sparse_csr_tensor(const Tensor& row_pointers, const Tensor& columns, const T
 }
 
 Csr csr_from_edges(const Tensor& edges, int64_t nodes, const EdgeOptions& options) {
+  const detail::Called as("csr_from_edges(edges)", edges);
   return typed_memory([&] {
     if (edges.dtype() != DType::i64) throw DTypeError(std::string("csr_from_edges: edges are ") + name(edges.dtype()) + ", must be i64");
     if (nodes < 0 || edges.dim() != 2 || edges.size(0) != 2)
@@ -77,6 +85,8 @@ Csr csr_from_edges(const Tensor& edges, int64_t nodes, const EdgeOptions& option
 }
 
 Csr with_values(const Csr& a, const Tensor& values) {
+  const detail::Called as("with_values(a.structure, a.values, values)", a.structure, a.values, values);
+  need_made(a);
   need_values(values, a.nnz(), "with_values");
   Csr out = a;
   out.values = values;
@@ -84,6 +94,8 @@ Csr with_values(const Csr& a, const Tensor& values) {
 }
 
 Csr transpose(const Csr& a) {
+  const detail::Called as("transpose(a.structure, a.values)", a.structure, a.values);
+  need_made(a);
   return typed_memory([&] {
     const int64_t nnz = a.nnz(), at = a.rows + 1 + nnz;
     const Tensor pointers = slice(a.structure, 0, at, at + a.cols + 1), columns = slice(a.structure, 0, at + a.cols + 1, at + a.cols + 1 + nnz);
@@ -93,6 +105,8 @@ Csr transpose(const Csr& a) {
 }
 
 Tensor row_indices(const Csr& a) {
+  const detail::Called as("row_indices(a.structure, a.values)", a.structure, a.values);
+  need_made(a);
   return typed_memory([&] {
     std::vector<int64_t> out;
     const std::vector<int64_t> pointers = a.row_pointers.to_vector<int64_t>();
@@ -103,11 +117,15 @@ Tensor row_indices(const Csr& a) {
 }
 
 Tensor to_dense(const Csr& a) {
+  const detail::Called as("to_dense(a.structure, a.values)", a.structure, a.values);
+  need_made(a);
   const Tensor places = row_indices(a) * static_cast<double>(a.cols) + a.columns;
-  return reshape(scatter_add(zeros({a.rows * a.cols}, a.values.dtype()), 0, places, a.values), {a.rows, a.cols});
+  return reshape(scatter_add(reshape(zeros({a.rows, a.cols}, a.values.dtype()), {-1}), 0, places, a.values), {a.rows, a.cols});
 }
 
 Tensor spmm(const Csr& a, const Tensor& x) {
+  const detail::Called as("spmm(a.structure, a.values, x)", a.structure, a.values, x);
+  need_made(a);
   const Tensor y = detail::spmm_packed(a.structure, a.values, batched(x, a.cols, "x", "spmm"), a.rows, a.cols, false);
   if (x.dim() == 3) return y;
   Shape sizes = x.shape();
@@ -116,6 +134,8 @@ Tensor spmm(const Csr& a, const Tensor& x) {
 }
 
 Tensor sddmm(const Csr& a, const Tensor& g, const Tensor& x) {
+  const detail::Called as("sddmm(a.structure, a.values, g, x)", a.structure, a.values, g, x);
+  need_made(a);
   return detail::sddmm_packed(a.structure, batched(g, a.rows, "g", "sddmm"), batched(x, a.cols, "x", "sddmm"), a.rows, a.cols);
 }
 

@@ -1,9 +1,9 @@
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/node.h>
+#include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/ops.h>
 
 #include <cmath>
-#include <cstdio>
 
 namespace regrad {
 
@@ -20,8 +20,13 @@ int item_size(DType t) {
 
 namespace {
 
-const Node* checked(const Tensor& t) {
-  if (!t.defined()) throw ShapeError("an undefined tensor has no shape, dtype or value");
+[[noreturn, gnu::noinline]] void no_value(const char* asked) {
+  if (detail::mode.called) detail::mode.called->need_arguments();
+  throw ShapeError(std::string(asked) + ": an undefined tensor has no shape, dtype or value");
+}
+
+const Node* checked(const Tensor& t, const char* asked) {
+  if (!t.defined()) no_value(asked);
   return t.node();
 }
 
@@ -45,13 +50,13 @@ Tensor Tensor::adopt(Node* n) {
   return t;
 }
 
-const Shape& Tensor::shape() const { return checked(*this)->shape; }
-const Shape& Tensor::strides() const { return checked(*this)->strides; }
+const Shape& Tensor::shape() const { return checked(*this, "shape")->shape; }
+const Shape& Tensor::strides() const { return checked(*this, "strides")->strides; }
 int64_t Tensor::size(int64_t d) const { return shape()[wrap_dim(d, dim(), "size")]; }
-DType Tensor::dtype() const { return checked(*this)->dtype; }
+DType Tensor::dtype() const { return checked(*this, "dtype")->dtype; }
 
 bool Tensor::is_contiguous() const {
-  const Node* n = checked(*this);
+  const Node* n = checked(*this, "is_contiguous");
   int64_t step = 1;
   for (int d = n->shape.size() - 1; d >= 0; --d) {
     if (n->shape[d] != 1 && n->strides[d] != step) return n->shape.numel() == 0;
@@ -60,18 +65,18 @@ bool Tensor::is_contiguous() const {
   return true;
 }
 
-bool Tensor::requires_grad() const { return checked(*this)->requires_grad; }
-bool Tensor::is_leaf() const { return !checked(*this)->op; }
+bool Tensor::requires_grad() const { return checked(*this, "requires_grad")->requires_grad; }
+bool Tensor::is_leaf() const { return !checked(*this, "is_leaf")->op; }
 
 Tensor& Tensor::requires_grad_(bool flag) & {
-  if (checked(*this)->op) throw Error("requires_grad_: only leaves take the flag; this tensor was made by a recorded op (detach() gives a leaf)");
+  if (checked(*this, "requires_grad_")->op) throw Error("requires_grad_: only leaves take the flag; this tensor was made by a recorded op (detach() gives a leaf)");
   if (flag && !is_floating(dtype())) throw DTypeError(std::string("requires_grad_: only floating tensors have gradients, not ") + name(dtype()));
   node()->requires_grad = flag;
   return *this;
 }
 
 Tensor Tensor::detach() const {
-  const Node* n = checked(*this);
+  const Node* n = checked(*this, "detach");
   Node* y = detail::new_node();
   y->shape = n->shape;
   y->strides = n->strides;
@@ -85,7 +90,7 @@ Tensor Tensor::detach() const {
 
 template <class T>
 const T* Tensor::data() const {
-  const Node* n = checked(*this);
+  const Node* n = checked(*this, "data");
   if (n->dtype != dtype_of<T>()) throw DTypeError(std::string("data: the tensor is ") + name(n->dtype) + ", asked for as " + name(dtype_of<T>()));
   if (!is_contiguous())
     throw ShapeError("data: the tensor is not contiguous (shape " + str(n->shape) + ", strides " + str(n->strides) + "); use contiguous()");
@@ -147,6 +152,7 @@ Tensor empty_strided(const Shape& sizes, const Shape& strides, DType t) {
 }  // namespace detail
 
 Tensor full(const Shape& sizes, double value, DType t) {
+  const detail::Called as("full()");
   Tensor out = detail::empty(sizes, t);
   const int64_t n = out.numel();
   with_elements(out.node(), [&](auto* p) {
@@ -156,16 +162,31 @@ Tensor full(const Shape& sizes, double value, DType t) {
   });
   return out;
 }
-Tensor zeros(const Shape& sizes, DType t) { return full(sizes, 0, t); }
-Tensor ones(const Shape& sizes, DType t) { return full(sizes, 1, t); }
-Tensor zeros_like(const Tensor& x) { return full(x.shape(), 0, x.dtype()); }
-Tensor ones_like(const Tensor& x) { return full(x.shape(), 1, x.dtype()); }
+Tensor zeros(const Shape& sizes, DType t) {
+  const detail::Called as("zeros()");
+  return full(sizes, 0, t);
+}
+Tensor ones(const Shape& sizes, DType t) {
+  const detail::Called as("ones()");
+  return full(sizes, 1, t);
+}
+Tensor zeros_like(const Tensor& x) {
+  const detail::Called as("zeros_like(x)", x);
+  return full(x.shape(), 0, x.dtype());
+}
+Tensor ones_like(const Tensor& x) {
+  const detail::Called as("ones_like(x)", x);
+  return full(x.shape(), 1, x.dtype());
+}
 Tensor scalar(double value, DType t) { return full({}, value, t); }
 
 Tensor arange(double start, double end, double step, DType t) {
+  const detail::Called as("arange()");
   if (step == 0 || !std::isfinite((end - start) / step)) throw ShapeError("arange: step must not be 0 and the ends must be finite");
-  if ((end - start) / step < 0) throw ShapeError("arange: step " + std::to_string(step) + " leads away from " + std::to_string(end));
-  const auto n = static_cast<int64_t>(std::ceil((end - start) / step));
+  if ((end - start) / step < 0) throw ShapeError("arange: step " + decimal(step) + " leads away from " + decimal(end));
+  const double count = std::ceil((end - start) / step);
+  if (count >= 0x1p63) throw ShapeError("arange: more elements than 63 bits count");
+  const auto n = static_cast<int64_t>(count);
   Tensor out = detail::empty({n}, t);
   with_elements(out.node(), [&](auto* p) {
     using T = std::remove_reference_t<decltype(*p)>;
@@ -175,6 +196,7 @@ Tensor arange(double start, double end, double step, DType t) {
 }
 
 Tensor eye(int64_t n, DType t) {
+  const detail::Called as("eye()");
   Tensor out = zeros({n, n}, t);
   with_elements(out.node(), [&](auto* p) {
     for (int64_t i = 0; i < n; ++i) p[i * (n + 1)] = 1;
@@ -183,6 +205,7 @@ Tensor eye(int64_t n, DType t) {
 }
 
 Tensor tensor(const std::vector<double>& values, const Shape& sizes, DType t) {
+  const detail::Called as("tensor()");
   Tensor out = detail::empty(sizes, t);
   if (out.numel() != static_cast<int64_t>(values.size()))
     throw ShapeError("tensor: " + std::to_string(values.size()) + " values for shape " + str(sizes));
@@ -195,6 +218,7 @@ Tensor tensor(const std::vector<double>& values, const Shape& sizes, DType t) {
 Tensor tensor(std::initializer_list<double> values, DType t) { return tensor(std::vector<double>(values), {static_cast<int64_t>(values.size())}, t); }
 
 Tensor from_data(const void* data, const Shape& sizes, DType t) {
+  const detail::Called as("from_data()");
   Tensor out = detail::empty(sizes, t);
   if (out.numel()) std::memcpy(out.node()->raw(), data, static_cast<size_t>(out.numel() * item_size(t)));
   return out;
@@ -203,9 +227,7 @@ Tensor from_data(const void* data, const Shape& sizes, DType t) {
 namespace {
 
 std::string number(double v, DType t) {
-  char text[32];
-  std::snprintf(text, sizeof text, is_floating(t) ? "%.4g" : "%.0f", v);
-  return text;
+  return is_floating(t) ? decimal(v, 4) : fixed(v, 0);
 }
 
 // Long dims show their first and last three entries.

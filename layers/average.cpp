@@ -1,10 +1,11 @@
+#include <regrad/engine/decimal.h>
 #include <regrad/layers/average.h>
 #include <regrad/layers/schedule.h>
 
 namespace regrad {
 
 void detail::average(std::vector<Tensor>& a, const std::vector<Tensor>& b, double decay) {
-  if (!(decay >= 0 && decay <= 1)) throw ConfigError("moving_average: decay is " + std::to_string(decay) + "; it must lie in [0, 1]");
+  if (!(decay >= 0 && decay <= 1)) throw ConfigError("moving_average: decay is " + decimal(decay) + "; it must lie in [0, 1]");
   if (a.size() != b.size())
     throw ShapeError("moving_average: an average of " + std::to_string(a.size()) + " parameters and a net of " + std::to_string(b.size()));
   const NoGrad quiet;

@@ -1,3 +1,4 @@
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/ops.h>
 #include <regrad/layers/clip.h>
 
@@ -8,7 +9,7 @@ namespace regrad {
 namespace {
 
 void check(const char* what, double bound) {
-  if (!(bound >= 0)) throw ConfigError(std::string(what) + ": the bound is " + std::to_string(bound) + "; it must not be below 0");
+  if (!(bound >= 0)) throw ConfigError(std::string(what) + ": the bound is " + decimal(bound) + "; it must not be below 0");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
 
 namespace regrad {
@@ -18,7 +19,7 @@ void need_positive(const Tensor& sums, const Tensor& used, const char* what) {
   const std::vector<double> v = sums.to_vector();
   for (const int64_t i : used.to_vector<int64_t>())
     if (!(v[static_cast<size_t>(i)] > 0))
-      throw NumericError("normalized: " + at_node(what, i) + " sums to " + std::to_string(v[static_cast<size_t>(i)]) + "; it must be above 0");
+      throw NumericError("normalized: " + at_node(what, i) + " sums to " + decimal(v[static_cast<size_t>(i)]) + "; it must be above 0");
 }
 
 // x W for parameters with or without a task dimension, then S of it, plus the bias.

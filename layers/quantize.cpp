@@ -1,3 +1,4 @@
+#include <regrad/engine/decimal.h>
 #include <regrad/layers/quantize.h>
 
 #include <regrad/engine/functional.h>
@@ -11,7 +12,7 @@ namespace regrad {
 Tensor fake_quantize(const Tensor& w) { return fake_quantize(w, weight_range(w)); }
 
 std::vector<Tensor> detail::one_shot_masks(const std::vector<Tensor>& params, double ratio) {
-  if (!(ratio >= 0 && ratio <= 1)) throw ConfigError("one_shot_masks: a ratio of " + std::to_string(ratio) + "; needs [0, 1]");
+  if (!(ratio >= 0 && ratio <= 1)) throw ConfigError("one_shot_masks: a ratio of " + decimal(ratio) + "; needs [0, 1]");
   const NoGrad quiet;
   std::vector<double> magnitudes;
   for (const Tensor& t : params) {

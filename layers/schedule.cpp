@@ -1,3 +1,4 @@
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/error.h>
 #include <regrad/layers/schedule.h>
 
@@ -70,7 +71,7 @@ double OneCycleLr::operator()(int64_t step) const {
 }
 
 Warmup<CosineAnnealingLr> cosine_with_warmup(double lr, int64_t steps, double share) {
-  if (!(share >= 0 && share <= 1)) throw ConfigError("cosine_with_warmup: a share of " + std::to_string(share) + "; it must be in [0, 1]");
+  if (!(share >= 0 && share <= 1)) throw ConfigError("cosine_with_warmup: a share of " + decimal(share) + "; it must be in [0, 1]");
   const auto climb = static_cast<int64_t>(share * static_cast<double>(steps));
   return {.steps = climb, .after = {.lr = lr, .t_max = std::max<int64_t>(1, steps - climb)}};
 }

@@ -111,6 +111,13 @@ const std::map<std::string, Attempt>& functions() {
       {"linear", [](Draw& d) { return linear(d.x(), d.tensor_of({2, 3}, DType::f64), d.x()); }}, {"mse_loss", [](Draw& d) { return mse_loss(d.x(), d.x()); }},
       {"l1_loss", [](Draw& d) { return l1_loss(d.x(), d.x()); }}, {"huber_loss", [](Draw& d) { return huber_loss(d.x(), d.x(), d.real()); }}, {"kl_div", [](Draw& d) { return kl_div(d.x(), d.x()); }},
       {"bce", [](Draw& d) { return binary_cross_entropy_with_logits(d.x(), d.x()); }}, {"nll_loss", [](Draw& d) { return nll_loss(d.x(), d.index()); }},
+      {"kl_div options", [](Draw& d) { return kl_div(d.x(), d.x(), {static_cast<Reduction>(d.whole(0, 3)), d.flag()}); }},
+      {"bce options", [](Draw& d) { return binary_cross_entropy_with_logits(d.x(), d.x(), {d.x(), d.x(), static_cast<Reduction>(d.whole(0, 2))}); }},
+      {"cross_entropy options", [](Draw& d) {
+         const Tensor x = d.once_in(3) ? d.x() : d.tensor_of({3, 4}, DType::f64), y = d.flag() ? d.tensor_of({3}, DType::i64) : d.tensor_of({3, 4}, DType::f64);
+         const Tensor w = d.flag() ? d.tensor_of({d.once_in(4) ? 3 : 4}, x.dtype()) : Tensor();
+         return cross_entropy(x, y, {w, d.flag() ? std::optional<int64_t>(-1) : std::nullopt, d.flag() ? 0.3 : 0.0, static_cast<Reduction>(d.whole(0, 2))});
+       }},
       {"cross_entropy", [](Draw& d) { return cross_entropy(d.x(), d.index()); }}, {"cross_entropy_by_task", [](Draw& d) { return cross_entropy_by_task(d.x(), d.index()); }},
       {"mse_loss_by_task", [](Draw& d) { return mse_loss_by_task(d.x(), d.x()); }}, {"cosine_similarity", [](Draw& d) { return cosine_similarity(d.x(), d.x(), d.dim()); }},
       {"pairwise_distance", [](Draw& d) { return pairwise_distance(d.x(), d.x(), d.real()); }}, {"cdist", [](Draw& d) { return cdist(d.x(), d.x(), d.real()); }},

@@ -45,6 +45,7 @@ struct Case {
     const Shape s = dims(i);
     return {s.begin(), s.end()};
   }
+  Tensor weights(size_t i) const { return tensor(attrs.at(i), {static_cast<int64_t>(attrs.at(i).size())}, x.at(0).dtype()); }
   Reduction reduction(size_t i) const { return static_cast<Reduction>(integer(i)); }
 };
 
@@ -261,6 +262,16 @@ const std::map<std::string, Evaluate> table = {
     {"kl_div", [](const Case& c) { return kl_div(c[0], c[1], c.reduction(0)); }},
     {"bce_with_logits", [](const Case& c) { return binary_cross_entropy_with_logits(c[0], c[1], c.reduction(0)); }},
     {"nll_loss", [](const Case& c) { return nll_loss(c[0], c[1], c.reduction(0)); }},
+    {"cross_entropy_labels",
+     [](const Case& c) { return cross_entropy(c[0], c[1], {c.weights(3), c.integer(1), c.number(2), c.reduction(0)}); }},
+    {"cross_entropy_unweighted",
+     [](const Case& c) { return cross_entropy(c[0], c[1], {.ignore_index = c.integer(1), .label_smoothing = c.number(2), .reduction = c.reduction(0)}); }},
+    {"cross_entropy_soft",
+     [](const Case& c) { return cross_entropy(c[0], c[1], {.weight = c.weights(2), .label_smoothing = c.number(1), .reduction = c.reduction(0)}); }},
+    {"nll_loss_labels", [](const Case& c) { return nll_loss(c[0], c[1], {c.weights(2), c.integer(1), c.reduction(0)}); }},
+    {"bce_weighted", [](const Case& c) { return binary_cross_entropy_with_logits(c[0], c[1], {c.weights(1), c.weights(2), c.reduction(0)}); }},
+    {"kl_div_log", [](const Case& c) { return kl_div(c[0], c[1], {c.reduction(0), true}); }},
+    {"kl_div_batchmean", [](const Case& c) { return kl_div(c[0], c[1], {Reduction::batchmean, c.flag(0)}); }},
     {"cosine_similarity", [](const Case& c) { return cosine_similarity(c[0], c[1], c.integer(0)); }},
     {"pairwise_distance", [](const Case& c) { return pairwise_distance(c[0], c[1], c.number(0)); }},
     {"cdist", [](const Case& c) { return cdist(c[0], c[1], c.number(0)); }},

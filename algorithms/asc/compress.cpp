@@ -1,5 +1,6 @@
 #include <regrad/algorithms/asc/compress.h>
 #include <regrad/algorithms/shared/distill.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
 
 #include <algorithm>
@@ -14,7 +15,7 @@ double half_of(double v) {
   int e = 0;
   std::frexp(v, &e);
   const double step = std::ldexp(1.0, std::max(e - 11, -24)), h = std::nearbyint(v / step) * step;
-  if (!(std::abs(h) <= 65504)) throw NumericError("half precision: " + std::to_string(v) + " is beyond 65504");
+  if (!(std::abs(h) <= 65504)) throw NumericError("half precision: " + decimal(v) + " is beyond 65504");
   return h;
 }
 

@@ -1,19 +1,14 @@
 #include <regrad/algorithms/asc/model.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
 #include <regrad/layers/serialize.h>
 
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 
 namespace regrad::asc {
 namespace {
 
-std::string digits(double v) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.17g", v);
-  return text;
-}
+std::string digits(double v) { return decimal(v, 17); }
 
 struct Reader {
   const TensorFile& file;
@@ -24,10 +19,9 @@ struct Reader {
   }
   double real(const char* key) const {
     const std::string& t = text(key);
-    char* end = nullptr;
-    const double v = std::strtod(t.c_str(), &end);
-    if (t.empty() || *end || !std::isfinite(v)) throw IOError(file.where + ": its metadata's " + key + " is '" + t + "'");
-    return v;
+    const std::optional<double> v = number_of(t);
+    if (!v || !std::isfinite(*v)) throw IOError(file.where + ": its metadata's " + key + " is '" + t + "'");
+    return *v;
   }
   int64_t whole(const char* key, int64_t low, int64_t high) const {
     const double v = real(key);

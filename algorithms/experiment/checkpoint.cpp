@@ -1,11 +1,11 @@
 #include <regrad/algorithms/experiment/checkpoint.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/error.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <system_error>
 
 namespace regrad::experiment {
@@ -80,11 +80,9 @@ std::string listed(const std::vector<std::string>& words) {
 std::string job_name(const Job& job) { return job.method + ", seed " + std::to_string(job.seed) + (job.variant.empty() ? "" : ", " + job.variant); }
 
 void save(const Checkpoint& c, const OutFolder& out) {
-  char seconds[40];
-  std::snprintf(seconds, sizeof seconds, "%.3f", c.seconds);
   Metadata about = {{"format", kFormat},  {"command", c.command},
                     {"build", c.build},   {"log_bytes", std::to_string(c.log_bytes)},
-                    {"seconds", seconds}, {"rows", std::to_string(c.rows.size())}};
+                    {"seconds", fixed(c.seconds, 3)}, {"rows", std::to_string(c.rows.size())}};
   for (size_t i = 0; i < c.settings.size(); ++i) about[numbered("setting", i, c.settings[i].first)] = c.settings[i].second;
   for (size_t r = 0; r < c.rows.size(); ++r) about[numbered("row", r, "")] = to_json(c.rows[r]);
   keep_newest_as_older(out);

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/experiment/stats.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/random.h>
 
@@ -77,14 +78,14 @@ double sample_sd(const std::vector<double>& values) {
 }
 
 double student_cdf(double t, double df) {
-  if (!(df > 0)) throw ConfigError("student_cdf: the degrees of freedom must be above 0, found " + std::to_string(df));
+  if (!(df > 0)) throw ConfigError("student_cdf: the degrees of freedom must be above 0, found " + decimal(df));
   const double square = t * t;
   const double tail = 0.5 * regularized_beta(df / (df + square), square / (df + square), 0.5 * df, 0.5);  // P(T > |t|)
   return t > 0 ? 1 - tail : tail;
 }
 
 double student_quantile(double p, double df) {
-  if (!(p > 0 && p < 1)) throw ConfigError("student_quantile: p must lie between 0 and 1, found " + std::to_string(p));
+  if (!(p > 0 && p < 1)) throw ConfigError("student_quantile: p must lie between 0 and 1, found " + decimal(p));
   if (p < 0.5) return -student_quantile(1 - p, df);
   double low = 0, high = 1;
   while (student_cdf(high, df) < p && high < 1e300) {
@@ -142,7 +143,7 @@ Verdict verdict(const Interval& difference, Direction claimed) {
 }
 
 Verdict verdict_within(const Interval& difference, double margin) {
-  if (!(margin > 0)) throw ConfigError("verdict_within: the margin must be above 0, found " + std::to_string(margin));
+  if (!(margin > 0)) throw ConfigError("verdict_within: the margin must be above 0, found " + decimal(margin));
   if (!testable(difference)) return Verdict::not_testable;
   return std::fabs(difference.mean) + difference.ci95 <= margin ? Verdict::shown : Verdict::not_shown;
 }

@@ -1,6 +1,7 @@
 #include <regrad/algorithms/pruning/methods.h>
 #include <regrad/algorithms/pruning/tables.h>
 #include <regrad/algorithms/pruning/trial.h>
+#include <regrad/engine/decimal.h>
 
 #include <algorithm>
 #include <cmath>
@@ -91,7 +92,7 @@ void PruningExperiment::check() const {
   if (s.batch > s.train) throw ConfigError("batch: " + std::to_string(s.batch) + " images a step of " + std::to_string(s.train) + " training images");
   if (s.sparsities.empty()) throw ConfigError("sparsities: at least one");
   for (double p : s.sparsities)
-    if (!(p >= 0 && p < 1)) throw ConfigError("sparsities: " + std::to_string(p) + " is not in [0, 1)");
+    if (!(p >= 0 && p < 1)) throw ConfigError("sparsities: " + decimal(p) + " is not in [0, 1)");
   for (double share : {s.target, s.exploit, s.distill, s.warmup})
     if (!(share >= 0 && share <= 1e9)) throw ConfigError("target, exploit, distill and warmup are shares of the epochs, from 0 on");
   if (s.exploit < s.target) throw ConfigError("exploit: masks would be frozen before the final sparsity is reached (target)");

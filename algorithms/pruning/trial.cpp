@@ -2,6 +2,7 @@
 #include <regrad/algorithms/pruning/trial.h>
 #include <regrad/algorithms/shared/cost.h>
 #include <regrad/algorithms/shared/masks.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
@@ -17,7 +18,7 @@ using experiment::Picture;
 
 constexpr int64_t test_batch = 250;
 
-double sparsity_of(const std::string& variant) { return std::stod(variant) / 100; }
+double sparsity_of(const std::string& variant) { return number_of(variant).value() / 100; }
 
 NamedNetOptions options_of(const Settings& s, const Images& images) {
   const Shape& sizes = images.train.images.shape();
@@ -56,7 +57,7 @@ Gallery first_filters(const std::string& title, const Tensor& weight) {
 }  // namespace
 
 std::string percent(double share) {
-  std::string text = std::to_string(std::round(share * 1e6) / 1e4);
+  std::string text = fixed(std::round(share * 1e6) / 1e4, 6);
   while (text.back() == '0') text.pop_back();
   if (text.back() == '.') text.pop_back();
   return text + "%";
@@ -177,8 +178,8 @@ Metadata PruningTrial::about() const {
   Metadata out = to_metadata(net_);
   std::string classes, mean, deviation;
   for (const std::string& c : images_->train.classes) classes += (classes.empty() ? "" : "\n") + c;
-  for (double m : images_->mean) mean += (mean.empty() ? "" : ",") + std::to_string(m);
-  for (double d : images_->deviation) deviation += (deviation.empty() ? "" : ",") + std::to_string(d);
+  for (double m : images_->mean) mean += (mean.empty() ? "" : ",") + fixed(m, 6);
+  for (double d : images_->deviation) deviation += (deviation.empty() ? "" : ",") + fixed(d, 6);
   out["class_names"] = classes, out["mean"] = mean, out["deviation"] = deviation;  // x = (pixel / 255 - mean) / deviation
   return out;
 }

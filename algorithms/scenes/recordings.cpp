@@ -1,10 +1,10 @@
 #include <regrad/algorithms/scenes/recordings.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 
@@ -71,9 +71,8 @@ std::vector<Recorder> recorders(const std::string& kind, const std::string& fold
     for (const Device& d : simulated_devices()) out.push_back(recorder_of(d, rate));
     return out;
   }
-  char* end = nullptr;
-  const double sd = kind.rfind("sd", 0) == 0 ? std::strtod(kind.c_str() + 2, &end) : -1;
-  if (!(sd >= 0 && sd <= 100) || !end || *end || end == kind.c_str() + 2)
+  const double sd = kind.rfind("sd", 0) == 0 ? number_of(std::string_view(kind).substr(2)).value_or(-1) : -1;
+  if (!(sd >= 0 && sd <= 100))
     throw ConfigError("devices: '" + kind + "' is not one of simulated, microphones, sd0, sd4, sd8, ..");
   return random_recorders(sd, rate, r);
 }

@@ -1,5 +1,6 @@
 #include <regrad/algorithms/shared/masks.h>
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/error.h>
 
 #include <algorithm>
@@ -53,7 +54,7 @@ Tensor mask_of(const Tensor& like, const std::vector<bool>& keep, size_t first, 
 }
 
 std::vector<Tensor> masks_by(const std::vector<Tensor>& like, const std::vector<Values>& by, double p, const MaskOptions& options) {
-  if (!(p >= 0 && p <= 1)) throw ConfigError("masks: a sparsity of " + std::to_string(p) + " is not in [0, 1]");
+  if (!(p >= 0 && p <= 1)) throw ConfigError("masks: a sparsity of " + decimal(p) + " is not in [0, 1]");
   std::vector<Tensor> out;
   if (options.per_layer) {
     for (size_t i = 0; i < like.size(); ++i) out.push_back(mask_of(like[i], kept(by[i], p, options.rule), 0, by[i].size()));

@@ -2,6 +2,7 @@
 #include <regrad/datasets/audio/internal/frames.h>
 #include <regrad/datasets/audio/mel.h>
 #include <regrad/datasets/internal/adopt.h>
+#include <regrad/engine/decimal.h>
 
 #include <cmath>
 
@@ -103,7 +104,7 @@ std::vector<double> gains_at(const Device& d, const std::vector<double>& hz, int
   const auto m = curvatures(d.gains);
   std::vector<double> out;
   for (const double f : hz) {
-    if (!(f >= 0 && f <= nyquist)) throw ConfigError("gains_at: " + std::to_string(f) + " Hz is outside [0, " + std::to_string(nyquist) + "]");
+    if (!(f >= 0 && f <= nyquist)) throw ConfigError("gains_at: " + decimal(f) + " Hz is outside [0, " + decimal(nyquist) + "]");
     out.push_back(spline(d.gains, m, hz_to_mel(f, MelScale::htk) / top * (points - 1)));
   }
   return out;

@@ -1,9 +1,9 @@
 #include <regrad/datasets/audio/internal/frames.h>
 #include <regrad/datasets/audio/mel.h>
 #include <regrad/datasets/internal/adopt.h>
+#include <regrad/engine/decimal.h>
 
 #include <cmath>
-#include <cstdio>
 
 namespace regrad {
 namespace {
@@ -16,8 +16,8 @@ void check(const LogMel& f) {
   if (f.rate < 1) throw ConfigError("log_mel: rate is " + std::to_string(f.rate) + ", must be 1 or more");
   if (f.mels < 1 || f.mels > most_mels) throw ConfigError("log_mel: mels is " + std::to_string(f.mels) + ", must be 1 to 65,536");
   if (!(f.f_min >= 0 && f.f_min < f.top() && f.top() <= static_cast<double>(f.rate) / 2 && f.f_max >= 0))
-    throw ConfigError("log_mel: f_min " + std::to_string(f.f_min) + " and f_max " + std::to_string(f.top()) +
-                      " must have 0 <= f_min < f_max <= rate / 2 = " + std::to_string(static_cast<double>(f.rate) / 2));
+    throw ConfigError("log_mel: f_min " + decimal(f.f_min) + " and f_max " + decimal(f.top()) +
+                      " must have 0 <= f_min < f_max <= rate / 2 = " + decimal(static_cast<double>(f.rate) / 2));
   if (!(f.power > 0)) throw ConfigError("log_mel: power must be above 0");
   if (!(f.offset >= 0)) throw ConfigError("log_mel: offset must be 0 or more");
   f.frames(f.n_fft);  // the sizes of the transform
@@ -80,13 +80,12 @@ double mel_to_hz(double mel, MelScale scale) {
 }
 
 std::string str(const LogMel& f) {
-  char text[256];
-  std::snprintf(text, sizeof text,
-                "rate %lld n_fft %lld window %lld hop %lld mels %lld f_min %.17g f_max %.17g scale %s norm %s power %.17g offset %.17g center %d",
-                static_cast<long long>(f.rate), static_cast<long long>(f.n_fft), static_cast<long long>(f.stft().window_size()),
-                static_cast<long long>(f.hop), static_cast<long long>(f.mels), f.f_min, f.top(), f.scale == MelScale::htk ? "htk" : "slaney",
-                f.norm == MelNorm::none ? "none" : "slaney", f.power, f.offset, f.center ? 1 : 0);
-  return text;
+  const auto whole = [](int64_t v) { return std::to_string(v); };
+  const auto real = [](double v) { return decimal(v, 17); };
+  return "rate " + whole(f.rate) + " n_fft " + whole(f.n_fft) + " window " + whole(f.stft().window_size()) + " hop " + whole(f.hop) + " mels " +
+         whole(f.mels) + " f_min " + real(f.f_min) + " f_max " + real(f.top()) + " scale " + (f.scale == MelScale::htk ? "htk" : "slaney") +
+         " norm " + (f.norm == MelNorm::none ? "none" : "slaney") + " power " + real(f.power) + " offset " + real(f.offset) + " center " +
+         (f.center ? "1" : "0");
 }
 
 Tensor mel_filters(const LogMel& front) {

@@ -2,6 +2,7 @@
 #include <regrad/datasets/audio/sound.h>
 #include <regrad/datasets/internal/adopt.h>
 #include <regrad/engine/files.h>
+#include <regrad/engine/fork.h>
 
 #include <algorithm>
 #include <cmath>
@@ -48,6 +49,7 @@ using SoundFile = std::unique_ptr<SNDFILE, Close>;
 
 SoundFile open_sound(MemoryFile& file, SF_INFO& info, const std::string& where) {
   static std::mutex one_at_a_time;  // libsndfile keeps why it could not open in one place for all threads
+  const detail::NoFork uncut;
   const std::lock_guard<std::mutex> lock(one_at_a_time);
   SF_VIRTUAL_IO io{MemoryFile::size, MemoryFile::seek, MemoryFile::read, MemoryFile::write, MemoryFile::tell};
   SoundFile f(sf_open_virtual(&io, SFM_READ, &info, &file));

@@ -1,4 +1,5 @@
 // Einstein sums, two operands at a time: letters that neither the output nor a later operand needs are summed, by a batched matmul.
+#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
 
 #include <algorithm>
@@ -169,6 +170,7 @@ std::string implied_output(const std::vector<Labelled>& operands) {
 }  // namespace
 
 Tensor einsum(std::string_view equation, TensorList operands) {
+  const detail::Called as("einsum(operands)", operands);
   const Equation e = parse(equation);
   if (static_cast<int64_t>(e.inputs.size()) != operands.size()) {
     refuse(equation, std::to_string(e.inputs.size()) + " terms for " + std::to_string(operands.size()) + " tensors");

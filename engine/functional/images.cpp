@@ -1,4 +1,5 @@
 // Pooling and resampling in PyTorch's names, composed of the pooling rows, products and views.
+#include <regrad/engine/called.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/ops/list.h>
@@ -48,9 +49,13 @@ std::vector<std::pair<int64_t, int64_t>> windows(int64_t size, int64_t output) {
   for (int64_t i = 0; i < output; ++i) out.emplace_back(i * size / output, ((i + 1) * size + output - 1) / output);
   return out;
 }
+// Before tables of the output's size are made: memory for the output itself.
 void need_output(const char* op, const Tensor& x, Pair output) {
   if (output.h < 1 || output.w < 1 || x.numel() == 0)
     throw ShapeError(std::string(op) + ": " + str(x.shape()) + " to " + std::to_string(output.h) + " x " + std::to_string(output.w));
+  Shape sizes = x.shape();
+  sizes[-2] = output.h, sizes[-1] = output.w;
+  if (output.h > x.size(-2) || output.w > x.size(-1)) detail::empty(sizes, x.dtype());
 }
 
 // A linear map along one dim, by rows of (place, weight). It is sparse, so that an element reaches only what reads it: 0 times infinity is no number.
@@ -117,6 +122,7 @@ Taps bilinear(int64_t size, int64_t output, bool align_corners) {
 }  // namespace
 
 Tensor max_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options) {
+  const detail::Called as("max_pool2d(x)", x);
   const PoolAttrs a = attrs_of("max_pool2d", kernel, options, false);
   return on_batch("max_pool2d", x, [&](const Tensor& images) {
     if (int64_t{a.kh} * a.kw <= byte_taps) return max_pool(images, a);
@@ -129,12 +135,14 @@ Tensor max_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options) {
 }
 
 Tensor avg_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options, bool count_include_pad) {
+  const detail::Called as("avg_pool2d(x)", x);
   if (options.dilation.h != 1 || options.dilation.w != 1) throw ShapeError("avg_pool2d: has no dilation");
   const PoolAttrs a = attrs_of("avg_pool2d", kernel, options, count_include_pad);
   return on_batch("avg_pool2d", x, [&](const Tensor& images) { return apply(avg_pool2d_op, images, a); });
 }
 
 Tensor adaptive_avg_pool2d(const Tensor& x, Pair output) {
+  const detail::Called as("adaptive_avg_pool2d(x)", x);
   return on_batch("adaptive_avg_pool2d", x, [&](const Tensor& images) {
     need_output("adaptive_avg_pool2d", images, output);
     if (output.h == 1 && output.w == 1) return mean(images, {-2, -1}, true);
@@ -146,6 +154,7 @@ Tensor adaptive_avg_pool2d(const Tensor& x, Pair output) {
 }
 
 Tensor adaptive_max_pool2d(const Tensor& x, Pair output) {
+  const detail::Called as("adaptive_max_pool2d(x)", x);
   return on_batch("adaptive_max_pool2d", x, [&](const Tensor& images) {
     need_output("adaptive_max_pool2d", images, output);
     if (images.size(-2) % output.h == 0 && images.size(-1) % output.w == 0)
@@ -162,6 +171,7 @@ Tensor adaptive_max_pool2d(const Tensor& x, Pair output) {
 }
 
 Tensor interpolate(const Tensor& x, Pair output, Interpolation mode, bool align_corners) {
+  const detail::Called as("interpolate(x)", x);
   return on_batch("interpolate", x, [&](const Tensor& images) {
     need_output("interpolate", images, output);
     if (mode == Interpolation::nearest) {
@@ -173,6 +183,7 @@ Tensor interpolate(const Tensor& x, Pair output, Interpolation mode, bool align_
 }
 
 Tensor dropout2d(const Tensor& x, double p, const Random& r) {
+  const detail::Called as("dropout2d(x)", x);
   if (x.dim() < 3) throw ShapeError("dropout2d: needs [N,C,H,W], not " + str(x.shape()));
   Shape channels = x.shape();
   channels[-1] = channels[-2] = 1;

@@ -1,4 +1,6 @@
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 namespace regrad {
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
+  const detail::Called as("masked_fill(x, mask)", x, mask);
   if (broadcast(mask.shape(), x.shape(), "masked_fill") != x.shape()) {
     throw ShapeError("masked_fill: mask " + str(mask.shape()) + " does not broadcast to " + str(x.shape()));
   }
@@ -16,6 +19,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
 }
 
 Tensor one_hot(const Tensor& index, int64_t classes) {
+  const detail::Called as("one_hot(index)", index);
   if (index.dtype() != DType::i64) throw DTypeError(std::string("one_hot: the index is ") + name(index.dtype()) + ", must be i64");
   const std::vector<int64_t> all = index.to_vector<int64_t>();
   int64_t largest = -1;
@@ -68,6 +72,8 @@ std::vector<double> winners(const Tensor& at) {
 }  // namespace
 
 Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, bool accumulate) {
+  const detail::Called as("index_put(x, indices, values)", x, indices, values);
+  if (x.dtype() > DType::i64) return index_put(x.to(DType::i64), indices, values.to(DType::i64), accumulate).to(x.dtype());
   Tensor at;
   {
     const NoGrad quiet;
@@ -105,7 +111,8 @@ Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, bool
 }
 
 Tensor dropout(const Tensor& x, double p, const Random& r) {
-  if (!(p >= 0 && p <= 1)) throw ConfigError("dropout: p " + std::to_string(p) + " is outside [0, 1]");
+  const detail::Called as("dropout(x)", x);
+  if (!(p >= 0 && p <= 1)) throw ConfigError("dropout: p " + decimal(p) + " is outside [0, 1]");
   if (p == 0) return x;
   const Tensor zero = scalar(0, x.dtype());
   if (p == 1) return where(zeros(x.shape(), DType::b8), x, zero);
@@ -114,7 +121,8 @@ Tensor dropout(const Tensor& x, double p, const Random& r) {
 }
 
 Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau, bool hard, int64_t dim) {
-  if (!(tau > 0)) throw ConfigError("gumbel_softmax: tau " + std::to_string(tau) + " must be above 0");
+  const detail::Called as("gumbel_softmax(logits)", logits);
+  if (!(tau > 0)) throw ConfigError("gumbel_softmax: tau " + decimal(tau) + " must be above 0");
   // -log(-log u), u in (0, 1): 1 - u keeps clear of 0, and a u of 0 gives log 1 = 0, which the small number keeps from infinity.
   const Tensor u = uniform(r, logits.shape(), 0, 1, logits.dtype());
   const Tensor noise = -log(-log1p(-u) + std::numeric_limits<float>::min());
@@ -127,8 +135,14 @@ Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau, bool ha
   return ste(permute(hit, back), soft);
 }
 
+Tensor stop_gradient(const Tensor& x) {
+  const detail::Called as("stop_gradient(x)", x);
+  return x.detach();
+}
+
 // forward + (gradient - its value): the difference is exactly 0 wherever gradient is finite.
 Tensor ste(const Tensor& forward, const Tensor& gradient) {
+  const detail::Called as("ste(forward, gradient)", forward, gradient);
   if (forward.shape() != gradient.shape())
     throw ShapeError("ste: forward " + str(forward.shape()) + " and gradient " + str(gradient.shape()) + " differ");
   return forward.detach() + (gradient - gradient.detach());

@@ -1,3 +1,4 @@
+#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
 
 #include <algorithm>
@@ -6,18 +7,20 @@
 namespace regrad {
 
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t dim) {
+  const detail::Called as("split(x)", x);
   std::vector<Tensor> out;
   int64_t at = 0;
   for (int64_t n : sizes) {
     if (n < 0) throw ShapeError("split: a piece of size " + std::to_string(n));
-    out.push_back(slice(x, dim, at, at + n));
-    at += n;
+    out.push_back(slice(x, dim, at, n > INT64_MAX - at ? INT64_MAX : at + n));
+    if (__builtin_add_overflow(at, n, &at)) throw ShapeError("split: the sizes add up to more than 63 bits");
   }
   if (at != x.size(dim))
     throw ShapeError("split: the sizes add up to " + std::to_string(at) + ", dim " + std::to_string(dim) + " of " + str(x.shape()) + " has another");
   return out;
 }
 std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim) {
+  const detail::Called as("split(x)", x);
   if (size < 1) throw ShapeError("split: pieces of size " + std::to_string(size) + "; at least 1");
   std::vector<int64_t> sizes;
   for (int64_t left = x.size(dim); left > 0; left -= size) sizes.push_back(std::min(left, size));
@@ -25,11 +28,13 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim) {
   return split(x, sizes, dim);
 }
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
+  const detail::Called as("chunk(x)", x);
   if (chunks < 1) throw ShapeError("chunk: " + std::to_string(chunks) + " chunks; at least 1");
-  return split(x, std::max<int64_t>(1, (x.size(dim) + chunks - 1) / chunks), dim);
+  return split(x, std::max<int64_t>(1, (x.size(dim) - 1) / chunks + 1), dim);
 }
 
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value) {
+  const detail::Called as("pad(x)", x);
   if (pads.size() % 2 || static_cast<int>(pads.size() / 2) > x.dim()) {
     throw ShapeError("pad: " + std::to_string(pads.size()) + " numbers for " + str(x.shape()) + "; two a dim, from the last dim on");
   }
@@ -37,7 +42,10 @@ Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value) {
   for (size_t i = 0; i < pads.size() / 2; ++i) {
     const int d = x.dim() - 1 - static_cast<int>(i);
     const int64_t before = pads[2 * i], after = pads[2 * i + 1], n = y.shape()[d];
-    if (n + before + after < 0)
+    int64_t longer;
+    if (__builtin_add_overflow(before, after, &longer) || __builtin_add_overflow(n, longer, &longer))
+      throw ShapeError("pad: " + std::to_string(before) + " and " + std::to_string(after) + " around " + std::to_string(n) + " overflow 63 bits");
+    if (longer < 0)
       throw ShapeError("pad: dim " + std::to_string(d) + " of " + str(x.shape()) + " cannot lose " + std::to_string(-before - after));
     if (before < 0 || after < 0) y = slice(y, d, std::max<int64_t>(0, -before), std::min(n, n + after));
     const int64_t front = std::max<int64_t>(0, before), back = std::max<int64_t>(0, after);
@@ -57,6 +65,8 @@ Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value) {
 }
 
 Tensor flip(const Tensor& x, const Dims& dims) {
+  const detail::Called as("flip(x)", x);
+  dim_set(dims, x.dim(), "flip");  // ShapeError where one is named twice
   Tensor y = x;
   for (int64_t d : dims) {
     const int64_t n = x.size(d);
@@ -65,12 +75,14 @@ Tensor flip(const Tensor& x, const Dims& dims) {
   return y;
 }
 Tensor roll(const Tensor& x, int64_t shift, int64_t dim) {
+  const detail::Called as("roll(x)", x);
   const int64_t n = x.size(dim);
   if (n == 0) return x;
   const int64_t by = (shift % n + n) % n;
   return by ? cat({slice(x, dim, n - by, n), slice(x, dim, 0, n - by)}, dim) : x;
 }
 Tensor repeat(const Tensor& x, const Shape& times) {
+  const detail::Called as("repeat(x)", x);
   const int lead = times.size() - x.dim();
   if (lead < 0) throw ShapeError("repeat: " + str(times) + " has fewer entries than " + str(x.shape()) + " has dims");
   if (std::any_of(times.begin(), times.end(), [](int64_t n) { return n < 0; })) throw ShapeError("repeat: " + str(times) + " times");
@@ -82,8 +94,9 @@ Tensor repeat(const Tensor& x, const Shape& times) {
     if (times[d] == 1) continue;
     Shape sizes = y.shape(), joined = y.shape();
     sizes.insert(d, times[d]);
+    const Tensor wide = expand(unsqueeze(y, d), sizes);  // ShapeError where that is too much
     joined[d] *= times[d];
-    y = reshape(expand(unsqueeze(y, d), sizes), joined);
+    y = reshape(wide, joined);
   }
   return y;
 }
@@ -98,10 +111,17 @@ Tensor lower(const Tensor& x, int64_t diagonal, const char* op) {
 }
 }  // namespace
 
-Tensor tril(const Tensor& x, int64_t diagonal) { return where(lower(x, diagonal, "tril"), x, scalar(0, x.dtype())); }
-Tensor triu(const Tensor& x, int64_t diagonal) { return where(lower(x, diagonal - 1, "triu"), scalar(0, x.dtype()), x); }
+Tensor tril(const Tensor& x, int64_t diagonal) {
+  const detail::Called as("tril(x)", x);
+  return where(lower(x, diagonal, "tril"), x, scalar(0, x.dtype()));
+}
+Tensor triu(const Tensor& x, int64_t diagonal) {
+  const detail::Called as("triu(x)", x);
+  return where(lower(x, diagonal - 1, "triu"), scalar(0, x.dtype()), x);
+}
 
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
+  const detail::Called as("diagonal(x)", x);
   const int a = wrap_dim(dim1, x.dim(), "diagonal"), b = wrap_dim(dim2, x.dim(), "diagonal");
   if (a == b) throw ShapeError("diagonal: both dims are " + std::to_string(a));
   Dims order;
@@ -117,6 +137,7 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   return count ? slice(flat, -1, first, first + (count - 1) * (columns + 1) + 1, columns + 1) : slice(flat, -1, 0, 0);
 }
 Tensor outer(const Tensor& a, const Tensor& b) {
+  const detail::Called as("outer(a, b)", a, b);
   if (a.dim() != 1 || b.dim() != 1) throw ShapeError("outer: needs two vectors, not " + str(a.shape()) + " and " + str(b.shape()));
   return unsqueeze(a, 1) * unsqueeze(b, 0);
 }

@@ -1,3 +1,5 @@
+#include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
 
 #include <algorithm>
@@ -15,6 +17,9 @@ int64_t elements_over(const Tensor& x, const Dims& dims) {
   return n;
 }
 
+// x in the opposite order of size: -x, and of integers -1 - x, which has a value for the least of them too.
+Tensor reversed(const Tensor& x) { return is_floating(x.dtype()) ? -x : affine(x.to(DType::i64), -1, -1); }
+
 Tensor number_like(const Tensor& x, double v) { return scalar(v, x.dtype()); }
 
 // x^(1/p), with derivative 0 at 0: there the root is taken of 1.
@@ -27,13 +32,18 @@ Tensor safe_root(const Tensor& x, double p) {
 }  // namespace
 
 Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
+  const detail::Called as("var(x)", x);
   const Tensor centred = x - mean(x, dims, true);
   return sum(square(centred), dims, keepdim) / std::max(0.0, static_cast<double>(elements_over(x, dims)) - correction);
 }
-Tensor std(const Tensor& x, const Dims& dims, double correction, bool keepdim) { return safe_root(var(x, dims, correction, keepdim), 2); }
+Tensor std(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
+  const detail::Called as("std(x)", x);
+  return safe_root(var(x, dims, correction, keepdim), 2);
+}
 
 Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
-  if (!(p > 0)) throw ConfigError("norm: p " + std::to_string(p) + " must be above 0");
+  const detail::Called as("norm(x)", x);
+  if (!(p > 0)) throw ConfigError("norm: p " + decimal(p) + " must be above 0");
   if (std::isinf(p)) return amax(abs(x), dims, keepdim);
   if (p == 1) return sum(abs(x), dims, keepdim);
   if (p == 2) return safe_root(sum(square(x), dims, keepdim), 2);
@@ -44,12 +54,11 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
 
 // Halves are multiplied until one element is left: only products, so zeros are no special case.
 Tensor prod(const Tensor& x, int64_t dim, bool keepdim) {
+  const detail::Called as("prod(x)", x);
   const int d = wrap_dim(dim, x.dim(), "prod");
   Tensor y = x.dtype() > DType::i64 ? x.to(DType::i64) : x;
   if (y.size(d) == 0) {
-    Shape sizes = x.shape();
-    sizes[d] = 1;
-    y = full(sizes, 1, y.dtype());
+    y = sum(y, {d}, true) + 1;  // of nothing: 1, of x's graph
   }
   while (y.size(d) > 1) {
     const int64_t half = y.size(d) / 2;
@@ -59,30 +68,42 @@ Tensor prod(const Tensor& x, int64_t dim, bool keepdim) {
   return keepdim ? y : squeeze(y, d);
 }
 
-namespace {
-// The order turned round: -x, and for integers -x - 1, which every one of them has.
-Tensor turned(const Tensor& x) { return affine(x, -1, is_floating(x.dtype()) ? 0 : -1); }
-}  // namespace
-
-Tensor amin(const Tensor& x, const Dims& dims, bool keepdim) { return turned(amax(turned(x), dims, keepdim)); }
+Tensor amin(const Tensor& x, const Dims& dims, bool keepdim) {
+  const detail::Called as("amin(x)", x);
+  return reversed(amax(reversed(x), dims, keepdim)).to(x.dtype());
+}
 Extreme min(const Tensor& x, int64_t dim, bool keepdim) {
+  const detail::Called as("min(x)", x);
   const Tensor index = argmin(x, dim, true), values = gather(x, dim, index);
   if (keepdim) return {values, index};
   return {squeeze(values, dim), squeeze(index, dim)};
 }
-Tensor argmin(const Tensor& x, int64_t dim, bool keepdim) { return argmax(turned(x), dim, keepdim); }
+Tensor min(const Tensor& x) {
+  const detail::Called as("min(x)", x);
+  return amin(x);
+}
+Tensor argmin(const Tensor& x, int64_t dim, bool keepdim) {
+  const detail::Called as("argmin(x)", x);
+  return argmax(reversed(x), dim, keepdim);
+}
 
 Tensor any(const Tensor& x, const Dims& dims, bool keepdim) {
+  const detail::Called as("any(x)", x);
   const Tensor hits = sum(to(ne(x, scalar(0, x.dtype())), DType::i64), dims, keepdim);
   return hits > scalar(0, DType::i64);
 }
 Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
+  const detail::Called as("all(x)", x);
   const Tensor misses = sum(to(eq(x, scalar(0, x.dtype())), DType::i64), dims, keepdim);
   return eq(misses, scalar(0, DType::i64));
 }
 
-Tensor leaky_relu(const Tensor& x, double negative_slope) { return where(x > number_like(x, 0), x, x * negative_slope); }
+Tensor leaky_relu(const Tensor& x, double negative_slope) {
+  const detail::Called as("leaky_relu(x)", x);
+  return where(x > number_like(x, 0), x, x * negative_slope);
+}
 Tensor elu(const Tensor& x, double alpha) {
+  const detail::Called as("elu(x)", x);
   return where(x <= number_like(x, 0), expm1(clamp(x, -std::numeric_limits<double>::infinity(), 0)) * alpha, x);
 }
 

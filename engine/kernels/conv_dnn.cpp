@@ -5,6 +5,7 @@
 #include "one_thread.h"
 
 #include <regrad/engine/error.h>
+#include <regrad/engine/fork.h>
 
 #include "dnn.h"
 
@@ -188,6 +189,7 @@ Cache& cache() {
   static auto* c = new Cache;
   return *c;
 }
+[[maybe_unused]] const Cache& made_before_main = cache();  // so that no fork cuts its making
 
 [[noreturn]] void translate(const dnnl::error& e, const Conv& s) {
   if (e.status == dnnl_out_of_memory) throw OutOfMemory("out of memory: a convolution by oneDNN");
@@ -209,16 +211,19 @@ std::shared_ptr<const ConvPlan> conv_plan(ConvPass pass, const Conv& whole, int6
     return nullptr;
   };
   {
+    const detail::NoFork uncut;
     const std::lock_guard lock(c.mutex);
     if (auto found = find()) return found;
   }
   std::shared_ptr<const ConvPlan> made;
   try {
+    const detail::NoFork uncut;  // oneDNN locks a cache of its own
     const OneThread one;
     made = std::make_shared<Plan>(pass, whole, block, bf16);
   } catch (const dnnl::error& e) {
     translate(e, whole);
   }
+  const detail::NoFork uncut;
   const std::lock_guard lock(c.mutex);
   if (auto found = find()) return found;
   c.plans.emplace_front(key, made);
@@ -233,6 +238,7 @@ bool has_bf16() {
 
 int conv_plans() {
   Cache& c = cache();
+  const detail::NoFork uncut;
   const std::lock_guard lock(c.mutex);
   return static_cast<int>(c.plans.size());
 }

@@ -1,4 +1,6 @@
 // Evaluating a row: shape rule, memory, kernel, record.
+#include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/ops/op.h>
 
 #include <cmath>
@@ -99,7 +101,7 @@ void borrow_inputs(Node* y, const Tensor* const* in, int n, const Op& op) {
   y->n_in = n;
   for (int i = 0; i < n; ++i) new (slots + i) Tensor(Tensor::adopt(in[i]->node()));  // not counted
   for (int i = 0; i < n; ++i) {
-    if (!in[i]->defined()) throw ShapeError(std::string(op.name) + ": argument " + std::to_string(i) + " is an undefined tensor");
+    if (!in[i]->defined()) undefined_tensor(op.name, i);
     if (!in[i]->node()->storage.load(std::memory_order_relaxed)) {
       throw Error(std::string(op.name) + ": the data of argument " + std::to_string(i) + " was freed (a row that reads it does not keep it)");
     }
@@ -148,7 +150,7 @@ void check_finite(const Node* y) {
   const int64_t at = y->dtype == DType::f32 ? first_bad<float>(y) : first_bad<double>(y);
   if (at < 0) return;
   const double bad = y->dtype == DType::f32 ? y->ptr<float>()[at] : y->ptr<double>()[at];
-  throw NumericError("detect_anomaly: '" + std::string(y->op->name) + "' gave " + std::to_string(bad) + " at order " + std::to_string(mode.order) +
+  throw NumericError("detect_anomaly: '" + std::string(y->op->name) + "' gave " + decimal(bad) + " at order " + std::to_string(mode.order) +
                      (mode.order ? " (while differentiating)" : " (forward)") + ", element " + std::to_string(at) + " of " + str(y->shape) +
                      "; its inputs: " + parents(y));
 }

@@ -1,6 +1,7 @@
 // Scaled dot-product attention: y = softmax(scale q k^T) v for each of a batch. No [L, S] matrix outlives its batch entry, forward or (first order)
 // backward; the vjp is the composition in plain ops, so that every order exists.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/gemm.h>
@@ -232,21 +233,22 @@ constinit const Op attention_op = row({.name = "attention",
                                        }});
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+  const detail::Called as("scaled_dot_product_attention(q, k, v, mask?)", q, k, v, options.mask);
   if (q.dim() < 2 || q.dim() != k.dim() || q.dim() != v.dim()) {
-    throw ShapeError("attention: q " + str(q.shape()) + ", k " + str(k.shape()) + ", v " + str(v.shape()) +
+    throw ShapeError("scaled_dot_product_attention: q " + str(q.shape()) + ", k " + str(k.shape()) + ", v " + str(v.shape()) +
                      " must be [.., L, D], [.., S, D], [.., S, E]");
   }
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[-1])));
   const auto leading = [](const Tensor& x) { return Shape(x.shape().begin(), x.shape().end() - 2); };
   if (leading(q) != leading(k) || leading(q) != leading(v)) {
-    throw ShapeError("attention: leading dims of q " + str(q.shape()) + ", k " + str(k.shape()) + " and v " + str(v.shape()) + " differ");
+    throw ShapeError("scaled_dot_product_attention: leading dims of q " + str(q.shape()) + ", k " + str(k.shape()) + " and v " + str(v.shape()) + " differ");
   }
   if (options.mask.defined()) {
-    if (options.is_causal) throw ShapeError("attention: give a mask or is_causal, not both");
-    if (k.size(-2) == 0) throw ShapeError("attention: no keys in k " + str(k.shape()));
+    if (options.is_causal) throw ShapeError("scaled_dot_product_attention: give a mask or is_causal, not both");
+    if (k.size(-2) == 0) throw ShapeError("scaled_dot_product_attention: no keys in k " + str(k.shape()));
     const Tensor scores = matmul(q, k.mT()) * scale;
-    if (broadcast(options.mask.shape(), scores.shape(), "attention") != scores.shape())
-      throw ShapeError("attention: a mask " + str(options.mask.shape()) + " does not broadcast to the scores, " + str(scores.shape()));
+    if (broadcast(options.mask.shape(), scores.shape(), "scaled_dot_product_attention") != scores.shape())
+      throw ShapeError("scaled_dot_product_attention: a mask " + str(options.mask.shape()) + " does not broadcast to the scores, " + str(scores.shape()));
     return matmul(weights_of_masked(scores, options.mask), v);
   }
   const auto flat = [](const Tensor& x) { return reshape(x, {-1, x.shape()[-2], x.shape()[-1]}); };

@@ -2,6 +2,7 @@
 // task's images. One row with kernels of its own for values and first-order gradients; `gradients` is the composition:
 //   gz = g back through pool and ReLU;  d bias = sum gz, d weight = sum gz h, d residual = gz, dx = r weight P(gz, h)   (P as in norm.cpp)
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/ops/images.h>
 #include <regrad/engine/ops/list.h>
@@ -412,6 +413,7 @@ BatchStatistics statistics_of(const Tensor& y, const Tensor& x) {
 }  // namespace
 
 Tensor batch_norm(const Tensor& any, const Tensor& weight, const Tensor& bias, const BatchNormOptions& options, BatchStatistics* seen) {
+  const detail::Called as("batch_norm(x, weight?, bias?, residual?)", any, weight, bias, options.residual);
   need_images(any);
   const Tensor x = as_images(any), w = channels_of(weight, x, 1), b = channels_of(bias, x, 0);
   const Tensor residual = options.residual.defined() ? as_images(options.residual) : Tensor();
@@ -423,6 +425,8 @@ Tensor batch_norm(const Tensor& any, const Tensor& weight, const Tensor& bias, c
 }
 
 Tensor batch_norm(const Tensor& any, const BatchStatistics& given, const Tensor& weight, const Tensor& bias, const BatchNormOptions& options) {
+  const detail::Called as("batch_norm(x, mean, var, weight?, bias?, residual?)", any, given.mean, given.var, weight, bias, options.residual);
+  if (!given.mean.defined() || !given.var.defined()) detail::undefined_tensor("batch_norm", 1);
   need_images(any);
   const Tensor x = as_images(any), w = channels_of(weight, x, 1), b = channels_of(bias, x, 0);
   const Tensor residual = options.residual.defined() ? as_images(options.residual) : Tensor();
@@ -441,6 +445,7 @@ Tensor batch_norm(const Tensor& any, const BatchStatistics& given, const Tensor&
 }
 
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
+  const detail::Called as("group_norm(x, weight?, bias?)", x, weight, bias);
   if (x.dim() < 2 || groups < 1 || x.size(1) % groups)
     throw ShapeError("group_norm: " + str(x.shape()) + " in " + std::to_string(groups) + " groups of channels");
   for (const auto& [t, what] : {std::pair{&weight, "weight"}, {&bias, "bias"}})
@@ -459,6 +464,7 @@ Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const T
   return y;
 }
 Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+  const detail::Called as("instance_norm(x, weight?, bias?)", x, weight, bias);
   if (x.dim() < 3) throw ShapeError("instance_norm: needs [N,C,..] with pixels, not " + str(x.shape()));
   return group_norm(x, x.size(1), weight, bias, eps);
 }

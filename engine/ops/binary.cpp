@@ -1,4 +1,5 @@
 // Elementwise functions of two tensors, comparisons, where.
+#include <regrad/engine/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>
@@ -205,6 +206,8 @@ DType promoted(const Tensor& a, const Tensor& b) {
   if (is_floating(a.dtype())) return a.dtype();
   return is_floating(b.dtype()) ? b.dtype() : DType::i64;
 }
+// What is one of two bytes, or two bools, is one again.
+Tensor in_kind(const Tensor& a, const Tensor& b, Tensor y) { return a.dtype() > DType::i64 && a.dtype() == b.dtype() ? y.to(a.dtype()) : y; }
 Tensor as(const Tensor& x, DType t) { return is_floating(x.dtype()) ? x : x.to(t); }
 
 template <class A = NoAttrs>
@@ -223,15 +226,24 @@ Tensor two_given(const Op& op, Tensor&& a, const Tensor& b, const A& attrs = {})
 
 Tensor add(const Tensor& a, const Tensor& b, double alpha) { return two(add_op, a, b, Params{alpha, 0}); }
 Tensor add(Tensor&& a, const Tensor& b, double alpha) { return two_given(add_op, std::move(a), b, Params{alpha, 0}); }
-Tensor sub(const Tensor& a, const Tensor& b, double alpha) { return add(a, b, -alpha); }
-Tensor sub(Tensor&& a, const Tensor& b, double alpha) { return add(std::move(a), b, -alpha); }
+Tensor sub(const Tensor& a, const Tensor& b, double alpha) {
+  const detail::Called as("sub(a, b)", a, b);
+  return add(a, b, -alpha);
+}
+Tensor sub(Tensor&& a, const Tensor& b, double alpha) {
+  const detail::Called as("sub(a, b)", a, b);
+  return add(std::move(a), b, -alpha);
+}
 Tensor mul(const Tensor& a, const Tensor& b) { return two(mul_op, a, b); }
 Tensor mul(Tensor&& a, const Tensor& b) { return two_given(mul_op, std::move(a), b); }
 Tensor div(const Tensor& a, const Tensor& b) { return two(div_op, a, b); }
 Tensor div(Tensor&& a, const Tensor& b) { return two_given(div_op, std::move(a), b); }
-Tensor pow(const Tensor& x, const Tensor& exponent) { return two(pow_op, x, exponent); }
-Tensor minimum(const Tensor& a, const Tensor& b) { return two(minimum_op, a, b); }
-Tensor maximum(const Tensor& a, const Tensor& b) { return two(maximum_op, a, b); }
+Tensor pow(const Tensor& x, const Tensor& exponent) {
+  const detail::Called as("pow(x, exponent)", x, exponent);
+  return two(pow_op, x, exponent);
+}
+Tensor minimum(const Tensor& a, const Tensor& b) { return in_kind(a, b, two(minimum_op, a, b)); }
+Tensor maximum(const Tensor& a, const Tensor& b) { return in_kind(a, b, two(maximum_op, a, b)); }
 Tensor relu_grad(const Tensor& g, const Tensor& y) { return two(relu_grad_op, g, y); }
 Tensor eq(const Tensor& a, const Tensor& b) { return two(eq_op, a, b); }
 Tensor ne(const Tensor& a, const Tensor& b) { return two(ne_op, a, b); }
@@ -240,9 +252,10 @@ Tensor le(const Tensor& a, const Tensor& b) { return two(le_op, a, b); }
 Tensor gt(const Tensor& a, const Tensor& b) { return two(gt_op, a, b); }
 Tensor ge(const Tensor& a, const Tensor& b) { return two(ge_op, a, b); }
 Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b) {
+  const detail::Called called("where(cond, a, b)", cond, a, b);
   if (!needs_promotion(a, b)) return apply3(where_op, cond, a, b);
   const DType t = promoted(a, b);
-  return apply3(where_op, cond, as(a, t), as(b, t));
+  return in_kind(a, b, apply3(where_op, cond, as(a, t), as(b, t)));
 }
 
 }  // namespace regrad

@@ -1,6 +1,7 @@
 // The end of a broadcasted residual block: y = relu(x + row + residual), where row has one frequency. One pass over memory forward and one back,
 // which also sums the row's gradient: gz = g where y > 0; d x = d residual = gz, d row = sum of gz over frequencies.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/freq.h>
 #include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/elementwise.h>
@@ -109,6 +110,7 @@ constinit const Op broadcast_residual_op =
              }});
 
 Tensor broadcast_residual(const Tensor& x, const Tensor& row, const Tensor& residual) {
+  const detail::Called as("broadcast_residual(x, row, residual?)", x, row, residual);
   const Tensor* in[] = {&x, &row, &residual};
   return apply(broadcast_residual_op, in, residual.defined() ? 3 : 2, nullptr, 0);
 }

@@ -4,6 +4,7 @@
 //
 // A pass is cut into blocks of images whose number only the shapes give; weight gradients of blocks are added in order.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/kernels/conv.h>
@@ -399,12 +400,14 @@ Bf16::~Bf16() { detail::mode.bf16 = before_; }
 bool bf16_available() { return kernels::has_bf16(); }
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+  const detail::Called as("conv2d(x, weight, bias?)", x, weight, bias);
   const Operands in = operands(x, weight);
   Tensor y = with_bias(conv_y(in.x, in.weight, attrs_of(options, "conv2d")), bias, "conv2d");
   return in.single ? y.squeeze(0) : y;
 }
 
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+  const detail::Called as("conv1d(x, weight, bias?)", x, weight, bias);
   if (x.dim() < 2 || weight.dim() < 3) throw ShapeError("conv1d: needs [N,C,L] and weights [O,C/groups,K], not " + both(x.shape(), weight.shape()));
   ConvOptions flat = options;
   flat.stride.h = flat.dilation.h = 1;
@@ -413,6 +416,7 @@ Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
 }
 
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options, Pair output_padding) {
+  const detail::Called as("conv_transpose2d(x, weight, bias?)", x, weight, bias);
   const Operands in = operands(x, weight);
   if (in.x.dim() < 4 || in.weight.dim() < 4)
     throw ShapeError("conv_transpose2d: needs [N,C,H,W] and weights [C,O/groups,KH,KW], not " + both(x.shape(), weight.shape()));

@@ -1,5 +1,6 @@
 // Rows that copy elements: contiguous, to, cat; stack is cat of unsqueezed views.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/parallel.h>
@@ -97,7 +98,8 @@ void cat_infer(const Call& c) {
       throw ShapeError("cat: shape " + str(x.shape()) + " beside " + str(first.shape()) + "; all sizes but that of dim " + std::to_string(d) +
                        " must be equal");
     if (x.dtype() != first.dtype()) throw DTypeError(std::string("cat: ") + name(x.dtype()) + " beside " + name(first.dtype()));
-    sizes[d] += x.shape()[d];
+    if (__builtin_add_overflow(sizes[d], x.shape()[d], &sizes[d]))
+      throw ShapeError("cat: dim " + std::to_string(d) + " is longer than 63 bits count, from " + str(x.shape()) + " on");
   }
   c.out(sizes, first.dtype());
 }
@@ -195,10 +197,17 @@ constinit const Op cat_op = row({.name = "cat",
                                    s.bad({{2}, {2}}, Along{1});
                                  }});
 
-Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : apply(contiguous_op, x); }
-Tensor to(const Tensor& x, DType t) { return x.dtype() == t ? x : apply(to_op, x, Target{t}); }
+Tensor contiguous(const Tensor& x) {
+  const detail::Called as("contiguous(x)", x);
+  return x.is_contiguous() ? x : apply(contiguous_op, x);
+}
+Tensor to(const Tensor& x, DType t) {
+  const detail::Called as("to(x)", x);
+  return x.dtype() == t ? x : apply(to_op, x, Target{t});
+}
 
 Tensor cat(TensorList list, int64_t dim) {
+  const detail::Called as("cat(list)", list);
   if (list.size() == 0) throw ShapeError("cat: no tensors");
   return typed_memory([&] {
     std::vector<const Tensor*> in;
@@ -208,6 +217,7 @@ Tensor cat(TensorList list, int64_t dim) {
   });
 }
 Tensor stack(TensorList list, int64_t dim) {
+  const detail::Called as("stack(list)", list);
   return typed_memory([&] {
     std::vector<Tensor> rows;
     for (const Tensor& x : list) rows.push_back(unsqueeze(x, dim));

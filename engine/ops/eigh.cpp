@@ -1,5 +1,6 @@
 // Eigenvalues and eigenvectors of symmetric matrices. One row packs both, [.., n+1, n]: the values, then the vectors as columns.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/linalg.h>
@@ -149,6 +150,7 @@ constinit const Op eigvalsh_op = row({.name = "eigvalsh",
                                       .samples = linalg::square_samples});
 
 Eigh eigh(const Tensor& a) {
+  const detail::Called as("eigh(a)", a);
   const Tensor y = apply(eigh_op, a);
   return {values_of(y), vectors_of(y)};
 }

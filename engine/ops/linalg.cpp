@@ -1,4 +1,5 @@
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/linalg.h>
 #include <regrad/engine/ops/list.h>
@@ -66,7 +67,7 @@ void need_finite_as(const Tensor& x, const char* op, const char* argument, Part 
     for (int64_t j = first; j < last; ++j) {
       if (std::isfinite(p[row * n + j])) continue;
       throw NumericError(std::string(op) + ": element " + str(Shape{i, j}) + of_matrix(batch_of(x.shape()), row / m) + " of " + argument + " is " +
-                         std::to_string(p[row * n + j]));
+                         decimal(p[row * n + j]));
     }
   }
 }
@@ -88,7 +89,7 @@ void need_distinct_as(const Tensor& values, const Tensor& g, int64_t side, bool 
     for (int64_t j = 0; j + 1 < k; ++j) {
       if (std::abs(double{v[j + 1]} - double{v[j]}) > tolerance || !(any_in_column(gi, p, k, j) || any_in_column(gi, p, k, j + 1))) continue;
       throw NumericError(std::string(op) + ": " + what + "s " + std::to_string(j) + " and " + std::to_string(j + 1) + of_matrix(batch, i) +
-                         " are equal (" + std::to_string(v[j]) + "): their vectors have no derivative");
+                         " are equal (" + decimal(v[j]) + "): their vectors have no derivative");
     }
     if (with_zero && std::abs(double{v[k - 1]}) <= tolerance && any_in_column(gi, p, k, k - 1)) {
       throw NumericError(std::string(op) + ": " + what + " " + std::to_string(k - 1) + of_matrix(batch, i) + " is 0: its vectors have no derivative");
@@ -174,7 +175,7 @@ void over_gaps_as(const Call& c, const Tensor& m, const Tensor& a, const Tensor&
         const T over = c.attrs<Over>().gaps == Gaps::off_diagonal && r == s ? T(0) : mi[r * q + s], gap = bi[s] - ai[r];
         if (over != 0 && std::abs(double{gap}) <= tolerance) {
           throw NumericError(std::string(c.attrs<Over>().op) + ": values " + std::to_string(r) + " and " + std::to_string(s) +
-                             linalg::of_matrix(batch, i) + " are equal (" + std::to_string(bi[s]) + "): their vectors have no derivative");
+                             linalg::of_matrix(batch, i) + " are equal (" + decimal(bi[s]) + "): their vectors have no derivative");
         }
         y[r * q + s] = over == 0 ? T(0) : over / gap;
       }

@@ -1,5 +1,6 @@
 // Products of matrices, in batches that broadcast, in any layout.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/kernels/blas.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
@@ -256,6 +257,7 @@ constinit const Op addmm_op =
              }});
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  const detail::Called as("matmul(a, b)", a, b);
   if (!a.defined() || !b.defined() || (a.dim() > 1 && b.dim() > 1)) return apply2(matmul_op, a, b);
   if (a.dim() == 0 || b.dim() == 0) throw ShapeError("matmul: needs vectors or matrices, not " + str(a.shape()) + " x " + str(b.shape()));
   if (a.dim() == 1) return squeeze(matmul(unsqueeze(a, 0), b), b.dim() == 1 ? 0 : -2);

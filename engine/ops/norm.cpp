@@ -3,6 +3,7 @@
 // They are closed: vjp of h at g is r P(g, h); of r at g is -(g r^2 / m) h; of P at u is P(u, h) to g and -(mean(g h) u + mean(u h) g) to h.
 // Rows work on [outer, m, inner]; the public functions bring any dims of any layout there by views, or by one copy.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/elementwise.h>
@@ -277,8 +278,7 @@ struct Boxed {
   Shape ordered;  // their sizes, in that order
 };
 Boxed boxed(const Tensor& x, const Dims& dims, const char* op) {
-  unsigned set = 0;
-  for (int64_t d : dims) set |= 1u << wrap_dim(d, x.dim(), op);
+  const unsigned set = dim_set(dims, x.dim(), op);
   if (set == 0) throw ShapeError(std::string(op) + ": no dims to standardize over in " + str(x.shape()));
   // Dims as they lie in memory; those of one element go where they disturb nobody.
   Dims order;
@@ -324,10 +324,12 @@ Tensor unboxed(const Tensor& y, const Boxed& b, const Shape& ordered) {
 }  // namespace
 
 Tensor standardize(const Tensor& x, const Dims& dims, double eps) {
+  const detail::Called as("standardize(x)", x);
   const Boxed b = boxed(x, dims, "standardize");
   return unboxed(standardize_box(b.x, eps), b, b.ordered);
 }
 Tensor inv_std(const Tensor& x, const Dims& dims, double eps) {
+  const detail::Called as("inv_std(x)", x);
   const Boxed b = boxed(x, dims, "inv_std");
   Shape kept = b.ordered;
   for (int i = 0; i < kept.size(); ++i)
@@ -342,6 +344,7 @@ Tensor norm_grad(const Tensor& g, const Tensor& h, const Dims& dims) {
 }
 
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias, double eps) {
+  const detail::Called as("layer_norm(x, weight?, bias?)", x, weight, bias);
   const int n = normalized_shape.size(), lead = x.dim() - n;
   Dims dims;
   for (int i = 0; i < n; ++i) dims.push_back(lead + i);

@@ -1,5 +1,6 @@
 // Sums and maxima over dims; softmax and its kin over the last dim.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>
@@ -372,13 +373,7 @@ namespace {
 
 // Dims as a bit set; all where none are named.
 unsigned dim_set(const Tensor& x, const Dims& dims, const char* op) {
-  unsigned set = 0;
-  for (int64_t d : dims) {
-    const unsigned bit = 1u << wrap_dim(d, x.dim(), op);
-    if (set & bit) throw ShapeError(std::string(op) + ": dim " + std::to_string(d) + " is named twice");
-    set |= bit;
-  }
-  return dims.empty() ? (1u << x.dim()) - 1 : set;
+  return dims.empty() ? (1u << x.dim()) - 1 : dim_set(dims, x.dim(), op);
 }
 
 // x's dims as they lie in memory, the farthest first; those of one element stay in front. False where that is their own order, or elements repeat.
@@ -440,10 +435,12 @@ Tensor on_last(const Tensor& x, int64_t dim, const char* op, F&& f) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const Dims& dims, bool keepdim) {
+  const detail::Called as("sum(x)", x);
   if (x.dtype() > DType::i64) return sum(x.to(DType::i64), dims, keepdim);
   return over_runs(sum_op, x, dim_set(x, dims, "sum"), keepdim, 1);
 }
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
+  const detail::Called as("mean(x)", x);
   if (!is_floating(x.dtype())) throw DTypeError(std::string("mean: needs f32 or f64, not ") + name(x.dtype()));
   const unsigned set = dim_set(x, dims, "mean");
   int64_t n = 1;
@@ -452,6 +449,8 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
   return over_runs(sum_op, x, set, keepdim, static_cast<double>(n));
 }
 Tensor amax(const Tensor& x, const Dims& dims, bool keepdim) {
+  const detail::Called as("amax(x)", x);
+  if (x.dtype() > DType::i64) return amax(x.to(DType::i64), dims, keepdim).to(x.dtype());
   const unsigned set = dim_set(x, dims, "amax");
   Dims kept, reduced;
   for (int d = 0; d < x.dim(); ++d) (set >> d & 1 ? reduced : kept).push_back(d);
@@ -468,6 +467,7 @@ Tensor amax(const Tensor& x, const Dims& dims, bool keepdim) {
   return reshape(over_runs(amax_op, reshape(permute(x, order), rows), 1u << kept.size(), false, 1), result);
 }
 Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) {
+  const detail::Called as("argmax(x)", x);
   const int d = wrap_dim(dim, x.dim(), "argmax");
   // The rank drops by one: the last dim's place stays free for the one that was moved.
   Tensor y = unsqueeze(apply(argmax_op, d == x.dim() - 1 ? x : transpose(x, d, -1)), -1);
@@ -475,18 +475,26 @@ Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) {
   return keepdim ? y : squeeze(y, d);
 }
 Extreme max(const Tensor& x, int64_t dim, bool keepdim) {
+  const detail::Called as("max(x)", x);
   const Tensor index = argmax(x, dim, true);
   const Tensor values = gather(x, dim, index);
   if (keepdim) return {values, index};
   return {squeeze(values, dim), squeeze(index, dim)};
 }
+Tensor max(const Tensor& x) {
+  const detail::Called as("max(x)", x);
+  return amax(x);
+}
 Tensor softmax(const Tensor& x, int64_t dim) {
+  const detail::Called as("softmax(x)", x);
   return on_last(x, dim, "softmax", [](const Tensor& v) { return apply(softmax_op, v); });
 }
 Tensor log_softmax(const Tensor& x, int64_t dim) {
+  const detail::Called as("log_softmax(x)", x);
   return on_last(x, dim, "log_softmax", [](const Tensor& v) { return apply(log_softmax_op, v); });
 }
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim) {
+  const detail::Called as("logsumexp(x)", x);
   // The named dims go last and become one.
   const unsigned set = dim_set(x, dims, "logsumexp");
   Dims order;

@@ -1,5 +1,6 @@
 // cumsum, and argsort, on which sort and topk stand: an index op and a gather.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/memory.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
@@ -173,7 +174,7 @@ namespace {
 Extreme by_order(const Tensor& x, int64_t dim, int64_t count, bool descending, const char* op) {
   const int d = wrap_dim(dim, x.dim(), op);
   const bool last = d == x.dim() - 1;
-  const Tensor rows = last ? x : transpose(x, d, -1);
+  const Tensor numbers = x.dtype() > DType::i64 ? x.to(DType::i64) : x, rows = last ? numbers : transpose(numbers, d, -1);
   Tensor index = apply(argsort_op, rows, Order{count, descending});
   if (!last) index = transpose(index, d, -1);
   return {gather(x, d, index), index};
@@ -181,10 +182,20 @@ Extreme by_order(const Tensor& x, int64_t dim, int64_t count, bool descending, c
 
 }  // namespace
 
-Tensor cumsum(const Tensor& x, int64_t dim) { return apply(cumsum_op, x.dtype() > DType::i64 ? x.to(DType::i64) : x, Scan{dim, false}); }
-Tensor argsort(const Tensor& x, int64_t dim, bool descending) { return by_order(x, dim, x.size(dim), descending, "argsort").indices; }
-Extreme sort(const Tensor& x, int64_t dim, bool descending) { return by_order(x, dim, x.size(dim), descending, "sort"); }
+Tensor cumsum(const Tensor& x, int64_t dim) {
+  const detail::Called as("cumsum(x)", x);
+  return apply(cumsum_op, x.dtype() > DType::i64 ? x.to(DType::i64) : x, Scan{dim, false});
+}
+Tensor argsort(const Tensor& x, int64_t dim, bool descending) {
+  const detail::Called as("argsort(x)", x);
+  return by_order(x, dim, x.size(dim), descending, "argsort").indices;
+}
+Extreme sort(const Tensor& x, int64_t dim, bool descending) {
+  const detail::Called as("sort(x)", x);
+  return by_order(x, dim, x.size(dim), descending, "sort");
+}
 Extreme topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
+  const detail::Called as("topk(x)", x);
   if (k < 0 || k > x.size(dim)) throw ShapeError("topk: k " + std::to_string(k) + " of dim " + std::to_string(dim) + " of " + str(x.shape()));
   return by_order(x, dim, k, largest, "topk");
 }

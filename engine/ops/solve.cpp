@@ -1,5 +1,6 @@
 // Solutions and determinants of square matrices, by LU with partial pivoting.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
@@ -242,6 +243,7 @@ constinit const Op slogdet_op = row({.name = "slogdet",
                                      .samples = linalg::square_samples});
 
 Tensor solve(const Tensor& a, const Tensor& b) {
+  const detail::Called as("solve(a, b)", a, b);
   linalg::need_square(a, "solve");
   Shape vectors = a.shape();
   vectors.erase(vectors.size() - 1);
@@ -249,14 +251,17 @@ Tensor solve(const Tensor& a, const Tensor& b) {
   return apply2(solve_op, a, b);
 }
 Tensor inverse(const Tensor& a) {
+  const detail::Called as("inverse(a)", a);
   linalg::need_square(a, "inverse");
   return apply2(solve_op, a, eye(a.shape()[-1], a.dtype()));
 }
 SlogDet slogdet(const Tensor& a) {
+  const detail::Called as("slogdet(a)", a);
   const Tensor y = apply(slogdet_op, a);
   return {select(y, -1, 0), select(y, -1, 1)};
 }
 Tensor det(const Tensor& a) {
+  const detail::Called as("det(a)", a);
   const SlogDet d = slogdet(a);
   return d.sign * exp(d.logabsdet);
 }

@@ -3,6 +3,7 @@
 //   gz = g where y > 0;  d bias = sum gz, d weight = sum gz h, dx = r weight P(gz, h)   (P as in norm.cpp)
 // Beside it band_affine, y = relu(x scale + shift) by channel and band, for given statistics.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/freq.h>
 #include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/images.h>
@@ -342,6 +343,7 @@ constinit const Op band_affine_op =
 
 Tensor sub_spectral_norm(const Tensor& x, int64_t bands, const Tensor& weight, const Tensor& bias, const SubSpectralOptions& options,
                          BatchStatistics* seen) {
+  const detail::Called as("sub_spectral_norm(x, weight?, bias?)", x, weight, bias);
   need_bands(name_of_norm, x.shape(), bands);
   Tensor y = apply3(sub_spectral_op, x, or_full(weight, x, bands, 1), or_full(bias, x, bands, 0), BandAttrs{options.eps, bands, options.relu});
   if (seen) {
@@ -353,6 +355,7 @@ Tensor sub_spectral_norm(const Tensor& x, int64_t bands, const Tensor& weight, c
 
 Tensor sub_spectral_norm(const Tensor& x, int64_t bands, const BatchStatistics& given, const Tensor& weight, const Tensor& bias,
                          const SubSpectralOptions& options) {
+  const detail::Called as("sub_spectral_norm(x, mean, var, weight?, bias?)", x, given.mean, given.var, weight, bias);
   need_bands(name_of_norm, x.shape(), bands);
   const Tensor w = or_full(weight, x, bands, 1), b = or_full(bias, x, bands, 0);
   for (const auto& [t, what] : {std::pair{&w, "weight"}, {&b, "bias"}, {&given.mean, "mean"}, {&given.var, "var"}})

@@ -1,5 +1,6 @@
 // The thin singular value decomposition. One row packs it for x [.., m,n] and k = min(m,n), [.., m+1+n, k]: u, s, v, all in columns.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/linalg.h>
@@ -186,6 +187,7 @@ constinit const Op svdvals_op = row({.name = "svdvals",
                                      .samples = svd_samples});
 
 Svd svd(const Tensor& a) {
+  const detail::Called as("svd(a)", a);
   const Tensor y = apply(svd_op, a);
   const Parts p = parts_of(y, a.shape()[-2]);
   return {p.u, p.s, p.v.mT()};

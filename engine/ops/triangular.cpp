@@ -1,5 +1,6 @@
 // Triangular solutions and the Cholesky factor, whose gradients are made of them.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/kernels/blas.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
@@ -170,6 +171,7 @@ constinit const Op cholesky_op = row({.name = "cholesky",
 Tensor solve_triangular(const Tensor& a, const Tensor& b, bool upper) { return apply2(solve_triangular_op, a, b, Upper{upper}); }
 Tensor cholesky(const Tensor& a) { return apply(cholesky_op, a); }
 Tensor cholesky_solve(const Tensor& b, const Tensor& l, bool upper) {
+  const detail::Called as("cholesky_solve(b, l)", b, l);
   if (l.dim() < 2) throw ShapeError("cholesky_solve: needs a factor [.., n,n], not " + str(l.shape()));
   const Tensor lower = upper ? l.mT() : l;
   return solve_triangular(lower.mT(), solve_triangular(lower, b, false), true);

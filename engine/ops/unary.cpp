@@ -1,4 +1,6 @@
 // Elementwise functions of one tensor.
+#include <regrad/engine/called.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>
@@ -368,18 +370,37 @@ Tensor affine(Tensor&& x, double scale, double shift) {
   const Tensor own = std::move(x);
   return apply(affine_op, own, Params{scale, shift}, 1);
 }
-Tensor neg(const Tensor& x) { return affine(x, -1, 0); }
-Tensor reciprocal(const Tensor& x) { return pow(x, -1); }
+Tensor neg(const Tensor& x) {
+  const detail::Called as("neg(x)", x);
+  return affine(x, -1, 0);
+}
+Tensor reciprocal(const Tensor& x) {
+  const detail::Called as("reciprocal(x)", x);
+  return pow(x, -1);
+}
 Tensor operator/(const Tensor& x, double s) {
+  const detail::Called as("div(x)", x);
   return apply(div_scalar_op, x.defined() && !is_floating(x.dtype()) ? x.to(DType::f32) : x, Params{s, 0});
 }
-Tensor operator/(double s, const Tensor& x) { return div(scalar(s, x.dtype() == DType::f64 ? DType::f64 : DType::f32), x); }
+Tensor operator/(double s, const Tensor& x) {
+  const detail::Called as("div(x)", x);
+  return div(scalar(s, x.dtype() == DType::f64 ? DType::f64 : DType::f32), x);
+}
 
 Tensor abs(const Tensor& x) { return apply(abs_op, x); }
 Tensor sign(const Tensor& x) { return apply(sign_op, x); }
-Tensor floor(const Tensor& x) { return x.dtype() == DType::i64 ? x : apply(floor_op, x); }
-Tensor ceil(const Tensor& x) { return x.dtype() == DType::i64 ? x : apply(ceil_op, x); }
-Tensor round(const Tensor& x) { return x.dtype() == DType::i64 ? x : apply(round_op, x); }
+Tensor floor(const Tensor& x) {
+  const detail::Called as("floor(x)", x);
+  return x.dtype() == DType::i64 ? x : apply(floor_op, x);
+}
+Tensor ceil(const Tensor& x) {
+  const detail::Called as("ceil(x)", x);
+  return x.dtype() == DType::i64 ? x : apply(ceil_op, x);
+}
+Tensor round(const Tensor& x) {
+  const detail::Called as("round(x)", x);
+  return x.dtype() == DType::i64 ? x : apply(round_op, x);
+}
 Tensor log1p(const Tensor& x) { return apply(log1p_op, x); }
 Tensor expm1(const Tensor& x) { return apply(expm1_op, x); }
 Tensor exp(const Tensor& x) { return apply(exp_op, x); }
@@ -400,11 +421,17 @@ Tensor erfc(const Tensor& x) { return apply(erfc_op, x); }
 Tensor gelu(const Tensor& x) { return apply(gelu_op, x); }
 Tensor silu(const Tensor& x) { return apply(silu_op, x); }
 Tensor softplus(const Tensor& x) { return apply(softplus_op, x); }
-Tensor square(const Tensor& x) { return mul(x, x); }
+Tensor square(const Tensor& x) {
+  const detail::Called as("square(x)", x);
+  return mul(x, x);
+}
 Tensor clamp(const Tensor& x, double low, double high) {
-  if (low > high) throw ShapeError("clamp: low " + std::to_string(low) + " is above high " + std::to_string(high));
+  if (low > high) throw ShapeError("clamp: low " + decimal(low) + " is above high " + decimal(high));
   return apply(clamp_op, x, Params{low, high});
 }
-Tensor pow(const Tensor& x, double exponent) { return apply(pow_scalar_op, x, Params{exponent, 0}); }
+Tensor pow(const Tensor& x, double exponent) {
+  const detail::Called as("pow(x)", x);
+  return apply(pow_scalar_op, x, Params{exponent, 0});
+}
 
 }  // namespace regrad

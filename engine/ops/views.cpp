@@ -1,5 +1,6 @@
 // Views: strides change, data does not. slice and unslice are closed under differentiation.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>
@@ -16,6 +17,12 @@ struct Slice {
 struct Unslice {
   int64_t dim, size, start, step;
 };
+
+// Whether places start, start + step, .. (count of them) lie below size.
+bool reaches(int64_t start, int64_t count, int64_t step, int64_t size) {
+  int64_t last;
+  return !__builtin_mul_overflow(count - 1, step, &last) && !__builtin_add_overflow(start, last, &last) && last < size;
+}
 
 // Strides that show x's memory with other sizes; false where there are none.
 bool view_strides(const Shape& from, const Shape& strides, const Shape& sizes, Shape& out) {
@@ -104,6 +111,7 @@ void expand_infer(const Call& c) {
     strides[d] = is_new || x.shape()[d - lead] == 1 ? 0 : x.strides()[d - lead];
   }
   if (lead < 0) throw ShapeError("expand: " + str(x.shape()) + " to " + str(sizes) + " would lose dims");
+  contiguous_strides(sizes);  // ShapeError where 63 bits do not count the elements
   c.view(sizes, strides, x.node()->offset);
   c.node()->dtype = x.dtype();
 }
@@ -112,13 +120,13 @@ void slice_infer(const Call& c) {
   const Tensor& x = c.x();
   const Slice& s = c.attrs<Slice>();
   const int d = wrap_dim(s.dim, x.dim(), "slice");
-  if (s.start < 0 || s.count < 0 || s.step < 1 || (s.count > 0 && s.start + (s.count - 1) * s.step >= x.shape()[d])) {
+  if (s.start < 0 || s.count < 0 || s.step < 1 || (s.count > 0 && !reaches(s.start, s.count, s.step, x.shape()[d]))) {
     throw ShapeError("slice: " + std::to_string(s.count) + " elements from " + std::to_string(s.start) + " by " + std::to_string(s.step) +
                      " are not in dim " + std::to_string(d) + " of " + str(x.shape()));
   }
   Shape sizes = x.shape(), strides = x.strides();
   sizes[d] = s.count;
-  strides[d] *= s.step;
+  if (s.count > 1) strides[d] *= s.step;  // where there is one, nobody takes the step, which may be as long as any
   c.view(sizes, strides, x.node()->offset + (s.count ? s.start * x.strides()[d] : 0));
   c.node()->dtype = x.dtype();
 }
@@ -128,7 +136,7 @@ void unslice_infer(const Call& c) {
   const Tensor& x = c.x();
   const int d = wrap_dim(s.dim, x.dim(), "unslice");
   const int64_t n = x.shape()[d];
-  if (s.start < 0 || s.step < 1 || s.size < 0 || (n > 0 && s.start + (n - 1) * s.step >= s.size)) {
+  if (s.start < 0 || s.step < 1 || s.size < 0 || (n > 0 && !reaches(s.start, n, s.step, s.size))) {
     throw ShapeError("unslice: " + str(x.shape()) + " from " + std::to_string(s.start) + " by " + std::to_string(s.step) + " does not fit size " +
                      std::to_string(s.size));
   }
@@ -356,12 +364,14 @@ constinit const Op unslice_op =
              }});
 
 Tensor reshape(const Tensor& x, const Shape& sizes) {
+  const detail::Called as("reshape(x)", x);
   if (x.shape() == sizes) return x;
   Shape strides;
   const Shape full = filled_in(x, sizes);
   return apply(reshape_op, view_strides(x.shape(), x.strides(), full, strides) ? x : contiguous(x), full);
 }
 Tensor flatten(const Tensor& x, int64_t first, int64_t last) {
+  const detail::Called as("flatten(x)", x);
   if (x.dim() == 0) return reshape(x, {1});
   const int a = wrap_dim(first, x.dim(), "flatten"), b = wrap_dim(last, x.dim(), "flatten");
   if (a > b) throw ShapeError("flatten: first dim " + std::to_string(a) + " is behind the last, " + std::to_string(b));
@@ -377,18 +387,24 @@ Tensor flatten(const Tensor& x, int64_t first, int64_t last) {
 }
 Tensor permute(const Tensor& x, const Dims& dims) { return apply(permute_op, x, dims); }
 Tensor transpose(const Tensor& x, int64_t a, int64_t b) {
+  const detail::Called as("transpose(x)", x);
   Dims order;
   for (int d = 0; d < x.dim(); ++d) order.push_back(d);
   std::swap(order[wrap_dim(a, x.dim(), "transpose")], order[wrap_dim(b, x.dim(), "transpose")]);
   return apply(permute_op, x, order);
 }
-Tensor expand(const Tensor& x, const Shape& sizes) { return x.shape() == sizes ? x : apply(expand_op, x, sizes); }
+Tensor expand(const Tensor& x, const Shape& sizes) {
+  const detail::Called as("expand(x)", x);
+  return x.shape() == sizes ? x : apply(expand_op, x, sizes);
+}
 Tensor unsqueeze(const Tensor& x, int64_t dim) {
+  const detail::Called as("unsqueeze(x)", x);
   Shape sizes = x.shape();
   sizes.insert(wrap_dim(dim, x.dim() + 1, "unsqueeze"), 1);
   return reshape(x, sizes);
 }
 Tensor squeeze(const Tensor& x, int64_t dim) {
+  const detail::Called as("squeeze(x)", x);
   const int d = wrap_dim(dim, x.dim(), "squeeze");
   if (x.shape()[d] != 1) return x;
   Shape sizes = x.shape();
@@ -396,13 +412,15 @@ Tensor squeeze(const Tensor& x, int64_t dim) {
   return reshape(x, sizes);
 }
 Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t stop, int64_t step) {
+  const detail::Called as("slice(x)", x);
   const int64_t n = x.size(dim);
   if (step < 1) throw ShapeError("slice: step " + std::to_string(step) + " must be at least 1");
   const auto inside = [n](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + n : i, 0, n); };
   const int64_t a = inside(start), b = inside(stop);
-  return apply(slice_op, x, Slice{wrap_dim(dim, x.dim(), "slice"), a, b > a ? (b - a + step - 1) / step : 0, step});
+  return apply(slice_op, x, Slice{wrap_dim(dim, x.dim(), "slice"), a, b > a ? (b - a - 1) / step + 1 : 0, step});
 }
 Tensor select(const Tensor& x, int64_t dim, int64_t index) {
+  const detail::Called as("select(x)", x);
   const int64_t n = x.size(dim);
   if (index < -n || index >= n)
     throw ShapeError("select: index " + std::to_string(index) + " is outside dim " + std::to_string(dim) + " of " + str(x.shape()));
@@ -410,6 +428,7 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
   return squeeze(slice(x, dim, i, i + 1), dim);
 }
 Tensor unslice(const Tensor& x, int64_t dim, int64_t size, int64_t start, int64_t step) {
+  const detail::Called as("unslice(x)", x);
   return apply(unslice_op, x, Unslice{wrap_dim(dim, x.dim(), "unslice"), size, start, step});
 }
 

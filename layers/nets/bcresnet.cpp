@@ -1,3 +1,4 @@
+#include <regrad/engine/decimal.h>
 #include <regrad/layers/nets/bcresnet.h>
 
 #include <cmath>
@@ -8,7 +9,7 @@ namespace {
 
 int64_t width_of(const char* net, double base, double times) {
   const double w = base * times;
-  if (!(w >= 1) || w != std::floor(w)) throw ConfigError(std::string(net) + ": tau gives a stage of " + std::to_string(w) + " channels");
+  if (!(w >= 1) || w != std::floor(w)) throw ConfigError(std::string(net) + ": tau gives a stage of " + decimal(w) + " channels");
   return static_cast<int64_t>(w);
 }
 Conv2d pointwise(const Random& r, int64_t in, int64_t out, DType t, bool with_bias = false) { return {r, in, out, 1, {}, with_bias, t}; }

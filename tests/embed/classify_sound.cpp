@@ -2,6 +2,7 @@
 // regrad::datasets; what the net must hear stands in the file's metadata.
 #include <regrad/datasets/audio/mel.h>
 #include <regrad/datasets/audio/sound.h>
+#include <regrad/engine/decimal.h>
 #include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/serialize.h>
 
@@ -15,7 +16,7 @@ int main(int argc, char** argv) try {
   if (argc < 3) return std::fprintf(stderr, "classify_sound MODEL SOUND..\n"), 2;
   const NoGrad quiet;
   const TensorFile file = load_safetensors(argv[1]);
-  const auto real = [&](const char* key) { return std::stod(file.metadata.at(key)); };
+  const auto real = [&](const char* key) { return number_of(file.metadata.at(key)).value(); };
   const auto whole = [&](const char* key) { return static_cast<int64_t>(std::stoll(file.metadata.at(key))); };
   std::vector<std::string> classes;
   std::istringstream names(file.metadata.at("class_names"));

@@ -549,6 +549,7 @@ def compositions():
         case("kl_div", lambda a, b, k: F.kl_div(a, b, reduction=REDUCTIONS[k]), R(2, 3, high=0), R(2, 3, low=0.1, high=1), attrs=[r])
         case("bce_with_logits", lambda a, b, k: F.binary_cross_entropy_with_logits(a, b, reduction=REDUCTIONS[k]), R(2, 3), R(2, 3, low=0, high=1), attrs=[r])
         case("nll_loss", lambda x, t, k: F.nll_loss(x, t, reduction=REDUCTIONS[k]), R(3, 4), I([0, 3, 3]), attrs=[r])
+    loss_options()
     case("cosine_similarity", lambda a, b, d: F.cosine_similarity(a, b, d), R(3, 4), R(3, 4), attrs=[1])
     case("pairwise_distance", lambda a, b, p: F.pairwise_distance(a, b, p), R(3, 4), R(3, 4, low=3, high=5), attrs=[2.0])
     for order in (1.0, 2.0):
@@ -569,6 +570,33 @@ def compositions():
     case("index_put_add", lambda x, i, v: x.index_put((i,), v, accumulate=True), R(3, 2), I([0, 2, 0]), R(3, 2))
     for k, (text, shapes) in enumerate(EQUATIONS):
         case("einsum", lambda *a: torch.einsum(EQUATIONS[a[-1]][0], *a[:-1]), *[R(*q) for q in shapes], attrs=[k])
+
+
+def loss_options():
+    """Class weights, labels to ignore, smoothing, probabilities as targets: each with each reduction."""
+    wide = torch.tensor
+    f64 = torch.float64
+    for r in range(3):
+        for ignore, smoothing in [(3, 0.0), (-100, 0.3), (0, 0.1), (-1, 1.0)]:
+            labels = I([0, 3, 3, 1, max(ignore, 0) if ignore >= -1 else 2]) if ignore != -1 else I([0, -1, 2, 1, -1])
+            case("cross_entropy_labels", lambda x, t, k, i, e, w: F.cross_entropy(
+                x, t, weight=wide(w, dtype=f64), ignore_index=i, label_smoothing=e, reduction=REDUCTIONS[k]),
+                R(5, 4), labels, attrs=[r, ignore, smoothing, [0.5, 2.0, 1.25, 0.0]])
+            case("cross_entropy_unweighted", lambda x, t, k, i, e: F.cross_entropy(x, t, ignore_index=i, label_smoothing=e, reduction=REDUCTIONS[k]),
+                 R(5, 4), labels, attrs=[r, ignore, smoothing])
+        for smoothing in [0.0, 0.2]:
+            case("cross_entropy_soft", lambda x, p, k, e, w: F.cross_entropy(
+                x, p, weight=wide(w, dtype=f64), label_smoothing=e, reduction=REDUCTIONS[k]),
+                R(3, 4), R(3, 4, low=0, high=1), attrs=[r, smoothing, [0.5, 2.0, 1.25, 1.0]])
+        case("nll_loss_labels", lambda x, t, k, i, w: F.nll_loss(x, t, weight=wide(w, dtype=f64), ignore_index=i, reduction=REDUCTIONS[k]),
+             R(4, 3), I([0, 2, 2, 1]), attrs=[r, 2, [0.5, 2.0, 1.25]])
+        case("bce_weighted", lambda a, b, k, w, p: F.binary_cross_entropy_with_logits(
+            a, b, weight=wide(w, dtype=f64), pos_weight=wide(p, dtype=f64), reduction=REDUCTIONS[k]),
+            R(2, 3), R(2, 3, low=0, high=1), attrs=[r, [0.5, 2.0, 1.25], [3.0, 0.25, 1.0]])
+        case("kl_div_log", lambda a, b, k: F.kl_div(a, b, log_target=True, reduction=REDUCTIONS[k]), R(2, 3, high=0), R(2, 3, high=0), attrs=[r])
+    case("kl_div_batchmean", lambda a, b, log: F.kl_div(a, b, log_target=bool(log), reduction="batchmean"), R(4, 3, high=0), R(4, 3, low=0.1, high=1), attrs=[0])
+    case("kl_div_batchmean", lambda a, b, log: F.kl_div(a, b, log_target=bool(log), reduction="batchmean"), R(4, 3, high=0), R(4, 3, high=0), attrs=[1])
+    case("cross_entropy_unweighted", lambda x, t, k, i, e: F.cross_entropy(x, t, ignore_index=i, label_smoothing=e), R(2, 3), I([1, 1]), attrs=[1, 1, 0.1])
 
 
 # The same list stands in test_golden.cpp.
