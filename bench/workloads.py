@@ -56,8 +56,9 @@ WORKLOADS = {
 }
 
 # Of the largest number in a checksum: 8 bits round a weight or an activation by up to 1/510 of its range, errors of layers add like the root of their
-# number, and a sum of logits of both signs keeps the error while it loses its size. Measured: up to 1% (BC-ResNet).
-INT8 = 2e-2
+# number, and a sum of logits of both signs keeps the error while it loses its size. Measured on BC-ResNet: 1%, and 2.8% with weights of 7 bits
+# (runtimes.py); sums that saturate, which is the fault to find, give 15%.
+INT8 = 4e-2
 
 
 def agree(name, who, ours, theirs):
