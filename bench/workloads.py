@@ -7,9 +7,9 @@ RUNTIMES = ["onnxruntime f32", "onnxruntime int8", "openvino f32", "openvino int
 MAML = dict(binary="bench-maml", script="maml_sinusoid.py", peers=[TORCH, "torch bmm", "torch compile", "jax jit vmap"], tolerance=1e-5)
 # Tolerances by number: agreement fades as Adam's sign-like first steps, or masks that flip on rounding, tell runs apart.
 CONV4 = dict(binary="bench-conv", script="conv_steps.py", peers=[TORCH, "torch compile", "jax jit nhwc"], tolerance=[1e-5, 1e-4, 2e-2])
-# Of 5 inner steps the last bits decide step 2: Adam's first step is lr times the sign of each gradient, and where that is next to 0 the sign is
-# rounding's. In f64 regrad and PyTorch agree to all 9 digits (the reference); f32 runs at baseline, AVX2 and AVX-512 of either lie up to 2.2e-6,
-# 1.82e-3 and 1.5e-2 from f64, in two groups at step 2 (0.54265 and 0.54363), each with runs of both. Two runs of f32 may lie twice that apart.
+# Of 5 inner steps the last bits decide step 2: Adam's first step is lr times the sign of each gradient, and at a few weights that sign is rounding's
+# (README, "Where instruction sets differ"). In f64 regrad and PyTorch agree to all 9 digits (the reference); f32 runs of either at baseline, AVX2 and
+# AVX-512 lie up to 2.2e-6, 1.82e-3 and 1.5e-2 from it. Two f32 runs may lie twice that apart.
 CONV4_5 = dict(CONV4, tolerance=[1e-5, 4e-3, 3e-2])
 RESNET = dict(binary="bench-conv", script="conv_steps.py", peers=[TORCH, "torch channels_last", "torch compile"], tolerance=[1e-5, 1e-5, 1e-4])
 BCRESNET = dict(binary="bench-bcresnet", script="bcresnet_step.py", peers=[TORCH, "torch channels_last", "torch compile"],
