@@ -1,7 +1,7 @@
 """Instruction sets: what this CPU has, and the environment that holds regrad and its peers to less (bench/compare --isa)."""
 
-# avx512 is that of servers since 2019: F, DQ, BW, VL and VNNI. MKL's variable has its effect on Intel's CPUs
-# only; on AMD it takes one way at any setting, none that is wider than AVX2.
+# avx512 is that of servers since 2019: F, DQ, BW, VL and VNNI. MKL's variable has its effect on Intel's CPUs only: on AMD its f32 products run at 50 GF/s
+# (Zen 5, one thread) under each setting, which AVX2 or less can do.
 HELD = {
     "baseline": {"REGRAD_ISA": "baseline", "ONEDNN_MAX_CPU_ISA": "SSE41", "OPENBLAS_CORETYPE": "Nehalem", "ATEN_CPU_CAPABILITY": "default",
                  "MKL_ENABLE_INSTRUCTIONS": "SSE4_2", "TORCHINDUCTOR_CPP_MARCH": "x86-64-v2", "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2"},

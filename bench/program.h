@@ -7,7 +7,8 @@
 //   {"workload": "maml_sinusoid/1inner", "threads": 2, "wall_ms": 0.5, "wall_min_ms": 0.4, "cpu_ms": 0.9, "repetitions": 4000,
 //    "checksum": [3.454, ...], "peak_mb": 3.1}
 //
-// or, where this CPU cannot run it, {"workload": "...", "left_out": "why"}. Peers print the same line. Times are medians of one unit of work; memory is the peak less what stood when the program had started.
+// or, where this CPU cannot run it, {"workload": "...", "left_out": "why"}. Peers print the same line. Times are medians of one unit of work; memory
+// is the peak less what stood when the program had started.
 #pragma once
 
 #include <cstdint>
