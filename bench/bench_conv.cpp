@@ -148,6 +148,7 @@ struct Bf16Training : Training {
   }
 };
 Run resnet20_bf16() { return steps_of(std::make_shared<Bf16Training>()); }
+const char* lacking_bf16() { return bf16_available() ? nullptr : "this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)"; }
 
 }  // namespace
 
@@ -157,5 +158,5 @@ int main(int argc, char** argv) {
                       {"maml_conv4/5inner", maml_conv4<5>},
                       {"resnet20_step/dense", resnet20_step<false>},
                       {"resnet20_step/masked", resnet20_step<true>},
-                      {"resnet20_step/bf16", resnet20_bf16}});
+                      {"resnet20_step/bf16", resnet20_bf16, lacking_bf16}});
 }

@@ -2,6 +2,7 @@
 
 #include <regrad/engine/error.h>
 #include <regrad/engine/parallel.h>
+#include <regrad/engine/version.h>
 
 #include <benchmark/benchmark.h>
 
@@ -57,9 +58,15 @@ void print_line(const Flags& flags, const Run& run, const Timing& t, double peak
   std::printf("\"checksum\": [%s], \"peak_mb\": %.2f}\n", sums.c_str(), peak_mb);
 }
 
+const char* lacking(const Workload& w) { return w.lacking ? w.lacking() : nullptr; }
+
 int run_one(const Flags& flags, const std::vector<Workload>& workloads) {
   for (const Workload& w : workloads) {
     if (flags.workload != w.name) continue;
+    if (const char* why = lacking(w)) {
+      std::printf("{\"workload\": \"%s\", \"left_out\": \"%s\"}\n", w.name, why);
+      return 0;
+    }
     set_num_threads(flags.threads);
     const int64_t before = resident();
     peak_resident_from_now();
@@ -78,6 +85,10 @@ void register_all(const std::vector<Workload>& workloads) {
   for (const Workload& w : workloads) {
     for (const int threads : {1, 2}) {
       const auto body = [w, threads](benchmark::State& state) {
+        if (const char* why = lacking(w)) {
+          state.SkipWithError(why);
+          return;
+        }
         set_num_threads(threads);
         const Run run = w.make();
         for (auto _ : state) run.step();
@@ -91,6 +102,10 @@ void register_all(const std::vector<Workload>& workloads) {
 }  // namespace
 
 int run_program(int argc, char** argv, const std::vector<Workload>& workloads) try {
+  if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
+    std::printf("%s", version_text().c_str());
+    return 0;
+  }
   bool ours = false;
   for (int i = 1; i < argc; ++i) ours = ours || std::strcmp(argv[i], "--workload") == 0;
   if (ours) {

@@ -2,12 +2,13 @@
 //
 //   bench-maml --workload maml_sinusoid/1inner --threads 2 --seconds 2
 //
-// it runs one workload in this process and prints one line of JSON, which bench/compare reads:
+// it runs one workload in this process and prints one line of JSON, which bench/compare reads (--version: regrad's, with the instruction set in use):
 //
 //   {"workload": "maml_sinusoid/1inner", "threads": 2, "wall_ms": 0.5, "wall_min_ms": 0.4, "cpu_ms": 0.9, "repetitions": 4000,
 //    "checksum": [3.454, ...], "peak_mb": 3.1}
 //
-// Peers print the same line. Times are medians of one unit of work; memory is the peak less what stood when the program had started.
+// or, where this CPU cannot run it, {"workload": "...", "left_out": "why"}. Peers print the same line. Times are medians of one unit of work; memory
+// is the peak less what stood when the program had started.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +38,7 @@ Run steps_of(std::shared_ptr<T> training) {
 struct Workload {
   const char* name;
   Run (*make)();
+  const char* (*lacking)() = nullptr;  // what this CPU lacks for it; null: nothing
 };
 
 // main. Exit codes: 0; 1 failed; 2 command line.

@@ -1,8 +1,10 @@
 """bcresnet_step, bcresnet_infer and res_norm: BC-ResNet-1 on spectrograms. The definitions are in bench/bench_bcresnet.cpp.
 
-Peers of bcresnet_step and bcresnet_infer: torch eager, torch channels_last, torch compile (bcresnet_infer: also torch freeze, a frozen trace).
+Peers of bcresnet_step and bcresnet_infer: torch eager, torch channels_last, torch compile (bcresnet_infer: also torch freeze, a frozen trace, and
+onnxruntime f32 and int8, openvino f32 and int8).
 Peers of res_norm: torch eager (mean, variance, quotient), torch layer_norm (on frequencies turned to the front), torch compile (var_mean).
 """
+import runtimes
 from common import fill, load, main
 
 CLIPS, FRAMES, CLASSES = 64, 101, 12
@@ -117,8 +119,12 @@ def residual_norm(kind, mels):
     return [float(t.detach().double().abs().sum()) for t in step()], step, 1
 
 
-def make(peer, workload):
+def make(peer, workload, threads):
     name, case = workload.split("/")
+    if not peer.startswith("torch"):
+        step = runtimes.step_of(peer, "bcresnet_" + case, 1, threads)
+        z = [step() for _ in range(5)][-1].astype("float64")
+        return [float(z.sum()), float(abs(z).sum())], step, 1
     run = {"bcresnet_step": training, "bcresnet_infer": inference, "res_norm": residual_norm}[name]
     return run(peer.split()[1], int(case[1:]))
 

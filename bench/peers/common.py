@@ -24,6 +24,15 @@ def fill(stream, shape, bound):
     return ((2 * unit(stream, int(np.prod(shape))) - np.float32(1)) * np.float32(bound)).reshape(shape)
 
 
+def pruned(w, share):
+    """w where |w| is above the floor(share n)-th smallest, else 0."""
+    import numpy as np
+    if share == 0:
+        return w
+    a, k = np.abs(w), int(share * w.size) - 1
+    return np.where(a > np.partition(a.ravel(), k)[k], w, np.float32(0)).astype(np.float32)
+
+
 def status_mb(key):
     with open("/proc/self/status") as f:
         return next(int(line.split()[1]) / 1024 for line in f if line.startswith(key + ":"))
@@ -50,7 +59,8 @@ def measure(step, seconds):
 
 
 def main(doc, imports, make):
-    """imports(peer, threads): loads the library. make(peer, case, threads) -> (checksum, step, units of work in a step)."""
+    """imports(peer, threads): loads the library. make(peer, case, threads) -> (checksum, step, units of work in a step); its time, compiling and
+    first steps, is prepare_s."""
     ap = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--peer", required=True)
     ap.add_argument("--workload", required=True)
@@ -63,16 +73,21 @@ def main(doc, imports, make):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-a.threads:])
     imports(a.peer, a.threads)
     before = peak_from_now()
-    checksum, step, units = make(a.peer, a.workload)
+    start = time.perf_counter()
+    checksum, step, units = make(a.peer, a.workload, a.threads)
+    prepare = time.perf_counter() - start
     wall, least, cpu, n = measure(step, a.seconds)
     print(json.dumps({"workload": a.workload, "threads": a.threads, "wall_ms": wall / units, "wall_min_ms": least / units, "cpu_ms": cpu / units,
-                      "repetitions": n, "checksum": [float(v) for v in checksum], "peak_mb": round(status_mb("VmHWM") - before, 2)}))
+                      "repetitions": n, "prepare_s": round(prepare, 2), "checksum": [float(v) for v in checksum], "peak_mb": round(status_mb("VmHWM") - before, 2)}))
 
 
 def load(peer, threads):
     if peer.startswith("torch"):
         import torch
         torch.set_num_threads(threads)
+    elif peer.split()[0] in ("onnxruntime", "openvino"):
+        import runtimes
+        runtimes.load(peer)
     else:
         import jax  # noqa: F401
         import jax.numpy  # noqa: F401

@@ -187,7 +187,7 @@ def resnet20(kind, masked):
     return step
 
 
-def make(peer, workload):
+def make(peer, workload, threads):
     name, case = workload.split("/")
     kind = peer.split()[1]
     if name == "resnet20_step":

@@ -122,7 +122,7 @@ def jax_step(inner):
     return step
 
 
-def make(peer, workload):
+def make(peer, workload, threads):
     inner = int(workload.split("/")[1][:-len("inner")])
     step = jax_step(inner) if peer.startswith("jax") else torch_step(peer.split()[1], inner)
     losses = [float(step().detach() if peer.startswith("torch") else step()) for _ in range(50)]

@@ -88,4 +88,4 @@ def hvp_inputs():
 
 
 if __name__ == "__main__":
-    main(__doc__, load, lambda peer, case: jax_case(case) if peer.startswith("jax") else torch_case(case))
+    main(__doc__, load, lambda peer, case, threads: jax_case(case) if peer.startswith("jax") else torch_case(case))

@@ -1,19 +1,10 @@
 """sparse_infer: one forward pass of a pruned net. The definitions are in bench/bench_sparse.cpp.
 
 Peers: torch eager, torch channels_last (resnet20), torch freeze (traced, frozen, optimized for inference), torch compile; of pruned nets torch csr too (the
-matrix times x^T; convolutions as the matrix times unfolded columns). onnx f32 and onnx int8 where onnxruntime is installed.
+matrix times x^T; convolutions as the matrix times unfolded columns). onnxruntime f32 and int8, openvino f32 and int8 (runtimes.py).
 """
-import tempfile
-
-from common import fill, load, main
-
-
-def pruned(w, share):
-    import numpy as np
-    if share == 0:
-        return w
-    a = np.abs(w)
-    return np.where(a > np.partition(a.ravel(), int(share * a.size) - 1)[int(share * a.size) - 1], w, np.float32(0)).astype(np.float32)
+import runtimes
+from common import fill, load, main, pruned
 
 
 def network(model, share, csr):
@@ -79,50 +70,35 @@ def network(model, share, csr):
     return nn.Sequential(conv(0, 3, 16, 1), nn.ReLU(), *blocks, Mean(), linear(50, 10, 64, 1 / 8, 0))
 
 
-def onnx(net, x, kind):
-    import onnxruntime
+def torch_step(kind, model, share, n):
     import torch
-    path = tempfile.mkdtemp() + "/net.onnx"
-    torch.onnx.export(net, (x,), path, dynamo=False, input_names=["x"], opset_version=17)
-    if kind == "int8":
-        from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
-
-        class Reader(CalibrationDataReader):
-            left = [{"x": x.numpy()}]
-
-            def get_next(self):
-                return self.left.pop() if self.left else None
-        quantize_static(path, path + ".int8", Reader(), quant_format=QuantFormat.QDQ, per_channel=True)
-        path += ".int8"
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session, given = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]), {"x": x.numpy()}
-    return lambda: torch.from_numpy(session.run(None, given)[0])
-
-
-def make(peer, workload):
-    import torch
-    model, sparsity, batch = workload.split("/")[1].replace("_dense", "").split("_")
-    kind, n = peer.split()[1], int(batch[1:])
-    net = network(model, int(sparsity[1:]) / 100, kind == "csr").eval()
+    net = network(model, share, kind == "csr").eval()
     x = torch.from_numpy(fill(100, (n, 1024) if model == "mlp" else (n, 3, 32, 32), 1))
-    if peer.startswith("onnx"):
-        step = onnx(net, x, kind)
-    else:
-        if kind == "channels_last":
-            net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-        if kind == "freeze":
-            with torch.inference_mode():
-                net = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, x)))
-        if kind == "compile":
-            net = torch.compile(net)
+    if kind == "channels_last":
+        net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    if kind == "freeze":
+        with torch.inference_mode():
+            net = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, x)))
+    if kind == "compile":
+        net = torch.compile(net)
 
-        def step():
-            with torch.inference_mode():
-                return net(x)
+    def step():
+        with torch.inference_mode():
+            return net(x)
+    return step
+
+
+def make(peer, workload, threads):
+    import numpy as np
+    model, sparsity, batch = workload.split("/")[1].replace("_dense", "").split("_")
+    n = int(batch[1:])
+    if peer.startswith("torch"):
+        step = torch_step(peer.split()[1], model, int(sparsity[1:]) / 100, n)
+    else:
+        step = runtimes.step_of(peer, f"{model}_{sparsity}", n, threads)
     for _ in range(5):
         y = step()
-    return [float(y.double().abs().sum())], step, 1
+    return [float(np.abs(np.asarray(y, dtype=np.float64)).sum())], step, 1
 
 
 if __name__ == "__main__":
