@@ -230,7 +230,13 @@ TEST_CASE("sounds behind an ID3 tag, and files of other formats say what to do")
   for (const auto& [start, name] : {std::pair<std::string, std::string>{"\xff\xfb\x90", "an MP3"}, {"RIFX", "a big-endian WAV"}, {"riff\x2e", "a Wave64"},
                                     {"BW64", "a BW64"}, {"FORM", "an AIFF"}, {"caff", "a CAF"}, {".snd", "an AU"}, {"\1\1\1\1ftypM4A", "an MP4"}})
     CHECK(refused(start + "........", "byte 0: is no WAV, FLAC or OGG file but seems to be " + name + "; `sox in out.wav`") == "");
-  const std::string flac = bytes("flac-mono");
+  const std::string flac = bytes("flac-mono");  // 300 frames; the length is 36 bits behind four others of byte 21
+  const std::vector<double> wanted = parse_sound(flac).samples.to_vector();
+  const auto claims = [&](uint64_t frames) { return with(flac, 21, static_cast<char>(flac[21] & 0xf0) + std::string(1, '\0') + be(frames, 3)); };
+  CHECK(parse_sound(claims(0)).samples.to_vector() == wanted);  // a writer that could not seek back
+  CHECK(refused(claims(200), "holds 300 frames, and its header says 200") == "");
+  CHECK(refused(claims(301), "ends after 300 of 301 frames: cut") == "");
+  CHECK(parse_sound(flac + "TAG" + std::string(125, ' ')).samples.to_vector() == wanted);
   CHECK(refused(with(flac, 5, "\xff"), "byte 4: a block of the FLAC's metadata goes on after the file's end: cut") == "");
 }
 

@@ -69,7 +69,7 @@ void check_same(const SF_INFO& first, const SF_INFO& info, const std::string& wh
 }
 
 // Interleaved, behind what is in `out`, in blocks: room grows with what comes.
-void decode(SNDFILE* f, const SF_INFO& info, int64_t most, const std::string& where, std::vector<float>& out) {
+void decode(SNDFILE* f, const SF_INFO& info, int64_t claimed, int64_t most, const std::string& where, std::vector<float>& out) {
   const size_t before = out.size();
   std::vector<float> block(static_cast<size_t>(block_frames * info.channels));
   for (;;) {
@@ -82,8 +82,10 @@ void decode(SNDFILE* f, const SF_INFO& info, int64_t most, const std::string& wh
   if (sf_error(f) != SF_ERR_NO_ERROR) throw IOError(where + ": frame " + std::to_string(frames) + ": " + sf_strerror(f));
   // Vorbis may leave out what its first packet only prepares; its pages were all there.
   const bool counted = info.frames != SF_COUNT_MAX && (info.format & SF_FORMAT_TYPEMASK) != SF_FORMAT_OGG;
-  if (counted && frames < info.frames)
-    throw IOError(where + ": ends after " + std::to_string(frames) + " of " + std::to_string(info.frames) + " frames: cut");
+  const int64_t wanted = claimed > 0 ? claimed : counted ? info.frames : 0;
+  if (frames < wanted) throw IOError(where + ": ends after " + std::to_string(frames) + " of " + std::to_string(wanted) + " frames: cut");
+  if (claimed > 0 && frames > claimed)
+    throw IOError(where + ": holds " + std::to_string(frames) + " frames, and its header says " + std::to_string(claimed) + "; `sox in out.wav` writes it anew");
   if (frames == 0) throw IOError(where + ": holds no samples");
   for (size_t i = before; i < out.size(); ++i) {
     if (!std::isfinite(out[i]))
@@ -191,7 +193,7 @@ Sound parse_sound(std::string_view bytes, const std::string& where) {
       check_info(info, piece.where);
       if (all.empty()) first = info;
       check_same(first, info, piece.where);
-      decode(f.get(), info, most, piece.where, all);
+      decode(f.get(), info, piece.frames, most, piece.where, all);
     }
     return Sound{by_channel(std::move(all), first.channels), first.samplerate};
   });

@@ -30,6 +30,19 @@ size_t id3_bytes(std::string_view bytes) {
   return at;
 }
 
+// STREAMINFO's 36 bits of length, from the middle of byte 21 on, taken out, so that what the file holds is counted and not what it says.
+Piece without_length(Piece p) {
+  constexpr size_t middle = 21, whole = 42;
+  const std::string_view start = p.bytes.substr(0, flac_start.size());
+  if (p.bytes.size() < whole || (start != flac_start && start != flac_only)) return p;
+  p.frames = int64_t{big_endian(p.bytes, middle, 1) & 15} << 32 | int64_t{big_endian(p.bytes, middle + 1, 4)};
+  if (p.frames == 0) return p;
+  p.mended = p.bytes;
+  p.mended[middle] = static_cast<char>(p.mended[middle] & 0xf0);
+  p.mended.replace(middle + 1, 4, 4, '\0');
+  return p;
+}
+
 // Metadata blocks: type (128: the last one), size u24, bytes. A second "fLaC" with its STREAMINFO behind them begins another sound.
 std::vector<Piece> flac_pieces(std::string_view bytes, size_t start, const std::string& where) {
   std::vector<Piece> out;
@@ -44,7 +57,7 @@ std::vector<Piece> flac_pieces(std::string_view bytes, size_t start, const std::
       end += 4 + size;
     }
     const size_t next = std::min<size_t>({bytes.find(flac_start, end), bytes.find(flac_only, end), bytes.size()});
-    out.push_back({bytes.substr(at, next - at), "", at == start ? where : where + ": byte " + std::to_string(at)});
+    out.push_back(without_length({bytes.substr(at, next - at), "", at == start ? where : where + ": byte " + std::to_string(at)}));
     at = next;
   }
   return out;

@@ -1,6 +1,7 @@
 // What libsndfile does not say: whether a WAV, FLAC or OGG file is whole, and of what sounds it is made. Internal to the readers.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,8 +11,9 @@ namespace regrad::detail {
 // One sound of a file, as libsndfile reads it to its end.
 struct Piece {
   std::string_view bytes;  // of the file, or of `mended`
-  std::string mended = {}; // a WAV of unknown length with its true sizes; empty: the file's bytes are right
-  std::string where;       // begins messages: the file's, and the byte where a later piece begins
+  std::string mended = {};  // a WAV of unknown length with its true sizes, a FLAC without a length; empty: the file's bytes are right
+  std::string where;        // begins messages: the file's, and the byte where a later piece begins
+  int64_t frames = 0;       // that a FLAC says it has: libsndfile stops there, whatever comes; 0: not said
 };
 
 // The sounds that stand one after the other in a file: of a chained OGG, of WAVs or FLACs that were put together; mostly one. An ID3 tag in front is
