@@ -110,12 +110,13 @@ std::vector<Line> read_list(const std::string& csv) {
     if (first && std::none_of(fields.begin(), fields.end(), [](std::string_view f) { return is_picture(std::string(f)); })) {
       const auto place = [&](std::string_view name) { return static_cast<size_t>(std::find(fields.begin(), fields.end(), name) - fields.begin()); };
       columns = fields.size();
-      if (std::max(place("filename"), place("label")) < columns) file = place("filename"), of_class = place("label");
-      else if (columns != 2) records.fail("there is no column 'filename' or no column 'label'");
+      if (std::max(place("filename"), place("label")) < columns)
+        file = place("filename"), of_class = place("label");
+      else if (columns != 2)
+        records.fail("there is no column 'filename' or no column 'label'");
       continue;
     }
-    if (fields.size() != columns || fields[file].empty() || fields[of_class].empty())
-      records.fail("a line is a file's name, a comma and its class");
+    if (fields.size() != columns || fields[file].empty() || fields[of_class].empty()) records.fail("a line is a file's name, a comma and its class");
     out.push_back({records.line(), std::string(fields[file]), std::string(fields[of_class])});
   }
   if (out.empty()) throw IOError(csv + ": line 2: names no pictures");

@@ -4,9 +4,9 @@
 //   const ImageSet test = load_image_list("data/mini-imagenet/images.zip", "data/mini-imagenet/test.csv", {.height = 84, .width = 84});
 //
 // Pictures are .png, .jpg and .jpeg (any case); files that are no pictures are passed over. The same result for any number of threads.
-// IOError naming file, and entry and byte or line: no pictures, those of other formats, a class without any, broken ones, those larger than their bytes can hold, a list that names what is not
-// there; archives that are broken, cut or encrypted, unpack to more than most_bytes, or have a path with "..". ConfigError: sides below 1 or above
-// 32,768, channels other than 1 and 3.
+// IOError naming file, and entry and byte or line: no pictures, those of other formats, a class without any, broken ones, those larger than their
+// bytes can hold, a list that names what is not there; archives that are broken, cut or encrypted, unpack to more than most_bytes, or have a path
+// with "..". ConfigError: sides below 1 or above 32,768, channels other than 1 and 3.
 #pragma once
 
 #include <regrad/datasets/images.h>

@@ -208,9 +208,14 @@ TEST_CASE("wav: of writers that could not seek back, RF64, and sizes that lose s
   CHECK(parse_sound(rf64 + "LIST" + le(4, 4) + "INFO").samples.to_vector() == wanted);
   CHECK(refused(rf64.substr(0, rf64.size() - 4), "byte 76: the WAV's data claim 400 bytes, and 396 are left: cut") == "");
   // What follows the data: chunks and tags, or samples that the size leaves out.
-  for (const std::string& tail : {"LIST" + le(4, 4) + "INFO", "LIST" + le(400, 4) + "INFO", std::string(20, '\0'), "TAG" + std::string(125, ' '), std::string("abc")})
+  for (const std::string& tail :
+       {"LIST" + le(4, 4) + "INFO", "LIST" + le(400, 4) + "INFO", std::string(20, '\0'), "TAG" + std::string(125, ' '), std::string("abc")})
     CHECK(parse_sound(good + tail).samples.to_vector() == wanted);
-  CHECK(refused(with(good, 40, le(200, 4)), "byte 244: the WAV goes on behind its data with what is no chunk: its sizes are wrong; `sox --ignore-length in.wav out.wav` mends them") == "");
+  CHECK(
+      refused(
+          with(good, 40, le(200, 4)),
+          "byte 244: the WAV goes on behind its data with what is no chunk: its sizes are wrong; `sox --ignore-length in.wav out.wav` mends them") ==
+      "");
   CHECK(refused(good + "data" + le(4, 4) + "abcd", "byte 444: the WAV has data twice") == "");
   CHECK(refused(with(good, 40, le(398, 4)).substr(0, 442), "byte 40: the WAV's data are 398 bytes, and a frame has 4: cut within a frame") == "");
 }
@@ -227,8 +232,14 @@ TEST_CASE("sounds behind an ID3 tag, and files of other formats say what to do")
     CHECK(parse_sound(tag(5, true) + tag(0) + bytes(file)).samples.to_vector() == wanted);
   }
   CHECK(refused(tag(20) + "\xff\xfb", "byte 0: is no WAV, FLAC or OGG file but seems to be an MP3; `sox in out.wav` or `ffmpeg") == "");
-  for (const auto& [start, name] : {std::pair<std::string, std::string>{"\xff\xfb\x90", "an MP3"}, {"RIFX", "a big-endian WAV"}, {"riff\x2e", "a Wave64"},
-                                    {"BW64", "a BW64"}, {"FORM", "an AIFF"}, {"caff", "a CAF"}, {".snd", "an AU"}, {"\1\1\1\1ftypM4A", "an MP4"}})
+  for (const auto& [start, name] : {std::pair<std::string, std::string>{"\xff\xfb\x90", "an MP3"},
+                                    {"RIFX", "a big-endian WAV"},
+                                    {"riff\x2e", "a Wave64"},
+                                    {"BW64", "a BW64"},
+                                    {"FORM", "an AIFF"},
+                                    {"caff", "a CAF"},
+                                    {".snd", "an AU"},
+                                    {"\1\1\1\1ftypM4A", "an MP4"}})
     CHECK(refused(start + "........", "byte 0: is no WAV, FLAC or OGG file but seems to be " + name + "; `sox in out.wav`") == "");
   const std::string flac = bytes("flac-mono");  // 300 frames; the length is 36 bits behind four others of byte 21
   const std::vector<double> wanted = parse_sound(flac).samples.to_vector();

@@ -145,7 +145,9 @@ TEST_CASE("citations: as a spreadsheet writes them, no link is lost") {
       CHECK(read.graph.features.to_vector() == plain.graph.features.to_vector());
     }
   CHECK(bad_cites("a\tb\n\"a\tb\n", "line 2: a field begins with a quote and has no end") == "");
-  CHECK(bad_cites("\xff\xfe" "a", "byte 0: is UTF-16 text; save it as UTF-8") == "");
+  CHECK(bad_cites("\xff\xfe"
+                  "a",
+                  "byte 0: is UTF-16 text; save it as UTF-8") == "");
 }
 
 TEST_CASE("block model: what is drawn is what was asked for") {

@@ -251,12 +251,16 @@ TEST_CASE("image folder: a class without pictures would shift the numbers of tho
 
 TEST_CASE("image list: with and without a header line, as a spreadsheet writes it, and names that are not one") {
   const TempFolder folder;
-  write_file(folder / "i.zip", zip({{"a/x.png", png(1, 1, 8, 0, {"\x0a"})}, {"a/y.png", png(1, 1, 8, 0, {"\x14"})}, {"b/z, 1.png", png(1, 1, 8, 0, {"\x1e"})}}));
+  write_file(folder / "i.zip",
+             zip({{"a/x.png", png(1, 1, 8, 0, {"\x0a"})}, {"a/y.png", png(1, 1, 8, 0, {"\x14"})}, {"b/z, 1.png", png(1, 1, 8, 0, {"\x1e"})}}));
   const auto load = [&](const std::string& csv) {
     write_file(folder / "l.csv", csv);
     return load_image_list(folder / "i.zip", folder / "l.csv", {.height = 1, .width = 1, .channels = 1});
   };
-  for (const std::string header : {"", "filename,label\n", "picture,kind\n", "\xef\xbb\xbf" "filename,label\n", "\xef\xbb\xbf"}) {
+  for (const std::string header : {"", "filename,label\n", "picture,kind\n",
+                                   "\xef\xbb\xbf"
+                                   "filename,label\n",
+                                   "\xef\xbb\xbf"}) {
     CAPTURE(header);
     const ImageSet set = load(header + "y.png,owl\r\n\"z, 1.png\",\"ant\"\r\n\r\na/x.png,owl\r\n");
     CHECK(set.classes == std::vector<std::string>{"ant", "owl"});

@@ -159,9 +159,16 @@ TEST_CASE("a number out of its range is refused on each way in, and leaves the k
   CHECK(says("noise", "0.5", "noise must be at most 0, not 0.5") == "");
   CHECK(says("rates", "0.5,1.5", "rates must lie in [0, 1], not 1.5") == "");
   CHECK(says("widths", "4,0", "widths must lie in [1, 9], not 0") == "");
-  CHECK(complaint<ConfigError>([&] { from_json(list, "{\"lr\": 1,\n \"widths\": [4, 10]}", "c.json"); }, "c.json:2:16: widths must lie in [1, 9], not 10") == "");
-  for (const auto& [key, value] : {std::pair<const char*, const char*>{"steps", "1"}, {"lr", "1e-300"}, {"share", "0"}, {"noise", "0"}, {"noise", "-1e30"},
-                                   {"free", "-3e38"}, {"rates", "0,1"}, {"widths", "1,9,9"}})
+  CHECK(complaint<ConfigError>([&] { from_json(list, "{\"lr\": 1,\n \"widths\": [4, 10]}", "c.json"); },
+                               "c.json:2:16: widths must lie in [1, 9], not 10") == "");
+  for (const auto& [key, value] : {std::pair<const char*, const char*>{"steps", "1"},
+                                   {"lr", "1e-300"},
+                                   {"share", "0"},
+                                   {"noise", "0"},
+                                   {"noise", "-1e30"},
+                                   {"free", "-3e38"},
+                                   {"rates", "0,1"},
+                                   {"widths", "1,9,9"}})
     CHECK_NOTHROW(assign(list, key, value, "--x"));
 }
 

@@ -93,7 +93,9 @@ TEST_CASE("mistakes on the command line end with 2 and say what to do") {
 
 TEST_CASE("values given twice or empty end with 2, sizes that no memory holds with 5 and their bytes, before the first step") {
   const TempFolder at;
-  const auto since = [start = std::chrono::steady_clock::now()] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const auto since = [start = std::chrono::steady_clock::now()] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
   const std::string long_run = kCml + " --quiet --steps 100000000 ";
   const Ran twice = test::run(long_run + "--shots 5,5"), nowhere = test::run(long_run + "--out ''");
   CHECK(twice.code == 2);
@@ -101,9 +103,10 @@ TEST_CASE("values given twice or empty end with 2, sizes that no memory holds wi
   CHECK(nowhere.code == 2);
   CHECK(nowhere.err == "regrad: --out: its value is empty; write --out DIR\n");
   // With 8 GiB of room, whatever the machine has.
-  for (const char* flags : {"--hidden 1000000000", "--hidden 2147483647,2147483647", "--cohead-hidden 1000000000", "--shots 1000000000", "--tasks 1000000000",
-                            "--test-points 100000000", "--task images --net mlp --hidden 500000000", "--task images --channels 1000000",
-                            "--task images --size 4000 --tasks 1 --query 1 --test-query 1 --ways 2", "--task nodes --hidden 1000000000"}) {
+  for (const char* flags :
+       {"--hidden 1000000000", "--hidden 2147483647,2147483647", "--cohead-hidden 1000000000", "--shots 1000000000", "--tasks 1000000000",
+        "--test-points 100000000", "--task images --net mlp --hidden 500000000", "--task images --channels 1000000",
+        "--task images --size 4000 --tasks 1 --query 1 --test-query 1 --ways 2", "--task nodes --hidden 1000000000"}) {
     const Ran r = test::run("ulimit -v 8388608; " + long_run + flags + " --out " + (at / "x"));
     CAPTURE(flags);
     CHECK(r.code == 5);

@@ -78,11 +78,49 @@ std::vector<Field> fields_of(TaskList& tasks, const std::string& task, const std
 bool is_number(const Field& f) { return type_name(f) != "" && type_name(f) != "TEXT" && type_name(f) != "NAME,..."; }
 
 // Written down by hand, beside the ranges where the settings are listed: what may be 0, and what may be below.
-const std::set<std::string> may_be_0{
-    "inner_steps", "alpha", "gamma", "chunk", "last", "plus_plus.multi_step_epochs", "plus_plus.first_order_epochs", "sharp.inner_steps", "sharp.alpha_low",
-    "sharp.alpha_up", "size", "cohead_convs", "dropout", "sparsities", "momentum", "weight_decay", "warmup", "warmup_from", "milestones", "padding", "target",
-    "exploit", "distill", "z", "rigl_share", "str_initial", "str_decay", "mels", "roll", "source", "noise", "mix_p", "freq_mix_p", "cross_step", "cross_share",
-    "lambda", "mixup", "mask_mels", "mask_frames", "translation.crop", "translation.rate", "compression.ratio", "compression.share"};
+const std::set<std::string> may_be_0{"inner_steps",
+                                     "alpha",
+                                     "gamma",
+                                     "chunk",
+                                     "last",
+                                     "plus_plus.multi_step_epochs",
+                                     "plus_plus.first_order_epochs",
+                                     "sharp.inner_steps",
+                                     "sharp.alpha_low",
+                                     "sharp.alpha_up",
+                                     "size",
+                                     "cohead_convs",
+                                     "dropout",
+                                     "sparsities",
+                                     "momentum",
+                                     "weight_decay",
+                                     "warmup",
+                                     "warmup_from",
+                                     "milestones",
+                                     "padding",
+                                     "target",
+                                     "exploit",
+                                     "distill",
+                                     "z",
+                                     "rigl_share",
+                                     "str_initial",
+                                     "str_decay",
+                                     "mels",
+                                     "roll",
+                                     "source",
+                                     "noise",
+                                     "mix_p",
+                                     "freq_mix_p",
+                                     "cross_step",
+                                     "cross_share",
+                                     "lambda",
+                                     "mixup",
+                                     "mask_mels",
+                                     "mask_frames",
+                                     "translation.crop",
+                                     "translation.rate",
+                                     "compression.ratio",
+                                     "compression.share"};
 const std::set<std::string> may_be_negative{"noise", "lambda", "str_initial"};
 
 }  // namespace
@@ -115,10 +153,29 @@ TEST_CASE("every preset of every task is good") {
 
 TEST_CASE("the largest whole number is refused within a second, with the bytes that it needs, or is no size") {
   // Counts of what is done one after the other, shares of what there is, and what only later turns out too large for the data.
-  const std::set<std::string> no_size{
-      "batch", "steps", "log_every", "last", "last_tasks", "validation_tasks", "test_tasks", "plus_plus.epochs", "plus_plus.multi_step_epochs", "plus_plus.first_order_epochs",
-      "test_chunk", "chunk", "epochs", "curve", "test", "train", "refresh", "roll", "mask_mels", "mask_frames", "translation.steps", "translation.crop",
-      "compression.epochs"};
+  const std::set<std::string> no_size{"batch",
+                                      "steps",
+                                      "log_every",
+                                      "last",
+                                      "last_tasks",
+                                      "validation_tasks",
+                                      "test_tasks",
+                                      "plus_plus.epochs",
+                                      "plus_plus.multi_step_epochs",
+                                      "plus_plus.first_order_epochs",
+                                      "test_chunk",
+                                      "chunk",
+                                      "epochs",
+                                      "curve",
+                                      "test",
+                                      "train",
+                                      "refresh",
+                                      "roll",
+                                      "mask_mels",
+                                      "mask_frames",
+                                      "translation.steps",
+                                      "translation.crop",
+                                      "compression.epochs"};
   each_task([&](const Binary& binary, const std::string& task) {
     TaskList tasks = binary.tasks();
     for (const Field& field : fields_of(tasks, task, "small")) {
@@ -126,7 +183,8 @@ TEST_CASE("the largest whole number is refused within a second, with the bytes t
       CAPTURE(binary.name), CAPTURE(task), CAPTURE(field.name);
       std::vector<std::string> words{"--task", task, "--preset", "small", "--" + field.name, "2147483647"};
       if (field.name == "cohead_hidden" || field.name == "hidden") words.insert(words.end(), {"--cohead-hidden", "2147483647"});
-      if (task != "sinusoid" && !starts(task, "nodes") && (field.name == "cohead_hidden" || field.name == "hidden")) words.insert(words.end(), {"--net", "mlp"});
+      if (task != "sinusoid" && !starts(task, "nodes") && (field.name == "cohead_hidden" || field.name == "hidden"))
+        words.insert(words.end(), {"--net", "mlp"});
       const std::string said = answer(binary, words);
       const bool sized = starts(said, "ConfigError: ") || (starts(said, "OutOfMemory: ") && said.find(" bytes (") != std::string::npos);
       const bool generated = task == "scenes" && std::strcmp(binary.name, "asc") == 0 && (field.name == "train" || field.name == "test");
@@ -151,7 +209,9 @@ TEST_CASE("values given twice, or empty, in every binary") {
       if (!list || !is_list(*list) || task == "tau") continue;
       const std::string value = text(*list).substr(0, text(*list).find(','));
       const std::string said = answer(binary, {"--task", task, "--preset", "small", "--" + std::string(key), value + "," + value});
-      CHECK_MESSAGE(starts(said, ("ConfigError: " + std::string(key) + " is " + value + "," + value + ": two parts of the table would be called ").c_str()), said);
+      CHECK_MESSAGE(
+          starts(said, ("ConfigError: " + std::string(key) + " is " + value + "," + value + ": two parts of the table would be called ").c_str()),
+          said);
     }
     for (const char* flag : {"--data", "--out", "--config", "--methods", "--task", "--preset", "--seeds", "--threads", "--set"})
       CHECK_MESSAGE(starts(answer(binary, {flag, ""}), "ConfigError: --"), flag);
@@ -176,7 +236,8 @@ TEST_CASE("texts that name nothing are refused before data are read") {
   CHECK(answer(asc_binary, {"--preset", "small", "--tau", "0.33"}).find("tau gives a stage of ") != std::string::npos);
   CHECK(answer(rfn_binary, {"--tau", "0.33"}).find("tau gives a stage of ") != std::string::npos);
   CHECK(answer(rfn_binary, {"--net", "pooled", "--mels", "258"}).find("258 bands of a spectrum of 257 bins") != std::string::npos);
-  CHECK(answer(asc_binary, {"--source", "1", "--methods", "baseline-g"}).find("no clip was recorded by the source and by another") != std::string::npos);
+  CHECK(answer(asc_binary, {"--source", "1", "--methods", "baseline-g"}).find("no clip was recorded by the source and by another") !=
+        std::string::npos);
   CHECK(answer(cml_binary, {"--task", "omniglot", "--size", "106"}).find("105 pixels") != std::string::npos);
 }
 
@@ -206,7 +267,11 @@ TEST_CASE("memory that a run cannot have is told with its bytes") {
   CHECK(free_bytes() > 1e6);
   const std::string words = "out of memory: x needs at least 3000000000000000000 bytes (2793967723.8 GiB), most of them for what is large; ";
   CHECK(complaint<OutOfMemory>([] { check_memory({{1e18, "what is less"}, {2e18, "what is large"}}, "x"); }, words) == "");
-  CHECK(complaint<OutOfMemory>([] { check_memory({{1e300, "what is large"}, {1e300, "what is less"}}, "x"); }, "most of them for what is large") == "");
+  CHECK(complaint<OutOfMemory>(
+            [] {
+              check_memory({{1e300, "what is large"}, {1e300, "what is less"}}, "x");
+            },
+            "most of them for what is large") == "");
   const Need need = trained(1000, 2, "Adam's averages");
   CHECK(need.bytes == 16000);  // f32: the parameter, its gradient, two averages
   CHECK(need.of == "1000 parameters with their gradients and Adam's averages");

@@ -186,7 +186,8 @@ std::vector<experiment::Need> ImageExperiment::needs(const Job& job) const {
   } else {
     std::vector<double> body{c * pixels};
     body.insert(body.end(), s.hidden.begin(), s.hidden.end());
-    t.parameters = mlp_parameters(body) + mlp_parameters({body.back(), ways}) + mlp_parameters({body.back(), static_cast<double>(s.cohead_hidden), ways});
+    t.parameters =
+        mlp_parameters(body) + mlp_parameters({body.back(), ways}) + mlp_parameters({body.back(), static_cast<double>(s.cohead_hidden), ways});
     t.activations = std::accumulate(body.begin() + 1, body.end(), 0.0);
   }
   return needs_of(s, t);

@@ -138,8 +138,8 @@ std::vector<experiment::Need> NodeExperiment::needs(const experiment::Job& job) 
   const NodeSettings& s = settings_;
   const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden, k = std::stoi(job.variant.substr(2));
   const double body = encoder_ == NodeEncoder::sgc ? mlp_parameters({in, h}) : mlp_parameters({in, h, h});
-  std::vector<experiment::Need> out = needs_of(s, {body + mlp_parameters({h, 2}) + mlp_parameters({h, static_cast<double>(s.cohead_hidden), 2}), 2 * k,
-                                                   2.0 * s.query, 2.0 * s.test_query, 2, h});
+  std::vector<experiment::Need> out = needs_of(s, {body + mlp_parameters({h, 2}) + mlp_parameters({h, static_cast<double>(s.cohead_hidden), 2}),
+                                                   2 * k, 2.0 * s.query, 2.0 * s.test_query, 2, h});
   if (graph_ && encoder_ == NodeEncoder::amm)
     out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)), "the hidden units of every node"});
   return out;

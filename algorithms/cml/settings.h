@@ -20,7 +20,8 @@ struct PlusPlusSettings {
     part("inner_steps", self.inner_steps, "MAML++: inner steps (M)", experiment::between(1, 10000));
     part("learned_rates", self.learned_rates, "MAML++: learn a step size for each parameter tensor and inner step; they start at alpha");
     part("epochs", self.epochs, "MAML++: the run is cut into so many epochs", experiment::at_least(1));
-    part("multi_step_epochs", self.multi_step_epochs, "MAML++: epochs with a query loss after every inner step, annealed to the last; 0: never", experiment::at_least(0));
+    part("multi_step_epochs", self.multi_step_epochs, "MAML++: epochs with a query loss after every inner step, annealed to the last; 0: never",
+         experiment::at_least(0));
     part("first_order_epochs", self.first_order_epochs, "MAML++: epochs of first-order gradients at first", experiment::at_least(0));
   }
 };
@@ -72,7 +73,8 @@ struct MetaSettings {
     part("test_chunk", self.test_chunk, "tasks evaluated at once", experiment::at_least(1));
     part("log_every", self.log_every, "outer steps between two points of the learning curves", experiment::at_least(1));
     part("validation_tasks", self.validation_tasks, "tasks behind a point of the learning curve, none of them a test task", experiment::at_least(1));
-    part("last", self.last, "points at the end of the learning curve whose test scores' standard deviation is reported as the spread; 0: none", experiment::at_least(0));
+    part("last", self.last, "points at the end of the learning curve whose test scores' standard deviation is reported as the spread; 0: none",
+         experiment::at_least(0));
     part("last_tasks", self.last_tasks, "test tasks behind each of these scores, at most test-tasks", experiment::at_least(1));
     part("mechanism", self.mechanism, "log the cosine of the heads' gradients, the support gradient's norms and CKA by layer too");
     part("precision", self.precision, "f32, or bf16: convolutions multiply in bf16, with f32 sums and weights, where the CPU does");
@@ -86,12 +88,13 @@ void check(const MetaSettings& settings);
 
 // What a task is made of, in numbers.
 struct TaskSize {
-  double parameters;                   // of body, head and co-learner
-  double support, query, test_query;   // examples
-  double inputs, activations;          // of an example; at least so many of the body's
+  double parameters;                  // of body, head and co-learner
+  double support, query, test_query;  // examples
+  double inputs, activations;         // of an example; at least so many of the body's
 };
 double mlp_parameters(const std::vector<double>& sizes);
-// What training and test take at least: parameters and what Adam keeps, the tasks of a batch, those of one graph adapted at once, and those of a test.
+// What training and test take at least: parameters and what Adam keeps, the tasks of a batch, those of one graph adapted at once, and those of a
+// test.
 std::vector<experiment::Need> needs_of(const MetaSettings& settings, const TaskSize& size);
 
 }  // namespace regrad::cml

@@ -164,7 +164,8 @@ std::string out_of_range(const Field& field) {
     const auto v = static_cast<double>(value);
     if (r.holds(v)) return "";
     if (r.most < Range::f32_most && r.least > -Range::f32_most)
-      return " must lie in " + std::string(r.above ? "(" : "[") + show(r.least) + ", " + show(r.most) + (r.below ? ")" : "]") + ", not " + show(value);
+      return " must lie in " + std::string(r.above ? "(" : "[") + show(r.least) + ", " + show(r.most) + (r.below ? ")" : "]") + ", not " +
+             show(value);
     if (v > r.most && r.most < Range::f32_most) return " must be at most " + show(r.most) + ", not " + show(value);
     if (v > Range::f32_most || v < -Range::f32_most) return " must be at most " + show(Range::f32_most) + " in size, not " + show(value);
     return (r.above ? " must be above " : " must be at least ") + show(r.least) + ", not " + show(value);

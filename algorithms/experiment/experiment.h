@@ -16,7 +16,8 @@ namespace regrad::experiment {
 // message on stderr; nothing half-written is left.
 int main(Experiment& experiment, int argc, const char* const* argv);
 
-// f of each file. One for which it throws an IOError is told on stderr, and the others go on; an IOError at the end says how many there were. One file alone: what f throws.
+// f of each file. One for which it throws an IOError is told on stderr, and the others go on; an IOError at the end says how many there were. One
+// file alone: what f throws.
 void each_file(const std::vector<std::string>& files, const std::function<void(const std::string&)>& f);
 
 // The same exit codes and messages for any other program: runs it and flushes stdout.

@@ -168,7 +168,8 @@ void check_variants(const Experiment& experiment, const std::vector<Field>& fiel
   if (twice.empty()) return;
   std::string from;
   for (const Field& field : fields)
-    if (is_list(field) && split_at_commas(text(field)).size() == variants.size() && from.empty() && !first_twice(split_at_commas(text(field))).empty())
+    if (is_list(field) && split_at_commas(text(field)).size() == variants.size() && from.empty() &&
+        !first_twice(split_at_commas(text(field))).empty())
       from = field.name + " is " + text(field) + ": ";
   throw ConfigError(from + "two parts of the table would be called " + twice + "; give each value once");
 }

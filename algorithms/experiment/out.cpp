@@ -58,8 +58,7 @@ void refuse_where_in_use(const std::string& folder) {
 void refuse_what_is_there(const std::string& folder) {
   if (is_in(folder, "result.json"))
     throw ConfigError("--out " + folder + ": holds a finished result (result.json); give another folder, or --force to replace it");
-  if (has_checkpoint_file(folder))
-    throw ConfigError("--out " + folder + ": holds an interrupted run; --resume goes on with it, --force starts over");
+  if (has_checkpoint_file(folder)) throw ConfigError("--out " + folder + ": holds an interrupted run; --resume goes on with it, --force starts over");
 }
 
 }  // namespace

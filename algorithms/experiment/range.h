@@ -20,7 +20,7 @@ constexpr Range at_least(double least) { return {.least = least}; }
 constexpr Range above(double least) { return {.least = least, .above = true}; }
 constexpr Range at_most(double most) { return {.most = most}; }
 constexpr Range between(double least, double most) { return {least, most}; }
-constexpr Range share() { return {0, 1}; }                            // [0, 1]
-constexpr Range part_of_whole() { return {0, 1, false, true}; }       // [0, 1)
+constexpr Range share() { return {0, 1}; }                       // [0, 1]
+constexpr Range part_of_whole() { return {0, 1, false, true}; }  // [0, 1)
 
 }  // namespace regrad::experiment

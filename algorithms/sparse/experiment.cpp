@@ -137,8 +137,9 @@ void do_bench(const Options& o) {
   set_num_threads(o.threads);
   const InferenceNet net = load_inference(o.model, InferenceMode::sparse);
   const InferenceInfo& info = net.info();
-  experiment::check_memory({{sizeof(float) * static_cast<double>(o.batch * info.channels) * static_cast<double>(info.height * info.width), "the examples"}},
-                           "--batch " + std::to_string(o.batch));
+  experiment::check_memory(
+      {{sizeof(float) * static_cast<double>(o.batch * info.channels) * static_cast<double>(info.height * info.width), "the examples"}},
+      "--batch " + std::to_string(o.batch));
   const Tensor x = normal(Random(1), {o.batch, info.channels, info.height, info.width});
   const double sparse = median_ms(net, x), dense = median_ms(net.with_mode(InferenceMode::dense), x);
   print(table_of(net) + fmt::format("batch {}, {} thread{}: sparse {:.3f} ms, dense {:.3f} ms, {:.2f} times faster\n", o.batch, o.threads,

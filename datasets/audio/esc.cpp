@@ -1,8 +1,8 @@
 #include <regrad/datasets/audio/esc.h>
 #include <regrad/datasets/audio/internal/decode.h>
+#include <regrad/datasets/internal/files.h>
 #include <regrad/datasets/internal/names.h>
 #include <regrad/datasets/internal/table.h>
-#include <regrad/datasets/internal/files.h>
 #include <regrad/engine/files.h>
 
 #include <algorithm>

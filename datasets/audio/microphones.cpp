@@ -1,6 +1,6 @@
 #include <regrad/datasets/audio/devices.h>
-#include <regrad/datasets/internal/names.h>
 #include <regrad/datasets/internal/files.h>
+#include <regrad/datasets/internal/names.h>
 
 #include <algorithm>
 #include <cmath>

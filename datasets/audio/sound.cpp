@@ -85,7 +85,8 @@ void decode(SNDFILE* f, const SF_INFO& info, int64_t claimed, int64_t most, cons
   const int64_t wanted = claimed > 0 ? claimed : counted ? info.frames : 0;
   if (frames < wanted) throw IOError(where + ": ends after " + std::to_string(frames) + " of " + std::to_string(wanted) + " frames: cut");
   if (claimed > 0 && frames > claimed)
-    throw IOError(where + ": holds " + std::to_string(frames) + " frames, and its header says " + std::to_string(claimed) + "; `sox in out.wav` writes it anew");
+    throw IOError(where + ": holds " + std::to_string(frames) + " frames, and its header says " + std::to_string(claimed) +
+                  "; `sox in out.wav` writes it anew");
   if (frames == 0) throw IOError(where + ": holds no samples");
   for (size_t i = before; i < out.size(); ++i) {
     if (!std::isfinite(out[i]))

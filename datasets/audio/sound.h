@@ -24,8 +24,9 @@ struct Sound {
 };
 
 // IOError naming file and reason: none of these formats, 0 or more than 64 channels, 0 Hz or more than 4 MHz, no samples, data that end before the
-// header says (or before the last page of an OGG) or go on behind it, several sounds of other rates or channels or side by side, NaN or infinite samples, more than 2^28 samples or 1,024 of them a byte and 2^20 more (silence in
-// FLAC has some 400). What is allocated follows what is decoded, never the header.
+// header says (or before the last page of an OGG) or go on behind it, several sounds of other rates or channels or side by side, NaN or infinite
+// samples, more than 2^28 samples or 1,024 of them a byte and 2^20 more (silence in FLAC has some 400). What is allocated follows what is decoded,
+// never the header.
 Sound read_sound(const std::string& path);
 // One file in memory; `where` begins messages.
 Sound parse_sound(std::string_view bytes, const std::string& where = "sound");

@@ -1,8 +1,8 @@
-#include <regrad/datasets/internal/names.h>
 #include <regrad/datasets/audio/internal/sha1.h>
-#include <regrad/datasets/internal/table.h>
 #include <regrad/datasets/audio/speech_commands.h>
 #include <regrad/datasets/internal/files.h>
+#include <regrad/datasets/internal/names.h>
+#include <regrad/datasets/internal/table.h>
 #include <regrad/engine/ops.h>
 
 #include <algorithm>

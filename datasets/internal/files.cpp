@@ -178,7 +178,8 @@ void Files::each_entry(const VisitFile& visit, const VisitFolder& visit_folder) 
 std::vector<std::string> empty_folders(const std::vector<std::string>& folders, const std::vector<std::string>& files) {
   std::set<std::string> filled;
   const auto fill = [&](const std::string& name) {
-    for (size_t slash = name.rfind('/'); slash != std::string::npos && slash > 0; slash = name.rfind('/', slash - 1)) filled.insert(name.substr(0, slash));
+    for (size_t slash = name.rfind('/'); slash != std::string::npos && slash > 0; slash = name.rfind('/', slash - 1))
+      filled.insert(name.substr(0, slash));
   };
   for (const std::string& name : files) fill(name);
   for (const std::string& name : folders)

@@ -16,10 +16,11 @@ struct FileOf {
   std::function<std::string()> read;  // all its bytes; once, and only while it is visited
 };
 
-// A folder (files by name, bytewise; links are followed, and lead somewhere), a zip, or a tar, plain, gz or xz (files in the archive's order). What it is, the first
-// bytes say. Archives are held to most_bytes over all that is read of them; -1: 64 times the file's own bytes and 16 MiB more. IOError naming file,
-// and entry or byte: neither folder nor archive; broken, cut, encrypted or differing bytes; more than most_bytes; an entry that is no file or folder,
-// stands there twice, or whose path is empty, absolute or has ".."; a tar without its end mark, or with more behind it than archives.
+// A folder (files by name, bytewise; links are followed, and lead somewhere), a zip, or a tar, plain, gz or xz (files in the archive's order). What
+// it is, the first bytes say. Archives are held to most_bytes over all that is read of them; -1: 64 times the file's own bytes and 16 MiB more.
+// IOError naming file, and entry or byte: neither folder nor archive; broken, cut, encrypted or differing bytes; more than most_bytes; an entry that
+// is no file or folder, stands there twice, or whose path is empty, absolute or has ".."; a tar without its end mark, or with more behind it than
+// archives.
 class Files {
  public:
   explicit Files(std::string path, int64_t most_bytes = -1);

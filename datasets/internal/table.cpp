@@ -110,7 +110,8 @@ Table::Table(std::string_view text, std::string where, char between, const std::
     for (const std::string_view column : columns) {
       const auto n = std::count(header_.begin(), header_.end(), column);
       if (n > 1) records_.fail("column " + quoted(column) + " stands there twice");
-      if (n == 0) records_.fail("there is no column " + quoted(column) + "; the first line must name the columns, and is " + quoted(first_line(text)));
+      if (n == 0)
+        records_.fail("there is no column " + quoted(column) + "; the first line must name the columns, and is " + quoted(first_line(text)));
     }
   }
   Row row;

@@ -4,6 +4,7 @@
 #include <regrad/engine/error.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace regrad::detail {
 namespace {
@@ -63,20 +64,18 @@ std::vector<Piece> flac_pieces(std::string_view bytes, size_t start, const std::
   return out;
 }
 
+// How files of other formats begin.
+constexpr std::pair<std::string_view, const char*> others[] = {{"ID3", "an MP3"},  {"RIFX", "a big-endian WAV"}, {"riff", "a Wave64"}, {"BW64", "a BW64"},
+                                                               {"FORM", "an AIFF"}, {"caff", "a CAF"},           {".snd", "an AU"}};
+
 [[noreturn]] void refuse(std::string_view start, bool tag, const std::string& where) {
-  const std::string_view magic = start.substr(0, 4);
-  const bool mp3 = tag || start.substr(0, 3) == "ID3" || (start.size() > 1 && start[0] == '\xff' && (start[1] & 0xe0) == 0xe0);
-  const char* what = mp3                   ? "an MP3"
-                     : magic == "RIFX"     ? "a big-endian WAV"
-                     : magic == "riff"     ? "a Wave64"
-                     : magic == "BW64"     ? "a BW64"
-                     : magic == "FORM"     ? "an AIFF"
-                     : magic == "caff"     ? "a CAF"
-                     : magic == ".snd"     ? "an AU"
-                     : start.size() > 8 && start.substr(4, 4) == "ftyp" ? "an MP4"
-                                           : nullptr;
-  throw IOError(where + ": byte 0: is no WAV, FLAC or OGG file" +
-                (what ? std::string(" but seems to be ") + what + "; `sox in out.wav` or `ffmpeg -i in out.wav` makes one that is read" : ""));
+  std::string what;
+  for (const auto& [magic, name] : others)
+    if (start.substr(0, magic.size()) == magic) what = name;
+  if (start.size() > 8 && start.substr(4, 4) == "ftyp") what = "an MP4";
+  if (tag || (start.size() > 1 && start[0] == '\xff' && (start[1] & 0xe0) == 0xe0)) what = "an MP3";
+  if (!what.empty()) what = " but seems to be " + what + "; `sox in out.wav` or `ffmpeg -i in out.wav` makes one that is read";
+  throw IOError(where + ": byte 0: is no WAV, FLAC or OGG file" + what);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace regrad::detail {
 
 // One sound of a file, as libsndfile reads it to its end.
 struct Piece {
-  std::string_view bytes;  // of the file, or of `mended`
+  std::string_view bytes;   // of the file, or of `mended`
   std::string mended = {};  // a WAV of unknown length with its true sizes, a FLAC without a length; empty: the file's bytes are right
   std::string where;        // begins messages: the file's, and the byte where a later piece begins
   int64_t frames = 0;       // that a FLAC says it has: libsndfile stops there, whatever comes; 0: not said

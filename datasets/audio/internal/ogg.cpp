@@ -8,7 +8,7 @@ namespace regrad::detail {
 namespace {
 
 constexpr size_t page_header = 27;
-constexpr int begins = 2, ends = 4;  // flags: a stream's first page, and its last
+constexpr int begins = 2, ends = 4;                   // flags: a stream's first page, and its last
 constexpr std::string_view skeleton("fishead\0", 8);  // a stream that only describes the others
 
 uint32_t little_endian(std::string_view four) {
@@ -75,7 +75,8 @@ std::vector<Piece> ogg_pieces(std::string_view bytes, size_t start, const std::s
     if ((page.flags & begins) && ended) finish(at);
     if ((page.flags & begins) && !describes) {
       if (open && page.stream != stream)
-        throw IOError(byte(where, at) + "the OGG holds two streams side by side; write the sound to a file of its own (`ffmpeg -i in -map 0:a:0 out.ogg`)");
+        throw IOError(byte(where, at) +
+                      "the OGG holds two streams side by side; write the sound to a file of its own (`ffmpeg -i in -map 0:a:0 out.ogg`)");
       if (open) throw IOError(byte(where, at) + "another OGG begins where the first has no last page: cut");
       open = true, stream = page.stream;
     }
