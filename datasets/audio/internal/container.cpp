@@ -65,8 +65,9 @@ std::vector<Piece> flac_pieces(std::string_view bytes, size_t start, const std::
 }
 
 // How files of other formats begin.
-constexpr std::pair<std::string_view, const char*> others[] = {{"ID3", "an MP3"},  {"RIFX", "a big-endian WAV"}, {"riff", "a Wave64"}, {"BW64", "a BW64"},
-                                                               {"FORM", "an AIFF"}, {"caff", "a CAF"},           {".snd", "an AU"}};
+constexpr std::pair<std::string_view, const char*> others[] = {{"ID3", "an MP3"},  {"RIFX", "a big-endian WAV"}, {"riff", "a Wave64"},
+                                                               {"BW64", "a BW64"}, {"FORM", "an AIFF"},          {"caff", "a CAF"},
+                                                               {".snd", "an AU"}};
 
 [[noreturn]] void refuse(std::string_view start, bool tag, const std::string& where) {
   std::string what;
