@@ -239,6 +239,8 @@ TEST_CASE("mistakes in a config file are named with line and column") {
   CHECK(c.inner.steps == 9);
   CHECK(c.inner.lr == 0.01);  // keys that are not named stay
   CHECK(c.rates.empty());
+  from_json(list, "\xef\xbb\xbf{\"count\": 12}\r\n", "c.json");  // as an editor of Windows saves it
+  CHECK(c.count == 12);
 }
 
 TEST_CASE("preset, then config file, then flags") {

@@ -102,6 +102,7 @@ TEST_CASE("values given twice or empty end with 2, sizes that no memory holds wi
   CHECK(twice.err == "regrad: shots is 5,5: two parts of the table would be called K=5; give each value once\n");
   CHECK(nowhere.code == 2);
   CHECK(nowhere.err == "regrad: --out: its value is empty; write --out DIR\n");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose shadow takes more
   // With 8 GiB of room, whatever the machine has.
   for (const char* flags :
        {"--hidden 1000000000", "--hidden 2147483647,2147483647", "--cohead-hidden 1000000000", "--shots 1000000000", "--tasks 1000000000",
@@ -114,6 +115,7 @@ TEST_CASE("values given twice or empty end with 2, sizes that no memory holds wi
     CHECK(r.err.find(" bytes (") != std::string::npos);
     CHECK_FALSE(std::filesystem::exists(at / "x"));
   }
+#endif
   CHECK(since() < 20);  // a second each, and as much for a busy machine
 }
 

@@ -33,7 +33,8 @@ std::vector<experiment::Need> needs_of(const MetaSettings& s, const TaskSize& t)
           {item * tasks * examples * t.inputs, "the examples of a batch of tasks"},
           {item * together * ((s.inner_steps > 0 ? t.parameters : 0) + examples * t.activations), "the tasks that are adapted at once"},
           {item * test * ((s.inner_steps > 0 ? t.parameters : 0) + tested * (t.inputs + t.activations)), "the test tasks of a chunk"},
-          {sizeof(double) * static_cast<double>(s.test_tasks), "the scores of the test tasks"}};
+          {sizeof(double) * static_cast<double>(s.test_tasks), "the scores of the test tasks"},
+          {2 * sizeof(double) * std::min<double>(s.last, s.steps / s.log_every), "the last points of the learning curve"}};
 }
 
 }  // namespace regrad::cml

@@ -99,6 +99,10 @@ void PruningExperiment::check() const {
   if (s.mask_rule != "exact" && s.mask_rule != "official") throw ConfigError("mask-rule: '" + s.mask_rule + "' is not one of exact, official");
 }
 
+std::vector<experiment::Need> PruningExperiment::needs(const experiment::Job& job) const {
+  return {{sizeof(double) * static_cast<double>(settings_.epochs) * method(job.method).times, "the accuracy after each epoch"}};
+}
+
 void PruningExperiment::data(const std::string& folder) { images_ = std::make_shared<const Images>(load_(folder)); }
 
 std::vector<std::string> PruningExperiment::variants() const {
