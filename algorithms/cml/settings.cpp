@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <regrad/algorithms/cml/settings.h>
+#include <regrad/algorithms/experiment/config.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/error.h>
 
@@ -14,6 +15,9 @@ void need(bool holds, const char* what) {
 }  // namespace
 
 void check(const MetaSettings& s) {
+  MetaSettings copy = s;
+  for (const experiment::Field& field : experiment::fields(copy))
+    if (const std::string what = experiment::out_of_range(field); !what.empty()) throw ConfigError(what);
   need(!s.shots.empty(), "shots: at least one K");
   need(s.precision == "f32" || s.precision == "bf16", "precision must be f32 or bf16");
   need(s.precision == "f32" || bf16_available(), "precision: this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)");
