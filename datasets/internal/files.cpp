@@ -165,6 +165,8 @@ void Files::each_entry(const VisitFile& visit, const VisitFolder& visit_folder) 
   const bool made =
       a && (kind_ == Kind::zip ? archive_read_support_format_zip_seekable(a.get()) : archive_read_support_format_tar(a.get())) == ARCHIVE_OK;
   if (!made) throw OutOfMemory("out of memory: no room to open an archive");
+  if (kind_ == Kind::zip && in_memory_) check_nothing_before_zip(bytes_, where_);
+  if (kind_ == Kind::zip && !in_memory_) check_nothing_before_zip(InputFile(where_));
   // Else what lies behind the first of several tars would be gone without a word.
   if (kind_ == Kind::tar && archive_read_set_option(a.get(), "tar", "read_concatenated_archives", "1") != ARCHIVE_OK) broken(a.get(), where_);
   if (in_memory_ ? is_empty_zip(bytes_) : kind_ == Kind::zip && InputFile(where_).size() == empty_zip_bytes) return;
