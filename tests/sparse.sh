@@ -26,7 +26,7 @@ expect() { # exit code, words of the message, command
 expect 2 "help" "$bin/regrad-sparse" exprot
 expect 2 "MODEL" "$bin/regrad-sparse" export
 expect 2 "PICTURE" "$bin/regrad-sparse" run net.safetensors ''
-expect 2 "--out" "$bin/regrad-sparse" export out/models/*.safetensors --out ''
+expect 2 "out: an empty value" "$bin/regrad-sparse" export out/models/*.safetensors --out ''
 expect 2 "is the model itself" "$bin/regrad-sparse" export net.safetensors --out net.safetensors
 expect 3 "nothing.safetensors" "$bin/regrad-sparse" run nothing.safetensors ring.png
 expect 3 "said" "$bin/regrad-sparse" run net.safetensors said
