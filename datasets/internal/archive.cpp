@@ -28,7 +28,8 @@ void check_end_record(std::string_view last, int64_t size, const std::string& wh
     const uint32_t bytes = little_endian(last, at + 12, 4), place = little_endian(last, at + 16, 4);
     const int64_t before = size - static_cast<int64_t>(last.size() - at) - bytes - place;
     if (bytes != elsewhere && place != elsewhere && before > 0)
-      throw IOError(where + ": " + std::to_string(before) + " bytes stand in front of the zip, such as another one; only the last zip of a file is read");
+      throw IOError(where + ": " + std::to_string(before) +
+                    " bytes stand in front of the zip, such as another one; only the last zip of a file is read");
     return;
   }
 }
