@@ -12,7 +12,9 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <set>
+#include <sstream>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -100,50 +102,16 @@ std::vector<Field> fields_of(TaskList& tasks, const std::string& task, const std
 }
 bool is_number(const Field& f) { return type_name(f) != "" && type_name(f) != "TEXT" && type_name(f) != "NAME,..."; }
 
+std::set<std::string> words_of(const std::string& text) {
+  std::istringstream in(text);
+  return {std::istream_iterator<std::string>(in), {}};
+}
 // Written down by hand, beside the ranges where the settings are listed: what may be 0, and what may be below.
-const std::set<std::string> may_be_0{"inner_steps",
-                                     "alpha",
-                                     "gamma",
-                                     "chunk",
-                                     "last",
-                                     "plus_plus.multi_step_epochs",
-                                     "plus_plus.first_order_epochs",
-                                     "sharp.inner_steps",
-                                     "sharp.alpha_low",
-                                     "sharp.alpha_up",
-                                     "size",
-                                     "cohead_convs",
-                                     "dropout",
-                                     "sparsities",
-                                     "momentum",
-                                     "weight_decay",
-                                     "warmup",
-                                     "warmup_from",
-                                     "milestones",
-                                     "padding",
-                                     "target",
-                                     "exploit",
-                                     "distill",
-                                     "z",
-                                     "rigl_share",
-                                     "str_initial",
-                                     "str_decay",
-                                     "mels",
-                                     "roll",
-                                     "source",
-                                     "noise",
-                                     "mix_p",
-                                     "freq_mix_p",
-                                     "cross_step",
-                                     "cross_share",
-                                     "lambda",
-                                     "mixup",
-                                     "mask_mels",
-                                     "mask_frames",
-                                     "translation.crop",
-                                     "translation.rate",
-                                     "compression.ratio",
-                                     "compression.share"};
+const std::set<std::string> may_be_0 = words_of(
+    "inner_steps alpha gamma chunk last plus_plus.multi_step_epochs plus_plus.first_order_epochs sharp.inner_steps"
+    " sharp.alpha_low sharp.alpha_up size cohead_convs dropout sparsities momentum weight_decay warmup warmup_from milestones"
+    " padding target exploit distill z rigl_share str_initial str_decay mels roll source noise mix_p freq_mix_p cross_step"
+    " cross_share lambda mixup mask_mels mask_frames translation.crop translation.rate compression.ratio compression.share");
 const std::set<std::string> may_be_negative{"noise", "lambda", "str_initial"};
 
 }  // namespace
@@ -181,29 +149,10 @@ TEST_CASE("every preset of every task is good") {
 
 TEST_CASE("the largest whole number is refused within a second, with the bytes that it needs, or is no size") {
   // Counts of what is done one after the other, shares of what there is, and what only later turns out too large for the data.
-  const std::set<std::string> no_size{"batch",
-                                      "steps",
-                                      "log_every",
-                                      "last",
-                                      "last_tasks",
-                                      "validation_tasks",
-                                      "test_tasks",
-                                      "plus_plus.epochs",
-                                      "plus_plus.multi_step_epochs",
-                                      "plus_plus.first_order_epochs",
-                                      "test_chunk",
-                                      "chunk",
-                                      "epochs",
-                                      "curve",
-                                      "test",
-                                      "train",
-                                      "refresh",
-                                      "roll",
-                                      "mask_mels",
-                                      "mask_frames",
-                                      "translation.steps",
-                                      "translation.crop",
-                                      "compression.epochs"};
+  const std::set<std::string> no_size = words_of(
+      "batch steps log_every last last_tasks validation_tasks test_tasks plus_plus.epochs plus_plus.multi_step_epochs"
+      " plus_plus.first_order_epochs test_chunk chunk epochs curve test train refresh roll mask_mels mask_frames"
+      " translation.steps translation.crop compression.epochs");
   const Room room(8e9);
   each_task([&](const Binary& binary, const std::string& task) {
     TaskList tasks = binary.tasks();
