@@ -1,6 +1,7 @@
 #include <regrad/datasets/citations.h>
 #include <regrad/datasets/internal/adopt.h>
 #include <regrad/datasets/internal/edges.h>
+#include <regrad/datasets/internal/table.h>
 #include <regrad/datasets/internal/unpack.h>
 
 #include <algorithm>
@@ -10,31 +11,7 @@
 namespace regrad {
 namespace {
 
-// A text's lines, one after the other, with their number for messages.
-class Lines {
- public:
-  Lines(std::string_view text, const std::string& where) : text_(text), where_(where) {}
-
-  bool next(std::string_view& line) {
-    if (text_.empty()) return false;
-    const size_t end = text_.find('\n');
-    line = text_.substr(0, end);
-    text_.remove_prefix(end == std::string_view::npos ? text_.size() : end + 1);
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    ++number_;
-    return true;
-  }
-  [[noreturn]] void fail(const std::string& what) const { throw IOError(where_ + ": line " + std::to_string(number_) + ": " + what); }
-  int64_t number() const { return number_; }
-
- private:
-  std::string_view text_;
-  const std::string& where_;
-  int64_t number_ = 0;
-};
-
-std::string quoted(std::string_view s) { return "'" + std::string(s.substr(0, 40)) + "'"; }
-
+using detail::quoted;
 using Ids = std::unordered_map<std::string_view, int64_t>;
 
 struct Papers {
@@ -45,30 +22,27 @@ struct Papers {
 };
 
 // "id <tab> 0 <tab> 1 <tab> ... <tab> class"
-void read_paper(std::string_view line, const Lines& at, Papers& papers) {
-  const size_t id_end = line.find('\t'), class_start = line.rfind('\t');
-  if (id_end == std::string_view::npos || id_end == 0) at.fail("a paper is an id, words and a class, with tabs between them");
-  const std::string_view id = line.substr(0, id_end), words = class_start > id_end ? line.substr(id_end + 1, class_start - id_end - 1) : "";
-  if (class_start + 1 == line.size()) at.fail("paper " + quoted(id) + " has no class");
+void read_paper(const std::vector<std::string_view>& fields, const detail::Records& at, Papers& papers) {
+  if (fields.size() < 2 || fields.front().empty()) at.fail("a paper is an id, words and a class, with tabs between them");
+  const std::string_view id = fields.front();
+  if (fields.back().empty()) at.fail("paper " + quoted(id) + " has no class");
   if (!papers.ids.emplace(id, static_cast<int64_t>(papers.names.size())).second) at.fail("paper " + quoted(id) + " stands there twice");
-  const auto width = static_cast<int64_t>((words.size() + 1) / 2);
+  const auto width = static_cast<int64_t>(fields.size()) - 2;
   if (papers.width < 0) papers.width = width;
-  for (size_t i = 0; i < words.size(); ++i) {
-    if (i % 2 == 0 ? words[i] == '0' || words[i] == '1' : words[i] == '\t') continue;
-    at.fail("word " + std::to_string(i / 2 + 1) + " of paper " + quoted(id) + " is neither 0 nor 1");
+  for (size_t i = 1; i + 1 < fields.size(); ++i) {
+    if (fields[i] != "0" && fields[i] != "1") at.fail("word " + std::to_string(i) + " of paper " + quoted(id) + " is neither 0 nor 1");
+    papers.words.push_back(fields[i] == "1" ? 1.f : 0.f);
   }
-  if (width != papers.width || (!words.empty() && words.size() % 2 == 0))
+  if (width != papers.width)
     at.fail("paper " + quoted(id) + " has " + std::to_string(width) + " words, those before it have " + std::to_string(papers.width));
-  for (size_t i = 0; i < words.size(); i += 2) papers.words.push_back(words[i] == '1' ? 1.f : 0.f);
   papers.names.push_back(id);
-  papers.classes.push_back(line.substr(class_start + 1));
+  papers.classes.push_back(fields.back());
 }
 
-Graph read_content(std::string_view text, const std::string& where, Ids& ids) {
+Graph read_content(detail::Records& records, Ids& ids) {
   Papers papers;
-  Lines lines(text, where);
-  for (std::string_view line; lines.next(line);) read_paper(line, lines, papers);
-  if (papers.names.empty()) throw IOError(where + ": line 1: no papers");
+  for (std::vector<std::string_view> fields; records.next(fields);) read_paper(fields, records, papers);
+  if (papers.names.empty()) throw IOError(records.where() + ": line 1: no papers");
   const auto n = static_cast<int64_t>(papers.names.size());
   std::map<std::string_view, int64_t> numbers;
   for (const std::string_view c : papers.classes) numbers.emplace(c, 0);
@@ -89,18 +63,15 @@ Graph read_content(std::string_view text, const std::string& where, Ids& ids) {
 
 Tensor read_cites(std::string_view text, const std::string& where, const Ids& ids, Dangling dangling, EdgeCounts& counts) {
   std::vector<std::pair<int64_t, int64_t>> links;
-  Lines lines(text, where);
-  for (std::string_view line; lines.next(line);) {
-    const size_t tab = line.find('\t');
-    if (tab == std::string_view::npos || tab == 0 || tab + 1 == line.size() || line.find('\t', tab + 1) != std::string_view::npos)
-      lines.fail("a link is the cited paper's id, a tab and the citing one's");
+  detail::Records records(text, where, '\t');
+  for (std::vector<std::string_view> fields; records.next(fields);) {
+    if (fields.size() != 2 || fields[0].empty() || fields[1].empty()) records.fail("a link is the cited paper's id, a tab and the citing one's");
     ++counts.links;
-    const auto cited = ids.find(line.substr(0, tab)), citing = ids.find(line.substr(tab + 1));
+    const auto cited = ids.find(fields[0]), citing = ids.find(fields[1]);
     if (cited != ids.end() && citing != ids.end()) {
       links.emplace_back(cited->second, citing->second);
     } else if (++counts.dangling; dangling == Dangling::refuse) {
-      lines.fail("no paper is " + quoted(cited == ids.end() ? line.substr(0, tab) : line.substr(tab + 1)) +
-                 "; Dangling::count leaves such links out");
+      records.fail("no paper is " + quoted(fields[cited == ids.end() ? 0 : 1]) + "; Dangling::count leaves such links out");
     }
   }
   return detail::undirected(std::move(links), counts);
@@ -108,8 +79,9 @@ Tensor read_cites(std::string_view text, const std::string& where, const Ids& id
 
 Citations parse(std::string_view content, std::string_view cites, const std::string& content_name, const std::string& cites_name, Dangling dangling) {
   Citations out;
-  Ids ids;  // views into `content`
-  out.graph = read_content(content, content_name, ids);
+  Ids ids;  // views into the records of `content`
+  detail::Records papers(content, content_name, '\t');
+  out.graph = read_content(papers, ids);
   out.graph.edges = read_cites(cites, cites_name, ids, dangling, out.links);
   return out;
 }

@@ -1,9 +1,11 @@
 #include <regrad/datasets/image_folder.h>
 #include <regrad/datasets/internal/adopt.h>
 #include <regrad/datasets/internal/files.h>
-#include <regrad/engine/files.h>
+#include <regrad/datasets/internal/names.h>
 #include <regrad/datasets/internal/picture.h>
+#include <regrad/datasets/internal/table.h>
 #include <regrad/datasets/internal/unpack.h>
+#include <regrad/engine/files.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
@@ -21,13 +23,14 @@ void check_options(const ImageFolderOptions& o) {
   if (o.channels != 1 && o.channels != 3) throw ConfigError("load_image_folder: " + std::to_string(o.channels) + " channels; there are 1 and 3");
 }
 
-bool is_picture(const std::string& name) {
-  const size_t dot = name.rfind('.');
-  if (dot == std::string::npos || detail::is_clutter(name)) return false;
-  std::string ending = name.substr(dot);
-  for (char& c : ending)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
+bool ends_in_one_of(const std::string& name, std::initializer_list<std::string_view> endings) {
+  return !detail::is_clutter(name) && std::any_of(endings.begin(), endings.end(), [&](std::string_view e) { return detail::has_ending(name, e); });
+}
+bool is_picture(const std::string& name) { return ends_in_one_of(name, {".png", ".jpg", ".jpeg"}); }
+// What others read as pictures: passing over them would lose them without a word.
+void refuse_other_formats(const std::string& name, const std::string& where) {
+  if (ends_in_one_of(name, {".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".heic", ".avif"}))
+    throw IOError(where + ": pictures are read as PNG or JPEG; convert this one, or take it out");
 }
 
 // The path below `under`; empty where it does not lie there.
@@ -92,25 +95,42 @@ std::vector<int64_t> number(const std::vector<std::string>& names, std::vector<s
 }
 
 struct Line {
+  int64_t number;
   std::string file, of_class;
 };
+// "filename,label" and then lines so; without that line the first one names a picture, and is read as such. A header may name other columns beside
+// these two.
 std::vector<Line> read_list(const std::string& csv) {
   const std::string text = detail::read_unpacked(csv);
+  detail::Records records(text, csv, detail::separator_of(text, ',', 2));
   std::vector<Line> out;
-  int64_t line = 0;
-  for (size_t start = 0; start < text.size();) {
-    const size_t end = std::min(text.find('\n', start), text.size());
-    std::string_view one = std::string_view(text).substr(start, end - start);
-    start = end + 1;
-    if (!one.empty() && one.back() == '\r') one.remove_suffix(1);
-    if (++line == 1) continue;  // "filename,label"
-    const size_t comma = one.find(',');
-    if (comma == std::string_view::npos || comma == 0 || comma + 1 == one.size() || one.find(',', comma + 1) != std::string_view::npos)
-      throw IOError(csv + ": line " + std::to_string(line) + ": a line is a file's name, a comma and its class");
-    out.push_back({std::string(one.substr(0, comma)), std::string(one.substr(comma + 1))});
+  std::vector<std::string_view> fields;
+  size_t file = 0, of_class = 1, columns = 2;
+  for (bool first = true; records.next(fields); first = false) {
+    if (first && std::none_of(fields.begin(), fields.end(), [](std::string_view f) { return is_picture(std::string(f)); })) {
+      const auto place = [&](std::string_view name) { return static_cast<size_t>(std::find(fields.begin(), fields.end(), name) - fields.begin()); };
+      columns = fields.size();
+      if (std::max(place("filename"), place("label")) < columns)
+        file = place("filename"), of_class = place("label");
+      else if (columns != 2)
+        records.fail("there is no column 'filename' or no column 'label'");
+      continue;
+    }
+    if (fields.size() != columns || fields[file].empty() || fields[of_class].empty()) records.fail("a line is a file's name, a comma and its class");
+    out.push_back({records.line(), std::string(fields[file]), std::string(fields[of_class])});
   }
   if (out.empty()) throw IOError(csv + ": line 2: names no pictures");
   return out;
+}
+
+// The folders of classes that have no picture: passed over, they would shift the numbers of the classes behind them.
+void check_classes(const detail::Files& files, const std::vector<std::string>& classes, const std::string& under) {
+  for (const std::string& folder : files.folders()) {
+    const std::string name = below(folder, under);
+    if (name.empty() || name.find('/') != std::string::npos || detail::is_clutter(name)) continue;
+    if (!std::binary_search(classes.begin(), classes.end(), name))
+      throw IOError(files.where() + "/" + folder + ": a class without a picture (.png, .jpg, .jpeg); take the folder away, or fill it");
+  }
 }
 
 }  // namespace
@@ -123,7 +143,9 @@ ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& op
     files.each([&](const detail::FileOf& f) {
       const std::string name = below(f.name, options.under);
       const size_t slash = name.find('/');
-      if (slash != std::string::npos && slash > 0 && is_picture(name)) found[{name.substr(0, slash), name.substr(slash + 1)}] = f.name;
+      if (slash == std::string::npos || slash == 0) return;
+      refuse_other_formats(name, f.where);
+      if (is_picture(name)) found[{name.substr(0, slash), name.substr(slash + 1)}] = f.name;
     });
     if (found.empty()) throw IOError(path + ": holds no <class>/<picture>" + (options.under.empty() ? "" : " under '" + options.under + "'"));
     std::map<std::string, std::vector<int64_t>> rows_of;
@@ -135,6 +157,7 @@ ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& op
     const auto n = static_cast<int64_t>(of_class.size());
     ImageSet set;
     set.labels = detail::adopt(number(of_class, set.classes), {n});
+    check_classes(files, set.classes, options.under);
     set.images = read_pictures(files, rows_of, n, options);
     return set;
   });
@@ -145,17 +168,23 @@ ImageSet load_image_list(const std::string& path, const std::string& csv, const 
     check_options(options);
     const std::vector<Line> list = read_list(csv);
     const detail::Files files(path, options.most_bytes);
-    std::map<std::string, std::string> name_of;  // last part -> name
+    std::map<std::string, std::vector<std::string>> names_of;  // path below `under`, and its last part -> names
     files.each([&](const detail::FileOf& f) {
-      if (!below(f.name, options.under).empty() && is_picture(f.name)) name_of[f.name.substr(f.name.rfind('/') + 1)] = f.name;
+      const std::string name = below(f.name, options.under), last = detail::base_of(name);
+      if (name.empty() || !is_picture(f.name)) return;
+      names_of[name].push_back(f.name);
+      if (last != name) names_of[last].push_back(f.name);
     });
     std::map<std::string, std::vector<int64_t>> rows_of;
     std::vector<std::string> of_class;
     for (const Line& line : list) {
-      const auto named = name_of.find(line.file);
-      if (named == name_of.end())
-        throw IOError(csv + ": line " + std::to_string(of_class.size() + 2) + ": " + path + " holds no '" + line.file.substr(0, 80) + "'");
-      rows_of[named->second].push_back(static_cast<int64_t>(of_class.size()));
+      const std::vector<std::string>& named = names_of[line.file];
+      const auto fail = [&](const std::string& what) {
+        throw IOError(csv + ": line " + std::to_string(line.number) + ": " + path + " holds " + what + " " + detail::quoted(line.file));
+      };
+      if (named.empty()) fail("no");
+      if (named.size() > 1) fail(std::to_string(named.size()) + " files (such as " + named[0] + " and " + named[1] + ") called");
+      rows_of[named[0]].push_back(static_cast<int64_t>(of_class.size()));
       of_class.push_back(line.of_class);
     }
     const auto n = static_cast<int64_t>(of_class.size());

@@ -101,6 +101,7 @@ TensorFile load_npz(const std::string& path, int64_t most_bytes) {
   return typed_memory([&] {
     const InputFile file(path);  // a regular file, with the system's own words where there is none
     if (file.size() == detail::empty_zip_bytes && detail::is_empty_zip(read_file(path))) return TensorFile{{}, {}, path};
+    detail::check_nothing_before_zip(file);
     const Utf8Names names;
     const Archive a = new_reader();
     if (archive_read_open_filename(a.get(), path.c_str(), 1 << 16) != ARCHIVE_OK) broken(a.get(), path);
@@ -111,6 +112,7 @@ TensorFile load_npz(const std::string& path, int64_t most_bytes) {
 TensorFile parse_npz(std::string_view bytes, const std::string& where, int64_t most_bytes) {
   return typed_memory([&] {
     if (detail::is_empty_zip(bytes)) return TensorFile{{}, {}, where};
+    detail::check_nothing_before_zip(bytes, where);
     const Utf8Names names;
     const Archive a = new_reader();
     if (archive_read_open_memory(a.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) broken(a.get(), where);

@@ -1,5 +1,6 @@
 #include <regrad/datasets/internal/adopt.h>
 #include <regrad/datasets/internal/files.h>
+#include <regrad/datasets/internal/names.h>
 #include <regrad/datasets/internal/png.h>
 #include <regrad/datasets/omniglot.h>
 
@@ -19,7 +20,7 @@ struct Drawing {
 // By alphabet and character, then by drawer.
 using Drawings = std::map<std::pair<std::string, std::string>, std::map<int64_t, Drawing>>;
 
-bool is_png(const std::string& name) { return name.size() > 4 && name.substr(name.size() - 4) == ".png"; }
+bool is_png(const std::string& name) { return detail::has_ending(name, ".png"); }
 
 // The last `k`-th part of a path, from 0; empty where there is none.
 std::string part_from_end(std::string_view path, int k) {
@@ -55,8 +56,10 @@ std::vector<float> read_ink(const std::string& png, int64_t size, const std::str
 }
 
 void read_drawings(const detail::Files& files, const OmniglotOptions& options, Drawings& drawings) {
+  std::vector<std::string> names;
   files.each([&](const detail::FileOf& f) {
     if (!is_png(f.name) || detail::is_clutter(f.name)) return;
+    names.push_back(f.name);
     const std::string alphabet = part_from_end(f.name, 2), character = part_from_end(f.name, 1);
     if (alphabet.empty() || character.empty()) throw IOError(f.where + ": a drawing lies in <alphabet>/<character>/");
     const auto& wanted = options.alphabets;
@@ -65,6 +68,8 @@ void read_drawings(const detail::Files& files, const OmniglotOptions& options, D
     const auto [one, fresh] = drawings[{alphabet, character}].try_emplace(drawer_of(part_from_end(f.name, 0), f.where), std::move(drawing));
     if (!fresh && one->second.ink != drawing.ink) throw IOError(f.where + ": another drawing than that of the same name in " + one->second.where);
   });
+  const std::vector<std::string> empty = detail::empty_folders(files.folders(), names);
+  if (!empty.empty()) throw IOError(files.where() + "/" + empty[0] + ": a character without drawings; take the folder away, or fill it");
 }
 
 // Counterclockwise, as numpy.rot90.

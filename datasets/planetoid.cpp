@@ -2,6 +2,7 @@
 #include <regrad/datasets/internal/archive.h>
 #include <regrad/datasets/internal/edges.h>
 #include <regrad/datasets/internal/pickle.h>
+#include <regrad/datasets/internal/table.h>
 #include <regrad/datasets/internal/unpack.h>
 #include <regrad/datasets/planetoid.h>
 
@@ -67,23 +68,21 @@ class Reader {
 
   // A number a line: nodes, each once, behind those of allx.
   std::vector<int64_t> test_index(int64_t first) const {
-    const std::string& text = file("test.index");
     std::vector<int64_t> out;
     std::vector<char> seen(static_cast<size_t>(n_), 0);
-    for (size_t start = 0; start < text.size();) {
-      const size_t end = std::min(text.find('\n', start), text.size());
+    detail::Records records(file("test.index"), name("test.index"), '\t');
+    for (std::vector<std::string_view> fields; records.next(fields);) {
+      const std::string_view digits = fields[0];
       int64_t node = 0;
-      bool good = end > start && end - start <= 9;
-      for (size_t i = start; good && i < end; ++i) {
-        good = text[i] >= '0' && text[i] <= '9';
-        node = 10 * node + (text[i] - '0');
+      bool good = fields.size() == 1 && digits.size() <= 9;
+      for (size_t i = 0; good && i < digits.size(); ++i) {
+        good = digits[i] >= '0' && digits[i] <= '9';
+        node = 10 * node + (digits[i] - '0');
       }
       if (!good || node < first || node >= n_ || seen[static_cast<size_t>(node)])
-        throw IOError(name("test.index") + ": line " + std::to_string(out.size() + 1) + ": should be a node from " + std::to_string(first) + " to " +
-                      std::to_string(n_ - 1) + ", each once");
+        records.fail("should be a node from " + std::to_string(first) + " to " + std::to_string(n_ - 1) + ", each once");
       seen[static_cast<size_t>(node)] = 1;
       out.push_back(node);
-      start = end + 1;
     }
     return out;
   }

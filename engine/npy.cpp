@@ -102,6 +102,7 @@ class HeaderText {
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_)
       if (__builtin_mul_overflow(n, int64_t{10}, &n) || __builtin_add_overflow(n, int64_t{text_[at_] - '0'}, &n)) fail("a size beyond 63 bits");
     if (at_ == first) fail("a size should stand here");
+    if (at_ < text_.size() && (text_[at_] == 'L' || text_[at_] == 'l')) ++at_;  // a long of Python 2
     return n;
   }
   Shape tuple() {

@@ -55,11 +55,25 @@ expect 2 "--png" "$bin/regrad-asc" spectrogram mono.wav
 expect 2 "FILE" "$bin/regrad-asc" classify "$model"
 expect 2 "resnorm" "$bin/regrad-asc" --methods resnrom
 expect 2 "batch" "$bin/regrad-asc" --batch 1000
+expect 2 "tau must lie in" timeout 2 "$bin/regrad-asc" --preset small --tau 0
+expect 2 "--png" "$bin/regrad-asc" spectrogram mono.wav --png ''
+expect 2 "FILE" "$bin/regrad-asc" classify "$model" mono.wav ''
+expect 2 "is the sound file itself" "$bin/regrad-asc" spectrogram mono.wav --png mono.wav
+expect 5 "bytes" timeout 5 "$bin/regrad-asc" --train 100000000
 expect 3 "nothing.safetensors" "$bin/regrad-asc" classify nothing.safetensors mono.wav
 expect 3 "nothing.wav" "$bin/regrad-asc" classify "$model" nothing.wav
 expect 3 "table" "$bin/regrad-asc" classify "$model" mono.wav table
 head -c 3000 mono.wav > cut.wav
 expect 3 "cut.wav" "$bin/regrad-asc" classify "$model" cut.wav
+# A bad file among many: told, and the others are heard.
+code=0
+"$bin/regrad-asc" classify "$model" mono.wav cut.wav nothing.wav stereo.wav > others 2> message || code=$?
+[ "$code" = 3 ] && cmp others said
+[ "$(wc -l < message)" = 3 ] && grep -q '^regrad: cut.wav: byte 40' message && grep -q '^regrad: nothing.wav: ' message
+tail -n 1 message | grep -qx 'regrad: 2 of 4 files could not be read'
+# What `sox -t wav - | ..` writes, and two sounds in one.
+{ head -c 40 mono.wav; printf '\000\360\377\177'; tail -c +45 mono.wav; } > streamed.wav
+[ "$("$bin/regrad-asc" classify "$model" streamed.wav | cut -d: -f2)" = "$(sed -n 1p said | cut -d: -f2)" ]
 head -c 30 mono.wav > head.wav
 expect 3 "head.wav" "$bin/regrad-asc" spectrogram head.wav --png none.png
 head -c 3000 "$model" > cut.safetensors

@@ -25,8 +25,17 @@ expect() { # exit code, words of the message, command
 }
 expect 2 "help" "$bin/regrad-sparse" exprot
 expect 2 "MODEL" "$bin/regrad-sparse" export
+expect 2 "PICTURE" "$bin/regrad-sparse" run net.safetensors ''
+expect 2 "out: an empty value" "$bin/regrad-sparse" export out/models/*.safetensors --out ''
+expect 2 "is the model itself" "$bin/regrad-sparse" export net.safetensors --out net.safetensors
 expect 3 "nothing.safetensors" "$bin/regrad-sparse" run nothing.safetensors ring.png
 expect 3 "said" "$bin/regrad-sparse" run net.safetensors said
+# A bad file among many: told, and the others are looked at.
+code=0
+"$bin/regrad-sparse" run net.safetensors said ring.png nothing.png > others 2> message || code=$?
+[ "$code" = 3 ] && cmp others said
+[ "$(wc -l < message)" = 3 ] && grep -q '^regrad: said: ' message && grep -q '^regrad: nothing.png: ' message
+tail -n 1 message | grep -qx 'regrad: 2 of 3 files could not be read'
 head -c 300 net.safetensors > cut.safetensors
 expect 3 "cut.safetensors" "$bin/regrad-sparse" run cut.safetensors ring.png
 expect 3 "net.safetensors" "$bin/regrad-sparse" export net.safetensors --out again.safetensors

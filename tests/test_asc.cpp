@@ -523,11 +523,12 @@ TEST_CASE("settings: every task's presets hold, values that contradict each othe
     AscExperiment e("scenes");
     e.choose("scenes", "tiny");
     std::vector<experiment::Field> fields = e.fields();
-    experiment::assign(fields, key, value, "test");
     return complaint<ConfigError>(
         [&] {
+          experiment::assign(fields, key, value, "test");
           e.check();
           e.data("");
+          e.check();
           e.trial({"resnorm-g", "", 0});
         },
         words);

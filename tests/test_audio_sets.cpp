@@ -64,6 +64,7 @@ TEST_CASE("spoken digits: an archive and a folder, order and parts") {
   CHECK(lazy.clips[2].path == folder / "r/9_ann_12.wav");
   CHECK(lazy.sound(2).samples.to_vector() == set.sound(2).samples.to_vector());
   CHECK(complaint<ShapeError>([&] { set.sound(3); }, "there are 3") == "");
+  CHECK(parse_fsdd(tar({{"r/9_ann_12.WAV", wav(.3)}})).size() == 1);  // a name in capitals is no other file
 }
 
 TEST_CASE("spoken digits: broken ones are named") {
@@ -132,6 +133,21 @@ TEST_CASE("ESC-10: broken lists are refused by file and line") {
   CHECK(complaint<IOError>([] { parse_esc10(tar({{"a/meta.csv", "x"}, {"meta.csv", "x"}}), 5, "f"); }, "f(meta.csv): a second meta.csv") == "");
 }
 
+TEST_CASE("ESC-10: a list as a spreadsheet writes it") {
+  const std::string mark = "\xef\xbb\xbf", rows = "\"a.wav\",1,0,\"dog\",77,A\r\nb.wav,5,3,\"baby, \"\"crying\"\"\",78,A\r\n,,,,,\r\n";
+  const AudioSet set = parse_esc10(esc_tar(rows, mark + "\"filename\",fold,target,category,src_file,take\r\n"));
+  REQUIRE(set.size() == 2);
+  CHECK(set.classes[0] == "dog");
+  CHECK(set.classes[3] == "baby, \"crying\"");
+  CHECK(set.clips[0].name == "a.wav");
+  const AudioSet other = parse_esc10(esc_tar("a.wav;1;0;dog;77;A\rb.wav;5;3;baby;78;A\r", mark + "filename;fold;target;category;src_file;take\r"));
+  CHECK(other.classes[3] == "baby");
+  CHECK(bad_esc("\"a.wav,1,0,dog,77,A\n", "line 2: a field begins with a quote and has no end") == "");
+  CHECK(bad_esc("a.wav,1,0,\"d\nog\",77,A\nb.wav,9,3,baby,78,A\n", "line 4: fold is '9'") == "");  // a line end in a field
+  CHECK(bad_esc(good_rows, "line 1: there is no column 'filename'; the first line must name the columns, and is 'a.wav,1,0,dog,77,A'", "") == "");
+  CHECK(parse_esc10(tar({{"e/meta.csv", esc_header + "A.WAV,1,0,dog,77,A\n"}, {"e/A.WAV", wav()}})).size() == 1);
+}
+
 TEST_CASE("ESC-50: the published folder, and its ten") {
   const TempFolder folder;
   const std::string header = "filename,fold,target,category,esc10,src_file,take\n";
@@ -141,6 +157,7 @@ TEST_CASE("ESC-50: the published folder, and its ten") {
     return load_esc50(folder.name(), o);
   };
   const std::string rows = "x.wav,1,0,dog,True,7,A\r\ny.wav,2,49,hand_saw,False,8,A\r\nz.wav,5,38,clock_tick,True,9,B\r\n";
+  CHECK(load("x.wav,1,0,dog,TRUE,7,A\r\ny.wav,2,49,hand_saw,FALSE,8,A\r\n", {.only_esc10 = true}).size() == 1);  // a spreadsheet's
   const AudioSet all = load(rows), ten = load(rows, {.only_esc10 = true, .test_fold = 1});
   CHECK(all.classes.size() == 50);
   CHECK(all.classes[49] == "hand_saw");

@@ -144,6 +144,113 @@ TEST_CASE("sounds of other writers: every format of the corpus") {
   }
 }
 
+TEST_CASE("files of several sounds: all of them, or an error") {
+  const auto bytes = [](const std::string& file) { return read_file(std::string(REGRAD_SOUND_CORPUS) + "/" + file); };
+  const auto joined = [](const std::vector<std::string>& files) {
+    std::vector<double> out;
+    for (const std::string& file : files) {
+      const std::vector<double> one = parse_sound(file).samples.to_vector();
+      out.insert(out.end(), one.begin(), one.end());
+    }
+    return out;
+  };
+  const std::string other = to_wav(tones(1, 41, parse_sound(bytes("wav-16")).rate), 16), odd = to_wav({full({1, 3}, 0.5), 8000}, 8);
+  for (const std::vector<std::string>& files : {std::vector<std::string>{bytes("ogg-vorbis"), bytes("ogg-vorbis")},
+                                                {bytes("ogg-opus"), bytes("ogg-opus"), bytes("ogg-opus")},
+                                                {bytes("flac-mono"), bytes("flac-mono")},
+                                                {bytes("wav-16"), other, bytes("wav-16")},
+                                                {odd, odd}}) {
+    std::string all;
+    for (const std::string& file : files) all += file;
+    const Sound s = parse_sound(all);
+    CHECK(s.samples.to_vector() == joined(files));
+  }
+  const std::string first = to_wav(tones(1, 10, 8000)), behind = "f: byte " + std::to_string(first.size()) + ": ";
+  for (const Sound& second : {tones(2, 10, 8000), tones(1, 10, 16000)})
+    CHECK(complaint<IOError>([&] { parse_sound(first + to_wav(second), "f"); }, behind + "another sound begins, of ") == "");
+  CHECK(complaint<IOError>([&] { parse_sound(first + to_wav(tones(1, 10, 8000)).substr(0, 60), "f"); }, "20 bytes, and 16 are left: cut") == "");
+  // An OGG whose stream has no last page before the next begins, and two streams side by side.
+  const std::string ogg = bytes("ogg-vorbis");
+  const size_t last = ogg.rfind("OggS");
+  CHECK(refused(ogg.substr(0, last) + ogg, "byte " + std::to_string(last) + ": another OGG begins where the first has no last page: cut") == "");
+  const size_t second = ogg.find("OggS", 4);
+  const auto numbered = [](std::string page) {  // of another stream, its checksum counted anew
+    page.replace(14, 4, "\1\2\3\4").replace(22, 4, 4, '\0');
+    uint32_t crc = 0;
+    for (const char c : page) {
+      crc ^= static_cast<uint32_t>(static_cast<unsigned char>(c)) << 24;
+      for (int k = 0; k < 8; ++k) crc = crc & 0x80000000 ? crc << 1 ^ 0x04c11db7 : crc << 1;
+    }
+    return page.replace(22, 4, le(crc, 4));
+  };
+  CHECK(refused(ogg.substr(0, second) + numbered(ogg.substr(0, second)) + ogg.substr(second),
+                "byte " + std::to_string(second) + ": the OGG holds two streams side by side") == "");
+}
+
+TEST_CASE("wav: of writers that could not seek back, RF64, and sizes that lose samples") {
+  const Sound s = tones(2, 100, 8000);
+  const std::string good = to_wav(s);  // 400 bytes of data
+  const std::vector<double> wanted = parse_sound(good).samples.to_vector();
+  for (const uint32_t size : {0u, 0x7ffff000u, 0x7fffffffu, 0x80000000u, 0xfffff000u, 0xffffffffu}) {
+    CAPTURE(size);
+    const std::string streamed = with(with(good, 40, le(size, 4)), 4, le(size ? size + 36 : 0, 4));
+    CHECK(parse_sound(streamed).samples.to_vector() == wanted);
+    const Sound cut = parse_sound(streamed.substr(0, streamed.size() - 3));  // whoever wrote it was stopped within a frame
+    CHECK(cut.frames() == 99);
+  }
+  const std::string nothing = with(good.substr(0, 44), 40, le(0, 4)) + "LIST" + le(4, 4) + "INFO";
+  CHECK(refused(nothing, "holds no samples") == "");
+  CHECK(refused(with(good, 40, le(0x70000000, 4)), "byte 40: the WAV's data claim 1879048192 bytes, and 400 are left: cut") == "");
+  // RF64: the size is in ds64.
+  const std::string ds64 = "ds64" + le(28, 4) + le(good.size() + 28, 8) + le(400, 8) + le(100, 8) + le(0, 4);
+  const std::string rf64 = "RF64" + le(0xffffffff, 4) + "WAVE" + ds64 + with(good, 40, le(0xffffffff, 4)).substr(12);
+  CHECK(parse_sound(rf64).samples.to_vector() == wanted);
+  CHECK(parse_sound(rf64 + "LIST" + le(4, 4) + "INFO").samples.to_vector() == wanted);
+  CHECK(refused(rf64.substr(0, rf64.size() - 4), "byte 76: the WAV's data claim 400 bytes, and 396 are left: cut") == "");
+  // What follows the data: chunks and tags, or samples that the size leaves out.
+  for (const std::string& tail :
+       {"LIST" + le(4, 4) + "INFO", "LIST" + le(400, 4) + "INFO", std::string(20, '\0'), "TAG" + std::string(125, ' '), std::string("abc")})
+    CHECK(parse_sound(good + tail).samples.to_vector() == wanted);
+  CHECK(
+      refused(
+          with(good, 40, le(200, 4)),
+          "byte 244: the WAV goes on behind its data with what is no chunk: its sizes are wrong; `sox --ignore-length in.wav out.wav` mends them") ==
+      "");
+  CHECK(refused(good + "data" + le(4, 4) + "abcd", "byte 444: the WAV has data twice") == "");
+  CHECK(refused(with(good, 40, le(398, 4)).substr(0, 442), "byte 40: the WAV's data are 398 bytes, and a frame has 4: cut within a frame") == "");
+}
+
+TEST_CASE("sounds behind an ID3 tag, and files of other formats say what to do") {
+  const auto bytes = [](const std::string& file) { return read_file(std::string(REGRAD_SOUND_CORPUS) + "/" + file); };
+  const auto tag = [](size_t n, bool footer = false) {
+    return std::string("ID3\4\0", 5) + static_cast<char>(footer ? 16 : 0) + std::string{0, 0, static_cast<char>(n >> 7), static_cast<char>(n & 127)} +
+           std::string(n, 'x') + (footer ? std::string("3DI\4\0\x10\0\0\0\0", 10) : "");
+  };
+  for (const char* file : {"flac-mono", "flac-stereo-24", "wav-16", "ogg-vorbis"}) {
+    const std::vector<double> wanted = read_sound(std::string(REGRAD_SOUND_CORPUS) + "/" + file).samples.to_vector();
+    CHECK(parse_sound(tag(300) + bytes(file)).samples.to_vector() == wanted);
+    CHECK(parse_sound(tag(5, true) + tag(0) + bytes(file)).samples.to_vector() == wanted);
+  }
+  CHECK(refused(tag(20) + "\xff\xfb", "byte 0: is no WAV, FLAC or OGG file but seems to be an MP3; `sox in out.wav` or `ffmpeg") == "");
+  for (const auto& [start, name] : {std::pair<std::string, std::string>{"\xff\xfb\x90", "an MP3"},
+                                    {"RIFX", "a big-endian WAV"},
+                                    {"riff\x2e", "a Wave64"},
+                                    {"BW64", "a BW64"},
+                                    {"FORM", "an AIFF"},
+                                    {"caff", "a CAF"},
+                                    {".snd", "an AU"},
+                                    {"\1\1\1\1ftypM4A", "an MP4"}})
+    CHECK(refused(start + "........", "byte 0: is no WAV, FLAC or OGG file but seems to be " + name + "; `sox in out.wav`") == "");
+  const std::string flac = bytes("flac-mono");  // 300 frames; the length is 36 bits behind four others of byte 21
+  const std::vector<double> wanted = parse_sound(flac).samples.to_vector();
+  const auto claims = [&](uint64_t frames) { return with(flac, 21, static_cast<char>(flac[21] & 0xf0) + std::string(1, '\0') + be(frames, 3)); };
+  CHECK(parse_sound(claims(0)).samples.to_vector() == wanted);  // a writer that could not seek back
+  CHECK(refused(claims(200), "holds 300 frames, and its header says 200") == "");
+  CHECK(refused(claims(301), "ends after 300 of 301 frames: cut") == "");
+  CHECK(parse_sound(flac + "TAG" + std::string(125, ' ')).samples.to_vector() == wanted);
+  CHECK(refused(with(flac, 5, "\xff"), "byte 4: a block of the FLAC's metadata goes on after the file's end: cut") == "");
+}
+
 TEST_CASE("mono, level, length") {
   const Sound s{tensor({1, 0, 3, 1}).reshape({2, 2}), 8000};
   CHECK(mono(s).samples.to_vector() == std::vector<double>{2, 0.5});

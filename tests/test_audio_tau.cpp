@@ -122,6 +122,24 @@ TEST_CASE("TAU: from a folder") {
   CHECK(complaint<IOError>([&] { load_tau(folder.name()); }, "meta.csv") == "");
 }
 
+TEST_CASE("TAU: lists as a spreadsheet writes them") {
+  const auto written = [](std::string text, char between) {
+    std::string out = "\xef\xbb\xbf";
+    for (const char c : text) out += c == '\n' ? std::string("\"\r\n\"") : c == '\t' ? std::string("\"") + between + "\"" : std::string(1, c);
+    return out.insert(3, "\"").substr(0, out.size() - 1);
+  };
+  const Lists plain = small();
+  for (const char between : {'\t', ',', ';'}) {
+    const Lists l{written(plain.meta, between), written(plain.train, between), written(plain.test, between), written(plain.evaluate, between)};
+    const AudioSet set = l.parse(), wanted = plain.parse();
+    REQUIRE(set.size() == wanted.size());
+    for (size_t i = 0; i < set.clips.size(); ++i) {
+      CHECK(set.clips[i].name == wanted.clips[i].name);
+      CHECK(set.clips[i].part == wanted.clips[i].part);
+    }
+  }
+}
+
 TEST_CASE("TAU: broken lists are refused by file and line") {
   const std::string first = file_of("airport", "lisbon-100", 1, "a");
   const auto meta = [](const std::string& what, const std::string& by) {

@@ -218,5 +218,5 @@ TEST_CASE("methods: names are known, dagger reads another's net") {
   CHECK_THROWS_WITH_AS(cml::check(s), "sharp.levels must be low, up or both", ConfigError);
   s = {};
   s.plus_plus.inner_steps = 0;
-  CHECK_THROWS_AS(cml::check(s), ConfigError);
+  CHECK_THROWS_WITH_AS(cml::check(s), "plus_plus.inner_steps must lie in [1, 10000], not 0", ConfigError);
 }

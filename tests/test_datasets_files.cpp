@@ -136,8 +136,11 @@ TEST_CASE("files: links that lead round in a folder") {
   const TempFolder folder;
   write_file(folder / "x", "1");
   std::filesystem::create_symlink(folder / "x", folder / "y");
-  std::filesystem::create_symlink(folder / "nowhere", folder / "z");
+  std::filesystem::create_symlink(folder / "nowhere", folder / ".#x");  // an editor's lock
   CHECK(listing(Files(folder.name())) == "x=1;y=1;");
+  std::filesystem::create_symlink(folder / "nowhere", folder / "z");  // pictures on a disk that is not mounted are not no pictures
+  CHECK(complaint<IOError>([&] { listing(Files(folder.name())); }, folder / "z: a link to nowhere") == "");
+  std::filesystem::remove(folder / "z");
   std::filesystem::create_directory_symlink(folder.name(), folder / "loop");
   CHECK(complaint<IOError>([&] { listing(Files(folder.name())); }, "folders lie more than 16 deep") == "");
 }
@@ -173,4 +176,44 @@ TEST_CASE("files: broken archives") {
   CHECK(bad_archive(forged, "is no file but a link") == "");
   const std::string bomb = pack("zip", Pack::none, {{"x", std::string(20 << 20, '\0')}});
   CHECK(peak_of([&] { CHECK(bad_archive(bomb, "f.zip(x): byte ") == ""); }) < 64 << 20);
+}
+
+TEST_CASE("files: nothing is lost between two archives, or behind one that was cut between two entries") {
+  const std::string first = pack("tar", Pack::none, {{"a", "1"}, {"b", "2"}}), second = pack("tar", Pack::none, {{"c", "3"}});
+  CHECK(listing(Files::in_memory(first + second, "f")) == "a=1;b=2;c=3;");
+  CHECK(listing(Files::in_memory(pack(Pack::gz, first + second), "f")) == "a=1;b=2;c=3;");
+  CHECK(bad_archive(first + first, "stands there twice") == "");
+  CHECK(bad_archive(first + std::string(512, 'x'), "f.zip") == "");
+  CHECK(bad_archive(first.substr(0, 1024), "f.zip: byte 1024: the tar ends without the zeros that mark its end: cut") == "");  // behind "a"
+  CHECK(bad_archive(first.substr(0, 2048), "byte 2048: the tar ends without the zeros") == "");
+  const TempFolder folder;
+  write_file(folder / "cut.tar", first.substr(0, 1024));
+  CHECK(complaint<IOError>([&] { listing(Files(folder / "cut.tar")); }, "cut.tar: byte 1024: the tar ends") == "");
+  // Two zips: the second's directory stands at the end, and names its own only.
+  const std::string zips = zip({{"a", "1"}}) + zip({{"b", "2"}});
+  CHECK(bad_archive(zips, "f.zip: " + std::to_string(zip({{"a", "1"}}).size()) + " bytes stand in front of the zip, such as another one") == "");
+  write_file(folder / "two.zip", zips);
+  CHECK(complaint<IOError>([&] { listing(Files(folder / "two.zip")); }, "two.zip: " + std::to_string(zip({{"a", "1"}}).size()) + " bytes stand") == "");
+  CHECK(unpack(pack(Pack::xz, "some") + pack(Pack::xz, " text"), "f") == "some text");
+  CHECK(refused(pack(Pack::xz, "some") + "trailing", "f: ") == "");
+  CHECK(refused(pack(Pack::gz, "some") + "trailing", "f: ") == "");
+  CHECK(refused(pack(Pack::gz, "some") + pack(Pack::gz, " text"), "`gzip -dc in.gz | gzip > out.gz`") == "");
+}
+
+TEST_CASE("files: a tar of the folder itself has the names of the folder") {
+  const std::string dotted = pack("tar", Pack::none, {{"./a/x", "1"}, {"./b", "2"}});
+  CHECK(listing(Files::in_memory(dotted, "f")) == "a/x=1;b=2;");
+  CHECK(bad_archive(pack("tar", Pack::none, {{"./a", "1"}, {"a", "2"}}), "f.zip(a): stands there twice") == "");
+}
+
+TEST_CASE("files: folders without a file") {
+  const TempFolder folder;
+  for (const char* name : {"a/b", "a/c", "d", ".cache"}) std::filesystem::create_directories(folder / name);
+  write_file(folder / "a/b/x.png", "1");
+  write_file(folder / "d/notes.txt", "1");
+  const std::vector<std::string> there{".cache", "a", "a/b", "a/c", "d"};
+  CHECK(Files(folder.name()).folders() == there);
+  CHECK(empty_folders(there, {"a/b/x.png"}) == std::vector<std::string>{"a/c", "d"});
+  CHECK(empty_folders(there, {"a/b/x.png", "a/c/y.png", "d/notes.txt"}).empty());
+  CHECK(Files::in_memory(zip({{"a/", ""}, {"a/b/", ""}, {"a/x", "1"}}), "f").folders() == std::vector<std::string>{"a", "a/b"});
 }

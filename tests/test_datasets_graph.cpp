@@ -105,7 +105,7 @@ TEST_CASE("citations: a small graph, plain and packed") {
 
 TEST_CASE("citations: broken files are refused by file and line") {
   CHECK(bad_content("", "line 1: no papers") == "");
-  CHECK(bad_content("a\t0\t1\tx\n\nb\t0\t1\tx\n", "line 2: a paper is an id, words and a class") == "");
+  CHECK(bad_content("a\t0\t1\tx\n\nb\n", "line 3: a paper is an id, words and a class") == "");
   CHECK(bad_content("a\t0\t1\tx\nb\t0\tx\n", "line 2: paper 'b' has 1 words, those before it have 2") == "");
   CHECK(bad_content("a\t0\t1\tx\nb\t0\t2\tx\n", "line 2: word 2 of paper 'b' is neither 0 nor 1") == "");
   CHECK(bad_content("a\t0\t1\tx\nb\t0\t01\tx\n", "line 2: word 2 of paper 'b'") == "");
@@ -129,6 +129,25 @@ TEST_CASE("citations: broken files are refused by file and line") {
   // A gz bomb: 64 MiB of zeros in 64 kB.
   write_file(folder / "g.content", pack(Pack::gz, std::string(64 << 20, '0')));
   CHECK(complaint<IOError>([&] { find_citations(folder.name(), "g"); }, "unpacks to more than the ") == "");
+}
+
+TEST_CASE("citations: as a spreadsheet writes them, no link is lost") {
+  const Citations plain = parse_citations(content, cites, Dangling::count);
+  const std::string mark = "\xef\xbb\xbf", quotes = "\"a\"\t0\t1\tx\r\n\"b\"\t1\t\"1\"\ty\r\n\r\nc\t0\t0\t\"x\"\r\n";
+  for (const std::string& papers : {content, mark + content, quotes, mark + quotes})
+    for (const std::string& links : {cites, mark + cites, std::string("\"a\"\tb\r\nb\ta\r\n\r\nc\t\"c\"\r\nc\tb\r\n")}) {
+      const Citations read = parse_citations(papers, links, Dangling::count);
+      CHECK(read.links.dangling == 0);
+      CHECK(read.links.links == 4);
+      CHECK(read.graph.names == plain.graph.names);
+      CHECK(read.graph.classes == plain.graph.classes);
+      CHECK(read.graph.edges.to_vector() == plain.graph.edges.to_vector());
+      CHECK(read.graph.features.to_vector() == plain.graph.features.to_vector());
+    }
+  CHECK(bad_cites("a\tb\n\"a\tb\n", "line 2: a field begins with a quote and has no end") == "");
+  CHECK(bad_cites("\xff\xfe"
+                  "a",
+                  "byte 0: is UTF-16 text; save it as UTF-8") == "");
 }
 
 TEST_CASE("block model: what is drawn is what was asked for") {

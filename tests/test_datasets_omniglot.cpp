@@ -159,3 +159,10 @@ TEST_CASE("omniglot: broken archives") {
   const std::string bomb = pack("zip", Pack::none, {{at, std::string(40 << 20, '\0')}});
   CHECK(complaint<IOError>([&] { parse_omniglot(bomb, {}, "f.zip"); }, "unpacks to more than it may") == "");
 }
+
+TEST_CASE("omniglot: a character without drawings would shift the numbers of those behind it") {
+  const std::string good = drawing(1);
+  CHECK(refused({{"A/", ""}, {"A/c1/0001_01.png", good}, {"A/c2/", ""}, {"B/c1/0001_01.png", good}}, "f.zip/A/c2: a character without drawings") ==
+        "");
+  CHECK(parse_omniglot(zip({{"A/", ""}, {"A/c1/", ""}, {"A/c1/0001_01.PNG", good}, {"__MACOSX/x/", ""}})).set.size() == 1);
+}

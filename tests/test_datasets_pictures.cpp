@@ -213,6 +213,11 @@ TEST_CASE("image folder: what is refused") {
   write_file(folder / "a/x.png", "no png");
   CHECK(refused(folder / "a/x.png: byte 0: is neither PNG nor JPEG") == "");
   const std::string good = png(2, 2, 8, 0, {"\x0a\x14", "\x1e\x28"});
+  for (const char* other : {"y.webp", "y.GIF", "deep.tiff"}) {  // lost without a word otherwise
+    write_file(folder / ("a/" + std::string(other)), "x");
+    CHECK(refused("a/" + std::string(other) + ": pictures are read as PNG or JPEG; convert this one") == "");
+    std::filesystem::remove(folder / ("a/" + std::string(other)));
+  }
   write_file(folder / "a/x.png", good.substr(0, 50));
   CHECK(refused(folder / "a/x.png: byte ") == "");
   write_file(folder / "a/x.png", good);
@@ -227,4 +232,48 @@ TEST_CASE("image folder: what is refused") {
   CHECK(complaint<IOError>([&] { load_image_folder(folder / "bad.zip"); }, "leads out of the archive") == "");
   CHECK(complaint<ConfigError>([&] { load_image_folder(folder.name(), {.height = 0}); }, "sides are 1 to 32768") == "");
   CHECK(complaint<ConfigError>([&] { load_image_folder(folder.name(), {.channels = 2}); }, "there are 1 and 3") == "");
+}
+
+TEST_CASE("image folder: a class without pictures would shift the numbers of those behind it") {
+  const TempFolder folder;
+  const std::string good = png(1, 1, 8, 0, {"\x0a"});
+  for (const char* name : {"ant", "bee/deep", "cat", ".thumbnails"}) std::filesystem::create_directories(folder / name);
+  write_file(folder / "ant/x.png", good), write_file(folder / "cat/x.png", good);
+  write_file(folder / "bee/deep/notes.txt", "none");
+  const auto load = [&] { return load_image_folder(folder.name(), {.height = 1, .width = 1}); };
+  CHECK(complaint<IOError>(load, folder / "bee: a class without a picture (.png, .jpg, .jpeg); take the folder away, or fill it") == "");
+  write_file(folder / "bee/deep/x.PNG", good);
+  CHECK(load().classes == std::vector<std::string>{"ant", "bee", "cat"});
+  write_file(folder / "e.zip", zip({{"train/", ""}, {"train/ant/x.png", good}, {"train/bee/", ""}, {"test/owl/", ""}}));
+  const ImageFolderOptions train{.height = 1, .width = 1, .under = "train"};
+  CHECK(complaint<IOError>([&] { load_image_folder(folder / "e.zip", train); }, "e.zip/train/bee: a class without a picture") == "");
+}
+
+TEST_CASE("image list: with and without a header line, as a spreadsheet writes it, and names that are not one") {
+  const TempFolder folder;
+  write_file(folder / "i.zip",
+             zip({{"a/x.png", png(1, 1, 8, 0, {"\x0a"})}, {"a/y.png", png(1, 1, 8, 0, {"\x14"})}, {"b/z, 1.png", png(1, 1, 8, 0, {"\x1e"})}}));
+  const auto load = [&](const std::string& csv) {
+    write_file(folder / "l.csv", csv);
+    return load_image_list(folder / "i.zip", folder / "l.csv", {.height = 1, .width = 1, .channels = 1});
+  };
+  for (const std::string header : {"", "filename,label\n", "picture,kind\n",
+                                   "\xef\xbb\xbf"
+                                   "filename,label\n",
+                                   "\xef\xbb\xbf"}) {
+    CAPTURE(header);
+    const ImageSet set = load(header + "y.png,owl\r\n\"z, 1.png\",\"ant\"\r\n\r\na/x.png,owl\r\n");
+    CHECK(set.classes == std::vector<std::string>{"ant", "owl"});
+    CHECK(set.labels.to_vector() == std::vector<double>{1, 0, 1});
+    CHECK(set.images.to_vector() == std::vector<double>{20, 30, 10});
+  }
+  CHECK(load("filename;label\ny.png;owl\n").images.to_vector() == std::vector<double>{20});
+  CHECK(load(",label,filename\n0,owl,y.png\n").images.to_vector() == std::vector<double>{20});
+  const auto bad = [&](const std::string& csv, const std::string& words) { return complaint<IOError>([&] { load(csv); }, words); };
+  CHECK(bad("a,b,c\nx.png,owl,1\n", "line 1: there is no column 'filename' or no column 'label'") == "");
+  CHECK(bad("x.png,owl\ny.png,owl,1\n", "line 2: a line is a file's name") == "");
+  CHECK(bad("\"x.png\"x,owl\n", "line 1: a field's closing quote is followed by 'x,owl'") == "");
+  write_file(folder / "i.zip", zip({{"a/x.png", png(1, 1, 8, 0, {"\x0a"})}, {"b/x.png", png(1, 1, 8, 0, {"\x14"})}}));
+  CHECK(bad("x.png,owl\n", "line 1: " + folder.name() + "/i.zip holds 2 files (such as a/x.png and b/x.png) called 'x.png'") == "");
+  CHECK(load("b/x.png,owl\n").images.to_vector() == std::vector<double>{20});
 }

@@ -90,6 +90,7 @@ TEST_CASE("a wrong flag is answered with the nearest name") {
   CHECK(what_of(kFlags, {"tiny"}) == "'tiny': belongs to no flag; --help lists the flags");
   CHECK(what_of(kFlags, {"--steps"}) == "--steps: needs a value; write --steps INT");
   CHECK(what_of(kFlags, {"--steps", "--fast"}) == "--steps: needs a value, found --fast; write --steps INT");
+  CHECK(what_of(kFlags, {"--steps", ""}) == "--steps: its value is empty; write --steps INT");
   CHECK(what_of(kFlags, {"--steps="}) == "--steps=: no value follows the '='; write --steps INT");
 }
 
@@ -108,7 +109,7 @@ TEST_CASE("a config's leaves are read and shown as text") {
   CHECK(list[9].help == "inner step size");
   const auto set = [&](const char* key, const char* value) { assign(list, key, value, std::string("--") + key); };
   set("fast", "true"), set("count", "-9000000000"), set("seed", "18446744073709551615"), set("rate", "2.5e-05"), set("name", "two words");
-  set("widths", "8"), set("seeds", "1,2,3"), set("rates", "0.1,1e300"), set("words", "x,y"), set("inner.lr", "0.25"), set("inner.steps", "5");
+  set("widths", "8"), set("seeds", "1,2,3"), set("rates", "0.1,1e30"), set("words", "x,y"), set("inner.lr", "0.25"), set("inner.steps", "5");
   CHECK(c.fast);
   CHECK(c.count == -9000000000);
   CHECK(c.seed == 18446744073709551615u);
@@ -116,12 +117,59 @@ TEST_CASE("a config's leaves are read and shown as text") {
   CHECK(c.name == "two words");
   CHECK(c.widths == std::vector<int>{8});
   CHECK(c.seeds == std::vector<uint64_t>{1, 2, 3});
-  CHECK(c.rates == std::vector<double>{0.1, 1e300});
+  CHECK(c.rates == std::vector<double>{0.1, 1e30});
   CHECK(c.words == std::vector<std::string>{"x", "y"});
   CHECK(c.inner.lr == 0.25);
   std::string all;
   for (const Field& f : list) all += text(f) + " ";
-  CHECK(all == "true -9000000000 18446744073709551615 2.5e-05 two words 8 1,2,3 0.1,1e+300 x,y 0.25 5 ");
+  CHECK(all == "true -9000000000 18446744073709551615 2.5e-05 two words 8 1,2,3 0.1,1e+30 x,y 0.25 5 ");
+}
+
+namespace {
+struct Ranged {
+  int steps = 1;
+  double lr = 0.1, share = 0.5, noise = 0, free = 0;
+  std::vector<double> rates = {0.5};
+  std::vector<int> widths = {4};
+  static void parts(auto& self, auto&& part) {
+    part("steps", self.steps, "", at_least(1));
+    part("lr", self.lr, "", above(0));
+    part("share", self.share, "", part_of_whole());
+    part("noise", self.noise, "", at_most(0));
+    part("free", self.free);
+    part("rates", self.rates, "", experiment::share());
+    part("widths", self.widths, "", between(1, 9));
+  }
+};
+}  // namespace
+
+TEST_CASE("a number out of its range is refused on each way in, and leaves the key as it was") {
+  Ranged c;
+  std::vector<Field> list = fields(c);
+  const auto says = [&](const char* key, const char* value, const std::string& words) {
+    const std::string before = text(*find(list, key));
+    const std::string wrong = complaint<ConfigError>([&] { assign(list, key, value, "--x"); }, "--x: " + words);
+    return wrong.empty() && text(*find(list, key)) != before ? "it changed" : wrong;
+  };
+  CHECK(says("steps", "0", "steps must be at least 1, not 0") == "");
+  CHECK(says("lr", "0", "lr must be above 0, not 0") == "");
+  CHECK(says("lr", "1e300", "lr must be at most 3.4028234663852886e+38 in size, not 1e+300") == "");
+  CHECK(says("free", "-1e300", "free must be at most 3.4028234663852886e+38 in size, not -1e+300") == "");
+  CHECK(says("share", "1", "share must lie in [0, 1), not 1") == "");
+  CHECK(says("noise", "0.5", "noise must be at most 0, not 0.5") == "");
+  CHECK(says("rates", "0.5,1.5", "rates must lie in [0, 1], not 1.5") == "");
+  CHECK(says("widths", "4,0", "widths must lie in [1, 9], not 0") == "");
+  CHECK(complaint<ConfigError>([&] { from_json(list, "{\"lr\": 1,\n \"widths\": [4, 10]}", "c.json"); },
+                               "c.json:2:16: widths must lie in [1, 9], not 10") == "");
+  for (const auto& [key, value] : {std::pair<const char*, const char*>{"steps", "1"},
+                                   {"lr", "1e-300"},
+                                   {"share", "0"},
+                                   {"noise", "0"},
+                                   {"noise", "-1e30"},
+                                   {"free", "-3e38"},
+                                   {"rates", "0,1"},
+                                   {"widths", "1,9,9"}})
+    CHECK_NOTHROW(assign(list, key, value, "--x"));
 }
 
 TEST_CASE("values that a key does not take are refused, and leave it as it was") {
@@ -191,6 +239,8 @@ TEST_CASE("mistakes in a config file are named with line and column") {
   CHECK(c.inner.steps == 9);
   CHECK(c.inner.lr == 0.01);  // keys that are not named stay
   CHECK(c.rates.empty());
+  from_json(list, "\xef\xbb\xbf{\"count\": 12}\r\n", "c.json");  // as an editor of Windows saves it
+  CHECK(c.count == 12);
 }
 
 TEST_CASE("preset, then config file, then flags") {
@@ -236,5 +286,10 @@ TEST_CASE("options that cannot be are refused with what to do") {
   CHECK(says({"--resume", "--force", "--out", "x"}, "give one of them") == "");
   CHECK(says({"--checkpoint-every", "soon"}, "'soon' is not a number of seconds") == "");
   CHECK(says({"--config", "/no/such/file.json"}, "--config /no/such/file.json: cannot open the file") == "");
+  CHECK(says({"--methods", "a,b,a"}, "--methods: a stands there twice") == "");
+  CHECK(says({"--out", ""}, "--out: its value is empty; write --out DIR") == "");
+  CHECK(says({"--set", "lr="}, "--set lr=: '' is not a finite number: no value is given (it is now 0.1)") == "");
+  toy.folder = "not read";
   CHECK(says({"--steps", "0"}, "steps must be at least 1") == "");
+  CHECK(toy.folder == "not read");  // settings are looked at first
 }

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <regrad/engine/serialize.h>
 
+#include <chrono>
 #include <filesystem>
 
 #include "run_binary.h"
@@ -88,6 +89,34 @@ TEST_CASE("mistakes on the command line end with 2 and say what to do") {
   write_file(at / "c.json", "{\"gamma\": 0.5,\n \"stepz\": 3}");
   CHECK(says("--config " + (at / "c.json"), "c.json:2:2: no such key \"stepz\"; did you mean steps?") == "");
   CHECK(says("--out /proc/nothing", "--out /proc/nothing: cannot create the folder") == "");
+}
+
+TEST_CASE("values given twice or empty end with 2, sizes that no memory holds with 5 and their bytes, before the first step") {
+  const TempFolder at;
+  const auto since = [start = std::chrono::steady_clock::now()] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const std::string long_run = kCml + " --quiet --steps 100000000 ";
+  const Ran twice = test::run(long_run + "--shots 5,5"), nowhere = test::run(long_run + "--out ''");
+  CHECK(twice.code == 2);
+  CHECK(twice.err == "regrad: shots is 5,5: two parts of the table would be called K=5; give each value once\n");
+  CHECK(nowhere.code == 2);
+  CHECK(nowhere.err == "regrad: --out: its value is empty; write --out DIR\n");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose shadow takes more
+  // With 8 GiB of room, whatever the machine has.
+  for (const char* flags :
+       {"--hidden 1000000000", "--hidden 2147483647,2147483647", "--cohead-hidden 1000000000", "--shots 1000000000", "--tasks 1000000000",
+        "--test-points 100000000", "--task images --net mlp --hidden 500000000", "--task images --channels 1000000",
+        "--task images --size 4000 --tasks 1 --query 1 --test-query 1 --ways 2", "--task nodes --hidden 1000000000"}) {
+    const Ran r = test::run("ulimit -v 8388608; " + long_run + flags + " --out " + (at / "x"));
+    CAPTURE(flags);
+    CHECK(r.code == 5);
+    CHECK(r.err.find("regrad: out of memory: ") == 0);
+    CHECK(r.err.find(" bytes (") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(at / "x"));
+  }
+#endif
+  CHECK(since() < 20);  // a second each, and as much for a busy machine
 }
 
 TEST_CASE("an --out in use ends with 2") {

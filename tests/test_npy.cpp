@@ -133,3 +133,14 @@ TEST_CASE("npz: stored and deflated, there and back, with the same bytes each ti
   CHECK(complaint<DiskError>([&] { save_npz(folder / "none/b", zoo()); }, folder / "none/b") == "");
   CHECK(!std::filesystem::exists(folder / "b"));
 }
+
+TEST_CASE("npy: numbers as Python 2 wrote them") {
+  const std::string six = two_floats + two_floats + two_floats;
+  const Tensor wanted = tensor({1, -2, 1, -2, 1, -2}).reshape({2, 3});
+  CHECK(same(parse_npy(npy(dict("<f4", "(2L, 3L)"), six)), wanted));
+  CHECK(same(parse_npy(npy(dict("<f4", "(2L, 3)"), six)), wanted));
+  CHECK(same(parse_npy(npy(dict("<f4", "(2L,)"), two_floats)), tensor({1, -2})));
+  CHECK(same(parse_npy(npy(dict("<f4", "(2L,)", "True"), two_floats)), tensor({1, -2})));
+  for (const char* shape : {"(L,)", "(2LL,)", "(2 L,)", "(-2L,)", "(2K,)"})
+    CHECK_MESSAGE(complaint<IOError>([&] { parse_npy(npy(dict("<f4", shape), two_floats), "f"); }, "f: byte ") == "", shape);
+}

@@ -133,6 +133,7 @@ TEST_CASE("npz: entries that lie, hide or do not belong") {
   CHECK(parse_npz(zip({{"folder/", ""}, {"folder/x.npy", x}})).tensors.size() == 1);
   CHECK(parse_npz(zip({{"\xff.npy", x}})).tensors[0].first == "\xff");
   CHECK(refused(zip({{"x.npy", x}, {"x.npy", x}}), "f.npz: entry 'x.npy' stands there twice") == "");
+  CHECK(refused(zip({{"x.npy", x}}) + zip({{"y.npy", x}}), "f.npz: " + std::to_string(zip({{"x.npy", x}}).size()) + " bytes stand in front of the zip, such as another one") == "");
   CHECK(refused(zip({{"x.txt", x}}), "f.npz: entry 'x.txt' is no .npy file") == "");
   CHECK(refused(zip({{".npy", x}}), "is no .npy file") == "");
   CHECK(refused(zip({{"x.npy", "abc"}}), "f.npz(x.npy): ends at byte 3") == "");

@@ -2,12 +2,14 @@
 #include <regrad/algorithms/asc/listen.h>
 #include <regrad/algorithms/asc/model.h>
 #include <regrad/algorithms/asc/pictures.h>
+#include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/files.h>
 #include <regrad/engine/ops.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 
 namespace regrad::asc {
@@ -28,20 +30,18 @@ Tensor heard(const scenes::Ear& ear, const std::string& file) {
 
 }  // namespace
 
-std::string classify(const std::string& model, const std::vector<std::string>& files) {
+void classify(const std::string& model, const std::vector<std::string>& files, const Print& print) {
   const SceneModel m = load_scene_model(model);
-  std::string out;
-  for (const std::string& file : files) {
+  experiment::each_file(files, [&](const std::string& file) {
     const std::vector<double> p = softmax(m.net(heard(m.ear, file)).to(DType::f64), -1).to_vector();
     std::vector<size_t> order(p.size());
     std::iota(order.begin(), order.end(), size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] > p[b]; });
-    out += file + ":";
+    std::string line = file + ":";
     for (size_t i = 0; i < std::min<size_t>(3, order.size()); ++i)
-      out += fmt::format("{} {} {:.1f}%", i ? "," : "", m.classes[order[i]], 100 * p[order[i]]);
-    out += "\n";
-  }
-  return out;
+      line += fmt::format("{} {} {:.1f}%", i ? "," : "", m.classes[order[i]], 100 * p[order[i]]);
+    print(line + "\n");
+  });
 }
 
 std::string draw_spectrogram(const std::string& file, const std::string& png, const std::string& model) {
@@ -62,7 +62,7 @@ bool is_command(int argc, const char* const* argv) {
   return word == "classify" || word == "spectrogram";
 }
 
-std::string run_command(int argc, const char* const* argv) {
+void run_command(int argc, const char* const* argv, const Print& print) {
   CLI::App app("Listens to sound files.", "regrad-asc");
   app.require_subcommand(1);
   std::string model, png;
@@ -74,14 +74,20 @@ std::string run_command(int argc, const char* const* argv) {
   draw->add_option("FILE", files, "WAV, FLAC or OGG")->required()->expected(1);
   draw->add_option("--png", png, "the picture to write")->required();
   draw->add_option("--model", model, "hear it as this model does (rate, level, length, front end)");
+  for (CLI::App* sub : {say, draw})
+    for (CLI::Option* option : sub->get_options())
+      if (option->get_expected_min() > 0) option->check([](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); });
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {
-    return (say->parsed() ? say : draw)->help();
+    return print((say->parsed() ? say : draw)->help());
   } catch (const CLI::ParseError& e) {
     throw ConfigError(std::string(e.what()) + "; regrad-asc --help says how");
   }
-  return say->parsed() ? classify(model, files) : draw_spectrogram(files[0], png, model);
+  if (say->parsed()) return classify(model, files, print);
+  std::error_code unseen;
+  if (std::filesystem::equivalent(files[0], png, unseen)) throw ConfigError("--png " + png + ": is the sound file itself");
+  print(draw_spectrogram(files[0], png, model));
 }
 
 std::string commands_help() {

@@ -75,19 +75,37 @@ void AscExperiment::choose(const std::string&, const std::string& preset) {
 
 void AscExperiment::check() const {
   const Settings& s = settings_;
-  if (s.epochs < 1 || s.batch < 1 || s.log_every < 1 || s.compression.epochs < 1)
-    throw ConfigError("epochs, batch, log-every and compression.epochs must be at least 1");
-  if (s.translation.steps < 1 || s.translation.batch < 1 || s.translation.width < 1)
-    throw ConfigError("translation.steps, translation.batch and translation.width must be at least 1");
-  if (s.train < 1 || s.test < 1 || s.translation.crop < 0 || s.mask_mels < 0 || s.mask_frames < 0)
-    throw ConfigError("train and test must be at least 1; translation.crop, mask-mels and mask-frames at least 0");
-  for (double share : {s.warmup, s.source, s.translation.rate, s.compression.ratio, s.compression.share})
-    if (!(share >= 0 && share <= 1)) throw ConfigError("warmup, source, translation.rate, compression.ratio and compression.share are in [0, 1]");
-  if (!(s.dropout >= 0 && s.dropout < 1)) throw ConfigError("dropout must be in [0, 1)");
-  if (!(s.roll >= 0 && s.roll <= 3600 && s.mixup >= 0)) throw ConfigError("roll and mixup must not be below 0, roll not above 3600");
-  if (!(s.compression.temperature > 0)) throw ConfigError("compression.temperature must be above 0");
-  if (!(s.tau > 0 && s.tau <= 100)) throw ConfigError("tau must be above 0, and at most 100");
-  if (s.noise > 0) throw ConfigError("noise is in dBFS: below 0, or 0 for none");
+  regrad::check(BcResnetAscOptions{.tau = s.tau});
+  if (s.devices != "microphones" && task_ != "tau") scenes::recorders(s.devices, "", 8000, Random(0));  // says which there are
+  if (data_ && data_->train_x.size(0) < s.batch)
+    throw ConfigError("batch: " + std::to_string(s.batch) + " clips a step of " + std::to_string(data_->train_x.size(0)) + " training clips");
+}
+
+// Translation learns from clips that two devices have: told before the first row is trained.
+void AscExperiment::check_pairs(const experiment::Job& job) const {
+  const bool none = data_ ? !data_->pair_of.defined() : task_ != "tau" && settings_.source >= 1;
+  if (row(job.method).translation && none)
+    throw ConfigError(job.method +
+                      ": no clip was recorded by the source and by another seen device at once; a source below 1, or more training clips");
+}
+
+// Generated clips as waves, and all that training hears as spectrograms; the translation net with its Adam, and a map of it inside.
+std::vector<experiment::Need> AscExperiment::needs(const experiment::Job& job) const {
+  const Settings& s = settings_;
+  const scenes::Ear ear = scenes::ear_of(task_, s.wide);
+  const auto map = static_cast<double>(ear.front.mels), frames = static_cast<double>(ear.front.frames(ear.samples));
+  const double item = sizeof(float), classes = 10;
+  std::vector<experiment::Need> out;
+  if (task_ == "scenes") {
+    out.push_back({item * classes * (double{1} * s.train + s.test) * static_cast<double>(ear.samples), "generated clips"});
+    out.push_back({item * classes * (double{1} * s.train + s.test) * map * frames, "their spectrograms"});
+  }
+  check_pairs(job);
+  if (!row(job.method).translation) return out;
+  const double w = s.translation.width, crop = s.translation.crop > 0 ? std::min<double>(s.translation.crop, frames) : frames;
+  out.push_back(experiment::trained(9 * (2 * w + 2 * w * w), 2, "Adam's averages"));
+  out.push_back({item * s.translation.batch * w * map * crop, "a batch inside the translation net"});
+  return out;
 }
 
 void AscExperiment::data(const std::string& folder) {
@@ -98,8 +116,6 @@ void AscExperiment::data(const std::string& folder) {
                      : scenes::record(scenes::load_clips(task_, folder, ear, {settings_.train, settings_.test}), ear,
                                       scenes::recorders(settings_.devices, folder, static_cast<int>(ear.front.rate), fixed),
                                       {settings_.source, settings_.noise}, fixed));
-  if (data_->train_x.size(0) < settings_.batch)
-    throw ConfigError("batch: " + std::to_string(settings_.batch) + " clips a step of " + std::to_string(data_->train_x.size(0)) + " training clips");
 }
 
 int64_t AscExperiment::steps(const experiment::Job& job) const { return plan(settings_, job.method, data_->train_x.size(0)).steps(); }
@@ -109,9 +125,7 @@ int64_t AscExperiment::log_every() const { return data_ ? data_->train_x.size(0)
 int64_t AscExperiment::usual_step(const experiment::Job& job) const { return row(job.method).translation ? settings_.translation.steps : 0; }
 
 std::unique_ptr<experiment::Trial> AscExperiment::trial(const experiment::Job& job) const {
-  if (row(job.method).translation && !data_->pair_of.defined())
-    throw ConfigError(job.method +
-                      ": no clip was recorded by the source and by another seen device at once; a source below 1, or more training clips");
+  check_pairs(job);
   return std::make_unique<AscTrial>(job, settings_, data_);
 }
 

@@ -18,6 +18,7 @@ class AscExperiment : public experiment::Experiment {
   int seeds() const override { return seeds_; }
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   void check() const override;
+  std::vector<experiment::Need> needs(const experiment::Job& job) const override;
   void data(const std::string& folder) override;
   int64_t steps(const experiment::Job& job) const override;
   int64_t log_every() const override;
@@ -26,6 +27,8 @@ class AscExperiment : public experiment::Experiment {
   std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 
  private:
+  void check_pairs(const experiment::Job& job) const;
+
   std::string task_;
   Settings settings_ = {};
   int seeds_ = 3;

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/cml/classes.h>
+#include <regrad/algorithms/experiment/memory.h>
 #include <regrad/datasets/glyphs.h>
 #include <regrad/datasets/image_folder.h>
 #include <regrad/datasets/omniglot.h>
@@ -71,7 +72,9 @@ ClassSplits glyph_classes(int64_t size) {
   Glyphs glyphs;
   glyphs.size = size;
   const Random r = Random(0) / "glyphs";
-  constexpr int64_t examples = 20;
+  constexpr int64_t examples = 20, classes = 200 + 50 + 100;
+  const auto side = static_cast<double>(size);
+  experiment::check_memory({{sizeof(float) * classes * examples * side * side, "drawn glyphs"}}, "size " + std::to_string(size));
   return {ClassSet(glyphs.sample(r / "train", 200, examples)), ClassSet(glyphs.sample(r / "validation", 50, examples)),
           ClassSet(glyphs.sample(r / "test", 100, examples))};
 }

@@ -6,6 +6,7 @@
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace regrad::cml {
 namespace {
@@ -153,12 +154,9 @@ void ImageExperiment::choose(const std::string&, const std::string& preset) {
 
 void ImageExperiment::check() const {
   cml::check(settings_);
-  if (settings_.ways < 2 || settings_.query < 1 || settings_.test_query < 1)
-    throw ConfigError("ways must be at least 2, query and test-query at least 1");
   if (settings_.net != "conv4" && settings_.net != "mlp") throw ConfigError("net: '" + settings_.net + "' is not one of conv4, mlp");
-  if (settings_.channels < 1 || settings_.cohead_convs < 0) throw ConfigError("channels must be at least 1, cohead-convs not below 0");
-  if (settings_.hidden.empty() || *std::min_element(settings_.hidden.begin(), settings_.hidden.end()) < 1 || settings_.cohead_hidden < 1)
-    throw ConfigError("hidden and cohead-hidden: widths of at least 1");
+  if (settings_.hidden.empty()) throw ConfigError("hidden: at least one width");
+  if (task_ == "omniglot" && settings_.size > 105) throw ConfigError("size: Omniglot's drawings have 105 pixels a side");
   if (!classes_) return;
   const int most = *std::max_element(settings_.shots.begin(), settings_.shots.end());
   const auto room = [&](const ClassSet& part, int query, const char* split) {
@@ -173,6 +171,26 @@ void ImageExperiment::check() const {
   room(classes_->train, settings_.query, "training");
   room(classes_->validation, settings_.test_query, "validation");
   room(classes_->test, settings_.test_query, "test");
+}
+
+// Before data are read, of what images have at least.
+std::vector<experiment::Need> ImageExperiment::needs(const Job& job) const {
+  const ImageSettings& s = settings_;
+  const Shape image = classes_ ? Shape(classes_->train.set.images.shape().begin() + 1, classes_->train.set.images.shape().end())
+                               : Shape{1, s.size ? s.size : 28, s.size ? s.size : 28};
+  const auto c = static_cast<double>(image[0]), pixels = static_cast<double>(image[1] * image[2]);
+  const double w = s.channels, ways = s.ways, k = std::stoi(shots_of(job.variant));
+  TaskSize t{0, ways * k, ways * s.query, ways * s.test_query, c * pixels, w * pixels};
+  if (s.net == "conv4") {
+    t.parameters = 9 * w * (c + w * (3 + s.cohead_convs)) + 2 * w * ways;
+  } else {
+    std::vector<double> body{c * pixels};
+    body.insert(body.end(), s.hidden.begin(), s.hidden.end());
+    t.parameters =
+        mlp_parameters(body) + mlp_parameters({body.back(), ways}) + mlp_parameters({body.back(), static_cast<double>(s.cohead_hidden), ways});
+    t.activations = std::accumulate(body.begin() + 1, body.end(), 0.0);
+  }
+  return needs_of(s, t);
 }
 
 std::vector<std::string> ImageExperiment::variants() const {

@@ -24,15 +24,15 @@ struct ImageSettings : MetaSettings {
 
   static void parts(auto& self, auto&& part) {
     MetaSettings::parts(self, part);
-    part("ways", self.ways, "classes of a task (N)");
-    part("query", self.query, "query images a class in training");
-    part("test_query", self.test_query, "query images a class at test");
-    part("size", self.size, "pixels a side; 0: 84 for pictures in a folder, 28 for what else there is");
+    part("ways", self.ways, "classes of a task (N)", experiment::at_least(2));
+    part("query", self.query, "query images a class in training", experiment::at_least(1));
+    part("test_query", self.test_query, "query images a class at test", experiment::at_least(1));
+    part("size", self.size, "pixels a side; 0: 84 for pictures in a folder, 28 for what else there is", experiment::between(0, 4096));
     part("net", self.net, "conv4, or mlp on the pixels");
-    part("channels", self.channels, "conv4: channels of each block");
-    part("cohead_convs", self.cohead_convs, "conv4: blocks of the co-learner before its linear map");
-    part("hidden", self.hidden, "mlp: widths of the body's layers");
-    part("cohead_hidden", self.cohead_hidden, "mlp: width of the co-learner's hidden layer");
+    part("channels", self.channels, "conv4: channels of each block", experiment::at_least(1));
+    part("cohead_convs", self.cohead_convs, "conv4: blocks of the co-learner before its linear map", experiment::between(0, 100));
+    part("hidden", self.hidden, "mlp: widths of the body's layers", experiment::at_least(1));
+    part("cohead_hidden", self.cohead_hidden, "mlp: width of the co-learner's hidden layer", experiment::at_least(1));
   }
 };
 
@@ -55,6 +55,7 @@ class ImageExperiment : public experiment::Experiment {
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   void data(const std::string& folder) override { classes_ = std::make_shared<const ClassSplits>(load_(folder, settings_.size)); }
   void check() const override;
+  std::vector<experiment::Need> needs(const experiment::Job& job) const override;
   std::vector<std::string> variants() const override;  // "K=1", ...
   int64_t steps(const experiment::Job&) const override { return settings_.steps; }
   int64_t log_every() const override { return settings_.log_every; }

@@ -130,10 +130,19 @@ void NodeExperiment::check() const {
   const NodeSettings& s = settings_;
   cml::check(s);
   if (s.graph != "cora" && s.graph != "citeseer" && s.graph != "blocks") throw ConfigError("graph: there are cora, citeseer and blocks");
-  if (s.query < 1 || s.test_query < 1 || s.hidden < 1 || s.cohead_hidden < 1)
-    throw ConfigError("query, test-query, hidden and cohead-hidden must be at least 1");
-  if (s.dropout < 0 || s.dropout >= 1) throw ConfigError("dropout must be in [0, 1)");
   if (graph_) NodeTask(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
+}
+
+// A GCN has two layers, and all nodes at once in its hidden one.
+std::vector<experiment::Need> NodeExperiment::needs(const experiment::Job& job) const {
+  const NodeSettings& s = settings_;
+  const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden, k = std::stoi(job.variant.substr(2));
+  const double body = encoder_ == NodeEncoder::sgc ? mlp_parameters({in, h}) : mlp_parameters({in, h, h});
+  std::vector<experiment::Need> out = needs_of(s, {body + mlp_parameters({h, 2}) + mlp_parameters({h, static_cast<double>(s.cohead_hidden), 2}),
+                                                   2 * k, 2.0 * s.query, 2.0 * s.test_query, 2, h});
+  if (graph_ && encoder_ == NodeEncoder::amm)
+    out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)), "the hidden units of every node"});
+  return out;
 }
 
 std::vector<std::string> NodeExperiment::variants() const {

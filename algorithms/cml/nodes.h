@@ -38,11 +38,11 @@ struct NodeSettings : MetaSettings {
   static void parts(auto& self, auto&& part) {
     MetaSettings::parts(self, part);
     part("graph", self.graph, "cora or citeseer (files in --data), or blocks (generated)");
-    part("query", self.query, "query nodes a class in training");
-    part("test_query", self.test_query, "query nodes a class at test");
-    part("hidden", self.hidden, "width of the body");
-    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer");
-    part("dropout", self.dropout, "dropout of a GCN, on support passes in training");
+    part("query", self.query, "query nodes a class in training", experiment::at_least(1));
+    part("test_query", self.test_query, "query nodes a class at test", experiment::at_least(1));
+    part("hidden", self.hidden, "width of the body", experiment::at_least(1));
+    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer", experiment::at_least(1));
+    part("dropout", self.dropout, "dropout of a GCN, on support passes in training", experiment::part_of_whole());
   }
 };
 
@@ -129,6 +129,7 @@ class NodeExperiment : public experiment::Experiment {
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   void data(const std::string& folder) override;
   void check() const override;
+  std::vector<experiment::Need> needs(const experiment::Job& job) const override;
   std::vector<std::string> variants() const override;  // "K=1", ...
   int64_t steps(const experiment::Job&) const override { return settings_.steps; }
   int64_t log_every() const override { return settings_.log_every; }

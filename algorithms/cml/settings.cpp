@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <regrad/algorithms/cml/settings.h>
+#include <regrad/algorithms/experiment/config.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/error.h>
 
@@ -14,20 +15,30 @@ void need(bool holds, const char* what) {
 }  // namespace
 
 void check(const MetaSettings& s) {
-  need(s.steps >= 1 && s.tasks >= 1 && s.inner_steps >= 0 && s.log_every >= 1,
-       "steps, tasks and log-every must be at least 1, inner-steps at least 0");
-  need(!s.shots.empty() && *std::min_element(s.shots.begin(), s.shots.end()) >= 1, "shots: at least one K, each at least 1");
-  need(s.test_tasks >= 1 && s.test_chunk >= 1 && s.validation_tasks >= 1, "test-tasks, test-chunk and validation-tasks must be at least 1");
-  need(s.lr > 0 && s.alpha >= 0 && s.gamma >= 0, "lr must be above 0, alpha and gamma not below 0");
-  need(s.chunk >= 0 && s.last >= 0 && s.last_tasks >= 1, "chunk and last must not be below 0, last-tasks must be at least 1");
-  const PlusPlusSettings& p = s.plus_plus;
-  need(p.inner_steps >= 1 && p.epochs >= 1, "plus-plus.inner-steps and plus-plus.epochs must be at least 1");
-  need(p.multi_step_epochs >= 0 && p.first_order_epochs >= 0, "plus-plus.multi-step-epochs and plus-plus.first-order-epochs must not be below 0");
+  MetaSettings copy = s;
+  for (const experiment::Field& field : experiment::fields(copy))
+    if (const std::string what = experiment::out_of_range(field); !what.empty()) throw ConfigError(what);
+  need(!s.shots.empty(), "shots: at least one K");
   need(s.precision == "f32" || s.precision == "bf16", "precision must be f32 or bf16");
   need(s.precision == "f32" || bf16_available(), "precision: this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)");
   need(s.sharp.levels == "low" || s.sharp.levels == "up" || s.sharp.levels == "both", "sharp.levels must be low, up or both");
-  need(s.sharp.inner_steps >= 0 && s.sharp.alpha_low >= 0 && s.sharp.alpha_up >= 0,
-       "sharp.inner-steps, sharp.alpha-low and sharp.alpha-up must not be below 0");
+}
+
+double mlp_parameters(const std::vector<double>& sizes) {
+  double n = 0;
+  for (size_t i = 0; i + 1 < sizes.size(); ++i) n += (sizes[i] + 1) * sizes[i + 1];
+  return n;
+}
+
+std::vector<experiment::Need> needs_of(const MetaSettings& s, const TaskSize& t) {
+  const double tasks = s.tasks, together = s.chunk > 0 ? std::min<double>(s.chunk, tasks) : tasks, item = sizeof(float);
+  const double examples = t.support + t.query, test = std::min<double>(s.test_chunk, s.test_tasks), tested = t.support + t.test_query;
+  return {experiment::trained(t.parameters, 2, "Adam's averages"),
+          {item * tasks * examples * t.inputs, "the examples of a batch of tasks"},
+          {item * together * ((s.inner_steps > 0 ? t.parameters : 0) + examples * t.activations), "the tasks that are adapted at once"},
+          {item * test * ((s.inner_steps > 0 ? t.parameters : 0) + tested * (t.inputs + t.activations)), "the test tasks of a chunk"},
+          {sizeof(double) * static_cast<double>(s.test_tasks), "the scores of the test tasks"},
+          {2 * sizeof(double) * std::min<double>(s.last, s.steps / s.log_every), "the last points of the learning curve"}};
 }
 
 }  // namespace regrad::cml

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <regrad/algorithms/cml/claims.h>
 #include <regrad/algorithms/cml/sinusoid.h>
@@ -127,9 +128,16 @@ void SinusoidExperiment::choose(const std::string&, const std::string& preset) {
 
 void SinusoidExperiment::check() const {
   cml::check(settings_);
-  if (settings_.hidden.empty() || *std::min_element(settings_.hidden.begin(), settings_.hidden.end()) < 1 || settings_.cohead_hidden < 1)
-    throw ConfigError("hidden and cohead-hidden: widths of at least 1");
-  if (settings_.test_points < 1) throw ConfigError("test-points must be at least 1");
+  if (settings_.hidden.empty()) throw ConfigError("hidden: at least one width");
+}
+
+std::vector<experiment::Need> SinusoidExperiment::needs(const Job& job) const {
+  const SinusoidSettings& s = settings_;
+  std::vector<double> body{1};
+  body.insert(body.end(), s.hidden.begin(), s.hidden.end());
+  const double k = std::stoi(shots_of(job.variant)), features = body.back(), cohead = s.cohead_hidden;
+  const double parameters = mlp_parameters(body) + features + 1 + mlp_parameters({features, cohead, 1});
+  return needs_of(s, {parameters, k, k, static_cast<double>(s.test_points), 2, std::accumulate(body.begin() + 1, body.end(), 0.0)});
 }
 
 std::vector<std::string> SinusoidExperiment::variants() const {

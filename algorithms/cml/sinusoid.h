@@ -14,9 +14,9 @@ struct SinusoidSettings : MetaSettings {
 
   static void parts(auto& self, auto&& part) {
     MetaSettings::parts(self, part);
-    part("hidden", self.hidden, "widths of the body's layers");
-    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer");
-    part("test_points", self.test_points, "query points of a test task; in training there are K");
+    part("hidden", self.hidden, "widths of the body's layers", experiment::at_least(1));
+    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer", experiment::at_least(1));
+    part("test_points", self.test_points, "query points of a test task; in training there are K", experiment::at_least(1));
   }
 };
 
@@ -27,6 +27,7 @@ class SinusoidExperiment : public experiment::Experiment {
   int seeds() const override { return seeds_; }
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   void check() const override;
+  std::vector<experiment::Need> needs(const experiment::Job& job) const override;
   std::vector<std::string> variants() const override;  // "K=5", ...
   int64_t steps(const experiment::Job&) const override { return settings_.steps; }
   int64_t log_every() const override { return settings_.log_every; }

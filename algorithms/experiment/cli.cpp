@@ -57,6 +57,7 @@ std::vector<std::string> normal_words(const std::vector<Flag>& flags, int argc, 
     if (equals + 1 == word.size()) throw ConfigError(word + ": no value follows the '='" + sample);
     if (equals != word.size()) continue;
     const std::string next = i + 1 < argc ? argv[i + 1] : "--";
+    if (next.empty()) throw ConfigError(word + ": its value is empty" + sample);
     if (next.compare(0, 2, "--") == 0) throw ConfigError(word + ": needs a value" + (i + 1 < argc ? ", found " + next : "") + sample);
     words.push_back(next);
     ++i;

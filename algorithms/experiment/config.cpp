@@ -158,10 +158,44 @@ void clear_list(Field& field) {
       field.slot);
 }
 
+std::string out_of_range(const Field& field) {
+  const Range& r = field.range;
+  const auto number = [&](auto value) -> std::string {
+    const auto v = static_cast<double>(value);
+    if (r.holds(v)) return "";
+    if (r.most < Range::f32_most && r.least > -Range::f32_most)
+      return " must lie in " + std::string(r.above ? "(" : "[") + show(r.least) + ", " + show(r.most) + (r.below ? ")" : "]") + ", not " +
+             show(value);
+    if (v > r.most && r.most < Range::f32_most) return " must be at most " + show(r.most) + ", not " + show(value);
+    if (v > Range::f32_most || v < -Range::f32_most) return " must be at most " + show(Range::f32_most) + " in size, not " + show(value);
+    return (r.above ? " must be above " : " must be at least ") + show(r.least) + ", not " + show(value);
+  };
+  const std::string what = std::visit(
+      [&](const auto* slot) -> std::string {
+        using Value = std::remove_cv_t<std::remove_pointer_t<decltype(slot)>>;
+        if constexpr (is_vector<Value>::value) {
+          if constexpr (std::is_arithmetic_v<typename Value::value_type>)
+            for (const auto& item : *slot)
+              if (const std::string found = number(item); !found.empty()) return found;
+        } else if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
+          return number(*slot);
+        }
+        return "";
+      },
+      field.slot);
+  return what.empty() ? "" : field.name + what;
+}
+
 void assign(std::vector<Field>& fields, const std::string& key, const std::string& value, const std::string& where) {
   Field* field = find(fields, key);
   if (field == nullptr) throw ConfigError(where + ": no such key" + did_you_mean(key, names(fields), "", "; --print-config lists them"));
-  if (!parse(*field, value)) throw ConfigError(where + ": '" + value + "' is not " + expected(*field) + " (it is now " + text(*field) + ")");
+  if (value.empty()) throw ConfigError(where + ": '' is not " + expected(*field) + ": no value is given (it is now " + text(*field) + ")");
+  const std::string before = text(*field);
+  if (!parse(*field, value)) throw ConfigError(where + ": '" + value + "' is not " + expected(*field) + " (it is now " + before + ")");
+  if (const std::string what = out_of_range(*field); !what.empty()) {
+    parse(*field, before);
+    throw ConfigError(where + ": " + what);
+  }
 }
 
 std::string nearest(const std::string& name, const std::vector<std::string>& candidates) {

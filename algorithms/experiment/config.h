@@ -8,8 +8,11 @@
 //   Config config;  auto list = fields(config);  assign(list, "inner.lr", "0.02", "--inner.lr");  std::string json = to_json(list);
 //
 // Leaves are bool, int, int64_t, uint64_t, double, std::string, and vectors of int, uint64_t, double and std::string; any other member
-// must be a struct with parts of its own, and its keys are joined with a dot. Real numbers are finite: JSON has no other.
+// must be a struct with parts of its own, and its keys are joined with a dot. Real numbers are finite: JSON has no other. A part may say what its
+// numbers may be (range.h): each way in refuses others.
 #pragma once
+
+#include <regrad/algorithms/experiment/range.h>
 
 #include <cstdint>
 #include <string>
@@ -26,6 +29,7 @@ using Slot = std::variant<bool*, int*, int64_t*, uint64_t*, double*, std::string
 struct Field {
   std::string name, help;
   Slot slot;
+  Range range = {};
 };
 
 // The value as the command line would take it: "0.001", "true", "40,40".
@@ -44,7 +48,11 @@ bool parse(Field& field, const std::string& value);
 bool parse_element(Field& field, const std::string& value);
 void clear_list(Field& field);
 
-// Sets `key` from text. `where` opens the message of the ConfigError ("--set inner.lr=x") for a value of the wrong type or an unknown key.
+// What keeps the value from being one that the field may have: "lr must be above 0, not -1"; empty where it may.
+std::string out_of_range(const Field& field);
+
+// Sets `key` from text. `where` opens the message of the ConfigError ("--set inner.lr=x") for no value, one of the wrong type or out of the field's
+// range, or an unknown key.
 void assign(std::vector<Field>& fields, const std::string& key, const std::string& value, const std::string& where);
 
 // The candidate nearest to `name` by edit distance (insert, delete, replace, swap of neighbours), or the one whose last part it is
@@ -58,7 +66,7 @@ std::vector<std::string> names(const std::vector<Field>& fields);
 // The values as one JSON object, nested at the dots, in the order of the list, indented by two; ends with a newline.
 std::string to_json(const std::vector<Field>& fields);
 // Reads a JSON object into the fields; keys that it does not name stay as they are. ConfigError with file, line and column for bad
-// syntax, an unknown or repeated key (names the nearest) and a value of the wrong type.
+// syntax, an unknown or repeated key (names the nearest), and a value of the wrong type or out of its range.
 void from_json(std::vector<Field>& fields, const std::string& json, const std::string& file);
 
 namespace detail {
@@ -70,10 +78,10 @@ struct is_slot<T, std::variant<Ts...>> : std::bool_constant<(std::is_same_v<T*, 
 
 template <class Config>
 void collect(Config& config, const std::string& prefix, std::vector<Field>& out) {
-  Config::parts(config, [&](const char* name, auto& member, const char* help = "") {
+  Config::parts(config, [&](const char* name, auto& member, const char* help = "", Range range = {}) {
     using Member = std::remove_reference_t<decltype(member)>;
     if constexpr (is_slot<Member, Slot>::value) {
-      out.push_back({prefix + name, help, Slot(std::in_place_type<Member*>, &member)});
+      out.push_back({prefix + name, help, Slot(std::in_place_type<Member*>, &member), range});
     } else {
       collect(member, prefix + name + ".", out);  // a struct with parts of its own; anything else has no place in a config
     }

@@ -52,6 +52,20 @@ int main(Experiment& experiment, int argc, const char* const* argv) {
   return exit_code_of([&] { act(experiment, argc, argv); });
 }
 
+void each_file(const std::vector<std::string>& files, const std::function<void(const std::string&)>& f) {
+  size_t bad = 0;
+  for (const std::string& file : files) {
+    try {
+      f(file);
+    } catch (const IOError& e) {
+      if (files.size() == 1 || dynamic_cast<const DiskError*>(&e)) throw;
+      ++bad;
+      failed(3, e.what());
+    }
+  }
+  if (bad > 0) throw IOError(std::to_string(bad) + " of " + std::to_string(files.size()) + " files could not be read");
+}
+
 int exit_code_of(const std::function<void()>& program) {
   try {
     program();

@@ -125,6 +125,7 @@ class Reader {
         field.slot);
     const bool stored = right_kind && (list_ != nullptr ? parse_element(field, text) : !is_list(field) && parse(field, text));
     if (!stored) fail_type(kind == Kind::text ? "\"" + text + "\"" : text);
+    if (const std::string what = out_of_range(field); !what.empty()) fail(start_, what);
     return true;
   }
 

@@ -1,6 +1,7 @@
 #include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/experiment/out.h>
+#include <regrad/algorithms/experiment/run.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/parallel.h>
 
@@ -151,6 +152,28 @@ void apply_flag(Options& o, std::vector<Field>& fields, const Given& g) {
   }
 }
 
+// The first that stands there before; empty where all differ.
+std::string first_twice(const std::vector<std::string>& words) {
+  for (size_t i = 0; i < words.size(); ++i)
+    if (std::find(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i), words[i]) != words.begin() + static_cast<std::ptrdiff_t>(i))
+      return words[i];
+  return "";
+}
+
+// A variant has one row of each method and seed: a value that a list gives twice, or two that are shown as one, would train it twice and then have no
+// place in the table.
+void check_variants(const Experiment& experiment, const std::vector<Field>& fields) {
+  const std::vector<std::string> variants = experiment.variants();
+  const std::string twice = first_twice(variants);
+  if (twice.empty()) return;
+  std::string from;
+  for (const Field& field : fields)
+    if (is_list(field) && split_at_commas(text(field)).size() == variants.size() && from.empty() &&
+        !first_twice(split_at_commas(text(field))).empty())
+      from = field.name + " is " + text(field) + ": ";
+  throw ConfigError(from + "two parts of the table would be called " + twice + "; give each value once");
+}
+
 void settle_methods(Options& o, const Card& card) {
   std::vector<std::string> known, usual;
   for (const MethodCard& m : card.methods) {
@@ -159,6 +182,7 @@ void settle_methods(Options& o, const Card& card) {
   }
   if (o.methods.empty()) o.methods = usual;
   for (const std::string& name : o.methods) choose_one("methods", name, known);
+  if (const std::string twice = first_twice(o.methods); !twice.empty()) throw ConfigError("--methods: " + twice + " stands there twice");
   std::vector<std::string> in_order;
   for (const std::string& name : known)
     if (std::find(o.methods.begin(), o.methods.end(), name) != o.methods.end()) in_order.push_back(name);
@@ -183,6 +207,13 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
     if (std::none_of(kept.begin(), kept.end(), [&](const std::string& name) { return there(name, variant); }))
       throw ConfigError("the table has no row of " + joined(kept) + " for " + variant);
   o.methods = kept;
+}
+
+void check_needs(const Options& o, const Experiment& experiment) {
+  for (const Job& job : jobs_of(experiment, o)) {
+    if (job.seed != o.seeds[0]) continue;
+    check_memory(experiment.needs(job), job_name(job));
+  }
 }
 
 }  // namespace
@@ -211,9 +242,16 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   if (o.threads == 0) o.threads = num_threads();
   if ((o.resume || o.force) && o.out.empty()) throw ConfigError(std::string(o.resume ? "--resume" : "--force") + ": needs --out DIR");
   if (o.resume && o.force) throw ConfigError("--resume and --force: one goes on with what is there, the other replaces it; give one of them");
-  if (o.action != Options::print_config) experiment.data(o.data);
+  // All that can be told without data is told before they are read.
   experiment.check();
+  check_variants(experiment, fields);
   leave_out_methods_without_rows(o, experiment, asked);
+  if (o.action == Options::print_config) return o;
+  if (o.action == Options::run && !o.out.empty()) check_out(o.out, o.resume ? OutFolder::resume : o.force ? OutFolder::force : OutFolder::fresh);
+  check_needs(o, experiment);
+  experiment.data(o.data);
+  experiment.check();
+  check_needs(o, experiment);
   return o;
 }
 

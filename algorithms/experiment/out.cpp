@@ -24,22 +24,55 @@ std::string system_words(int error) { return std::generic_category().message(err
   throw DiskError(message);
 }
 
+[[noreturn]] void cannot_create(const std::string& folder, const std::string& why) {
+  throw ConfigError("--out " + folder + ": cannot create the folder: " + why);
+}
+
+bool is_in(const std::string& folder, const std::string& name) {
+  std::error_code unseen;
+  return fs::exists(folder + "/" + name, unseen);
+}
+bool has_checkpoint_file(const std::string& folder) { return is_in(folder, kCheckpoint) || is_in(folder, kOlderCheckpoint); }
+bool is_ours(const std::string& folder) { return is_in(folder, kLock) || has_checkpoint_file(folder); }  // a copy may lack the lock
+
+void refuse_files_of_others(const std::string& folder, OutFolder::Mode mode) {
+  std::error_code error;
+  if (!is_ours(folder) && mode != OutFolder::force && !fs::is_empty(folder, error))
+    throw ConfigError("--out " + folder + ": the folder has files that no experiment wrote; give another, or --force to write among them");
+}
+
+[[noreturn]] void in_use(const std::string& folder, int lock) {
+  char owner[32] = {};
+  const ssize_t got = ::pread(lock, owner, sizeof owner - 1, 0);
+  ::close(lock);
+  const std::string process = got > 0 ? "process " + std::string(owner, std::strcspn(owner, "\n")) : "another process";
+  throw ConfigError("--out " + folder + ": is in use by " + process + "; wait for it, or give another folder");
+}
+void refuse_where_in_use(const std::string& folder) {
+  const int lock = ::open((folder + "/" + kLock).c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock < 0) return;
+  if (::flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) in_use(folder, lock);
+  ::close(lock);
+}
+
+void refuse_what_is_there(const std::string& folder) {
+  if (is_in(folder, "result.json"))
+    throw ConfigError("--out " + folder + ": holds a finished result (result.json); give another folder, or --force to replace it");
+  if (has_checkpoint_file(folder)) throw ConfigError("--out " + folder + ": holds an interrupted run; --resume goes on with it, --force starts over");
+}
+
 }  // namespace
 
 OutFolder::OutFolder(const std::string& folder, Mode mode) : folder_(folder) {
   std::error_code error;
   fs::create_directories(folder_, error);
   std::error_code unseen;
-  if (!fs::is_directory(folder_, unseen)) {
-    throw ConfigError("--out " + folder_ + ": cannot create the folder: " + (error ? error.message() : "a file of that name is in the way"));
-  }
-  const bool ours = has(kLock) || has(kCheckpoint) || has(kOlderCheckpoint);  // a copy may lack the lock
-  if (!ours && mode != force && !fs::is_empty(folder_, error)) {
-    throw ConfigError("--out " + folder_ + ": the folder has files that no experiment wrote; give another, or --force to write among them");
-  }
+  if (!fs::is_directory(folder_, unseen)) cannot_create(folder_, error ? error.message() : "a file of that name is in the way");
+  const bool ours = is_ours(folder_);
+  refuse_files_of_others(folder_, mode);
   lock();
   try {
-    if (mode == fresh) refuse_what_is_there();
+    if (mode == fresh) refuse_what_is_there(folder_);
     if (mode != resume && ours) take_away_old_files();
   } catch (...) {
     ::close(lock_);
@@ -47,16 +80,23 @@ OutFolder::OutFolder(const std::string& folder, Mode mode) : folder_(folder) {
   }
 }
 
-bool OutFolder::has(const std::string& name) const {
-  std::error_code unseen;
-  return fs::exists(path(name), unseen);
-}
+bool OutFolder::has(const std::string& name) const { return is_in(folder_, name); }
 
-void OutFolder::refuse_what_is_there() const {
-  if (finished()) throw ConfigError("--out " + folder_ + ": holds a finished result (result.json); give another folder, or --force to replace it");
-  if (has(kCheckpoint) || has(kOlderCheckpoint)) {
-    throw ConfigError("--out " + folder_ + ": holds an interrupted run; --resume goes on with it, --force starts over");
+// The folder need not be there; what it is made in must take files.
+void check_out(const std::string& folder, OutFolder::Mode mode) {
+  std::error_code unseen;
+  fs::path at = folder;
+  while (!fs::exists(at, unseen)) {
+    const fs::path above = at.has_parent_path() && at.parent_path() != at ? at.parent_path() : fs::path(".");
+    if (above == at) break;
+    at = above;
   }
+  if (!fs::is_directory(at, unseen)) cannot_create(folder, at.string() + " is in the way");
+  if (::access(at.c_str(), W_OK | X_OK) != 0) cannot_create(folder, at.string() + ": " + system_words(errno));
+  if (!fs::is_directory(folder, unseen)) return;
+  refuse_files_of_others(folder, mode);
+  refuse_where_in_use(folder);
+  if (mode == OutFolder::fresh) refuse_what_is_there(folder);
 }
 
 // result.json goes first: without it the folder does not look finished.
@@ -92,12 +132,9 @@ void OutFolder::lock() {
   if (lock_ < 0) throw ConfigError("--out " + folder_ + ": cannot create " + kLock + " in it: " + system_words(errno));
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     const int error = errno;
-    char owner[32] = {};
-    const ssize_t got = ::pread(lock_, owner, sizeof owner - 1, 0);
+    if (error == EWOULDBLOCK) in_use(folder_, lock_);
     ::close(lock_);
-    if (error != EWOULDBLOCK) throw ConfigError("--out " + folder_ + ": cannot lock it: " + system_words(error));
-    const std::string process = got > 0 ? "process " + std::string(owner, std::strcspn(owner, "\n")) : "another process";
-    throw ConfigError("--out " + folder_ + ": is in use by " + process + "; wait for it, or give another folder");
+    throw ConfigError("--out " + folder_ + ": cannot lock it: " + system_words(error));
   }
   const std::string owner = std::to_string(::getpid()) + "\n";
   const bool written = ::ftruncate(lock_, 0) == 0 && ::pwrite(lock_, owner.data(), owner.size(), 0) == static_cast<ssize_t>(owner.size());

@@ -43,12 +43,14 @@ class OutFolder {
 
  private:
   void lock();
-  void refuse_what_is_there() const;
   void take_away_old_files() const;
 
   std::string folder_;
   int lock_ = -1;
 };
+
+// What OutFolder will refuse, told before anything is made: ConfigError as its own.
+void check_out(const std::string& folder, OutFolder::Mode mode);
 
 // One value of a record; a double that is not finite is written as null.
 struct Value {

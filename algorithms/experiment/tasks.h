@@ -17,6 +17,7 @@ class TaskList : public Experiment {
   int seeds() const override { return chosen().seeds(); }
   std::vector<Field> fields() override { return chosen().fields(); }
   void check() const override { chosen().check(); }
+  std::vector<Need> needs(const Job& job) const override { return chosen().needs(job); }
   void data(const std::string& folder) override { chosen().data(folder); }
   std::vector<std::string> variants() const override { return chosen().variants(); }
   bool has_row(const Job& job) const override { return chosen().has_row(job); }

@@ -6,6 +6,7 @@
 
 #include <regrad/algorithms/experiment/chart.h>
 #include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/experiment/memory.h>
 #include <regrad/algorithms/experiment/picture.h>
 #include <regrad/algorithms/experiment/result.h>
 #include <regrad/engine/serialize.h>
@@ -81,10 +82,13 @@ class Experiment {
   virtual void choose(const std::string& task, const std::string& preset) = 0;
   virtual int seeds() const = 0;            // how many, after choose()
   virtual std::vector<Field> fields() = 0;  // after choose(): the task decides which there are
-  // After the config is settled: ConfigError for values that contradict each other.
+  // After the config is settled: ConfigError for values that contradict each other (those that a range in `fields` tells are refused before). Called
+  // before data(), where a mistake must cost no time, and after it, for what only the data tell.
   virtual void check() const {}
-  // Where data sets lie (--data; "": not said), before check(), with the config settled: reads them. Not called for --print-config. IOError where
-  // they are missing or broken.
+  // What a trial of any job takes at least, as far as the settings tell, and the data where they are there. Called as check() is; a run that cannot
+  // have so much does not begin.
+  virtual std::vector<Need> needs(const Job&) const { return {}; }
+  // Where data sets lie (--data; "": not said): reads them. Not called for --print-config. IOError where they are missing or broken.
   virtual void data(const std::string&) {}
   virtual std::vector<std::string> variants() const { return {""}; }
   // Whether the table has such a row. A method without any row is left out, or refused where --methods names it; so is a variant without any.

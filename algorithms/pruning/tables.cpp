@@ -87,14 +87,10 @@ void PruningExperiment::check() const {
   const Settings& s = settings_;
   const std::vector<std::string>& nets = net_names();
   if (std::find(nets.begin(), nets.end(), s.net) == nets.end()) NamedNet(Random(0), {.name = s.net});  // says which there are
-  if (s.train < 1 || s.test < 1 || s.curve < 1 || s.epochs < 1 || s.batch < 1 || s.refresh < 1)
-    throw ConfigError("train, test, curve, epochs, batch and refresh must be at least 1");
   if (s.batch > s.train) throw ConfigError("batch: " + std::to_string(s.batch) + " images a step of " + std::to_string(s.train) + " training images");
+  if (images_ && s.batch > images_->train.size())
+    throw ConfigError("batch: " + std::to_string(s.batch) + " images a step of " + std::to_string(images_->train.size()) + " training images");
   if (s.sparsities.empty()) throw ConfigError("sparsities: at least one");
-  for (double p : s.sparsities)
-    if (!(p >= 0 && p < 1)) throw ConfigError("sparsities: " + decimal(p) + " is not in [0, 1)");
-  for (double share : {s.target, s.exploit, s.distill, s.warmup})
-    if (!(share >= 0 && share <= 1e9)) throw ConfigError("target, exploit, distill and warmup are shares of the epochs, from 0 on");
   if (s.exploit < s.target) throw ConfigError("exploit: masks would be frozen before the final sparsity is reached (target)");
   if (std::llround(s.target * s.epochs) >= s.epochs)
     throw ConfigError("target: in " + std::to_string(s.epochs) +
@@ -102,8 +98,10 @@ void PruningExperiment::check() const {
   if (s.schedule_unit != "epoch" && s.schedule_unit != "step")
     throw ConfigError("schedule-unit: '" + s.schedule_unit + "' is not one of epoch, step");
   if (s.mask_rule != "exact" && s.mask_rule != "official") throw ConfigError("mask-rule: '" + s.mask_rule + "' is not one of exact, official");
-  if (!(s.temperature > 0)) throw ConfigError("temperature must be above 0");
-  if (!(s.z >= 0)) throw ConfigError("z must not be below 0");
+}
+
+std::vector<experiment::Need> PruningExperiment::needs(const experiment::Job& job) const {
+  return {{sizeof(double) * static_cast<double>(settings_.epochs) * method(job.method).times, "the accuracy after each epoch"}};
 }
 
 void PruningExperiment::data(const std::string& folder) { images_ = std::make_shared<const Images>(load_(folder)); }

@@ -22,6 +22,7 @@ class PruningExperiment : public experiment::Experiment {
   int seeds() const override { return seeds_; }
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   void check() const override;
+  std::vector<experiment::Need> needs(const experiment::Job& job) const override;
   void data(const std::string& folder) override;
   std::vector<std::string> variants() const override;  // "90%", ..
   int64_t steps(const experiment::Job& job) const override;

@@ -36,15 +36,13 @@ void RfnExperiment::choose(const std::string&, const std::string& preset) {
 void RfnExperiment::check() const {
   const Settings& s = settings_;
   if (s.net != "bcresnet" && s.net != "pooled") throw ConfigError("net: bcresnet or pooled, not '" + s.net + "'");
-  if (s.mels < 0 || (s.net == "bcresnet" && s.mels % 32 != 0)) throw ConfigError("mels: 0 or more; for bcresnet a multiple of 32");
-  if (!(s.tau >= 0.1 && s.tau <= 100)) throw ConfigError("tau: the width must lie in [0.1, 100]");
-  if (s.epochs < 1 || s.batch < 2) throw ConfigError("epochs must be at least 1, batch at least 2");
-  if (s.roll < 0) throw ConfigError("roll: frames, 0 or more");
-  if (!(s.warmup >= 0 && s.warmup < 1)) throw ConfigError("warmup: a share of the steps in [0, 1)");
-  if (!(s.dropout >= 0 && s.dropout < 1)) throw ConfigError("dropout: a share of the channels in [0, 1)");
-  if (!(s.cross_share >= 0 && s.cross_share <= 1)) throw ConfigError("cross-share: a share in [0, 1]");
-  if (!(s.mix_p >= 0 && s.mix_p <= 1 && s.freq_mix_p >= 0 && s.freq_mix_p <= 1)) throw ConfigError("mix-p and freq-mix-p lie in [0, 1]");
-  if (!(s.mix_alpha > 0 && s.freq_mix_alpha > 0)) throw ConfigError("mix-alpha and freq-mix-alpha must be above 0");
+  if (s.net == "bcresnet" && s.mels % 32 != 0) throw ConfigError("mels: for bcresnet a multiple of 32");
+  const int64_t bins = ear().front.n_fft / 2 + 1;
+  if (s.mels > bins) throw ConfigError("mels: " + std::to_string(s.mels) + " bands of a spectrum of " + std::to_string(bins) + " bins");
+  if (s.net == "bcresnet") regrad::check(BcResnetAscOptions{.tau = s.tau});
+  const int64_t clips = recorded_ ? recorded_->train_x.size(0) : clips_ ? clips_->train_x.size(0) : 0;
+  if (clips > 0 && s.batch > clips)
+    throw ConfigError("batch: " + std::to_string(s.batch) + " clips a step of " + std::to_string(clips) + " training clips");
   if (s.devices.empty()) throw ConfigError("devices: at least one of simulated, microphones, sd0, sd4, ..");
   if (task_ == "tau") {
     if (s.devices != std::vector<std::string>{"recorded"}) throw ConfigError("devices: the clips of tau were recorded by devices of their own");
@@ -99,8 +97,6 @@ int64_t RfnExperiment::steps(const experiment::Job&) const {
 
 std::unique_ptr<experiment::Trial> RfnExperiment::trial(const experiment::Job& job) const {
   const std::shared_ptr<const scenes::Recordings> heard = recordings(job);
-  if (heard->train_x.size(0) < settings_.batch)
-    throw ConfigError("batch: " + std::to_string(settings_.batch) + " clips a step of " + std::to_string(heard->train_x.size(0)) + " training clips");
   if (settings_.net == "pooled") return std::make_unique<RfnTrial<PooledNet>>(job, settings_, heard);
   return std::make_unique<RfnTrial<BcResnetAsc>>(job, settings_, heard);
 }

@@ -69,6 +69,8 @@ std::string table_of(const InferenceNet& net) {
 }
 
 void do_export(const Options& o) {
+  std::error_code unseen;
+  if (std::filesystem::equivalent(o.model, o.out, unseen)) throw ConfigError("--out " + o.out + ": is the model itself");
   const TensorFile file = load_safetensors(o.model);
   const NamedNetOptions of = net_from_metadata(file.metadata, o.model);
   const NamedNet net = with_tensors(NamedNet(Random(0), of), file, "");
@@ -101,7 +103,7 @@ void do_run(const Options& o) {
   const InferenceInfo& info = net.info();
   if (info.channels != 1 && info.channels != 3)
     throw IOError(o.model + ": the net takes " + std::to_string(info.channels) + " channels, pictures have 1 or 3");
-  for (const std::string& path : o.pictures) {
+  experiment::each_file(o.pictures, [&](const std::string& path) {
     const Tensor picture = load_picture(path, {.height = info.height, .width = info.width, .channels = static_cast<int>(info.channels)});
     const std::vector<double> p = softmax(net(prepared(picture, info)).to(DType::f64), -1).to_vector();
     std::vector<size_t> order(p.size());
@@ -113,7 +115,7 @@ void do_run(const Options& o) {
       line += fmt::format("{} {} {:.1f}%", i ? "," : "", c < info.classes.size() ? info.classes[c] : "class " + std::to_string(c), 100 * p[c]);
     }
     print(line + "\n");
-  }
+  });
 }
 
 double median_ms(const InferenceNet& net, const Tensor& x) {
@@ -135,6 +137,9 @@ void do_bench(const Options& o) {
   set_num_threads(o.threads);
   const InferenceNet net = load_inference(o.model, InferenceMode::sparse);
   const InferenceInfo& info = net.info();
+  experiment::check_memory(
+      {{sizeof(float) * static_cast<double>(o.batch * info.channels) * static_cast<double>(info.height * info.width), "the examples"}},
+      "--batch " + std::to_string(o.batch));
   const Tensor x = normal(Random(1), {o.batch, info.channels, info.height, info.width});
   const double sparse = median_ms(net, x), dense = median_ms(net.with_mode(InferenceMode::dense), x);
   print(table_of(net) + fmt::format("batch {}, {} thread{}: sparse {:.3f} ms, dense {:.3f} ms, {:.2f} times faster\n", o.batch, o.threads,
@@ -158,6 +163,9 @@ void act(int argc, const char* const* argv) {
   bench->add_option("FILE", o.model, "what export wrote")->required();
   bench->add_option("--batch", o.batch, "examples at once")->check(CLI::Range(1, 65536));
   bench->add_option("--threads", o.threads, "threads")->check(CLI::Range(1, 1024));
+  for (CLI::App* sub : {exports, run, bench})
+    for (CLI::Option* option : sub->get_options())
+      if (option->get_expected_min() > 0) option->check([](const std::string& value) { return std::string(value.empty() ? "an empty value" : ""); });
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {

@@ -1,8 +1,8 @@
 #include <regrad/datasets/audio/esc.h>
 #include <regrad/datasets/audio/internal/decode.h>
-#include <regrad/datasets/audio/internal/names.h>
-#include <regrad/datasets/audio/internal/table.h>
 #include <regrad/datasets/internal/files.h>
+#include <regrad/datasets/internal/names.h>
+#include <regrad/datasets/internal/table.h>
 #include <regrad/engine/files.h>
 
 #include <algorithm>
@@ -56,6 +56,9 @@ void name_rest(std::vector<std::string>& classes) {
     if (classes[i].empty()) classes[i] = std::to_string(i);
 }
 
+// "True"; a spreadsheet writes "TRUE".
+bool is_true(std::string_view field) { return field == "True" || field == "TRUE" || field == "true"; }
+
 // -1: not of ESC-10.
 int64_t esc10_label(int64_t target) {
   const auto at = std::find(esc10_targets.begin(), esc10_targets.end(), target);
@@ -71,7 +74,7 @@ AudioSet read_esc10(const detail::Files& files, int64_t test_fold) {
     if (base == "meta.csv") {
       if (!list.empty()) throw IOError(f.where + ": a second meta.csv");
       text = f.read(), list = f.where;
-    } else if (detail::ends_with(base, ".ogg") || detail::ends_with(base, ".wav") || detail::ends_with(base, ".flac")) {
+    } else if (detail::has_ending(base, ".ogg") || detail::has_ending(base, ".wav") || detail::has_ending(base, ".flac")) {
       if (!sounds.try_emplace(base, detail::Encoded{f.read(), f.where}).second) throw IOError(f.where + ": stands there twice");
     }
   });
@@ -119,7 +122,7 @@ AudioSet load_esc50(const std::string& folder, const EscOptions& options) {
     for (const auto& row : table.rows()) {
       Clip c = clip_of(row, options.test_fold, seen);
       const int64_t target = row.number("target", 0, 49), ten = esc10_label(target);
-      if ((row["esc10"] == "True") != (ten >= 0)) row.fail("target " + std::to_string(target) + " with esc10 " + detail::quoted(row["esc10"]));
+      if (is_true(row["esc10"]) != (ten >= 0)) row.fail("target " + std::to_string(target) + " with esc10 " + detail::quoted(row["esc10"]));
       if (options.only_esc10 && ten < 0) continue;
       set_class(row, c, options.only_esc10 ? ten : target, out.classes);
       c.path = folder + "/audio/" + c.name;

@@ -1,8 +1,8 @@
 #include <regrad/datasets/audio/fsdd.h>
 #include <regrad/datasets/audio/internal/decode.h>
-#include <regrad/datasets/audio/internal/names.h>
-#include <regrad/datasets/audio/internal/table.h>
 #include <regrad/datasets/internal/files.h>
+#include <regrad/datasets/internal/names.h>
+#include <regrad/datasets/internal/table.h>
 
 #include <filesystem>
 #include <map>
@@ -27,7 +27,7 @@ Key key_of(const std::string& stem, const std::string& where) {
 AudioSet read_all(const detail::Files& files, bool folder) {
   std::map<Key, detail::Encoded> found;
   files.each([&](const detail::FileOf& f) {
-    if (!detail::ends_with(f.name, ".wav") || detail::is_clutter(f.name)) return;
+    if (!detail::has_ending(f.name, ".wav") || detail::is_clutter(f.name)) return;
     const auto [at, fresh] = found.try_emplace(key_of(detail::stem_of(f.name), f.where), detail::Encoded{"", f.where});
     if (!fresh) throw IOError(f.where + ": stands there twice, also as " + at->second.where);
     if (!folder) at->second.bytes = f.read();

@@ -1,6 +1,6 @@
 #include <regrad/datasets/audio/devices.h>
-#include <regrad/datasets/audio/internal/names.h>
 #include <regrad/datasets/internal/files.h>
+#include <regrad/datasets/internal/names.h>
 
 #include <algorithm>
 #include <cmath>
@@ -21,7 +21,7 @@ Microphone read_response(const detail::FileOf& f) {
 std::vector<Microphone> read_all(const detail::Files& files) {
   std::vector<Microphone> out;
   files.each([&](const detail::FileOf& f) {
-    if (detail::ends_with(f.name, ".wav") && !detail::is_clutter(f.name)) out.push_back(read_response(f));
+    if (detail::has_ending(f.name, ".wav") && !detail::is_clutter(f.name)) out.push_back(read_response(f));
   });
   if (out.empty()) throw IOError(files.where() + ": holds no .wav");
   std::stable_sort(out.begin(), out.end(), [](const Microphone& a, const Microphone& b) { return a.name < b.name; });

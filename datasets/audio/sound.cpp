@@ -64,27 +64,36 @@ void check_info(const SF_INFO& info, const std::string& where) {
     throw IOError(where + ": " + std::to_string(info.samplerate) + " Hz, must be 1 to " + std::to_string(most_rate));
 }
 
-// Interleaved, in blocks: room grows with what comes.
-std::vector<float> decode(SNDFILE* f, const SF_INFO& info, int64_t most, const std::string& where) {
-  std::vector<float> out, block(static_cast<size_t>(block_frames * info.channels));
+void check_same(const SF_INFO& first, const SF_INFO& info, const std::string& where) {
+  if (info.channels == first.channels && info.samplerate == first.samplerate) return;
+  throw IOError(where + ": another sound begins, of " + std::to_string(info.channels) + " channels at " + std::to_string(info.samplerate) +
+                " Hz behind " + std::to_string(first.channels) + " at " + std::to_string(first.samplerate) + "; write them to files of their own");
+}
+
+// Interleaved, behind what is in `out`, in blocks: room grows with what comes.
+void decode(SNDFILE* f, const SF_INFO& info, int64_t claimed, int64_t most, const std::string& where, std::vector<float>& out) {
+  const size_t before = out.size();
+  std::vector<float> block(static_cast<size_t>(block_frames * info.channels));
   for (;;) {
     const sf_count_t got = sf_readf_float(f, block.data(), block_frames);
     if (got <= 0) break;
     out.insert(out.end(), block.begin(), block.begin() + got * info.channels);
     if (static_cast<int64_t>(out.size()) > most) throw IOError(where + ": decodes to more than the " + std::to_string(most) + " samples it may have");
   }
-  const auto frames = static_cast<int64_t>(out.size()) / info.channels;
+  const auto frames = static_cast<int64_t>(out.size() - before) / info.channels;
   if (sf_error(f) != SF_ERR_NO_ERROR) throw IOError(where + ": frame " + std::to_string(frames) + ": " + sf_strerror(f));
   // Vorbis may leave out what its first packet only prepares; its pages were all there.
   const bool counted = info.frames != SF_COUNT_MAX && (info.format & SF_FORMAT_TYPEMASK) != SF_FORMAT_OGG;
-  if (counted && frames < info.frames)
-    throw IOError(where + ": ends after " + std::to_string(frames) + " of " + std::to_string(info.frames) + " frames: cut");
+  const int64_t wanted = claimed > 0 ? claimed : counted ? info.frames : 0;
+  if (frames < wanted) throw IOError(where + ": ends after " + std::to_string(frames) + " of " + std::to_string(wanted) + " frames: cut");
+  if (claimed > 0 && frames > claimed)
+    throw IOError(where + ": holds " + std::to_string(frames) + " frames, and its header says " + std::to_string(claimed) +
+                  "; `sox in out.wav` writes it anew");
   if (frames == 0) throw IOError(where + ": holds no samples");
-  for (size_t i = 0; i < out.size(); ++i) {
+  for (size_t i = before; i < out.size(); ++i) {
     if (!std::isfinite(out[i]))
-      throw IOError(where + ": frame " + std::to_string(i / static_cast<size_t>(info.channels)) + ": a sample is not a finite number");
+      throw IOError(where + ": frame " + std::to_string((i - before) / static_cast<size_t>(info.channels)) + ": a sample is not a finite number");
   }
-  return out;
 }
 
 Tensor by_channel(std::vector<float> interleaved, int64_t channels) {
@@ -177,13 +186,19 @@ std::string wav_sample(float v, int bits) {
 
 Sound parse_sound(std::string_view bytes, const std::string& where) {
   return typed_memory([&] {
-    detail::check_container(bytes, where);
-    MemoryFile file{bytes};
-    SF_INFO info{};
-    const SoundFile f = open_sound(file, info, where);
-    check_info(info, where);
     const int64_t most = std::min(most_samples, static_cast<int64_t>(bytes.size()) * 1024 + (1 << 20));
-    return Sound{by_channel(decode(f.get(), info, most, where), info.channels), info.samplerate};
+    SF_INFO first{};
+    std::vector<float> all;
+    for (const detail::Piece& piece : detail::pieces_of(bytes, where)) {
+      MemoryFile file{piece.mended.empty() ? piece.bytes : piece.mended};
+      SF_INFO info{};
+      const SoundFile f = open_sound(file, info, piece.where);
+      check_info(info, piece.where);
+      if (all.empty()) first = info;
+      check_same(first, info, piece.where);
+      decode(f.get(), info, piece.frames, most, piece.where, all);
+    }
+    return Sound{by_channel(std::move(all), first.channels), first.samplerate};
   });
 }
 

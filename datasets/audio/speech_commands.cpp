@@ -1,8 +1,8 @@
-#include <regrad/datasets/audio/internal/names.h>
 #include <regrad/datasets/audio/internal/sha1.h>
-#include <regrad/datasets/audio/internal/table.h>
 #include <regrad/datasets/audio/speech_commands.h>
 #include <regrad/datasets/internal/files.h>
+#include <regrad/datasets/internal/names.h>
+#include <regrad/datasets/internal/table.h>
 #include <regrad/engine/ops.h>
 
 #include <algorithm>
@@ -39,7 +39,7 @@ Found find(const std::string& folder, const SpeechCommandsOptions& o) {
   if (!std::filesystem::is_directory(folder, ignored)) throw IOError(folder + ": is no folder; Speech Commands are read unpacked");
   Found found;
   detail::Files(folder).each([&](const detail::FileOf& f) {
-    if (!detail::ends_with(f.name, ".wav") || detail::is_clutter(f.name)) return;
+    if (!detail::has_ending(f.name, ".wav") || detail::is_clutter(f.name)) return;
     const std::string word = detail::folder_of(f.name);
     if (word == noise_folder) {
       if (o.silence_percent <= 0) return;

@@ -1,7 +1,7 @@
 #include <regrad/datasets/audio/internal/decode.h>
-#include <regrad/datasets/audio/internal/names.h>
-#include <regrad/datasets/audio/internal/table.h>
 #include <regrad/datasets/audio/tau.h>
+#include <regrad/datasets/internal/names.h>
+#include <regrad/datasets/internal/table.h>
 #include <regrad/engine/files.h>
 
 #include <algorithm>

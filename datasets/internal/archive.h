@@ -1,7 +1,7 @@
 // libarchive as the readers of this folder use it, and the rule for what a file may unfold to. Internal: no public header shows libarchive.
 #pragma once
 
-#include <regrad/engine/error.h>
+#include <regrad/engine/files.h>
 
 #include <cstdint>
 #include <memory>
@@ -39,6 +39,11 @@ class Utf8Names {
 
 // The entry's path in UTF-8, or its bytes as they are. IOError where it has none.
 std::string name_of(archive_entry* e, const std::string& where);
+
+// A zip names its entries at its end, and where they lie; what stands in front of the first would be gone without a word, such as another zip.
+// IOError then. Sizes of more than 32 bits are not looked at.
+void check_nothing_before_zip(std::string_view bytes, const std::string& where);
+void check_nothing_before_zip(const InputFile& file);
 
 // A zip of no entries, for which libarchive sees no zip.
 bool is_empty_zip(std::string_view bytes);

@@ -113,9 +113,18 @@ Tensor FreqNormPlace::operator()(const Tensor& x, Context& ctx) const {
   return x;
 }
 
+namespace {
+
+int64_t asc_width(const BcResnetAscOptions& o, double times) { return width_of("BcResnetAsc", 10 * o.tau, times); }
+
+}  // namespace
+
+void check(const BcResnetAscOptions& o) {
+  for (const double times : {1.0, 1.5, 2.0, 2.5}) asc_width(o, times);
+}
+
 BcResnetAsc::BcResnetAsc(const Random& r, const BcResnetAscOptions& o) {
-  const double c = 10 * o.tau;
-  const auto width = [&](double times) { return width_of("BcResnetAsc", c, times); };
+  const auto width = [&](double times) { return asc_width(o, times); };
   int64_t in = width(2), index = 0;
   norms.emplace_back(o.norm, o.lambda, 1, o.dtype);
   head = Conv2d(r / "head", 1, in, 5, {.stride = 2, .padding = 2}, false, o.dtype);

@@ -1,97 +1,94 @@
 #include <regrad/datasets/audio/internal/container.h>
+#include <regrad/datasets/audio/internal/ogg.h>
+#include <regrad/datasets/audio/internal/wav.h>
 #include <regrad/engine/error.h>
 
-#include <array>
-#include <cstdint>
+#include <algorithm>
+#include <utility>
 
 namespace regrad::detail {
 namespace {
 
-constexpr uint32_t unknown_size = 0xffffffff;
+constexpr std::string_view flac_magic = "fLaC", flac_start("fLaC\0\0\0\x22", 8), flac_only("fLaC\x80\0\0\x22", 8);  // then STREAMINFO's 34 bytes
+constexpr size_t id3_header = 10;
 
-uint32_t little_endian(std::string_view bytes, size_t at, int n) {
+uint32_t big_endian(std::string_view bytes, size_t at, int n) {
   uint32_t v = 0;
-  for (int i = n - 1; i >= 0; --i) v = v << 8 | static_cast<unsigned char>(bytes[at + static_cast<size_t>(i)]);
+  for (int i = 0; i < n; ++i) v = v << 8 | static_cast<unsigned char>(bytes[at + static_cast<size_t>(i)]);
   return v;
 }
 
-std::string byte(const std::string& where, size_t at) { return where + ": byte " + std::to_string(at) + ": "; }
-
-// channels u16 at 2, rate u32 at 4 of the format chunk.
-void check_format(std::string_view bytes, size_t at, size_t size, const std::string& where) {
-  if (size < 16 || bytes.size() - at < 16) throw IOError(byte(where, at) + "the WAV's format chunk is cut");
-  if (little_endian(bytes, at + 2, 2) == 0) throw IOError(byte(where, at + 2) + "the WAV has 0 channels");
-  if (little_endian(bytes, at + 4, 4) == 0) throw IOError(byte(where, at + 4) + "the WAV's rate is 0 Hz");
+// Bytes of the ID3v2 tags at the start: "ID3", version, flags (16: a footer of 10 bytes more), a size in four times 7 bits.
+size_t id3_bytes(std::string_view bytes) {
+  size_t at = 0;
+  while (bytes.size() - at >= id3_header && bytes.substr(at, 3) == "ID3") {
+    uint32_t size = 0;
+    for (size_t i = 6; i < id3_header; ++i) size = size << 7 | (static_cast<unsigned char>(bytes[at + i]) & 127);
+    const size_t whole = id3_header + size + ((bytes[at + 5] & 16) ? id3_header : 0);
+    if (whole > bytes.size() - at) return at;
+    at += whole;
+  }
+  return at;
 }
 
-// "RIFF" size "WAVE", then chunks: name, size, bytes, a byte more where the size is odd.
-void check_wav(std::string_view bytes, const std::string& where) {
-  if (bytes.size() < 12 || bytes.substr(8, 4) != "WAVE") throw IOError(byte(where, 8) + "is no WAV file");
-  bool format = false;
-  for (size_t at = 12; bytes.size() - at >= 8;) {
-    const std::string_view name = bytes.substr(at, 4);
-    const uint32_t size = little_endian(bytes, at + 4, 4);
-    const size_t start = at + 8, left = bytes.size() - start;
-    if (name == "fmt ") check_format(bytes, start, size, where), format = true;
-    if (name == "data") {
-      if (!format) throw IOError(byte(where, at) + "the WAV's data come before their format");
-      if (size > left && size != unknown_size)
-        throw IOError(byte(where, at + 4) + "the WAV's data claim " + std::to_string(size) + " bytes, and " + std::to_string(left) +
-                      " are left: cut");
-      return;
+// STREAMINFO's 36 bits of length, from the middle of byte 21 on, taken out, so that what the file holds is counted and not what it says.
+Piece without_length(Piece p) {
+  constexpr size_t middle = 21, whole = 42;
+  const std::string_view start = p.bytes.substr(0, flac_start.size());
+  if (p.bytes.size() < whole || (start != flac_start && start != flac_only)) return p;
+  p.frames = int64_t{big_endian(p.bytes, middle, 1) & 15} << 32 | int64_t{big_endian(p.bytes, middle + 1, 4)};
+  if (p.frames == 0) return p;
+  p.mended = p.bytes;
+  p.mended[middle] = static_cast<char>(p.mended[middle] & 0xf0);
+  p.mended.replace(middle + 1, 4, 4, '\0');
+  return p;
+}
+
+// Metadata blocks: type (128: the last one), size u24, bytes. A second "fLaC" with its STREAMINFO behind them begins another sound.
+std::vector<Piece> flac_pieces(std::string_view bytes, size_t start, const std::string& where) {
+  std::vector<Piece> out;
+  for (size_t at = start; at < bytes.size();) {
+    size_t end = at + flac_magic.size();
+    for (bool last = false; !last;) {
+      if (bytes.size() - end < 4) throw IOError(where + ": byte " + std::to_string(end) + ": the FLAC's metadata are cut");
+      last = (bytes[end] & 128) != 0;
+      const uint32_t size = big_endian(bytes, end + 1, 3);
+      if (size > bytes.size() - end - 4)
+        throw IOError(where + ": byte " + std::to_string(end) + ": a block of the FLAC's metadata goes on after the file's end: cut");
+      end += 4 + size;
     }
-    if (size > left) throw IOError(byte(where, at + 4) + "a WAV chunk goes on after the file's end: cut");
-    at = start + size + (size & 1);
-    if (at > bytes.size()) break;
+    const size_t next = std::min<size_t>({bytes.find(flac_start, end), bytes.find(flac_only, end), bytes.size()});
+    out.push_back(without_length({bytes.substr(at, next - at), "", at == start ? where : where + ": byte " + std::to_string(at)}));
+    at = next;
   }
-  throw IOError(where + ": byte " + std::to_string(bytes.size()) + ": the WAV ends before its data");
+  return out;
 }
 
-// The checksum of an OGG page (RFC 3533): CRC-32 of 0x04c11db7, highest bit first, from 0, over the page with zeros in the checksum's place.
-uint32_t page_crc(std::string_view page) {
-  static constexpr auto table = [] {
-    std::array<uint32_t, 256> t{};
-    for (uint32_t i = 0; i < 256; ++i) {
-      uint32_t c = i << 24;
-      for (int k = 0; k < 8; ++k) c = c & 0x80000000 ? 0x04c11db7 ^ c << 1 : c << 1;
-      t[i] = c;
-    }
-    return t;
-  }();
-  uint32_t crc = 0;
-  for (size_t i = 0; i < page.size(); ++i) {
-    const uint32_t byte_there = i >= 22 && i < 26 ? 0 : static_cast<unsigned char>(page[i]);
-    crc = crc << 8 ^ table[(crc >> 24 ^ byte_there) & 255];
-  }
-  return crc;
-}
+// How files of other formats begin.
+constexpr std::pair<std::string_view, const char*> others[] = {{"ID3", "an MP3"},  {"RIFX", "a big-endian WAV"}, {"riff", "a Wave64"},
+                                                               {"BW64", "a BW64"}, {"FORM", "an AIFF"},          {"caff", "a CAF"},
+                                                               {".snd", "an AU"}};
 
-// Pages: "OggS", version, flags (4: the stream's last page), 20 bytes, n, n sizes, the bytes they add up to.
-void check_ogg(std::string_view bytes, const std::string& where) {
-  bool ended = false;
-  for (size_t at = 0; at < bytes.size();) {
-    if (bytes.size() - at < 27) throw IOError(byte(where, at) + "an OGG page is cut");
-    if (bytes.substr(at, 4) != "OggS") throw IOError(byte(where, at) + "no OGG page where one should begin");
-    const auto sizes = static_cast<unsigned char>(bytes[at + 26]);
-    size_t end = at + 27 + sizes;
-    for (size_t i = 0; i < sizes && at + 27 + i < bytes.size(); ++i) end += static_cast<unsigned char>(bytes[at + 27 + i]);
-    if (end > bytes.size()) throw IOError(byte(where, at) + "an OGG page goes on after the file's end: cut");
-    if (page_crc(bytes.substr(at, end - at)) != little_endian(bytes, at + 22, 4))
-      throw IOError(byte(where, at) + "an OGG page's checksum differs from its bytes'");
-    ended = (bytes[at + 5] & 4) != 0;
-    at = end;
-  }
-  if (!ended) throw IOError(byte(where, bytes.size()) + "the OGG file ends without a last page: cut");
+[[noreturn]] void refuse(std::string_view start, bool tag, const std::string& where) {
+  std::string what;
+  for (const auto& [magic, name] : others)
+    if (start.substr(0, magic.size()) == magic) what = name;
+  if (start.size() > 8 && start.substr(4, 4) == "ftyp") what = "an MP4";
+  if (tag || (start.size() > 1 && start[0] == '\xff' && (start[1] & 0xe0) == 0xe0)) what = "an MP3";
+  if (!what.empty()) what = " but seems to be " + what + "; `sox in out.wav` or `ffmpeg -i in out.wav` makes one that is read";
+  throw IOError(where + ": byte 0: is no WAV, FLAC or OGG file" + what);
 }
 
 }  // namespace
 
-void check_container(std::string_view bytes, const std::string& where) {
+std::vector<Piece> pieces_of(std::string_view bytes, const std::string& where) {
   if (bytes.empty()) throw IOError(where + ": byte 0: an empty file");
-  const std::string_view magic = bytes.substr(0, 4);
-  if (magic == "RIFF") return check_wav(bytes, where);
-  if (magic == "OggS") return check_ogg(bytes, where);
-  if (magic != "fLaC") throw IOError(where + ": byte 0: is no WAV, FLAC or OGG file");
+  const size_t start = id3_bytes(bytes);
+  const std::string_view magic = bytes.substr(start, 4);
+  if (magic == "RIFF" || magic == "RF64") return wav_pieces(bytes, start, where);
+  if (magic == "OggS") return ogg_pieces(bytes, start, where);
+  if (magic == flac_magic) return flac_pieces(bytes, start, where);
+  refuse(bytes.substr(start), start > 0, where);
 }
 
 }  // namespace regrad::detail

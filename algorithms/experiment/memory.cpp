@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+#include <regrad/algorithms/experiment/memory.h>
+#include <regrad/engine/error.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+namespace regrad::experiment {
+namespace {
+
+constexpr double endless = std::numeric_limits<double>::infinity();
+
+// The number behind a word of a file such as /proc/meminfo ("MemAvailable: 1234 kB"), or its first number for no word; `otherwise` where there is
+// none.
+double number_in(const std::string& file, const std::string& word, double otherwise) {
+  std::ifstream in(file);
+  std::string found;
+  while (!word.empty() && in >> found && found != word) {
+  }
+  int64_t n = 0;
+  return in >> n ? static_cast<double>(n) : otherwise;
+}
+
+double of_system() {
+  const double available = number_in("/proc/meminfo", "MemAvailable:", endless);
+  return 1024 * (available + (available < endless ? number_in("/proc/meminfo", "SwapFree:", 0) : 0));
+}
+
+// Version 2 of control groups, and version 1.
+double of_group() {
+  double least = endless;
+  std::ifstream in("/proc/self/cgroup");
+  for (std::string line; std::getline(in, line);) {
+    const size_t colon = line.rfind(':');
+    if (colon == std::string::npos) continue;
+    const bool second = line.compare(0, 3, "0::") == 0, first = line.find(":memory:") != std::string::npos;
+    if (!second && !first) continue;
+    std::string at = line.substr(colon + 1);
+    for (;;) {  // a group's limit holds for those inside
+      const std::string folder = std::string("/sys/fs/cgroup") + (first ? "/memory" : "") + (at == "/" ? "" : at);
+      const double most = number_in(folder + (first ? "/memory.limit_in_bytes" : "/memory.max"), "", endless);
+      const double used = number_in(folder + (first ? "/memory.usage_in_bytes" : "/memory.current"), "", 0);
+      least = std::min(least, most - used);
+      if (at.empty() || at == "/") break;
+      at = at.substr(0, at.rfind('/'));
+    }
+  }
+  return least;
+}
+
+double of_process() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return endless;
+  return static_cast<double>(limit.rlim_cur) - 1024 * number_in("/proc/self/status", "VmSize:", 0);
+}
+
+std::string shown(double bytes) { return fmt::format("{:.0f} bytes ({:.1f} GiB)", bytes, bytes / (1 << 30)); }
+
+}  // namespace
+
+Need trained(double parameters, int kept, const std::string& optimizer) {
+  return {4 * parameters * (2 + kept), fmt::format("{:.0f} parameters with their gradients and {}", parameters, optimizer)};
+}
+
+double free_bytes() { return std::max(0.0, std::min({of_system(), of_group(), of_process()})); }
+
+void check_memory(const std::vector<Need>& needs, const std::string& who) {
+  double all = 0;
+  for (const Need& need : needs) all += need.bytes;
+  if (all < 1 << 26) return;  // not worth the look
+  const double there = free_bytes();
+  if (all <= there) return;
+  const Need& largest = *std::max_element(needs.begin(), needs.end(), [](const Need& a, const Need& b) { return a.bytes < b.bytes; });
+  throw OutOfMemory("out of memory: " + who + " needs at least " + shown(all) + ", most of them for " + largest.of + "; " + shown(there) +
+                    " are free. Smaller settings need less");
+}
+
+}  // namespace regrad::experiment

@@ -1,0 +1,11 @@
+// WAV files as chunks. Internal to the readers.
+#pragma once
+
+#include <regrad/datasets/audio/internal/container.h>
+
+namespace regrad::detail {
+
+// container.h's pieces of a file whose bytes from `start` on begin with "RIFF" or "RF64".
+std::vector<Piece> wav_pieces(std::string_view bytes, size_t start, const std::string& where);
+
+}  // namespace regrad::detail
