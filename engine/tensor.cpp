@@ -226,14 +226,11 @@ Tensor from_data(const void* data, const Shape& sizes, DType t) {
 
 namespace {
 
-std::string number(double v, DType t) {
-  return is_floating(t) ? decimal(v, 4) : fixed(v, 0);
-}
-
 // Long dims show their first and last three entries.
-void print(const std::vector<double>& v, const Shape& s, DType t, int d, size_t at, std::string& out) {
+template <class Number>
+void print(const Number& number, const Shape& s, int d, size_t at, std::string& out) {
   if (d == s.size()) {
-    out += number(v[at], t);
+    out += number(at);
     return;
   }
   size_t step = 1;
@@ -245,7 +242,7 @@ void print(const std::vector<double>& v, const Shape& s, DType t, int d, size_t 
       out += "..., ";
       i = s[d] - 3;
     }
-    print(v, s, t, d + 1, at + static_cast<size_t>(i) * step, out);
+    print(number, s, d + 1, at + static_cast<size_t>(i) * step, out);
   }
   out += "]";
 }
@@ -255,7 +252,11 @@ void print(const std::vector<double>& v, const Shape& s, DType t, int d, size_t 
 std::string str(const Tensor& x) {
   if (!x.defined()) return "tensor(undefined)";
   std::string out = "tensor(";
-  print(x.to_vector(), x.shape(), x.dtype(), 0, 0, out);
+  if (is_floating(x.dtype())) {
+    print([v = x.to_vector()](size_t i) { return decimal(v[i], 4); }, x.shape(), 0, 0, out);
+  } else {  // not by way of double, which has 53 bits
+    print([v = x.to_vector<int64_t>()](size_t i) { return std::to_string(v[i]); }, x.shape(), 0, 0, out);
+  }
   if (x.numel() == 0) out += ", shape " + str(x.shape());
   return out + ", " + name(x.dtype()) + (x.requires_grad() ? ", requires_grad)" : ")");
 }

@@ -150,6 +150,10 @@ TEST_CASE("0 times infinity: what a derivative leaves out is 0 at every order") 
     CHECK(std::count(kept.begin(), kept.end(), inf) + std::count(kept.begin(), kept.end(), 0) == 32);
     for (size_t i = 0; i < 32; ++i) CHECK(g[i] == kept[i]);
   }
+  // kl_div: log 0 of a class that the target leaves out.
+  const Tensor log_q = tensor({0, -inf}, DType::f64), target = tensor({1, 0}, DType::f64);
+  CHECK(kl_div(log_q, target, Reduction::sum).item() == 0);
+  CHECK(derivative([&](const Tensor& v) { return kl_div(v, target, Reduction::sum); }, log_q) == Numbers{-1, 0});
   CHECK(sum(dropout(full({9}, inf), 1, Random(1))).item() == 0);
   CHECK(sum(dropout2d(full({1, 8, 2, 2}, inf), 1, Random(2))).item() == 0);
 }

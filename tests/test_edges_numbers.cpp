@@ -101,6 +101,7 @@ TEST_CASE("large integers do not go through double") {
   CHECK(where(x > of({big, big, big}), x, -x).to_vector<int64_t>() == Ints{-big, big + 1, 1 - big});
   CHECK(scatter_add(of({0}), 0, of({0, 0}), of({big, 1})).to_vector<int64_t>() == Ints{big + 1});
   CHECK(gather(x, 0, of({1})).to_vector<int64_t>() == Ints{big + 1});
+  CHECK(str(x) == "tensor([9007199254740992, 9007199254740993, 9007199254740991], i64)");
   CHECK((of({2}) * 1e300).dtype() == DType::f32);  // no i64
   CHECK((of({2}) * inf).item() == inf);
 }
