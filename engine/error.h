@@ -47,8 +47,8 @@ namespace detail {
 [[noreturn]] void throw_out_of_memory(int64_t bytes = 0);
 }  // namespace detail
 
-// f(), where OutOfMemory takes the place of std::bad_alloc and of a list longer than any (std::length_error). The engine's and layers' functions are so; lists and names that your own code makes are
-// not.
+// f(), where OutOfMemory takes the place of std::bad_alloc and of a list longer than any (std::length_error). The engine's and layers' functions are
+// so; lists and names that your own code makes are not.
 template <class F>
 decltype(auto) typed_memory(F&& f) {
   try {

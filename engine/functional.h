@@ -14,7 +14,7 @@
 
 namespace regrad {
 
-enum class Reduction { none, mean, sum, batchmean };  // batchmean: the sum divided by the size of the first dim (kl_div alone)
+enum class Reduction { none, mean, sum, batchmean };  // batchmean (kl_div alone): the sum divided by the first dim's size
 
 // y = x W^T + b. x [..,in], weight [out,in], bias [out] (may be undefined); or with a task each: x [T,N,in], weight [T,out,in], bias [T,out].
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
@@ -53,7 +53,8 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, Reduction reduction =
 Tensor nll_loss(const Tensor& input, const Tensor& target, const NllOptions& options);
 // -log softmax(input)[target], with the options of nll_loss. label_smoothing e in [0, 1]: (1 - e) of that and e of the mean over the classes c of
 // -weight[c] log softmax(input)[c]. A floating target of input's shape holds probabilities p: -sum_c weight[c] ((1 - e) p_c + e / classes) log
-// softmax(input)[c], where Reduction::mean divides by the number of rows. ConfigError: label_smoothing outside [0, 1], ignore_index with probabilities.
+// softmax(input)[c], where Reduction::mean divides by the number of rows. ConfigError: label_smoothing outside [0, 1], ignore_index beside
+// probabilities.
 struct CrossEntropyOptions {
   Tensor weight = {};  // [classes]
   std::optional<int64_t> ignore_index = {};

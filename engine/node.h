@@ -80,10 +80,10 @@ class Called;
 
 // What a thread is doing; tasks of the pool inherit their caller's.
 struct Mode {
-  bool grad = true;      // record
-  bool anomaly = false;  // look at every value
-  uint8_t order = 0;     // order of the nodes made now: 1 + that of the graph being swept
-  bool bf16 = false;     // convolutions of f32 multiply in bf16
+  bool grad = true;                // record
+  bool anomaly = false;            // look at every value
+  uint8_t order = 0;               // order of the nodes made now: 1 + that of the graph being swept
+  bool bf16 = false;               // convolutions of f32 multiply in bf16
   const Called* called = nullptr;  // the public function that this thread is in (called.h)
 };
 extern thread_local constinit Mode mode;

@@ -3,7 +3,8 @@
 //   parallel_for(blocks, [&](int64_t b) { partial[b] = sum_of(b); });   // then add partial[0], partial[1], ... in that order
 //
 // The same bits for any thread count: callers take the block sizes from shapes only and add partial results in a fixed order. Which thread runs
-// which block is left open. A child of fork() has workers of its own; do not fork inside a block. Inside a block, and while another caller has the pool, parallel_for runs its blocks inline on the calling thread.
+// which block is left open. Inside a block, and while another caller has the pool, parallel_for runs its blocks inline on the calling thread. A child
+// of fork() has workers of its own; do not fork inside a block.
 #pragma once
 
 #include <cstdint>

@@ -69,7 +69,8 @@ bool Tensor::requires_grad() const { return checked(*this, "requires_grad")->req
 bool Tensor::is_leaf() const { return !checked(*this, "is_leaf")->op; }
 
 Tensor& Tensor::requires_grad_(bool flag) & {
-  if (checked(*this, "requires_grad_")->op) throw Error("requires_grad_: only leaves take the flag; this tensor was made by a recorded op (detach() gives a leaf)");
+  if (checked(*this, "requires_grad_")->op)
+    throw Error("requires_grad_: only leaves take the flag; this tensor was made by a recorded op (detach() gives a leaf)");
   if (flag && !is_floating(dtype())) throw DTypeError(std::string("requires_grad_: only floating tensors have gradients, not ") + name(dtype()));
   node()->requires_grad = flag;
   return *this;

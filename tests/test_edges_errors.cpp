@@ -43,8 +43,9 @@ Tensor integers(const std::vector<double>& v, DType t = DType::i64) { return ten
 
 TEST_CASE("more elements than 63 bits count") {
   const Tensor one = ones({1}), wide = one.expand({large});
-  CHECK(thrown<ShapeError>([&] { one.expand({large, large}); }) ==
-        "expand: x [1] (shape [1099511627776,1099511627776]: too many elements for 63 bits)");
+  CHECK(thrown<ShapeError>([&] {
+          one.expand({large, large});
+        }) == "expand: x [1] (shape [1099511627776,1099511627776]: too many elements for 63 bits)");
   CHECK_THROWS_AS(expand(ones({1, 1}), {most, 2}), ShapeError);
   CHECK_THROWS_AS(repeat(ones({2}), {most}), ShapeError);
   CHECK_THROWS_AS(repeat(one, {large, large}), ShapeError);
@@ -83,15 +84,26 @@ TEST_CASE("more elements than 63 bits count") {
 
 TEST_CASE("what no memory holds is refused at once") {
   const Tensor image = ones({1, 1, 2, 2});
-  for (const auto& f : std::vector<std::function<void()>>{[&] { interpolate(image, {large, 2}); },
-                                                           [&] { interpolate(image, {2, large}, Interpolation::bilinear); },
-                                                           [&] { interpolate(image, {large, 2}, Interpolation::bilinear, true); },
-                                                           [&] { adaptive_avg_pool2d(image, {large, 3}); },
-                                                           [&] { adaptive_max_pool2d(image, {3, large}); },
-                                                           [&] { one_hot(integers({0}), int64_t{1} << 50); },
-                                                           [&] { pad(image, {int64_t{1} << 51, 0}); },
-                                                           [&] { eye(int64_t{1} << 28); },
-                                                           [&] { arange(0, 0x1p52); }}) {
+  for (const auto& f : std::vector<std::function<void()>>{[&] {
+                                                            interpolate(image, {large, 2});
+                                                          },
+                                                          [&] {
+                                                            interpolate(image, {2, large}, Interpolation::bilinear);
+                                                          },
+                                                          [&] {
+                                                            interpolate(image, {large, 2}, Interpolation::bilinear, true);
+                                                          },
+                                                          [&] {
+                                                            adaptive_avg_pool2d(image, {large, 3});
+                                                          },
+                                                          [&] {
+                                                            adaptive_max_pool2d(image, {3, large});
+                                                          },
+                                                          [&] { one_hot(integers({0}), int64_t{1} << 50); },
+                                                          [&] {
+                                                            pad(image, {int64_t{1} << 51, 0});
+                                                          },
+                                                          [&] { eye(int64_t{1} << 28); }, [&] { arange(0, 0x1p52); }}) {
     CHECK(seconds([&] { CHECK_THROWS_AS(f(), OutOfMemory); }) < 5);
   }
   CHECK(interpolate(image, 3).shape() == Shape{1, 1, 3, 3});
@@ -99,11 +111,11 @@ TEST_CASE("what no memory holds is refused at once") {
 
 TEST_CASE("labels outside of their classes") {
   const Tensor x = ones({2, 3}), log_p = log_softmax(x, -1);
-  CHECK(thrown<ShapeError>([&] { cross_entropy(x, integers({0, -1})); }) ==
-        "cross_entropy: label -1 (element 1 of target [2]) is outside [0, 3)");
+  CHECK(thrown<ShapeError>([&] { cross_entropy(x, integers({0, -1})); }) == "cross_entropy: label -1 (element 1 of target [2]) is outside [0, 3)");
   CHECK(thrown<ShapeError>([&] { nll_loss(log_p, integers({3, 0})); }) == "nll_loss: label 3 (element 0 of target [2]) is outside [0, 3)");
-  CHECK(thrown<ShapeError>([&] { cross_entropy(x, integers({0, -100})); }) ==
-        "cross_entropy: label -100 (element 1 of target [2]) is outside [0, 3)");
+  CHECK(thrown<ShapeError>([&] {
+          cross_entropy(x, integers({0, -100}));
+        }) == "cross_entropy: label -100 (element 1 of target [2]) is outside [0, 3)");
   CHECK_THROWS_AS(cross_entropy(x, integers({0, -1}), {.ignore_index = -100}), ShapeError);
   CHECK_THROWS_AS(cross_entropy_by_task(ones({2, 2, 3}), integers({0, 1, 2, -1}).reshape({2, 2})), ShapeError);
   CHECK_THROWS_AS(one_hot(integers({0, -1})), ShapeError);
@@ -126,7 +138,10 @@ TEST_CASE("dims named twice") {
            [&](const Dims& d) { amax(x, d); }, [&](const Dims& d) { amin(x, d); }, [&](const Dims& d) { logsumexp(x, d); },
            [&](const Dims& d) { var(x, d); }, [&](const Dims& d) { regrad::std(x, d); }, [&](const Dims& d) { norm(x, 2, d); },
            [&](const Dims& d) { norm(x, inf, d); }, [&](const Dims& d) { any(x, d); }, [&](const Dims& d) { all(x, d); },
-           [&](const Dims& d) { standardize(x, d); }, [&](const Dims& d) { inv_std(x, d); }, [&](const Dims& d) { permute(x, {d[0], d[1], 2}); },
+           [&](const Dims& d) { standardize(x, d); }, [&](const Dims& d) { inv_std(x, d); },
+           [&](const Dims& d) {
+             permute(x, {d[0], d[1], 2});
+           },
            [&](const Dims& d) { diagonal(x, 0, d[0], d[1]); }}) {
     CHECK_THROWS_AS(f({0, 0}), ShapeError);
     CHECK_THROWS_AS(f({1, -2}), ShapeError);
@@ -211,14 +226,19 @@ TEST_CASE("losses with weights that a batch lacks, and each reduction") {
   // One-hot probabilities are labels.
   const Tensor labels = integers({2, 0}), p = one_hot(labels, 3).to(DType::f64);
   for (double e : {0.0, 0.3})
-    CHECK(cross_entropy(x, p, {.label_smoothing = e}).item() == doctest::Approx(cross_entropy(x, labels, {.label_smoothing = e}).item()).epsilon(1e-13));
+    CHECK(cross_entropy(x, p, {.label_smoothing = e}).item() ==
+          doctest::Approx(cross_entropy(x, labels, {.label_smoothing = e}).item()).epsilon(1e-13));
   // The third derivative, by differences of the second along v: each loss is smooth in x.
   const Tensor v = tensor({1, -2, 0.5, 0.25, 1, -1}, {2, 3}, DType::f64), w = tensor({0.5, 2, 1.5}, DType::f64);
-  for (const Function& f : std::vector<Function>{
-           [&](const Tensor& a) { return cross_entropy(a, labels, {w, 0, 0.2, Reduction::mean}); },
-           [&](const Tensor& a) { return cross_entropy(a, softmax(x, -1), {.weight = w, .label_smoothing = 0.2}); },
-           [&](const Tensor& a) { return binary_cross_entropy_with_logits(a, sigmoid(x), {w, 2 * w}); },
-           [&](const Tensor& a) { return kl_div(a, square(a), {.log_target = true}); }}) {
+  for (const Function& f :
+       std::vector<Function>{[&](const Tensor& a) {
+                               return cross_entropy(a, labels, {w, 0, 0.2, Reduction::mean});
+                             },
+                             [&](const Tensor& a) { return cross_entropy(a, softmax(x, -1), {.weight = w, .label_smoothing = 0.2}); },
+                             [&](const Tensor& a) {
+                               return binary_cross_entropy_with_logits(a, sigmoid(x), {w, 2 * w});
+                             },
+                             [&](const Tensor& a) { return kl_div(a, square(a), {.log_target = true}); }}) {
     const auto curvature = [&](const Tensor& a) { return sum(hvp(f, a, v, true).second * v); };
     const Tensor at = x.detach().requires_grad_();
     const double exact = sum(grad(curvature(at), at) * v).item(), h = 1e-4;
