@@ -5,8 +5,11 @@
 #include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/kernels/conv.h>
+#include <regrad/engine/version.h>
 
-#include <cmath>
+#include <cstdlib>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "guarded.h"
@@ -56,6 +59,23 @@ void look(ConvPass pass, const Conv& s, int64_t block, bool bf16, Seen& seen) {
 }
 
 }  // namespace
+
+TEST_CASE("the environment holds all three to one instruction set: our kernels, oneDNN and OpenBLAS") {
+  const char* isa = std::getenv("REGRAD_ISA");
+  const char* dnn = std::getenv("ONEDNN_MAX_CPU_ISA");
+  const char* blas = std::getenv("OPENBLAS_CORETYPE");
+  if (!isa || !dnn || !blas) {
+    MESSAGE("skipped: nothing is held");
+    return;
+  }
+  const std::string text = version_text();
+  CAPTURE(text);
+  CHECK(text.find(std::string("kernels for ") + isa + "\n") != std::string::npos);
+  CHECK(text.find(std::string(" for ") + dnn + ",") != std::string::npos);
+  CHECK(text.find(std::string(" ") + blas + " ") != std::string::npos);
+  const bool by_dnn = text.find("8-bit convolutions by oneDNN (VNNI)") != std::string::npos;
+  CHECK(by_dnn == (std::string(dnn).find("VNNI") != std::string::npos || std::string(dnn).find("BF16") != std::string::npos));
+}
 
 TEST_CASE("convolutions with few channels, kernels of one pixel and strides stay inside their memory") {
   Seen seen;
