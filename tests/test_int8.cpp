@@ -66,7 +66,8 @@ std::vector<int64_t> by_loops(const Conv& s, const std::vector<int64_t>& x, cons
             const int64_t h = i * s.stride_h - s.pad_h + p * s.dilation_h, w = j * s.stride_w - s.pad_w + q * s.dilation_w;
             if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
             for (int64_t c = 0; c < cg; ++c)
-              sum += x[static_cast<size_t>((h * s.w + w) * s.c + o / og * cg + c)] * weight[static_cast<size_t>(((o * cg + c) * s.kh + p) * s.kw + q)];
+              sum +=
+                  x[static_cast<size_t>((h * s.w + w) * s.c + o / og * cg + c)] * weight[static_cast<size_t>(((o * cg + c) * s.kh + p) * s.kw + q)];
           }
         y.push_back(sum);
       }
@@ -129,7 +130,8 @@ TEST_CASE("8-bit convolutions equal sums in 64 bits, by 16-bit products and as t
 TEST_CASE("8-bit convolutions of tensors: 255 x 127 and 255 x -127 add up to the last unit") {
   for (const bool is_signed : {false, true}) {
     const int64_t top = is_signed ? 127 : 255, c = 19, o = 21;
-    const Int8Conv2d conv(cat({full({o - 1, c, 3, 3}, 127), full({1, c, 3, 3}, -127)}, 0), {}, {.padding = 1}, Int8Range{is_signed ? -127.0 : 0.0, static_cast<double>(top)});
+    const Int8Conv2d conv(cat({full({o - 1, c, 3, 3}, 127), full({1, c, 3, 3}, -127)}, 0), {}, {.padding = 1},
+                          Int8Range{is_signed ? -127.0 : 0.0, static_cast<double>(top)});
     const std::vector<double> y = conv(full({2, c, 5, 6}, static_cast<double>(top))).contiguous().to_vector();
     int64_t wrong = 0;
     for (int64_t k = 0; k < static_cast<int64_t>(y.size()); ++k) {

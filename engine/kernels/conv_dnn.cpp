@@ -119,8 +119,7 @@ Block block_of(ConvPass pass, const Conv& whole, const memory::desc& weight, boo
     s.h = s.oh, s.w = s.ow, s.stride_h = s.stride_w = 1;
   }
   const Type of_x = bf16 && pass != ConvPass::x ? Type::bf16 : Type::f32, of_y = bf16 && pass != ConvPass::y ? Type::bf16 : Type::f32;
-  const Operand x(given, images(s.n, s.c, s.h, s.w, of_x)),
-      y(images(s.n, s.o, s.oh, s.ow, Type::f32), images(s.n, s.o, s.oh, s.ow, of_y));
+  const Operand x(given, images(s.n, s.c, s.h, s.w, of_x)), y(images(s.n, s.o, s.oh, s.ow, Type::f32), images(s.n, s.o, s.oh, s.ow, of_y));
   const Shapes shapes{x.inside, y.inside, weight, {s.stride_h, s.stride_w}, {s.dilation_h - 1, s.dilation_w - 1}, {s.pad_h, s.pad_w}};
   if (pass == ConvPass::y) {
     const auto d = describe_y(shapes);

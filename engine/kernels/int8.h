@@ -18,10 +18,10 @@ class Int8Plan {
 };
 inline constexpr int64_t int8_slack = 64;  // elements
 
-// Products added to 32 bits at once by oneDNN, where it has VNNI (its other kernels add pairs in 16 bits, which cut off at 32,767), or 16-bit products
-// by ours.
+// Products added to 32 bits at once by oneDNN, where it has VNNI (its other kernels add pairs in 16 bits, which cut off at 32,767), or 16-bit
+// products by ours.
 enum class Int8Way : uint8_t { vnni, wide };
-Int8Way int8_way();             // as this CPU is, or as ONEDNN_MAX_CPU_ISA holds oneDNN
+Int8Way int8_way();              // as this CPU is, or as ONEDNN_MAX_CPU_ISA holds oneDNN
 const char* int8_description();  // "8-bit convolutions by oneDNN (VNNI)"
 
 // s.n is taken as 1.

@@ -63,8 +63,7 @@ class WideDense : public Wide {
   }
 
   void run(const void* x, const void* packed, void*, int32_t* y) const override {
-    const Int8Dense d{s_.oh,      s_.ow,  s_.stride_h * row_, s_.stride_w * s_.c, segments(), pairs_, segments_.data(),
-                      outputs_, s_.o};
+    const Int8Dense d{s_.oh, s_.ow, s_.stride_h * row_, s_.stride_w * s_.c, segments(), pairs_, segments_.data(), outputs_, s_.o};
     for (int64_t g = 0; g < s_.groups; ++g)
       kernels_.dense(d, static_cast<const int16_t*>(x) + g * (s_.c / s_.groups), static_cast<const int16_t*>(packed) + g * group_size(),
                      y + g * outputs_);
@@ -105,7 +104,8 @@ class WideDepthwise : public Wide {
     std::vector<int16_t> pair(static_cast<size_t>(2 * width_));
     for (int64_t k = 0; k < static_cast<int64_t>(taps_.size()); k += 2, to += 2 * width_) {
       for (int64_t h = 0; h < 2; ++h)
-        for (int64_t j = 0; j < run_; ++j) pair[static_cast<size_t>(h * width_ + j)] = k + h < s_.kh * s_.kw ? weight[j % s_.c * s_.kh * s_.kw + k + h] : int16_t{0};
+        for (int64_t j = 0; j < run_; ++j)
+          pair[static_cast<size_t>(h * width_ + j)] = k + h < s_.kh * s_.kw ? weight[j % s_.c * s_.kh * s_.kw + k + h] : int16_t{0};
       kernels_.depthwise_pack(pair.data(), pair.data() + width_, width_, to);
     }
   }

@@ -180,8 +180,6 @@ void restore(const int32_t* sums, int64_t n, const float* scale, const float* bi
 
 }  // namespace
 
-void fill_int8(Table& t) {
-  t.int8 = {kSums, quantize<int8_t>, quantize<uint8_t>, quantize<int16_t>, restore, dense, depthwise, depthwise_pack};
-}
+void fill_int8(Table& t) { t.int8 = {kSums, quantize<int8_t>, quantize<uint8_t>, quantize<int16_t>, restore, dense, depthwise, depthwise_pack}; }
 
 }  // namespace regrad::kernels::REGRAD_ISA
