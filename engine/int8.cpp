@@ -3,12 +3,14 @@
 #include <regrad/engine/fork.h>
 #include <regrad/engine/int8.h>
 #include <regrad/engine/kernels/int8.h>
+#include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/node.h>
 #include <regrad/engine/ops/images.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -20,29 +22,12 @@ constexpr double least_range = 1e-30;  // 1 / s is finite in f32
 double most(bool is_signed) { return is_signed ? 127 : 255; }
 double least(bool is_signed) { return is_signed ? -127 : 0; }
 
-// n numbers, in turn times each of the inverse steps. Adding and taking away 3 2^22 rounds to a whole number, halves to even.
-template <class Q>
-void quantize(const float* x, int64_t n, const std::vector<float>& inverse, bool is_signed, Q* q) {
-  const auto low = static_cast<float>(least(is_signed)), high = static_cast<float>(most(is_signed));
-  constexpr float shift = 12582912;
-  const auto level = [&](float v) { return static_cast<Q>(static_cast<int>((std::min(std::max(v, low), high) + shift) - shift)); };
-  const auto columns = static_cast<int64_t>(inverse.size());
-  const float* by = inverse.data();
-  if (columns == 1) {
-    for (int64_t i = 0; i < n; ++i) q[i] = level(x[i] * by[0]);
-    return;
-  }
-  for (int64_t i = 0; i < n; i += columns)
-    for (int64_t j = 0; j < columns; ++j) q[i + j] = level(x[i + j] * by[j]);
-}
-
-void restore(const int32_t* sums, int64_t pixels, const std::vector<float>& scale, const std::vector<float>& bias, float* y) {
-  const auto channels = static_cast<int64_t>(scale.size());
-  for (int64_t i = 0; i < pixels; ++i)
-    for (int64_t j = 0; j < channels; ++j) {
-      const auto at = static_cast<size_t>(j);
-      y[i * channels + j] = static_cast<float>(sums[i * channels + j]) * scale[at] + bias[at];
-    }
+// v over and over, long enough for loops over it to be worth their start.
+std::vector<float> repeated(const std::vector<float>& v) {
+  if (v.size() == 1) return std::vector<float>(512, v[0]);
+  std::vector<float> out;
+  while (!v.empty() && out.size() < 512) out.insert(out.end(), v.begin(), v.end());
+  return out;
 }
 
 }  // namespace
@@ -113,8 +98,8 @@ struct Int8Conv2d::State {
   std::vector<int8_t> q;
   ConvOptions options;
   bool is_signed = false;
-  std::vector<float> inverse;      // 1 / s of the inputs: one, or one a channel
-  std::vector<float> scale, bias;  // of the outputs
+  std::vector<float> inverse;      // 1 / s of the inputs, channel by channel and over again
+  std::vector<float> scale, bias;  // of the outputs, likewise
 
   struct Ready {
     kernels::Conv s;
@@ -134,7 +119,23 @@ struct Int8Conv2d::State {
     made.plan->pack(q.data(), made.packed->as<void>());
     return last = made;
   }
+  void levels(const kernels::Int8Plan& plan, const kernels::Conv& s, const float* x, void* to) const;
 };
+
+namespace {
+
+// No sum of products passes 2^31: of |q_w| an output, times the largest input.
+void refuse_long_sums(const std::vector<int8_t>& q, const Tensor& weight, bool is_signed) {
+  const int64_t outs = weight.size(0), each = outs ? weight.numel() / outs : 0;
+  for (int64_t o = 0; o < outs; ++o) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < each; ++i) sum += std::abs(q[static_cast<size_t>(o * each + i)]);
+    if (sum * static_cast<int64_t>(most(is_signed)) > INT32_MAX)
+      throw ShapeError("Int8Conv2d: the sums of " + std::to_string(each) + " products with weights " + str(weight.shape()) + " can pass 32 bits");
+  }
+}
+
+}  // namespace
 
 Int8Conv2d::Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptions& options, const Int8Ranges& input)
     : state_(std::make_shared<State>()) {
@@ -149,12 +150,16 @@ Int8Conv2d::Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptio
   State& s = *state_;
   s.weight = weight.shape(), s.options = options, s.is_signed = input.is_signed();
   s.q.resize(static_cast<size_t>(weight.numel()));
-  quantize(weight.detach().contiguous().data<float>(), weight.numel(), {static_cast<float>(1 / of_weight.scale())}, true, s.q.data());
-  s.bias.assign(static_cast<size_t>(weight.size(0)), 0);
-  if (bias.defined()) std::copy_n(bias.detach().contiguous().data<float>(), weight.size(0), s.bias.begin());
+  const auto by_weight = repeated({static_cast<float>(1 / of_weight.scale())});
+  kernels::table().int8.to_s8(weight.detach().contiguous().data<float>(), weight.numel(), by_weight.data(), static_cast<int64_t>(by_weight.size()),
+                              -127, 127, s.q.data());
+  refuse_long_sums(s.q, weight, s.is_signed);
   const int64_t ins = input.size() == 1 ? 1 : weight.size(1) * options.groups, outs = weight.size(0);
-  for (int64_t c = 0; c < ins; ++c) s.inverse.push_back(static_cast<float>(1 / input.at(c, ins).scale()));
-  for (int64_t c = 0; c < outs; ++c) s.scale.push_back(static_cast<float>(input.at(c, outs).scale() * of_weight.scale()));
+  std::vector<float> inverse, scale, offset(static_cast<size_t>(outs), 0);
+  if (bias.defined()) std::copy_n(bias.detach().contiguous().data<float>(), outs, offset.begin());
+  for (int64_t c = 0; c < ins; ++c) inverse.push_back(static_cast<float>(1 / input.at(c, ins).scale()));
+  for (int64_t c = 0; c < outs; ++c) scale.push_back(static_cast<float>(input.at(c, outs).scale() * of_weight.scale()));
+  s.inverse = repeated(inverse), s.scale = repeated(scale), s.bias = repeated(offset);
 }
 
 kernels::Conv Int8Conv2d::State::geometry(const Tensor& x) const {
@@ -175,6 +180,17 @@ kernels::Conv Int8Conv2d::State::geometry(const Tensor& x) const {
   return s;
 }
 
+// One image as the plan takes it.
+void Int8Conv2d::State::levels(const kernels::Int8Plan& plan, const kernels::Conv& s, const float* x, void* to) const {
+  const kernels::Int8Kernels& k = kernels::table().int8;
+  const auto low = static_cast<float>(least(is_signed)), high = static_cast<float>(most(is_signed));
+  const auto columns = static_cast<int64_t>(inverse.size());
+  if (!plan.x_wide) return (is_signed ? k.to_s8 : k.to_u8)(x, s.c * s.h * s.w, inverse.data(), columns, low, high, to);
+  std::memset(to, 0, static_cast<size_t>(plan.x_bytes));
+  auto* row = static_cast<int16_t*>(to) + plan.x_first;
+  for (int64_t i = 0; i < s.h; ++i) k.to_s16(x + i * s.w * s.c, s.w * s.c, inverse.data(), columns, low, high, row + i * plan.x_row);
+}
+
 Tensor Int8Conv2d::operator()(const Tensor& any) const {
   const detail::Called as("Int8Conv2d(x)", any);
   if (!state_) throw ConfigError("Int8Conv2d: has no weights");
@@ -186,16 +202,14 @@ Tensor Int8Conv2d::operator()(const Tensor& any) const {
   if (s.n == 0) return y;
   const Images x(any.detach());
   const State::Ready ready = state.ready(s);
-  const int64_t image = s.c * s.h * s.w, pixels = s.oh * s.ow;
+  const int64_t out_image = s.oh * s.ow * s.o;
   parallel_for(s.n, [&](int64_t i) {
-    const detail::Scratch q(image), sums(pixels * s.o * 4), room(ready.plan->scratch_bytes + 64);
-    if (state.is_signed) {
-      quantize(x.at<float>(0, i), image, state.inverse, true, q.as<int8_t>());
-    } else {
-      quantize(x.at<float>(0, i), image, state.inverse, false, q.as<uint8_t>());
-    }
-    ready.plan->run(q.as<void>(), ready.packed->as<void>(), room.as<void>(), sums.as<int32_t>());
-    restore(sums.as<int32_t>(), pixels, state.scale, state.bias, y.node()->ptr<float>() + i * pixels * s.o);
+    const kernels::Int8Plan& plan = *ready.plan;
+    const detail::Scratch q(plan.x_bytes), sums((out_image + kernels::int8_slack) * 4), room(plan.scratch_bytes + 64);
+    state.levels(plan, s, x.at<float>(0, i), q.as<void>());
+    plan.run(q.as<void>(), ready.packed->as<void>(), room.as<void>(), sums.as<int32_t>());
+    kernels::table().int8.restore(sums.as<int32_t>(), out_image, state.scale.data(), state.bias.data(), static_cast<int64_t>(state.scale.size()),
+                                  y.node()->ptr<float>() + i * out_image);
   });
   return y;
 }

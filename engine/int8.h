@@ -47,12 +47,13 @@ Tensor int8_levels(const Tensor& x, const Int8Ranges& ranges);
 // The range of a weight: -max|w| .. max|w|; of zeros only, that of scale 1.
 Int8Range weight_range(const Tensor& w);
 
-// y = s_x s_w conv2d(q_x, q_w) + bias, with whole numbers inside: as conv2d(fake_quantize(x), fake_quantize(w)), but for the last rounding.
+// y = s_x s_w conv2d(q_x, q_w) + bias, with whole numbers inside: as conv2d(fake_quantize(x), fake_quantize(w)), but for the last rounding. The integers
+// are exact on every instruction set: with VNNI (as ONEDNN_MAX_CPU_ISA holds it) by oneDNN, without it by 16-bit products; `--version` says which.
 class Int8Conv2d {
  public:
   Int8Conv2d() = default;
-  // weight [O,C/groups,KH,KW] f32; bias [O] or undefined. DTypeError: not f32. ShapeError as conv2d, and where the ranges are neither one nor one a
-  // group.
+  // weight [O,C/groups,KH,KW] f32; bias [O] or undefined. DTypeError: not f32. ShapeError as conv2d, where the ranges are neither one nor one a group,
+  // and where a sum of an output could pass 32 bits (66,311 products and fewer never do).
   Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptions& options, const Int8Ranges& input);
   Tensor operator()(const Tensor& x) const;  // f32 [N,C,H,W] -> [N,O,OH,OW], channels last
 

@@ -43,7 +43,8 @@ Tensor spectrograms(const Random& r) {
 
 struct End {
   uint64_t hash;
-  double first_loss, last_loss;
+  std::vector<double> losses;
+  int64_t still;  // parameters that are what they were at the start
 };
 End trained() {
   const Random r(21);
@@ -53,7 +54,8 @@ End trained() {
   BcResnetAsc net(r / "net", {.norm = FreqNorm::resnorm});
   const Sgd sgd{.lr = 0.05, .momentum = 0.9, .weight_decay = 1e-3};
   Sgd::State state;
-  End end{0xcbf29ce484222325, 0, 0};
+  End end{0xcbf29ce484222325, {}, 0};
+  const std::vector<Tensor> start = parameters(net);
   for (int64_t i = 0; i < 20; ++i) {
     const Random step = r / "step" / i;
     const Mixed m = mixup(time_roll(x, 10, step / "roll"), y, 0.3, step / "mix");
@@ -61,9 +63,10 @@ End trained() {
     const Tensor loss = -mean(sum(m.y * log_softmax(net(m.x, ctx), -1), {-1}));
     const BcResnetAsc g = grad(loss, net);
     net = commit(update(sgd, std::move(net), state, g), ctx);
-    end.last_loss = loss.item();
-    if (i == 0) end.first_loss = end.last_loss;
+    end.losses.push_back(loss.item());
   }
+  const std::vector<Tensor> trained = parameters(net);
+  for (size_t k = 0; k < start.size(); ++k) end.still += amax(abs(trained[k] - start[k])).item() == 0;
   add(end.hash, x);
   each(net, [&](const std::string&, const Tensor& t, bool) { add(end.hash, t); });
   return end;
@@ -78,8 +81,9 @@ TEST_CASE("front end and 20 training steps: one hash on 1, 2, 3, 4 and 8 threads
     set_num_threads(threads);
     const End end = trained();
     hashes.insert(end.hash);
-    CHECK(end.first_loss > 1);
-    CHECK(end.last_loss < 0.9 * end.first_loss);  // a net that stood still, or is not a number, would have one hash too
+    // A net that stood still, or is not a number, would have one hash too. How far the loss falls in 20 steps is the last bits' to say.
+    CHECK(end.still == 0);
+    for (const double loss : end.losses) CHECK((loss > 0 && std::isfinite(loss)));
   }
   set_num_threads(before);
   CHECK(hashes.size() == 1);

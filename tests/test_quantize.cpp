@@ -215,7 +215,7 @@ TEST_CASE("the compressed net by 8-bit integers: logits of the simulated ones, b
       MESSAGE("tau ", tau, ": integers and simulation ", apart(fast, simulated), " apart, simulation and f32 ", apart(simulated, small(clips)),
               ", logits to ", amax(abs(simulated)).item());
       CHECK(apart(fast, simulated) == 0);                                        // sums of whole numbers below 2^24 are exact in f32
-      CHECK(apart(slice(simulated, 0, 0, 1), slice(simulated, 0, 1, 2)) > 0.1);  // the logits do depend on the clip
+      CHECK(apart(slice(simulated, 0, 0, 1), slice(simulated, 0, 1, 2)) > 1e-3);  // the logits do depend on the clip
       CHECK(apart(simulated, small(clips)) > 0);
     }
     CHECK_THROWS_AS(BcResnetAsc(Random(4), {})(x, ctx, int8.evaluate()), ConfigError);

@@ -42,6 +42,6 @@ bool has_bf16();
 inline constexpr int conv_plans_kept = 256;
 int conv_plans();
 
-const char* dnn_description();  // "oneDNN 2.6.3"
+const char* dnn_description();  // "oneDNN 2.6.3 for AVX2"
 
 }  // namespace regrad::kernels

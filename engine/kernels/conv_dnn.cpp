@@ -74,26 +74,35 @@ dnnl::reorder reorder_of(const memory::desc& from, const memory::desc& to) {
 
 int64_t aligned(size_t bytes) { return (static_cast<int64_t>(bytes) + 63) / 64 * 64; }
 
-// Images as the caller has them (f32) and as the primitive takes them.
+// Images as the caller has them (f32) and as the primitive takes them: rounded to bf16, or only those of its pixels that it reads.
 struct Operand {
   memory::desc outside, inside;
-  dnnl::reorder rounding;  // where they differ
+  dnnl::reorder reading;  // where they differ
   Operand() = default;
-  Operand(int64_t n, int64_t c, int64_t h, int64_t w, bool bf16)
-      : outside(images(n, c, h, w, Type::f32)), inside(images(n, c, h, w, bf16 ? Type::bf16 : Type::f32)) {
-    if (bf16) rounding = reorder_of(outside, inside);
+  Operand(const memory::desc& given, const memory::desc& taken) : outside(given), inside(taken) {
+    if (outside != inside) reading = reorder_of(outside, inside);
   }
-  int64_t room() const { return rounding ? aligned(inside.get_size()) : 0; }
-  // The operand's memory; `room` is used up where it is rounded first.
+  int64_t room() const { return reading ? aligned(inside.get_size()) : 0; }
+  // The operand's memory; `room` is used up where it is read first.
   memory at(const float* p, char*& free) const {
     memory given(outside, engine(), const_cast<float*>(p));
-    if (!rounding) return given;
-    memory rounded(inside, engine(), free);
+    if (!reading) return given;
+    memory taken(inside, engine(), free);
     free += room();
-    dnnl::reorder(rounding).execute(stream(), given, rounded);
-    return rounded;
+    dnnl::reorder(reading).execute(stream(), given, taken);
+    return taken;
   }
 };
+
+// A 1x1 kernel reads every stride-th pixel only. Where strides divide the image oneDNN gathers those first; for the weights' gradient of less than 8
+// channels its AVX2 kernel (2.6.3) then writes past the scratchpad that it asks for. Gathered here, the gradient is one of stride 1.
+bool skips_pixels(ConvPass pass, const Conv& s) {
+  return pass == ConvPass::weight && s.c / s.groups < 16 && s.kh == 1 && s.kw == 1 && (s.stride_h > 1 || s.stride_w > 1) &&
+         s.h == s.oh * s.stride_h && s.w == s.ow * s.stride_w;
+}
+memory::desc read_pixels(const Conv& s) {
+  return {{s.n, s.c, s.oh, s.ow}, Type::f32, memory::dims{s.h * s.w * s.c, 1, s.stride_h * s.w * s.c, s.stride_w * s.c}};
+}
 
 // One block size.
 struct Block {
@@ -103,8 +112,15 @@ struct Block {
   int64_t scratch_bytes() const { return aligned(scratch.get_size()) + x.room() + y.room(); }
 };
 
-Block block_of(ConvPass pass, const Conv& s, const memory::desc& weight, bool bf16) {
-  const Operand x(s.n, s.c, s.h, s.w, bf16 && pass != ConvPass::x), y(s.n, s.o, s.oh, s.ow, bf16 && pass != ConvPass::y);
+Block block_of(ConvPass pass, const Conv& whole, const memory::desc& weight, bool bf16) {
+  Conv s = whole;
+  memory::desc given = images(s.n, s.c, s.h, s.w, Type::f32);
+  if (skips_pixels(pass, s)) {
+    given = read_pixels(s);
+    s.h = s.oh, s.w = s.ow, s.stride_h = s.stride_w = 1;
+  }
+  const Type of_x = bf16 && pass != ConvPass::x ? Type::bf16 : Type::f32, of_y = bf16 && pass != ConvPass::y ? Type::bf16 : Type::f32;
+  const Operand x(given, images(s.n, s.c, s.h, s.w, of_x)), y(images(s.n, s.o, s.oh, s.ow, Type::f32), images(s.n, s.o, s.oh, s.ow, of_y));
   const Shapes shapes{x.inside, y.inside, weight, {s.stride_h, s.stride_w}, {s.dilation_h - 1, s.dilation_w - 1}, {s.pad_h, s.pad_w}};
   if (pass == ConvPass::y) {
     const auto d = describe_y(shapes);
@@ -243,10 +259,30 @@ int conv_plans() {
   return static_cast<int>(c.plans.size());
 }
 
+namespace {
+
+// As the environment's ONEDNN_MAX_CPU_ISA spells it.
+const char* isa_name(dnnl::cpu_isa isa) {
+  switch (isa) {
+    case dnnl::cpu_isa::sse41: return "SSE41";
+    case dnnl::cpu_isa::avx: return "AVX";
+    case dnnl::cpu_isa::avx2: return "AVX2";
+    case dnnl::cpu_isa::avx2_vnni: return "AVX2_VNNI";
+    case dnnl::cpu_isa::avx512_core: return "AVX512_CORE";
+    case dnnl::cpu_isa::avx512_core_vnni: return "AVX512_CORE_VNNI";
+    case dnnl::cpu_isa::avx512_core_bf16: return "AVX512_CORE_BF16";
+    case dnnl::cpu_isa::avx512_core_amx: return "AVX512_CORE_AMX";
+    default: return "this CPU";
+  }
+}
+
+}  // namespace
+
 const char* dnn_description() {
   static const std::string text = [] {
     const dnnl_version_t* v = dnnl_version();
-    return "oneDNN " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
+    return "oneDNN " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch) + " for " +
+           isa_name(dnnl::get_effective_cpu_isa());
   }();
   return text.c_str();
 }

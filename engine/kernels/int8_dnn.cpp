@@ -1,6 +1,7 @@
 // Convolution of 8-bit integers by oneDNN; primitives are made and run with one thread (conv_dnn.cpp says why).
 #include "int8.h"
 
+#include "kernels.h"
 #include "one_thread.h"
 
 #include <regrad/engine/error.h>
@@ -47,6 +48,8 @@ class Plan : public Int8Plan {
     packed_ = d.weights_desc();
     scratch_ = d.scratchpad_desc();
     reorder_ = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), plain_, engine(), packed_));
+    x_row = s.w * s.c;
+    x_bytes = s.h * x_row;
     packed_bytes = aligned(packed_.get_size());
     scratch_bytes = aligned(scratch_.get_size());
   }
@@ -71,7 +74,24 @@ class Plan : public Int8Plan {
 
 }  // namespace
 
-std::shared_ptr<const Int8Plan> int8_plan(const Conv& s, bool signed_x) try {
+Int8Way int8_way() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::avx512_core_vnni:
+    case dnnl::cpu_isa::avx512_core_bf16:
+    case dnnl::cpu_isa::avx512_core_amx:
+    case dnnl::cpu_isa::avx2_vnni: return Int8Way::vnni;
+    default: return Int8Way::wide;
+  }
+}
+
+const char* int8_description() {
+  static const std::string text = int8_way() == Int8Way::vnni ? "8-bit convolutions by oneDNN (VNNI)"
+                                                              : "8-bit convolutions by 16-bit products (no VNNI), " + std::string(table().name);
+  return text.c_str();
+}
+
+std::shared_ptr<const Int8Plan> int8_plan(const Conv& s, bool signed_x, Int8Way way) try {
+  if (way == Int8Way::wide) return int8_wide_plan(s);
   const OneThread one;
   return std::make_shared<Plan>(s, signed_x);
 } catch (const dnnl::error& e) {

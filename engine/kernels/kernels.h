@@ -153,6 +153,34 @@ struct Depthwise {
   int64_t n, c, h, w, oh, ow, kh, kw, stride_h, pad_h, pad_w, dilation_h, dilation_w;
 };
 
+// 8-bit convolution with 16-bit products, for CPUs without VNNI. x: one image of s16, channels last, its padding around it (int8_wide.cpp); y: s32.
+// y[i, j, o] = sum over segments g and k < 2 pairs of weight[o, g, k] x[i row_step + j pixel_step + segment[g] + k]. Weights lie in blocks of 2 `sums`
+// outputs (the last one of `sums` where that is enough): [segments, pairs, outputs of the block, 2]. Written past the end: at most 15 elements.
+struct Int8Dense {
+  int64_t rows, pixels, row_step, pixel_step;  // of y; from one to the next in x
+  int64_t segments, pairs;
+  const int64_t* segment;
+  int64_t outputs, y_pixel;  // computed here; from pixel to pixel in y
+};
+// A row of y is `runs` runs of neighbouring elements, of x and of y: y[e] = sum over taps k < 2 pairs of weight[k, e] x[tap[k] + e]. x can be read, y be
+// written 63 elements past the end. Weights [pairs, 2 width] as `depthwise_pack` leaves each pair of rows, width a multiple of 2 `sums`.
+struct Int8Depthwise {
+  int64_t rows, runs, run, last_run, row_step, run_step, width, pairs;
+  const int64_t* tap;
+};
+struct Int8Kernels {
+  int64_t sums;  // that a register holds
+  // q[i] = round(x[i] inverse[i mod columns]), halves to even, held to low .. high
+  void (*to_s8)(const float* x, int64_t n, const float* inverse, int64_t columns, float low, float high, void* q);
+  void (*to_u8)(const float* x, int64_t n, const float* inverse, int64_t columns, float low, float high, void* q);
+  void (*to_s16)(const float* x, int64_t n, const float* inverse, int64_t columns, float low, float high, void* q);
+  // y[i] = sums[i] scale[i mod columns] + bias[i mod columns]
+  void (*restore)(const int32_t* sums, int64_t n, const float* scale, const float* bias, int64_t columns, float* y);
+  void (*dense)(const Int8Dense& s, const int16_t* x, const int16_t* weight, int32_t* y);
+  void (*depthwise)(const Int8Depthwise& s, const int16_t* x, const int16_t* weight, int32_t* y);
+  void (*depthwise_pack)(const int16_t* a, const int16_t* b, int64_t width, int16_t* to);
+};
+
 // A sparse matrix by rows: the entries of row i are k = pointers[i] .. pointers[i+1], in columns[k], of value values[order ? order[k] : k].
 struct SparseRows {
   const int64_t *pointers, *columns, *order;
@@ -194,6 +222,8 @@ struct Table {
   void (*depthwise_y)(const Depthwise& s, const float* x, const float* weight, float* y);
   void (*depthwise_x)(const Depthwise& s, const float* y, const float* weight, float* x);
   void (*depthwise_weight)(const Depthwise& s, const float* x, const float* y, float* sums, double* weight);
+
+  Int8Kernels int8;
 
   // Rows first .. first + count of y = A x, [.., f]; entries are added in their order.
   void (*spmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* x, int64_t f, void* y);
