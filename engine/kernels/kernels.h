@@ -159,6 +159,25 @@ struct SparseRows {
   const void* values;
 };
 
+// Rows of weights of which few are kept: row o's are k = begin[o] .. begin[o+1], each of values[k], at the place offsets[k].
+struct Taps {
+  int64_t rows;
+  const int64_t* begin;
+  const int32_t* offsets;
+  const float *values, *bias;
+};
+// Where they are read and where the sums go: y = max(z (+ residual), 0 where relu is set) & mask.
+struct TapTile {
+  const float* x;
+  int64_t pixel;  // elements of x a place
+  float* y;
+  int64_t y_row;
+  const float* residual;  // null: none
+  int64_t residual_row;
+  const int32_t* mask;  // one for all rows; null: none
+  bool relu;
+};
+
 struct Table {
   const char* name;  // "baseline", "avx2", "avx512"
 
@@ -200,10 +219,11 @@ struct Table {
   // v[k] += <g[i], x[columns[k]]> for each entry k of those rows i; values are not read.
   void (*sddmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* g, const void* x, int64_t f, void* v);
 
-  // y[j] = bias + sum_k values[k] x[offsets[k] + j], j = 0..n; x and y have room up to the next multiple of 16.
-  void (*taps)(const float* x, const int32_t* offsets, const float* values, int64_t entries, float bias, int64_t n, float* y);
-  // bias + sum_k values[k] x[offsets[k]].
-  float (*taps_dot)(const float* x, const int32_t* offsets, const float* values, int64_t entries, float bias);
+  // z[o,j] = bias[o] + sum_k values[k] x[offsets[k] pixel + j], j = 0..n, to y[o y_row + j] as the tile says. All of its pointers have room up to the
+  // next multiple of 16.
+  void (*taps)(const Taps& s, const TapTile& t, int64_t n);
+  // y[o] = bias[o] + sum_k values[k] x[offsets[k]].
+  void (*taps_dot)(const Taps& s, const float* x, bool relu, float* y);
 
   // Small products (the caller sends large ones to OpenBLAS). scratch: gemm_scratch bytes, 64-byte aligned.
   void (*gemm[2])(const Gemm& g, void* scratch);

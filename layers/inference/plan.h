@@ -1,8 +1,8 @@
 // How a list of layers is run: the sizes of every value, and for the sparse way tables of offsets into padded planes. Internal.
 //
-// A value [C,H,W] lies as C planes with `pad` zeros on each side of a row, and `pad` rows of zeros above and below. So a tap of a convolution is one
-// offset for all pixels of a plane, and a plane of outputs is a sum of shifted planes of inputs, made in long vectors; what falls between the rows is
-// thrown away.
+// A value [C,H,W] lies as C planes with `pad` zeros before each row, which are the zeros behind the row before it too, and `pad` rows of zeros above and
+// below. So a tap of a convolution is one offset for all pixels of a plane, and a plane of outputs is a sum of shifted planes of inputs, made in long
+// vectors where rows lie equally far apart in both; what falls between the rows is masked.
 #pragma once
 
 #include <regrad/layers/inference/inference.h>
@@ -18,31 +18,38 @@ std::vector<Size> sizes_of(const std::vector<InferenceLayer>& layers, const Infe
 
 struct Planes {
   Size size;
-  int64_t pad = 0, row = 0, plane = 0;  // row: w + 2 pad
+  int64_t pad = 0, row = 0, plane = 0;  // row: w + pad at least
   Planes() = default;
-  Planes(const Size& s, int64_t padding);
-  int64_t first() const { return pad * row + pad; }  // of pixel (0,0) in a plane
-  int64_t bytes() const;                             // with room for a vector before and after
+  // tight: a plane of one pixel is one element; else planes are whole vectors, so that the last vector of one ends before the next one's pixels.
+  Planes(const Size& s, int64_t padding, int64_t pitch, bool tight);
+  int64_t first() const { return pad * row + pad; }              // of pixel (0,0) in a plane
+  int64_t reach() const { return (size.h - 1) * row + size.w; }  // from the first pixel to the last one's end
+  int64_t elements() const { return plane * size.c; }
+  bool operator==(const Planes& o) const;
 };
+inline constexpr int64_t room = 16;  // elements before and behind the planes: what vectors may read there
 
 // Entries of a row of weights that are not 0.
 struct Taps {
   std::vector<int32_t> offsets;
-  std::vector<int32_t> wide_offsets;  // of a matrix: the same in `wide` vectors side by side
   std::vector<float> values;
   std::vector<int64_t> begin;  // of each row, and the end
 };
 
 struct LayerPlan {
   Taps taps;
-  Planes phases;          // stride above 1: [C phases] planes of every stride-th pixel
-  std::vector<int> used;  // phases (row * stride + column) that some tap needs
+  Planes phases;              // stride above 1: [C phases] planes of every stride-th pixel
+  int64_t behind = 0;         // pixels of a phase behind a row of outputs that some tap may need
+  std::vector<int> used;      // phases (row * stride + column) that some tap needs
+  std::vector<int32_t> mask;  // of an output plane from its first pixel on: all bits where there is a pixel; empty where rows touch
 };
 
-// The sparse way. Values' paddings are what the convolutions that read them need.
+// The sparse way. Values' paddings are what the convolutions that read them need; rows are equally far apart in all that a convolution reads and writes.
 struct Plan {
   std::vector<Planes> values;
   std::vector<LayerPlan> layers;
+  std::vector<int> slot;      // of each value: the memory it lies in, which is another's once nobody reads this one any more
+  std::vector<Planes> slots;  // what each memory holds
 };
 Plan plan_of(const std::vector<InferenceLayer>& layers, const std::vector<Size>& sizes);
 
