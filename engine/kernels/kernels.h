@@ -62,6 +62,20 @@ struct Gemm {
   int64_t c_batch, c_row;
 };
 
+// y [m,n] = x [m,k] w + bias (broadcast by zero strides; null for none) for so few rows of x that reading w is what takes time. x and y are contiguous
+// along their rows; w lies as the kernel says, w_pitch elements from one of its rows to the next.
+struct Gemv {
+  int64_t m, n, k;
+  const void* x;
+  int64_t x_row;
+  const void* w;
+  int64_t w_pitch;
+  const void* bias;
+  int64_t bias_row, bias_col;
+  void* y;
+  int64_t y_row;
+};
+
 // Standardizing [rows, n]: by rows (each over its own n elements) or by columns (each over all rows). f64 sums are added to what is there.
 struct Norm {
   // m, r = mean and 1/sqrt(variance + eps) of each row; y = (x - m) r where y is given, r_out = r where it is.
@@ -225,6 +239,8 @@ struct Table {
   // y[o] = bias[o] + sum_k values[k] x[offsets[k]].
   void (*taps_dot)(const Taps& s, const float* x, bool relu, float* y);
 
+  void (*gemv_rows[2])(const Gemv& g);     // w [n,k]: a row an output
+  void (*gemv_columns[2])(const Gemv& g);  // w [k,n]; each element is summed over k in ascending order from its bias
   // Small products (the caller sends large ones to OpenBLAS). scratch: gemm_scratch bytes, 64-byte aligned.
   void (*gemm[2])(const Gemm& g, void* scratch);
   int64_t (*gemm_scratch[2])(const Gemm& g);

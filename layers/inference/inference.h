@@ -36,8 +36,10 @@ struct InferenceInfo {
   std::vector<float> mean = {}, deviation = {};  // by channel: the net takes (pixel / 255 - mean) / deviation; empty: pixel / 255
 };
 
-// dense: the engine's dense convolutions and products, zeros and all. sparse: one multiply-accumulate a weight that is not 0. automatic: sparse where
-// the layers with zeros do less than a quarter of the dense work.
+// dense: convolutions and products with zeros and all. sparse: one multiply-accumulate a weight that is not 0. automatic: what takes less time on the
+// instruction set whose kernels run (--version names it), by what a multiply-accumulate of each kind was measured to cost on it: of one kept weight in a
+// convolution as much as 3.5 dense ones with AVX-512, 2 with AVX2, 1 on the baseline; in a matrix as much as 7. Nothing is timed when a net is made: the
+// choice is the same wherever the instruction set is.
 enum class InferenceMode { automatic, dense, sparse };
 
 class InferenceNet {
@@ -62,6 +64,7 @@ class InferenceNet {
 
  private:
   struct Parts;
+  int64_t images_a_block(bool dense, int64_t n) const;
   std::shared_ptr<const Parts> parts_;
 };
 

@@ -191,27 +191,6 @@ std::vector<int64_t> pitches(const std::vector<Layer>& layers, const std::vector
   return pitch;
 }
 
-// Values of the same planes share memory where the layer that writes the later one runs after all that read the earlier one. A residual is read where
-// the sum is written, element by element, so the layer that reads it as one may write there.
-void give_slots(const std::vector<Layer>& layers, Plan& p) {
-  std::vector<int> until(p.values.size(), -1), free_from;
-  for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
-    const Layer& l = layers[static_cast<size_t>(i)];
-    const auto reads = [&](int v, int when) { until[static_cast<size_t>(v)] = std::max(until[static_cast<size_t>(v)], when); };
-    if (l.residual >= 0) reads(l.residual, 2 * i);
-    reads(l.from, 2 * i + 1);
-  }
-  until.back() = 2 * static_cast<int>(layers.size());
-  for (int v = 0; v < static_cast<int>(p.values.size()); ++v) {
-    const auto at = static_cast<size_t>(v);
-    size_t s = 0;
-    while (s < p.slots.size() && !(p.slots[s] == p.values[at] && free_from[s] <= 2 * (v - 1))) ++s;
-    if (s == p.slots.size()) p.slots.push_back(p.values[at]), free_from.push_back(0);
-    p.slot.push_back(static_cast<int>(s));
-    free_from[s] = std::max(until[at], 2 * (v - 1) + 1);
-  }
-}
-
 }  // namespace
 
 Plan plan_of(const std::vector<Layer>& layers, const std::vector<Size>& sizes) {
@@ -234,7 +213,9 @@ Plan plan_of(const std::vector<Layer>& layers, const std::vector<Size>& sizes) {
     if (layers[i].kind == Layer::linear) l = linear_plan(layers[i], from);
     p.layers.push_back(std::move(l));
   }
-  give_slots(layers, p);
+  p.slot = memories(layers, [&p](int a, int b) { return p.values[static_cast<size_t>(a)] == p.values[static_cast<size_t>(b)]; });
+  for (size_t v = 0; v < p.slot.size(); ++v)
+    if (p.slot[v] == static_cast<int>(p.slots.size())) p.slots.push_back(p.values[v]);
   return p;
 }
 

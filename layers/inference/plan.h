@@ -5,7 +5,11 @@
 // vectors where rows lie equally far apart in both; what falls between the rows is masked.
 #pragma once
 
+#include <regrad/engine/kernels/fixed_conv.h>
 #include <regrad/layers/inference/inference.h>
+
+#include <algorithm>
+#include <optional>
 
 namespace regrad::inference {
 
@@ -58,5 +62,45 @@ void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, cons
 inline constexpr int64_t wide = 64;
 // Vectors x [n, I], n at most `wide`, through layers that are all linear -> [n, O] of the last.
 void run_vectors(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x, int64_t n, float* out);
+
+// The dense way: values [n,h,w,c], some images at a time; convolutions and matrices with their weights packed once.
+struct DensePlan {
+  std::vector<Size> values;
+  std::vector<std::optional<kernels::FixedConv>> convs;  // of each layer that runs as one
+  std::vector<std::vector<float>> matrices;              // of each linear layer on pictures: its weight, over [h,w,c]
+  std::vector<int> slot;                                 // of each value
+  std::vector<int64_t> slots;                            // elements an image, of each memory
+  int64_t most = 1;                                      // images at a time
+};
+DensePlan dense_plan_of(const std::vector<InferenceLayer>& layers, const std::vector<Size>& sizes);
+// Images x [n,C,H,W], n at most plan.most -> the last value.
+void run_dense(const std::vector<InferenceLayer>& layers, const DensePlan& plan, const float* x, int64_t n, float* out);
+
+// The way that takes less time on an instruction set ("avx512", "avx2", "baseline"), by costs of a multiply-add that were measured there.
+InferenceMode faster_mode(const std::vector<InferenceLayer>& layers, const Plan& plan, const std::string& isa);
+
+// Which memory each value may lie in: one whose last value nobody reads any more, where fits(that value, this one). A residual is read where the sum is
+// written, element by element, so the layer that reads it as one may write there, and does if it can.
+template <class F>
+std::vector<int> memories(const std::vector<InferenceLayer>& layers, F&& fits) {
+  std::vector<int> until(layers.size() + 1, -1), slot, lies, busy;  // lies: the first value of each memory; busy: until when
+  for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
+    const InferenceLayer& l = layers[static_cast<size_t>(i)];
+    const auto reads = [&](int v, int when) { until[static_cast<size_t>(v)] = std::max(until[static_cast<size_t>(v)], when); };
+    if (l.residual >= 0) reads(l.residual, 2 * i);
+    reads(l.from, 2 * i + 1);
+  }
+  for (int v = 0; v <= static_cast<int>(layers.size()); ++v) {
+    const auto is_free = [&](int s) { return busy[static_cast<size_t>(s)] <= 2 * (v - 1) && fits(lies[static_cast<size_t>(s)], v); };
+    const int residual = v > 0 ? layers[static_cast<size_t>(v - 1)].residual : -1;
+    int s = residual >= 0 ? slot[static_cast<size_t>(residual)] : 0;
+    if (residual < 0 || !is_free(s))
+      for (s = 0; s < static_cast<int>(lies.size()) && !is_free(s);) ++s;
+    if (s == static_cast<int>(lies.size())) lies.push_back(v), busy.push_back(0);
+    slot.push_back(s);
+    busy[static_cast<size_t>(s)] = std::max(until[static_cast<size_t>(v)], 2 * (v - 1) + 1);
+  }
+  return slot;
+}
 
 }  // namespace regrad::inference

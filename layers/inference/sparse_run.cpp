@@ -96,7 +96,10 @@ void run_simple(const Layer& l, const Planes& from, const Planes& to, const floa
     each_pixel(to, y, [&](int64_t c, int64_t i, int64_t j) {
       float most = at(c, i * l.stride, j * l.stride);
       for (int64_t p = 0; p < l.stride; ++p)
-        for (int64_t q = 0; q < l.stride; ++q) most = std::max(most, at(c, i * l.stride + p, j * l.stride + q));
+        for (int64_t q = 0; q < l.stride; ++q) {
+          const float v = at(c, i * l.stride + p, j * l.stride + q);
+          if (v > most || v != v) most = v;  // NaN is largest
+        }
       return most;
     });
   } else if (l.kind == Layer::mean) {
