@@ -25,13 +25,11 @@ constexpr int64_t line = 64;
 struct Bytes {
   std::vector<char> all;
   void* at = nullptr;
-  explicit Bytes(size_t n) : all(n + line) {
-    at = all.data() + (line - static_cast<int64_t>(reinterpret_cast<uintptr_t>(all.data()) % line)) % line;
-  }
+  explicit Bytes(size_t n) : all(n + line) { at = all.data() + (line - static_cast<int64_t>(reinterpret_cast<uintptr_t>(all.data()) % line)) % line; }
 };
 
-// What oneDNN is asked for. A stride over pixels of a 1 x 1 kernel is none of its: the pixels are picked first (its own way to do that writes past its
-// scratchpad where channels are few). Vectors are the pixels of one image, as a matrix has rows.
+// What oneDNN is asked for. A stride over pixels of a 1 x 1 kernel is none of its: the pixels are picked first (its own way to do that writes past
+// its scratchpad where channels are few). Vectors are the pixels of one image, as a matrix has rows.
 struct Asked {
   Conv s;
   bool picks = false;
@@ -114,7 +112,8 @@ FixedConv::FixedConv(const Conv& shape, const float* weight, const float* bias, 
     parts_ = std::move(parts);
   } catch (const dnnl::error& e) {
     if (e.status == dnnl_out_of_memory) throw OutOfMemory("out of memory: a convolution by oneDNN");
-    throw Error(std::string("a convolution of ") + std::to_string(shape.c) + " to " + std::to_string(shape.o) + " channels: oneDNN says '" + e.what() + "'");
+    throw Error(std::string("a convolution of ") + std::to_string(shape.c) + " to " + std::to_string(shape.o) + " channels: oneDNN says '" +
+                e.what() + "'");
   }
 }
 

@@ -236,8 +236,8 @@ struct Table {
   // z[o,j] = bias[o] + sum_k values[k] x[offsets[k] pixel + j], j = 0..n, to y[o y_row + j] as the tile says. All of its pointers have room up to the
   // next multiple of 16.
   void (*taps)(const Taps& s, const TapTile& t, int64_t n);
-  // y[o] = bias[o] + sum_k values[k] x[offsets[k]].
-  void (*taps_dot)(const Taps& s, const float* x, bool relu, float* y);
+  // y[o y_row] = bias[o] + sum_k values[k] x[offsets[k]]. Seven entries behind the last one are read: theirs count nothing, but offsets must lie in x.
+  void (*taps_dot)(const Taps& s, const float* x, bool relu, float* y, int64_t y_row);
 
   void (*gemv_rows[2])(const Gemv& g);     // w [n,k]: a row an output
   void (*gemv_columns[2])(const Gemv& g);  // w [k,n]; each element is summed over k in ascending order from its bias

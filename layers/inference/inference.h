@@ -37,9 +37,9 @@ struct InferenceInfo {
 };
 
 // dense: convolutions and products with zeros and all. sparse: one multiply-accumulate a weight that is not 0. automatic: what takes less time on the
-// instruction set whose kernels run (--version names it), by what a multiply-accumulate of each kind was measured to cost on it: of one kept weight in a
-// convolution as much as 3.5 dense ones with AVX-512, 2 with AVX2, 1 on the baseline; in a matrix as much as 7. Nothing is timed when a net is made: the
-// choice is the same wherever the instruction set is.
+// instruction set whose kernels run (--version names it), by what a multiply-accumulate of each kind was measured to cost on it: of a kept weight in a
+// convolution 2.3 times that of a dense one with AVX-512, 1.5 times with AVX2, 0.7 times on the baseline, and short rows cost more; in a matrix 5 to 7
+// times. Nothing is timed when a net is made: the choice is the same on every machine of an instruction set.
 enum class InferenceMode { automatic, dense, sparse };
 
 class InferenceNet {

@@ -4,7 +4,7 @@
 namespace regrad::inference {
 namespace {
 
-// Picoseconds on one core (Zen 5, 4 GHz; their ratios are what counts) of
+// Picoseconds on one core (Zen 5 at 4 GHz, held to each set; ratios are what counts) of
 struct Cost {
   int64_t lanes;    // a register's f32
   double dense;     // a multiply-add of a dense convolution
@@ -14,9 +14,9 @@ struct Cost {
   double gathered;  // a kept weight of a matrix
 };
 Cost cost_on(const std::string& isa) {
-  if (isa == "avx512") return {16, 9, 43, 350, 900, 310};
-  if (isa == "avx2") return {8, 18, 43, 200, 600, 310};
-  return {4, 68, 55, 200, 500, 320};
+  if (isa == "avx512") return {16, 8.5, 45, 310, 1000, 240};
+  if (isa == "avx2") return {8, 16.5, 45, 195, 600, 240};
+  return {4, 63, 45, 170, 400, 300};
 }
 
 }  // namespace
@@ -27,7 +27,8 @@ InferenceMode faster_mode(const std::vector<InferenceLayer>& layers, const Plan&
   for (size_t i = 0; i < layers.size(); ++i) {
     const InferenceLayer& l = layers[i];
     const Planes& to = plan.values[i + 1];
-    const auto kept = static_cast<double>(plan.layers[i].taps.values.size());
+    const auto& begin = plan.layers[i].taps.begin;
+    const auto kept = static_cast<double>(begin.empty() ? 0 : begin.back());
     if (l.kind == InferenceLayer::conv) {
       const auto vectors = static_cast<double>((to.reach() + c.lanes - 1) / c.lanes);
       dense += c.dense * static_cast<double>(l.weight.numel() * to.size.h * to.size.w);

@@ -132,6 +132,7 @@ LayerPlan linear_plan(const Layer& l, const Planes& from) {
     }
     p.taps.begin.push_back(static_cast<int64_t>(p.taps.values.size()));
   }
+  p.taps.offsets.resize(p.taps.offsets.size() + 7, 0), p.taps.values.resize(p.taps.values.size() + 7, 0.0f);  // taps_dot reads eight at a time
   return p;
 }
 

@@ -1,8 +1,8 @@
 // How a list of layers is run: the sizes of every value, and for the sparse way tables of offsets into padded planes. Internal.
 //
-// A value [C,H,W] lies as C planes with `pad` zeros before each row, which are the zeros behind the row before it too, and `pad` rows of zeros above and
-// below. So a tap of a convolution is one offset for all pixels of a plane, and a plane of outputs is a sum of shifted planes of inputs, made in long
-// vectors where rows lie equally far apart in both; what falls between the rows is masked.
+// A value [C,H,W] lies as C planes with `pad` zeros before each row, which are the zeros behind the row before it too, and `pad` rows of zeros above
+// and below. So a tap of a convolution is one offset for all pixels of a plane, and a plane of outputs is a sum of shifted planes of inputs, made in
+// long vectors: rows lie equally far apart in both, and what falls between them is masked.
 #pragma once
 
 #include <regrad/engine/kernels/fixed_conv.h>

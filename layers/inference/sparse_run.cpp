@@ -139,7 +139,7 @@ void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, cons
       const auto r = static_cast<size_t>(has ? l.residual : 0);
       run_conv(l, plan.layers[i], from, to, at(source), has ? &plan.values[r] : nullptr, has ? at(r) : nullptr, work.phases[i], at(i + 1));
     } else if (l.kind == Layer::linear) {
-      kernels::table().taps_dot(rows_of(l, plan.layers[i].taps), at(source), l.relu, at(i + 1));
+      kernels::table().taps_dot(rows_of(l, plan.layers[i].taps), at(source), l.relu, at(i + 1) + to.first(), to.plane);
     } else {
       run_simple(l, from, to, at(source), at(i + 1));
     }

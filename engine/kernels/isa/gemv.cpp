@@ -76,8 +76,7 @@ void gemv_rows(const Gemv& g) {
   const auto bias_at = [&](int64_t m, int64_t i) { return bias ? bias + m * g.bias_row + i * g.bias_col : nullptr; };
   int64_t i = 0;
   for (; i + kRows <= g.n; i += kRows)
-    for (int64_t m = 0; m < g.m; ++m)
-      dots<T, kRows>(g, w + i * g.w_pitch, x + m * g.x_row, bias_at(m, i), y + m * g.y_row + i);
+    for (int64_t m = 0; m < g.m; ++m) dots<T, kRows>(g, w + i * g.w_pitch, x + m * g.x_row, bias_at(m, i), y + m * g.y_row + i);
   for (; i < g.n; ++i)
     for (int64_t m = 0; m < g.m; ++m) dots<T, 1>(g, w + i * g.w_pitch, x + m * g.x_row, bias_at(m, i), y + m * g.y_row + i);
 }

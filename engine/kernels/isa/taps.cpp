@@ -2,7 +2,8 @@
 //
 //   y[o, j] = bias[o] + sum_k values[k] x[offsets[k] pixel + j],  k: the entries of row o
 //
-// A tile of y stays in registers while the entries pass. Entries are added in their order, whatever the tile; this file is compiled with contraction on.
+// A tile of y stays in registers while the entries pass. Entries are added in their order, whatever the tile; this file is compiled with contraction
+// on.
 #include "reduce.h"
 
 // Loops over a tile's registers: left rolled, the compiler would keep the sums in memory.
@@ -41,8 +42,7 @@ REGRAD_INLINE void finish(const TapTile& t, int64_t o, V (&sum)[kVectors]) {
   float* y = t.y + o * t.y_row;
   if (t.mask) {
     REGRAD_UNROLL
-    for (int v = 0; v < kVectors; ++v)
-      store<kLanes>(y + v * kLanes, (V)((Bits)sum[v] & load<kLanes>(t.mask + v * kLanes)));
+    for (int v = 0; v < kVectors; ++v) store<kLanes>(y + v * kLanes, (V)((Bits)sum[v] & load<kLanes>(t.mask + v * kLanes)));
   } else {
     REGRAD_UNROLL
     for (int v = 0; v < kVectors; ++v) store<kLanes>(y + v * kLanes, sum[v]);
@@ -84,7 +84,7 @@ REGRAD_INLINE void rows(const Taps& s, const TapTile& t, int64_t o) {
 
 template <int kVectors>
 void tile(const Taps& s, const TapTile& t) {
-  constexpr int kRows = kVectors * 2 <= kMost && kVectors < 8 ? 2 : 1;
+  constexpr int kRows = kVectors < 3 ? 4 : kVectors < 7 && 2 * kVectors <= kMost ? 2 : 1;
   int64_t o = 0;
   for (; o + kRows <= s.rows; o += kRows) rows<kRows, kVectors>(s, t, o);
   if constexpr (kRows > 1)
@@ -115,32 +115,42 @@ void taps(const Taps& s, const TapTile& whole, int64_t n) {
 
 // bias + sum_k values[k] x[offsets[k]]: eight sums side by side, so that one addition need not wait for the last.
 constexpr int kSums = 8, kPart = kLanes < kSums ? kLanes : kSums, kParts = kSums / kPart;
+using P = Lanes<float, kPart>::V;
+typedef int32_t PartBits __attribute__((vector_size(4 * kPart)));
+
+// The products of eight entries added to the sums; of those at a row's end the masked ones count, others are made 0 x 0.
+template <bool masked>
+REGRAD_INLINE void add_eight(const float* x, const int32_t* offsets, const float* values, [[maybe_unused]] const int32_t* mask, P (&sum)[kParts]) {
+  REGRAD_UNROLL
+  for (int p = 0; p < kParts; ++p) {
+    P from = {}, by = load<kPart>(values + p * kPart);
+    REGRAD_UNROLL
+    for (int i = 0; i < kPart; ++i) from[i] = x[offsets[p * kPart + i]];
+    if constexpr (masked) {
+      const PartBits m = load<kPart>(mask + p * kPart);
+      from = (P)((PartBits)from & m), by = (P)((PartBits)by & m);
+    }
+    sum[p] += by * from;
+  }
+}
 
 REGRAD_INLINE float dot(const float* x, const int32_t* offsets, const float* values, int64_t entries, float bias) {
-  using P = typename Lanes<float, kPart>::V;
+  static constexpr int32_t mask[2 * kSums] = {-1, -1, -1, -1, -1, -1, -1, -1};
   P sum[kParts] = {};
   sum[0][0] = bias;
   int64_t k = 0;
-  for (; k + kSums <= entries; k += kSums) {
-    REGRAD_UNROLL
-    for (int p = 0; p < kParts; ++p) {
-      P from = {};
-      REGRAD_UNROLL
-      for (int i = 0; i < kPart; ++i) from[i] = x[offsets[k + p * kPart + i]];
-      sum[p] += load<kPart>(values + k + p * kPart) * from;
-    }
-  }
+  for (; k + kSums <= entries; k += kSums) add_eight<false>(x, offsets + k, values + k, nullptr, sum);
+  if (k < entries) add_eight<true>(x, offsets + k, values + k, mask + kSums - (entries - k), sum);
   float s[kSums];
   REGRAD_UNROLL
   for (int p = 0; p < kParts; ++p) store<kPart>(s + p * kPart, sum[p]);
-  for (int i = 0; k < entries; ++k, ++i) s[i] += values[k] * x[offsets[k]];
   return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
 }
 
-void taps_dot(const Taps& s, const float* x, bool relu, float* y) {
+void taps_dot(const Taps& s, const float* x, bool relu, float* y, int64_t y_row) {
   for (int64_t o = 0; o < s.rows; ++o) {
     const float sum = dot(x, s.offsets + s.begin[o], s.values + s.begin[o], s.begin[o + 1] - s.begin[o], s.bias[o]);
-    y[o] = relu && sum < 0 ? 0.0f : sum;
+    y[o * y_row] = relu && sum < 0 ? 0.0f : sum;
   }
 }
 
