@@ -22,14 +22,6 @@ void blas_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const double* 
   const OneThread one;
   cblas_dgemm(CblasRowMajor, op(ta), op(tb), i(m), i(n), i(k), 1, a, i(lda), b, i(ldb), beta, c, i(ldc));
 }
-void blas_gemv(bool ta, int64_t rows, int64_t columns, const float* a, int64_t lda, const float* x, int64_t x_stride, float beta, float* y) {
-  const OneThread one;
-  cblas_sgemv(CblasRowMajor, op(ta), i(rows), i(columns), 1, a, i(lda), x, i(x_stride), beta, y, 1);
-}
-void blas_gemv(bool ta, int64_t rows, int64_t columns, const double* a, int64_t lda, const double* x, int64_t x_stride, double beta, double* y) {
-  const OneThread one;
-  cblas_dgemv(CblasRowMajor, op(ta), i(rows), i(columns), 1, a, i(lda), x, i(x_stride), beta, y, 1);
-}
 
 void blas_trsm(bool upper, int64_t n, int64_t r, const float* a, float* b) {
   const OneThread one;

@@ -10,9 +10,6 @@ void blas_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a
                int64_t ldc);
 void blas_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const double* a, int64_t lda, const double* b, int64_t ldb, double beta, double* c,
                int64_t ldc);
-// y [m] (stride 1) = beta y + op(a) x, with a stored [rows, columns] of pitch lda; m = columns where transposed.
-void blas_gemv(bool ta, int64_t rows, int64_t columns, const float* a, int64_t lda, const float* x, int64_t x_stride, float beta, float* y);
-void blas_gemv(bool ta, int64_t rows, int64_t columns, const double* a, int64_t lda, const double* x, int64_t x_stride, double beta, double* y);
 
 // b [n,r] = a^-1 b for a triangular a [n,n], of which only the named triangle is read; both contiguous, n, r > 0. No look at the diagonal.
 void blas_trsm(bool upper, int64_t n, int64_t r, const float* a, float* b);

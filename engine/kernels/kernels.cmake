@@ -24,6 +24,7 @@ set(REGRAD_KERNEL_FILES
   depthwise.cpp
   freq_norm.cpp
   gemm.cpp
+  gemv.cpp
   int8.cpp
   norm.cpp
   pool.cpp

@@ -62,6 +62,20 @@ struct Gemm {
   int64_t c_batch, c_row;
 };
 
+// y [m,n] = x [m,k] w + bias (broadcast by zero strides; null for none) for so few rows of x that reading w is what takes time. x and y are contiguous
+// along their rows; w lies as the kernel says, w_pitch elements from one of its rows to the next.
+struct Gemv {
+  int64_t m, n, k;
+  const void* x;
+  int64_t x_row;
+  const void* w;
+  int64_t w_pitch;
+  const void* bias;
+  int64_t bias_row, bias_col;
+  void* y;
+  int64_t y_row;
+};
+
 // Standardizing [rows, n]: by rows (each over its own n elements) or by columns (each over all rows). f64 sums are added to what is there.
 struct Norm {
   // m, r = mean and 1/sqrt(variance + eps) of each row; y = (x - m) r where y is given, r_out = r where it is.
@@ -187,6 +201,25 @@ struct SparseRows {
   const void* values;
 };
 
+// Rows of weights of which few are kept: row o's are k = begin[o] .. begin[o+1], each of values[k], at the place offsets[k].
+struct Taps {
+  int64_t rows;
+  const int64_t* begin;
+  const int32_t* offsets;
+  const float *values, *bias;
+};
+// Where they are read and where the sums go: y = max(z (+ residual), 0 where relu is set) & mask.
+struct TapTile {
+  const float* x;
+  int64_t pixel;  // elements of x a place
+  float* y;
+  int64_t y_row;
+  const float* residual;  // null: none
+  int64_t residual_row;
+  const int32_t* mask;  // one for all rows; null: none
+  bool relu;
+};
+
 struct Table {
   const char* name;  // "baseline", "avx2", "avx512"
 
@@ -230,11 +263,14 @@ struct Table {
   // v[k] += <g[i], x[columns[k]]> for each entry k of those rows i; values are not read.
   void (*sddmm[2])(const SparseRows& a, int64_t first, int64_t count, const void* g, const void* x, int64_t f, void* v);
 
-  // y[j] = bias + sum_k values[k] x[offsets[k] + j], j = 0..n; x and y have room up to the next multiple of 16.
-  void (*taps)(const float* x, const int32_t* offsets, const float* values, int64_t entries, float bias, int64_t n, float* y);
-  // bias + sum_k values[k] x[offsets[k]].
-  float (*taps_dot)(const float* x, const int32_t* offsets, const float* values, int64_t entries, float bias);
+  // z[o,j] = bias[o] + sum_k values[k] x[offsets[k] pixel + j], j = 0..n, to y[o y_row + j] as the tile says. All of its pointers have room up to the
+  // next multiple of 16.
+  void (*taps)(const Taps& s, const TapTile& t, int64_t n);
+  // y[o y_row] = bias[o] + sum_k values[k] x[offsets[k]]. Seven entries behind the last one are read: theirs count nothing, but offsets must lie in x.
+  void (*taps_dot)(const Taps& s, const float* x, bool relu, float* y, int64_t y_row);
 
+  void (*gemv_rows[2])(const Gemv& g);     // w [n,k]: a row an output
+  void (*gemv_columns[2])(const Gemv& g);  // w [k,n]; each element is summed over k in ascending order from its bias
   // Small products (the caller sends large ones to OpenBLAS). scratch: gemm_scratch bytes, 64-byte aligned.
   void (*gemm[2])(const Gemm& g, void* scratch);
   int64_t (*gemm_scratch[2])(const Gemm& g);

@@ -91,6 +91,45 @@ void run_small(const Gemm& g, int t, int64_t item) {
   });
 }
 
+// Few rows times a matrix that lies in rows of either kind: read once as it lies, nothing is packed. m so far as that is faster than OpenBLAS.
+constexpr int64_t few_rows = 8, few_columns = 3, matrix = int64_t{1} << 14, many = int64_t{1} << 18;
+
+// Whether that is what g is; a product with a column (n = 1) is one with a row, turned.
+bool few(const Gemm& g, kernels::Gemv& v, bool& columns) {
+  if (g.n * g.k * g.m < (g.batch > 1 ? many : matrix)) return false;
+  if (g.n == 1 && g.m > 1 && g.c_row == 1) {
+    v = {1, g.m, g.k, g.b, 0, g.a, 0, g.bias, 0, g.bias_row, g.c, 0};
+    columns = g.a_row == 1 && g.a_col != 1;
+    v.w_pitch = columns ? g.a_col : g.a_row;
+    return g.b_row == 1 && (columns || g.a_col == 1);
+  }
+  v = {g.m, g.n, g.k, g.a, g.a_row, g.b, 0, g.bias, g.bias_row, g.bias_col, g.c, g.c_row};
+  columns = g.b_col == 1 && g.b_row != 1;
+  v.w_pitch = columns ? g.b_row : g.b_col;
+  return g.a_col == 1 && g.m <= (columns ? few_columns : few_rows) && (columns || g.b_row == 1);
+}
+
+bool run_few(const Gemm& g, int t, int64_t item) {
+  kernels::Gemv one;
+  bool columns = false;
+  if (!few(g, one, columns)) return false;
+  const bool turned = one.x == g.b;
+  const int64_t x_batch = turned ? g.b_batch : g.a_batch, w_batch = turned ? g.a_batch : g.b_batch;
+  const int64_t each = std::max<int64_t>(64, (work / (one.k * one.m) + 63) / 64 * 64), cuts = (one.n + each - 1) / each;
+  parallel_for(g.batch * cuts, [&](int64_t i) {
+    const int64_t b = i / cuts, from = i % cuts * each;
+    const auto at = [&](const void* p, int64_t offset) -> const void* { return p ? static_cast<const char*>(p) + offset * item : nullptr; };
+    kernels::Gemv v = one;
+    v.n = std::min(each, one.n - from);
+    v.x = at(one.x, b * x_batch);
+    v.w = at(one.w, b * w_batch + from * (columns ? 1 : one.w_pitch));
+    v.bias = at(one.bias, b * g.bias_batch + from * one.bias_col);
+    v.y = const_cast<void*>(at(one.y, b * g.c_batch + from));
+    columns ? kernels::table().gemv_columns[t](v) : kernels::table().gemv_rows[t](v);
+  });
+  return true;
+}
+
 template <class T>
 void run_blas(const Gemm& g) {
   const int64_t cuts = (g.m + rows_a_block - 1) / rows_a_block;
@@ -108,13 +147,7 @@ void run_blas(const Gemm& g) {
         for (int64_t j = 0; j < g.n; ++j) c[r * g.c_row + j] = bias[r * g.bias_row + j * g.bias_col];
     }
     const T beta = g.bias ? 1 : 0;
-    if (g.n == 1 && g.c_row == 1) {
-      kernels::blas_gemv(ta, ta ? g.k : rows, ta ? rows : g.k, a, lda, b, std::max<int64_t>(g.b_row, 1), beta, c);
-    } else if (g.m == 1) {
-      kernels::blas_gemv(!tb, tb ? g.n : g.k, tb ? g.k : g.n, b, ldb, a, std::max<int64_t>(g.a_col, 1), beta, c);
-    } else {
-      kernels::blas_gemm(ta, tb, rows, g.n, g.k, a, lda, b, ldb, beta, c, g.c_row);
-    }
+    kernels::blas_gemm(ta, tb, rows, g.n, g.k, a, lda, b, ldb, beta, c, g.c_row);
   });
 }
 
@@ -128,6 +161,11 @@ void product(const Tensor* bias, Tensor a, Tensor b, Node* y) {
   if (out.numel() == 0) return;
   const int64_t m = out[-2], n = out[-1], k = a.shape()[-1];
   const bool large = m * n * k > small;
+  if ((m == 1 || n == 1) && m * n * k >= matrix) {  // a vector costs little to copy
+    const NoGrad quiet;
+    if (m == 1 && a.strides()[-1] != 1) a = a.contiguous();
+    if (n == 1 && b.strides()[-2] != 1) b = b.contiguous();
+  }
   if (large) {
     const NoGrad quiet;
     if (!blas_reads(m, k, a.strides()[-2], a.strides()[-1])) a = a.contiguous();
@@ -173,6 +211,7 @@ void product(const Tensor* bias, Tensor a, Tensor b, Node* y) {
     g.b = o[1].data + at[1] * item;
     g.bias = bias ? o[2].data + at[2] * item : nullptr;
     g.c = static_cast<char*>(y->raw()) + i * inner * m * n * item;
+    if (run_few(g, t, item)) continue;
     if (large) {
       t ? run_blas<double>(g) : run_blas<float>(g);
     } else {

@@ -1,7 +1,6 @@
-#include <regrad/engine/autograd.h>
-#include <regrad/engine/conv.h>
 #include <regrad/engine/error.h>
-#include <regrad/engine/functional.h>
+#include <regrad/engine/kernels/kernels.h>
+#include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/layers/inference/plan.h>
 
@@ -16,7 +15,8 @@ struct InferenceNet::Parts {
   InferenceInfo info;
   InferenceMode mode = InferenceMode::dense;
   std::vector<Size> sizes = {};
-  inference::Plan plan = {};  // of the sparse way
+  inference::Plan sparse = {};      // of the way that is taken
+  inference::DensePlan dense = {};
   bool vectors = false;       // all layers are linear, each on the one before
   Cost cost = {};
 };
@@ -50,43 +50,6 @@ bool all_vectors(const std::vector<Layer>& layers) {
   return true;
 }
 
-Tensor per_channel(const Tensor& t) { return reshape(t, {t.numel(), 1, 1}); }
-
-Tensor dense_layer(const Layer& l, const Tensor& x, const Tensor& residual) {
-  Tensor y;
-  switch (l.kind) {
-    case Layer::conv: y = conv2d(x, l.weight, l.bias, {.stride = l.stride, .padding = l.padding, .groups = l.groups}); break;
-    case Layer::linear: y = linear(flatten(x, 1), l.weight, l.bias); break;
-    case Layer::affine: y = x * per_channel(l.weight) + per_channel(l.bias); break;
-    case Layer::max_pool: y = max_pool2d(x, l.stride); break;
-    case Layer::mean: y = mean(x, {-2, -1}); break;
-    case Layer::subsample: {
-      const Tensor small = slice(slice(x, -2, 0, x.size(-2), l.stride), -1, 0, x.size(-1), l.stride);
-      const int64_t before = (l.channels - x.size(1)) / 2;
-      y = pad(small.permute({0, 2, 3, 1}), {before, l.channels - x.size(1) - before}).permute({0, 3, 1, 2});
-    }
-  }
-  if (residual.defined()) y = std::move(y) + residual;
-  return l.relu ? relu(std::move(y)) : y;
-}
-
-Tensor run_dense(const std::vector<Layer>& layers, const Tensor& x) {
-  const NoGrad quiet;
-  std::vector<Tensor> values = {x};
-  std::vector<size_t> last(layers.size() + 1, 0);  // that reads each value
-  for (size_t i = 0; i < layers.size(); ++i) {
-    last[static_cast<size_t>(layers[i].from)] = i;
-    if (layers[i].residual >= 0) last[static_cast<size_t>(layers[i].residual)] = i;
-  }
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const Layer& l = layers[i];
-    values.push_back(dense_layer(l, values[static_cast<size_t>(l.from)], l.residual >= 0 ? values[static_cast<size_t>(l.residual)] : Tensor()));
-    for (size_t v = 0; v < values.size() - 1; ++v)
-      if (last[v] == i) values[v] = {};
-  }
-  return values.back().contiguous();
-}
-
 }  // namespace
 
 InferenceNet::InferenceNet(std::vector<InferenceLayer> layers, InferenceInfo info, InferenceMode mode) {
@@ -97,10 +60,10 @@ InferenceNet::InferenceNet(std::vector<InferenceLayer> layers, InferenceInfo inf
   }
   p->cost = cost_of_layers(layers, p->sizes);
   p->vectors = all_vectors(layers);
-  const bool few = 4 * p->cost.sparse_macs < p->cost.macs;
-  p->mode = mode == InferenceMode::automatic ? (few ? InferenceMode::sparse : InferenceMode::dense) : mode;
+  if (mode != InferenceMode::dense) p->sparse = inference::plan_of(layers, p->sizes);
+  p->mode = mode == InferenceMode::automatic ? inference::faster_mode(layers, p->sparse, kernels::table().name) : mode;
   p->layers = std::move(layers), p->info = std::move(info);
-  if (p->mode == InferenceMode::sparse) p->plan = inference::plan_of(p->layers, p->sizes);
+  if (p->mode == InferenceMode::dense) p->sparse = {}, p->dense = inference::dense_plan_of(p->layers, p->sizes);
   parts_ = std::move(p);
 }
 
@@ -113,6 +76,12 @@ InferenceMode InferenceNet::mode() const { return layers(), parts_->mode; }
 InferenceNet::Cost InferenceNet::cost() const { return layers(), parts_->cost; }
 InferenceNet InferenceNet::with_mode(InferenceMode mode) const { return InferenceNet(layers(), parts_->info, mode); }
 
+// Dense pictures: in eight blocks at least, where there are so many.
+int64_t InferenceNet::images_a_block(bool dense, int64_t n) const {
+  if (dense) return parts_->vectors ? parts_->dense.most : std::min(parts_->dense.most, std::max<int64_t>(1, (n + 7) / 8));
+  return parts_->vectors && n > 8 ? inference::wide : 1;
+}
+
 Tensor InferenceNet::operator()(const Tensor& x) const {
   layers();
   const Size &in = parts_->sizes.front(), &out = parts_->sizes.back();
@@ -120,18 +89,20 @@ Tensor InferenceNet::operator()(const Tensor& x) const {
   if (x.dtype() != DType::f32) throw DTypeError(std::string("inference: x is ") + name(x.dtype()) + ", the net takes f32");
   if (!(flat && x.size(1) == in.c) && !(x.dim() == 4 && x.size(1) == in.c && x.size(2) == in.h && x.size(3) == in.w))
     throw ShapeError("inference: x is " + str(x.shape()) + ", the net takes " + str(Shape{-1, in.c, in.h, in.w}));
-  if (parts_->mode == InferenceMode::dense) return run_dense(parts_->layers, flat && !parts_->vectors ? reshape(x, {x.size(0), in.c, 1, 1}) : x);
+  const bool dense = parts_->mode == InferenceMode::dense;
   const Tensor rows = x.detach().contiguous();
-  const int64_t n = x.size(0), block = parts_->vectors && n > 8 ? inference::wide : 1;
+  const int64_t n = x.size(0), block = images_a_block(dense, n);
   std::vector<float> y(static_cast<size_t>(n * out.numel()));
   parallel_for((n + block - 1) / block, [&](int64_t b) {
     const int64_t first = b * block, count = std::min(block, n - first);
     const float* from = rows.data<float>() + first * in.numel();
     float* to = y.data() + first * out.numel();
-    if (block > 1) {
-      inference::run_vectors(parts_->layers, parts_->plan, from, count, to);
+    if (dense) {
+      inference::run_dense(parts_->layers, parts_->dense, from, count, to);
+    } else if (block > 1) {
+      inference::run_vectors(parts_->layers, parts_->sparse, from, count, to);
     } else {
-      inference::run_image(parts_->layers, parts_->plan, from, to);
+      inference::run_image(parts_->layers, parts_->sparse, from, to);
     }
   });
   const bool one = out.h == 1 && out.w == 1;

@@ -52,11 +52,13 @@ void check_weights(const Layer& l, const std::string& where) {
 
 int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
-// The largest step, in pixels of a phase, that a tap makes out of the image.
-int64_t margin(const Layer& l) {
+// The largest steps, in pixels of a phase, that a tap makes out of the image: before its first pixel, and behind its last.
+int64_t before(const Layer& l) { return std::max<int64_t>(0, -floor_div(-l.padding, l.stride)); }
+int64_t behind(const Layer& l) {
   const int64_t k = std::max(l.weight.shape()[2], l.weight.shape()[3]);
-  return std::max(-floor_div(-l.padding, l.stride), floor_div(k - 1 - l.padding, l.stride));
+  return std::max<int64_t>(0, floor_div(k - 1 - l.padding, l.stride));
 }
+int64_t margin(const Layer& l) { return std::max(before(l), behind(l)); }
 
 struct Tap {
   int phase;
@@ -67,18 +69,37 @@ Tap tap_at(const Layer& l, int64_t kh, int64_t kw) {
   return {static_cast<int>((y - dy * l.stride) * l.stride + (x - dx * l.stride)), dy, dx};
 }
 
-LayerPlan conv_plan(const Layer& l, const Size& out, const Planes& from) {
+// Empty where no vector reaches beyond a row.
+std::vector<int32_t> mask_of(const Planes& p) {
+  if (p.row == p.size.w) return {};
+  std::vector<int32_t> m(static_cast<size_t>((p.reach() + room - 1) / room * room), 0);
+  for (int64_t i = 0; i < p.size.h; ++i)
+    for (int64_t j = 0; j < p.size.w; ++j) m[static_cast<size_t>(i * p.row + j)] = -1;
+  return m;
+}
+
+// Phases whose pixels some tap needs, and where among them each phase stands.
+std::vector<int> used_phases(const Layer& l, std::vector<int>& slot) {
+  std::vector<int> used;
+  slot.assign(static_cast<size_t>(l.stride * l.stride), -1);
+  for (int64_t kh = 0; kh < l.weight.shape()[2]; ++kh)
+    for (int64_t kw = 0; kw < l.weight.shape()[3]; ++kw) {
+      int& s = slot[static_cast<size_t>(tap_at(l, kh, kw).phase)];
+      if (s < 0) s = static_cast<int>(used.size()), used.push_back(tap_at(l, kh, kw).phase);
+    }
+  return used;
+}
+
+LayerPlan conv_plan(const Layer& l, const Planes& from, const Planes& to) {
   LayerPlan p;
   const Shape& w = l.weight.shape();
   const int64_t per_group = w[0] / l.groups;
-  std::vector<int> slot(static_cast<size_t>(l.stride * l.stride), -1);
-  for (int64_t kh = 0; kh < w[2]; ++kh)
-    for (int64_t kw = 0; kw < w[3]; ++kw) {
-      int& s = slot[static_cast<size_t>(tap_at(l, kh, kw).phase)];
-      if (s < 0) s = static_cast<int>(p.used.size()), p.used.push_back(tap_at(l, kh, kw).phase);
-    }
+  std::vector<int> slot;
+  p.used = used_phases(l, slot);
+  p.mask = mask_of(to);
+  p.behind = behind(l);
   const auto phases = static_cast<int64_t>(p.used.size());
-  p.phases = l.stride == 1 ? from : Planes({from.size.c * phases, out.h, out.w}, margin(l));
+  p.phases = l.stride == 1 ? from : Planes({from.size.c * phases, to.size.h, to.size.w}, margin(l), to.row, false);
   const float* v = l.weight.data<float>();
   p.taps.begin.push_back(0);
   for (int64_t o = 0; o < w[0]; ++o) {
@@ -107,19 +128,23 @@ LayerPlan linear_plan(const Layer& l, const Planes& from) {
       if (*v == 0) continue;
       const int64_t c = i / area, y = i % area / from.size.w, x = i % from.size.w;
       p.taps.offsets.push_back(static_cast<int32_t>(c * from.plane + from.first() + y * from.row + x));
-      p.taps.wide_offsets.push_back(static_cast<int32_t>(i * wide));
       p.taps.values.push_back(*v);
     }
     p.taps.begin.push_back(static_cast<int64_t>(p.taps.values.size()));
   }
+  p.taps.offsets.resize(p.taps.offsets.size() + 7, 0), p.taps.values.resize(p.taps.values.size() + 7, 0.0f);  // taps_dot reads eight at a time
   return p;
 }
 
 }  // namespace
 
-Planes::Planes(const Size& s, int64_t padding) : size(s), pad(padding), row(s.w + 2 * padding), plane((s.h + 2 * padding) * row) {}
-
-int64_t Planes::bytes() const { return (plane * size.c + 2 * 16) * 4; }
+Planes::Planes(const Size& s, int64_t padding, int64_t pitch, bool tight)
+    : size(s), pad(padding), row(std::max(pitch, s.w + padding)), plane((s.h + 2 * padding) * row + 2 * padding) {
+  if (!tight) plane = (plane + room - 1) / room * room;
+}
+bool Planes::operator==(const Planes& o) const {
+  return size.c == o.size.c && size.h == o.size.h && size.w == o.size.w && pad == o.pad && row == o.row && plane == o.plane;
+}
 
 std::vector<Size> sizes_of(const std::vector<Layer>& layers, const InferenceInfo& info) {
   if (layers.empty()) throw ConfigError("inference: no layers");
@@ -142,6 +167,33 @@ std::vector<Size> sizes_of(const std::vector<Layer>& layers, const InferenceInfo
   return out;
 }
 
+namespace {
+
+// How far apart the rows of each value are: what its paddings need, and the same in all that a convolution reads and writes.
+std::vector<int64_t> pitches(const std::vector<Layer>& layers, const std::vector<Size>& sizes, const std::vector<int64_t>& pads) {
+  std::vector<int64_t> pitch(sizes.size());
+  for (size_t v = 0; v < sizes.size(); ++v) pitch[v] = sizes[v].w + pads[v];
+  for (bool changed = true; changed;) {
+    changed = false;
+    const auto join = [&](size_t a, size_t b) {
+      if (pitch[a] == pitch[b]) return;
+      pitch[a] = pitch[b] = std::max(pitch[a], pitch[b]), changed = true;
+    };
+    for (size_t i = 0; i < layers.size(); ++i) {
+      const Layer& l = layers[i];
+      if (l.kind != Layer::conv) continue;
+      if (l.stride == 1) join(static_cast<size_t>(l.from), i + 1);
+      if (l.residual >= 0) join(static_cast<size_t>(l.residual), i + 1);
+      // Of a phase, what lies behind a row are pixels: no zeros of the next row's.
+      const int64_t need = l.stride == 1 ? 0 : sizes[i + 1].w + before(l) + behind(l);
+      if (pitch[i + 1] < need) pitch[i + 1] = need, changed = true;
+    }
+  }
+  return pitch;
+}
+
+}  // namespace
+
 Plan plan_of(const std::vector<Layer>& layers, const std::vector<Size>& sizes) {
   std::vector<int64_t> pads(sizes.size(), 0);
   for (const Layer& l : layers) {
@@ -149,15 +201,22 @@ Plan plan_of(const std::vector<Layer>& layers, const std::vector<Size>& sizes) {
     int64_t& pad = pads[static_cast<size_t>(l.from)];
     pad = std::max(pad, std::max(l.padding, margin(l)));
   }
+  const std::vector<int64_t> pitch = pitches(layers, sizes, pads);
   Plan p;
-  for (size_t i = 0; i < sizes.size(); ++i) p.values.emplace_back(sizes[i], pads[i]);
+  for (size_t v = 0; v < sizes.size(); ++v) {
+    const bool convolved = v > 0 && layers[v - 1].kind == Layer::conv;
+    p.values.emplace_back(sizes[v], pads[v], pitch[v], !convolved && sizes[v].h == 1 && sizes[v].w == 1 && pads[v] == 0);
+  }
   for (size_t i = 0; i < layers.size(); ++i) {
     const Planes& from = p.values[static_cast<size_t>(layers[i].from)];
     LayerPlan l;
-    if (layers[i].kind == Layer::conv) l = conv_plan(layers[i], sizes[i + 1], from);
+    if (layers[i].kind == Layer::conv) l = conv_plan(layers[i], from, p.values[i + 1]);
     if (layers[i].kind == Layer::linear) l = linear_plan(layers[i], from);
     p.layers.push_back(std::move(l));
   }
+  p.slot = memories(layers, [&p](int a, int b) { return p.values[static_cast<size_t>(a)] == p.values[static_cast<size_t>(b)]; });
+  for (size_t v = 0; v < p.slot.size(); ++v)
+    if (p.slot[v] == static_cast<int>(p.slots.size())) p.slots.push_back(p.values[v]);
   return p;
 }
 

@@ -1,11 +1,15 @@
 // How a list of layers is run: the sizes of every value, and for the sparse way tables of offsets into padded planes. Internal.
 //
-// A value [C,H,W] lies as C planes with `pad` zeros on each side of a row, and `pad` rows of zeros above and below. So a tap of a convolution is one
-// offset for all pixels of a plane, and a plane of outputs is a sum of shifted planes of inputs, made in long vectors; what falls between the rows is
-// thrown away.
+// A value [C,H,W] lies as C planes with `pad` zeros before each row, which are the zeros behind the row before it too, and `pad` rows of zeros above
+// and below. So a tap of a convolution is one offset for all pixels of a plane, and a plane of outputs is a sum of shifted planes of inputs, made in
+// long vectors: rows lie equally far apart in both, and what falls between them is masked.
 #pragma once
 
+#include <regrad/engine/kernels/fixed_conv.h>
 #include <regrad/layers/inference/inference.h>
+
+#include <algorithm>
+#include <optional>
 
 namespace regrad::inference {
 
@@ -18,31 +22,38 @@ std::vector<Size> sizes_of(const std::vector<InferenceLayer>& layers, const Infe
 
 struct Planes {
   Size size;
-  int64_t pad = 0, row = 0, plane = 0;  // row: w + 2 pad
+  int64_t pad = 0, row = 0, plane = 0;  // row: w + pad at least
   Planes() = default;
-  Planes(const Size& s, int64_t padding);
-  int64_t first() const { return pad * row + pad; }  // of pixel (0,0) in a plane
-  int64_t bytes() const;                             // with room for a vector before and after
+  // tight: a plane of one pixel is one element; else planes are whole vectors, so that the last vector of one ends before the next one's pixels.
+  Planes(const Size& s, int64_t padding, int64_t pitch, bool tight);
+  int64_t first() const { return pad * row + pad; }              // of pixel (0,0) in a plane
+  int64_t reach() const { return (size.h - 1) * row + size.w; }  // from the first pixel to the last one's end
+  int64_t elements() const { return plane * size.c; }
+  bool operator==(const Planes& o) const;
 };
+inline constexpr int64_t room = 16;  // elements before and behind the planes: what vectors may read there
 
 // Entries of a row of weights that are not 0.
 struct Taps {
   std::vector<int32_t> offsets;
-  std::vector<int32_t> wide_offsets;  // of a matrix: the same in `wide` vectors side by side
   std::vector<float> values;
   std::vector<int64_t> begin;  // of each row, and the end
 };
 
 struct LayerPlan {
   Taps taps;
-  Planes phases;          // stride above 1: [C phases] planes of every stride-th pixel
-  std::vector<int> used;  // phases (row * stride + column) that some tap needs
+  Planes phases;              // stride above 1: [C phases] planes of every stride-th pixel
+  int64_t behind = 0;         // pixels of a phase behind a row of outputs that some tap may need
+  std::vector<int> used;      // phases (row * stride + column) that some tap needs
+  std::vector<int32_t> mask;  // of an output plane from its first pixel on: all bits where there is a pixel; empty where rows touch
 };
 
-// The sparse way. Values' paddings are what the convolutions that read them need.
+// The sparse way. Values' paddings are what the convolutions that read them need; rows are equally far apart in all that a convolution reads and writes.
 struct Plan {
   std::vector<Planes> values;
   std::vector<LayerPlan> layers;
+  std::vector<int> slot;      // of each value: the memory it lies in, which is another's once nobody reads this one any more
+  std::vector<Planes> slots;  // what each memory holds
 };
 Plan plan_of(const std::vector<InferenceLayer>& layers, const std::vector<Size>& sizes);
 
@@ -51,5 +62,45 @@ void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, cons
 inline constexpr int64_t wide = 64;
 // Vectors x [n, I], n at most `wide`, through layers that are all linear -> [n, O] of the last.
 void run_vectors(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x, int64_t n, float* out);
+
+// The dense way: values [n,h,w,c], some images at a time; convolutions and matrices with their weights packed once.
+struct DensePlan {
+  std::vector<Size> values;
+  std::vector<std::optional<kernels::FixedConv>> convs;  // of each layer that runs as one
+  std::vector<std::vector<float>> matrices;              // of each linear layer on pictures: its weight, over [h,w,c]
+  std::vector<int> slot;                                 // of each value
+  std::vector<int64_t> slots;                            // elements an image, of each memory
+  int64_t most = 1;                                      // images at a time
+};
+DensePlan dense_plan_of(const std::vector<InferenceLayer>& layers, const std::vector<Size>& sizes);
+// Images x [n,C,H,W], n at most plan.most -> the last value.
+void run_dense(const std::vector<InferenceLayer>& layers, const DensePlan& plan, const float* x, int64_t n, float* out);
+
+// The way that takes less time on an instruction set ("avx512", "avx2", "baseline"), by costs of a multiply-add that were measured there.
+InferenceMode faster_mode(const std::vector<InferenceLayer>& layers, const Plan& plan, const std::string& isa);
+
+// Which memory each value may lie in: one whose last value nobody reads any more, where fits(that value, this one). A residual is read where the sum is
+// written, element by element, so the layer that reads it as one may write there, and does if it can.
+template <class F>
+std::vector<int> memories(const std::vector<InferenceLayer>& layers, F&& fits) {
+  std::vector<int> until(layers.size() + 1, -1), slot, lies, busy;  // lies: the first value of each memory; busy: until when
+  for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
+    const InferenceLayer& l = layers[static_cast<size_t>(i)];
+    const auto reads = [&](int v, int when) { until[static_cast<size_t>(v)] = std::max(until[static_cast<size_t>(v)], when); };
+    if (l.residual >= 0) reads(l.residual, 2 * i);
+    reads(l.from, 2 * i + 1);
+  }
+  for (int v = 0; v <= static_cast<int>(layers.size()); ++v) {
+    const auto is_free = [&](int s) { return busy[static_cast<size_t>(s)] <= 2 * (v - 1) && fits(lies[static_cast<size_t>(s)], v); };
+    const int residual = v > 0 ? layers[static_cast<size_t>(v - 1)].residual : -1;
+    int s = residual >= 0 ? slot[static_cast<size_t>(residual)] : 0;
+    if (residual < 0 || !is_free(s))
+      for (s = 0; s < static_cast<int>(lies.size()) && !is_free(s);) ++s;
+    if (s == static_cast<int>(lies.size())) lies.push_back(v), busy.push_back(0);
+    slot.push_back(s);
+    busy[static_cast<size_t>(s)] = std::max(until[static_cast<size_t>(v)], 2 * (v - 1) + 1);
+  }
+  return slot;
+}
 
 }  // namespace regrad::inference

@@ -11,43 +11,30 @@ namespace {
 
 using Layer = InferenceLayer;
 
-// Zeroed memory for one value's planes, with room for a vector on both sides; kept by the thread between images.
+// Zeroed memory for planes, at a cache line; kept by the thread between images.
 class Buffer {
  public:
-  float* planes() { return data_.data() + 16; }
-  const float* planes() const { return data_.data() + 16; }
+  float* planes() { return first_; }
+  const float* planes() const { return first_; }
   void fit(const Planes& p) {
-    const auto n = static_cast<size_t>(p.bytes() / 4);
-    if (data_.size() != n || shape_.plane != p.plane || shape_.pad != p.pad || shape_.row != p.row) data_.assign(n, 0.0f);
+    if (first_ && shape_ == p) return;
+    data_.assign(static_cast<size_t>(p.elements() + 3 * room), 0.0f);
+    first_ = data_.data() + room + (64 - reinterpret_cast<uintptr_t>(data_.data()) % 64) / 4 % room;
     shape_ = p;
   }
 
  private:
   std::vector<float> data_ = {};
+  float* first_ = nullptr;
   Planes shape_ = {};
 };
 
 struct Workspace {
-  std::vector<Buffer> values = {}, phases = {};
-  std::vector<float> sums = {};
+  std::vector<Buffer> slots = {}, phases = {};
 };
 
-// Pixels of a plane of sums (rows `row` apart) to a plane of the output: + residual, ReLU.
-void write_plane(const float* sums, int64_t row, const Planes& to, float* y, const Planes* residual, const float* r, bool relu) {
-  for (int64_t i = 0; i < to.size.h; ++i) {
-    const float* from = sums + i * row;
-    float* out = y + to.first() + i * to.row;
-    if (residual) {
-      const float* add = r + residual->first() + i * residual->row;
-      for (int64_t j = 0; j < to.size.w; ++j) out[j] = from[j] + add[j];
-      if (relu)
-        for (int64_t j = 0; j < to.size.w; ++j) out[j] = std::max(out[j], 0.0f);
-    } else if (relu) {
-      for (int64_t j = 0; j < to.size.w; ++j) out[j] = std::max(from[j], 0.0f);
-    } else {
-      for (int64_t j = 0; j < to.size.w; ++j) out[j] = from[j];
-    }
-  }
+kernels::Taps rows_of(const Layer& l, const Taps& t) {
+  return {l.weight.shape()[0], t.begin.data(), t.offsets.data(), t.values.data(), l.bias.data<float>()};
 }
 
 // Every stride-th pixel of each plane, a plane a phase. What lies beyond the image is 0: another net of the same planes may have had pixels there.
@@ -59,7 +46,7 @@ void split_phases(const Planes& from, const float* x, const LayerPlan& l, int64_
       const int64_t a = l.used[static_cast<size_t>(p)] / stride, b = l.used[static_cast<size_t>(p)] % stride;
       float* y = out + (c * phases + p) * to.plane + to.first();
       const float* plane = x + c * from.plane + from.first();
-      const int64_t all_rows = to.size.h + to.pad, all_columns = to.size.w + to.pad;
+      const int64_t all_rows = to.size.h + l.behind, all_columns = to.size.w + l.behind;
       const int64_t rows = std::clamp<int64_t>((from.size.h - a + stride - 1) / stride, 0, all_rows),
                     columns = std::clamp<int64_t>((from.size.w - b + stride - 1) / stride, 0, all_columns);
       for (int64_t i = 0; i < rows; ++i) {
@@ -71,31 +58,22 @@ void split_phases(const Planes& from, const float* x, const LayerPlan& l, int64_
 }
 
 void run_conv(const Layer& l, const LayerPlan& p, const Planes& from, const Planes& to, const float* x, const Planes* residual, const float* r,
-              Buffer& phases, std::vector<float>& sums, float* y) {
+              Buffer& phases, float* y) {
   if (l.stride > 1) {
     phases.fit(p.phases);
     split_phases(from, x, p, l.stride, phases.planes());
     x = phases.planes();
   }
-  const int64_t n = (to.size.h - 1) * p.phases.row + to.size.w;
-  if (static_cast<int64_t>(sums.size()) < n + 16) sums.resize(static_cast<size_t>(n + 16));
-  const auto taps = kernels::table().taps;
-  const float* bias = l.bias.data<float>();
-  for (int64_t o = 0; o < to.size.c; ++o) {
-    const auto begin = static_cast<size_t>(p.taps.begin[static_cast<size_t>(o)]);
-    const int64_t entries = p.taps.begin[static_cast<size_t>(o + 1)] - p.taps.begin[static_cast<size_t>(o)];
-    taps(x, p.taps.offsets.data() + begin, p.taps.values.data() + begin, entries, bias[o], n, sums.data());
-    write_plane(sums.data(), p.phases.row, to, y + o * to.plane, residual, r ? r + o * residual->plane : nullptr, l.relu);
-  }
-}
-
-void run_linear(const Layer& l, const Taps& t, const float* x, float* y) {
-  const float* bias = l.bias.data<float>();
-  for (size_t o = 0; o + 1 < t.begin.size(); ++o) {
-    const auto begin = static_cast<size_t>(t.begin[o]);
-    y[o] = kernels::table().taps_dot(x, t.offsets.data() + begin, t.values.data() + begin, t.begin[o + 1] - t.begin[o], bias[o]);
-    if (l.relu) y[o] = std::max(y[o], 0.0f);
-  }
+  kernels::table().taps(rows_of(l, p.taps),
+                        {.x = x,
+                         .pixel = 1,
+                         .y = y + to.first(),
+                         .y_row = to.plane,
+                         .residual = r ? r + residual->first() : nullptr,
+                         .residual_row = r ? residual->plane : 0,
+                         .mask = p.mask.empty() ? nullptr : p.mask.data(),
+                         .relu = l.relu},
+                        to.reach());
 }
 
 // The layers that only move or shrink: pixel (i,j) of channel c by f.
@@ -118,7 +96,10 @@ void run_simple(const Layer& l, const Planes& from, const Planes& to, const floa
     each_pixel(to, y, [&](int64_t c, int64_t i, int64_t j) {
       float most = at(c, i * l.stride, j * l.stride);
       for (int64_t p = 0; p < l.stride; ++p)
-        for (int64_t q = 0; q < l.stride; ++q) most = std::max(most, at(c, i * l.stride + p, j * l.stride + q));
+        for (int64_t q = 0; q < l.stride; ++q) {
+          const float v = at(c, i * l.stride + p, j * l.stride + q);
+          if (v > most || v != v) most = v;  // NaN is largest
+        }
       return most;
     });
   } else if (l.kind == Layer::mean) {
@@ -139,34 +120,32 @@ void run_simple(const Layer& l, const Planes& from, const Planes& to, const floa
 
 }  // namespace
 
-void run_image(const std::vector<Layer>& layers, const Plan& plan, const float* x, float* out) {
+void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x, float* out) {
   static thread_local Workspace work;
-  work.values.resize(std::max(work.values.size(), plan.values.size()));
+  work.slots.resize(std::max(work.slots.size(), plan.slots.size()));
   work.phases.resize(std::max(work.phases.size(), layers.size()));
-  for (size_t i = 0; i < plan.values.size(); ++i) work.values[i].fit(plan.values[i]);
+  for (size_t i = 0; i < plan.slots.size(); ++i) work.slots[i].fit(plan.slots[i]);
+  const auto at = [&](size_t value) { return work.slots[static_cast<size_t>(plan.slot[value])].planes(); };
   const Planes& in = plan.values[0];
   for (int64_t c = 0; c < in.size.c; ++c)
     for (int64_t i = 0; i < in.size.h; ++i)
-      std::memcpy(work.values[0].planes() + c * in.plane + in.first() + i * in.row, x + (c * in.size.h + i) * in.size.w,
-                  sizeof(float) * static_cast<size_t>(in.size.w));
+      std::memcpy(at(0) + c * in.plane + in.first() + i * in.row, x + (c * in.size.h + i) * in.size.w, sizeof(float) * static_cast<size_t>(in.size.w));
   for (size_t i = 0; i < layers.size(); ++i) {
     const Layer& l = layers[i];
-    const Planes &from = plan.values[static_cast<size_t>(l.from)], &to = plan.values[i + 1];
-    const float* source = work.values[static_cast<size_t>(l.from)].planes();
-    float* y = work.values[i + 1].planes();
+    const auto source = static_cast<size_t>(l.from);
+    const Planes &from = plan.values[source], &to = plan.values[i + 1];
     if (l.kind == Layer::conv) {
       const bool has = l.residual >= 0;
       const auto r = static_cast<size_t>(has ? l.residual : 0);
-      run_conv(l, plan.layers[i], from, to, source, has ? &plan.values[r] : nullptr, has ? work.values[r].planes() : nullptr, work.phases[i],
-               work.sums, y);
+      run_conv(l, plan.layers[i], from, to, at(source), has ? &plan.values[r] : nullptr, has ? at(r) : nullptr, work.phases[i], at(i + 1));
     } else if (l.kind == Layer::linear) {
-      run_linear(l, plan.layers[i].taps, source, y);
+      kernels::table().taps_dot(rows_of(l, plan.layers[i].taps), at(source), l.relu, at(i + 1) + to.first(), to.plane);
     } else {
-      run_simple(l, from, to, source, y);
+      run_simple(l, from, to, at(source), at(i + 1));
     }
   }
   const Planes& last = plan.values.back();
-  const float* y = work.values[plan.values.size() - 1].planes();
+  const float* y = at(plan.values.size() - 1);
   for (int64_t c = 0; c < last.size.c; ++c)
     for (int64_t i = 0; i < last.size.h; ++i)
       std::memcpy(out + (c * last.size.h + i) * last.size.w, y + c * last.plane + last.first() + i * last.row,
@@ -193,17 +172,17 @@ void run_vectors(const std::vector<Layer>& layers, const Plan& plan, const float
   }
   const int64_t inputs = plan.values[0].size.numel(), outputs = plan.values.back().size.numel();
   transpose(x, n, inputs, inputs, values[0], wide);
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const Taps& t = plan.layers[i].taps;
-    const float *from = values[i % 2], *bias = layers[i].bias.data<float>();
-    for (size_t o = 0; o + 1 < t.begin.size(); ++o) {
-      const auto begin = static_cast<size_t>(t.begin[o]);
-      float* y = values[1 - i % 2] + static_cast<int64_t>(o) * wide;
-      kernels::table().taps(from, t.wide_offsets.data() + begin, t.values.data() + begin, t.begin[o + 1] - t.begin[o], bias[o], wide, y);
-      if (layers[i].relu)
-        for (int64_t b = 0; b < wide; ++b) y[b] = std::max(y[b], 0.0f);
-    }
-  }
+  for (size_t i = 0; i < layers.size(); ++i)
+    kernels::table().taps(rows_of(layers[i], plan.layers[i].taps),
+                          {.x = values[i % 2],
+                           .pixel = wide,
+                           .y = values[1 - i % 2],
+                           .y_row = wide,
+                           .residual = nullptr,
+                           .residual_row = 0,
+                           .mask = nullptr,
+                           .relu = layers[i].relu},
+                          wide);
   transpose(values[layers.size() % 2], outputs, n, wide, out, outputs);
 }
 

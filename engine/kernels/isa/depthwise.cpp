@@ -6,7 +6,7 @@ namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
 constexpr int64_t kWide = depthwise_channels, kMostTaps = depthwise_width;
-constexpr int kLanes = 16, kVectors = 4;  // of f32, whatever the register's size
+constexpr int kLanes = kVectorBytes / 4, kVectors = kVectorBytes == 64 ? 4 : 8;  // sums, and a weight and a product beside them, fit the registers
 
 int64_t width_of(int64_t c) { return kWide / c * c; }
 

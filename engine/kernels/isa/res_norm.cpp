@@ -157,22 +157,40 @@ struct Sums {
   T lanes[kSums][kSumLanes] = {}, guess;
   double total[kSums] = {};
 };
+// The lanes are registers side by side, of which so many at a time fit beside each other: more would lie in memory.
+template <class T>
+constexpr int kWidth = kVectorBytes / int(sizeof(T));
+template <class T>
+constexpr int kTogether = kWidth<T> < kSumLanes ? 2 : 1;
+
+template <class T, bool with_g>
+REGRAD_INLINE void add_lanes(const T* x, const T* g, int64_t n, int first, Sums<T>& s) {
+  constexpr int w = kWidth<T>, parts = kTogether<T>;
+  using V = typename Lanes<T, w>::V;
+  V d1[parts], d2[parts], g1[parts], gd[parts];
+  for (int p = 0; p < parts; ++p) {
+    d1[p] = load<w>(s.lanes[0] + first + p * w), d2[p] = load<w>(s.lanes[1] + first + p * w);
+    if constexpr (with_g) g1[p] = load<w>(s.lanes[2] + first + p * w), gd[p] = load<w>(s.lanes[3] + first + p * w);
+  }
+  for (int64_t i = first; i - first + kSumLanes <= n; i += kSumLanes)
+    for (int p = 0; p < parts; ++p) {
+      const V d = load<w>(x + i + p * w) - s.guess;
+      d1[p] += d, d2[p] += d * d;
+      if constexpr (with_g) {
+        const V gi = load<w>(g + i + p * w);
+        g1[p] += gi, gd[p] += gi * d;
+      }
+    }
+  for (int p = 0; p < parts; ++p) {
+    store<w>(s.lanes[0] + first + p * w, d1[p]), store<w>(s.lanes[1] + first + p * w, d2[p]);
+    if constexpr (with_g) store<w>(s.lanes[2] + first + p * w, g1[p]), store<w>(s.lanes[3] + first + p * w, gd[p]);
+  }
+}
+
 template <class T, bool with_g>
 REGRAD_INLINE void add_run(const T* x, const T* g, int64_t n, Sums<T>& s) {
-  using V = typename Lanes<T, kSumLanes>::V;
-  V d1 = load<kSumLanes>(s.lanes[0]), d2 = load<kSumLanes>(s.lanes[1]), g1 = {}, gd = {};
-  if constexpr (with_g) g1 = load<kSumLanes>(s.lanes[2]), gd = load<kSumLanes>(s.lanes[3]);
-  int64_t i = 0;
-  for (; i + kSumLanes <= n; i += kSumLanes) {
-    const V d = load<kSumLanes>(x + i) - s.guess;
-    d1 += d, d2 += d * d;
-    if constexpr (with_g) {
-      const V gi = load<kSumLanes>(g + i);
-      g1 += gi, gd += gi * d;
-    }
-  }
-  store<kSumLanes>(s.lanes[0], d1), store<kSumLanes>(s.lanes[1], d2);
-  if constexpr (with_g) store<kSumLanes>(s.lanes[2], g1), store<kSumLanes>(s.lanes[3], gd);
+  for (int first = 0; first < kSumLanes; first += kTogether<T> * kWidth<T>) add_lanes<T, with_g>(x, g, n, first, s);
+  const int64_t i = n / kSumLanes * kSumLanes;
   for (int64_t j = 0; j < n - i; ++j) {
     const T d = x[i + j] - s.guess;
     s.lanes[0][j] += d, s.lanes[1][j] += d * d;

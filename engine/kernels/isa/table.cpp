@@ -21,6 +21,7 @@ void fill(Table& t) {
   fill_res_norm(t);
   fill_depthwise(t);
   fill_int8(t);
+  fill_gemv(t);
   t.gemm[0] = gemm_f32;
   t.gemm[1] = gemm_f64;
   t.gemm_scratch[0] = gemm_scratch_f32;
