@@ -70,7 +70,7 @@ int Draw::any(int least, int most) {
   return leaf(shape(least, std::max(least, std::min(most, 4))));
 }
 int Draw::like(const Shape& s) {
-  for (int tries = 0; tries < 3; ++tries) {
+  for (int tries = 0; tries < 3 && !p_.nodes.empty(); ++tries) {
     const int at = static_cast<int>(whole(0, static_cast<int64_t>(p_.nodes.size()) - 1));
     const Node& n = p_.nodes[static_cast<size_t>(at)];
     if ((n.row || n.leaf == Leaf::real) && of(at) == s) return at;

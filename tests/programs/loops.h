@@ -13,6 +13,7 @@ Jet root(const Jet& x, double p);  // derivative 0 at 0
 Jet norm_of(const Line& v, double p);
 Jet log_sum(const Line& v);
 Line softmax_of(const Line& v);
-Array matmul_of(const Array& a, const Array& b);  // as the public matmul
+// As the public matmul; bias is a term of each sum.
+Array matmul_of(const Array& a, const Array& b, const Array* bias = nullptr);
 
 }  // namespace regrad::programs

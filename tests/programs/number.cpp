@@ -70,7 +70,7 @@ Jet softplus(const Jet& x) {
   double d[5];
   logistic(x.v(), d);
   const double v = std::max(x.v(), 0.0) + std::log1p(std::exp(-std::abs(x.v())));
-  return chain(x, {{std::isnan(x.v()) ? x.v() : v, d[0], d[1], d[2], d[3]}, 1});
+  return chain(x, {{std::isnan(x.v()) ? x.v() : v, d[0], d[1], d[2], d[3]}});
 }
 Jet erf(const Jet& x) {
   const double v = x.v(), g = 2 / std::sqrt(M_PI) * std::exp(-v * v);

@@ -71,13 +71,13 @@ Jet distance(const Jet& a, const Jet& b) {
 Jet huber(const Jet& a, const Jet& b, double delta) {
   const Jet d = a - b, size = distance(a, b);
   if (std::isnan(d.v())) return d;
-  return below(Jet(delta), size) ? Jet(delta) * (size - Jet(delta / 2)) : d * d * Jet(0.5);
+  return below(size, Jet(delta)) ? d * d * Jet(0.5) : Jet(delta) * (size - Jet(delta / 2));
 }
 Jet divergence(const Jet& q, const Jet& p) {
   if (!below(0, p)) return p.v() == 0 ? -(p * q) : Jet(0.0) - p * q;
   return p * (log(p) - q);
 }
-Jet crossing(const Jet& x, const Jet& t) { return softplus(x) - x * t; }
+Jet crossing(const Jet& x, const Jet& t) { return t * softplus(-x) + (Jet(1.0) - t) * softplus(x); }
 Array rows_of(const In& in, bool soft) {
   const Array& x = in.x();
   need(x.dim() >= 1 && x.shape.numel() > 0);

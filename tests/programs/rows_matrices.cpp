@@ -156,6 +156,10 @@ Array volume(const In& in, Volume what) {
       sum = sum + log(p.v() < 0 ? -p : p);
       sign *= p.v() < 0 ? -1 : 1;
     }
+    // A determinant may be e to its logarithm.
+    const double logs = std::abs(sum.v()) + static_cast<double>(pivots.size());
+    if (what == Volume::det)
+      for (Number& n : det.c) n.e += rounding.unit * std::abs(n.v) * logs;
     y.v[k] = what == Volume::det ? det : what == Volume::log ? sum : Jet(sign);
   }
   return y;

@@ -260,9 +260,9 @@ const Table& norm_rows() {
       {"broadcast_residual", draw_residual,
        [](const In& in) {
          need(in.x().dim() == 4 && in.x(1).dim() == 4 && in.x(1).shape[2] == 1);
-         Array y = plus(in.x(), broadcast_to(in.x(1), in.x().shape));
-         if (in.has(2)) y = plus(y, in.x(2));
-         return map(y, relu_of);
+         if (in.has(2)) need(in.x(2).shape == in.x().shape);
+         const Array row = broadcast_to(in.x(1), in.x().shape);
+         return build(row.shape, [&](Multi at) { return relu_of(total(in.has(2) ? Line{in.x()[at], row[at], in.x(2)[at]} : Line{in.x()[at], row[at]})); });
        },
        [](const Args& a) { return broadcast_residual(a[0], a[1], a[2]); }, "broadcast_residual($0, $1, $2)", 3},
   };

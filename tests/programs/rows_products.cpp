@@ -11,7 +11,7 @@
 
 namespace regrad::programs {
 
-Array matmul_of(const Array& one, const Array& two) {
+Array matmul_of(const Array& one, const Array& two, const Array* bias) {
   Array a = one, b = two;
   need(a.dim() >= 1 && b.dim() >= 1);
   if (one.dim() == 1) a.shape.insert(0, 1);
@@ -21,9 +21,18 @@ Array matmul_of(const Array& one, const Array& two) {
   Shape full = s;
   full.push_back(a.shape[-2]);
   full.push_back(b.shape[-1]);
+  Shape last = full;
+  if (two.dim() == 1) last.erase(last.size() - 1);
+  if (one.dim() == 1) last.erase(last.size() - (two.dim() == 1 ? 1 : 2));
+  Array begin;
+  if (bias) {
+    begin = broadcast_to(*bias, last);
+    begin.shape = full;
+  }
   Array y = build(full, [&](Multi at) {
     Shape p = at, q = at;
     Line terms;
+    if (bias) terms.push_back(begin[at]);
     for (int64_t k = 0; k < a.shape[-1]; ++k) {
       p[-1] = q[-2] = k;
       const auto in = [](const Array& x, Shape from) {
@@ -36,8 +45,7 @@ Array matmul_of(const Array& one, const Array& two) {
     }
     return total(terms);
   });
-  if (two.dim() == 1) y.shape.erase(y.dim() - 1);
-  if (one.dim() == 1) y.shape.erase(y.dim() - (two.dim() == 1 ? 1 : 2));
+  y.shape = last;
   return y;
 }
 
@@ -301,19 +309,14 @@ const char* equation(int64_t k) { return equations[k]; }
 const Table& product_rows() {
   static const Table table = {
       {"matmul", draw_matmul, [](const In& in) { return matmul_of(in.x(0), in.x(1)); }, [](const Args& a) { return matmul(a[0], a[1]); }, "matmul($0, $1)", 10},
-      {"addmm", draw_addmm,
-       [](const In& in) {
-         const Array y = matmul_of(in.x(1), in.x(2));
-         return plus(y, broadcast_to(in.x(0), y.shape));
-       },
-       [](const Args& a) { return addmm(a[0], a[1], a[2]); }, "addmm($0, $1, $2)", 3},
+      {"addmm", draw_addmm, [](const In& in) { return matmul_of(in.x(1), in.x(2), &in.x(0)); }, [](const Args& a) { return addmm(a[0], a[1], a[2]); }, "addmm($0, $1, $2)", 3},
       {"linear", draw_linear,
        [](const In& in) {
-         Array y = matmul_of(in.x(0), transposed(in.x(1), -1, -2));
-         if (!in.has(2)) return y;
+         const Array w = transposed(in.x(1), -1, -2);
+         if (!in.has(2)) return matmul_of(in.x(0), w);
          Array b = in.x(2);
-         if (in.x(1).dim() == 3) b.shape.insert(1, 1);
-         return plus(y, broadcast_to(b, y.shape));
+         if (w.dim() == 3) b.shape.insert(b.dim() - 1, 1);
+         return matmul_of(in.x(0), w, &b);
        },
        [](const Args& a) { return linear(a[0], a[1], a[2]); }, "linear($0, $1, $2)", 4},
       {"outer", draw_outer,
