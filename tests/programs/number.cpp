@@ -101,7 +101,7 @@ Jet total(const std::vector<Jet>& terms) {
     }
     if (!any) continue;
     y.live = static_cast<uint8_t>(y.live | 1 << s);
-    exact = error == 0 && ((exact && size * 1024 < 0x1p24) || terms.size() == 1);
+    exact = error == 0 && ((exact && s == 0 && size * 1024 < 0x1p24) || terms.size() == 1);
     y.c[s] = exact ? Number{sum, 0} : rounded(sum, error + rounding.unit * size);
     if (size > rounding.largest * 1e-6 && std::isfinite(size)) rounding.huge = true;
   }

@@ -69,11 +69,17 @@ struct Jet {
   bool constant() const { return live == 1; }
 };
 
+// A sum of derivatives rounds by the size of its terms even where they cancel exactly: backward sweeps add other partial sums, of the same terms.
+inline Number sum_of(const Number& a, const Number& b, bool derivative) {
+  Number y = a + b;
+  if (derivative && std::isfinite(y.v)) y.e = std::max(y.e, a.e + b.e + rounding.unit * (std::abs(a.v) + std::abs(b.v)));
+  return y;
+}
 inline Jet operator+(const Jet& a, const Jet& b) {
   Jet y;
   y.live = a.live | b.live;
   for (int s = 0; s < 8; ++s)
-    if (y.live >> s & 1) y.c[s] = (a.live >> s & 1) ? ((b.live >> s & 1) ? a.c[s] + b.c[s] : a.c[s]) : b.c[s];
+    if (y.live >> s & 1) y.c[s] = (a.live >> s & 1) ? ((b.live >> s & 1) ? sum_of(a.c[s], b.c[s], s) : a.c[s]) : b.c[s];
   return y;
 }
 inline Jet operator*(const Jet& a, const Jet& b) {
@@ -83,7 +89,7 @@ inline Jet operator*(const Jet& a, const Jet& b) {
     for (int p = s;; p = (p - 1) & s) {
       if ((a.live >> p & 1) && (b.live >> (s ^ p) & 1)) {
         const Number term = a.c[p] * b.c[s ^ p];
-        y.c[s] = (y.live >> s & 1) ? y.c[s] + term : term;
+        y.c[s] = (y.live >> s & 1) ? sum_of(y.c[s], term, s) : term;
         y.live = static_cast<uint8_t>(y.live | 1 << s);
       }
       if (p == 0) break;

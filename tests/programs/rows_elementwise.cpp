@@ -117,6 +117,7 @@ Jet cut(const Jet& x, double low, double high) {
 }
 Jet gelu_of(const Jet& x) {
   const double u = rounding.unit;
+  if (x.v() == -inf) return Jet(0.0);
   Jet phi = (number(1) + erf(x * argument(std::sqrt(0.5)))) * number(0.5);
   if (std::isfinite(x.v())) phi.c[0].e += u;
   return x * phi;
@@ -206,7 +207,7 @@ const Table& elementwise_rows() {
        [](const In& in) {
          return map2(in.x(0), in.x(1), [](const Jet& f, const Jet& g) {
            Jet y = g;
-           y.c[0] = rounded(f.v(), f.c[0].e + g.c[0].e * 2 + rounding.unit * std::abs(g.v()));
+           y.c[0] = {f.v() + (g.v() - g.v()), f.c[0].e};
            return y;
          });
        },

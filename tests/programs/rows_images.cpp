@@ -99,6 +99,9 @@ Array convolved(const In& in, bool transposed_way, int dims) {
   need(s[3] > 0 && s[4] > 0);
   if (transposed_way)
     for (int e = 0; e < 2; ++e) need(in.i(7 + static_cast<size_t>(e)) >= 0 && in.i(7 + static_cast<size_t>(e)) < std::max(g.s[e], g.d[e]));
+  // Padding times an infinite weight is nan or nothing, as a row is written.
+  for (const Jet& tap : w.v)
+    if (!std::isfinite(tap.v())) rounding.undecided = true;
   std::vector<Line> terms(Array(s).v.size());
   const Array y(s);
   // The small picture's pixel (i, j) meets the large one's (i s - p + k d, ..).

@@ -20,6 +20,7 @@ int64_t batches(const Shape& s) {
   return n;
 }
 Matrix matrix(const Array& x, int64_t batch) {
+  for (const Jet& j : x.v) need(std::isfinite(j.v()));  // refused by the engine
   const int64_t r = x.shape[-2], c = x.shape[-1];
   Matrix m;
   for (int64_t i = 0; i < r; ++i) {
@@ -149,18 +150,13 @@ Array volume(const In& in, Volume what) {
   for (size_t k = 0; k < y.v.size(); ++k) {
     Line pivots;
     eliminate(matrix(in.x(), static_cast<int64_t>(k)), {}, &pivots);
-    Jet det(1.0), sum(0.0);
+    Jet sum(0.0);
     double sign = 1;
     for (const Jet& p : pivots) {
-      det = det * p;
       sum = sum + log(p.v() < 0 ? -p : p);
       sign *= p.v() < 0 ? -1 : 1;
     }
-    // A determinant may be e to its logarithm.
-    const double logs = std::abs(sum.v()) + static_cast<double>(pivots.size());
-    if (what == Volume::det)
-      for (Number& n : det.c) n.e += rounding.unit * std::abs(n.v) * logs;
-    y.v[k] = what == Volume::det ? det : what == Volume::log ? sum : Jet(sign);
+    y.v[k] = what == Volume::det ? exp(sum) * Jet(sign) : what == Volume::log ? sum : Jet(sign);
   }
   return y;
 }
@@ -195,7 +191,6 @@ Array spectrum(const In& in, bool singular) {
   need(x.dim() >= 2 && (singular || x.shape[-1] == x.shape[-2]));
   double largest = 0, error = 0;
   for (const Jet& j : x.v) {
-    if (!std::isfinite(j.v())) throw Unfit("not finite");
     largest = std::max(largest, std::abs(j.v()));
     error = std::max(error, j.c[0].e);
   }

@@ -14,8 +14,16 @@ namespace {
 constexpr double eps = 1e-5;
 Jet tiny(double e) { return Jet(rounded(e, 0)); }
 Jet relu_of(const Jet& x) { return std::isnan(x.v()) || below(0, x) ? x : Jet(0.0); }
+// A mean taken in steps rounds at each.
+Jet running_mean(const Line& v) {
+  Jet m = mean_of(v);
+  double size = 0;
+  for (const Jet& x : v) size += std::abs(x.v());
+  if (v.size() > 1 && std::isfinite(size)) m.c[0].e += rounding.unit * size / static_cast<double>(v.size());
+  return m;
+}
 Line standard(const Line& v) {
-  const Jet m = mean_of(v), r = rsqrt(variance(v, 0) + tiny(eps));
+  const Jet m = running_mean(v), r = rsqrt(variance(v, 0) + tiny(eps));
   Line out;
   for (const Jet& x : v) out.push_back((x - m) * r);
   return out;
@@ -38,6 +46,13 @@ Array scaled(Array y, const In& in, size_t weight, const Array& x, int channel) 
   if (in.has(weight)) y = times(y, beside(in.x(weight), x, channel));
   if (in.has(weight + 1)) y = plus(y, beside(in.x(weight + 1), x, channel));
   return y;
+}
+
+// What comes of infinite parameters depends on how a row is written.
+void unsettled(const In& in, size_t k) {
+  if (!in.has(k)) return;
+  for (const Jet& x : in.x(k).v)
+    if (!std::isfinite(x.v())) rounding.undecided = true;
 }
 
 bool draw_over(Draw& d, Node& n) {
@@ -134,6 +149,7 @@ Array batch_of(const In& in) {
   const int channel = x.dim() == 2 ? 1 : x.dim() - 3;
   Array y;
   if (in.has(4)) {
+    for (size_t k : {1, 2, 4, 5}) unsettled(in, k);
     const Array m = beside(in.x(4), x, channel), v = beside(in.x(5), x, channel);
     y = times(map2(x, m, [](const Jet& a, const Jet& b) { return a - b; }), map(v, [](const Jet& a) { return rsqrt(a + tiny(eps)); }));
   } else {
@@ -189,6 +205,7 @@ Array bands_of(const In& in) {
   Array y = reshaped(x, {x.shape[0], x.shape[1] * bands, x.shape[2] / bands, x.shape[3]});
   const Array split = y;
   if (in.has(3)) {
+    for (size_t k : {1, 2, 3, 4}) unsettled(in, k);
     y = times(map2(y, beside(in.x(3), y, 1), [](const Jet& a, const Jet& b) { return a - b; }), map(beside(in.x(4), y, 1), [](const Jet& a) { return rsqrt(a + tiny(eps)); }));
   } else {
     y = over(y, {0, 2, 3}, standard);

@@ -130,6 +130,10 @@ Array einsum_of(const In& in) {
     }
   }
   need(terms.size() == in.arrays.size());
+  if (terms.size() > 2)  // which zero meets an infinity depends on the order of products
+    for (const Array* a : in.arrays)
+      for (const Jet& x : a->v)
+        if (!std::isfinite(x.v())) rounding.undecided = true;
   std::map<char, int64_t> size;
   int most = 0;
   const auto spelled = [&](const std::string& t, int spare) {
