@@ -38,12 +38,18 @@ std::vector<int64_t> In::whole(size_t k, int64_t n) const {
 }
 
 namespace {
-Array of_leaf(const Node& n, int at) {
+Array of_leaf(const Node& n, int at, const Element* only) {
   Array y(n.shape);
   need(n.values.size() == y.v.size());
   for (size_t k = 0; k < y.v.size(); ++k) {
     y.v[k] = Jet(n.values[k]);
     if (!n.wanted) continue;
+    if (only) {
+      if (only->leaf != at || only->at != static_cast<int64_t>(k)) continue;
+      y.v[k].live = 1 << 0 | 1 << 1;
+      y.v[k].c[1].v = 1;
+      continue;
+    }
     y.v[k].live = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 4;
     for (int s : {1, 2, 4}) y.v[k].c[s].v = weight(s == 4 ? 3 : s, at, static_cast<int64_t>(k));
   }
@@ -51,25 +57,25 @@ Array of_leaf(const Node& n, int at) {
 }
 }  // namespace
 
-Array interpret(const Program& p, int node, const std::vector<Array>& before) {
+Array interpret(const Program& p, int node, const std::vector<Array>& before, const Element* only) {
   rounding.unit = p.dtype == DType::f32 ? 0x1p-24 : 0x1p-53;
   rounding.tiny = p.dtype == DType::f32 ? 0x1p-149 : 0x1p-1074;
   rounding.largest = p.dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
   const Node& n = p.nodes[static_cast<size_t>(node)];
-  if (!n.row) return of_leaf(n, node);
+  if (!n.row) return of_leaf(n, node, only);
   In in{n, {}};
   for (int i : n.in) in.arrays.push_back(i < 0 ? nullptr : &before[static_cast<size_t>(i)]);
   return n.row->loops(in);
 }
 
-Interpreted interpret(const Program& p) {
+Interpreted interpret(const Program& p, const Element* only) {
   Interpreted out;
   rounding.undecided = rounding.huge = false;
   out.smooth = true;
   for (size_t k = 0; k < p.nodes.size(); ++k) {
-    out.nodes.push_back(interpret(p, static_cast<int>(k), out.nodes));
+    out.nodes.push_back(interpret(p, static_cast<int>(k), out.nodes, only));
     for (const Jet& j : out.nodes.back().v)
-      for (int s = 0; s < 8; ++s)
+      for (int s = only ? 1 : 0; s < 8; ++s)
         if ((j.live >> s & 1) && !std::isfinite(j.c[s].v)) out.smooth = false;
   }
   std::vector<Jet> terms;

@@ -112,10 +112,11 @@ int main(int argc, char** argv) {
 #endif
   seed_now = static_cast<long long>(o.seed);
   std::map<std::string, int64_t> found;
-  int64_t mismatches = 0;
+  int64_t mismatches = 0, done = 0;
   const auto start = std::chrono::steady_clock::now();
   for (int64_t k = o.from; k < o.from + o.count; ++k) {
     current = k;
+    ++done;
     const Program p = draw_program(o.seed, k, o.only);
     const std::string fault = check(p);
     if (fault.empty()) continue;
@@ -129,8 +130,9 @@ int main(int argc, char** argv) {
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (const auto& [what, times] : found) std::printf("%lld x %s\n", static_cast<long long>(times), what.c_str());
-  std::printf("%lld programs, %lld mismatches; %lld undecided, %lld nodes, %lld values and %lld derivatives compared, %lld of these to 1e-3 or better; %.0f a second\n",
-              static_cast<long long>(tally.programs), static_cast<long long>(mismatches), static_cast<long long>(tally.undecided), static_cast<long long>(tally.nodes),
-              static_cast<long long>(tally.values), static_cast<long long>(tally.derivatives), static_cast<long long>(tally.sharp), static_cast<double>(tally.programs) / seconds);
+  const auto n = [](int64_t v) { return static_cast<long long>(v); };
+  std::printf("%lld programs, %lld mismatches; %lld nodes, %lld values, %lld elements of gradients and %lld derivatives compared, %lld of these to 1e-3 or better; %lld programs undecided; "
+              "%.0f a second\n",
+              n(done), n(mismatches), n(tally.nodes), n(tally.values), n(tally.elements), n(tally.derivatives), n(tally.sharp), n(tally.undecided), static_cast<double>(done) / seconds);
   return mismatches ? 1 : 0;
 }

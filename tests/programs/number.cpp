@@ -2,7 +2,16 @@
 
 namespace regrad::programs {
 
+namespace {
+// A number that rounding may make 0 has no side, and which sign a zero has is left open.
+void settled(const Jet& x) {
+  below(x, Jet(0.0));
+  if (x.v() == 0 && std::signbit(x.v())) rounding.undecided = true;
+}
+}  // namespace
+
 Jet reciprocal(const Jet& x) {
+  settled(x);
   const double r = 1 / x.v();
   Jet y = chain(x, {{r, -r * r, 2 * r * r * r, -6 * r * r * r * r, 24 * r * r * r * r * r}});
   y.c[0] = Number{1, 0} / x.c[0];
@@ -10,6 +19,7 @@ Jet reciprocal(const Jet& x) {
 }
 Jet operator/(const Jet& a, const Jet& b) {
   Jet y = b.constant() && a.constant() ? Jet() : a * reciprocal(b);
+  settled(b);
   y.c[0] = a.c[0] / b.c[0];
   return y;
 }
@@ -22,6 +32,7 @@ Jet expm1(const Jet& x) {
   return chain(x, {{std::expm1(x.v()), e, e, e, e}});
 }
 Jet log(const Jet& x) {
+  settled(x);
   const double r = 1 / x.v();
   return chain(x, {{std::log(x.v()), r, -r * r, 2 * r * r * r, -6 * r * r * r * r}});
 }
@@ -30,6 +41,7 @@ Jet log1p(const Jet& x) {
   return chain(x, {{std::log1p(x.v()), r, -r * r, 2 * r * r * r, -6 * r * r * r * r}});
 }
 Jet sqrt(const Jet& x) {
+  settled(x);
   const double s = std::sqrt(x.v()), r = 1 / x.v();
   Jet y = chain(x, {{s, s * r / 2, -s * r * r / 4, 3 * s * r * r * r / 8, -15 * s * r * r * r * r / 16}});
   if (x.c[0].e == 0 && fits(s) && std::fma(s, s, -x.v()) == 0) y.c[0] = {s, 0};
@@ -39,6 +51,7 @@ Jet sqrt(const Jet& x) {
   return y;
 }
 Jet rsqrt(const Jet& x) {
+  settled(x);
   const double s = 1 / std::sqrt(x.v()), r = 1 / x.v();
   return chain(x, {{s, -s * r / 2, 3 * s * r * r / 4, -15 * s * r * r * r / 8, 105 * s * r * r * r * r / 16}});
 }
@@ -74,9 +87,11 @@ Jet softplus(const Jet& x) {
 }
 Jet erf(const Jet& x) {
   const double v = x.v(), g = 2 / std::sqrt(M_PI) * std::exp(-v * v);
-  return chain(x, {{std::erf(v), g, -2 * v * g, (4 * v * v - 2) * g, (-8 * v * v * v + 12 * v) * g}});
+  return chain(x, {{std::erf(v), g, -2 * v * g, (4 * v * v - 2) * g, (-8 * v * v * v + 12 * v) * g}, 2 * g});
 }
 Jet pow(const Jet& x, double p) {
+  if (p == -0.5) return rsqrt(x);
+  if (p < 0 || p != std::rint(p)) settled(x);
   double d[5], factor = 1;
   for (int k = 0; k < 5; ++k) {
     d[k] = factor == 0 ? 0 : factor * std::pow(x.v(), p - k);
@@ -89,7 +104,7 @@ Jet pow(const Jet& x, double p) {
 Jet total(const std::vector<Jet>& terms) {
   Jet y;
   for (int s = 0; s < 8; ++s) {
-    double sum = 0, size = 0, error = 0;
+    double sum = -0.0, size = 0, error = 0;
     bool any = false, exact = true;
     for (const Jet& t : terms) {
       if (!(t.live >> s & 1)) continue;

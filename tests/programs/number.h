@@ -113,6 +113,7 @@ struct Taylor {
 inline Jet chain(const Jet& x, const Taylor& f) {
   const auto at = [&](int k) {
     const double slope = x.c[0].e == 0 ? 0 : std::abs(f.d[k + 1]) * x.c[0].e;
+    if (!std::isfinite(slope) && std::isfinite(x.v())) rounding.undecided = true;
     return rounded(f.d[k], slope + (k ? rounding.unit * f.floor : 0));
   };
   Jet y(at(0));

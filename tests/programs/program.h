@@ -58,6 +58,7 @@ struct In {
 // What a call of the engine is given.
 struct Args {
   const Node& node;
+  DType dtype;  // the program's
   std::vector<Tensor> t;
   const Tensor& operator[](size_t k) const { return t.at(k); }
   int64_t i(size_t k) const { return node.i.at(k); }
@@ -98,22 +99,27 @@ const Table& loss_rows();
 // The program of that number. `only`: its ops are this row's alone.
 Program draw_program(uint64_t seed, int64_t number, const Row* only = nullptr);
 
+// An element of a leaf, whose direction alone is e1.
+struct Element {
+  int leaf;
+  int64_t at;
+};
 // One node's array from those before it.
-Array interpret(const Program& p, int node, const std::vector<Array>& before);
+Array interpret(const Program& p, int node, const std::vector<Array>& before, const Element* only = nullptr);
 struct Interpreted {
   std::vector<Array> nodes;
-  Jet loss;               // sum of weights times outputs
-  bool smooth;            // all derivatives are finite: they can be compared
-  bool decided;           // no comparison that rounding may turn
+  Jet loss;      // sum of weights times outputs
+  bool smooth;   // all values and derivatives are finite (of one element: all derivatives): they can be compared
+  bool decided;  // no comparison that rounding may turn
 };
-Interpreted interpret(const Program& p);
+Interpreted interpret(const Program& p, const Element* only = nullptr);
 
 // Empty where engine and interpreter agree, else what differs: a kind ("value", "order 2", ..), a colon and the numbers.
 std::string check(const Program& p);
 std::string kind_of(const std::string& fault);
 // How many comparisons check made so far, and of what sharpness.
 struct Tally {
-  int64_t programs = 0, undecided = 0, nodes = 0, values = 0, derivatives = 0, sharp = 0;
+  int64_t programs = 0, undecided = 0, nodes = 0, values = 0, derivatives = 0, sharp = 0, elements = 0;
 };
 extern Tally tally;
 

@@ -158,7 +158,7 @@ const Table& elementwise_rows() {
       {"number by", draw_scalar, [](const In& in) { return map(in.x(), [&](const Jet& x) { return argument(in.d(0)) / x; }); },
        [](const Args& a) { return a.d(0) / a[0]; }, "@0 / $0"},
       {"abs", draw_one, each_of<absolute>, call<regrad::abs>, "abs($0)"},
-      {"sign", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return std::isnan(x.v()) ? frozen(x) : number(below(0, x) - below(x, 0)); }); }, call<regrad::sign>, "sign($0)", 1},
+      {"sign", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return number(below(0, x) - below(x, 0)); }); }, call<regrad::sign>, "sign($0)", 1},
       {"floor", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return stepped(x, std::floor(x.v())); }); }, call<regrad::floor>, "floor($0)", 1},
       {"ceil", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return stepped(x, std::ceil(x.v())); }); }, call<regrad::ceil>, "ceil($0)", 1},
       {"round", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return stepped(x, std::nearbyint(x.v())); }); }, call<regrad::round>, "round($0)", 1},

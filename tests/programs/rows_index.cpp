@@ -4,6 +4,7 @@
 #include <regrad/engine/functional.h>
 
 #include "draw.h"
+#include "loops.h"
 
 namespace regrad::programs {
 namespace {
@@ -56,6 +57,26 @@ bool draw_put(Draw& d, Node& n) {  // x, values, indices..; accumulate
   for (int k = 2; k < 2 + count; ++k)
     if (d.of(n.in[static_cast<size_t>(k)]) != at) n.in[static_cast<size_t>(k)] = d.index(at, -s[k - 2], s[k - 2]);
   n.i = {d.flag()};
+  return true;
+}
+bool draw_classes(Draw& d, Node& n) {
+  const int64_t classes = d.whole(1, 4);
+  n.in = {d.index(d.shape(0, 3), 0, classes)};
+  n.i = {classes};
+  return true;
+}
+bool draw_whole(Draw& d, Node& n) {
+  n.in = {d.any()};
+  Shape s = d.of(n.in[0]);
+  for (int64_t& k : s)
+    if (d.once_in(3)) k = 1;
+  n.in.push_back(d.index(s, -3, 4));
+  return true;
+}
+bool draw_gumbel(Draw& d, Node& n) {  // dim, hard, seed; tau
+  draw_dim(d, n);
+  n.i.insert(n.i.end(), {d.flag(), d.whole(0, 1000)});
+  n.d = {d.flag() ? 1 : 0.5};
   return true;
 }
 bool draw_dropout(Draw& d, Node& n) {
@@ -132,6 +153,20 @@ Array put(const In& in) {
   for (size_t k = 0; k < terms.size(); ++k) y.v[k] = total(terms[k]);
   return y;
 }
+Array gumbel(const In& in) {
+  Array y = in.x();
+  const std::vector<double> u = uniform(Random(static_cast<uint64_t>(in.i(2))), y.shape, 0, 1, rounding.single() ? DType::f32 : DType::f64).to_vector();
+  for (size_t k = 0; k < y.v.size(); ++k) y.v[k] = (y.v[k] - log(-log1p(-Jet(u[k])) + Jet(std::numeric_limits<float>::min()))) / Jet(in.d(0));
+  return along(y, in.i(0), [&](const Line& v) {
+    Line soft = softmax_of(v);
+    if (!in.i(1)) return soft;
+    size_t best = 0;
+    for (size_t k = 1; k < soft.size(); ++k)
+      if (below(soft[best], soft[k])) best = k;
+    for (size_t k = 0; k < soft.size(); ++k) soft[k].c[0] = {(k == best) + (soft[k].v() - soft[k].v()), 0};
+    return soft;
+  });
+}
 // The stream of the engine is what it is; which elements it drops is not this test's matter.
 Array dropped(const In& in) {
   const double p = in.d(0);
@@ -161,6 +196,23 @@ const Table& index_rows() {
          return y;
        },
        [](const Args& a) { return masked_fill(a[0], a[1], a.d(0)); }, "masked_fill($0, $1, @0)", 3},
+      {"one_hot", draw_classes,
+       [](const In& in) {
+         Shape s = in.x().shape;
+         s.push_back(in.i(0));
+         return build(s, [&](Multi at) {
+           Shape from = at;
+           from.erase(from.size() - 1);
+           const double k = in.x()[from].v();
+           need(k >= 0 && k < static_cast<double>(in.i(0)));
+           return Jet(static_cast<double>(at[-1]) == k);
+         });
+       },
+       [](const Args& a) { return to(one_hot(a[0], a.i(0)), a.dtype); }, "to(one_hot($0, #0), dtype)", 1},
+      {"times whole numbers", draw_whole, [](const In& in) { return map2(in.x(0), in.x(1), [](const Jet& x, const Jet& k) { return x * k; }); },
+       [](const Args& a) { return a[0] * a[1]; }, "$0 * $1"},
+      {"gumbel_softmax", draw_gumbel, gumbel,
+       [](const Args& a) { return gumbel_softmax(a[0], Random(static_cast<uint64_t>(a.i(2))), a.d(0), a.i(1), a.i(0)); }, "gumbel_softmax($0, Random(#2), @0, #1, #0)", 1},
       {"dropout", draw_dropout, dropped, [](const Args& a) { return dropout(a[0], a.d(0), Random(static_cast<uint64_t>(a.i(0)))); }, "dropout($0, @0, Random(#0))", 1},
   };
   return table;

@@ -92,7 +92,7 @@ Array rows_of(const In& in, bool soft) {
     const int64_t target = static_cast<int64_t>(in.x(1)[at].v());
     need(target >= 0 && target < x.shape[-1]);
     const Jet& hit = line[static_cast<size_t>(target)];
-    return soft ? log_sum(line) - hit : -hit;
+    return soft ? log_sum_finite(line) - hit : -hit;
   });
 }
 

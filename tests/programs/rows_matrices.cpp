@@ -29,6 +29,16 @@ Matrix matrix(const Array& x, int64_t batch) {
   }
   return m;
 }
+// Solutions are as exact as their column is large: elimination in another order cancels other terms.
+Matrix blurred(Matrix m) {
+  for (size_t j = 0; !m.empty() && j < m[0].size(); ++j)
+    for (int s = 0; s < 8; ++s) {
+      double largest = 0;
+      for (const Line& row : m) largest = std::max(largest, std::abs(row[j].c[s].v));
+      for (Line& row : m) row[j].c[s].e += 8 * static_cast<double>(m.size()) * rounding.unit * largest;
+    }
+  return m;
+}
 Array from_matrices(Shape lead, int64_t r, int64_t c, const std::function<Matrix(int64_t)>& f) {
   lead.push_back(r);
   lead.push_back(c);
@@ -134,14 +144,14 @@ void need_system(const Array& a, const Array& b) {
 }
 Array solved(const Array& a, const Array& b, const std::function<Matrix(Matrix)>& prepare) {
   need_system(a, b);
-  return from_matrices(lead_of(b), b.shape[-2], b.shape[-1], [&](int64_t k) { return eliminate(prepare(matrix(a, k)), matrix(b, k)); });
+  return from_matrices(lead_of(b), b.shape[-2], b.shape[-1], [&](int64_t k) { return blurred(eliminate(prepare(matrix(a, k)), matrix(b, k))); });
 }
 Array inverted(const In& in) {
   need_square(in.x());
   const size_t n = static_cast<size_t>(in.x().shape[-1]);
   Matrix one(n, Line(n));
   for (size_t i = 0; i < n; ++i) one[i][i] = Jet(1.0);
-  return from_matrices(lead_of(in.x()), in.x().shape[-1], in.x().shape[-1], [&](int64_t k) { return eliminate(matrix(in.x(), k), one); });
+  return from_matrices(lead_of(in.x()), in.x().shape[-1], in.x().shape[-1], [&](int64_t k) { return blurred(eliminate(matrix(in.x(), k), one)); });
 }
 enum class Volume { det, log, sign };
 Array volume(const In& in, Volume what) {
@@ -275,7 +285,7 @@ const Table& matrix_rows() {
       {"cholesky", draw_square,
        [](const In& in) {
          need_square(in.x());
-         return from_matrices(lead_of(in.x()), in.x().shape[-1], in.x().shape[-1], [&](int64_t k) { return factor(matrix(in.x(), k)); });
+         return from_matrices(lead_of(in.x()), in.x().shape[-1], in.x().shape[-1], [&](int64_t k) { return blurred(factor(matrix(in.x(), k))); });
        },
        [](const Args& a) { return cholesky(a[0]); }, "cholesky($0)"},
       {"inverse", draw_square, inverted, [](const Args& a) { return inverse(a[0]); }, "inverse($0)"},

@@ -48,11 +48,22 @@ Array scaled(Array y, const In& in, size_t weight, const Array& x, int channel) 
   return y;
 }
 
-// What comes of infinite parameters depends on how a row is written.
+// What comes of infinite or denormal parameters depends on how a row is written.
 void unsettled(const In& in, size_t k) {
   if (!in.has(k)) return;
   for (const Jet& x : in.x(k).v)
-    if (!std::isfinite(x.v())) rounding.undecided = true;
+    if (!std::isfinite(x.v()) || (x.v() != 0 && std::abs(x.v()) < (rounding.single() ? 1e-25 : 1e-150))) rounding.undecided = true;
+}
+
+// (x - mean) / sqrt(var + eps) weight + bias, whose terms cancel as x scale + (bias - mean scale) does.
+Array by_given(const Array& x, const In& in, size_t mean, size_t weight, int channel) {
+  Array scale = map(beside(in.x(mean + 1), x, channel), [](const Jet& v) { return rsqrt(v + tiny(eps)); });
+  if (in.has(weight)) scale = map2(scale, beside(in.x(weight), x, channel), [](const Jet& a, const Jet& b) { return a * b; });
+  const Array m = beside(in.x(mean), x, channel), bias = in.has(weight + 1) ? beside(in.x(weight + 1), x, channel) : Array(Shape{});
+  return build(x.shape, [&](Multi at) {
+    const auto here = [&](const Array& a) { return a[broadcast_place(a.shape, at)]; };
+    return total({x[at] * here(scale), -(here(m) * here(scale)), here(bias)});
+  });
 }
 
 bool draw_over(Draw& d, Node& n) {
@@ -148,16 +159,14 @@ Array batch_of(const In& in) {
   need((x.dim() == 2 || x.dim() == 4 || x.dim() == 5) && x.shape.numel() > 0);
   const int channel = x.dim() == 2 ? 1 : x.dim() - 3;
   Array y;
+  for (size_t k : {1, 2, 4, 5}) unsettled(in, k);
   if (in.has(4)) {
-    for (size_t k : {1, 2, 4, 5}) unsettled(in, k);
-    const Array m = beside(in.x(4), x, channel), v = beside(in.x(5), x, channel);
-    y = times(map2(x, m, [](const Jet& a, const Jet& b) { return a - b; }), map(v, [](const Jet& a) { return rsqrt(a + tiny(eps)); }));
+    y = by_given(x, in, 4, 1, channel);
   } else {
     std::vector<int64_t> dims{x.dim() == 5 ? 1 : 0};
     for (int d = channel + 1; d < x.dim(); ++d) dims.push_back(d);
-    y = over(x, dims, standard);
+    y = scaled(over(x, dims, standard), in, 1, x, channel);
   }
-  y = scaled(y, in, 1, x, channel);
   if (in.has(3)) {
     need(in.x(3).shape == x.shape);
     y = plus(y, in.x(3));
@@ -204,13 +213,8 @@ Array bands_of(const In& in) {
   need(x.dim() == 4 && x.shape.numel() > 0 && bands > 0 && x.shape[2] % bands == 0);
   Array y = reshaped(x, {x.shape[0], x.shape[1] * bands, x.shape[2] / bands, x.shape[3]});
   const Array split = y;
-  if (in.has(3)) {
-    for (size_t k : {1, 2, 3, 4}) unsettled(in, k);
-    y = times(map2(y, beside(in.x(3), y, 1), [](const Jet& a, const Jet& b) { return a - b; }), map(beside(in.x(4), y, 1), [](const Jet& a) { return rsqrt(a + tiny(eps)); }));
-  } else {
-    y = over(y, {0, 2, 3}, standard);
-  }
-  y = scaled(y, in, 1, split, 1);
+  for (size_t k : {1, 2, 3, 4}) unsettled(in, k);
+  y = in.has(3) ? by_given(split, in, 3, 1, 1) : scaled(over(y, {0, 2, 3}, standard), in, 1, split, 1);
   if (in.i(1)) y = map(y, relu_of);
   return reshaped(y, x.shape);
 }

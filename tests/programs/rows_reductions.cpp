@@ -66,6 +66,10 @@ Jet log_sum(const Line& v) {
   for (const Jet& x : v) terms.push_back(exp(x - Jet(m)));
   return log(total(terms)) + Jet(m);
 }
+Jet log_sum_finite(const Line& v) {
+  const Jet s = log_sum(v);
+  return std::isinf(s.v()) ? Jet(s.v() - s.v()) : s;
+}
 Line softmax_of(const Line& v) {
   double m = -std::numeric_limits<double>::infinity();
   for (const Jet& x : v) m = std::isnan(x.v()) || x.v() > m ? x.v() : m;
@@ -178,7 +182,7 @@ const Table& reduction_rows() {
        [](const In& in) {
          return along(in.x(), in.i(0), [](const Line& v) {
            Line out;
-           const Jet s = log_sum(v);
+           const Jet s = log_sum_finite(v);
            for (const Jet& x : v) out.push_back(x - s);
            return out;
          });
