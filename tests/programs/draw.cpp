@@ -161,7 +161,7 @@ Program draw_program(uint64_t seed, int64_t number, const Row* only) {
     bool good = n.row->draw(d, n);
     if (good) {
       p.nodes.push_back(n);
-      rounding.undecided = rounding.huge = false;
+      rounding.clear();
       try {
         Array y = interpret(p, static_cast<int>(p.nodes.size()) - 1, d.arrays);
         good = y.v.size() <= 1500 && !rounding.undecided && (p.special || (tame(y) && !rounding.huge));

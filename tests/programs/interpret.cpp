@@ -70,7 +70,7 @@ Array interpret(const Program& p, int node, const std::vector<Array>& before, co
 
 Interpreted interpret(const Program& p, const Element* only) {
   Interpreted out;
-  rounding.undecided = rounding.huge = false;
+  rounding.clear();
   out.smooth = true;
   for (size_t k = 0; k < p.nodes.size(); ++k) {
     out.nodes.push_back(interpret(p, static_cast<int>(k), out.nodes, only));
@@ -84,7 +84,8 @@ Interpreted interpret(const Program& p, const Element* only) {
     for (size_t k = 0; k < y.v.size(); ++k) terms.push_back(Jet(weight(0, s, static_cast<int64_t>(k))) * y.v[k]);
   }
   out.loss = total(terms);
-  out.smooth = out.smooth && !rounding.huge;
+  out.smooth = out.smooth && !rounding.huge && !rounding.lost;
+  out.singular = rounding.singular;
   out.decided = !rounding.undecided;
   return out;
 }

@@ -32,11 +32,13 @@ void tell_current() {
   const int n = std::snprintf(text, sizeof text, "\nin program %lld of seed %lld (--from %lld)\n", current, seed_now, current);
   if (write(2, text, static_cast<size_t>(n)) < 0) return;
 }
+#if !defined(__SANITIZE_ADDRESS__)
 void on_signal(int signal) {
   tell_current();
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
+#endif
 
 // Right by value and gradient, wrong after.
 Tensor wrong_tanh(const Args& a) {

@@ -77,13 +77,13 @@ void logistic(double x, double (&d)[5]) {
 Jet sigmoid(const Jet& x) {
   double d[5];
   logistic(x.v(), d);
-  return chain(x, {{d[0], d[1], d[2], d[3], d[4]}, 1});
+  return chain(x, {{d[0], d[1], d[2], d[3], d[4]}, d[0]});
 }
 Jet softplus(const Jet& x) {
   double d[5];
   logistic(x.v(), d);
   const double v = std::max(x.v(), 0.0) + std::log1p(std::exp(-std::abs(x.v())));
-  return chain(x, {{std::isnan(x.v()) ? x.v() : v, d[0], d[1], d[2], d[3]}});
+  return chain(x, {{std::isnan(x.v()) ? x.v() : v, d[0], d[1], d[2], d[3]}, d[0]});
 }
 Jet erf(const Jet& x) {
   const double v = x.v(), g = 2 / std::sqrt(M_PI) * std::exp(-v * v);
@@ -127,6 +127,15 @@ bool below(const Jet& a, const Jet& b) {
   const double error = a.c[0].e + b.c[0].e;
   if (error > 0 && std::abs(a.v() - b.v()) <= slack * error) rounding.undecided = true;
   return a.v() < b.v();
+}
+
+Jet without_derivative(const std::vector<Jet>& of, double value) {
+  Jet y(value);
+  for (const Jet& x : of) y.live |= x.live;
+  for (int s = 1; s < 8; ++s)
+    if (y.live >> s & 1) y.c[s].v = std::numeric_limits<double>::quiet_NaN();
+  if (y.live != 1) rounding.lost = true;
+  return y;
 }
 
 Jet shared(const std::vector<Jet>& tied) {

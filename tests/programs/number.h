@@ -19,7 +19,10 @@ namespace regrad::programs {
 struct Rounding {
   double unit = 0x1p-24, tiny = 0x1p-149, largest = std::numeric_limits<float>::max();
   bool undecided = false;  // a comparison whose outcome rounding may turn
+  bool lost = false;       // a derivative that is no number, even if nothing reads it: a backward sweep may meet it as 0 times infinity
+  bool singular = false;   // a function taken where it has no derivative, even if none is asked for
   bool huge = false;       // a finite number near the dtype's end: the engine's intermediate results may overflow
+  void clear() { undecided = lost = singular = huge = false; }
   bool single() const { return unit > 1e-10; }
 };
 inline Rounding rounding;
@@ -49,6 +52,7 @@ inline Number operator+(const Number& a, const Number& b) {
 inline Number operator*(const Number& a, const Number& b) {
   const double p = a.v * b.v;
   if (a.e == 0 && b.e == 0 && fits(p) && std::fma(a.v, b.v, -p) == 0) return {p, 0};
+  if ((std::isinf(a.v) && std::abs(b.v) <= slack * b.e) || (std::isinf(b.v) && std::abs(a.v) <= slack * a.e)) rounding.undecided = true;
   const double left = b.e == 0 ? 0 : std::abs(a.v) * b.e, right = a.e == 0 ? 0 : std::abs(b.v) * a.e;
   return rounded(p, left + right + a.e * b.e);
 }
@@ -56,6 +60,10 @@ inline Number operator/(const Number& a, const Number& b) {
   const double q = a.v / b.v;
   if (a.e == 0 && b.e == 0 && fits(q) && std::isfinite(q) && std::fma(q, b.v, -a.v) == 0) return {q, 0};
   return rounded(q, (a.e + std::abs(q) * b.e) / std::abs(b.v));
+}
+
+inline void look(const Number& derivative) {
+  if (!std::isfinite(derivative.v)) rounding.lost = true;
 }
 
 struct Jet {
@@ -94,6 +102,7 @@ inline Jet operator*(const Jet& a, const Jet& b) {
       }
       if (p == 0) break;
     }
+    if (s && (y.live >> s & 1)) look(y.c[s]);
   }
   return y;
 }
@@ -116,6 +125,7 @@ inline Jet chain(const Jet& x, const Taylor& f) {
     if (!std::isfinite(slope) && std::isfinite(x.v())) rounding.undecided = true;
     return rounded(f.d[k], slope + (k ? rounding.unit * f.floor : 0));
   };
+  if (!std::isfinite(f.d[1])) rounding.singular = true;
   Jet y(at(0));
   Jet n = x;
   n.live &= static_cast<uint8_t>(~1u);
@@ -149,6 +159,8 @@ Jet pow(const Jet& x, double p);
 Jet total(const std::vector<Jet>& terms);
 // The same value without a derivative.
 inline Jet frozen(const Jet& x) { return Jet(x.c[0]); }
+// A value whose derivatives, of all that these depend on, are no numbers.
+Jet without_derivative(const std::vector<Jet>& of, double value);
 // a < b by value. Marks the program undecided where rounding may say otherwise.
 bool below(const Jet& a, const Jet& b);
 // The derivatives of the mean of `tied`, with the value of the first.

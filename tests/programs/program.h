@@ -111,6 +111,7 @@ struct Interpreted {
   Jet loss;      // sum of weights times outputs
   bool smooth;   // all values and derivatives are finite (of one element: all derivatives): they can be compared
   bool decided;  // no comparison that rounding may turn
+  bool singular;  // some derivative at a point without one, masked or not
 };
 Interpreted interpret(const Program& p, const Element* only = nullptr);
 

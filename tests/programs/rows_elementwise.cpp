@@ -95,22 +95,24 @@ Jet stepped(const Jet& x, double v) {
   return y;
 }
 Jet absolute(const Jet& x) {
-  if (std::isnan(x.v())) return x;
+  // The derivative is a product with the sign: 0 of zero and of nan.
   const bool negative = below(x, 0), positive = below(0, x);
-  return negative ? -x : positive ? x : Jet(0.0);
+  if (negative || positive) return negative ? -x : x;
+  Jet y = x * Jet(0.0);
+  y.c[0].v = std::abs(x.v());
+  return y;
 }
 Jet positive_part(const Jet& x) { return std::isnan(x.v()) || below(0, x) ? x : number(0); }
 Jet leaky(const Jet& x, double slope) { return below(0, x) ? x : x * argument(slope); }
 Jet less(const Jet& a, const Jet& b) {
-  if (std::isnan(a.v())) return frozen(a);
-  if (std::isnan(b.v())) return frozen(b);
+  if (std::isnan(a.v()) || std::isnan(b.v())) return a + b;  // neither loses
   if (below(a, b)) return a;
   if (below(b, a)) return b;
   return shared({a, b});
 }
 Jet more(const Jet& a, const Jet& b) { return -less(-a, -b); }
 Jet cut(const Jet& x, double low, double high) {
-  if (std::isnan(x.v())) return x;
+  if (std::isnan(x.v())) return frozen(x);
   if (below(x, argument(low))) return argument(low);
   if (below(argument(high), x)) return argument(high);
   return x;

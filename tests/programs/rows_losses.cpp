@@ -66,7 +66,7 @@ Array paired(const In& in, const std::function<Jet(const Jet&, const Jet&)>& f) 
 Jet squared(const Jet& a, const Jet& b) { return (a - b) * (a - b); }
 Jet distance(const Jet& a, const Jet& b) {
   const Jet d = a - b;
-  return std::isnan(d.v()) ? d : below(d, 0) ? -d : below(0, d) ? d : Jet(0.0);
+  return below(d, 0) ? -d : below(0, d) ? d : d * Jet(0.0);
 }
 Jet huber(const Jet& a, const Jet& b, double delta) {
   const Jet d = a - b, size = distance(a, b);

@@ -12,7 +12,7 @@ namespace regrad::programs {
 Jet largest(const Line& v) {
   need(!v.empty());
   for (const Jet& x : v)
-    if (std::isnan(x.v())) return x;
+    if (std::isnan(x.v())) return without_derivative(v, x.v());  // none equals it: 0 of 0
   Jet best = v[0];
   for (const Jet& x : v)
     if (x.v() > best.v()) best = x;
@@ -56,19 +56,14 @@ Jet log_sum(const Line& v) {
   if (v.empty()) return Jet(-std::numeric_limits<double>::infinity());
   double m = v[0].v();
   for (const Jet& x : v) m = std::isnan(x.v()) || x.v() > m ? x.v() : m;
-  if (!std::isfinite(m)) {
-    for (const Jet& x : v)
-      if (std::isnan(x.v())) return x;
-    for (const Jet& x : v)
-      if (x.v() == m) return x;
-  }
+  if (!std::isfinite(m)) return without_derivative(v, m);
   Line terms;
   for (const Jet& x : v) terms.push_back(exp(x - Jet(m)));
   return log(total(terms)) + Jet(m);
 }
 Jet log_sum_finite(const Line& v) {
   const Jet s = log_sum(v);
-  return std::isinf(s.v()) ? Jet(s.v() - s.v()) : s;
+  return std::isinf(s.v()) ? without_derivative(v, s.v() - s.v()) : s;
 }
 Line softmax_of(const Line& v) {
   double m = -std::numeric_limits<double>::infinity();

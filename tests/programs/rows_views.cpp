@@ -198,6 +198,7 @@ Array stacked(const In& in) {
 }
 // The piece that split (of `size`) or chunk gives at place `which`.
 Array piece(const In& in, bool chunks) {
+  need(in.i(1) >= 1 && in.i(2) >= 0);
   const int64_t n = in.x().size(in.i(0)), size = chunks ? std::max<int64_t>(1, (n + in.i(1) - 1) / in.i(1)) : in.i(1), count = std::max<int64_t>(1, (n + size - 1) / size);
   const int64_t k = in.i(2) % count;
   return sliced(in.x(), in.i(0), k * size, std::min(n, (k + 1) * size), 1);
