@@ -139,7 +139,6 @@ std::string compare_derivative(const Run& run, const Gradients& g, const Jet& lo
   const Number right = (loss.live >> s & 1) ? loss.c[s] : Number{};
   ++tally.derivatives;
   tally.sharp += right.e * slack <= 1e-3 * std::max(1.0, std::abs(right.v));
-  // Cancelled sums of gradients round by the unit of what they sum, which the error holds; all zeros by structure are exact.
   if (!agrees(right, got)) return "order " + std::to_string(order) + ": " + shown(got) + ", not " + shown(right.v) + " within " + shown(slack * right.e);
   return "";
 }
@@ -240,6 +239,10 @@ std::string check(const Program& p) {
   }
 }
 
-std::string kind_of(const std::string& fault) { return fault.substr(0, fault.find(':')); }
+std::string kind_of(const std::string& fault) {
+  const std::string kind = fault.substr(0, fault.find(':'));
+  if (kind.find("element") != std::string::npos || kind.find("order 1") != std::string::npos) return "order 1";
+  return kind.rfind("value", 0) == 0 ? "value" : kind;
+}
 
 }  // namespace regrad::programs

@@ -59,7 +59,7 @@ Array of_leaf(const Node& n, int at, const Element* only) {
 
 Array interpret(const Program& p, int node, const std::vector<Array>& before, const Element* only) {
   rounding.unit = p.dtype == DType::f32 ? 0x1p-24 : 0x1p-53;
-  rounding.tiny = p.dtype == DType::f32 ? 0x1p-149 : 0x1p-1074;
+  rounding.tiny = p.dtype == DType::f32 ? 0x1p-126 : 0x1p-1022;
   rounding.largest = p.dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
   const Node& n = p.nodes[static_cast<size_t>(node)];
   if (!n.row) return of_leaf(n, node, only);

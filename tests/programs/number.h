@@ -15,9 +15,9 @@
 
 namespace regrad::programs {
 
-// The dtype's numbers, and what happened to them since it was set.
+// The dtype's numbers (below the smallest normal one a step may lose all), and what happened to them since it was set.
 struct Rounding {
-  double unit = 0x1p-24, tiny = 0x1p-149, largest = std::numeric_limits<float>::max();
+  double unit = 0x1p-24, tiny = 0x1p-126, largest = std::numeric_limits<float>::max();
   bool undecided = false;  // a comparison whose outcome rounding may turn
   bool lost = false;       // a derivative that is no number, even if nothing reads it: a backward sweep may meet it as 0 times infinity
   bool singular = false;   // a function taken where it has no derivative, even if none is asked for

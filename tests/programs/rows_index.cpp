@@ -77,7 +77,7 @@ bool draw_gumbel(Draw& d, Node& n) {  // dim, hard, seed; tau
   draw_dim(d, n);
   n.i.insert(n.i.end(), {d.flag(), d.whole(0, 1000)});
   n.d = {d.flag() ? 1 : 0.5};
-  return true;
+  return d.of(n.in[0]).numel() > 0;
 }
 bool draw_dropout(Draw& d, Node& n) {
   n.in = {d.any()};

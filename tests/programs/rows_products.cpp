@@ -130,7 +130,8 @@ Array einsum_of(const In& in) {
     }
   }
   need(terms.size() == in.arrays.size());
-  if (terms.size() > 2)  // which zero meets an infinity depends on the order of products
+  // Which zero meets an infinity depends on the order of sums and products.
+  if (terms.size() > 1)
     for (const Array* a : in.arrays)
       for (const Jet& x : a->v)
         if (!std::isfinite(x.v())) rounding.undecided = true;
