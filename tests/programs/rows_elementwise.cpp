@@ -119,7 +119,7 @@ Jet cut(const Jet& x, double low, double high) {
 }
 Jet gelu_of(const Jet& x) {
   const double u = rounding.unit;
-  if (x.v() == -inf) return Jet(0.0);
+  if (x.v() == -inf) return without_derivative({x}, 0);
   Jet phi = (number(1) + erf(x * argument(std::sqrt(0.5)))) * number(0.5);
   if (std::isfinite(x.v())) phi.c[0].e += u;
   return x * phi;

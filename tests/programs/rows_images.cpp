@@ -102,6 +102,7 @@ Array convolved(const In& in, bool transposed_way, int dims) {
   // Padding times an infinite weight is nan or nothing, as a row is written.
   for (const Jet& tap : w.v)
     if (!std::isfinite(tap.v())) rounding.undecided = true;
+  for (const Jet& pixel : x.v) look(pixel.c[0]);  // and a pixel that is no number meets zeros in the weight's gradient
   std::vector<Line> terms(Array(s).v.size());
   const Array y(s);
   // The small picture's pixel (i, j) meets the large one's (i s - p + k d, ..).

@@ -25,7 +25,11 @@ Jet running_mean(const Line& v) {
 Line standard(const Line& v) {
   const Jet m = running_mean(v), r = rsqrt(variance(v, 0) + tiny(eps));
   Line out;
-  for (const Jet& x : v) out.push_back((x - m) * r);
+  for (const Jet& x : v) {
+    Jet d = x - m;
+    if (d.v() * d.v() < rounding.tiny) d.c[0].e += std::abs(d.v());  // whose square is none: equal elements
+    out.push_back(d * r);
+  }
   return out;
 }
 Array times(const Array& a, const Array& b) {

@@ -225,6 +225,9 @@ Array attended(const In& in) {
     if (in.i(1)) scores = plus(scores, seen);
   }
   const int64_t causal = in.i(0);
+  for (size_t operand = 0; operand < 3; ++operand)
+    for (const Jet& x : in.x(operand).v)
+      if (!std::isfinite(x.v())) (in.has(3) ? rounding.undecided : rounding.lost) = true;  // a weight of 0 times no number
   // Rows of weights, over the keys that are seen; none: zeros.
   Array weights(scores.shape);
   Shape rows = scores.shape;
@@ -236,7 +239,7 @@ Array attended(const In& in) {
     for (int64_t j = 0; j < scores.shape[-1]; ++j) {
       at[-1] = j;
       if (causal && j > row[-2]) continue;
-      if (in.has(3) && !in.i(1) && seen[at].v() == 0) continue;
+      if (in.has(3) && (in.i(1) ? seen[at].v() == -std::numeric_limits<double>::infinity() : seen[at].v() == 0)) continue;
       line.push_back(scores[at]);
       places.push_back(at);
     }

@@ -42,7 +42,7 @@ Jet norm_of(const Line& v, double p) {
   Line terms;
   for (const Jet& x : v) {
     const bool minus = below(x, 0), plus = below(0, x);
-    const Jet size = minus ? -x : plus || std::isnan(x.v()) ? x : frozen(x);
+    const Jet size = minus ? -x : plus ? x : x * Jet(0.0);
     if (std::isinf(p) || p == 1) {
       terms.push_back(size);
     } else {
