@@ -61,7 +61,12 @@ Array broadcast_to(const Array& x, const Shape& sizes) {
 namespace {
 std::vector<bool> chosen(const Array& x, const std::vector<int64_t>& dims) {
   std::vector<bool> in(static_cast<size_t>(x.dim()), dims.empty());
-  for (int64_t d : dims) in[static_cast<size_t>(x.wrap(d))] = true;
+  std::vector<bool> named(in.size());
+  for (int64_t d : dims) {
+    const size_t at = static_cast<size_t>(x.wrap(d));
+    need(!named[at]);
+    named[at] = in[at] = true;
+  }
   return in;
 }
 }  // namespace

@@ -240,7 +240,9 @@ std::string check(const Program& p) {
 }
 
 std::string kind_of(const std::string& fault) {
-  const std::string kind = fault.substr(0, fault.find(':'));
+  const size_t colon = fault.find(':');
+  const std::string kind = fault.substr(0, colon);
+  if (kind == "error") return fault.substr(0, fault.find(':', colon + 1));
   if (kind.find("element") != std::string::npos || kind.find("order 1") != std::string::npos) return "order 1";
   return kind.rfind("value", 0) == 0 ? "value" : kind;
 }

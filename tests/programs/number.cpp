@@ -90,7 +90,8 @@ Jet erf(const Jet& x) {
   return chain(x, {{std::erf(v), g, -2 * v * g, (4 * v * v - 2) * g, (-8 * v * v * v + 12 * v) * g}, 2 * g});
 }
 Jet pow(const Jet& x, double p) {
-  if (p == -0.5) return rsqrt(x);
+  if (p == -0.5) return rsqrt(x);  // of the halves: also at infinities and the negative zero
+  if (p == 0.5) return sqrt(x);
   if (p < 0 || p != std::rint(p)) settled(x);
   double d[5], factor = 1;
   for (int k = 0; k < 5; ++k) {

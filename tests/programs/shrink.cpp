@@ -78,7 +78,7 @@ class Shrinker {
   // Whatever reads the node reads its operand instead.
   bool skip(size_t k) {
     for (int operand : best_.nodes[k].in) {
-      if (operand < 0) continue;
+      if (operand < 0 || best_.nodes[static_cast<size_t>(operand)].leaf != Leaf::real) continue;
       Program p = best_;
       for (Node& n : p.nodes)
         for (int& i : n.in)
