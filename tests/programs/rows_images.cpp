@@ -109,12 +109,14 @@ Array convolved(const In& in, bool transposed_way, int dims) {
   const Shape small = transposed_way ? x.shape : s, large = transposed_way ? s : x.shape;
   each({s[0], s[1], small[3], small[4], g.k[0], g.k[1]}, [&](Multi at) {
     const int64_t h = at[2] * g.s[0] - g.p[0] + at[4] * g.d[0], v = at[3] * g.s[1] - g.p[1] + at[5] * g.d[1];
-    if (h < 0 || h >= large[3] || v < 0 || v >= large[4]) return;
+    const bool inside = h >= 0 && h < large[3] && v >= 0 && v < large[4];
+    if (!inside && transposed_way) return;
     for (int64_t out = 0; out < o; ++out)
       for (int64_t k = 0; k < c / groups; ++k) {
         const int64_t group = out / (o / groups), in_channel = group * (c / groups) + k, task = w.shape[0] == 1 ? 0 : at[0];
         const Jet& tap = transposed_way ? w[{task, in_channel, out % (o / groups), at[4], at[5]}] : w[{task, out, k, at[4], at[5]}];
-        const Jet& pixel = transposed_way ? x[{at[0], at[1], in_channel, at[2], at[3]}] : x[{at[0], at[1], in_channel, h, v}];
+        // Padding is zeros that take part: an infinite gradient of what they give is no number.
+        const Jet pixel = transposed_way ? x[{at[0], at[1], in_channel, at[2], at[3]}] : inside ? x[{at[0], at[1], in_channel, h, v}] : Jet(0.0);
         terms[y.place(transposed_way ? Shape{at[0], at[1], out, h, v} : Shape{at[0], at[1], out, at[2], at[3]})].push_back(pixel * tap);
       }
   });
@@ -284,7 +286,7 @@ const Table& image_rows() {
          const double p = rounding.single() ? static_cast<double>(static_cast<float>(in.d(0))) : in.d(0);
          size_t k = 0;
          const Array scale = build(channels, [&](Multi) { return u[k++] < p ? Jet(0.0) : Jet(1.0) / Jet(1 - in.d(0)); });
-         return map2(in.x(), scale, [](const Jet& a, const Jet& b) { return a * b; });
+         return map2(in.x(), scale, [](const Jet& a, const Jet& b) { return b.v() == 0 ? b : a * b; });
        },
        [](const Args& a) { return dropout2d(a[0], a.d(0), Random(static_cast<uint64_t>(a.i(0)))); }, "dropout2d($0, @0, Random(#0))", 1},
   };

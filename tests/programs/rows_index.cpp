@@ -174,7 +174,7 @@ Array dropped(const In& in) {
   const std::vector<double> u = uniform(Random(static_cast<uint64_t>(in.i(0))), in.x().shape, 0, 1, rounding.single() ? DType::f32 : DType::f64).to_vector();
   Array y = in.x();
   const double bound = rounding.single() ? static_cast<double>(static_cast<float>(p)) : p;
-  for (size_t k = 0; k < y.v.size(); ++k) y.v[k] = y.v[k] * (p == 1 || u[k] < bound ? Jet(0.0) : Jet(1.0) / Jet(1 - p));
+  for (size_t k = 0; k < y.v.size(); ++k) y.v[k] = p == 1 || u[k] < bound ? Jet(0.0) : y.v[k] * (Jet(1.0) / Jet(1 - p));
   return y;
 }
 

@@ -70,7 +70,7 @@ Jet distance(const Jet& a, const Jet& b) {
 }
 Jet huber(const Jet& a, const Jet& b, double delta) {
   const Jet d = a - b, size = distance(a, b);
-  if (std::isnan(d.v())) return d;
+  if (std::isnan(d.v())) return d * d;
   return below(size, Jet(delta)) ? d * d * Jet(0.5) : Jet(delta) * (size - Jet(delta / 2));
 }
 Jet divergence(const Jet& q, const Jet& p) {
