@@ -425,6 +425,24 @@ Tensor over_runs(const Op& op, const Tensor& x, unsigned set, bool keepdim, doub
   return x.dim() == 0 ? affine(x, 1, 0) : y;
 }
 
+// Whether over_runs evaluates one row, but for dims of one element.
+bool one_run(const Tensor& x, unsigned set) {
+  Dims order;
+  if (!memory_order(x, order)) {
+    order = {};
+    for (int d = 0; d < x.dim(); ++d) order.push_back(d);
+  }
+  int runs = 0;
+  bool inside = false;
+  for (int64_t d : order) {
+    const bool in = set >> d & 1;
+    if (in && x.shape()[static_cast<int>(d)] == 1) continue;
+    runs += in && !inside;
+    inside = in;
+  }
+  return runs <= 1;
+}
+
 // f on the last dim, for another one.
 template <class F>
 Tensor on_last(const Tensor& x, int64_t dim, const char* op, F&& f) {
@@ -454,7 +472,7 @@ Tensor amax(const Tensor& x, const Dims& dims, bool keepdim) {
   const unsigned set = dim_set(x, dims, "amax");
   Dims kept, reduced;
   for (int d = 0; d < x.dim(); ++d) (set >> d & 1 ? reduced : kept).push_back(d);
-  if (reduced.empty() || reduced[reduced.size() - 1] - reduced[0] + 1 == reduced.size()) return over_runs(amax_op, x, set, keepdim, 1);
+  if (one_run(x, set)) return over_runs(amax_op, x, set, keepdim, 1);
   // Dims with others between them become one, so that equal maxima share the gradient evenly.
   Dims order = kept;
   Shape rows, result;
