@@ -51,14 +51,15 @@ inline Number operator+(const Number& a, const Number& b) {
 }
 inline Number operator*(const Number& a, const Number& b) {
   const double p = a.v * b.v;
-  if (a.e == 0 && b.e == 0 && fits(p) && std::fma(a.v, b.v, -p) == 0) return {p, 0};
+  if (a.e == 0 && b.e == 0 && fits(p) && std::fma(a.v, b.v, -p) == 0 && (p == 0 ? a.v == 0 || b.v == 0 : std::abs(p) >= rounding.tiny / rounding.unit)) return {p, 0};
   if ((std::isinf(a.v) && std::abs(b.v) <= slack * b.e) || (std::isinf(b.v) && std::abs(a.v) <= slack * a.e)) rounding.undecided = true;
   const double left = b.e == 0 ? 0 : std::abs(a.v) * b.e, right = a.e == 0 ? 0 : std::abs(b.v) * a.e;
   return rounded(p, left + right + a.e * b.e);
 }
 inline Number operator/(const Number& a, const Number& b) {
   const double q = a.v / b.v;
-  if (a.e == 0 && b.e == 0 && fits(q) && std::isfinite(q) && std::fma(q, b.v, -a.v) == 0) return {q, 0};
+  if (a.e == 0 && b.e == 0 && fits(q) && std::isfinite(q) && std::fma(q, b.v, -a.v) == 0 && (a.v == 0 || std::min(std::abs(q), std::abs(a.v)) >= rounding.tiny / rounding.unit))
+    return {q, 0};
   return rounded(q, (a.e + std::abs(q) * b.e) / std::abs(b.v));
 }
 
