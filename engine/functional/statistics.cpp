@@ -33,7 +33,11 @@ Tensor safe_root(const Tensor& x, double p) {
 
 Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
   const detail::Called as("var(x)", x);
-  const Tensor centred = x - mean(x, dims, true);
+  // About one of the elements first: equal ones are exactly 0, whatever their mean rounds to.
+  Tensor one = x.detach();
+  for (int d = 0; d < x.dim(); ++d)
+    if (dims.empty() || std::any_of(dims.begin(), dims.end(), [&](int64_t k) { return wrap_dim(k, x.dim(), "var") == d; })) one = slice(one, d, 0, 1);
+  const Tensor moved = elements_over(x, dims) ? x - one : x, centred = moved - mean(moved, dims, true);
   return sum(square(centred), dims, keepdim) / std::max(0.0, static_cast<double>(elements_over(x, dims)) - correction);
 }
 Tensor std(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
