@@ -102,7 +102,7 @@ Jet absolute(const Jet& x) {
   y.c[0].v = std::abs(x.v());
   return y;
 }
-Jet positive_part(const Jet& x) { return std::isnan(x.v()) || below(0, x) ? x : number(0); }
+Jet positive_part(const Jet& x) { return std::isnan(x.v()) || below(0, x) ? x : number(x.v() == 0 ? x.v() : 0); }
 Jet leaky(const Jet& x, double slope) { return below(0, x) ? x : x * argument(slope); }
 Jet less(const Jet& a, const Jet& b) {
   if (std::isnan(a.v()) || std::isnan(b.v())) return a + b;  // neither loses
