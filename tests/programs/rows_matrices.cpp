@@ -29,14 +29,15 @@ Matrix matrix(const Array& x, int64_t batch) {
   }
   return m;
 }
-// Solutions are as exact as their column is large: elimination in another order cancels other terms.
+// Solutions are as exact as their matrix is large: elimination in another order cancels other terms.
 Matrix blurred(Matrix m) {
-  for (size_t j = 0; !m.empty() && j < m[0].size(); ++j)
-    for (int s = 0; s < 8; ++s) {
-      double largest = 0;
-      for (const Line& row : m) largest = std::max(largest, std::abs(row[j].c[s].v));
-      for (Line& row : m) row[j].c[s].e += 8 * static_cast<double>(m.size()) * rounding.unit * largest;
-    }
+  for (int s = 0; s < 8; ++s) {
+    double largest = 0;
+    for (const Line& row : m)
+      for (const Jet& x : row) largest = std::max(largest, std::abs(x.c[s].v));
+    for (Line& row : m)
+      for (Jet& x : row) x.c[s].e += 8 * static_cast<double>(m.size()) * rounding.unit * largest;
+  }
   return m;
 }
 Array from_matrices(Shape lead, int64_t r, int64_t c, const std::function<Matrix(int64_t)>& f) {
