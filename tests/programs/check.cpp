@@ -106,7 +106,8 @@ std::string compare_values(const Program& p, const Interpreted& right, const std
     for (size_t e = 0; e < got.size(); ++e) {
       ++tally.values;
       if (!agrees(r.v[e].c[0], got[e]))
-        return where + "element " + std::to_string(e) + " is " + shown(got[e]) + ", not " + shown(r.v[e].v()) + " within " + shown(slack * r.v[e].c[0].e);
+        return where + "element " + std::to_string(e) + " is " + shown(got[e]) + ", not " + shown(r.v[e].v()) + " within " +
+               shown(slack * r.v[e].c[0].e);
     }
   }
   return "";
@@ -131,7 +132,8 @@ std::string compare_derivative(const Run& run, const Gradients& g, const Jet& lo
   double got = 0;
   for (size_t k = 0; k < g.size(); ++k) {
     if (!g[k].defined()) continue;
-    if (g[k].shape() != run.leaves[k].shape()) return "order " + std::to_string(order) + ": a gradient of shape " + str(g[k].shape()) + " for " + str(run.leaves[k].shape());
+    if (g[k].shape() != run.leaves[k].shape())
+      return "order " + std::to_string(order) + ": a gradient of shape " + str(g[k].shape()) + " for " + str(run.leaves[k].shape());
     const std::vector<double> v = g[k].to_vector();
     for (size_t e = 0; e < v.size(); ++e) got += v[e] * weight(order, run.wanted[k], static_cast<int64_t>(e));
   }
@@ -139,7 +141,8 @@ std::string compare_derivative(const Run& run, const Gradients& g, const Jet& lo
   const Number right = (loss.live >> s & 1) ? loss.c[s] : Number{};
   ++tally.derivatives;
   tally.sharp += right.e * slack <= 1e-3 * std::max(1.0, std::abs(right.v));
-  if (!agrees(right, got)) return "order " + std::to_string(order) + ": " + shown(got) + ", not " + shown(right.v) + " within " + shown(slack * right.e);
+  if (!agrees(right, got))
+    return "order " + std::to_string(order) + ": " + shown(got) + ", not " + shown(right.v) + " within " + shown(slack * right.e);
   return "";
 }
 
@@ -151,7 +154,8 @@ std::string compare_ways(const Run& run, const Gradients& plain, const Gradients
     const std::vector<double> a = plain[k].to_vector(), b = recorded[k].to_vector();
     for (size_t e = 0; e < a.size(); ++e)
       if (std::isfinite(a[e]) != std::isfinite(b[e]))
-        return "two ways: the gradient of leaf " + std::to_string(run.wanted[k]) + " at " + std::to_string(e) + " is " + shown(a[e]) + ", with a graph " + shown(b[e]);
+        return "two ways: the gradient of leaf " + std::to_string(run.wanted[k]) + " at " + std::to_string(e) + " is " + shown(a[e]) +
+               ", with a graph " + shown(b[e]);
   }
   return "";
 }
@@ -176,8 +180,8 @@ std::string compare_elements(const Program& p, const Run& run, const Gradients& 
         const double got = g.defined() ? values[way][static_cast<size_t>(e)] : 0;
         ++tally.elements;
         if (!agrees(expected, got))
-          return std::string(way ? "recorded" : "plain") + " element: of the gradient of leaf " + std::to_string(run.wanted[k]) + " at " + std::to_string(e) + ": " + shown(got) +
-                 ", not " + shown(expected.v) + " within " + shown(slack * expected.e);
+          return std::string(way ? "recorded" : "plain") + " element: of the gradient of leaf " + std::to_string(run.wanted[k]) + " at " +
+                 std::to_string(e) + ": " + shown(got) + ", not " + shown(expected.v) + " within " + shown(slack * expected.e);
       }
     }
   }
@@ -188,7 +192,8 @@ std::string compare_elements(const Program& p, const Run& run, const Gradients& 
 std::string watched(const Program& p) {
   const DetectAnomaly watch;
   const Run run = run_engine(p);
-  if (!run.outputs.empty() && !run.leaves.empty()) grad(run.outputs, run.leaves, {.grad_outputs = run.weights, .create_graph = true, .allow_unused = true});
+  if (!run.outputs.empty() && !run.leaves.empty())
+    grad(run.outputs, run.leaves, {.grad_outputs = run.weights, .create_graph = true, .allow_unused = true});
   return "";
 }
 

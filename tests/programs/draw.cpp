@@ -20,7 +20,18 @@ double Draw::value(Fill fill) {
   if (fill == Fill::any && style_ == 0) v = std::rint(v * 1.25);
   if (fill == Fill::probability && once_in(5)) v = std::rint(v);
   if (p_.special && fill == Fill::any && once_in(5)) {
-    const double ends[] = {inf, -inf, std::numeric_limits<double>::quiet_NaN(), 0.0, -0.0, single ? 1e-40 : 1e-310, single ? -1e-30 : -1e-200, 30, -30, 100, -200, single ? 1e9 : 1e30};
+    const double ends[] = {inf,
+                           -inf,
+                           std::numeric_limits<double>::quiet_NaN(),
+                           0.0,
+                           -0.0,
+                           single ? 1e-40 : 1e-310,
+                           single ? -1e-30 : -1e-200,
+                           30,
+                           -30,
+                           100,
+                           -200,
+                           single ? 1e9 : 1e30};
     v = ends[whole(0, 11)];
   }
   return single ? static_cast<double>(static_cast<float>(v)) : v;

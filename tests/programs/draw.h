@@ -44,9 +44,9 @@ class Draw {
 };
 
 // Shared draws.
-bool draw_one(Draw& d, Node& n);     // any operand
-bool draw_two(Draw& d, Node& n);     // two that broadcast
-bool draw_dim(Draw& d, Node& n);     // an operand and a dim
-bool draw_dims(Draw& d, Node& n);    // an operand, keepdim, dims..
+bool draw_one(Draw& d, Node& n);   // any operand
+bool draw_two(Draw& d, Node& n);   // two that broadcast
+bool draw_dim(Draw& d, Node& n);   // an operand and a dim
+bool draw_dims(Draw& d, Node& n);  // an operand, keepdim, dims..
 
 }  // namespace regrad::programs

@@ -5,7 +5,8 @@ namespace regrad::programs {
 const std::vector<const Row*>& rows() {
   static const std::vector<const Row*> list = [] {
     std::vector<const Row*> all;
-    for (const Table* t : {&elementwise_rows(), &reduction_rows(), &order_rows(), &view_rows(), &index_rows(), &product_rows(), &matrix_rows(), &image_rows(), &norm_rows(), &loss_rows()})
+    for (const Table* t : {&elementwise_rows(), &reduction_rows(), &order_rows(), &view_rows(), &index_rows(), &product_rows(), &matrix_rows(),
+                           &image_rows(), &norm_rows(), &loss_rows()})
       for (const Row& r : *t) all.push_back(&r);
     return all;
   }();
@@ -24,7 +25,8 @@ std::vector<int> Program::sinks() const {
 }
 
 double weight(int stream, int node, int64_t element) {
-  uint64_t h = static_cast<uint64_t>(element) * 0x9e3779b97f4a7c15u + static_cast<uint64_t>(stream * 1009 + node) * 0xd1342543de82ef95u + 0x2545f4914f6cdd1du;
+  uint64_t h =
+      static_cast<uint64_t>(element) * 0x9e3779b97f4a7c15u + static_cast<uint64_t>(stream * 1009 + node) * 0xd1342543de82ef95u + 0x2545f4914f6cdd1du;
   h = (h ^ h >> 29) * 0xbf58476d1ce4e5b9u;
   h ^= h >> 32;
   const int quarter = static_cast<int>(h % 16) - 8;

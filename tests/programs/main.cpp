@@ -2,11 +2,11 @@
 //
 //   fuzz-programs COUNT SEED [--from N] [--row NAME] [--plant NAME] [--keep-going]
 //
-// COUNT programs from number N on; exits 1 at the first mismatch, which it shrinks and prints as C++. --row: programs of one op alone. --plant: puts a
-// wrong row in place of a right one (tanh: its second derivative; cumsum: its value), which must be found. --keep-going: one mismatch a kind and op, then a
-// summary. --list: the ops.
-#include <csignal>
+// COUNT programs from number N on; exits 1 at the first mismatch, which it shrinks and prints as C++. --row: programs of one op alone. --plant: puts
+// a wrong row in place of a right one (tanh: its second derivative; cumsum: its value), which must be found. --keep-going: one mismatch a kind and
+// op, then a summary. --list: the ops.
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -133,8 +133,11 @@ int main(int argc, char** argv) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (const auto& [what, times] : found) std::printf("%lld x %s\n", static_cast<long long>(times), what.c_str());
   const auto n = [](int64_t v) { return static_cast<long long>(v); };
-  std::printf("%lld programs, %lld mismatches; %lld nodes, %lld values, %lld elements of gradients and %lld derivatives compared, %lld of these to 1e-3 or better; %lld programs undecided; "
-              "%.0f a second\n",
-              n(done), n(mismatches), n(tally.nodes), n(tally.values), n(tally.elements), n(tally.derivatives), n(tally.sharp), n(tally.undecided), static_cast<double>(done) / seconds);
+  std::printf(
+      "%lld programs, %lld mismatches; %lld nodes, %lld values, %lld elements of gradients and %lld derivatives compared, %lld of these to 1e-3 or "
+      "better; %lld programs undecided; "
+      "%.0f a second\n",
+      n(done), n(mismatches), n(tally.nodes), n(tally.values), n(tally.elements), n(tally.derivatives), n(tally.sharp), n(tally.undecided),
+      static_cast<double>(done) / seconds);
   return mismatches ? 1 : 0;
 }

@@ -37,6 +37,7 @@ Jet log(const Jet& x) {
   return chain(x, {{std::log(x.v()), r, -r * r, 2 * r * r * r, -6 * r * r * r * r}});
 }
 Jet log1p(const Jet& x) {
+  below(x, Jet(-1.0));
   const double r = 1 / (1 + x.v());
   return chain(x, {{std::log1p(x.v()), r, -r * r, 2 * r * r * r, -6 * r * r * r * r}});
 }
@@ -70,7 +71,8 @@ Jet tanh(const Jet& x) {
 namespace {
 // The sigmoid and its derivatives.
 void logistic(double x, double (&d)[5]) {
-  const double y = x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)), z = x < 0 ? 1 / (1 + std::exp(x)) : std::exp(-x) / (1 + std::exp(-x)), s = y * z;
+  const double y = x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)),
+               z = x < 0 ? 1 / (1 + std::exp(x)) : std::exp(-x) / (1 + std::exp(-x)), s = y * z;
   d[0] = y, d[1] = s, d[2] = s * (z - y), d[3] = s * (1 - 6 * s), d[4] = s * (z - y) * (1 - 12 * s);
 }
 }  // namespace

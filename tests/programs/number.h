@@ -1,10 +1,10 @@
 // Numbers of the interpreter: doubles that carry how far f32 or f64 arithmetic may be off, and jets of them, which carry derivatives.
 //
-//   Jet x = {value, e1: v1, e2: v2, e3: v3}, e_k e_k = 0:   f(x) holds f, <f', v>, v1' f'' v2, f'''[v1, v2, v3] of any f written in + - * / and scalar
-//   functions. No rule for a derivative of an op is written anywhere: this is what the engine's vjps are compared with.
+//   Jet x = {value, e1: v1, e2: v2, e3: v3}, e_k e_k = 0:   f(x) holds f, <f', v>, v1' f'' v2, f'''[v1, v2, v3] of any f written in + - * / and
+//   scalar functions. No rule for a derivative of an op is written anywhere: this is what the engine's vjps are compared with.
 //
-// A number's error is a running bound to first order: |df/dx| e_x + |df/dy| e_y + u |f|, u the program's unit roundoff. Sums, products and differences that
-// are exact in the program's dtype have none, so that ties stay ties.
+// A number's error is a running bound to first order: |df/dx| e_x + |df/dy| e_y + u |f|, u the program's unit roundoff. Sums, products and
+// differences that are exact in the program's dtype have none, so that ties stay ties.
 #pragma once
 
 #include <algorithm>
@@ -51,14 +51,17 @@ inline Number operator+(const Number& a, const Number& b) {
 }
 inline Number operator*(const Number& a, const Number& b) {
   const double p = a.v * b.v;
-  if (a.e == 0 && b.e == 0 && fits(p) && std::fma(a.v, b.v, -p) == 0 && (p == 0 ? a.v == 0 || b.v == 0 : std::abs(p) >= rounding.tiny / rounding.unit)) return {p, 0};
+  if (a.e == 0 && b.e == 0 && fits(p) && std::fma(a.v, b.v, -p) == 0 &&
+      (p == 0 ? a.v == 0 || b.v == 0 : std::abs(p) >= rounding.tiny / rounding.unit))
+    return {p, 0};
   if ((std::isinf(a.v) && std::abs(b.v) <= slack * b.e) || (std::isinf(b.v) && std::abs(a.v) <= slack * a.e)) rounding.undecided = true;
   const double left = b.e == 0 ? 0 : std::abs(a.v) * b.e, right = a.e == 0 ? 0 : std::abs(b.v) * a.e;
   return rounded(p, left + right + a.e * b.e);
 }
 inline Number operator/(const Number& a, const Number& b) {
   const double q = a.v / b.v;
-  if (a.e == 0 && b.e == 0 && fits(q) && std::isfinite(q) && std::fma(q, b.v, -a.v) == 0 && (a.v == 0 || std::min(std::abs(q), std::abs(a.v)) >= rounding.tiny / rounding.unit))
+  if (a.e == 0 && b.e == 0 && fits(q) && std::isfinite(q) && std::fma(q, b.v, -a.v) == 0 &&
+      (a.v == 0 || std::min(std::abs(q), std::abs(a.v)) >= rounding.tiny / rounding.unit))
     return {q, 0};
   return rounded(q, (a.e + std::abs(q) * b.e) / std::abs(b.v));
 }
@@ -116,8 +119,8 @@ inline Jet operator-(const Jet& a) {
 }
 inline Jet operator-(const Jet& a, const Jet& b) { return a + -b; }
 
-// f(x) from f and its first four derivatives at x. floor: the absolute size that a derivative's error is a share of, where the usual formula subtracts
-// from a number of that size (1 - tanh^2).
+// f(x) from f and its first four derivatives at x. floor: the absolute size that a derivative's error is a share of, where the usual formula
+// subtracts from a number of that size (1 - tanh^2).
 struct Taylor {
   double d[5];
   double floor = 0;

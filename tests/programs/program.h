@@ -108,9 +108,9 @@ struct Element {
 Array interpret(const Program& p, int node, const std::vector<Array>& before, const Element* only = nullptr);
 struct Interpreted {
   std::vector<Array> nodes;
-  Jet loss;      // sum of weights times outputs
-  bool smooth;   // all values and derivatives are finite (of one element: all derivatives): they can be compared
-  bool decided;  // no comparison that rounding may turn
+  Jet loss;       // sum of weights times outputs
+  bool smooth;    // all values and derivatives are finite (of one element: all derivatives): they can be compared
+  bool decided;   // no comparison that rounding may turn
   bool singular;  // some derivative at a point without one, masked or not
 };
 Interpreted interpret(const Program& p, const Element* only = nullptr);

@@ -44,7 +44,8 @@ bool draw_conv(Draw& d, Node& n, bool transposed_way, bool line) {
     dilation[e] = d.flag() ? 1 : d.whole(1, 2);
     more[e] = transposed_way ? d.whole(0, std::max(stride[e], dilation[e]) - 1) : 0;
     const int64_t size = line && e == 0 ? 1 : s[e - 2];
-    if (transposed_way ? (size - 1) * stride[e] - 2 * pad[e] + dilation[e] * (k[e] - 1) + more[e] + 1 < 1 : size + 2 * pad[e] - dilation[e] * (k[e] - 1) - 1 < 0) {
+    if (transposed_way ? (size - 1) * stride[e] - 2 * pad[e] + dilation[e] * (k[e] - 1) + more[e] + 1 < 1
+                       : size + 2 * pad[e] - dilation[e] * (k[e] - 1) - 1 < 0) {
       if (!(line && e == 0)) return false;
     }
   }
@@ -65,7 +66,9 @@ bool draw_conv2d(Draw& d, Node& n) { return draw_conv(d, n, false, false); }
 bool draw_conv1d(Draw& d, Node& n) { return draw_conv(d, n, false, true); }
 bool draw_conv_transpose(Draw& d, Node& n) { return draw_conv(d, n, true, false); }
 
-ConvOptions options(const Args& a) { return {.stride = {a.i(0), a.i(1)}, .padding = {a.i(2), a.i(3)}, .dilation = {a.i(4), a.i(5)}, .groups = a.i(6)}; }
+ConvOptions options(const Args& a) {
+  return {.stride = {a.i(0), a.i(1)}, .padding = {a.i(2), a.i(3)}, .dilation = {a.i(4), a.i(5)}, .groups = a.i(6)};
+}
 
 // x as [T,N,C,H,W] with the shape it came in kept for the way back.
 Array with_tasks(Array x) {
@@ -95,7 +98,8 @@ Array convolved(const In& in, bool transposed_way, int dims) {
   Shape s = x.shape;
   s[2] = o;
   for (int e = 0; e < 2; ++e)
-    s[3 + e] = transposed_way ? (x.shape[3 + e] - 1) * g.s[e] - 2 * g.p[e] + g.d[e] * (g.k[e] - 1) + in.i(7 + static_cast<size_t>(e)) + 1 : g.out(x.shape[3 + e], e);
+    s[3 + e] = transposed_way ? (x.shape[3 + e] - 1) * g.s[e] - 2 * g.p[e] + g.d[e] * (g.k[e] - 1) + in.i(7 + static_cast<size_t>(e)) + 1
+                              : g.out(x.shape[3 + e], e);
   need(s[3] > 0 && s[4] > 0);
   if (transposed_way)
     for (int e = 0; e < 2; ++e) need(in.i(7 + static_cast<size_t>(e)) >= 0 && in.i(7 + static_cast<size_t>(e)) < std::max(g.s[e], g.d[e]));
@@ -252,37 +256,59 @@ bool draw_dropout2d(Draw& d, Node& n) {
 
 const Table& image_rows() {
   static const Table table = {
-      {"conv2d", draw_conv2d, [](const In& in) { return convolved(in, false, in.x().dim()); }, [](const Args& a) { return conv2d(a[0], a[1], a[2], options(a)); },
+      {"conv2d", draw_conv2d, [](const In& in) { return convolved(in, false, in.x().dim()); },
+       [](const Args& a) { return conv2d(a[0], a[1], a[2], options(a)); },
        "conv2d($0, $1, $2, {.stride = {#0, #1}, .padding = {#2, #3}, .dilation = {#4, #5}, .groups = #6})", 10},
       {"conv1d", draw_conv1d, convolved_line, [](const Args& a) { return conv1d(a[0], a[1], a[2], options(a)); },
        "conv1d($0, $1, $2, {.stride = {#0, #1}, .padding = {#2, #3}, .dilation = {#4, #5}, .groups = #6})", 3},
       {"conv_transpose2d", draw_conv_transpose, [](const In& in) { return convolved(in, true, in.x().dim()); },
-       [](const Args& a) { return conv_transpose2d(a[0], a[1], a[2], options(a), {a.i(7), a.i(8)}); },
+       [](const Args& a) {
+         return conv_transpose2d(a[0], a[1], a[2], options(a), {a.i(7), a.i(8)});
+       },
        "conv_transpose2d($0, $1, $2, {.stride = {#0, #1}, .padding = {#2, #3}, .dilation = {#4, #5}, .groups = #6}, {#7, #8})", 5},
-      {"max_pool2d", draw_max_pool, [](const In& in) { return windows(in, first_largest); }, [](const Args& a) { return max_pool2d(a[0], {a.i(0), a.i(1)}, pool_options(a)); },
+      {"max_pool2d", draw_max_pool, [](const In& in) { return windows(in, first_largest); },
+       [](const Args& a) {
+         return max_pool2d(a[0], {a.i(0), a.i(1)}, pool_options(a));
+       },
        "max_pool2d($0, {#0, #1}, {.stride = {#2, #3}, .padding = {#4, #5}, .dilation = {#6, #7}})", 4},
-      {"avg_pool2d", draw_avg_pool, [](const In& in) {
+      {"avg_pool2d", draw_avg_pool,
+       [](const In& in) {
          return windows(in, [&](const Line& v, int64_t n) {
            need(!v.empty());
            return total(v) / Jet(static_cast<double>(in.i(8) ? n : static_cast<int64_t>(v.size())));
          });
        },
-       [](const Args& a) { return avg_pool2d(a[0], {a.i(0), a.i(1)}, pool_options(a), a.i(8)); },
+       [](const Args& a) {
+         return avg_pool2d(a[0], {a.i(0), a.i(1)}, pool_options(a), a.i(8));
+       },
        "avg_pool2d($0, {#0, #1}, {.stride = {#2, #3}, .padding = {#4, #5}, .dilation = {#6, #7}}, #8)", 4},
-      {"adaptive_avg_pool2d", draw_resized, [](const In& in) { return adaptive(in, mean_of); }, [](const Args& a) { return adaptive_avg_pool2d(a[0], {a.i(0), a.i(1)}); },
+      {"adaptive_avg_pool2d", draw_resized, [](const In& in) { return adaptive(in, mean_of); },
+       [](const Args& a) {
+         return adaptive_avg_pool2d(a[0], {a.i(0), a.i(1)});
+       },
        "adaptive_avg_pool2d($0, {#0, #1})"},
       {"adaptive_max_pool2d", draw_resized, [](const In& in) { return adaptive(in, [](const Line& v) { return first_largest(v, 0); }); },
-       [](const Args& a) { return adaptive_max_pool2d(a[0], {a.i(0), a.i(1)}); }, "adaptive_max_pool2d($0, {#0, #1})"},
-      {"interpolate, nearest", draw_resized, [](const In& in) { return resized(in, 0); }, [](const Args& a) { return interpolate(a[0], {a.i(0), a.i(1)}); },
+       [](const Args& a) {
+         return adaptive_max_pool2d(a[0], {a.i(0), a.i(1)});
+       },
+       "adaptive_max_pool2d($0, {#0, #1})"},
+      {"interpolate, nearest", draw_resized, [](const In& in) { return resized(in, 0); },
+       [](const Args& a) {
+         return interpolate(a[0], {a.i(0), a.i(1)});
+       },
        "interpolate($0, {#0, #1})"},
       {"interpolate, bilinear", draw_resized, [](const In& in) { return resized(in, in.i(2) ? 2 : 1); },
-       [](const Args& a) { return interpolate(a[0], {a.i(0), a.i(1)}, Interpolation::bilinear, a.i(2)); }, "interpolate($0, {#0, #1}, Interpolation::bilinear, #2)"},
+       [](const Args& a) {
+         return interpolate(a[0], {a.i(0), a.i(1)}, Interpolation::bilinear, a.i(2));
+       },
+       "interpolate($0, {#0, #1}, Interpolation::bilinear, #2)"},
       {"dropout2d", draw_dropout2d,
        [](const In& in) {
          Shape channels = in.x().shape;
          need(channels.size() >= 3);
          channels[-1] = channels[-2] = 1;
-         const std::vector<double> u = uniform(Random(static_cast<uint64_t>(in.i(0))), channels, 0, 1, rounding.single() ? DType::f32 : DType::f64).to_vector();
+         const std::vector<double> u =
+             uniform(Random(static_cast<uint64_t>(in.i(0))), channels, 0, 1, rounding.single() ? DType::f32 : DType::f64).to_vector();
          const double p = rounding.single() ? static_cast<double>(static_cast<float>(in.d(0))) : in.d(0);
          size_t k = 0;
          const Array scale = build(channels, [&](Multi) { return u[k++] < p ? Jet(0.0) : Jet(1.0) / Jet(1 - in.d(0)); });

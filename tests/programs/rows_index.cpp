@@ -155,7 +155,8 @@ Array put(const In& in) {
 }
 Array gumbel(const In& in) {
   Array y = in.x();
-  const std::vector<double> u = uniform(Random(static_cast<uint64_t>(in.i(2))), y.shape, 0, 1, rounding.single() ? DType::f32 : DType::f64).to_vector();
+  const std::vector<double> u =
+      uniform(Random(static_cast<uint64_t>(in.i(2))), y.shape, 0, 1, rounding.single() ? DType::f32 : DType::f64).to_vector();
   for (size_t k = 0; k < y.v.size(); ++k) y.v[k] = (y.v[k] - log(-log1p(-Jet(u[k])) + Jet(std::numeric_limits<float>::min()))) / Jet(in.d(0));
   return along(y, in.i(0), [&](const Line& v) {
     Line soft = softmax_of(v);
@@ -171,7 +172,8 @@ Array gumbel(const In& in) {
 Array dropped(const In& in) {
   const double p = in.d(0);
   if (p == 0) return in.x();
-  const std::vector<double> u = uniform(Random(static_cast<uint64_t>(in.i(0))), in.x().shape, 0, 1, rounding.single() ? DType::f32 : DType::f64).to_vector();
+  const std::vector<double> u =
+      uniform(Random(static_cast<uint64_t>(in.i(0))), in.x().shape, 0, 1, rounding.single() ? DType::f32 : DType::f64).to_vector();
   Array y = in.x();
   const double bound = rounding.single() ? static_cast<double>(static_cast<float>(p)) : p;
   for (size_t k = 0; k < y.v.size(); ++k) y.v[k] = p == 1 || u[k] < bound ? Jet(0.0) : y.v[k] * (Jet(1.0) / Jet(1 - p));
@@ -186,7 +188,8 @@ const Table& index_rows() {
       {"gather", draw_gather, gathered, [](const Args& a) { return gather(a[0], a.i(0), a[1]); }, "gather($0, #0, $1)", 3},
       {"scatter_add", draw_scatter, scattered, [](const Args& a) { return scatter_add(a[0], a.i(0), a[1], a[2]); }, "scatter_add($0, #0, $1, $2)", 3},
       {"index_put", draw_put, put,
-       [](const Args& a) { return index_put(a[0], TensorList(a.t.data() + 2, static_cast<int64_t>(a.t.size()) - 2), a[1], a.i(0)); }, "index_put($0, {$2, $3}, $1, #0)", 3},
+       [](const Args& a) { return index_put(a[0], TensorList(a.t.data() + 2, static_cast<int64_t>(a.t.size()) - 2), a[1], a.i(0)); },
+       "index_put($0, {$2, $3}, $1, #0)", 3},
       {"masked_fill", draw_fill,
        [](const In& in) {
          const Array m = broadcast_to(in.x(1), in.x().shape);
@@ -212,8 +215,10 @@ const Table& index_rows() {
       {"times whole numbers", draw_whole, [](const In& in) { return map2(in.x(0), in.x(1), [](const Jet& x, const Jet& k) { return x * k; }); },
        [](const Args& a) { return a[0] * a[1]; }, "$0 * $1"},
       {"gumbel_softmax", draw_gumbel, gumbel,
-       [](const Args& a) { return gumbel_softmax(a[0], Random(static_cast<uint64_t>(a.i(2))), a.d(0), a.i(1), a.i(0)); }, "gumbel_softmax($0, Random(#2), @0, #1, #0)", 1},
-      {"dropout", draw_dropout, dropped, [](const Args& a) { return dropout(a[0], a.d(0), Random(static_cast<uint64_t>(a.i(0)))); }, "dropout($0, @0, Random(#0))", 1},
+       [](const Args& a) { return gumbel_softmax(a[0], Random(static_cast<uint64_t>(a.i(2))), a.d(0), a.i(1), a.i(0)); },
+       "gumbel_softmax($0, Random(#2), @0, #1, #0)", 1},
+      {"dropout", draw_dropout, dropped, [](const Args& a) { return dropout(a[0], a.d(0), Random(static_cast<uint64_t>(a.i(0)))); },
+       "dropout($0, @0, Random(#0))", 1},
   };
   return table;
 }

@@ -221,7 +221,9 @@ Array spectrum(const In& in, bool singular) {
     }
     std::vector<double> v = eigenvalues(m);
     if (singular) std::reverse(v.begin(), v.end());
-    for (int64_t k = 0; k < s[-1]; ++k) y.v.push_back(Jet(Number{singular ? std::max(0.0, v[static_cast<size_t>(k)]) : v[static_cast<size_t>(k)], n * error + 4 * n * rounding.unit * largest * n}));
+    for (int64_t k = 0; k < s[-1]; ++k)
+      y.v.push_back(Jet(
+          Number{singular ? std::max(0.0, v[static_cast<size_t>(k)]) : v[static_cast<size_t>(k)], n * error + 4 * n * rounding.unit * largest * n}));
   }
   return y;
 }
@@ -272,7 +274,8 @@ Array sparse_product(const In& in) {
 const Table& matrix_rows() {
   static const auto all = [](Matrix m) { return m; };
   static const Table table = {
-      {"solve", draw_system, [](const In& in) { return solved(in.x(0), in.x(1), all); }, [](const Args& a) { return solve(a[0], a[1]); }, "solve($0, $1)"},
+      {"solve", draw_system, [](const In& in) { return solved(in.x(0), in.x(1), all); }, [](const Args& a) { return solve(a[0], a[1]); },
+       "solve($0, $1)"},
       {"solve_triangular", draw_system, [](const In& in) { return solved(in.x(0), in.x(1), [&](Matrix m) { return named_triangle(m, in.i(0)); }); },
        [](const Args& a) { return solve_triangular(a[0], a[1], a.i(0)); }, "solve_triangular($0, $1, #0)"},
       {"cholesky_solve", draw_system,
@@ -291,12 +294,16 @@ const Table& matrix_rows() {
        [](const Args& a) { return cholesky(a[0]); }, "cholesky($0)"},
       {"inverse", draw_square, inverted, [](const Args& a) { return inverse(a[0]); }, "inverse($0)"},
       {"det", draw_square, [](const In& in) { return volume(in, Volume::det); }, [](const Args& a) { return det(a[0]); }, "det($0)"},
-      {"slogdet", draw_square, [](const In& in) { return volume(in, Volume::log); }, [](const Args& a) { return slogdet(a[0]).logabsdet; }, "slogdet($0).logabsdet"},
-      {"slogdet's sign", draw_square, [](const In& in) { return volume(in, Volume::sign); }, [](const Args& a) { return slogdet(a[0]).sign; }, "slogdet($0).sign", 1},
-      {"eigvalsh", draw_square, [](const In& in) { return spectrum(in, false); }, [](const Args& a) { return eigvalsh(a[0]).detach(); }, "eigvalsh($0).detach()", 1},
-      {"svdvals", draw_any_matrix, [](const In& in) { return spectrum(in, true); }, [](const Args& a) { return svdvals(a[0]).detach(); }, "svdvals($0).detach()", 1},
-      {"spmm", draw_sparse, sparse_product,
-       [](const Args& a) { return a.i(0) ? spmm(transpose(csr(a[0])), a[1]) : spmm(csr(a[0]), a[1]); }, "spmm(#0 ? transpose(csr($0)) : csr($0), $1)", 3},
+      {"slogdet", draw_square, [](const In& in) { return volume(in, Volume::log); }, [](const Args& a) { return slogdet(a[0]).logabsdet; },
+       "slogdet($0).logabsdet"},
+      {"slogdet's sign", draw_square, [](const In& in) { return volume(in, Volume::sign); }, [](const Args& a) { return slogdet(a[0]).sign; },
+       "slogdet($0).sign", 1},
+      {"eigvalsh", draw_square, [](const In& in) { return spectrum(in, false); }, [](const Args& a) { return eigvalsh(a[0]).detach(); },
+       "eigvalsh($0).detach()", 1},
+      {"svdvals", draw_any_matrix, [](const In& in) { return spectrum(in, true); }, [](const Args& a) { return svdvals(a[0]).detach(); },
+       "svdvals($0).detach()", 1},
+      {"spmm", draw_sparse, sparse_product, [](const Args& a) { return a.i(0) ? spmm(transpose(csr(a[0])), a[1]) : spmm(csr(a[0]), a[1]); },
+       "spmm(#0 ? transpose(csr($0)) : csr($0), $1)", 3},
       {"sddmm", draw_sampled,
        [](const In& in) {
          const Array &g = in.x(1), &x = in.x(2);

@@ -43,7 +43,8 @@ Array beside(const Array& c, const Array& x, int channel) {
   Array y = c;
   if (c.dim() == 2) y.shape.insert(1, 1);
   for (int d = channel + 1; d < x.dim(); ++d) y.shape.push_back(1);
-  need(y.dim() <= x.dim() && broadcast_shape(y.shape, x.shape) == x.shape && c.shape[-1] == x.shape[channel] && (c.dim() == 1 || c.shape[0] == x.shape[0]));
+  need(y.dim() <= x.dim() && broadcast_shape(y.shape, x.shape) == x.shape && c.shape[-1] == x.shape[channel] &&
+       (c.dim() == 1 || c.shape[0] == x.shape[0]));
   return y;
 }
 Array scaled(Array y, const In& in, size_t weight, const Array& x, int channel) {
@@ -96,9 +97,7 @@ bool draw_groups(Draw& d, Node& n) {  // x, weight, bias; groups
     if (d.flag()) n.in[k] = d.like({s[1]});
   return true;
 }
-bool draw_instance(Draw& d, Node& n) {
-  return draw_groups(d, n) && d.of(n.in[0]).size() >= 3;
-}
+bool draw_instance(Draw& d, Node& n) { return draw_groups(d, n) && d.of(n.in[0]).size() >= 3; }
 int pictures(Draw& d) {
   if (d.once_in(3)) return d.any(4, 5);
   Shape s{d.whole(1, 3), d.once_in(6) ? 17 : d.whole(1, 4), d.whole(1, 5), d.whole(1, 5)};
@@ -245,7 +244,8 @@ Array grouped(const In& in, int64_t groups) {
 
 const Table& norm_rows() {
   static const Table table = {
-      {"standardize", draw_over, [](const In& in) { return over(in.x(), in.node.i, standard); }, [](const Args& a) { return standardize(a[0], a.rest(0)); }, "standardize($0, {#0..})", 5},
+      {"standardize", draw_over, [](const In& in) { return over(in.x(), in.node.i, standard); },
+       [](const Args& a) { return standardize(a[0], a.rest(0)); }, "standardize($0, {#0..})", 5},
       {"inv_std", draw_over,
        [](const In& in) { return reduce(in.x(), in.node.i, true, [](const Line& v) { return rsqrt(variance(v, 0) + tiny(eps)); }); },
        [](const Args& a) { return inv_std(a[0], a.rest(0)); }, "inv_std($0, {#0..})", 3},
@@ -264,12 +264,16 @@ const Table& norm_rows() {
        },
        [](const Args& a) { return layer_norm(a[0], Shape(a[0].shape().end() - a.i(0), a[0].shape().end()), a[1], a[2]); },
        "layer_norm($0, Shape($0.shape().end() - #0, $0.shape().end()), $1, $2)", 4},
-      {"group_norm", draw_groups, [](const In& in) { return grouped(in, in.i(0)); }, [](const Args& a) { return group_norm(a[0], a.i(0), a[1], a[2]); }, "group_norm($0, #0, $1, $2)", 4},
-      {"instance_norm", draw_instance, [](const In& in) { return grouped(in, in.x().size(1)); }, [](const Args& a) { return instance_norm(a[0], a[1], a[2]); },
-       "instance_norm($0, $1, $2)", 2},
+      {"group_norm", draw_groups, [](const In& in) { return grouped(in, in.i(0)); },
+       [](const Args& a) { return group_norm(a[0], a.i(0), a[1], a[2]); }, "group_norm($0, #0, $1, $2)", 4},
+      {"instance_norm", draw_instance, [](const In& in) { return grouped(in, in.x().size(1)); },
+       [](const Args& a) { return instance_norm(a[0], a[1], a[2]); }, "instance_norm($0, $1, $2)", 2},
       {"batch_norm", draw_batch_seen, batch_of, [](const Args& a) { return batch_norm(a[0], a[1], a[2], batch_options(a)); },
        "batch_norm($0, $1, $2, {.relu = bool(#0), .residual = $3, .max_pool = Window{#1, #2, #3}})", 8},
-      {"batch_norm, given", draw_batch_given, batch_of, [](const Args& a) { return batch_norm(a[0], BatchStatistics{a[4], a[5]}, a[1], a[2], batch_options(a)); },
+      {"batch_norm, given", draw_batch_given, batch_of,
+       [](const Args& a) {
+         return batch_norm(a[0], BatchStatistics{a[4], a[5]}, a[1], a[2], batch_options(a));
+       },
        "batch_norm($0, BatchStatistics{$4, $5}, $1, $2, {.relu = bool(#0), .residual = $3, .max_pool = Window{#1, #2, #3}})", 2},
       {"res_norm", draw_res,
        [](const In& in) {
@@ -280,14 +284,18 @@ const Table& norm_rows() {
       {"sub_spectral_norm", draw_bands, bands_of, [](const Args& a) { return sub_spectral_norm(a[0], a.i(0), a[1], a[2], {.relu = a.i(1) != 0}); },
        "sub_spectral_norm($0, #0, $1, $2, {.relu = bool(#1)})", 4},
       {"sub_spectral_norm, given", draw_bands_given, bands_of,
-       [](const Args& a) { return sub_spectral_norm(a[0], a.i(0), BatchStatistics{a[3], a[4]}, a[1], a[2], {.relu = a.i(1) != 0}); },
+       [](const Args& a) {
+         return sub_spectral_norm(a[0], a.i(0), BatchStatistics{a[3], a[4]}, a[1], a[2], {.relu = a.i(1) != 0});
+       },
        "sub_spectral_norm($0, #0, BatchStatistics{$3, $4}, $1, $2, {.relu = bool(#1)})", 2},
       {"broadcast_residual", draw_residual,
        [](const In& in) {
          need(in.x().dim() == 4 && in.x(1).dim() == 4 && in.x(1).shape[2] == 1);
          if (in.has(2)) need(in.x(2).shape == in.x().shape);
          const Array row = broadcast_to(in.x(1), in.x().shape);
-         return build(row.shape, [&](Multi at) { return relu_of(total(in.has(2) ? Line{in.x()[at], row[at], in.x(2)[at]} : Line{in.x()[at], row[at]})); });
+         return build(row.shape, [&](Multi at) {
+           return relu_of(total(in.has(2) ? Line{in.x()[at], row[at], in.x(2)[at]} : Line{in.x()[at], row[at]}));
+         });
        },
        [](const Args& a) { return broadcast_residual(a[0], a[1], a[2]); }, "broadcast_residual($0, $1, $2)", 3},
   };

@@ -58,9 +58,10 @@ Array running(const In& in) {
 
 const Table& order_rows() {
   static const Table table = {
-      {"sort", draw_sort, [](const In& in) { return ordered(in, in.i(1), SIZE_MAX, false); }, [](const Args& a) { return sort(a[0], a.i(0), a.i(1)).values; }, "sort($0, #0, #1).values", 3},
-      {"argsort", draw_sort, [](const In& in) { return ordered(in, in.i(1), SIZE_MAX, true); }, [](const Args& a) { return to(argsort(a[0], a.i(0), a.i(1)), a[0].dtype()); },
-       "to(argsort($0, #0, #1), $0.dtype())", 1},
+      {"sort", draw_sort, [](const In& in) { return ordered(in, in.i(1), SIZE_MAX, false); },
+       [](const Args& a) { return sort(a[0], a.i(0), a.i(1)).values; }, "sort($0, #0, #1).values", 3},
+      {"argsort", draw_sort, [](const In& in) { return ordered(in, in.i(1), SIZE_MAX, true); },
+       [](const Args& a) { return to(argsort(a[0], a.i(0), a.i(1)), a[0].dtype()); }, "to(argsort($0, #0, #1), $0.dtype())", 1},
       {"topk", draw_topk,
        [](const In& in) {
          need(in.i(1) >= 0 && in.i(1) <= in.x().size(in.i(0)));

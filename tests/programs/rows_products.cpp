@@ -94,7 +94,9 @@ bool draw_outer(Draw& d, Node& n) {
   return true;
 }
 
-const char* const equations[] = {"ij,jk->ik", "i,i", "...i,...i->...", "ii->i", "ij->ji", "iij,j", "bij,bjk->bik", "ij,ij->ij", "ij->", "ij,jk,kl->il", "i,j->ij", "bhid,bhjd->bhij", "...ij->...ji", "ab,cb,c->a", "iij->ji", "ab,b...->a..."};
+const char* const equations[] = {"ij,jk->ik",    "i,i",        "...i,...i->...", "ii->i",        "ij->ji",  "iij,j",
+                                 "bij,bjk->bik", "ij,ij->ij",  "ij->",           "ij,jk,kl->il", "i,j->ij", "bhid,bhjd->bhij",
+                                 "...ij->...ji", "ab,cb,c->a", "iij->ji",        "ab,b...->a..."};
 // Sizes for an equation's letters, and operands of them.
 bool draw_einsum(Draw& d, Node& n) {
   n.i = {d.whole(0, static_cast<int64_t>(std::size(equations)) - 1)};
@@ -316,8 +318,10 @@ const char* equation(int64_t k) { return equations[k]; }
 
 const Table& product_rows() {
   static const Table table = {
-      {"matmul", draw_matmul, [](const In& in) { return matmul_of(in.x(0), in.x(1)); }, [](const Args& a) { return matmul(a[0], a[1]); }, "matmul($0, $1)", 10},
-      {"addmm", draw_addmm, [](const In& in) { return matmul_of(in.x(1), in.x(2), &in.x(0)); }, [](const Args& a) { return addmm(a[0], a[1], a[2]); }, "addmm($0, $1, $2)", 3},
+      {"matmul", draw_matmul, [](const In& in) { return matmul_of(in.x(0), in.x(1)); }, [](const Args& a) { return matmul(a[0], a[1]); },
+       "matmul($0, $1)", 10},
+      {"addmm", draw_addmm, [](const In& in) { return matmul_of(in.x(1), in.x(2), &in.x(0)); }, [](const Args& a) { return addmm(a[0], a[1], a[2]); },
+       "addmm($0, $1, $2)", 3},
       {"linear", draw_linear,
        [](const In& in) {
          const Array w = transposed(in.x(1), -1, -2);
@@ -335,12 +339,15 @@ const Table& product_rows() {
        [](const Args& a) { return outer(a[0], a[1]); }, "outer($0, $1)", 1},
       {"einsum", draw_einsum, einsum_of, [](const Args& a) { return einsum(equations[a.i(0)], a.t); }, "einsum(%, {$0, $1, $2})", 5},
       {"attention", draw_attention, attended, attention_call, "scaled_dot_product_attention($0, $1, $2, {.mask = $3, .is_causal = bool(#0)})", 4},
-      {"attention, scaled", draw_scaled_attention, attended, attention_call, "scaled_dot_product_attention($0, $1, $2, {.mask = $3, .is_causal = bool(#0), .scale = @0})"},
-      {"cosine_similarity", draw_cosine, cosine, [](const Args& a) { return cosine_similarity(a[0], a[1], a.i(0)); }, "cosine_similarity($0, $1, #0)", 3},
+      {"attention, scaled", draw_scaled_attention, attended, attention_call,
+       "scaled_dot_product_attention($0, $1, $2, {.mask = $3, .is_causal = bool(#0), .scale = @0})"},
+      {"cosine_similarity", draw_cosine, cosine, [](const Args& a) { return cosine_similarity(a[0], a[1], a.i(0)); }, "cosine_similarity($0, $1, #0)",
+       3},
       {"pairwise_distance", draw_distance,
        [](const In& in) {
          const Jet eps(rounding.single() ? static_cast<double>(1e-6f) : 1e-6);
-         return reduce(map2(in.x(0), in.x(1), [&](const Jet& x, const Jet& y) { return x - y + eps; }), {-1}, false, [&](const Line& v) { return norm_of(v, in.d(0)); });
+         return reduce(map2(in.x(0), in.x(1), [&](const Jet& x, const Jet& y) { return x - y + eps; }), {-1}, false,
+                       [&](const Line& v) { return norm_of(v, in.d(0)); });
        },
        [](const Args& a) { return pairwise_distance(a[0], a[1], a.d(0)); }, "pairwise_distance($0, $1, @0)"},
       {"cdist", draw_cdist, distances, [](const Args& a) { return cdist(a[0], a[1], a.d(0)); }, "cdist($0, $1, @0)", 3},

@@ -199,7 +199,8 @@ Array stacked(const In& in) {
 // The piece that split (of `size`) or chunk gives at place `which`.
 Array piece(const In& in, bool chunks) {
   need(in.i(1) >= 1 && in.i(2) >= 0);
-  const int64_t n = in.x().size(in.i(0)), size = chunks ? std::max<int64_t>(1, (n + in.i(1) - 1) / in.i(1)) : in.i(1), count = std::max<int64_t>(1, (n + size - 1) / size);
+  const int64_t n = in.x().size(in.i(0)), size = chunks ? std::max<int64_t>(1, (n + in.i(1) - 1) / in.i(1)) : in.i(1),
+                count = std::max<int64_t>(1, (n + size - 1) / size);
   const int64_t k = in.i(2) % count;
   return sliced(in.x(), in.i(0), k * size, std::min(n, (k + 1) * size), 1);
 }
@@ -302,11 +303,15 @@ Shape shape_of(const Whole& v) {
 
 const Table& view_rows() {
   static const Table table = {
-      {"reshape", draw_reshape, [](const In& in) { return reshaped(in.x(), shape_of(in.node.i)); }, [](const Args& a) { return reshape(a[0], a.rest(0)); }, "reshape($0, {#0..})", 4},
+      {"reshape", draw_reshape, [](const In& in) { return reshaped(in.x(), shape_of(in.node.i)); },
+       [](const Args& a) { return reshape(a[0], a.rest(0)); }, "reshape($0, {#0..})", 4},
       {"flatten", draw_flatten, flattened, [](const Args& a) { return flatten(a[0], a.i(0), a.i(1)); }, "flatten($0, #0, #1)"},
-      {"transpose", draw_dim_pair, [](const In& in) { return transposed(in.x(), in.i(0), in.i(1)); }, [](const Args& a) { return transpose(a[0], a.i(0), a.i(1)); }, "transpose($0, #0, #1)", 5},
-      {"permute", draw_permute, [](const In& in) { return permuted(in.x(), in.node.i); }, [](const Args& a) { return permute(a[0], a.rest(0)); }, "permute($0, {#0..})", 5},
-      {"expand", draw_expand, [](const In& in) { return broadcast_to(in.x(), shape_of(in.node.i)); }, [](const Args& a) { return expand(a[0], a.rest(0)); }, "expand($0, {#0..})", 7},
+      {"transpose", draw_dim_pair, [](const In& in) { return transposed(in.x(), in.i(0), in.i(1)); },
+       [](const Args& a) { return transpose(a[0], a.i(0), a.i(1)); }, "transpose($0, #0, #1)", 5},
+      {"permute", draw_permute, [](const In& in) { return permuted(in.x(), in.node.i); }, [](const Args& a) { return permute(a[0], a.rest(0)); },
+       "permute($0, {#0..})", 5},
+      {"expand", draw_expand, [](const In& in) { return broadcast_to(in.x(), shape_of(in.node.i)); },
+       [](const Args& a) { return expand(a[0], a.rest(0)); }, "expand($0, {#0..})", 7},
       {"unsqueeze", draw_unsqueeze, unsqueezed, [](const Args& a) { return unsqueeze(a[0], a.i(0)); }, "unsqueeze($0, #0)"},
       {"squeeze", draw_dim, squeezed, [](const Args& a) { return squeeze(a[0], a.i(0)); }, "squeeze($0, #0)"},
       {"slice", draw_slice, [](const In& in) { return sliced(in.x(), in.i(0), in.i(1), in.i(2), in.i(3)); },
@@ -336,7 +341,8 @@ const Table& view_rows() {
        },
        [](const Args& a) { return unslice(a[0], a.i(0), a.i(1), a.i(2), a.i(3)); }, "unslice($0, #0, #1, #2, #3)"},
       {"contiguous", draw_one, [](const In& in) { return in.x(); }, [](const Args& a) { return contiguous(a[0]); }, "contiguous($0)", 1},
-      {"cat", draw_cat, [](const In& in) { return joined(in, in.i(0)); }, [](const Args& a) { return cat(a.t, a.i(0)); }, "cat({$0, $1, $2, $3}, #0)", 4},
+      {"cat", draw_cat, [](const In& in) { return joined(in, in.i(0)); }, [](const Args& a) { return cat(a.t, a.i(0)); }, "cat({$0, $1, $2, $3}, #0)",
+       4},
       {"stack", draw_stack, stacked, [](const Args& a) { return stack(a.t, a.i(0)); }, "stack({$0, $1, $2}, #0)"},
       {"split", draw_pieces, [](const In& in) { return piece(in, false); },
        [](const Args& a) {
@@ -351,8 +357,10 @@ const Table& view_rows() {
        },
        "chunk($0, #1, #0).at(#2)"},
       {"pad", draw_pad, padded, [](const Args& a) { return pad(a[0], a.node.i, a.d(0)); }, "pad($0, {#0..}, @0)", 4},
-      {"flip", draw_flip, [](const In& in) { return moved(in, in.node.i, INT64_MIN); }, [](const Args& a) { return flip(a[0], a.rest(0)); }, "flip($0, {#0..})"},
-      {"roll", draw_roll, [](const In& in) { return moved(in, {in.i(0)}, in.i(1)); }, [](const Args& a) { return roll(a[0], a.i(1), a.i(0)); }, "roll($0, #1, #0)"},
+      {"flip", draw_flip, [](const In& in) { return moved(in, in.node.i, INT64_MIN); }, [](const Args& a) { return flip(a[0], a.rest(0)); },
+       "flip($0, {#0..})"},
+      {"roll", draw_roll, [](const In& in) { return moved(in, {in.i(0)}, in.i(1)); }, [](const Args& a) { return roll(a[0], a.i(1), a.i(0)); },
+       "roll($0, #1, #0)"},
       {"repeat", draw_repeat, repeated, [](const Args& a) { return repeat(a[0], a.rest(0)); }, "repeat($0, {#0..})", 3},
       {"tril", draw_triangle, [](const In& in) { return triangle(in, true); }, [](const Args& a) { return tril(a[0], a.i(0)); }, "tril($0, #0)"},
       {"triu", draw_triangle, [](const In& in) { return triangle(in, false); }, [](const Args& a) { return triu(a[0], a.i(0)); }, "triu($0, #0)"},

@@ -153,11 +153,12 @@ class Shrinker {
       };
       change([](Node& n) { return std::exchange(n.lay, Lay::contiguous) != Lay::contiguous; });
       change([](Node& n) { return std::exchange(n.wanted, false); });
-      for (double to : {0.0, 1.0}) change([to](Node& n) {
-        bool moved = false;
-        for (double& v : n.values) moved = std::exchange(v, to) != to || moved;
-        return moved && n.leaf == Leaf::real;
-      });
+      for (double to : {0.0, 1.0})
+        change([to](Node& n) {
+          bool moved = false;
+          for (double& v : n.values) moved = std::exchange(v, to) != to || moved;
+          return moved && n.leaf == Leaf::real;
+        });
       for (size_t e = 0; e < best_.nodes[k].values.size(); ++e) simplify(k, e, any);
     }
     if (best_.dtype == DType::f32) {

@@ -30,7 +30,9 @@ std::string sizes(const Shape& s) {
   for (int d = 0; d < s.size(); ++d) out += (d ? ", " : "") + std::to_string(s[d]);
   return out + "}";
 }
-std::string tensor_text(const std::vector<double>& v, const Shape& s, const char* t) { return "tensor(" + list(v) + ", " + sizes(s) + ", DType::" + t + ")"; }
+std::string tensor_text(const std::vector<double>& v, const Shape& s, const char* t) {
+  return "tensor(" + list(v) + ", " + sizes(s) + ", DType::" + t + ")";
+}
 
 std::string pattern_text(int stream, int node, const Shape& s, const char* t) {
   std::vector<double> v;
@@ -90,10 +92,14 @@ std::string to_text(const Program& p) {
     if (n.lay != Lay::contiguous) out += std::string("  // lies ") + lay_name(n.lay) + (n.recorded && n.wanted ? ", recorded" : "");
     out += "\n";
   }
-  for (int s : p.sinks()) out += "const Tensor w" + std::to_string(s) + " = " + pattern_text(0, s, right.nodes[static_cast<size_t>(s)].shape, t) + ";  // weights of x" + std::to_string(s) + "\n";
+  for (int s : p.sinks())
+    out += "const Tensor w" + std::to_string(s) + " = " + pattern_text(0, s, right.nodes[static_cast<size_t>(s)].shape, t) + ";  // weights of x" +
+           std::to_string(s) + "\n";
   for (size_t k = 0; k < p.nodes.size(); ++k)
     if (p.nodes[k].wanted)
-      for (int stream : {1, 2, 3}) out += "const Tensor v" + std::to_string(stream) + "_" + std::to_string(k) + " = " + pattern_text(stream, static_cast<int>(k), p.nodes[k].shape, t) + ";\n";
+      for (int stream : {1, 2, 3})
+        out += "const Tensor v" + std::to_string(stream) + "_" + std::to_string(k) + " = " +
+               pattern_text(stream, static_cast<int>(k), p.nodes[k].shape, t) + ";\n";
   static constexpr int sets[] = {0, 1, 3, 7};
   for (int s : p.sinks()) {
     std::vector<double> v;
@@ -101,7 +107,8 @@ std::string to_text(const Program& p) {
     if (v.size() <= 32) out += "// x" + std::to_string(s) + " == " + list(v) + "\n";
   }
   out += "// loss = sum over outputs of <w, x>; its derivatives along v1, v2, v3:";
-  for (int order = 0; order <= 3; ++order) out += (order ? ", " : " ") + number((right.loss.live >> sets[order] & 1) ? right.loss.c[sets[order]].v : 0);
+  for (int order = 0; order <= 3; ++order)
+    out += (order ? ", " : " ") + number((right.loss.live >> sets[order] & 1) ? right.loss.c[sets[order]].v : 0);
   return out + "\n";
 }
 
