@@ -102,7 +102,7 @@ inline Jet operator*(const Jet& a, const Jet& b) {
       if ((a.live >> p & 1) && (b.live >> (s ^ p) & 1)) {
         Number term = a.c[p] * b.c[s ^ p];
         // Where both cancelled, a backward sweep may still multiply what they are sums of: about e / 16u each.
-        if (p && s ^ p) term.e += a.c[p].e * b.c[s ^ p].e / (16 * rounding.unit);
+        if (s) term.e += a.c[p].e * b.c[s ^ p].e / (16 * rounding.unit);
         y.c[s] = (y.live >> s & 1) ? sum_of(y.c[s], term, s) : term;
         y.live = static_cast<uint8_t>(y.live | 1 << s);
       }
