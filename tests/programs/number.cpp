@@ -8,10 +8,14 @@ void settled(const Jet& x) {
   below(x, Jet(0.0));
   if (x.v() == 0 && std::signbit(x.v())) rounding.undecided = true;
 }
+void settled_divisor(const Jet& x) {
+  settled(x);
+  if (x.v() == 0) rounding.undecided = true;
+}
 }  // namespace
 
 Jet reciprocal(const Jet& x) {
-  settled(x);
+  settled_divisor(x);
   const double r = 1 / x.v();
   Jet y = chain(x, {{r, -r * r, 2 * r * r * r, -6 * r * r * r * r, 24 * r * r * r * r * r}});
   y.c[0] = Number{1, 0} / x.c[0];
@@ -19,7 +23,7 @@ Jet reciprocal(const Jet& x) {
 }
 Jet operator/(const Jet& a, const Jet& b) {
   Jet y = b.constant() && a.constant() ? Jet() : a * reciprocal(b);
-  settled(b);
+  settled_divisor(b);
   y.c[0] = a.c[0] / b.c[0];
   return y;
 }
@@ -52,7 +56,7 @@ Jet sqrt(const Jet& x) {
   return y;
 }
 Jet rsqrt(const Jet& x) {
-  settled(x);
+  settled_divisor(x);
   const double s = 1 / std::sqrt(x.v()), r = 1 / x.v();
   return chain(x, {{s, -s * r / 2, 3 * s * r * r / 4, -15 * s * r * r * r / 8, 105 * s * r * r * r * r / 16}});
 }
@@ -94,7 +98,7 @@ Jet erf(const Jet& x) {
 Jet pow(const Jet& x, double p) {
   if (p == -0.5) return rsqrt(x);  // of the halves: also at infinities and the negative zero
   if (p == 0.5) return sqrt(x);
-  if (p < 0 || p != std::rint(p)) settled(x);
+  if (p < 0 || p != std::rint(p)) p < 0 ? settled_divisor(x) : settled(x);
   double d[5], factor = 1;
   for (int k = 0; k < 5; ++k) {
     d[k] = factor == 0 ? 0 : factor * std::pow(x.v(), p - k);

@@ -131,7 +131,8 @@ inline Jet chain(const Jet& x, const Taylor& f) {
     if (!std::isfinite(slope) && std::isfinite(x.v())) rounding.undecided = true;
     return rounded(f.d[k], slope + (k ? rounding.unit * f.floor : 0));
   };
-  if (!std::isfinite(f.d[1])) rounding.singular = true;
+  for (int k = 1; k <= 3; ++k)
+    if (!std::isfinite(f.d[k])) rounding.singular = true;
   Jet y(at(0));
   Jet n = x;
   n.live &= static_cast<uint8_t>(~1u);

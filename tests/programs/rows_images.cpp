@@ -126,6 +126,11 @@ Array convolved(const In& in, bool transposed_way, int dims) {
   });
   Array sums = build(s, [&](Multi at) {
     Line& t = terms[y.place(at)];
+    if (t.empty()) {  // a gap is a sum over zeros: their derivatives are zeros too, but there
+      Jet gap;
+      gap.live |= w.v.at(0).live | x.v.at(0).live;
+      t.push_back(gap);
+    }
     if (in.has(2)) t.push_back(bias_of(in, at[0], at[2]));
     return total(t);
   });

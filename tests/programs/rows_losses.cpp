@@ -103,7 +103,7 @@ Jet huber(const Jet& a, const Jet& b, double delta) {
 }
 Jet divergence(const Jet& q, const Jet& p) {
   if (!below(0, p)) return p.v() == 0 ? -(p * q) : Jet(0.0) - p * q;
-  return p * (log(p) - q);
+  return p * log(p) - p * q;
 }
 Jet crossing(const Jet& x, const Jet& t) { return t * softplus(-x) + (Jet(1.0) - t) * softplus(x); }
 Array rows_of(const In& in, bool soft) {

@@ -227,6 +227,9 @@ Array attended(const In& in) {
     if (in.i(1)) scores = plus(scores, seen);
   }
   const int64_t causal = in.i(0);
+  if (in.has(3))
+    for (const Jet& x : in.x(3).v)
+      if (std::isnan(x.v())) rounding.undecided = true;
   for (size_t operand = 0; operand < 3; ++operand)
     for (const Jet& x : in.x(operand).v)
       if (!std::isfinite(x.v())) (in.has(3) ? rounding.undecided : rounding.lost) = true;  // a weight of 0 times no number
@@ -271,6 +274,8 @@ Array cosine(const In& in) {
     });
   };
   need(s.size() > 0);
+  for (size_t k : {0, 1})
+    for (const Jet& x : in.x(k).v) look(x.c[0]);  // of no products at all its gradient is 0 times no number
   return reduce(map2(unit(a), unit(b), [](const Jet& x, const Jet& y) { return x * y; }), {in.i(0)}, false, total);
 }
 double draw_power(Draw& d) {
