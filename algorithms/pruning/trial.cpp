@@ -18,7 +18,8 @@ using experiment::Picture;
 
 constexpr int64_t test_batch = 250;
 
-double sparsity_of(const std::string& variant) { return number_of(variant).value() / 100; }
+// 0.9 of "90%" (tables.cpp)
+double sparsity_of(const std::string& variant) { return number_of(std::string_view(variant).substr(0, variant.find('%'))).value() / 100; }
 
 NamedNetOptions options_of(const Settings& s, const Images& images) {
   const Shape& sizes = images.train.images.shape();

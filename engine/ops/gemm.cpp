@@ -7,6 +7,7 @@ namespace regrad::detail {
 namespace {
 
 using kernels::Gemm;
+using kernels::Gemv;
 
 constexpr int64_t long_k = 4096;
 
@@ -42,8 +43,30 @@ void in_pieces(const Gemm& g) {
   each(g, total, [](float& c, double sum) { c = static_cast<float>(sum); });
 }
 
+void whole(const Gemv& g, bool columns, int t) { (columns ? kernels::table().gemv_columns : kernels::table().gemv_rows)[t](g); }
+
+void in_pieces(const Gemv& g, bool columns) {
+  const Scratch room(g.m * g.n * int64_t{sizeof(double)});
+  double* total = room.as<double>();
+  std::fill(total, total + g.m * g.n, 0.0);
+  float* y = static_cast<float*>(g.y);
+  for (int64_t from = 0; from < g.k; from += long_k) {
+    Gemv piece = g;
+    piece.k = std::min(long_k, g.k - from);
+    piece.x = static_cast<const float*>(g.x) + from;
+    piece.w = static_cast<const float*>(g.w) + from * (columns ? g.w_pitch : 1);
+    if (from) piece.bias = nullptr;
+    whole(piece, columns, 0);
+    for (int64_t i = 0; i < g.m; ++i)
+      for (int64_t j = 0; j < g.n; ++j) total[i * g.n + j] += static_cast<double>(y[i * g.y_row + j]);
+  }
+  for (int64_t i = 0; i < g.m; ++i)
+    for (int64_t j = 0; j < g.n; ++j) y[i * g.y_row + j] = static_cast<float>(total[i * g.n + j]);
+}
+
 }  // namespace
 
 void gemm(const Gemm& g, int t) { t == 0 && g.k > long_k ? in_pieces(g) : whole(g, t); }
+void gemv(const Gemv& g, bool columns, int t) { t == 0 && g.k > long_k ? in_pieces(g, columns) : whole(g, columns, t); }
 
 }  // namespace regrad::detail

@@ -125,7 +125,7 @@ bool run_few(const Gemm& g, int t, int64_t item) {
     v.w = at(one.w, b * w_batch + from * (columns ? 1 : one.w_pitch));
     v.bias = at(one.bias, b * g.bias_batch + from * one.bias_col);
     v.y = const_cast<void*>(at(one.y, b * g.c_batch + from));
-    columns ? kernels::table().gemv_columns[t](v) : kernels::table().gemv_rows[t](v);
+    detail::gemv(v, columns, t);
   });
   return true;
 }
