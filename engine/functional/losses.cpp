@@ -66,7 +66,9 @@ Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& opt
     if (options.log_target) return exp(target) * (target - input);
     const Tensor zero = scalar(0, target.dtype()), positive = target > zero;
     const Tensor entropy = where(positive, target * log(where(positive, target, scalar(1, target.dtype()))), zero);
-    return entropy - target * where(positive, input, zero);  // log 0 is allowed where the target is 0
+    // log 0 is allowed where the target is 0: a finite number stands for it there.
+    const double least = input.dtype() == DType::f32 ? std::numeric_limits<float>::lowest() : std::numeric_limits<double>::lowest();
+    return entropy - target * where(eq(target, zero), clamp(input, least, std::numeric_limits<double>::infinity()), input);
   };
   if (options.reduction != Reduction::batchmean) return reduce(divergence(), options.reduction, "kl_div");
   const Tensor all = sum(divergence());

@@ -4,13 +4,6 @@
 
 #include "isa.h"
 
-// Loops over a tile's registers: left rolled, the compiler would keep the sums in memory.
-#if defined(__clang__)
-#define REGRAD_UNROLL _Pragma("unroll")
-#else
-#define REGRAD_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 

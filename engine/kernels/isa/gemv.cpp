@@ -8,12 +8,6 @@
 
 #include "reduce.h"
 
-#if defined(__clang__)
-#define REGRAD_UNROLL _Pragma("unroll")
-#else
-#define REGRAD_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 

@@ -64,14 +64,14 @@ void dense_block(const Int8Dense& s, const int16_t* x, const int16_t* weight, in
     for (int64_t k = 0; k < s.pairs; ++k, from += 2, weight += 2 * vectors * kSums) {
       Halves w[vectors];
       for (int v = 0; v < vectors; ++v) w[v] = load<2 * kSums>(weight + 2 * v * kSums);
-#pragma GCC unroll 12
+      REGRAD_UNROLL
       for (int p = 0; p < pixels; ++p) {
         const Halves pair = repeat_pair(from + p * s.pixel_step);
         for (int v = 0; v < vectors; ++v) sum[p][v] += multiply_pairs(pair, w[v]);
       }
     }
   }
-#pragma GCC unroll 12
+  REGRAD_UNROLL
   for (int p = 0; p < pixels; ++p)
     for (int v = 0; v < vectors; ++v) store_sums(y + p * s.y_pixel + v * kSums, sum[p][v], outputs - v * kSums);
 }

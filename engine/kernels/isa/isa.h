@@ -17,6 +17,13 @@
 #define REGRAD_LOOP _Pragma("GCC ivdep")
 #endif
 
+// The next loop over registers is unrolled: left rolled, the compiler would keep them in memory.
+#if defined(__clang__)
+#define REGRAD_UNROLL _Pragma("unroll")
+#else
+#define REGRAD_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 namespace regrad::kernels::REGRAD_ISA {
 
 // Each writes its part of the table.

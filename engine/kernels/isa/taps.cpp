@@ -6,13 +6,6 @@
 // on.
 #include "reduce.h"
 
-// Loops over a tile's registers: left rolled, the compiler would keep the sums in memory.
-#if defined(__clang__)
-#define REGRAD_UNROLL _Pragma("unroll")
-#else
-#define REGRAD_UNROLL _Pragma("GCC unroll 32")
-#endif
-
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
