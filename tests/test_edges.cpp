@@ -99,7 +99,7 @@ TEST_CASE("two ways: what does not fit is refused by every path") {
   for (const AttentionOptions& o : {AttentionOptions{}, AttentionOptions{.mask = ones({2, 2})}}) {
     CHECK_THROWS_AS(scaled_dot_product_attention(q, k, k, o), ShapeError);
     CHECK_THROWS_AS(scaled_dot_product_attention(q, q, k, o), ShapeError);
-    CHECK_THROWS_AS(scaled_dot_product_attention(q, ones({2, 0, 3}), ones({2, 0, 3}), o), ShapeError);
+    CHECK_THROWS_AS(scaled_dot_product_attention(q, ones({2, 0, 2}), ones({2, 0, 3}), o), ShapeError);
     CHECK_THROWS_AS(scaled_dot_product_attention(q, q, ones({2, 2, 3}, DType::f64), o), DTypeError);
   }
   CHECK_THROWS_AS(scaled_dot_product_attention(ones({1, 2, 3}), k, k, {.mask = mask}), ShapeError);
@@ -170,6 +170,25 @@ TEST_CASE("nothing to attend to: a query that sees no key gets 0 and gives no gr
     for (size_t i = 0; i < 2; ++i) CHECK(near(g[i].to_vector(), want[i].to_vector(), 1e-12));
     for (const double d : grad(sum(g[1] * g[1]), q).to_vector()) CHECK(std::isfinite(d));
   }
+}
+
+TEST_CASE("nothing to attend to: no keys, no queries, values or keys of no numbers") {
+  const Tensor none = zeros({2, 0}, DType::b8);
+  for (const AttentionOptions& o : {AttentionOptions{}, {.is_causal = true}, {.mask = none}}) {
+    const Tensor q = ones({2, 4}).requires_grad_(), k = ones({0, 4}).requires_grad_(), v = ones({0, 3}).requires_grad_();
+    const Tensor y = scaled_dot_product_attention(q, k, v, o);
+    CHECK(y.shape() == Shape{2, 3});
+    CHECK(near(y.to_vector(), Numbers(6, 0)));
+    const std::vector<Tensor> g = grad(sum(y), {q, k, v});
+    CHECK(near(g[0].to_vector(), Numbers(8, 0)));
+    CHECK((g[1].shape() == k.shape() && g[2].shape() == v.shape()));
+  }
+  CHECK(scaled_dot_product_attention(ones({0, 4}), ones({3, 4}), ones({3, 2})).shape() == Shape{0, 2});
+  CHECK(scaled_dot_product_attention(ones({5, 2, 4}), ones({5, 3, 4}), ones({5, 3, 0})).shape() == Shape{5, 2, 0});
+  const Tensor v = tensor({1, 2, 3, 6}, {2, 2}).requires_grad_();
+  const Tensor y = scaled_dot_product_attention(ones({1, 0}), ones({2, 0}), v);
+  CHECK(near(y.to_vector(), {2, 4}));  // of no numbers each score is 0
+  CHECK(near(grad(sum(y), v).to_vector(), Numbers(4, 0.5)));
 }
 
 TEST_CASE("statistics at the border: equal values, and no degrees of freedom") {

@@ -218,6 +218,11 @@ TEST_CASE("reductions over nothing keep their graph") {
   CHECK_THROWS_AS(amin(x, {1}), ShapeError);
 }
 
+TEST_CASE("argmax over nothing names the dim and the shape that were given") {
+  CHECK_THROWS_WITH_AS(argmax(zeros({0, 3}), 0), "argmax: no elements along dim 0 of [0,3]", ShapeError);
+  CHECK(argmax(zeros({0, 3}), 1).shape() == Shape{0});
+}
+
 TEST_CASE("losses with weights that a batch lacks, and each reduction") {
   const Tensor x = tensor({0.5, -1, 2, 0.25, 1, -0.5}, {2, 3}, DType::f64);
   CHECK_THROWS_AS(mse_loss(x, x, Reduction::batchmean), ConfigError);

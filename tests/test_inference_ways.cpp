@@ -241,6 +241,25 @@ TEST_CASE("inference: random nets, dense and sparse, are what their layers are a
   set_num_threads(before);
 }
 
+TEST_CASE("inference: matrices alone on pictures of several channels, one and many at a time, either way") {
+  Layer first, second;
+  first.kind = second.kind = Layer::linear, second.from = 1, first.relu = true;
+  first.weight = normal(Random(10) / "a", {7, 3 * 13}), first.bias = normal(Random(10) / "b", {7});
+  second.weight = normal(Random(10) / "c", {5, 7}), second.bias = normal(Random(10) / "d", {5});
+  for (int64_t n : {1, 8, 9, 101}) {
+    const Tensor x = normal(Random(11) / n, {n, 3, 1, 13}), want = by_ops({first, second}, x);
+    for (InferenceMode mode : {InferenceMode::dense, InferenceMode::sparse})
+      CHECK(apart(InferenceNet({first, second}, {3, 1, 13, {}, {}, {}}, mode)(x), want) < 1e-4);
+  }
+}
+
+TEST_CASE("inference: a convolution of one pixel that sees nothing but its padding") {
+  Layer conv;
+  conv.stride = 3, conv.padding = 1, conv.weight = ones({2, 4, 1, 1}), conv.bias = tensor({0.5, -2});
+  for (InferenceMode mode : {InferenceMode::dense, InferenceMode::sparse})
+    CHECK(InferenceNet({conv}, {4, 1, 1, {}, {}, {}}, mode)(ones({3, 4, 1, 1})).to_vector() == std::vector<double>{0.5, -2, 0.5, -2, 0.5, -2});
+}
+
 TEST_CASE("inference: a NaN goes through ReLU, pooling and padding either way, and no further than its neighbours") {
   Layer conv, pool;
   conv.padding = 1, conv.relu = true, conv.weight = normal(Random(8) / "w", {4, 2, 3, 3}), conv.bias = zeros({4});

@@ -47,6 +47,10 @@ const std::vector<Conv>& shapes() {
       shape(64, 6, 6, 64, 3, 3, {.stride = 2, .padding = 1, .groups = 64}),
       shape(3, 40, 41, 3, 4, 5, {.stride = {3, 1}, .padding = {0, 3}, .groups = 3}),
       shape(600, 3, 3, 600, 3, 3, {.padding = 1, .groups = 600}),
+      // 8 outputs of 8 weights, which oneDNN 2.6.3 packs without the sums of signed inputs
+      shape(2, 8, 10, 8, 4, 2, {.groups = 2}),
+      shape(4, 5, 6, 8, 2, 4, {.padding = 1, .groups = 4}),
+      shape(32, 3, 4, 8, 1, 1, {.groups = 4}),
   };
   return list;
 }

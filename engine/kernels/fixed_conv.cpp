@@ -37,7 +37,8 @@ struct Asked {
     s.n = n;
     picks = s.kh == 1 && s.kw == 1 && (s.stride_h > 1 || s.stride_w > 1) && s.pad_h == 0 && s.pad_w == 0;
     if (picks) s.h = s.oh, s.w = s.ow, s.stride_h = s.stride_w = 1;
-    if (s.h == 1 && s.w == 1 && s.oh == 1 && s.ow == 1 && s.kh == 1 && s.kw == 1) s.h = s.oh = n, s.n = 1;
+    const bool vectors = s.h == 1 && s.w == 1 && s.oh == 1 && s.ow == 1 && s.kh == 1 && s.kw == 1 && s.pad_h == 0 && s.pad_w == 0;
+    if (vectors) s.h = s.oh = n, s.n = 1;
   }
 };
 

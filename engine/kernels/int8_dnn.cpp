@@ -90,8 +90,12 @@ const char* int8_description() {
   return text.c_str();
 }
 
+// Signed inputs go in with 128 added, and packing sums the weights to take that out again. oneDNN 2.6.3 packs 8 outputs of 8 weights, in groups, by a
+// transposition of 8 x 8 bytes that leaves those sums out.
+static bool lacks_sums(const Conv& s, bool signed_x) { return signed_x && s.groups > 1 && s.o == 8 && s.c / s.groups * s.kh * s.kw == 8; }
+
 std::shared_ptr<const Int8Plan> int8_plan(const Conv& s, bool signed_x, Int8Way way) try {
-  if (way == Int8Way::wide) return int8_wide_plan(s);
+  if (way == Int8Way::wide || lacks_sums(s, signed_x)) return int8_wide_plan(s);
   const OneThread one;
   return std::make_shared<Plan>(s, signed_x);
 } catch (const dnnl::error& e) {

@@ -8,6 +8,7 @@
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/parallel.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -238,20 +239,20 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     throw ShapeError("scaled_dot_product_attention: q " + str(q.shape()) + ", k " + str(k.shape()) + ", v " + str(v.shape()) +
                      " must be [.., L, D], [.., S, D], [.., S, E]");
   }
-  const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[-1])));
+  const double scale = options.scale.value_or(1 / std::sqrt(std::max(1.0, static_cast<double>(q.shape()[-1]))));
   const auto leading = [](const Tensor& x) { return Shape(x.shape().begin(), x.shape().end() - 2); };
   if (leading(q) != leading(k) || leading(q) != leading(v)) {
     throw ShapeError("scaled_dot_product_attention: leading dims of q " + str(q.shape()) + ", k " + str(k.shape()) + " and v " + str(v.shape()) + " differ");
   }
   if (options.mask.defined()) {
     if (options.is_causal) throw ShapeError("scaled_dot_product_attention: give a mask or is_causal, not both");
-    if (k.size(-2) == 0) throw ShapeError("scaled_dot_product_attention: no keys in k " + str(k.shape()));
     const Tensor scores = matmul(q, k.mT()) * scale;
     if (broadcast(options.mask.shape(), scores.shape(), "scaled_dot_product_attention") != scores.shape())
       throw ShapeError("scaled_dot_product_attention: a mask " + str(options.mask.shape()) + " does not broadcast to the scores, " + str(scores.shape()));
-    return matmul(weights_of_masked(scores, options.mask), v);
+    return matmul(k.size(-2) ? weights_of_masked(scores, options.mask) : scores, v);
   }
-  const auto flat = [](const Tensor& x) { return reshape(x, {-1, x.shape()[-2], x.shape()[-1]}); };
+  if (k.size(-2) == 0) return matmul(matmul(q, k.mT()), v);  // no key to see: zeros
+  const auto flat = [&](const Tensor& x) { return reshape(x, {leading(x).numel(), x.shape()[-2], x.shape()[-1]}); };
   Shape out = q.shape();
   out[-1] = v.shape()[-1];
   return reshape(apply3(attention_op, flat(q), flat(k), flat(v), Attend{scale, options.is_causal}), out);

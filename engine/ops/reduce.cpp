@@ -487,6 +487,7 @@ Tensor amax(const Tensor& x, const Dims& dims, bool keepdim) {
 Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) {
   const detail::Called as("argmax(x)", x);
   const int d = wrap_dim(dim, x.dim(), "argmax");
+  if (x.dim() > 0 && x.size(d) == 0) throw ShapeError("argmax: no elements along dim " + std::to_string(d) + " of " + str(x.shape()));
   // The rank drops by one: the last dim's place stays free for the one that was moved.
   Tensor y = unsqueeze(apply(argmax_op, d == x.dim() - 1 ? x : transpose(x, d, -1)), -1);
   if (d != x.dim() - 1) y = transpose(y, d, -1);

@@ -202,10 +202,17 @@ Plan plan_of(const std::vector<Layer>& layers, const std::vector<Size>& sizes) {
     pad = std::max(pad, std::max(l.padding, margin(l)));
   }
   const std::vector<int64_t> pitch = pitches(layers, sizes, pads);
+  std::vector<bool> convolved(sizes.size()), read(sizes.size());  // written, read by a convolution
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Layer& l = layers[i];
+    if (l.kind != Layer::conv) continue;
+    convolved[i + 1] = read[static_cast<size_t>(l.from)] = true;
+    if (l.residual >= 0) read[static_cast<size_t>(l.residual)] = true;
+  }
   Plan p;
   for (size_t v = 0; v < sizes.size(); ++v) {
-    const bool convolved = v > 0 && layers[v - 1].kind == Layer::conv;
-    p.values.emplace_back(sizes[v], pads[v], pitch[v], !convolved && sizes[v].h == 1 && sizes[v].w == 1 && pads[v] == 0);
+    const bool one = sizes[v].h == 1 && sizes[v].w == 1;
+    p.values.emplace_back(sizes[v], pads[v], pitch[v], !convolved[v] && pads[v] == 0 && (one || !read[v]));
   }
   for (size_t i = 0; i < layers.size(); ++i) {
     const Planes& from = p.values[static_cast<size_t>(layers[i].from)];

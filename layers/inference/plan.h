@@ -24,7 +24,8 @@ struct Planes {
   Size size;
   int64_t pad = 0, row = 0, plane = 0;  // row: w + pad at least
   Planes() = default;
-  // tight: a plane of one pixel is one element; else planes are whole vectors, so that the last vector of one ends before the next one's pixels.
+  // tight: planes are h w elements, as run_vectors takes them, where no convolution passes over them; else they are whole vectors, so that the last
+  // vector of one ends before the next one's pixels.
   Planes(const Size& s, int64_t padding, int64_t pitch, bool tight);
   int64_t first() const { return pad * row + pad; }              // of pixel (0,0) in a plane
   int64_t reach() const { return (size.h - 1) * row + size.w; }  // from the first pixel to the last one's end
