@@ -229,6 +229,10 @@ TEST_CASE("texts that name nothing are refused before data are read") {
   CHECK(answer(rfn_binary, {"--net", "pooled", "--mels", "258"}).find("258 bands of a spectrum of 257 bins") != std::string::npos);
   CHECK(answer(asc_binary, {"--source", "1", "--methods", "baseline-g"}).find("no clip was recorded by the source and by another") !=
         std::string::npos);
+  CHECK(answer(asc_binary, {"--batch", "241"}) == "ConfigError: batch: 241 clips a step of 240 training clips");
+  CHECK(answer(asc_binary, {"--batch", "240"}) == "read");
+  CHECK(answer(rfn_binary, {"--batch", "401"}) == "ConfigError: batch: 401 clips a step of 400 training clips");
+  CHECK(answer(rfn_binary, {"--batch", "400"}) == "read");
   CHECK(answer(cml_binary, {"--task", "omniglot", "--size", "106"}).find("105 pixels") != std::string::npos);
 }
 
