@@ -13,6 +13,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <set>
 #include <sstream>
 
@@ -228,6 +229,10 @@ TEST_CASE("texts that name nothing are refused before data are read") {
   CHECK(answer(rfn_binary, {"--net", "pooled", "--mels", "258"}).find("258 bands of a spectrum of 257 bins") != std::string::npos);
   CHECK(answer(asc_binary, {"--source", "1", "--methods", "baseline-g"}).find("no clip was recorded by the source and by another") !=
         std::string::npos);
+  CHECK(answer(asc_binary, {"--batch", "241"}) == "ConfigError: batch: 241 clips a step of 240 training clips");
+  CHECK(answer(asc_binary, {"--batch", "240"}) == "read");
+  CHECK(answer(rfn_binary, {"--batch", "401"}) == "ConfigError: batch: 401 clips a step of 400 training clips");
+  CHECK(answer(rfn_binary, {"--batch", "400"}) == "read");
   CHECK(answer(cml_binary, {"--task", "omniglot", "--size", "106"}).find("105 pixels") != std::string::npos);
 }
 
@@ -265,4 +270,27 @@ TEST_CASE("memory that a run cannot have is told with its bytes") {
   const Need need = trained(1000, 2, "Adam's averages");
   CHECK(need.bytes == 16000);  // f32: the parameter, its gradient, two averages
   CHECK(need.of == "1000 parameters with their gradients and Adam's averages");
+}
+
+TEST_CASE("what a control group keeps of files counts as free") {
+  const test::TempFolder at;
+  const auto group = [&](const std::string& folder, const std::vector<std::pair<const char*, const char*>>& files) {
+    std::filesystem::create_directories(at / folder);
+    for (const auto& [name, text] : files) write_file(at / (folder + "/" + name), text);
+  };
+  write_file(at / "second", "0::/job/step\n");
+  group("two", {});
+  CHECK(group_bytes(at / "second", at / "two") == std::numeric_limits<double>::infinity());
+  group("two/job", {{"memory.max", "1000\n"}, {"memory.current", "990\n"}, {"memory.stat", "anon 100\ninactive_file 600\nactive_file 200\n"}});
+  group("two/job/step", {{"memory.max", "max\n"}, {"memory.current", "990\n"}});
+  CHECK(group_bytes(at / "second", at / "two") == 810);
+  group("two/job/step", {{"memory.max", "995\n"}});
+  CHECK(group_bytes(at / "second", at / "two") == 5);
+  // Version 1 has its own sums and those of the groups inside.
+  write_file(at / "first", "9:name=systemd:/\n4:memory:/job\n0::/\n");
+  group("one/memory/job", {{"memory.limit_in_bytes", "1000\n"},
+                           {"memory.usage_in_bytes", "990\n"},
+                           {"memory.stat", "inactive_file 1\nactive_file 2\ntotal_inactive_file 500\ntotal_active_file 100\n"}});
+  CHECK(group_bytes(at / "first", at / "one") == 610);
+  CHECK(group_bytes(at / "nothing", at / "one") == std::numeric_limits<double>::infinity());
 }

@@ -77,8 +77,9 @@ void AscExperiment::check() const {
   const Settings& s = settings_;
   regrad::check(BcResnetAscOptions{.tau = s.tau});
   if (s.devices != "microphones" && task_ != "tau") scenes::recorders(s.devices, "", 8000, Random(0));  // says which there are
-  if (data_ && data_->train_x.size(0) < s.batch)
-    throw ConfigError("batch: " + std::to_string(s.batch) + " clips a step of " + std::to_string(data_->train_x.size(0)) + " training clips");
+  const int64_t clips = data_ ? data_->train_x.size(0) : task_ == "scenes" ? int64_t{10} * s.train : s.batch;  // ten classes
+  if (clips < s.batch)
+    throw ConfigError("batch: " + std::to_string(s.batch) + " clips a step of " + std::to_string(clips) + " training clips");
 }
 
 // Translation learns from clips that two devices have: told before the first row is trained.

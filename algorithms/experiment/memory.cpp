@@ -29,28 +29,6 @@ double of_system() {
   return 1024 * (available + (available < endless ? number_in("/proc/meminfo", "SwapFree:", 0) : 0));
 }
 
-// Version 2 of control groups, and version 1.
-double of_group() {
-  double least = endless;
-  std::ifstream in("/proc/self/cgroup");
-  for (std::string line; std::getline(in, line);) {
-    const size_t colon = line.rfind(':');
-    if (colon == std::string::npos) continue;
-    const bool second = line.compare(0, 3, "0::") == 0, first = line.find(":memory:") != std::string::npos;
-    if (!second && !first) continue;
-    std::string at = line.substr(colon + 1);
-    for (;;) {  // a group's limit holds for those inside
-      const std::string folder = std::string("/sys/fs/cgroup") + (first ? "/memory" : "") + (at == "/" ? "" : at);
-      const double most = number_in(folder + (first ? "/memory.limit_in_bytes" : "/memory.max"), "", endless);
-      const double used = number_in(folder + (first ? "/memory.usage_in_bytes" : "/memory.current"), "", 0);
-      least = std::min(least, most - used);
-      if (at.empty() || at == "/") break;
-      at = at.substr(0, at.rfind('/'));
-    }
-  }
-  return least;
-}
-
 double of_process() {
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return endless;
@@ -61,11 +39,34 @@ std::string shown(double bytes) { return fmt::format("{:.0f} bytes ({:.1f} GiB)"
 
 }  // namespace
 
+double group_bytes(const std::string& member, const std::string& mount) {
+  double least = endless;
+  std::ifstream in(member);
+  for (std::string line; std::getline(in, line);) {
+    const size_t colon = line.rfind(':');
+    if (colon == std::string::npos) continue;
+    const bool second = line.compare(0, 3, "0::") == 0, first = line.find(":memory:") != std::string::npos;
+    if (!second && !first) continue;
+    const std::string files = first ? "total_" : "";
+    std::string at = line.substr(colon + 1);
+    for (;;) {  // a group's limit holds for those inside
+      const std::string folder = mount + (first ? "/memory" : "") + (at == "/" ? "" : at), stat = folder + "/memory.stat";
+      const double most = number_in(folder + (first ? "/memory.limit_in_bytes" : "/memory.max"), "", endless);
+      const double used = number_in(folder + (first ? "/memory.usage_in_bytes" : "/memory.current"), "", 0);
+      const double cached = number_in(stat, files + "inactive_file", 0) + number_in(stat, files + "active_file", 0);
+      least = std::min(least, most - used + cached);
+      if (at.empty() || at == "/") break;
+      at = at.substr(0, at.rfind('/'));
+    }
+  }
+  return least;
+}
+
 Need trained(double parameters, int kept, const std::string& optimizer) {
   return {4 * parameters * (2 + kept), fmt::format("{:.0f} parameters with their gradients and {}", parameters, optimizer)};
 }
 
-double free_bytes() { return std::max(0.0, std::min({of_system(), of_group(), of_process()})); }
+double free_bytes() { return std::max(0.0, std::min({of_system(), group_bytes("/proc/self/cgroup", "/sys/fs/cgroup"), of_process()})); }
 
 void check_memory(const std::vector<Need>& needs, const std::string& who) {
   double all = 0;

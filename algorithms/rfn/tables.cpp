@@ -40,8 +40,9 @@ void RfnExperiment::check() const {
   const int64_t bins = ear().front.n_fft / 2 + 1;
   if (s.mels > bins) throw ConfigError("mels: " + std::to_string(s.mels) + " bands of a spectrum of " + std::to_string(bins) + " bins");
   if (s.net == "bcresnet") regrad::check(BcResnetAscOptions{.tau = s.tau});
-  const int64_t clips = recorded_ ? recorded_->train_x.size(0) : clips_ ? clips_->train_x.size(0) : 0;
-  if (clips > 0 && s.batch > clips)
+  const int64_t generated = task_ == "scenes" ? 10 * generated_.train : s.batch;  // ten classes
+  const int64_t clips = recorded_ ? recorded_->train_x.size(0) : clips_ ? clips_->train_x.size(0) : generated;
+  if (s.batch > clips)
     throw ConfigError("batch: " + std::to_string(s.batch) + " clips a step of " + std::to_string(clips) + " training clips");
   if (s.devices.empty()) throw ConfigError("devices: at least one of simulated, microphones, sd0, sd4, ..");
   if (task_ == "tau") {
