@@ -48,7 +48,8 @@ Tensor int8_levels(const Tensor& x, const Int8Ranges& ranges);
 Int8Range weight_range(const Tensor& w);
 
 // y = s_x s_w conv2d(q_x, q_w) + bias, with whole numbers inside: as conv2d(fake_quantize(x), fake_quantize(w)), but for the last rounding. The integers
-// are exact on every instruction set: with VNNI (as ONEDNN_MAX_CPU_ISA holds it) by oneDNN, without it by 16-bit products; `--version` says which.
+// are exact on every instruction set: with VNNI (as ONEDNN_MAX_CPU_ISA holds it) by oneDNN (but for a few shapes that 2.6.3 gets
+// wrong), without it by 16-bit products; `--version` says which. A NaN counts as the lowest level.
 class Int8Conv2d {
  public:
   Int8Conv2d() = default;

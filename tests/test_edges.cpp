@@ -1,41 +1,20 @@
 // Small inputs at which engines fail, each one of a kind; the right values are PyTorch 2.13's in f64, or follow from a line of arithmetic.
-#include <doctest/doctest.h>
+#include "edges.h"
 
-#include <regrad/engine/autograd.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/freq.h>
-#include <regrad/engine/functional.h>
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 using namespace regrad;
+using namespace regrad::test;
 
 namespace {
 
-using Numbers = std::vector<double>;
-using F = std::function<Tensor(const Tensor&)>;
-constexpr double inf = std::numeric_limits<double>::infinity(), not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr DType types[] = {DType::f32, DType::f64};
-
-// Relative to each number; NaN is equal to NaN.
-bool near(const Numbers& a, const Numbers& b, double by = 1e-6) {
-  bool all = a.size() == b.size();
-  for (size_t i = 0; all && i < a.size(); ++i)
-    all = a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i])) || std::abs(a[i] - b[i]) <= by * std::abs(b[i]);
-  if (!all) MESSAGE(str(tensor(a, {int64_t(a.size())}, DType::f64)), " and ", str(tensor(b, {int64_t(b.size())}, DType::f64)));
-  return all;
-}
-
-// The sum of f's k-th derivative's sum's ... gradient: order 1 is the gradient of sum f, order 2 that of the sum of that.
-Numbers derivative(const F& f, const Tensor& at, int order = 1) {
-  const Tensor x = at.detach().requires_grad_();
-  Tensor g = f(x);
-  for (int k = 0; k < order; ++k) g = grad(sum(g), x, {.create_graph = k + 1 < order});
-  return g.to_vector();
-}
 
 }  // namespace
 
