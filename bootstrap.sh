@@ -8,6 +8,7 @@ cd "$(dirname "$0")"
 # ccache with the demo too: with it found later, every command line would be another, and the tests would compile the tree again.
 run_packages=(g++ cmake ninja-build ccache libopenblas-openmp-dev liblapacke-dev librandom123-dev libdlpack-dev libdnnl-dev libarchive-dev libpng-dev libjpeg62-turbo-dev libsndfile1-dev libsamplerate0-dev libkissfft-dev nlohmann-json3-dev libcli11-dev libfmt-dev)
 test_packages=(doctest-dev libbenchmark-dev pkg-config python3)
+ci_packages=(clang-format-14)
 
 usage() { sed -n '2,4s/^# //p' "$0"; }
 
@@ -55,7 +56,10 @@ case "${1:-}" in
   test)
     install_missing "${run_packages[@]}" "${test_packages[@]}"
     preset=release
-    if [ -n "${CI:-}" ]; then preset=ci; fi # warnings are errors there
+    if [ -n "${CI:-}" ]; then # warnings are errors there
+      preset=ci
+      install_missing "${ci_packages[@]}"
+    fi
     build "$preset"
     ctest --preset "$preset"
     ;;

@@ -1,12 +1,18 @@
-// bcresnet_step, bcresnet_infer and res_norm: BC-ResNet-1 (keyword spotting), written as a user of regrad would write it.
+// bcresnet_step, bcresnet_infer and res_norm: BC-ResNet-1 (keyword spotting), written as a user of
+// regrad would write it.
 //
-// bcresnet_step/F40, F256: one training step of BC-ResNet-1 on 64 clips of F mels and 101 frames, 12 classes; 5 bands (F40) or 4 (F256), no dropout,
-//   classifier without bias. Convolutions k = 0, 1, .. in the order they are applied (the 1x1 to classes too) are fill(1 + k, shape, sqrt(6 /
-//   fan_in)), fan_in = (Cin / groups) kh kw; norms start at 1 and 0. x = fill(100, [64,1,F,101], 1), label i mod 12; SGD lr 0.05, momentum 0.9.
+// bcresnet_step/F40, F256: one training step of BC-ResNet-1 on 64 clips of F mels and 101 frames,
+// 12 classes; 5 bands (F40) or 4 (F256), no dropout,
+//   classifier without bias. Convolutions k = 0, 1, .. in the order they are applied (the 1x1 to
+//       classes too) are fill(1 + k, shape, sqrt(6 /
+//   fan_in)), fan_in = (Cin / groups) kh kw; norms start at 1 and 0. x = fill(100, [64,1,F,101],
+//       1), label i mod 12; SGD lr 0.05, momentum 0.9.
 //   Checksums: the loss at steps 1, 2 and 5, before that step's update.
-// bcresnet_infer/F40, F256: the same net at its first values, by running statistics (0 and 1), on the first clip alone.
+// bcresnet_infer/F40, F256: the same net at its first values, by running statistics (0 and 1), on
+// the first clip alone.
 //   Checksums: sum and sum of magnitudes of the logits.
-// res_norm/F40, F256: y = 0.1 x + IFN(x), x = fill(100, [64,20,F,101], 1), and its gradient at fill(101, .., 1). Checksums: sum |y|, sum |dx|.
+// res_norm/F40, F256: y = 0.1 x + IFN(x), x = fill(100, [64,20,F,101], 1), and its gradient at
+// fill(101, .., 1). Checksums: sum |y|, sum |dx|.
 #include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/optim.h>
 
@@ -25,11 +31,15 @@ constexpr int64_t clips = 64, frames = 101, classes = 12;
 
 template <int64_t mels>
 BcResnet initial() {
-  BcResnet net(Random(0), {.classes = classes, .bands = mels == 40 ? 5 : 4, .dropout = 0, .classifier_bias = false});
+  BcResnet net(
+      Random(0),
+      {.classes = classes, .bands = mels == 40 ? 5 : 4, .dropout = 0, .classifier_bias = false});
   uint32_t k = 0;
   std::vector<Tensor> values = parameters(net);
   for (Tensor& v : values)
-    if (v.dim() == 4) v = fill(++k, v.shape(), std::sqrt(6 / static_cast<float>(v.size(1) * v.size(2) * v.size(3))));
+    if (v.dim() == 4)
+      v = fill(++k, v.shape(),
+               std::sqrt(6 / static_cast<float>(v.size(1) * v.size(2) * v.size(3))));
   return as_leaves(at(net, values));
 }
 
@@ -75,7 +85,8 @@ double total_magnitude(const Tensor& x) { return sum(abs(x.detach().to(DType::f6
 
 template <int64_t mels>
 Run residual_norm() {
-  const Tensor x = fill(100, {clips, 20, mels, frames}, 1).requires_grad_(), g = fill(101, {clips, 20, mels, frames}, 1);
+  const Tensor x = fill(100, {clips, 20, mels, frames}, 1).requires_grad_(),
+               g = fill(101, {clips, 20, mels, frames}, 1);
   const auto both = [x, g] {
     const Tensor y = res_norm(x, 0.1);
     return std::pair{y, grad(y, x, {.grad_outputs = g})};

@@ -1,18 +1,26 @@
-// maml_conv4 and resnet20_step: whole training steps of convolutional nets, written as a user of regrad would write them.
+// maml_conv4 and resnet20_step: whole training steps of convolutional nets, written as a user of
+// regrad would write them.
 //
 // maml_conv4: one second-order MAML step of Conv4 on images like Omniglot's, 5-way 1-shot.
-//   Net    4 x [conv 3x3, 64 filters, no bias -> batch norm by the batch's statistics -> ReLU -> max pool 2], 28 -> 14 -> 7 -> 3 -> 1, linear 64
+//   Net    4 x [conv 3x3, 64 filters, no bias -> batch norm by the batch's statistics -> ReLU ->
+//          max pool 2], 28 -> 14 -> 7 -> 3 -> 1, linear 64
 //   -> 5.
-//          Parameters p = 0..13 (W, gamma, beta of each block, then W, b): W = fill(1 + p, shape, sqrt(6 / fan_in)), the last one's bound 1/8; gamma
+//          Parameters p = 0..13 (W, gamma, beta of each block, then W, b): W = fill(1 + p, shape,
+//              sqrt(6 / fan_in)), the last one's bound 1/8; gamma
 //          1, beta and b 0.
-//   Tasks  T = 4, the same batch at every step: prototype = unit(100) [T,5,28,28]; support = prototype + fill(101, .., 0.3); 75 query images,
+//   Tasks  T = 4, the same batch at every step: prototype = unit(100) [T,5,28,28]; support =
+//          prototype + fill(101, .., 0.3); 75 query images,
 //          prototype[i mod 5] + fill(102, .., 0.3).
-//   Inner  1 or 5 steps of gradient descent on all parameters, lr 0.1; the outer gradient goes through them. Outer: Adam, lr 1e-3.
+//   Inner  1 or 5 steps of gradient descent on all parameters, lr 0.1; the outer gradient goes
+//          through them. Outer: Adam, lr 1e-3.
 // Tasks run side by side on the pool's threads (gradient_by_chunks, one task a chunk).
 //
-// resnet20_step: one training step of ResNet-20, batch 128: SGD lr 0.05, momentum 0.9, weight decay 1e-4 on every parameter.
-//   Convolutions k = 0..18 are fill(1 + k, shape, sqrt(6 / fan_in)), linear W = fill(50, [10,64], 1/8), b = 0; x = fill(100, [128,3,32,32], 1), label
-//   i mod 10. masked: every convolution but the first uses W where |W| is above the 0.9 n-th smallest of its layer, and 0 elsewhere; the gradient
+// resnet20_step: one training step of ResNet-20, batch 128: SGD lr 0.05, momentum 0.9, weight decay
+// 1e-4 on every parameter.
+//   Convolutions k = 0..18 are fill(1 + k, shape, sqrt(6 / fan_in)), linear W = fill(50, [10,64],
+//       1/8), b = 0; x = fill(100, [128,3,32,32], 1), label
+//   i mod 10. masked: every convolution but the first uses W where |W| is above the 0.9 n-th
+//       smallest of its layer, and 0 elsewhere; the gradient
 //   goes to W as it is (straight-through). bf16: dense, and convolutions multiply in bf16.
 //
 // Checksums: the loss at steps 1, 2 and 5, before that step's update.
@@ -33,7 +41,9 @@ using namespace regrad::bench;
 
 namespace {
 
-float bound_of(const Shape& weight) { return std::sqrt(6 / static_cast<float>(weight[1] * weight[2] * weight[3])); }
+float bound_of(const Shape& weight) {
+  return std::sqrt(6 / static_cast<float>(weight[1] * weight[2] * weight[3]));
+}
 
 constexpr int64_t tasks = 4, ways = 5, queries = 75;
 
@@ -59,7 +69,8 @@ TaskBatch omniglot_like() {
     for (int64_t i = 0; i < ways; ++i) support_labels.push_back(i);
   }
   const Tensor of_query = repeat(p, {1, queries / ways, 1});
-  return {reshape(p + fill(101, {tasks, ways, 784}, 0.3f), {tasks, ways, 1, 28, 28}), from_data(support_labels.data(), {tasks, ways}, DType::i64),
+  return {reshape(p + fill(101, {tasks, ways, 784}, 0.3f), {tasks, ways, 1, 28, 28}),
+          from_data(support_labels.data(), {tasks, ways}, DType::i64),
           reshape(of_query + fill(102, {tasks, queries, 784}, 0.3f), {tasks, queries, 1, 28, 28}),
           from_data(query_labels.data(), {tasks, queries}, DType::i64)};
 }
@@ -72,8 +83,10 @@ struct MetaTraining {
   Adam::State state{};
 
   double step() {
-    const auto [g, loss] = gradient_by_chunks(
-        net, data, 1, [&](const Conv4& w, const TaskBatch& part) { return maml::objective(w, rule, cross_entropy_by_task, part); });
+    const auto [g, loss] =
+        gradient_by_chunks(net, data, 1, [&](const Conv4& w, const TaskBatch& part) {
+          return maml::objective(w, rule, cross_entropy_by_task, part);
+        });
     net = update(adam, std::move(net), state, g);
     return loss.item();
   }
@@ -84,7 +97,8 @@ Tensor mask_of(const Tensor& w) {
   std::vector<float> magnitudes = w.detach().to_vector<float>();
   for (float& v : magnitudes) v = std::abs(v);
   const size_t k = magnitudes.size() * 9 / 10;
-  std::nth_element(magnitudes.begin(), magnitudes.begin() + static_cast<std::ptrdiff_t>(k - 1), magnitudes.end());
+  std::nth_element(magnitudes.begin(), magnitudes.begin() + static_cast<std::ptrdiff_t>(k - 1),
+                   magnitudes.end());
   return (abs(w.detach()) > scalar(static_cast<double>(magnitudes[k - 1]))).to(DType::f32);
 }
 
@@ -134,7 +148,8 @@ struct Training {
 
 template <int inner>
 Run maml_conv4() {
-  return steps_of(std::make_shared<MetaTraining>(MetaTraining{.rule = {.alpha = 0.1, .steps = inner}}));
+  return steps_of(
+      std::make_shared<MetaTraining>(MetaTraining{.rule = {.alpha = 0.1, .steps = inner}}));
 }
 template <bool masked>
 Run resnet20_step() {
@@ -148,7 +163,10 @@ struct Bf16Training : Training {
   }
 };
 Run resnet20_bf16() { return steps_of(std::make_shared<Bf16Training>()); }
-const char* lacking_bf16() { return bf16_available() ? nullptr : "this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)"; }
+const char* lacking_bf16() {
+  return bf16_available() ? nullptr
+                          : "this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)";
+}
 
 }  // namespace
 

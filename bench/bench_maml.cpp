@@ -1,9 +1,14 @@
-// maml_sinusoid: one second-order MAML step on 25 sinusoids, written as a user of regrad would write it.
+// maml_sinusoid: one second-order MAML step on 25 sinusoids, written as a user of regrad would
+// write it.
 //
-//   Net    MLP 1-40-40-1 with ReLU. Parameter p = 0..5 (W1 b1 W2 b2 W3 b3) is fill(1 + p, shape, sqrt(1 / fan_in)), biases with their layer's fan_in.
-//   Tasks  T = 25, 10 support and 10 query points each, the same batch at every step: A = 0.1 + 4.9 unit(100), phase = pi unit(101),
-//          x = -5 + 10 unit(102), query 103; y = A sin(x + phase) in f64 from the f32 inputs, rounded.
-//   Inner  1 or 5 steps of gradient descent, lr 0.01, on the support mean squared error; the outer gradient goes through them.
+//   Net    MLP 1-40-40-1 with ReLU. Parameter p = 0..5 (W1 b1 W2 b2 W3 b3) is fill(1 + p, shape,
+//          sqrt(1 / fan_in)), biases with their layer's fan_in.
+//   Tasks  T = 25, 10 support and 10 query points each, the same batch at every step: A = 0.1 + 4.9
+//          unit(100), phase = pi unit(101),
+//          x = -5 + 10 unit(102), query 103; y = A sin(x + phase) in f64 from the f32 inputs,
+//              rounded.
+//   Inner  1 or 5 steps of gradient descent, lr 0.01, on the support mean squared error; the outer
+//          gradient goes through them.
 //   Outer  the mean over tasks of the query mean squared error; Adam, lr 1e-3.
 //
 // The same by chunks of 13 tasks (gradient_by_chunks), one for each of two threads: .../chunks.
@@ -45,7 +50,9 @@ std::pair<Tensor, Tensor> sinusoids(uint32_t id) {
     const uint32_t t = i / points;
     const float amplitude = 0.1f + 4.9f * unit(100, t), phase = 3.14159265358979f * unit(101, t);
     x.push_back(-5.0f + 10.0f * unit(id, i));
-    y.push_back(static_cast<float>(static_cast<double>(amplitude) * std::sin(static_cast<double>(x.back()) + static_cast<double>(phase))));
+    y.push_back(
+        static_cast<float>(static_cast<double>(amplitude) *
+                           std::sin(static_cast<double>(x.back()) + static_cast<double>(phase))));
   }
   const Shape sizes{tasks, points, 1};
   return {from_data(x.data(), sizes, DType::f32), from_data(y.data(), sizes, DType::f32)};
@@ -66,7 +73,9 @@ struct Training {
   Adam::State state{};
 
   Tensor step() {
-    const auto objective = [&](const Mlp& w, const TaskBatch& part) { return maml::objective(w, rule, mse_loss_by_task, part); };
+    const auto objective = [&](const Mlp& w, const TaskBatch& part) {
+      return maml::objective(w, rule, mse_loss_by_task, part);
+    };
     if (chunk == 0) {
       const Tensor loss = objective(net, data);
       net = update(adam, std::move(net), state, grad(loss, net));
@@ -80,7 +89,8 @@ struct Training {
 
 template <int inner_steps, int64_t chunk = 0>
 Run maml_sinusoid() {
-  auto training = std::make_shared<Training>(Training{.rule = {.alpha = 0.01, .steps = inner_steps}, .chunk = chunk});
+  auto training = std::make_shared<Training>(
+      Training{.rule = {.alpha = 0.01, .steps = inner_steps}, .chunk = chunk});
   Run run;
   for (int i = 1; i <= 50; ++i) {
     const double loss = training->step().item();

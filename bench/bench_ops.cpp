@@ -1,12 +1,15 @@
-// Every row of the op table: forward, backward and backward of backward, at a size where dispatch decides and at one where memory does.
+// Every row of the op table: forward, backward and backward of backward, at a size where dispatch
+// decides and at one where memory does.
 //
 //   bench-ops --benchmark_filter=matmul      the rows whose name holds "matmul"
 //
 //   NAME/forward/N    evaluates the row; nothing is recorded
-//   NAME/backward/N   the gradients of all floating inputs, from an upstream gradient; the graph is kept, not built again
+//   NAME/backward/N   the gradients of all floating inputs, from an upstream gradient; the graph is
+//                     kept, not built again
 //   NAME/second/N     the gradients of those gradients in inputs and upstream
 //
-// N: elements of the largest input, about. bytes_per_second: inputs and output of the forward pass, once each.
+// N: elements of the largest input, about. bytes_per_second: inputs and output of the forward pass,
+// once each.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
@@ -35,11 +38,15 @@ struct Recorded {
       leaves.push_back(t);
     }
     y = p.evaluate(in);
-    if (y.requires_grad()) upstream = uniform(Random(11), y.shape(), -1, 1, y.dtype()).requires_grad_();
+    if (y.requires_grad())
+      upstream = uniform(Random(11), y.shape(), -1, 1, y.dtype()).requires_grad_();
   }
   std::vector<Tensor> gradients(bool create_graph) const {
     return grad(TensorList(y), TensorList(leaves),
-                {.grad_outputs = upstream, .create_graph = create_graph, .retain_graph = true, .allow_unused = true});
+                {.grad_outputs = upstream,
+                 .create_graph = create_graph,
+                 .retain_graph = true,
+                 .allow_unused = true});
   }
 };
 
@@ -56,7 +63,9 @@ struct Second {
     }
   }
   std::vector<Tensor> gradients() const {
-    return grad(TensorList(outputs), TensorList(inputs), {.grad_outputs = TensorList(upstreams), .retain_graph = true, .allow_unused = true});
+    return grad(
+        TensorList(outputs), TensorList(inputs),
+        {.grad_outputs = TensorList(upstreams), .retain_graph = true, .allow_unused = true});
   }
 };
 
@@ -90,8 +99,11 @@ int orders(const Op& op) {
   return Second(r).outputs.empty() ? 1 : 2;
 }
 
-void add(const char* name, const char* what, void (*body)(benchmark::State&, const Op*), const Op* op) {
-  benchmark::RegisterBenchmark((std::string(name) + "/" + what).c_str(), body, op)->Arg(64)->Arg(1 << 16);
+void add(const char* name, const char* what, void (*body)(benchmark::State&, const Op*),
+         const Op* op) {
+  benchmark::RegisterBenchmark((std::string(name) + "/" + what).c_str(), body, op)
+      ->Arg(64)
+      ->Arg(1 << 16);
 }
 
 }  // namespace

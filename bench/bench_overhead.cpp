@@ -1,10 +1,18 @@
-// What regrad costs before it computes anything, and one Hessian-vector product. All f32, one thread.
+// What regrad costs before it computes anything, and one Hessian-vector product. All f32, one
+// thread.
 //
-//   add8          c = a + b, both ones [8] that require gradients: recorded. Time of one, of 2000 in a row.   Checksum: sum(c).
+//   add8          c = a + b, both ones [8] that require gradients: recorded. Time of one, of 2000
+//                 in a row.
+//                 Checksum: sum(c).
 //   add8_nograd   the same without recording
-//   chain1000     x = ones [8]; 500 times y = y c + c as two ops, c = 1.0001; sum; its gradient in x          Checksum: the gradient's first element
-//   grad2_chain   x = 1.01 [8]; y = x^101 by 100 products; g = d sum(y) / dx, recorded; then d sum(g) / dx    Checksum: its first element
-//   hvp64         f(W) = mean((tanh(X W) - Y)^2), X [128,64] = fill(1, 1), Y = fill(2, 1), W [64,64] = fill(3, 1/8), v = fill(4, 1): H v.
+//   chain1000     x = ones [8]; 500 times y = y c + c as two ops, c = 1.0001; sum; its gradient in
+//                 x
+//                 Checksum: the gradient's first element
+//   grad2_chain   x = 1.01 [8]; y = x^101 by 100 products; g = d sum(y) / dx, recorded; then d
+//                 sum(g) / dx
+//                 Checksum: its first element
+//   hvp64         f(W) = mean((tanh(X W) - Y)^2), X [128,64] = fill(1, 1), Y = fill(2, 1), W
+//                 [64,64] = fill(3, 1/8), v = fill(4, 1): H v.
 //                 Checksums: sum(H v), sum((H v)^2)
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/functional.h>
@@ -52,8 +60,11 @@ Run grad2_chain() {
 }
 
 Run hvp64() {
-  const Tensor x = fill(1, {128, 64}, 1), y = fill(2, {128, 64}, 1), w = fill(3, {64, 64}, 0.125f), v = fill(4, {64, 64}, 1);
-  const auto product = [x, y, w, v] { return hvp([&](const Tensor& at) { return mse_loss(tanh(matmul(x, at)), y); }, w, v).second; };
+  const Tensor x = fill(1, {128, 64}, 1), y = fill(2, {128, 64}, 1), w = fill(3, {64, 64}, 0.125f),
+               v = fill(4, {64, 64}, 1);
+  const auto product = [x, y, w, v] {
+    return hvp([&](const Tensor& at) { return mse_loss(tanh(matmul(x, at)), y); }, w, v).second;
+  };
   const Tensor h = product();
   return {{sum(h).item(), sum(square(h)).item()}, product};
 }

@@ -1,9 +1,11 @@
-// What sparse training costs: the step time of each method over the dense step, ResNet-20, batch 128, on one thread.
+// What sparse training costs: the step time of each method over the dense step, ResNet-20, batch
+// 128, on one thread.
 //
 //   bench-pruning [ROUNDS]
 //
-// A round times 16 steps of every method in turn, so that each has one refresh of its masks (STE: 16). The learners stand in the middle of their
-// schedule, at half of the epochs; distillation is on. Printed: medians over the rounds, and their ratio to the dense step's.
+// A round times 16 steps of every method in turn, so that each has one refresh of its masks (STE:
+// 16). The learners stand in the middle of their schedule, at half of the epochs; distillation is
+// on. Printed: medians over the rounds, and their ratio to the dense step's.
 #include <regrad/algorithms/pruning/learner.h>
 #include <regrad/engine/parallel.h>
 
@@ -62,6 +64,7 @@ int main(int argc, char** argv) {
     }
   }
   for (const Row& each : rows)
-    std::printf("%-10s %8.1f ms a step, %.3f of dense\n", each.name, median(each.ms), median(each.ms) / median(rows[0].ms));
+    std::printf("%-10s %8.1f ms a step, %.3f of dense\n", each.name, median(each.ms),
+                median(each.ms) / median(rows[0].ms));
   return 0;
 }

@@ -1,8 +1,11 @@
-// What this machine can do at most: fused multiply-adds from registers, and a triad a = b + s c of three arrays of N floats together 12 N bytes.
+// What this machine can do at most: fused multiply-adds from registers, and a triad a = b + s c of
+// three arrays of N floats together 12 N bytes.
 //
-//   bench-roofline        FLOPS: multiply-adds count as two; bytes_per_second: 12 bytes an element (what a write reads first is not counted)
+//   bench-roofline        FLOPS: multiply-adds count as two; bytes_per_second: 12 bytes an element
+//                         (what a write reads first is not counted)
 //
-// A kernel's floor is the larger of its operations over FLOPS and its bytes over bytes_per_second at its size.
+// A kernel's floor is the larger of its operations over FLOPS and its bytes over bytes_per_second
+// at its size.
 #include <regrad/engine/parallel.h>
 
 #include <benchmark/benchmark.h>
@@ -22,7 +25,8 @@ struct Vector {
   typedef float Type __attribute__((vector_size(bytes), may_alias, aligned(4)));
 };
 
-// One body for each instruction set: a macro, since a template takes no target attribute from its caller.
+// One body for each instruction set: a macro, since a template takes no target attribute from its
+// caller.
 #define REGRAD_FMA(name, isa, bytes)                                                            \
   isa void name(const float* start, float* end) {                                               \
     using V = Vector<bytes>::Type;                                                              \
@@ -35,9 +39,10 @@ struct Vector {
     }                                                                                           \
     for (int i = 0; i < sums; ++i) *reinterpret_cast<V*>(end + i * lanes) = sum[i];             \
   }
-#define REGRAD_TRIAD(name, isa)                                                                         \
-  isa void name(float* __restrict a, const float* __restrict b, const float* __restrict c, int64_t n) { \
-    for (int64_t i = 0; i < n; ++i) a[i] = b[i] + 3.0f * c[i];                                          \
+#define REGRAD_TRIAD(name, isa)                                                            \
+  isa void name(float* __restrict a, const float* __restrict b, const float* __restrict c, \
+                int64_t n) {                                                               \
+    for (int64_t i = 0; i < n; ++i) a[i] = b[i] + 3.0f * c[i];                             \
   }
 
 #if defined(__x86_64__)
@@ -58,7 +63,8 @@ struct Kernels {
 Kernels kernels() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f")) return {fma_avx512, triad_avx512, 16, "avx512"};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {fma_avx2, triad_avx2, 8, "avx2"};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return {fma_avx2, triad_avx2, 8, "avx2"};
 #endif
   return {fma_baseline, triad_baseline, 4, "baseline"};
 }
@@ -74,17 +80,20 @@ void fma(benchmark::State& state) {
       benchmark::DoNotOptimize(end);
     });
   }
-  state.counters["FLOPS"] = benchmark::Counter(2.0 * rounds * sums * k.lanes * threads, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["FLOPS"] = benchmark::Counter(2.0 * rounds * sums * k.lanes * threads,
+                                               benchmark::Counter::kIsIterationInvariantRate);
   state.SetLabel(k.name);
 }
 
-// Each thread has arrays of its own; small ones are gone over often, so that a block is not over at once.
+// Each thread has arrays of its own; small ones are gone over often, so that a block is not over at
+// once.
 void triad(benchmark::State& state) {
   const auto threads = static_cast<int>(state.range(0));
   const int64_t n = state.range(1) / 12, times = std::max<int64_t>(1, 1000000 / n);
   regrad::set_num_threads(threads);
   const Kernels k = kernels();
-  std::vector<std::vector<float>> data(static_cast<size_t>(threads), std::vector<float>(static_cast<size_t>(3 * n), 1));
+  std::vector<std::vector<float>> data(static_cast<size_t>(threads),
+                                       std::vector<float>(static_cast<size_t>(3 * n), 1));
   for (auto _ : state) {
     regrad::parallel_for(threads, [&](int64_t t) {
       float* p = data[static_cast<size_t>(t)].data();
@@ -105,5 +114,9 @@ const std::vector<int64_t> sizes{20 << 10, 600 << 10, 3 << 20, 12 << 20, 192 << 
 BENCHMARK(fma)->ArgName("on")->Arg(1);
 BENCHMARK(fma)->ArgName("on")->Arg(2)->MeasureProcessCPUTime()->UseRealTime();
 BENCHMARK(triad)->ArgNames({"on", "bytes"})->ArgsProduct({{1}, sizes});
-BENCHMARK(triad)->ArgNames({"on", "bytes"})->ArgsProduct({{2}, sizes})->MeasureProcessCPUTime()->UseRealTime();
+BENCHMARK(triad)
+    ->ArgNames({"on", "bytes"})
+    ->ArgsProduct({{2}, sizes})
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
 BENCHMARK_MAIN();

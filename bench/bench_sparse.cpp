@@ -1,9 +1,13 @@
 // sparse_infer: one forward pass of a pruned net, batch 1 and 64.
 //
-//   mlp       y = W2 relu(W1 x + b1) + b2, 1024 wide, W = fill(1 and 2, .., 1/32), b = 0; x = fill(100, [B,1024], 1).
-//   resnet20  shortcuts without parameters, norms at mean 0 and variance 1 folded in: convolution k = 0..18 is fill(1 + k, .., sqrt(6 / fan_in)) /
-//             sqrt(1 + 1e-5), linear fill(50, [10,64], 1/8), biases 0; x = fill(100, [B,3,32,32], 1).
-//   sparsity  by layer, weights whose |w| is at most the floor(s n)-th smallest become 0: both matrices; all convolutions but the first.
+//   mlp       y = W2 relu(W1 x + b1) + b2, 1024 wide, W = fill(1 and 2, .., 1/32), b = 0; x =
+//             fill(100, [B,1024], 1).
+//   resnet20  shortcuts without parameters, norms at mean 0 and variance 1 folded in: convolution k
+//             = 0..18 is fill(1 + k, .., sqrt(6 / fan_in)) /
+//             sqrt(1 + 1e-5), linear fill(50, [10,64], 1/8), biases 0; x = fill(100, [B,3,32,32],
+//                 1).
+//   sparsity  by layer, weights whose |w| is at most the floor(s n)-th smallest become 0: both
+//             matrices; all convolutions but the first.
 //
 // s0 is run the dense way, with its zeros s90 and s95 both ways (dense_s95). Checksum: sum |y|.
 #include <regrad/layers/export.h>
@@ -25,7 +29,8 @@ Tensor pruned(const Tensor& w, int percent) {
   std::vector<float> v(w.data<float>(), w.data<float>() + w.numel()), magnitude = v;
   for (float& m : magnitude) m = std::fabs(m);
   const auto k = static_cast<size_t>(percent / 100.0 * static_cast<double>(v.size()));
-  std::nth_element(magnitude.begin(), magnitude.begin() + static_cast<std::ptrdiff_t>(k - 1), magnitude.end());
+  std::nth_element(magnitude.begin(), magnitude.begin() + static_cast<std::ptrdiff_t>(k - 1),
+                   magnitude.end());
   const float most = magnitude[k - 1];
   for (float& x : v) x = std::fabs(x) > most ? x : 0.0f;
   return from_data(v.data(), w.shape(), DType::f32);
@@ -34,8 +39,10 @@ Tensor pruned(const Tensor& w, int percent) {
 InferenceNet mlp(int percent, InferenceMode mode) {
   std::vector<InferenceLayer> layers(2);
   for (int i = 0; i < 2; ++i) {
-    layers[static_cast<size_t>(i)].kind = InferenceLayer::linear, layers[static_cast<size_t>(i)].from = i;
-    layers[static_cast<size_t>(i)].weight = pruned(fill(static_cast<uint32_t>(1 + i), {1024, 1024}, 1.0f / 32), percent);
+    layers[static_cast<size_t>(i)].kind = InferenceLayer::linear,
+    layers[static_cast<size_t>(i)].from = i;
+    layers[static_cast<size_t>(i)].weight =
+        pruned(fill(static_cast<uint32_t>(1 + i), {1024, 1024}, 1.0f / 32), percent);
     layers[static_cast<size_t>(i)].bias = zeros({1024});
   }
   layers[0].relu = true;
@@ -63,7 +70,8 @@ template <InferenceNet (*make)(int, InferenceMode), int percent, InferenceMode m
 Run infer() {
   const auto net = std::make_shared<InferenceNet>(make(percent, mode));
   const InferenceInfo& info = net->info();
-  const Shape sizes = info.height == 1 ? Shape{batch, info.channels} : Shape{batch, info.channels, info.height, info.width};
+  const Shape sizes = info.height == 1 ? Shape{batch, info.channels}
+                                       : Shape{batch, info.channels, info.height, info.width};
   const Tensor x = fill(100, sizes, 1.0f);
   double total = 0;
   for (double v : (*net)(x).to_vector()) total += std::fabs(v);

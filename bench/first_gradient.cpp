@@ -1,4 +1,5 @@
-// The smallest whole program: the gradient of sum((W x)^2), W ones [64,64], x ones [64]. bench/compare times it from start to exit.
+// The smallest whole program: the gradient of sum((W x)^2), W ones [64,64], x ones [64].
+// bench/compare times it from start to exit.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/version.h>

@@ -39,12 +39,14 @@ Timing measure(const std::function<void()>& step, double seconds) {
   std::vector<double> wall, cpu;
   const double end = milliseconds(CLOCK_MONOTONIC) + 1e3 * seconds;
   while (wall.size() < 5 || milliseconds(CLOCK_MONOTONIC) < end) {
-    const double cpu_start = milliseconds(CLOCK_PROCESS_CPUTIME_ID), wall_start = milliseconds(CLOCK_MONOTONIC);
+    const double cpu_start = milliseconds(CLOCK_PROCESS_CPUTIME_ID),
+                 wall_start = milliseconds(CLOCK_MONOTONIC);
     step();
     wall.push_back(milliseconds(CLOCK_MONOTONIC) - wall_start);
     cpu.push_back(milliseconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_start);
   }
-  return {median(wall), median(cpu), *std::min_element(wall.begin(), wall.end()), static_cast<int>(wall.size())};
+  return {median(wall), median(cpu), *std::min_element(wall.begin(), wall.end()),
+          static_cast<int>(wall.size())};
 }
 
 int64_t resident() { return status_bytes("VmRSS:"); }

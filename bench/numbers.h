@@ -1,4 +1,5 @@
-// Numbers that are the same in any language with 32-bit unsigned arithmetic, so that every peer starts from the same bits.
+// Numbers that are the same in any language with 32-bit unsigned arithmetic, so that every peer
+// starts from the same bits.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,8 @@
 
 namespace regrad::bench {
 
-// The i-th of stream `id`, in [0, 1), exact in f32: the murmur3 finaliser of a counter, 24 bits of it.
+// The i-th of stream `id`, in [0, 1), exact in f32: the murmur3 finaliser of a counter, 24 bits of
+// it.
 inline float unit(uint32_t id, uint32_t i) {
   uint32_t h = i + id * 0x9E3779B9u;
   h ^= h >> 16;

@@ -28,7 +28,8 @@ Sample scaled(const Sample& sample, int64_t factor) {
 // The largest factor that keeps every input at `elements` or below.
 int64_t factor_for(const Sample& sample, int64_t elements) {
   int64_t factor = 1;
-  while (factor < elements && largest(scaled(sample, factor + 1).shapes) <= elements && largest(scaled(sample, 2).shapes) > largest(sample.shapes)) {
+  while (factor < elements && largest(scaled(sample, factor + 1).shapes) <= elements &&
+         largest(scaled(sample, 2).shapes) > largest(sample.shapes)) {
     ++factor;
   }
   return factor;
@@ -46,7 +47,8 @@ Point at_sample(const Op& op, const Sample& sample) {
   p.evaluate = [&op, sample](const std::vector<Tensor>& in) {
     std::vector<const Tensor*> pointers;
     for (const Tensor& t : in) pointers.push_back(&t);
-    return apply(op, pointers.data(), static_cast<int>(pointers.size()), sample.attrs, sample.attr_bytes);
+    return apply(op, pointers.data(), static_cast<int>(pointers.size()), sample.attrs,
+                 sample.attr_bytes);
   };
   return p;
 }
@@ -88,11 +90,15 @@ Point point_of(const Op& op, int64_t elements) {
     if (s.name != op.name) continue;
     const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(elements) / 2));
     const auto call = s.call;
-    return labelled({{uniform(Random(7) / op.name, {2 * side, side}, -2, 2)}, [call](const std::vector<Tensor>& in) { return call(in[0]); }, ""});
+    return labelled({{uniform(Random(7) / op.name, {2 * side, side}, -2, 2)},
+                     [call](const std::vector<Tensor>& in) { return call(in[0]); },
+                     ""});
   }
   Samples samples;
   op.samples(samples);
-  const auto smaller = [](const Sample& a, const Sample& b) { return largest(a.shapes) < largest(b.shapes); };
+  const auto smaller = [](const Sample& a, const Sample& b) {
+    return largest(a.shapes) < largest(b.shapes);
+  };
   const Sample& sample = *std::max_element(samples.list.begin(), samples.list.end(), smaller);
   Point big = at_sample(op, scaled(sample, factor_for(sample, elements)));
   return labelled(works(big) ? std::move(big) : at_sample(op, sample));

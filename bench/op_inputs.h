@@ -16,8 +16,9 @@ struct Point {
   std::string label;  // "[140,112] [112,84]"
 };
 
-// The row's largest sample, its sizes multiplied by one factor (1 stays 1, so that what broadcasts still does) until the largest input has about
-// `elements` elements; or the sample as it is where the row refuses that. Rows whose attributes are sizes have calls of their own in op_inputs.cpp.
+// The row's largest sample, its sizes multiplied by one factor (1 stays 1, so that what broadcasts
+// still does) until the largest input has about `elements` elements; or the sample as it is where
+// the row refuses that. Rows whose attributes are sizes have calls of their own in op_inputs.cpp.
 Point point_of(const Op& op, int64_t elements);
 
 }  // namespace regrad::bench

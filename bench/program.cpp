@@ -53,8 +53,11 @@ void print_line(const Flags& flags, const Run& run, const Timing& t, double peak
     sums += number;
   }
   const auto units = static_cast<double>(run.units);
-  std::printf("{\"workload\": \"%s\", \"threads\": %d, \"wall_ms\": %.9g, \"wall_min_ms\": %.9g, \"cpu_ms\": %.9g, \"repetitions\": %d, ",
-              flags.workload.c_str(), flags.threads, t.wall_ms / units, t.wall_min_ms / units, t.cpu_ms / units, t.repetitions);
+  std::printf(
+      "{\"workload\": \"%s\", \"threads\": %d, \"wall_ms\": %.9g, \"wall_min_ms\": %.9g, "
+      "\"cpu_ms\": %.9g, \"repetitions\": %d, ",
+      flags.workload.c_str(), flags.threads, t.wall_ms / units, t.wall_min_ms / units,
+      t.cpu_ms / units, t.repetitions);
   std::printf("\"checksum\": [%s], \"peak_mb\": %.2f}\n", sums.c_str(), peak_mb);
 }
 
@@ -94,7 +97,10 @@ void register_all(const std::vector<Workload>& workloads) {
         for (auto _ : state) run.step();
         state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * run.units);
       };
-      benchmark::RegisterBenchmark((std::string(w.name) + "/on:" + std::to_string(threads)).c_str(), body)->MeasureProcessCPUTime()->UseRealTime();
+      benchmark::RegisterBenchmark((std::string(w.name) + "/on:" + std::to_string(threads)).c_str(),
+                                   body)
+          ->MeasureProcessCPUTime()
+          ->UseRealTime();
     }
   }
 }

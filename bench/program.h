@@ -1,14 +1,18 @@
-// The two faces of a bench binary. Without flags of ours it is a Google Benchmark of its workloads at 1 and 2 threads; with
+// The two faces of a bench binary. Without flags of ours it is a Google Benchmark of its workloads
+// at 1 and 2 threads; with
 //
 //   bench-maml --workload maml_sinusoid/1inner --threads 2 --seconds 2
 //
-// it runs one workload in this process and prints one line of JSON, which bench/compare reads (--version: regrad's, with the instruction set in use):
+// it runs one workload in this process and prints one line of JSON, which bench/compare reads
+// (--version: regrad's, with the instruction set in use):
 //
-//   {"workload": "maml_sinusoid/1inner", "threads": 2, "wall_ms": 0.5, "wall_min_ms": 0.4, "cpu_ms": 0.9, "repetitions": 4000,
+//   {"workload": "maml_sinusoid/1inner", "threads": 2, "wall_ms": 0.5, "wall_min_ms": 0.4,
+//       "cpu_ms": 0.9, "repetitions": 4000,
 //    "checksum": [3.454, ...], "peak_mb": 3.1}
 //
-// or, where this CPU cannot run it, {"workload": "...", "left_out": "why"}. Peers print the same line. Times are medians of one unit of work; memory
-// is the peak less what stood when the program had started.
+// or, where this CPU cannot run it, {"workload": "...", "left_out": "why"}. Peers print the same
+// line. Times are medians of one unit of work; memory is the peak less what stood when the program
+// had started.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
 // Few-shot episodes of a set with classes: which rows are support and which are query.
 //
 //   const EpisodeSampler sampler(omniglot.train.set.labels);
-//   const Episodes e = sampler.sample(random / "task" / step, 4, {.ways = 5, .shots = 1, .queries = 5});
-//   const Tensor x = take_images(omniglot.train.set.images, e.support);      // f32 [4, 5, 1, 28, 28]
+//   const Episodes e = sampler.sample(random / "task" / step, 4, {.ways = 5, .shots = 1, .queries =
+//       5});
+//   const Tensor x = take_images(omniglot.train.set.images, e.support);  // f32 [4, 5, 1, 28, 28]
 #pragma once
 
 #include <regrad/engine/random.h>
@@ -24,13 +25,15 @@ struct EpisodeShape {
 
 class EpisodeSampler {
  public:
-  // labels: i64 [n], the class of each row; negative ones belong to none. Only these classes, where some are named; classes without rows are left
-  // out. DTypeError, ShapeError: labels of another kind; ConfigError: a class named that has no row, or twice.
+  // labels: i64 [n], the class of each row; negative ones belong to none. Only these classes, where
+  // some are named; classes without rows are left out. DTypeError, ShapeError: labels of another
+  // kind; ConfigError: a class named that has no row, or twice.
   explicit EpisodeSampler(const Tensor& labels, const std::vector<int64_t>& classes = {});
 
-  // The stream decides all of it, and task t depends on r / t alone: each class as likely, in any order, without replacement; each of its rows as
-  // likely, without replacement. ConfigError: counts below 1 (tasks, ways, shots) or 0 (queries), more ways than classes, a drawn class with fewer
-  // than shots + queries rows.
+  // The stream decides all of it, and task t depends on r / t alone: each class as likely, in any
+  // order, without replacement; each of its rows as likely, without replacement. ConfigError:
+  // counts below 1 (tasks, ways, shots) or 0 (queries), more ways than classes, a drawn class with
+  // fewer than shots + queries rows.
   Episodes sample(const Random& r, int64_t tasks, const EpisodeShape& shape) const;
 
   // The classes it draws from, ascending.

@@ -1,4 +1,5 @@
-// A graph whose nodes have features and a class each: what every reader and generator of graphs gives.
+// A graph whose nodes have features and a class each: what every reader and generator of graphs
+// gives.
 #pragma once
 
 #include <regrad/engine/tensor.h>
@@ -9,9 +10,11 @@
 namespace regrad {
 
 struct Graph {
-  Tensor features;                   // f32 [n, f]
-  Tensor labels;                     // i64 [n], in [0, classes.size()); Planetoid's nodes that have none: -1
-  Tensor edges;                      // i64 [2, e]: undirected, each once with edges[0] < edges[1], in ascending order
+  Tensor features;  // f32 [n, f]
+  // i64 [n], in [0, classes.size()); Planetoid's nodes that have none: -1
+  Tensor labels;
+  // i64 [2, e]: undirected, each once with edges[0] < edges[1], in ascending order
+  Tensor edges;
   std::vector<std::string> classes;  // names
   std::vector<std::string> names;    // n of them, the papers' ids
   int64_t nodes() const { return features.size(0); }

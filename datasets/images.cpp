@@ -8,8 +8,10 @@ namespace regrad {
 Tensor take_images(const Tensor& images, const Tensor& index) {
   return typed_memory([&] {
     if (images.dtype() != DType::u8 && images.dtype() != DType::f32)
-      throw DTypeError(std::string("take_images: images are u8 or f32, not ") + name(images.dtype()));
-    if (index.dtype() != DType::i64) throw DTypeError(std::string("take_images: index is i64, not ") + name(index.dtype()));
+      throw DTypeError(std::string("take_images: images are u8 or f32, not ") +
+                       name(images.dtype()));
+    if (index.dtype() != DType::i64)
+      throw DTypeError(std::string("take_images: index is i64, not ") + name(index.dtype()));
     if (images.dim() < 1) throw ShapeError("take_images: images of shape []");
     const Tensor x = images.contiguous(), rows = index.contiguous();
     Shape sizes = rows.shape();
@@ -18,7 +20,9 @@ Tensor take_images(const Tensor& images, const Tensor& index) {
     std::vector<float> out(static_cast<size_t>(count * row));
     for (int64_t i = 0; i < count; ++i) {
       const int64_t from = rows.data<int64_t>()[i];
-      if (from < 0 || from >= n) throw ShapeError("take_images: index " + std::to_string(from) + " of " + std::to_string(n) + " images");
+      if (from < 0 || from >= n)
+        throw ShapeError("take_images: index " + std::to_string(from) + " of " + std::to_string(n) +
+                         " images");
       float* to = out.data() + i * row;
       if (x.dtype() == DType::f32) {
         std::copy_n(x.data<float>() + from * row, row, to);

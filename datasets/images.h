@@ -1,4 +1,5 @@
-// A set of images with a class each: what every reader and generator of images gives, and what the loader and the episode sampler take.
+// A set of images with a class each: what every reader and generator of images gives, and what the
+// loader and the episode sampler take.
 #pragma once
 
 #include <regrad/engine/tensor.h>
@@ -17,8 +18,9 @@ struct ImageSet {
 
 enum class Split { train, test };
 
-// The images of some rows, in that order: [n, c, h, w] and index [..] -> f32 [.., c, h, w], u8 divided by 255. ShapeError at an index outside [0, n)
-// or images of fewer than one dim; DTypeError where images are neither u8 nor f32, or index is not i64.
+// The images of some rows, in that order: [n, c, h, w] and index [..] -> f32 [.., c, h, w], u8
+// divided by 255. ShapeError at an index outside [0, n) or images of fewer than one dim; DTypeError
+// where images are neither u8 nor f32, or index is not i64.
 Tensor take_images(const Tensor& images, const Tensor& index);
 
 }  // namespace regrad

@@ -22,18 +22,24 @@ struct Made {
 };
 
 void check(const ImageSet& set, const LoaderOptions& o) {
-  if (set.images.dim() != 4) throw ShapeError("Loader: images are [n, c, h, w], not " + str(set.images.shape()));
+  if (set.images.dim() != 4)
+    throw ShapeError("Loader: images are [n, c, h, w], not " + str(set.images.shape()));
   if (set.images.dtype() != DType::u8 && set.images.dtype() != DType::f32)
     throw DTypeError(std::string("Loader: images are u8 or f32, not ") + name(set.images.dtype()));
-  if (set.labels.dtype() != DType::i64) throw DTypeError(std::string("Loader: labels are i64, not ") + name(set.labels.dtype()));
+  if (set.labels.dtype() != DType::i64)
+    throw DTypeError(std::string("Loader: labels are i64, not ") + name(set.labels.dtype()));
   if (set.labels.shape() != Shape{set.images.size(0)})
-    throw ShapeError("Loader: labels of " + str(set.labels.shape()) + " for " + std::to_string(set.images.size(0)) + " images");
-  if (o.batch < 1 || o.ahead < 0) throw ConfigError("Loader: batch must be at least 1, ahead at least 0");
-  if (o.augment.padding < 0 || !(o.augment.rotation >= 0)) throw ConfigError("Loader: padding and rotation must be 0 or more");
+    throw ShapeError("Loader: labels of " + str(set.labels.shape()) + " for " +
+                     std::to_string(set.images.size(0)) + " images");
+  if (o.batch < 1 || o.ahead < 0)
+    throw ConfigError("Loader: batch must be at least 1, ahead at least 0");
+  if (o.augment.padding < 0 || !(o.augment.rotation >= 0))
+    throw ConfigError("Loader: padding and rotation must be 0 or more");
   const auto channels = static_cast<size_t>(set.images.size(1));
   for (const auto& values : {o.mean, o.deviation})
     if (!values.empty() && values.size() != channels)
-      throw ConfigError("Loader: " + std::to_string(values.size()) + " means or deviations for " + std::to_string(channels) + " channels");
+      throw ConfigError("Loader: " + std::to_string(values.size()) + " means or deviations for " +
+                        std::to_string(channels) + " channels");
   for (const double d : o.deviation)
     if (!(d > 0)) throw ConfigError("Loader: a deviation must be above 0");
 }
@@ -46,7 +52,8 @@ struct Loader::Parts {
   LoaderOptions options;
   int64_t n, batches;
 
-  // The maker works ahead of `wanted`, in its order; a seek raises `turn`, and what was made for an older one is thrown away.
+  // The maker works ahead of `wanted`, in its order; a seek raises `turn`, and what was made for an
+  // older one is thrown away.
   std::mutex mutex{};
   std::condition_variable changed{};
   std::deque<Made> ready{};
@@ -56,11 +63,14 @@ struct Loader::Parts {
   bool stop = false;
   std::thread maker{};
 
-  Parts(ImageSet s, const Random& random, const LoaderOptions& o) : set(std::move(s)), r(random), options(o), n(set.size()) {
+  Parts(ImageSet s, const Random& random, const LoaderOptions& o)
+      : set(std::move(s)), r(random), options(o), n(set.size()) {
     set.images = set.images.contiguous();
     set.labels = set.labels.contiguous();
     batches = options.drop_last ? n / options.batch : (n + options.batch - 1) / options.batch;
-    if (batches < 1) throw ConfigError("Loader: " + std::to_string(n) + " images make no batch of " + std::to_string(options.batch));
+    if (batches < 1)
+      throw ConfigError("Loader: " + std::to_string(n) + " images make no batch of " +
+                        std::to_string(options.batch));
   }
   ~Parts() {
     {
@@ -71,12 +81,15 @@ struct Loader::Parts {
     if (maker.joinable()) maker.join();
   }
 
-  Address after(Address a) const { return a.position + 1 < batches ? Address{a.epoch, a.position + 1} : Address{a.epoch + 1, 0}; }
+  Address after(Address a) const {
+    return a.position + 1 < batches ? Address{a.epoch, a.position + 1} : Address{a.epoch + 1, 0};
+  }
 
   std::vector<int64_t> rows(Address a) const {
     const int64_t first = a.position * options.batch, last = std::min(n, first + options.batch);
     std::vector<int64_t> out;
-    const Tensor order = options.shuffle ? randperm(r / "order" / a.epoch, n) : arange(0, static_cast<double>(n));
+    const Tensor order =
+        options.shuffle ? randperm(r / "order" / a.epoch, n) : arange(0, static_cast<double>(n));
     for (int64_t i = first; i < last; ++i) out.push_back(order.data<int64_t>()[i]);
     return out;
   }
@@ -85,15 +98,18 @@ struct Loader::Parts {
     if (options.augment.any()) augment(options.augment, stream, image, c, h, w);
     for (int64_t k = 0; k < c; ++k) {
       const double mean = options.mean.empty() ? 0 : options.mean[static_cast<size_t>(k)];
-      const double deviation = options.deviation.empty() ? 1 : options.deviation[static_cast<size_t>(k)];
+      const double deviation =
+          options.deviation.empty() ? 1 : options.deviation[static_cast<size_t>(k)];
       if (mean == 0 && deviation == 1) continue;
-      for (float* p = image + k * h * w; p != image + (k + 1) * h * w; ++p) *p = static_cast<float>((double{*p} - mean) / deviation);
+      for (float* p = image + k * h * w; p != image + (k + 1) * h * w; ++p)
+        *p = static_cast<float>((double{*p} - mean) / deviation);
     }
   }
 
   // Plain loops: the pool belongs to whoever trains.
   Batch make(Address a) const {
-    const int64_t c = set.images.size(1), h = set.images.size(2), w = set.images.size(3), row = c * h * w;
+    const int64_t c = set.images.size(1), h = set.images.size(2), w = set.images.size(3),
+                  row = c * h * w;
     std::vector<int64_t> index = rows(a), labels;
     const auto b = static_cast<int64_t>(index.size());
     std::vector<float> x(static_cast<size_t>(b * row));
@@ -110,14 +126,15 @@ struct Loader::Parts {
       finish(to, changes / from, c, h, w);
       labels.push_back(set.labels.data<int64_t>()[from]);
     }
-    return {detail::adopt(std::move(x), {b, c, h, w}), detail::adopt(std::move(labels), {b}), detail::adopt(std::move(index), {b}), a.epoch,
-            a.position};
+    return {detail::adopt(std::move(x), {b, c, h, w}), detail::adopt(std::move(labels), {b}),
+            detail::adopt(std::move(index), {b}), a.epoch, a.position};
   }
 
   void work() {
     std::unique_lock lock(mutex);
     for (;;) {
-      changed.wait(lock, [&] { return stop || static_cast<int64_t>(ready.size()) < options.ahead; });
+      changed.wait(lock,
+                   [&] { return stop || static_cast<int64_t>(ready.size()) < options.ahead; });
       if (stop) return;
       const Address a = making;
       const uint64_t of_turn = turn;
@@ -135,8 +152,8 @@ struct Loader::Parts {
     }
   }
 
-  // False where there is no maker: none is wanted, or the system has no thread for it. Batches are then made when they are asked for, to the same
-  // bits.
+  // False where there is no maker: none is wanted, or the system has no thread for it. Batches are
+  // then made when they are asked for, to the same bits.
   bool has_maker() {
     if (options.ahead == 0 || maker.joinable()) return options.ahead > 0;
     try {
@@ -162,8 +179,8 @@ int64_t Loader::batches() const { return parts_->batches; }
 
 Batch Loader::at(int64_t epoch, int64_t position) const {
   if (epoch < 0 || position < 0 || position >= parts_->batches)
-    throw ConfigError("Loader: no batch " + std::to_string(position) + " of epoch " + std::to_string(epoch) + "; there are " +
-                      std::to_string(parts_->batches));
+    throw ConfigError("Loader: no batch " + std::to_string(position) + " of epoch " +
+                      std::to_string(epoch) + "; there are " + std::to_string(parts_->batches));
   return typed_memory([&] { return parts_->make({epoch, position}); });
 }
 
@@ -190,8 +207,8 @@ Batch Loader::next() {
 void Loader::seek(int64_t epoch, int64_t position) {
   Parts& p = *parts_;
   if (epoch < 0 || position < 0 || position >= p.batches)
-    throw ConfigError("Loader: no batch " + std::to_string(position) + " of epoch " + std::to_string(epoch) + "; there are " +
-                      std::to_string(p.batches));
+    throw ConfigError("Loader: no batch " + std::to_string(position) + " of epoch " +
+                      std::to_string(epoch) + "; there are " + std::to_string(p.batches));
   const std::lock_guard lock(p.mutex);
   p.wanted = p.making = {epoch, position};
   ++p.turn;

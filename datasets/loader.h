@@ -1,10 +1,14 @@
-// Batches of an image set: shuffled by a stream, augmented, made ahead on a thread of the loader's own.
+// Batches of an image set: shuffled by a stream, augmented, made ahead on a thread of the loader's
+// own.
 //
-//   Loader loader(train, Random(seed) / "loader", {.batch = 128, .augment = {.padding = 4, .flip = true}});
-//   for (int64_t i = 0; i < epochs * loader.batches(); ++i) { const Batch b = loader.next(); step(b.x, b.y); }
+//   Loader loader(train, Random(seed) / "loader", {.batch = 128, .augment = {.padding = 4, .flip =
+//       true}});
+//   for (int64_t i = 0; i < epochs * loader.batches(); ++i) { const Batch b = loader.next();
+//       step(b.x, b.y); }
 //
-// A batch has an address, (epoch, position): the order of an epoch depends on r and the epoch, what happens to a row on r, epoch and row, never on
-// threads or on what was loaded before. So a run that goes on from a checkpoint seeks to its address and gets the same bits.
+// A batch has an address, (epoch, position): the order of an epoch depends on r and the epoch, what
+// happens to a row on r, epoch and row, never on threads or on what was loaded before. So a run
+// that goes on from a checkpoint seeks to its address and gets the same bits.
 #pragma once
 
 #include <regrad/datasets/augment.h>
@@ -19,8 +23,10 @@ struct LoaderOptions {
   bool shuffle = true;
   bool drop_last = false;  // leave out an epoch's last batch where it is shorter
   Augment augment = {};
-  std::vector<double> mean = {}, deviation = {};  // by channel: (x - mean) / deviation, after the augmentation; none: x as it is, in [0, 1]
-  int64_t ahead = 2;                              // batches made before they are asked for; 0: none, and no thread
+  // by channel: (x - mean) / deviation, after the augmentation; none: x as it is, in [0, 1]
+  std::vector<double> mean = {}, deviation = {};
+  // batches made before they are asked for; 0: none, and no thread
+  int64_t ahead = 2;
 };
 
 struct Batch {
@@ -32,17 +38,20 @@ struct Batch {
 
 class Loader {
  public:
-  // ShapeError, DTypeError: images that are not [n, c, h, w] of u8 or f32, labels that are not i64 [n]; ConfigError: batch below 1, ahead or padding
-  // below 0, mean and deviation that are not one a channel, a deviation of 0, no batch at all in an epoch.
+  // ShapeError, DTypeError: images that are not [n, c, h, w] of u8 or f32, labels that are not i64
+  // [n]; ConfigError: batch below 1, ahead or padding below 0, mean and deviation that are not one
+  // a channel, a deviation of 0, no batch at all in an epoch.
   Loader(ImageSet set, const Random& r, const LoaderOptions& options = {});
   ~Loader();
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;
 
   int64_t batches() const;  // an epoch
-  // The batch of that address, made on the calling thread. May be called from any thread. ConfigError outside [0, batches()) or at a negative epoch.
+  // The batch of that address, made on the calling thread. May be called from any thread.
+  // ConfigError outside [0, batches()) or at a negative epoch.
   Batch at(int64_t epoch, int64_t position) const;
-  // The next batch, epoch after epoch; from (0, 0) on, or from where seek has led. What making it threw, this throws. From one thread at a time.
+  // The next batch, epoch after epoch; from (0, 0) on, or from where seek has led. What making it
+  // threw, this throws. From one thread at a time.
   Batch next();
   void seek(int64_t epoch, int64_t position);
 

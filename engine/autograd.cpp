@@ -21,7 +21,8 @@ struct Entry {
   Tensor g{};              // what has arrived so far
 };
 
-// Nodes of one sweep and their places, by open addressing. Kept by the thread from sweep to sweep, for its memory.
+// Nodes of one sweep and their places, by open addressing. Kept by the thread from sweep to sweep,
+// for its memory.
 class Visited {
  public:
   std::vector<Entry> entries;
@@ -67,7 +68,8 @@ struct Workspace {
   std::vector<int> order;                  // entries, inputs before their users
   std::vector<std::pair<int, int>> stack;  // entry, next input to look at
 };
-thread_local std::unique_ptr<Workspace> spare;  // a vjp may itself call grad: each sweep takes a workspace of its own
+// a vjp may itself call grad: each sweep takes a workspace of its own
+thread_local std::unique_ptr<Workspace> spare;
 
 class Sweep {
  public:
@@ -82,7 +84,8 @@ class Sweep {
 
   void request(const Tensor& x) { entry(place(x.node())).requested = true; }
 
-  // Depth first from an output: post-order puts inputs before their users, whichever threads made them.
+  // Depth first from an output: post-order puts inputs before their users, whichever threads made
+  // them.
   void discover(const Tensor& output) {
     enter(output.node());
     while (!w_->stack.empty()) {
@@ -99,21 +102,25 @@ class Sweep {
     }
   }
 
-  void seed(const Tensor& output, Tensor g) { give(entry(w_->visited.find(output.node())), std::move(g)); }
+  void seed(const Tensor& output, Tensor g) {
+    give(entry(w_->visited.find(output.node())), std::move(g));
+  }
 
   void run(bool create_graph, bool retain, int order) {
     mode.grad = create_graph;
     mode.order = static_cast<uint8_t>(std::min(order, 255));
     for (size_t k = w_->order.size(); k-- > 0;) {
       const int at = w_->order[k];
-      if (!entry(at).through) continue;  // what is requested ends the sweep: its own graph stays whole
+      // what is requested ends the sweep: its own graph stays whole
+      if (!entry(at).through) continue;
       if (entry(at).g.defined()) differentiate(at);
       if (!retain) free_kept(entry(at).node);
     }
     if (!retain) free_edges();
   }
 
-  // Undefined where no output depends on x; zeros where one does and the derivative is declared zero.
+  // Undefined where no output depends on x; zeros where one does and the derivative is declared
+  // zero.
   Tensor gradient(const Tensor& x) const {
     const Entry& e = w_->visited.entries[static_cast<size_t>(w_->visited.find(x.node()))];
     if (!e.entered) return {};
@@ -132,7 +139,8 @@ class Sweep {
     const int at = place(n);
     if (std::exchange(entry(at).entered, true)) return;
     if (n->freed) {
-      throw GraphFreed("grad: the graph was freed by an earlier sweep (at '" + std::string(n->op->name) + "', shape " + str(n->shape) +
+      throw GraphFreed("grad: the graph was freed by an earlier sweep (at '" +
+                       std::string(n->op->name) + "', shape " + str(n->shape) +
                        "); give that one retain_graph or create_graph");
     }
     w_->stack.emplace_back(at, 0);
@@ -145,9 +153,13 @@ class Sweep {
     e.needed = e.requested || e.through;
     w_->order.push_back(at);
   }
-  bool needs(const Node* in) const { return in->requires_grad && entry(w_->visited.find(in)).needed; }
+  bool needs(const Node* in) const {
+    return in->requires_grad && entry(w_->visited.find(in)).needed;
+  }
 
-  static void give(Entry& e, Tensor g) { e.g = e.g.defined() ? std::move(e.g) + std::move(g) : std::move(g); }
+  static void give(Entry& e, Tensor g) {
+    e.g = e.g.defined() ? std::move(e.g) + std::move(g) : std::move(g);
+  }
 
   void differentiate(int at) {
     Node* n = entry(at).node;
@@ -159,11 +171,12 @@ class Sweep {
     for (int i = 0; i < n->n_in; ++i) {
       Node* in = n->in(i).node();
       if (!needs(in)) continue;
-      Tensor gi = at_once ? std::move(out[i]) : n->op->vjp[n->op->arity < 0 ? 0 : i](Call(n, &g, &*y, i));
+      Tensor gi =
+          at_once ? std::move(out[i]) : n->op->vjp[n->op->arity < 0 ? 0 : i](Call(n, &g, &*y, i));
       if (!gi.defined()) continue;
       if (gi.shape() != in->shape || gi.dtype() != in->dtype) {
-        throw Error("grad: the vjp of '" + std::string(n->op->name) + "' gave " + str(gi.shape()) + " for input " + std::to_string(i) + " of shape " +
-                    str(in->shape));
+        throw Error("grad: the vjp of '" + std::string(n->op->name) + "' gave " + str(gi.shape()) +
+                    " for input " + std::to_string(i) + " of shape " + str(in->shape));
       }
       give(entry(w_->visited.find(in)), std::move(gi));
     }
@@ -194,13 +207,16 @@ Tensor seed_for(const Tensor& output, const GradOptions& options, int64_t k) {
   if (k < options.grad_outputs.size() && options.grad_outputs[k].defined()) {
     const Tensor& g = options.grad_outputs[k];
     if (g.shape() != output.shape())
-      throw ShapeError("grad: grad_outputs " + str(g.shape()) + " for an output " + str(output.shape()) + "; the shapes must be equal");
+      throw ShapeError("grad: grad_outputs " + str(g.shape()) + " for an output " +
+                       str(output.shape()) + "; the shapes must be equal");
     if (g.dtype() != output.dtype())
-      throw DTypeError(std::string("grad: grad_outputs ") + name(g.dtype()) + " for an output " + name(output.dtype()));
+      throw DTypeError(std::string("grad: grad_outputs ") + name(g.dtype()) + " for an output " +
+                       name(output.dtype()));
     return g;
   }
   if (output.numel() != 1)
-    throw ShapeError("grad: an output of shape " + str(output.shape()) + " needs grad_outputs; only one element has a default (1)");
+    throw ShapeError("grad: an output of shape " + str(output.shape()) +
+                     " needs grad_outputs; only one element has a default (1)");
   return ones_like(output);
 }
 
@@ -208,13 +224,17 @@ void check(const TensorList& outputs, const TensorList& inputs, const GradOption
   for (const Tensor& y : outputs) {
     if (!y.defined()) throw ShapeError("grad: an output is an undefined tensor");
     if (!y.requires_grad())
-      throw Error("grad: an output does not require gradients (no input of it does, or it was made under NoGrad)");
+      throw Error(
+          "grad: an output does not require gradients (no input of it does, or it was made under "
+          "NoGrad)");
   }
   for (const Tensor& x : inputs) {
     if (!x.defined()) throw ShapeError("grad: an input is an undefined tensor");
-    if (!x.requires_grad()) throw Error("grad: an input does not require gradients; mark leaves with requires_grad_()");
+    if (!x.requires_grad())
+      throw Error("grad: an input does not require gradients; mark leaves with requires_grad_()");
   }
-  if (options.grad_outputs.size() > outputs.size()) throw ShapeError("grad: more grad_outputs than outputs");
+  if (options.grad_outputs.size() > outputs.size())
+    throw ShapeError("grad: more grad_outputs than outputs");
 }
 
 }  // namespace
@@ -223,7 +243,8 @@ void check(const TensorList& outputs, const TensorList& inputs, const GradOption
 namespace detail {
 namespace {
 
-std::vector<Tensor> swept(const TensorList& outputs, const TensorList& inputs, const GradOptions& options) {
+std::vector<Tensor> swept(const TensorList& outputs, const TensorList& inputs,
+                          const GradOptions& options) {
   Sweep sweep;
   for (const Tensor& x : inputs) sweep.request(x);
   int order = 0;
@@ -231,14 +252,16 @@ std::vector<Tensor> swept(const TensorList& outputs, const TensorList& inputs, c
     sweep.discover(y);
     order = std::max(order, y.node()->order + 1);
   }
-  for (int64_t k = 0; k < outputs.size(); ++k) sweep.seed(outputs[k], seed_for(outputs[k], options, k));
+  for (int64_t k = 0; k < outputs.size(); ++k)
+    sweep.seed(outputs[k], seed_for(outputs[k], options, k));
   sweep.run(options.create_graph, options.retain_graph.value_or(options.create_graph), order);
   std::vector<Tensor> result;
   result.reserve(static_cast<size_t>(inputs.size()));
   for (const Tensor& x : inputs) {
     result.push_back(sweep.gradient(x));
     if (!result.back().defined() && !options.allow_unused) {
-      throw Error("grad: no output depends on the input of shape " + str(x.shape()) + "; pass allow_unused to get an undefined tensor instead");
+      throw Error("grad: no output depends on the input of shape " + str(x.shape()) +
+                  "; pass allow_unused to get an undefined tensor instead");
     }
   }
   return result;

@@ -4,8 +4,8 @@
 //   Tensor g = grad(sum(exp(x)), x, {.create_graph = true});   // exp(x)
 //   Tensor h = grad(sum(g), x);                                // exp(x) again
 //
-// Gradients are returned, never accumulated into a field. With create_graph they are tensors like any other and can be differentiated again, to any
-// order.
+// Gradients are returned, never accumulated into a field. With create_graph they are tensors like
+// any other and can be differentiated again, to any order.
 #pragma once
 
 #include <functional>
@@ -17,15 +17,19 @@
 namespace regrad {
 
 struct GradOptions {
-  TensorList grad_outputs = {};           // one an output, of its shape and dtype; may be left out for outputs of one element (then 1)
-  bool create_graph = false;              // record the gradients, so that they can be differentiated
-  std::optional<bool> retain_graph = {};  // keep what the graph holds for a second sweep; default: create_graph
-  bool allow_unused = false;              // inputs that no output depends on give undefined tensors; else Error
+  // one an output, of its shape and dtype; may be left out for outputs of one element (then 1)
+  TensorList grad_outputs = {};
+  // record the gradients, so that they can be differentiated
+  bool create_graph = false;
+  // keep what the graph holds for a second sweep; default: create_graph
+  std::optional<bool> retain_graph = {};
+  // inputs that no output depends on give undefined tensors; else Error
+  bool allow_unused = false;
 };
 
 // d sum_k <grad_outputs[k], outputs[k]> / d inputs[i], each of its input's shape and dtype.
-// Error: an output without a graph, an unused input; ShapeError, DTypeError: grad_outputs that do not fit; GraphFreed: a second sweep without
-// retain_graph.
+// Error: an output without a graph, an unused input; ShapeError, DTypeError: grad_outputs that do
+// not fit; GraphFreed: a second sweep without retain_graph.
 std::vector<Tensor> grad(TensorList outputs, TensorList inputs, const GradOptions& options = {});
 Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options = {});
 
@@ -42,7 +46,8 @@ class NoGrad {
 };
 bool grad_enabled();
 
-// While one lives, every op of this thread looks at its result; the first NaN or infinity throws NumericError naming op, order, shapes and parents.
+// While one lives, every op of this thread looks at its result; the first NaN or infinity throws
+// NumericError naming op, order, shapes and parents.
 class DetectAnomaly {
  public:
   DetectAnomaly();
@@ -54,14 +59,18 @@ class DetectAnomaly {
   bool before_;
 };
 
-// Functions of one tensor. x need not require gradients; results carry no graph unless create_graph is set.
+// Functions of one tensor. x need not require gradients; results carry no graph unless create_graph
+// is set.
 using Function = std::function<Tensor(const Tensor&)>;
 // (f(x), v^T df/dx). v: of f(x)'s shape.
-std::pair<Tensor, Tensor> vjp(const Function& f, const Tensor& x, const Tensor& v, bool create_graph = false);
+std::pair<Tensor, Tensor> vjp(const Function& f, const Tensor& x, const Tensor& v,
+                              bool create_graph = false);
 // (f(x), df/dx u), by differentiating v -> v^T df/dx. u: of x's shape.
-std::pair<Tensor, Tensor> jvp(const Function& f, const Tensor& x, const Tensor& u, bool create_graph = false);
+std::pair<Tensor, Tensor> jvp(const Function& f, const Tensor& x, const Tensor& u,
+                              bool create_graph = false);
 // (f(x), H v) for a scalar f, by differentiating <grad f, v>.
-std::pair<Tensor, Tensor> hvp(const Function& f, const Tensor& x, const Tensor& v, bool create_graph = false);
+std::pair<Tensor, Tensor> hvp(const Function& f, const Tensor& x, const Tensor& v,
+                              bool create_graph = false);
 // df/dx, [shape of f(x)..., shape of x...]: one sweep an output element.
 Tensor jacobian(const Function& f, const Tensor& x, bool create_graph = false);
 // d2f/dx2 of a scalar f, [shape of x..., shape of x...].

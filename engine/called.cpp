@@ -6,7 +6,9 @@ namespace regrad {
 namespace detail {
 namespace {
 
-bool begins(const std::string& words, const char* with) { return words.compare(0, std::strlen(with), with) == 0; }
+bool begins(const std::string& words, const char* with) {
+  return words.compare(0, std::strlen(with), with) == 0;
+}
 
 // The next name of a list "a, b?, c)", and whether it may be undefined.
 struct Parameter {
@@ -47,7 +49,8 @@ void Called::need_arguments() const {
     const Argument& a = arguments_[i];
     for (int64_t k = 0; k < (a.count < 0 ? 1 : a.count); ++k) {
       if (p.optional || a.first[k].defined()) continue;
-      throw ShapeError(name() + ": " + p.name + (a.count < 0 ? "" : "[" + std::to_string(k) + "]") + " is an undefined tensor");
+      throw ShapeError(name() + ": " + p.name + (a.count < 0 ? "" : "[" + std::to_string(k) + "]") +
+                       " is an undefined tensor");
     }
   }
 }
@@ -62,12 +65,14 @@ std::string Called::told(const std::string& words) const {
 
 void undefined_tensor(const char* op, int which) {
   if (mode.called) mode.called->need_arguments();
-  throw ShapeError(std::string(op) + ": argument " + std::to_string(which) + " is an undefined tensor");
+  throw ShapeError(std::string(op) + ": argument " + std::to_string(which) +
+                   " is an undefined tensor");
 }
 
 }  // namespace detail
 
-Error::Error(const std::string& what) : std::runtime_error(detail::mode.called ? detail::mode.called->told(what) : what) {}
+Error::Error(const std::string& what)
+    : std::runtime_error(detail::mode.called ? detail::mode.called->told(what) : what) {}
 Error::Error(const char* what) : Error(std::string(what)) {}
 
 }  // namespace regrad

@@ -1,10 +1,14 @@
-// The public function that was called: errors of the ops that it is composed of begin with its name and show its arguments.
+// The public function that was called: errors of the ops that it is composed of begin with its name
+// and show its arguments.
 //
-//   Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
-//     const detail::Called as("conv1d(x, weight, bias?)", x, weight, bias);      // ?: may be undefined
-//     return conv2d(..);    // conv1d: x [2,3,5], weight [4,2,3] (conv2d: channels of x and weight differ, ..)
+//   Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions&
+//       options) {
+//     const detail::Called as("conv1d(x, weight, bias?)", x, weight, bias);  // ?: may be undefined
+//     return conv2d(..);
+//         // conv1d: x [2,3,5], weight [4,2,3] (conv2d: channels of x and weight differ, ..)
 //
-// The outermost one counts. A function that is one row of the same name needs none. Internal to the engine.
+// The outermost one counts. A function that is one row of the same name needs none. Internal to the
+// engine.
 #pragma once
 
 #include <regrad/engine/node.h>
@@ -13,7 +17,8 @@ namespace regrad::detail {
 
 class Called {
  public:
-  // signature: "name(argument, argument?, ..)", with a name for each of the tensors (or lists of them) that follow. All of them outlive this.
+  // signature: "name(argument, argument?, ..)", with a name for each of the tensors (or lists of
+  // them) that follow. All of them outlive this.
   template <class... T>
   explicit Called(const char* signature, const T&... tensors) noexcept {
     static_assert(sizeof...(T) <= most);
@@ -51,7 +56,8 @@ class Called {
   Argument arguments_[most];
 };
 
-// ShapeError about a tensor that has no value: argument `which` of op, told as of the function that was called.
+// ShapeError about a tensor that has no value: argument `which` of op, told as of the function that
+// was called.
 [[noreturn]] void undefined_tensor(const char* op, int which);
 
 }  // namespace regrad::detail

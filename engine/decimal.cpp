@@ -19,8 +19,12 @@ int some(int digits) { return digits < 0 ? 0 : digits > most_places ? most_place
 }  // namespace
 
 std::string decimal(double v) { return text_of(v); }
-std::string decimal(double v, int digits) { return text_of(v, std::chars_format::general, some(digits)); }
-std::string fixed(double v, int places) { return text_of(v, std::chars_format::fixed, some(places)); }
+std::string decimal(double v, int digits) {
+  return text_of(v, std::chars_format::general, some(digits));
+}
+std::string fixed(double v, int places) {
+  return text_of(v, std::chars_format::fixed, some(places));
+}
 
 std::optional<double> number_of(std::string_view text) {
   double v = 0;

@@ -1,6 +1,8 @@
-// The errors of regrad: one small family, each with a message that says what was asked, what was found and the rule.
+// The errors of regrad: one small family, each with a message that says what was asked, what was
+// found and the rule.
 //
-//   try { matmul(a, b); } catch (const regrad::ShapeError& e) { ... }   // matmul: inner dimensions differ, [10,40] x [30,1]
+//   try { matmul(a, b); } catch (const regrad::ShapeError& e) { ... }
+//   // matmul: inner dimensions differ, [10,40] x [30,1]
 //
 // Library code throws; it never asserts, aborts, exits or prints.
 #pragma once
@@ -13,7 +15,8 @@
 namespace regrad {
 
 struct Error : std::runtime_error {
-  // Within a public function of the engine the message is told as that function's: its name comes first.
+  // Within a public function of the engine the message is told as that function's: its name comes
+  // first.
   explicit Error(const std::string& what);
   explicit Error(const char* what);
 };
@@ -26,7 +29,8 @@ struct DTypeError : Error {  // a dtype that the operation does not take
 struct IOError : Error {  // files: names the file and the byte, line or record
   using Error::Error;
 };
-struct DiskError : IOError {  // a file that cannot be written: names the file, the bytes it needs and the system's words
+// a file that cannot be written: names the file, the bytes it needs and the system's words
+struct DiskError : IOError {
   using IOError::IOError;
 };
 struct ConfigError : Error {  // flags, presets, configuration files
@@ -47,8 +51,9 @@ namespace detail {
 [[noreturn]] void throw_out_of_memory(int64_t bytes = 0);
 }  // namespace detail
 
-// f(), where OutOfMemory takes the place of std::bad_alloc and of a list longer than any (std::length_error). The engine's and layers' functions are
-// so; lists and names that your own code makes are not.
+// f(), where OutOfMemory takes the place of std::bad_alloc and of a list longer than any
+// (std::length_error). The engine's and layers' functions are so; lists and names that your own
+// code makes are not.
 template <class F>
 decltype(auto) typed_memory(F&& f) {
   try {

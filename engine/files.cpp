@@ -14,7 +14,8 @@ namespace {
 std::string system_words(int error) { return std::generic_category().message(error); }
 
 // needed: bytes that the file is to hold; 0 where that is not the point.
-[[noreturn]] void throw_disk(const std::string& path, const char* doing, int error, size_t needed = 0) {
+[[noreturn]] void throw_disk(const std::string& path, const char* doing, int error,
+                             size_t needed = 0) {
   std::string message = path + ": cannot " + doing + ": " + system_words(error);
   if (needed) message += "; " + std::to_string(needed) + " bytes are needed";
   if (error == ENOSPC || error == EDQUOT) message += "; free some space";
@@ -47,7 +48,9 @@ void sync_folder(const std::string& path) {
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   File file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (file.fd < 0) throw_disk(path, "open its folder", errno);
-  if (const int error = sync(file.fd); error && error != EINVAL) throw_disk(path, "sync its folder", error);  // EINVAL: no such thing there
+  // EINVAL: no such thing there
+  if (const int error = sync(file.fd); error && error != EINVAL)
+    throw_disk(path, "sync its folder", error);
 }
 
 // `needed` bytes in all; so many as write(2) takes at once.
@@ -55,7 +58,8 @@ void write_piece(int fd, const std::string& path, std::string_view bytes, size_t
   while (!bytes.empty()) {
     const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
     if (wrote > 0) bytes.remove_prefix(static_cast<size_t>(wrote));
-    if (wrote == 0) throw_disk(path, "write to the file", EIO, needed);  // again and again it would be 0
+    // again and again it would be 0
+    if (wrote == 0) throw_disk(path, "write to the file", EIO, needed);
     if (wrote < 0 && errno != EINTR) throw_disk(path, "write to the file", errno, needed);
   }
 }
@@ -72,7 +76,8 @@ void write_temp(const std::string& temp, const std::vector<std::string_view>& pi
 
 }  // namespace
 
-InputFile::InputFile(std::string path) : path_(std::move(path)), fd_(::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
+InputFile::InputFile(std::string path)
+    : path_(std::move(path)), fd_(::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
   if (fd_ < 0) throw IOError(path_ + ": cannot open the file: " + system_words(errno));
   struct stat about {};
   const bool known = ::fstat(fd_, &about) == 0;
@@ -89,8 +94,12 @@ void InputFile::read(int64_t at, void* p, int64_t n) const {
   auto* to = static_cast<char*>(p);
   while (n > 0) {
     const ssize_t got = ::pread(fd_, to, static_cast<size_t>(n), at);
-    if (got == 0) throw IOError(path_ + ": ends at byte " + std::to_string(at) + ", where " + std::to_string(n) + " more were to come");
-    if (got < 0 && errno != EINTR) throw IOError(path_ + ": cannot read at byte " + std::to_string(at) + ": " + system_words(errno));
+    if (got == 0)
+      throw IOError(path_ + ": ends at byte " + std::to_string(at) + ", where " +
+                    std::to_string(n) + " more were to come");
+    if (got < 0 && errno != EINTR)
+      throw IOError(path_ + ": cannot read at byte " + std::to_string(at) + ": " +
+                    system_words(errno));
     if (got > 0) to += got, at += got, n -= got;
   }
 }
@@ -104,19 +113,26 @@ std::string read_file(const std::string& path) {
     const ssize_t got = ::read(file.fd, block, sizeof block);
     if (got == 0) return bytes;
     if (got > 0) bytes.append(block, static_cast<size_t>(got));
-    if (got < 0 && errno != EINTR) throw IOError(path + ": cannot read at byte " + std::to_string(bytes.size()) + ": " + system_words(errno));
+    if (got < 0 && errno != EINTR)
+      throw IOError(path + ": cannot read at byte " + std::to_string(bytes.size()) + ": " +
+                    system_words(errno));
   }
 }
 
-void write_all(int fd, const std::string& path, std::string_view bytes) { write_piece(fd, path, bytes, bytes.size()); }
+void write_all(int fd, const std::string& path, std::string_view bytes) {
+  write_piece(fd, path, bytes, bytes.size());
+}
 
-void write_file(const std::string& path, std::string_view bytes) { write_file(path, std::vector<std::string_view>{bytes}); }
+void write_file(const std::string& path, std::string_view bytes) {
+  write_file(path, std::vector<std::string_view>{bytes});
+}
 
 void write_file(const std::string& path, const std::vector<std::string_view>& pieces) {
   const std::string temp = path + ".tmp";
   try {
     write_temp(temp, pieces);
-    if (::rename(temp.c_str(), path.c_str()) != 0) throw_disk(path, "put the new file in place", errno);
+    if (::rename(temp.c_str(), path.c_str()) != 0)
+      throw_disk(path, "put the new file in place", errno);
   } catch (...) {
     ::unlink(temp.c_str());
     throw;

@@ -8,7 +8,8 @@
 namespace regrad::detail {
 namespace {
 
-// Shared by who must not be cut, exclusive for who forks. Never destroyed: threads may end after static destructors.
+// Shared by who must not be cut, exclusive for who forks. Never destroyed: threads may end after
+// static destructors.
 std::shared_mutex& gate() {
   static auto* g = new std::shared_mutex;
   return *g;

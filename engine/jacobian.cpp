@@ -6,7 +6,8 @@
 namespace regrad {
 namespace {
 
-// x as something to differentiate by: itself where it is part of a graph, so that results can be differentiated further; else a new leaf.
+// x as something to differentiate by: itself where it is part of a graph, so that results can be
+// differentiated further; else a new leaf.
 Tensor variable(const Tensor& x, const char* who) {
   if (!x.defined()) throw ShapeError(std::string(who) + ": x is an undefined tensor");
   return x.requires_grad() ? x : x.detach().requires_grad_();
@@ -22,20 +23,27 @@ Tensor evaluated(const Function& f, const Tensor& x, const char* who) {
 Tensor result(const Tensor& t, bool create_graph) { return create_graph ? t : t.detach(); }
 
 // The gradient of <y, v>, or zeros where y does not depend on x at all.
-Tensor gradient_or_zero(const Tensor& y, const Tensor& x, const Tensor& v, bool create_graph, bool retain) {
+Tensor gradient_or_zero(const Tensor& y, const Tensor& x, const Tensor& v, bool create_graph,
+                        bool retain) {
   if (!y.requires_grad()) return zeros_like(x);
-  const std::vector<Tensor> g =
-      grad(TensorList(y), TensorList(x), {.grad_outputs = v, .create_graph = create_graph, .retain_graph = retain, .allow_unused = true});
+  const std::vector<Tensor> g = grad(TensorList(y), TensorList(x),
+                                     {.grad_outputs = v,
+                                      .create_graph = create_graph,
+                                      .retain_graph = retain,
+                                      .allow_unused = true});
   return g[0].defined() ? g[0] : zeros_like(x);
 }
 
 void check_scalar(const Tensor& y, const char* who) {
-  if (y.numel() != 1) throw ShapeError(std::string(who) + ": the function must give one element, not " + str(y.shape()));
+  if (y.numel() != 1)
+    throw ShapeError(std::string(who) + ": the function must give one element, not " +
+                     str(y.shape()));
 }
 
 }  // namespace
 
-std::pair<Tensor, Tensor> vjp(const Function& f, const Tensor& x, const Tensor& v, bool create_graph) {
+std::pair<Tensor, Tensor> vjp(const Function& f, const Tensor& x, const Tensor& v,
+                              bool create_graph) {
   const NoGrad record(true);
   const Tensor leaf = variable(x, "vjp");
   const Tensor y = evaluated(f, leaf, "vjp");
@@ -44,17 +52,21 @@ std::pair<Tensor, Tensor> vjp(const Function& f, const Tensor& x, const Tensor& 
   return {result(y, create_graph), std::move(g)};
 }
 
-std::pair<Tensor, Tensor> jvp(const Function& f, const Tensor& x, const Tensor& u, bool create_graph) {
+std::pair<Tensor, Tensor> jvp(const Function& f, const Tensor& x, const Tensor& u,
+                              bool create_graph) {
   const NoGrad record(true);
   const Tensor leaf = variable(x, "jvp");
   const Tensor y = evaluated(f, leaf, "jvp");
   const detail::Called as("jvp(x, u)", x, u);
   const Tensor v = zeros_like(y).requires_grad_();
   const Tensor g = gradient_or_zero(y, leaf, v, true, true);  // linear in v
-  return {result(y, create_graph), g.requires_grad() ? gradient_or_zero(g, v, u, create_graph, create_graph) : zeros_like(y)};
+  return {result(y, create_graph), g.requires_grad()
+                                       ? gradient_or_zero(g, v, u, create_graph, create_graph)
+                                       : zeros_like(y)};
 }
 
-std::pair<Tensor, Tensor> hvp(const Function& f, const Tensor& x, const Tensor& v, bool create_graph) {
+std::pair<Tensor, Tensor> hvp(const Function& f, const Tensor& x, const Tensor& v,
+                              bool create_graph) {
   const NoGrad record(true);
   const Tensor leaf = variable(x, "hvp");
   const Tensor y = evaluated(f, leaf, "hvp");
@@ -66,7 +78,8 @@ std::pair<Tensor, Tensor> hvp(const Function& f, const Tensor& x, const Tensor& 
 
 namespace {
 
-Tensor derivative_of_all(const Function& f, const Tensor& x, bool create_graph, const char* signature, const char* who) {
+Tensor derivative_of_all(const Function& f, const Tensor& x, bool create_graph,
+                         const char* signature, const char* who) {
   const NoGrad record(true);
   const Tensor leaf = variable(x, who);
   const Tensor y = evaluated(f, leaf, who);
@@ -77,7 +90,8 @@ Tensor derivative_of_all(const Function& f, const Tensor& x, bool create_graph, 
     std::vector<double> unit(static_cast<size_t>(n), 0.0);
     for (int64_t i = 0; i < n; ++i) {
       unit[static_cast<size_t>(i)] = 1;
-      rows.push_back(gradient_or_zero(y, leaf, tensor(unit, y.shape(), y.dtype()), create_graph, true));
+      rows.push_back(
+          gradient_or_zero(y, leaf, tensor(unit, y.shape(), y.dtype()), create_graph, true));
       unit[static_cast<size_t>(i)] = 0;
     }
     Shape shape = y.shape();
@@ -88,7 +102,9 @@ Tensor derivative_of_all(const Function& f, const Tensor& x, bool create_graph, 
 
 }  // namespace
 
-Tensor jacobian(const Function& f, const Tensor& x, bool create_graph) { return derivative_of_all(f, x, create_graph, "jacobian(x)", "jacobian"); }
+Tensor jacobian(const Function& f, const Tensor& x, bool create_graph) {
+  return derivative_of_all(f, x, create_graph, "jacobian(x)", "jacobian");
+}
 
 Tensor hessian(const Function& f, const Tensor& x, bool create_graph) {
   return derivative_of_all(

@@ -17,7 +17,8 @@
 namespace regrad::detail {
 namespace {
 
-// Size classes: 64-byte steps to 512, then four a doubling. A block is at most 25% larger than asked for.
+// Size classes: 64-byte steps to 512, then four a doubling. A block is at most 25% larger than
+// asked for.
 constexpr int class_count = 200;
 
 int size_class(int64_t bytes) {
@@ -32,7 +33,8 @@ int64_t class_bytes(int c) {
   return (int64_t{1} << top) + (((c - 8) % 4 + 1) * (int64_t{1} << (top - 2)));
 }
 
-// Blocks that are asked for with an eye on what lies free elsewhere, and that lie in huge pages where the system has them.
+// Blocks that are asked for with an eye on what lies free elsewhere, and that lie in huge pages
+// where the system has them.
 constexpr int64_t large = int64_t{1} << 20;
 
 // Fewer page faults, fewer misses of the address cache. A hint, for whole huge pages of ours alone.
@@ -40,7 +42,8 @@ void ask_for_huge_pages([[maybe_unused]] void* from, [[maybe_unused]] int64_t by
 #if defined(MADV_HUGEPAGE)
   constexpr uintptr_t huge = uintptr_t{1} << 21;
   const auto at = reinterpret_cast<uintptr_t>(from);
-  const uintptr_t first = (at + huge - 1) / huge * huge, last = (at + static_cast<uintptr_t>(bytes)) / huge * huge;
+  const uintptr_t first = (at + huge - 1) / huge * huge,
+                  last = (at + static_cast<uintptr_t>(bytes)) / huge * huge;
   if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
 #endif
 }
@@ -55,11 +58,14 @@ struct FreeBlock {
 // Written by one thread at a time, read by memory_stats() from any.
 struct Counter {
   std::atomic<int64_t> value{0};
-  void add(int64_t d) { value.store(value.load(std::memory_order_relaxed) + d, std::memory_order_relaxed); }
+  void add(int64_t d) {
+    value.store(value.load(std::memory_order_relaxed) + d, std::memory_order_relaxed);
+  }
   int64_t get() const { return value.load(std::memory_order_relaxed); }
 };
 
-// A thread adds its changes to the totals when they pass `slack` bytes, so that the hot path touches no shared line.
+// A thread adds its changes to the totals when they pass `slack` bytes, so that the hot path
+// touches no shared line.
 constexpr int64_t slack = 64 << 10;
 std::atomic<int64_t> total_live{0}, total_peak{0}, total_reserved{0};
 
@@ -71,7 +77,8 @@ void raise_peak(int64_t live) {
 
 }  // namespace
 
-// One thread's free lists. Never destroyed: when its thread ends, the next new thread takes it over.
+// One thread's free lists. Never destroyed: when its thread ends, the next new thread takes it
+// over.
 struct Pool {
   Storage* blocks[class_count] = {};
   FreeBlock* nodes = nullptr;
@@ -94,7 +101,8 @@ struct Pool {
     blocks[s->size_class] = s;
   }
   void collect() {
-    for (Storage* s = blocks_back.exchange(nullptr, std::memory_order_acquire); s;) put(std::exchange(s, next(s)));
+    for (Storage* s = blocks_back.exchange(nullptr, std::memory_order_acquire); s;)
+      put(std::exchange(s, next(s)));
     for (FreeBlock* b = nodes_back.exchange(nullptr, std::memory_order_acquire); b;) {
       FreeBlock* after = b->next;
       b->next = std::exchange(nodes, b);
@@ -123,7 +131,8 @@ namespace {
 
 struct Registry {
   std::mutex mutex;
-  Pool orphan;  // counts, under the mutex, for threads that free but find no memory for a pool of their own
+  // counts, under the mutex, for threads that free but find no memory for a pool of their own
+  Pool orphan;
   std::vector<Pool*> pools{&orphan};
 };
 Registry& registry() {
@@ -187,7 +196,8 @@ void* system_allocate(Pool* p, int64_t bytes) {
 template <class Block>
 void push_back(std::atomic<Block*>& list, Block* b, Block*& next) {
   next = list.load(std::memory_order_relaxed);
-  while (!list.compare_exchange_weak(next, b, std::memory_order_release, std::memory_order_relaxed)) {
+  while (
+      !list.compare_exchange_weak(next, b, std::memory_order_release, std::memory_order_relaxed)) {
   }
 }
 
@@ -196,8 +206,8 @@ void push_back(std::atomic<Block*>& list, Block* b, Block*& next) {
 void throw_out_of_memory(int64_t bytes) {
   std::string words;
   try {
-    words = "out of memory: " + (bytes ? std::to_string(bytes) + " bytes asked for, " : "") + std::to_string(memory_stats().live_bytes) +
-            " held by tensors";
+    words = "out of memory: " + (bytes ? std::to_string(bytes) + " bytes asked for, " : "") +
+            std::to_string(memory_stats().live_bytes) + " held by tensors";
   } catch (const std::bad_alloc&) {
     throw no_words;
   }
@@ -205,7 +215,8 @@ void throw_out_of_memory(int64_t bytes) {
 }
 
 Storage* new_storage(int64_t bytes) {
-  if (bytes > (int64_t{1} << 52)) throw OutOfMemory("out of memory: a tensor of " + std::to_string(bytes) + " bytes");
+  if (bytes > (int64_t{1} << 52))
+    throw OutOfMemory("out of memory: a tensor of " + std::to_string(bytes) + " bytes");
   const int c = size_class(bytes);
   const int64_t room = class_bytes(c);
   Pool* p = pool();
@@ -214,10 +225,12 @@ Storage* new_storage(int64_t bytes) {
   if (memory) {
     p->blocks[c] = Pool::next(p->blocks[c]);
   } else {
-    // What lies free in other classes makes the whole at most an eighth larger than the peak of what was alive. (Without that eighth a training step
-    // gives back, and asks for again, the sizes that only its forward or only its backward pass has.)
+    // What lies free in other classes makes the whole at most an eighth larger than the peak of
+    // what was alive. (Without that eighth a training step gives back, and asks for again, the
+    // sizes that only its forward or only its backward pass has.)
     const int64_t peak = total_peak.load(std::memory_order_relaxed);
-    if (room >= large && total_reserved.load(std::memory_order_relaxed) + room > peak + peak / 8) p->trim();
+    if (room >= large && total_reserved.load(std::memory_order_relaxed) + room > peak + peak / 8)
+      p->trim();
     memory = system_allocate(p, header + room);
     if (room >= large) ask_for_huge_pages(memory, header + room);
     total_reserved.fetch_add(room, std::memory_order_relaxed);

@@ -1,5 +1,7 @@
-// Where every byte of the engine's tensors comes from: free lists by size class, one set a thread, over aligned blocks of the system.
-// A block goes back to the thread that asked the system for it, so that tensors may be made on one thread and die on another for ever.
+// Where every byte of the engine's tensors comes from: free lists by size class, one set a thread,
+// over aligned blocks of the system.
+// A block goes back to the thread that asked the system for it, so that tensors may be made on one
+// thread and die on another for ever.
 // Internal to the engine.
 #pragma once
 
@@ -29,7 +31,9 @@ void free_storage(Storage* s) noexcept;
 
 inline void hold(Storage* s) { s->users.fetch_add(1, std::memory_order_relaxed); }
 inline void drop(Storage* s) noexcept {
-  if (s->users.load(std::memory_order_acquire) == 1 || s->users.fetch_sub(1, std::memory_order_acq_rel) == 1) free_storage(s);
+  if (s->users.load(std::memory_order_acquire) == 1 ||
+      s->users.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    free_storage(s);
 }
 
 // A block of memory for the length of a call.

@@ -26,7 +26,9 @@ void forget_inputs(Node* n) noexcept {
   n->n_in = 0;
 }
 
-uint64_t edge_units(const Op& op, int i) { return op.keep & (i < 2 ? 1 << i : keep_2) ? edge_unit | data_unit : edge_unit; }
+uint64_t edge_units(const Op& op, int i) {
+  return op.keep & (i < 2 ? 1 << i : keep_2) ? edge_unit | data_unit : edge_unit;
+}
 
 void release_edges(Node* n) noexcept {
   for (int i = 0; i < n->n_in; ++i) {
@@ -38,7 +40,8 @@ void release_edges(Node* n) noexcept {
 
 namespace {
 
-// Nodes whose count fell to zero while another one was being destroyed: a stack, so that graphs of any depth need no recursion.
+// Nodes whose count fell to zero while another one was being destroyed: a stack, so that graphs of
+// any depth need no recursion.
 thread_local Node* doomed = nullptr;
 thread_local bool destroying = false;
 
@@ -59,8 +62,10 @@ void last_gone(Counted* c, uint64_t left) noexcept {
     return;
   }
   if (destroying) {
-    release_data(n);                                // first: a foreign buffer's deleter may drop tensors itself
-    n->offset = reinterpret_cast<int64_t>(doomed);  // nobody reads it any more: the link of the stack
+    // first: a foreign buffer's deleter may drop tensors itself
+    release_data(n);
+    // nobody reads it any more: the link of the stack
+    n->offset = reinterpret_cast<int64_t>(doomed);
     doomed = n;
     return;
   }

@@ -17,7 +17,8 @@ namespace detail {
 inline constexpr int attr_room = 72;  // a Shape fits
 
 struct Node : Counted {
-  const Op* op = nullptr;  // the row that made it, where it is recorded; null for leaves and for values without a graph
+  // the row that made it, where it is recorded; null for leaves and for values without a graph
+  const Op* op = nullptr;
   std::atomic<Storage*> storage{nullptr};
   std::atomic<Storage*> aux{nullptr};  // one more buffer for the row's first-order kernel
   int64_t offset = 0;                  // of the first element, in elements
@@ -26,10 +27,12 @@ struct Node : Counted {
   bool requires_grad = false;
   bool freed = false;    // a sweep freed what it kept
   bool keeps_y = false;  // its own row needs its value: data lives as long as the node
-  uint8_t order = 0;     // 0: of a forward pass; k: made while differentiating nodes of order k - 1, or from such nodes
+  // 0: of a forward pass; k: made while differentiating nodes of order k - 1, or from such nodes
+  uint8_t order = 0;
   int32_t n_in = 0;
   Shape shape, strides;
-  // Inputs: edges, counted by hand (an edge is no handle). Up to three inline, else an array of their own.
+  // Inputs: edges, counted by hand (an edge is no handle). Up to three inline, else an array of
+  // their own.
   union {
     Tensor in_[3];
     Tensor* many_;
@@ -45,7 +48,10 @@ struct Node : Counted {
   T* ptr() const {
     return static_cast<T*>(storage.load(std::memory_order_relaxed)->data) + offset;
   }
-  void* raw() const { return static_cast<char*>(storage.load(std::memory_order_relaxed)->data) + offset * item_size(dtype); }
+  void* raw() const {
+    return static_cast<char*>(storage.load(std::memory_order_relaxed)->data) +
+           offset * item_size(dtype);
+  }
 };
 
 inline Node* node_of(Counted* c) { return static_cast<Node*>(c); }
@@ -74,7 +80,8 @@ class Borrowed {
 
 // A fresh contiguous tensor of uninitialized elements.
 Tensor empty(const Shape& sizes, DType t);
-Tensor empty_strided(const Shape& sizes, const Shape& strides, DType t);  // strides: dense, in any order
+// strides: dense, in any order
+Tensor empty_strided(const Shape& sizes, const Shape& strides, DType t);
 
 class Called;
 

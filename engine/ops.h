@@ -1,12 +1,17 @@
-// The ops of regrad, in PyTorch's names. Each is differentiable to any order unless it says otherwise.
+// The ops of regrad, in PyTorch's names. Each is differentiable to any order unless it says
+// otherwise.
 //
 //   Tensor y = softmax(matmul(x, w.mT()) + b, -1);      // x [N,in], w [out,in], b [out]
 //
-// Dtypes: f32, f64 and, for arithmetic, comparisons and views, i64. Two tensors of different dtypes: integers and bools become the other's dtype;
-// f32 with f64 is a DTypeError. A number never changes a tensor's dtype, save that an integer tensor with a fraction becomes f32.
-// Shapes broadcast as in NumPy. Dims may be negative. ShapeError where shapes, dims or indices do not fit.
+// Dtypes: f32, f64 and, for arithmetic, comparisons and views, i64. Two tensors of different
+// dtypes: integers and bools become the other's dtype;
+// f32 with f64 is a DTypeError. A number never changes a tensor's dtype, save that an integer
+// tensor with a fraction becomes f32.
+// Shapes broadcast as in NumPy. Dims may be negative. ShapeError where shapes, dims or indices do
+// not fit.
 //
-// Functions that take Tensor&& may put their result into that tensor's memory when nobody else sees it.
+// Functions that take Tensor&& may put their result into that tensor's memory when nobody else sees
+// it.
 #pragma once
 
 #include <vector>
@@ -103,25 +108,30 @@ inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
 inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
 Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b);
 
-// Reductions over dims (none given: all; ShapeError where one is named twice). keepdim leaves them with size 1. Sums of u8 and b8 are i64; what is
-// one of the elements (amax, max, sort, topk; minimum, maximum, where) has their dtype.
+// Reductions over dims (none given: all; ShapeError where one is named twice). keepdim leaves them
+// with size 1. Sums of u8 and b8 are i64; what is one of the elements (amax, max, sort, topk;
+// minimum, maximum, where) has their dtype.
 Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // of no elements: NaN
-Tensor amax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // equal maxima share the gradient; ShapeError over no elements
-Tensor argmax(const Tensor& x, int64_t dim, bool keepdim = false);          // i64, the first of equal maxima; not differentiable
+// equal maxima share the gradient; ShapeError over no elements
+Tensor amax(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
+// i64, the first of equal maxima; not differentiable
+Tensor argmax(const Tensor& x, int64_t dim, bool keepdim = false);
 struct Extreme {
   Tensor values, indices;
 };
 Extreme max(const Tensor& x, int64_t dim, bool keepdim = false);  // the gradient goes to the index
-Tensor max(const Tensor& x);  // amax over all dims
+Tensor max(const Tensor& x);                                      // amax over all dims
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim = false);
 Tensor softmax(const Tensor& x, int64_t dim);
 Tensor log_softmax(const Tensor& x, int64_t dim);
 
-// Order: indices are i64 and not differentiable; values are gathered by them. Equal values keep their order; NaN is the largest.
+// Order: indices are i64 and not differentiable; values are gathered by them. Equal values keep
+// their order; NaN is the largest.
 Tensor argsort(const Tensor& x, int64_t dim, bool descending = false);
 Extreme sort(const Tensor& x, int64_t dim, bool descending = false);
-Extreme topk(const Tensor& x, int64_t k, int64_t dim = -1, bool largest = true);  // sorted; ShapeError where k is not in [0, size]
+// sorted; ShapeError where k is not in [0, size]
+Extreme topk(const Tensor& x, int64_t k, int64_t dim = -1, bool largest = true);
 Tensor cumsum(const Tensor& x, int64_t dim);
 
 // Views: no copy where strides allow.
@@ -131,20 +141,27 @@ Tensor transpose(const Tensor& x, int64_t a, int64_t b);
 Tensor permute(const Tensor& x, const Dims& dims);
 Tensor expand(const Tensor& x, const Shape& sizes);  // -1 keeps a size
 Tensor unsqueeze(const Tensor& x, int64_t dim);
-Tensor squeeze(const Tensor& x, int64_t dim);                                               // unchanged where that size is not 1
-Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t stop, int64_t step = 1);  // as Python's x[start:stop:step], step > 0
+// unchanged where that size is not 1
+Tensor squeeze(const Tensor& x, int64_t dim);
+// as Python's x[start:stop:step], step > 0
+Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t stop, int64_t step = 1);
 Tensor select(const Tensor& x, int64_t dim, int64_t index);
-// Zeros of size `size` along dim, with x in places start, start + step, ...: what slice's gradient is.
+// Zeros of size `size` along dim, with x in places start, start + step, ...: what slice's gradient
+// is.
 Tensor unslice(const Tensor& x, int64_t dim, int64_t size, int64_t start, int64_t step = 1);
 Tensor contiguous(const Tensor& x);
 Tensor to(const Tensor& x, DType t);
 
 // Joining and indexing. index: i64; negative indices count from the end.
 Tensor cat(TensorList list, int64_t dim);
-Tensor stack(TensorList list, int64_t dim);                                                   // a new dim
-Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);                       // index [n]
-Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);                             // index of x's rank, no larger than x but along dim
-Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);  // x with source added at index; in source's order
+// a new dim
+Tensor stack(TensorList list, int64_t dim);
+// index [n]
+Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
+// index of x's rank, no larger than x but along dim
+Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
+// x with source added at index; in source's order
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 
 // Products. matmul as PyTorch's: vectors, matrices, batches that broadcast, any layout.
 Tensor matmul(const Tensor& a, const Tensor& b);

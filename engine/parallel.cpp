@@ -63,7 +63,8 @@ inline void relax() {
 #endif
 }
 
-// Waits until a changes from `old`: a short spin (a sleeping thread takes some microseconds to wake), then a sleep.
+// Waits until a changes from `old`: a short spin (a sleeping thread takes some microseconds to
+// wake), then a sleep.
 void wait_for_change(const std::atomic<uint32_t>& a, uint32_t old) {
   for (int i = 0; i < 2000; ++i) {
     if (a.load(std::memory_order_acquire) != old) return;
@@ -72,7 +73,8 @@ void wait_for_change(const std::atomic<uint32_t>& a, uint32_t old) {
   a.wait(old, std::memory_order_acquire);
 }
 
-// Threads that sleep between jobs. A job is done when its blocks are: whoever has not come by then, for want of a processor, is not waited for.
+// Threads that sleep between jobs. A job is done when its blocks are: whoever has not come by then,
+// for want of a processor, is not waited for.
 class Workers {
  public:
   explicit Workers(int count) {
@@ -80,7 +82,8 @@ class Workers {
     try {
       for (int i = 0; i < count; ++i) threads_.emplace_back([this] { loop(); });
     } catch (const std::exception&) {
-      // The system has no more threads or memory for them. Fewer do the same work, to the same bits.
+      // The system has no more threads or memory for them. Fewer do the same work, to the same
+      // bits.
     }
   }
   ~Workers() {
@@ -96,7 +99,8 @@ class Workers {
     generation_.notify_all();
     job.work();
     inside_.fetch_or(closed, std::memory_order_acq_rel);
-    for (uint32_t n; (n = inside_.load(std::memory_order_acquire)) != closed;) wait_for_change(inside_, n);
+    for (uint32_t n; (n = inside_.load(std::memory_order_acquire)) != closed;)
+      wait_for_change(inside_, n);
   }
 
  private:
@@ -105,7 +109,9 @@ class Workers {
   bool enter() {
     uint32_t n = inside_.load(std::memory_order_relaxed);
     while (!(n & closed)) {
-      if (inside_.compare_exchange_weak(n, n + 1, std::memory_order_acquire, std::memory_order_relaxed)) return true;
+      if (inside_.compare_exchange_weak(n, n + 1, std::memory_order_acquire,
+                                        std::memory_order_relaxed))
+        return true;
     }
     return false;
   }
@@ -137,7 +143,8 @@ ThreadPool& thread_pool() {
   static ThreadPool p;
   return p;
 }
-[[maybe_unused]] const ThreadPool& made_before_main = thread_pool();  // so that no fork cuts its making
+// so that no fork cuts its making
+[[maybe_unused]] const ThreadPool& made_before_main = thread_pool();
 
 }  // namespace
 
@@ -147,7 +154,9 @@ int num_threads() {
 }
 
 void set_num_threads(int n) {
-  if (n < 1) throw ConfigError("set_num_threads: " + std::to_string(n) + " threads; at least 1, the caller's own");
+  if (n < 1)
+    throw ConfigError("set_num_threads: " + std::to_string(n) +
+                      " threads; at least 1, the caller's own");
   ThreadPool& p = thread_pool();
   std::lock_guard lock(p.mutex);
   if (n == p.threads) return;

@@ -63,7 +63,11 @@ Book& book() {
 
 }  // namespace
 
-int64_t profile_clock() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+int64_t profile_clock() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 void profile_op(const Op& op, const Node* y, int64_t start) {
   const int64_t end = profile_clock();
@@ -74,7 +78,8 @@ void profile_op(const Op& op, const Node* y, int64_t start) {
   ++s.calls;
   s.time += end - start;
   if (op.layout != Layout::view) s.bytes += y->shape.numel() * item_size(y->dtype);
-  if (library().events.fetch_add(1, std::memory_order_relaxed) < most_events) b.events.push_back({&op, start, end, mode.order, b.thread});
+  if (library().events.fetch_add(1, std::memory_order_relaxed) < most_events)
+    b.events.push_back({&op, start, end, mode.order, b.thread});
 }
 
 }  // namespace detail
@@ -84,7 +89,8 @@ using detail::library;
 Profile::Profile() {
   const detail::NoFork uncut;
   const std::lock_guard lock(library().mutex);
-  if (std::exchange(library().taken, true)) throw Error("Profile: another one lives; there is one clock for the process");
+  if (std::exchange(library().taken, true))
+    throw Error("Profile: another one lives; there is one clock for the process");
   for (const auto& b : library().books) {
     const std::lock_guard hold(b->mutex);
     b->events.clear();
@@ -112,8 +118,11 @@ std::vector<ProfileRow> Profile::rows() const {
     }
   }
   std::vector<ProfileRow> out;
-  for (const auto& [key, s] : total) out.push_back({key.first->name, key.second, s.calls, static_cast<double>(s.time) * 1e-9, s.bytes});
-  std::stable_sort(out.begin(), out.end(), [](const ProfileRow& a, const ProfileRow& b) { return a.seconds > b.seconds; });
+  for (const auto& [key, s] : total)
+    out.push_back(
+        {key.first->name, key.second, s.calls, static_cast<double>(s.time) * 1e-9, s.bytes});
+  std::stable_sort(out.begin(), out.end(),
+                   [](const ProfileRow& a, const ProfileRow& b) { return a.seconds > b.seconds; });
   return out;
 }
 
@@ -122,12 +131,15 @@ std::string Profile::table() const {
   double seconds = 0;
   for (const ProfileRow& r : all) seconds += r.seconds;
   char line[160];
-  std::snprintf(line, sizeof line, "%-16s %5s %10s %10s %6s %9s %10s\n", "op", "order", "calls", "ms", "%", "us/call", "MB");
+  std::snprintf(line, sizeof line, "%-16s %5s %10s %10s %6s %9s %10s\n", "op", "order", "calls",
+                "ms", "%", "us/call", "MB");
   std::string out = line;
   for (const ProfileRow& r : all) {
-    std::snprintf(line, sizeof line, "%-16s %5d %10lld %10s %6s %9s %10s\n", r.op.c_str(), r.order, static_cast<long long>(r.calls),
-                  fixed(r.seconds * 1e3, 2).c_str(), fixed(seconds > 0 ? 100 * r.seconds / seconds : 0.0, 1).c_str(),
-                  fixed(r.seconds * 1e6 / static_cast<double>(r.calls), 2).c_str(), fixed(static_cast<double>(r.bytes) / 1e6, 1).c_str());
+    std::snprintf(line, sizeof line, "%-16s %5d %10lld %10s %6s %9s %10s\n", r.op.c_str(), r.order,
+                  static_cast<long long>(r.calls), fixed(r.seconds * 1e3, 2).c_str(),
+                  fixed(seconds > 0 ? 100 * r.seconds / seconds : 0.0, 1).c_str(),
+                  fixed(r.seconds * 1e6 / static_cast<double>(r.calls), 2).c_str(),
+                  fixed(static_cast<double>(r.bytes) / 1e6, 1).c_str());
     out += line;
   }
   return out;
@@ -143,8 +155,10 @@ std::string Profile::trace() const {
     const std::lock_guard hold(b->mutex);
     for (const detail::Event& e : b->events) {
       std::snprintf(line, sizeof line,
-                    "%s\n{\"name\": \"%s\", \"cat\": \"order %d\", \"ph\": \"X\", \"pid\": 1, \"tid\": %d, \"ts\": %s, \"dur\": %s}",
-                    first ? "" : ",", e.op->name, e.order, e.thread, fixed(static_cast<double>(e.start) / 1e3, 3).c_str(),
+                    "%s\n{\"name\": \"%s\", \"cat\": \"order %d\", \"ph\": \"X\", \"pid\": 1, "
+                    "\"tid\": %d, \"ts\": %s, \"dur\": %s}",
+                    first ? "" : ",", e.op->name, e.order, e.thread,
+                    fixed(static_cast<double>(e.start) / 1e3, 3).c_str(),
                     fixed(static_cast<double>(e.end - e.start) / 1e3, 3).c_str());
       out += line;
       first = false;

@@ -1,10 +1,12 @@
-// Where the time goes: calls, time and bytes of every op by order of differentiation, and a trace for chrome://tracing or ui.perfetto.dev.
+// Where the time goes: calls, time and bytes of every op by order of differentiation, and a trace
+// for chrome://tracing or ui.perfetto.dev.
 //
 //   const Profile profile;
 //   train();
 //   std::string table = profile.table(), trace = profile.trace();
 //
-// While one lives, every op of every thread is measured (about 60 ns a call); at other times the hook is one test of a flag.
+// While one lives, every op of every thread is measured (about 60 ns a call); at other times the
+// hook is one test of a flag.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +19,9 @@ struct ProfileRow {
   std::string op;
   int order;  // 0: forward; k: while differentiating nodes of order k - 1
   int64_t calls;
-  double seconds;  // of all threads together; an op that evaluates others inside holds their time too
-  int64_t bytes;   // of outputs that were newly made or written (views: 0)
+  // of all threads together; an op that evaluates others inside holds their time too
+  double seconds;
+  int64_t bytes;  // of outputs that were newly made or written (views: 0)
 };
 
 class Profile {

@@ -1,10 +1,12 @@
-// Random numbers: streams addressed by name and index, drawn from the counter-based generator Philox4x32-10 (Salmon et al. 2011).
+// Random numbers: streams addressed by name and index, drawn from the counter-based generator
+// Philox4x32-10 (Salmon et al. 2011).
 //
 //   const Random root(seed);
 //   Tensor w = uniform(root / "init" / "weight", {40, 1}, -1, 1);
 //   Tensor x = normal(root / "data" / step, {10});
 //
-// A stream is a value: the same address gives the same numbers, whatever else was drawn before, on any thread.
+// A stream is a value: the same address gives the same numbers, whatever else was drawn before, on
+// any thread.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +23,8 @@ class Random {
   Random operator/(int64_t index) const;
   uint64_t key() const { return key_; }
 
-  // The i-th number of the stream. bits: 32 random bits; uniform: in [0, 1), a multiple of 2^-53; normal: mean 0, deviation 1 (Box-Muller).
+  // The i-th number of the stream. bits: 32 random bits; uniform: in [0, 1), a multiple of 2^-53;
+  // normal: mean 0, deviation 1 (Box-Muller).
   uint32_t bits(uint64_t i) const;
   double uniform(uint64_t i) const;
   double normal(uint64_t i) const;
@@ -33,9 +36,13 @@ class Random {
 };
 
 // Tensors of a stream's first numbers. f32 values are rounded from f64.
-Tensor uniform(const Random& r, const Shape& sizes, double low = 0, double high = 1, DType t = DType::f32);
-Tensor normal(const Random& r, const Shape& sizes, double mean = 0, double deviation = 1, DType t = DType::f32);
-Tensor randint(const Random& r, int64_t low, int64_t high, const Shape& sizes);  // i64 in [low, high)
-Tensor randperm(const Random& r, int64_t n);                                     // i64 [n], each order as likely
+Tensor uniform(const Random& r, const Shape& sizes, double low = 0, double high = 1,
+               DType t = DType::f32);
+Tensor normal(const Random& r, const Shape& sizes, double mean = 0, double deviation = 1,
+              DType t = DType::f32);
+// i64 in [low, high)
+Tensor randint(const Random& r, int64_t low, int64_t high, const Shape& sizes);
+// i64 [n], each order as likely
+Tensor randperm(const Random& r, int64_t n);
 
 }  // namespace regrad

@@ -25,8 +25,10 @@ std::vector<NamedTensor> prepared(const std::vector<NamedTensor>& tensors) {
   const NoGrad quiet;
   std::vector<NamedTensor> out;
   for (const auto& [name, t] : tensors) {
-    if (!t.defined()) throw ShapeError("save_safetensors: tensor " + in_quotes(name) + " is undefined");
-    if (name == "__metadata__") throw IOError("save_safetensors: no tensor can be named '__metadata__'");
+    if (!t.defined())
+      throw ShapeError("save_safetensors: tensor " + in_quotes(name) + " is undefined");
+    if (name == "__metadata__")
+      throw IOError("save_safetensors: no tensor can be named '__metadata__'");
     out.emplace_back(name, t.contiguous());
   }
   std::sort(out.begin(), out.end(), [](const NamedTensor& a, const NamedTensor& b) {
@@ -37,20 +39,25 @@ std::vector<NamedTensor> prepared(const std::vector<NamedTensor>& tensors) {
   for (const auto& [name, t] : out) names.push_back(name);
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
-  if (twice != names.end()) throw IOError("save_safetensors: two tensors are named " + in_quotes(std::string(*twice)));
+  if (twice != names.end())
+    throw IOError("save_safetensors: two tensors are named " + in_quotes(std::string(*twice)));
   return out;
 }
 
 std::string_view bytes_of(const Tensor& t) {
-  return {static_cast<const char*>(t.node()->raw()), static_cast<size_t>(t.numel() * item_size(t.dtype()))};
+  return {static_cast<const char*>(t.node()->raw()),
+          static_cast<size_t>(t.numel() * item_size(t.dtype()))};
 }
 
 const TensorEntry* find(const SafeHeader& h, const std::string& name) {
-  const auto at = std::find_if(h.entries.begin(), h.entries.end(), [&](const TensorEntry& e) { return e.name == name; });
+  const auto at = std::find_if(h.entries.begin(), h.entries.end(),
+                               [&](const TensorEntry& e) { return e.name == name; });
   return at == h.entries.end() ? nullptr : &*at;
 }
 
-[[noreturn]] void no_such(const std::string& where, const std::string& name) { throw IOError(where + ": has no tensor " + in_quotes(name)); }
+[[noreturn]] void no_such(const std::string& where, const std::string& name) {
+  throw IOError(where + ": has no tensor " + in_quotes(name));
+}
 
 // read(at, p, n): bytes of the data.
 template <class Read>
@@ -68,7 +75,8 @@ Tensor read_entry(const TensorEntry& e, const std::string& where, Read&& read) {
 }  // namespace
 
 bool TensorFile::contains(const std::string& name) const {
-  return std::any_of(tensors.begin(), tensors.end(), [&](const NamedTensor& t) { return t.first == name; });
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [&](const NamedTensor& t) { return t.first == name; });
 }
 const Tensor& TensorFile::operator[](const std::string& name) const {
   for (const auto& [key, t] : tensors)
@@ -76,7 +84,8 @@ const Tensor& TensorFile::operator[](const std::string& name) const {
   no_such(where, name);
 }
 
-void save_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
+void save_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,
+                      const Metadata& metadata) {
   typed_memory([&] {
     const std::vector<NamedTensor> list = prepared(tensors);
     const std::string header = detail::write_header(list, metadata);
@@ -98,8 +107,10 @@ std::string to_safetensors(const std::vector<NamedTensor>& tensors, const Metada
 TensorFile parse_safetensors(std::string_view bytes, const std::string& where) {
   return typed_memory([&] {
     const auto total = static_cast<int64_t>(bytes.size());
-    const int64_t n = detail::header_length(bytes.data(), total, where), start = detail::length_bytes + n;
-    SafeHeader h = detail::parse_header(bytes.substr(detail::length_bytes, static_cast<size_t>(n)), total - start, where);
+    const int64_t n = detail::header_length(bytes.data(), total, where),
+                  start = detail::length_bytes + n;
+    SafeHeader h = detail::parse_header(bytes.substr(detail::length_bytes, static_cast<size_t>(n)),
+                                        total - start, where);
     TensorFile out{{}, std::move(h.metadata), where};
     for (TensorEntry& e : h.entries) {
       Tensor t = read_entry(e, where, [&](int64_t at, void* p, int64_t count) {
@@ -125,11 +136,13 @@ struct SafeTensors::Parts {
     header = detail::parse_header(json, file.size() - start, path);
   }
   Tensor read(const TensorEntry& e) const {
-    return read_entry(e, file.path(), [&](int64_t at, void* p, int64_t n) { file.read(start + at, p, n); });
+    return read_entry(e, file.path(),
+                      [&](int64_t at, void* p, int64_t n) { file.read(start + at, p, n); });
   }
 };
 
-SafeTensors::SafeTensors(const std::string& path) : parts_(typed_memory([&] { return std::make_unique<Parts>(path); })) {}
+SafeTensors::SafeTensors(const std::string& path)
+    : parts_(typed_memory([&] { return std::make_unique<Parts>(path); })) {}
 SafeTensors::~SafeTensors() = default;
 SafeTensors::SafeTensors(SafeTensors&&) noexcept = default;
 SafeTensors& SafeTensors::operator=(SafeTensors&&) noexcept = default;
@@ -153,7 +166,8 @@ TensorFile load_safetensors(const std::string& path) {
   return typed_memory([&] {
     const SafeTensors file(path);
     TensorFile out{{}, file.metadata(), path};
-    for (const TensorEntry& e : file.parts_->header.entries) out.tensors.emplace_back(e.name, file.parts_->read(e));
+    for (const TensorEntry& e : file.parts_->header.entries)
+      out.tensors.emplace_back(e.name, file.parts_->read(e));
     return out;
   });
 }

@@ -2,7 +2,9 @@
 
 namespace regrad {
 
-void Shape::too_many() { throw ShapeError("a tensor has at most " + std::to_string(max_dims) + " dimensions"); }
+void Shape::too_many() {
+  throw ShapeError("a tensor has at most " + std::to_string(max_dims) + " dimensions");
+}
 
 std::string str(const Shape& s) {
   std::string out = "[";
@@ -16,7 +18,8 @@ Shape contiguous_strides(const Shape& sizes) {
   for (int i = sizes.size() - 1; i >= 0; --i) {
     if (sizes[i] < 0) throw ShapeError("shape " + str(sizes) + ": sizes cannot be negative");
     strides[i] = step;
-    if (sizes[i] > 0 && __builtin_mul_overflow(step, sizes[i], &step)) throw ShapeError("shape " + str(sizes) + ": too many elements for 63 bits");
+    if (sizes[i] > 0 && __builtin_mul_overflow(step, sizes[i], &step))
+      throw ShapeError("shape " + str(sizes) + ": too many elements for 63 bits");
   }
   return strides;
 }
@@ -32,7 +35,8 @@ Shape channels_last_strides(const Shape& sizes) {
 
 int wrap_dim(int64_t dim, int ndim, const char* op) {
   if (dim < -ndim || dim >= ndim) {
-    throw ShapeError(std::string(op) + ": dim " + std::to_string(dim) + " is outside a tensor of " + std::to_string(ndim) + " dimensions");
+    throw ShapeError(std::string(op) + ": dim " + std::to_string(dim) + " is outside a tensor of " +
+                     std::to_string(ndim) + " dimensions");
   }
   return static_cast<int>(dim < 0 ? dim + ndim : dim);
 }
@@ -41,7 +45,8 @@ unsigned dim_set(const Dims& dims, int ndim, const char* op) {
   unsigned set = 0;
   for (int64_t d : dims) {
     const unsigned bit = 1u << wrap_dim(d, ndim, op);
-    if (set & bit) throw ShapeError(std::string(op) + ": dim " + std::to_string(d) + " is named twice");
+    if (set & bit)
+      throw ShapeError(std::string(op) + ": dim " + std::to_string(d) + " is named twice");
     set |= bit;
   }
   return set;
@@ -55,7 +60,8 @@ Shape broadcast(const Shape& a, const Shape& b, const char* op) {
   for (int i = 0; i < shorter.size(); ++i) {
     const int64_t l = longer[lead + i], s = shorter[i];
     if (l != s && l != 1 && s != 1) {
-      throw ShapeError(std::string(op) + ": shapes " + str(a) + " and " + str(b) + " do not broadcast (sizes must be equal or 1, from the right)");
+      throw ShapeError(std::string(op) + ": shapes " + str(a) + " and " + str(b) +
+                       " do not broadcast (sizes must be equal or 1, from the right)");
     }
     out[lead + i] = l == 1 ? s : l;
   }

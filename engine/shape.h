@@ -77,7 +77,8 @@ std::string str(const Shape& s);  // "[25,10,40]"
 
 // Row-major strides. ShapeError where a size is negative or the number of elements overflows.
 Shape contiguous_strides(const Shape& sizes);
-// Those of images [.., c, h, w] whose channels are neighbours in memory: the order of dims is .., h, w, c. At least 3 dims.
+// Those of images [.., c, h, w] whose channels are neighbours in memory: the order of dims is ..,
+// h, w, c. At least 3 dims.
 Shape channels_last_strides(const Shape& sizes);
 
 // The dimension counted from the front; ShapeError naming op where dim is outside [-ndim, ndim).

@@ -70,8 +70,12 @@ bool Tensor::is_leaf() const { return !checked(*this, "is_leaf")->op; }
 
 Tensor& Tensor::requires_grad_(bool flag) & {
   if (checked(*this, "requires_grad_")->op)
-    throw Error("requires_grad_: only leaves take the flag; this tensor was made by a recorded op (detach() gives a leaf)");
-  if (flag && !is_floating(dtype())) throw DTypeError(std::string("requires_grad_: only floating tensors have gradients, not ") + name(dtype()));
+    throw Error(
+        "requires_grad_: only leaves take the flag; this tensor was made by a recorded op "
+        "(detach() gives a leaf)");
+  if (flag && !is_floating(dtype()))
+    throw DTypeError(std::string("requires_grad_: only floating tensors have gradients, not ") +
+                     name(dtype()));
   node()->requires_grad = flag;
   return *this;
 }
@@ -92,9 +96,12 @@ Tensor Tensor::detach() const {
 template <class T>
 const T* Tensor::data() const {
   const Node* n = checked(*this, "data");
-  if (n->dtype != dtype_of<T>()) throw DTypeError(std::string("data: the tensor is ") + name(n->dtype) + ", asked for as " + name(dtype_of<T>()));
+  if (n->dtype != dtype_of<T>())
+    throw DTypeError(std::string("data: the tensor is ") + name(n->dtype) + ", asked for as " +
+                     name(dtype_of<T>()));
   if (!is_contiguous())
-    throw ShapeError("data: the tensor is not contiguous (shape " + str(n->shape) + ", strides " + str(n->strides) + "); use contiguous()");
+    throw ShapeError("data: the tensor is not contiguous (shape " + str(n->shape) + ", strides " +
+                     str(n->strides) + "); use contiguous()");
   return n->ptr<T>();
 }
 template const float* Tensor::data<float>() const;
@@ -104,7 +111,8 @@ template const uint8_t* Tensor::data<uint8_t>() const;
 template const bool* Tensor::data<bool>() const;
 
 double Tensor::item() const {
-  if (numel() != 1) throw ShapeError("item: a tensor of shape " + str(shape()) + " is not one number");
+  if (numel() != 1)
+    throw ShapeError("item: a tensor of shape " + str(shape()) + " is not one number");
   double v = 0;
   with_elements(node(), [&](const auto* p) { v = static_cast<double>(*p); });
   return v;
@@ -137,7 +145,9 @@ Tensor Tensor::operator[](int64_t i) const { return select(*this, 0, i); }
 
 namespace detail {
 
-Tensor empty(const Shape& sizes, DType t) { return empty_strided(sizes, contiguous_strides(sizes), t); }
+Tensor empty(const Shape& sizes, DType t) {
+  return empty_strided(sizes, contiguous_strides(sizes), t);
+}
 Tensor empty_strided(const Shape& sizes, const Shape& strides, DType t) {
   Node* n = new_node();
   Tensor out = Tensor::adopt(n);
@@ -145,7 +155,8 @@ Tensor empty_strided(const Shape& sizes, const Shape& strides, DType t) {
   n->shape = sizes;
   n->dtype = t;
   int64_t bytes;
-  if (__builtin_mul_overflow(sizes.numel(), int64_t{item_size(t)}, &bytes)) throw OutOfMemory("out of memory: a tensor of shape " + str(sizes));
+  if (__builtin_mul_overflow(sizes.numel(), int64_t{item_size(t)}, &bytes))
+    throw OutOfMemory("out of memory: a tensor of shape " + str(sizes));
   n->storage.store(new_storage(bytes), std::memory_order_relaxed);
   return out;
 }
@@ -183,8 +194,10 @@ Tensor scalar(double value, DType t) { return full({}, value, t); }
 
 Tensor arange(double start, double end, double step, DType t) {
   const detail::Called as("arange()");
-  if (step == 0 || !std::isfinite((end - start) / step)) throw ShapeError("arange: step must not be 0 and the ends must be finite");
-  if ((end - start) / step < 0) throw ShapeError("arange: step " + decimal(step) + " leads away from " + decimal(end));
+  if (step == 0 || !std::isfinite((end - start) / step))
+    throw ShapeError("arange: step must not be 0 and the ends must be finite");
+  if ((end - start) / step < 0)
+    throw ShapeError("arange: step " + decimal(step) + " leads away from " + decimal(end));
   const double count = std::ceil((end - start) / step);
   if (count >= 0x1p63) throw ShapeError("arange: more elements than 63 bits count");
   const auto n = static_cast<int64_t>(count);
@@ -209,19 +222,23 @@ Tensor tensor(const std::vector<double>& values, const Shape& sizes, DType t) {
   const detail::Called as("tensor()");
   Tensor out = detail::empty(sizes, t);
   if (out.numel() != static_cast<int64_t>(values.size()))
-    throw ShapeError("tensor: " + std::to_string(values.size()) + " values for shape " + str(sizes));
+    throw ShapeError("tensor: " + std::to_string(values.size()) + " values for shape " +
+                     str(sizes));
   with_elements(out.node(), [&](auto* p) {
     using T = std::remove_reference_t<decltype(*p)>;
     for (size_t i = 0; i < values.size(); ++i) p[i] = static_cast<T>(values[i]);
   });
   return out;
 }
-Tensor tensor(std::initializer_list<double> values, DType t) { return tensor(std::vector<double>(values), {static_cast<int64_t>(values.size())}, t); }
+Tensor tensor(std::initializer_list<double> values, DType t) {
+  return tensor(std::vector<double>(values), {static_cast<int64_t>(values.size())}, t);
+}
 
 Tensor from_data(const void* data, const Shape& sizes, DType t) {
   const detail::Called as("from_data()");
   Tensor out = detail::empty(sizes, t);
-  if (out.numel()) std::memcpy(out.node()->raw(), data, static_cast<size_t>(out.numel() * item_size(t)));
+  if (out.numel())
+    std::memcpy(out.node()->raw(), data, static_cast<size_t>(out.numel() * item_size(t)));
   return out;
 }
 
@@ -256,7 +273,8 @@ std::string str(const Tensor& x) {
   if (is_floating(x.dtype())) {
     print([v = x.to_vector()](size_t i) { return decimal(v[i], 4); }, x.shape(), 0, 0, out);
   } else {  // not by way of double, which has 53 bits
-    print([v = x.to_vector<int64_t>()](size_t i) { return std::to_string(v[i]); }, x.shape(), 0, 0, out);
+    print([v = x.to_vector<int64_t>()](size_t i) { return std::to_string(v[i]); }, x.shape(), 0, 0,
+          out);
   }
   if (x.numel() == 0) out += ", shape " + str(x.shape());
   return out + ", " + name(x.dtype()) + (x.requires_grad() ? ", requires_grad)" : ")");

@@ -2,10 +2,13 @@
 //
 //   Tensor w = tensor({1.0, 2.0, 3.0}).requires_grad_();
 //   Tensor loss = sum(w * w);
-//   Tensor g = grad(loss, w);          // [2, 4, 6], a tensor like any other: with create_graph it can be differentiated again
+//   Tensor g = grad(loss, w);
+//       // [2, 4, 6], a tensor like any other: with create_graph it can be differentiated again
 //
-// A Tensor is one pointer to a counted node: op, shape, strides, dtype, inputs, attributes, storage. Copying a Tensor copies the pointer.
-// There is no in-place op: values never change behind a handle. One tensor may be read from any thread.
+// A Tensor is one pointer to a counted node: op, shape, strides, dtype, inputs, attributes,
+// storage. Copying a Tensor copies the pointer.
+// There is no in-place op: values never change behind a handle. One tensor may be read from any
+// thread.
 #pragma once
 
 #include <atomic>
@@ -54,20 +57,27 @@ class Tensor;
 namespace detail {
 struct Node;
 
-// One word counts two things, so that both change in one atomic step. Low half: who holds the node (handles and edges).
-// High half: who needs its data (handles, and edges of rows that keep it). Without data users the storage is freed; without users, the node.
-inline constexpr uint64_t edge_unit = 1, data_unit = uint64_t{1} << 32, handle_unit = edge_unit | data_unit;
+// One word counts two things, so that both change in one atomic step. Low half: who holds the node
+// (handles and edges).
+// High half: who needs its data (handles, and edges of rows that keep it). Without data users the
+// storage is freed; without users, the node.
+inline constexpr uint64_t edge_unit = 1, data_unit = uint64_t{1} << 32,
+                          handle_unit = edge_unit | data_unit;
 
 struct Counted {
   std::atomic<uint64_t> users{handle_unit};
 };
 Counted* counted(Node* n);
 
-inline void hold(Counted* c, uint64_t unit = handle_unit) { c->users.fetch_add(unit, std::memory_order_relaxed); }
+inline void hold(Counted* c, uint64_t unit = handle_unit) {
+  c->users.fetch_add(unit, std::memory_order_relaxed);
+}
 void last_gone(Counted* c, uint64_t left) noexcept;  // no data user is left, or nobody at all
 inline void drop(Counted* c, uint64_t unit = handle_unit) noexcept {
   // The only user may skip the locked instruction: nobody else can be changing the count.
-  const uint64_t left = c->users.load(std::memory_order_acquire) == unit ? 0 : c->users.fetch_sub(unit, std::memory_order_acq_rel) - unit;
+  const uint64_t left = c->users.load(std::memory_order_acquire) == unit
+                            ? 0
+                            : c->users.fetch_sub(unit, std::memory_order_acq_rel) - unit;
   if (left < data_unit) last_gone(c, left);
 }
 }  // namespace detail
@@ -104,14 +114,16 @@ class Tensor {
   DType dtype() const;
   bool is_contiguous() const;  // row-major, without gaps
 
-  // Differentiation. requires_grad_ marks a leaf (a floating tensor that no recorded op made; else DTypeError / Error) and returns it.
+  // Differentiation. requires_grad_ marks a leaf (a floating tensor that no recorded op made; else
+  // DTypeError / Error) and returns it.
   bool requires_grad() const;
   bool is_leaf() const;
   Tensor& requires_grad_(bool flag = true) &;
   Tensor requires_grad_(bool flag = true) && { return std::move(requires_grad_(flag)); }
   Tensor detach() const;  // the same value (shared storage), without a graph
 
-  // Elements. data<T>: first element of a contiguous tensor of that dtype; DTypeError or ShapeError otherwise. Read only.
+  // Elements. data<T>: first element of a contiguous tensor of that dtype; DTypeError or ShapeError
+  // otherwise. Read only.
   template <class T>
   const T* data() const;
   // The one element as a number; ShapeError where there is not exactly one.
@@ -149,9 +161,11 @@ class TensorList {
   TensorList(const Tensor& one) : first_(&one), n_(1) {}
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Winit-list-lifetime"  // an argument's array lives as long as the call
+#pragma GCC diagnostic ignored \
+    "-Winit-list-lifetime"  // an argument's array lives as long as the call
 #endif
-  TensorList(std::initializer_list<Tensor> list) : first_(list.begin()), n_(static_cast<int64_t>(list.size())) {}
+  TensorList(std::initializer_list<Tensor> list)
+      : first_(list.begin()), n_(static_cast<int64_t>(list.size())) {}
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
@@ -174,21 +188,29 @@ Tensor zeros(const Shape& sizes, DType t = DType::f32);
 Tensor ones(const Shape& sizes, DType t = DType::f32);
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
-Tensor arange(double start, double end, double step = 1, DType t = DType::i64);  // ShapeError where step is 0 or leads away
+// ShapeError where step is 0 or leads away
+Tensor arange(double start, double end, double step = 1, DType t = DType::i64);
 Tensor eye(int64_t n, DType t = DType::f32);
-Tensor scalar(double value, DType t = DType::f32);                                           // shape []
-Tensor tensor(std::initializer_list<double> values, DType t = DType::f32);                   // shape [n]
-Tensor tensor(const std::vector<double>& values, const Shape& sizes, DType t = DType::f32);  // ShapeError where counts differ
+// shape []
+Tensor scalar(double value, DType t = DType::f32);
+// shape [n]
+Tensor tensor(std::initializer_list<double> values, DType t = DType::f32);
+// ShapeError where counts differ
+Tensor tensor(const std::vector<double>& values, const Shape& sizes, DType t = DType::f32);
 // Copies numel(sizes) elements from host memory.
 Tensor from_data(const void* data, const Shape& sizes, DType t);
-// Host memory as it lies, without a copy: element i of dim d is strides[d] items further (none given: row-major). The engine only reads it, and
-// nobody may change it while a tensor sees it. deleter(data) is called once, when the last tensor over it is gone, on whichever thread that is; it
-// must not throw. Bools are bytes 0 or 1. Where from_blob throws, the memory is still the caller's: ShapeError at sizes or strides that are negative,
-// differ in number or overflow, or at a null pointer for elements; DTypeError at an address that is no multiple of the item's size.
-Tensor from_blob(void* data, const Shape& sizes, const Shape& strides, DType t, std::function<void(void*)> deleter = {});
+// Host memory as it lies, without a copy: element i of dim d is strides[d] items further (none
+// given: row-major). The engine only reads it, and nobody may change it while a tensor sees it.
+// deleter(data) is called once, when the last tensor over it is gone, on whichever thread that is;
+// it must not throw. Bools are bytes 0 or 1. Where from_blob throws, the memory is still the
+// caller's: ShapeError at sizes or strides that are negative, differ in number or overflow, or at a
+// null pointer for elements; DTypeError at an address that is no multiple of the item's size.
+Tensor from_blob(void* data, const Shape& sizes, const Shape& strides, DType t,
+                 std::function<void(void*)> deleter = {});
 Tensor from_blob(void* data, const Shape& sizes, DType t, std::function<void(void*)> deleter = {});
 
-std::string str(const Tensor& x);  // "tensor([[1, 2], [3, 4]], f32, requires_grad)", long dims elided
+// "tensor([[1, 2], [3, 4]], f32, requires_grad)", long dims elided
+std::string str(const Tensor& x);
 
 // What the engine's tensors hold, over all threads.
 struct MemoryStats {

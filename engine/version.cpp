@@ -9,9 +9,11 @@ namespace regrad {
 const char* version() { return REGRAD_VERSION; }
 
 std::string version_text() {
-  return std::string("regrad ") + version() + ", kernels for " + kernels::table().name + "\n" + kernels::blas_description() + ", " +
-         (kernels::blas_is_openmp() ? "OpenMP build" : "not the OpenMP build: bits may depend on threads") + "\n" + kernels::dnn_description() + ", " +
-         kernels::int8_description() + "\n";
+  return std::string("regrad ") + version() + ", kernels for " + kernels::table().name + "\n" +
+         kernels::blas_description() + ", " +
+         (kernels::blas_is_openmp() ? "OpenMP build"
+                                    : "not the OpenMP build: bits may depend on threads") +
+         "\n" + kernels::dnn_description() + ", " + kernels::int8_description() + "\n";
 }
 
 }  // namespace regrad

@@ -6,7 +6,8 @@
 
 namespace regrad::detail {
 
-static_assert(std::endian::native == std::endian::little, "the formats are little-endian, and items are copied as they lie");
+static_assert(std::endian::native == std::endian::little,
+              "the formats are little-endian, and items are copied as they lie");
 
 namespace {
 
@@ -21,7 +22,8 @@ float from_f16(uint16_t h) {
   return sign ? -small : small;
 }
 
-// Items of another dtype pass through a block, so that the file's form never stands in memory whole.
+// Items of another dtype pass through a block, so that the file's form never stands in memory
+// whole.
 template <class From, class To, class F>
 void convert(To* y, int64_t n, const ReadBytes& read, F&& f) {
   constexpr int64_t block = 4096;
@@ -36,7 +38,9 @@ void convert(To* y, int64_t n, const ReadBytes& read, F&& f) {
 void check_bools(const Node* y, int64_t n, const std::string& where) {
   const auto* p = static_cast<const uint8_t*>(y->raw());
   const auto* bad = std::find_if(p, p + n, [](uint8_t v) { return v > 1; });
-  if (bad != p + n) throw IOError(where + ": element " + std::to_string(bad - p) + " is " + std::to_string(*bad) + "; a bool is 0 or 1");
+  if (bad != p + n)
+    throw IOError(where + ": element " + std::to_string(bad - p) + " is " + std::to_string(*bad) +
+                  "; a bool is 0 or 1");
 }
 
 }  // namespace
@@ -52,7 +56,8 @@ DType read_as(Wire w) {
 }
 
 Wire wire_of(DType t) { return static_cast<Wire>(t); }
-static_assert(static_cast<int>(Wire::b8) == static_cast<int>(DType::b8) && static_cast<int>(Wire::i64) == static_cast<int>(DType::i64));
+static_assert(static_cast<int>(Wire::b8) == static_cast<int>(DType::b8) &&
+              static_cast<int>(Wire::i64) == static_cast<int>(DType::i64));
 
 int64_t wire_bytes(const Shape& sizes, Wire w) {
   int64_t bytes = wire_size(w);

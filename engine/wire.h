@@ -18,10 +18,12 @@ Wire wire_of(DType t);  // the one of the same items
 // The next n bytes of a file, to p; or IOError.
 using ReadBytes = std::function<void(void* p, int64_t n)>;
 
-// Product of sizes times the item's bytes; -1 where a size is negative or 63 bits do not hold it (sizes of 0 do not save the others).
+// Product of sizes times the item's bytes; -1 where a size is negative or 63 bits do not hold it
+// (sizes of 0 do not save the others).
 int64_t wire_bytes(const Shape& sizes, Wire w);
 
-// A tensor of row-major little-endian items. The caller has compared wire_bytes with what the file has. `where` begins messages.
+// A tensor of row-major little-endian items. The caller has compared wire_bytes with what the file
+// has. `where` begins messages.
 // IOError at a bool that is neither 0 nor 1.
 Tensor read_items(const Shape& sizes, Wire w, const ReadBytes& read, const std::string& where);
 

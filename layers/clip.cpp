@@ -9,7 +9,9 @@ namespace regrad {
 namespace {
 
 void check(const char* what, double bound) {
-  if (!(bound >= 0)) throw ConfigError(std::string(what) + ": the bound is " + decimal(bound) + "; it must not be below 0");
+  if (!(bound >= 0))
+    throw ConfigError(std::string(what) + ": the bound is " + decimal(bound) +
+                      "; it must not be below 0");
 }
 
 }  // namespace

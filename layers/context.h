@@ -1,7 +1,9 @@
-// What a forward pass is told beside its input, and what it reports back: training or not, a random stream, and batch statistics.
+// What a forward pass is told beside its input, and what it reports back: training or not, a random
+// stream, and batch statistics.
 //
 //   Context ctx{.training = true, .random = root / "step" / i};
-//   Tensor loss = cross_entropy(net(x, ctx), y);        // batch norms report to ctx; nothing in net changes
+//   Tensor loss = cross_entropy(net(x, ctx), y);
+//       // batch norms report to ctx; nothing in net changes
 //   net = commit(std::move(net), ctx);                  // running statistics move
 #pragma once
 
@@ -25,8 +27,9 @@ struct Context {
   std::vector<Report> reports = {};
 };
 
-// The net with its buffers moved by the reports, in their order: b <- (1 - momentum) b + momentum seen. Buffers are known by identity: copies of a
-// net and at(net, ...) share them. Reports of several contexts (one a task) are committed one context after the other.
+// The net with its buffers moved by the reports, in their order: b <- (1 - momentum) b + momentum
+// seen. Buffers are known by identity: copies of a net and at(net, ...) share them. Reports of
+// several contexts (one a task) are committed one context after the other.
 template <class Net>
 Net commit(Net net, const Context& ctx) {
   const NoGrad quiet;

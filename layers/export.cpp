@@ -13,7 +13,8 @@ using Layer = InferenceLayer;
 struct Folded {
   Tensor scale, shift;
   explicit Folded(const BatchNorm& n) {
-    if (!n.running_mean.defined()) throw ConfigError("export: a batch norm without running statistics");
+    if (!n.running_mean.defined())
+      throw ConfigError("export: a batch norm without running statistics");
     const NoGrad quiet;
     const Tensor mean = n.running_mean.to(DType::f64), var = n.running_var.to(DType::f64);
     scale = n.weight.detach().to(DType::f64) / sqrt(var + n.eps);
@@ -29,7 +30,9 @@ class Writer {
     Layer l;
     l.kind = Layer::conv, l.from = from, l.residual = residual, l.relu = relu;
     l.stride = c.options.stride.h, l.padding = c.options.padding.h, l.groups = c.options.groups;
-    Tensor weight = c.weight.detach().to(DType::f64), bias = c.bias.defined() ? c.bias.detach().to(DType::f64) : zeros({weight.size(0)}, DType::f64);
+    Tensor weight = c.weight.detach().to(DType::f64),
+           bias = c.bias.defined() ? c.bias.detach().to(DType::f64)
+                                   : zeros({weight.size(0)}, DType::f64);
     if (norm) {
       const Folded f(*norm);
       weight = weight * reshape(f.scale, {f.scale.numel(), 1, 1, 1});
@@ -47,11 +50,14 @@ class Writer {
     Layer l;
     l.kind = Layer::linear, l.from = from, l.relu = relu;
     const Tensor w = m.weight.detach().to(DType::f64);
-    return add(std::move(l), w, m.bias.defined() ? m.bias.detach().to(DType::f64) : zeros({w.size(0)}, DType::f64));
+    return add(std::move(l), w,
+               m.bias.defined() ? m.bias.detach().to(DType::f64) : zeros({w.size(0)}, DType::f64));
   }
   int max_pool(int from) { return simple(Layer::max_pool, from, 2, 0); }
   int mean(int from) { return simple(Layer::mean, from, 1, 0); }
-  int subsample(int from, int64_t stride, int64_t channels) { return simple(Layer::subsample, from, stride, channels); }
+  int subsample(int from, int64_t stride, int64_t channels) {
+    return simple(Layer::subsample, from, stride, channels);
+  }
 
   std::vector<Layer> layers = {};
 
@@ -75,7 +81,8 @@ struct Exporter {
 
   int block(const BasicBlock& b, int x) {
     int shortcut = x;
-    const int64_t stride = b.conv1.options.stride.h, in = b.conv1.weight.size(1), out = b.conv1.weight.size(0);
+    const int64_t stride = b.conv1.options.stride.h, in = b.conv1.weight.size(1),
+                  out = b.conv1.weight.size(0);
     if (b.shortcut.weight.defined()) {
       shortcut = w.conv(b.shortcut, &b.shortcut_norm, x, false);
     } else if (stride != 1 || in != out) {
@@ -84,12 +91,16 @@ struct Exporter {
     return w.conv(b.conv2, &b.norm2, w.conv(b.conv1, &b.norm1, x, true), true, shortcut);
   }
   int block(const BottleneckBlock& b, int x) {
-    const int shortcut = b.shortcut.weight.defined() ? w.conv(b.shortcut, &b.shortcut_norm, x, false) : x;
-    return w.conv(b.conv3, &b.norm3, w.conv(b.conv2, &b.norm2, w.conv(b.conv1, &b.norm1, x, true), true), true, shortcut);
+    const int shortcut =
+        b.shortcut.weight.defined() ? w.conv(b.shortcut, &b.shortcut_norm, x, false) : x;
+    return w.conv(b.conv3, &b.norm3,
+                  w.conv(b.conv2, &b.norm2, w.conv(b.conv1, &b.norm1, x, true), true), true,
+                  shortcut);
   }
   int block(const PreActBlock& b, int x) {
     const int a = w.affine(b.norm1, x, true), y = w.conv(b.conv1, &b.norm2, a, true);
-    return w.conv(b.conv2, nullptr, y, false, b.shortcut.weight.defined() ? w.conv(b.shortcut, nullptr, a, false) : x);
+    return w.conv(b.conv2, nullptr, y, false,
+                  b.shortcut.weight.defined() ? w.conv(b.shortcut, nullptr, a, false) : x);
   }
 
   template <class Net>
@@ -119,7 +130,8 @@ struct Exporter {
   }
   void operator()(const PixelMlp& net) {
     int y = 0;
-    for (size_t i = 0; i < net.layers.size(); ++i) y = w.linear(net.layers[i], y, i + 1 < net.layers.size());
+    for (size_t i = 0; i < net.layers.size(); ++i)
+      y = w.linear(net.layers[i], y, i + 1 < net.layers.size());
   }
 };
 
@@ -127,7 +139,8 @@ struct Exporter {
 bool dead(const Layer& l, int64_t o) {
   const int64_t each = l.weight.numel() / l.weight.size(0);
   const float* v = l.weight.data<float>() + o * each;
-  return l.relu && l.residual < 0 && l.bias.data<float>()[o] <= 0 && std::all_of(v, v + each, [](float x) { return x == 0; });
+  return l.relu && l.residual < 0 && l.bias.data<float>()[o] <= 0 &&
+         std::all_of(v, v + each, [](float x) { return x == 0; });
 }
 
 // The one convolution that reads value v, or -1.
@@ -148,7 +161,8 @@ std::vector<Layer> without_dead_filters(std::vector<Layer> layers) {
   const NoGrad quiet;
   for (size_t i = 0; i < layers.size(); ++i) {
     Layer& l = layers[i];
-    const int reader = l.kind == Layer::conv && l.groups == 1 ? only_reader(layers, static_cast<int>(i) + 1) : -1;
+    const int reader =
+        l.kind == Layer::conv && l.groups == 1 ? only_reader(layers, static_cast<int>(i) + 1) : -1;
     if (reader < 0) continue;
     std::vector<double> alive;
     for (int64_t o = 0; o < l.weight.size(0); ++o)
@@ -157,18 +171,22 @@ std::vector<Layer> without_dead_filters(std::vector<Layer> layers) {
     if (static_cast<int64_t>(alive.size()) == l.weight.size(0)) continue;
     const Tensor at = tensor(alive, {static_cast<int64_t>(alive.size())}, DType::i64);
     Layer& next = layers[static_cast<size_t>(reader)];
-    l.weight = index_select(l.weight, 0, at).contiguous(), l.bias = index_select(l.bias, 0, at).contiguous();
+    l.weight = index_select(l.weight, 0, at).contiguous(),
+    l.bias = index_select(l.bias, 0, at).contiguous();
     next.weight = index_select(next.weight, 1, at).contiguous();
   }
   return layers;
 }
 
-InferenceNet export_net(const NamedNet& net, const NamedNetOptions& of, const ExportOptions& options) {
+InferenceNet export_net(const NamedNet& net, const NamedNetOptions& of,
+                        const ExportOptions& options) {
   Exporter e;
   e.size = of.size;
   std::visit([&](const auto& n) { e(n); }, net.net);
-  std::vector<Layer> layers = options.remove_filters ? without_dead_filters(std::move(e.w.layers)) : std::move(e.w.layers);
-  return InferenceNet(std::move(layers), {of.in_channels, of.size, of.size, options.classes, options.mean, options.deviation});
+  std::vector<Layer> layers =
+      options.remove_filters ? without_dead_filters(std::move(e.w.layers)) : std::move(e.w.layers);
+  return InferenceNet(std::move(layers), {of.in_channels, of.size, of.size, options.classes,
+                                          options.mean, options.deviation});
 }
 
 }  // namespace regrad

@@ -7,10 +7,12 @@ namespace regrad {
 namespace {
 
 void need_maps(const char* what, const Tensor& x) {
-  if (x.dim() != 4) throw ShapeError(std::string(what) + ": needs [N,C,F,T], not " + str(x.shape()));
+  if (x.dim() != 4)
+    throw ShapeError(std::string(what) + ": needs [N,C,F,T], not " + str(x.shape()));
 }
 // Reports the batch's statistics; running variances are those of a sample (PyTorch's).
-void report(Context& ctx, const BatchStatistics& seen, const Tensor& mean, const Tensor& var, double of_each, double momentum) {
+void report(Context& ctx, const BatchStatistics& seen, const Tensor& mean, const Tensor& var,
+            double of_each, double momentum) {
   const NoGrad quiet;
   ctx.reports.push_back({mean, seen.mean, momentum});
   ctx.reports.push_back({var, seen.var * (of_each > 1 ? of_each / (of_each - 1) : 1), momentum});
@@ -36,7 +38,8 @@ Tensor rfn(const Tensor& x, double lambda, double eps) {
 
 SubSpectralNorm::SubSpectralNorm(int64_t channels, int64_t bands_of, DType t) : bands(bands_of) {
   if (channels < 1 || bands < 1)
-    throw ConfigError("SubSpectralNorm: " + std::to_string(channels) + " channels in " + std::to_string(bands) + " bands; both must be at least 1");
+    throw ConfigError("SubSpectralNorm: " + std::to_string(channels) + " channels in " +
+                      std::to_string(bands) + " bands; both must be at least 1");
   const Shape s{channels * bands};
   weight = ones(s, t).requires_grad_();
   bias = zeros(s, t).requires_grad_();
@@ -45,21 +48,26 @@ SubSpectralNorm::SubSpectralNorm(int64_t channels, int64_t bands_of, DType t) : 
 }
 Tensor SubSpectralNorm::operator()(const Tensor& x, Context& ctx, bool relu) const {
   const SubSpectralOptions o{.eps = eps, .relu = relu};
-  if (!ctx.training) return sub_spectral_norm(x, bands, BatchStatistics{running_mean, running_var}, weight, bias, o);
+  if (!ctx.training)
+    return sub_spectral_norm(x, bands, BatchStatistics{running_mean, running_var}, weight, bias, o);
   BatchStatistics seen;
   Tensor y = sub_spectral_norm(x, bands, weight, bias, o, &seen);
-  report(ctx, seen, running_mean, running_var, static_cast<double>(x.numel()) / static_cast<double>(seen.mean.numel()), momentum);
+  report(ctx, seen, running_mean, running_var,
+         static_cast<double>(x.numel()) / static_cast<double>(seen.mean.numel()), momentum);
   return y;
 }
 
-GlobalFreqNorm::GlobalFreqNorm(Tensor means, Tensor deviations) : mean(std::move(means)), deviation(std::move(deviations)) {
+GlobalFreqNorm::GlobalFreqNorm(Tensor means, Tensor deviations)
+    : mean(std::move(means)), deviation(std::move(deviations)) {
   if (mean.dim() != 1 || mean.shape() != deviation.shape())
-    throw ShapeError("GlobalFreqNorm: needs a mean and a deviation of each frequency, not " + str(mean.shape()) + " and " + str(deviation.shape()));
+    throw ShapeError("GlobalFreqNorm: needs a mean and a deviation of each frequency, not " +
+                     str(mean.shape()) + " and " + str(deviation.shape()));
 }
 Tensor GlobalFreqNorm::operator()(const Tensor& x) const {
   need_maps("GlobalFreqNorm", x);
   if (x.size(2) != mean.size(0))
-    throw ShapeError("GlobalFreqNorm: statistics of " + std::to_string(mean.size(0)) + " frequencies for " + str(x.shape()));
+    throw ShapeError("GlobalFreqNorm: statistics of " + std::to_string(mean.size(0)) +
+                     " frequencies for " + str(x.shape()));
   const Shape column{mean.size(0), 1};
   return (x - reshape(mean, column)) / reshape(deviation, column);
 }
@@ -69,11 +77,14 @@ void FreqStatistics::add(const Tensor& x) {
   const NoGrad quiet;
   const auto f = static_cast<size_t>(x.size(2));
   if (count_ == 0) mean_.assign(f, 0), m2_.assign(f, 0);
-  if (mean_.size() != f) throw ShapeError("FreqStatistics: " + str(x.shape()) + " after clips of " + std::to_string(mean_.size()) + " frequencies");
+  if (mean_.size() != f)
+    throw ShapeError("FreqStatistics: " + str(x.shape()) + " after clips of " +
+                     std::to_string(mean_.size()) + " frequencies");
   const double more = static_cast<double>(x.size(0) * x.size(1) * x.size(3));
   if (more == 0) return;
   const Tensor wide = x.detach().to(DType::f64);
-  const std::vector<double> means = regrad::mean(wide, {0, 1, 3}).to_vector(), vars = var(wide, {0, 1, 3}, 0).to_vector();
+  const std::vector<double> means = regrad::mean(wide, {0, 1, 3}).to_vector(),
+                            vars = var(wide, {0, 1, 3}, 0).to_vector();
   for (size_t i = 0; i < f; ++i) {  // joined as Chan, Golub and LeVeque 1979
     const double delta = means[i] - mean_[i], share = more / (count_ + more);
     m2_[i] += vars[i] * more + delta * delta * count_ * share;
@@ -102,12 +113,14 @@ Tensor BatchInstanceNorm::operator()(const Tensor& x, Context& ctx) const {
   if (ctx.training) {
     BatchStatistics seen;
     by_batch = sub_spectral_norm(x, 1, {}, {}, o, &seen);
-    report(ctx, seen, running_mean, running_var, static_cast<double>(x.numel()) / static_cast<double>(seen.mean.numel()), momentum);
+    report(ctx, seen, running_mean, running_var,
+           static_cast<double>(x.numel()) / static_cast<double>(seen.mean.numel()), momentum);
   } else {
     by_batch = sub_spectral_norm(x, 1, BatchStatistics{running_mean, running_var}, {}, {}, o);
   }
   const Tensor share = each_channel(rho);
-  return each_channel(weight) * (share * by_batch + (1 - share) * plain_instance_norm(x, eps)) + each_channel(bias);
+  return each_channel(weight) * (share * by_batch + (1 - share) * plain_instance_norm(x, eps)) +
+         each_channel(bias);
 }
 
 }  // namespace regrad

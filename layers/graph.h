@@ -1,11 +1,12 @@
 // Graph convolution on sparse adjacency matrices, and what meta-learning on graphs builds of it.
 //
 //   const Csr s = normalized_adjacency(edges, nodes, Propagation::symmetric);
-//   const Tensor features = propagate(s, normalize_rows(x), 2);              // SGC: S^2 X, once and for all
+//   const Tensor features = propagate(s, normalize_rows(x), 2);  // SGC: S^2 X, once and for all
 //   const GraphConv conv(Random(seed) / "conv", 1433, 16);
-//   Tensor h = relu(conv(s, x));                                             // x [nodes,1433] -> [nodes,16]
+//   Tensor h = relu(conv(s, x));  // x [nodes,1433] -> [nodes,16]
 //
-// Parameters may have a leading task dimension, as Linear's: conv at [T,in,out] gives [T,nodes,out]. ShapeError and DTypeError as in sparse.h.
+// Parameters may have a leading task dimension, as Linear's: conv at [T,in,out] gives
+// [T,nodes,out]. ShapeError and DTypeError as in sparse.h.
 #pragma once
 
 #include <regrad/engine/sparse.h>
@@ -14,14 +15,16 @@
 
 namespace regrad {
 
-// symmetric: D^-1/2 A D^-1/2 (Kipf and Welling 2017, eq. 2); random_walk: D^-1 A, whose rows sum to 1. D: the row sums of A.
+// symmetric: D^-1/2 A D^-1/2 (Kipf and Welling 2017, eq. 2); random_walk: D^-1 A, whose rows sum to
+// 1. D: the row sums of A.
 enum class Propagation { symmetric, random_walk };
 
-// Of a matrix that is given (recorded in its values; symmetric needs a square one). NumericError where a row with entries, or symmetric a column,
-// has a sum that is not above 0.
+// Of a matrix that is given (recorded in its values; symmetric needs a square one). NumericError
+// where a row with entries, or symmetric a column, has a sum that is not above 0.
 Csr normalized(const Csr& a, Propagation kind);
 // Of A + I, A the 0/1 adjacency of undirected edges i64 [2,e] without their self-loops.
-Csr normalized_adjacency(const Tensor& edges, int64_t nodes, Propagation kind, DType t = DType::f32);
+Csr normalized_adjacency(const Tensor& edges, int64_t nodes, Propagation kind,
+                         DType t = DType::f32);
 
 // S^times x: SGC's features (Wu et al. 2019, eq. 6). x [..,nodes,f].
 Tensor propagate(const Csr& s, const Tensor& x, int times);
@@ -48,10 +51,12 @@ struct GraphConv {
 
 // The entries of a dense matrix that are not 0, [n,f]. Without a graph.
 Csr to_sparse(const Tensor& x);
-// Rows of a sparse matrix, in that order; index i64 [m] in [0, rows). Values gathered from a's (recorded).
+// Rows of a sparse matrix, in that order; index i64 [m] in [0, rows). Values gathered from a's
+// (recorded).
 Csr index_rows(const Csr& a, const Tensor& index);
 
-// The neighbourhoods of some nodes, side by side (G-Meta: Huang and Zitnik 2020): the subgraph of the nodes within `hops` edges of each.
+// The neighbourhoods of some nodes, side by side (G-Meta: Huang and Zitnik 2020): the subgraph of
+// the nodes within `hops` edges of each.
 struct Subgraphs {
   Tensor nodes;   // i64 [m]: whose copy each row is, subgraph after subgraph, ascending within each
   Csr adjacency;  // [m,m]: a's values between nodes of one subgraph
@@ -60,11 +65,14 @@ struct Subgraphs {
 // a: square; its entries are the edges, self-loops among them or not. centres i64 [c].
 Subgraphs neighbourhoods(const Csr& a, const Tensor& centres, int hops);
 
-// AMM-GNN's modulation: features times 1 + weight * scale, feature by feature. x [..,n,f], scale [f] or [T,f].
-// What it is made of (Wang et al. 2020 learn it from the support set's attributes) is ours: FeatureScale.
+// AMM-GNN's modulation: features times 1 + weight * scale, feature by feature. x [..,n,f], scale
+// [f] or [T,f].
+// What it is made of (Wang et al. 2020 learn it from the support set's attributes) is ours:
+// FeatureScale.
 Tensor modulate(const Tensor& x, const Tensor& scale, double weight = 0.01);
 
-// Ours: scale = tanh(V relu(U m)), m the mean feature vector of a task's support nodes, [f] or [T,f] -> the same shape.
+// Ours: scale = tanh(V relu(U m)), m the mean feature vector of a task's support nodes, [f] or
+// [T,f] -> the same shape.
 struct FeatureScale {
   Tensor down, up;  // U [hidden,f], V [f,hidden], or with a task dimension
 

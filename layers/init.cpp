@@ -11,7 +11,9 @@ struct Fans {
   double in, out;
 };
 Fans fans(const Shape& s) {
-  if (s.size() < 2) throw ShapeError("init: a weight of shape " + str(s) + " has no fan-in; it needs [out, in, ...]");
+  if (s.size() < 2)
+    throw ShapeError("init: a weight of shape " + str(s) +
+                     " has no fan-in; it needs [out, in, ...]");
   double field = 1;
   for (int d = 2; d < s.size(); ++d) field *= static_cast<double>(s[d]);
   return {static_cast<double>(s[1]) * field, static_cast<double>(s[0]) * field};
@@ -27,7 +29,9 @@ Tensor kaiming_uniform(const Random& r, const Shape& sizes, double gain, DType t
   const double b = gain * std::sqrt(3 / fans(sizes).in);
   return uniform(r, sizes, -b, b, t);
 }
-Tensor kaiming_normal(const Random& r, const Shape& sizes, double gain, DType t) { return normal(r, sizes, 0, gain / std::sqrt(fans(sizes).in), t); }
+Tensor kaiming_normal(const Random& r, const Shape& sizes, double gain, DType t) {
+  return normal(r, sizes, 0, gain / std::sqrt(fans(sizes).in), t);
+}
 Tensor xavier_uniform(const Random& r, const Shape& sizes, double gain, DType t) {
   const Fans f = fans(sizes);
   const double b = gain * std::sqrt(6 / (f.in + f.out));

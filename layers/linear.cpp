@@ -11,9 +11,12 @@ Tensor through(const Mlp& net, size_t i, const Tensor& x) {
 
 }  // namespace
 
-Mlp::Mlp(const Random& r, const std::vector<int64_t>& sizes, bool linear_out, Activation act, DType t) : activation(act), linear_output(linear_out) {
+Mlp::Mlp(const Random& r, const std::vector<int64_t>& sizes, bool linear_out, Activation act,
+         DType t)
+    : activation(act), linear_output(linear_out) {
   if (sizes.size() < 2) throw ShapeError("Mlp: needs at least an input and an output size");
-  for (size_t i = 0; i + 1 < sizes.size(); ++i) layers.emplace_back(r / static_cast<int64_t>(i), sizes[i], sizes[i + 1], true, t);
+  for (size_t i = 0; i + 1 < sizes.size(); ++i)
+    layers.emplace_back(r / static_cast<int64_t>(i), sizes[i], sizes[i + 1], true, t);
 }
 
 Tensor Mlp::operator()(const Tensor& x) const {
@@ -24,7 +27,8 @@ Tensor Mlp::operator()(const Tensor& x) const {
 
 std::vector<Tensor> Mlp::activations(const Tensor& x) const {
   std::vector<Tensor> out;
-  for (size_t i = 0; i < layers.size(); ++i) out.push_back(through(*this, i, i == 0 ? x : out.back()));
+  for (size_t i = 0; i < layers.size(); ++i)
+    out.push_back(through(*this, i, i == 0 ? x : out.back()));
   return out;
 }
 

@@ -20,7 +20,8 @@ struct Linear {
   // PyTorch's initial values: both uniform in +-sqrt(1/in). Streams: r / "weight", r / "bias".
   Linear(const Random& r, int64_t in, int64_t out, bool with_bias = true, DType t = DType::f32)
       : weight(init::torch_default(r / "weight", {out, in}, in, t).requires_grad_()),
-        bias(with_bias ? init::torch_default(r / "bias", {out}, in, t).requires_grad_() : Tensor()) {}
+        bias(with_bias ? init::torch_default(r / "bias", {out}, in, t).requires_grad_()
+                       : Tensor()) {}
 
   Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); }
   static void parts(auto& self, auto&& part) {
@@ -39,10 +40,12 @@ struct Mlp {
 
   Mlp() = default;
   // sizes: {in, hidden..., out}. Streams: r / i for layer i.
-  Mlp(const Random& r, const std::vector<int64_t>& sizes, bool linear_out, Activation act = Activation::relu, DType t = DType::f32);
+  Mlp(const Random& r, const std::vector<int64_t>& sizes, bool linear_out,
+      Activation act = Activation::relu, DType t = DType::f32);
 
   Tensor operator()(const Tensor& x) const;
-  std::vector<Tensor> activations(const Tensor& x) const;  // what each layer says, after its activation; the last is the output
+  // what each layer says, after its activation; the last is the output
+  std::vector<Tensor> activations(const Tensor& x) const;
   static void parts(auto& self, auto&& part) { part("layers", self.layers); }
 };
 

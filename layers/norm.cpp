@@ -14,7 +14,8 @@ BatchNorm::BatchNorm(int64_t channels, Track track, DType t)
 Tensor BatchNorm::operator()(const Tensor& x, Context& ctx, BatchNormOptions options) const {
   options.eps = eps;
   if (!running_mean.defined()) return batch_norm(x, weight, bias, options);
-  if (!ctx.training) return batch_norm(x, BatchStatistics{running_mean, running_var}, weight, bias, options);
+  if (!ctx.training)
+    return batch_norm(x, BatchStatistics{running_mean, running_var}, weight, bias, options);
   BatchStatistics seen;
   Tensor y = batch_norm(x, weight, bias, options, &seen);
   // Running variances are those of a sample: divided by n - 1 (PyTorch's).
@@ -31,9 +32,12 @@ Tensor BatchNorm::operator()(const Tensor& x, BatchNormOptions options) const {
 }
 
 GroupNorm::GroupNorm(int64_t groups_of, int64_t channels, DType t)
-    : weight(ones({channels}, t).requires_grad_()), bias(zeros({channels}, t).requires_grad_()), groups(groups_of) {
+    : weight(ones({channels}, t).requires_grad_()),
+      bias(zeros({channels}, t).requires_grad_()),
+      groups(groups_of) {
   if (groups < 1 || channels % groups)
-    throw ConfigError("GroupNorm: " + std::to_string(channels) + " channels in " + std::to_string(groups) + " groups");
+    throw ConfigError("GroupNorm: " + std::to_string(channels) + " channels in " +
+                      std::to_string(groups) + " groups");
 }
 
 }  // namespace regrad

@@ -10,27 +10,38 @@ double factor(const std::vector<double>& list, size_t i) { return list.empty() ?
 
 void check_list(const char* optimizer, const char* what, size_t found, size_t expected) {
   if (found != expected)
-    throw ShapeError(std::string(optimizer) + ": " + std::to_string(found) + " " + what + " for " + std::to_string(expected) + " parameters");
+    throw ShapeError(std::string(optimizer) + ": " + std::to_string(found) + " " + what + " for " +
+                     std::to_string(expected) + " parameters");
 }
 
 // A gradient of another shape would broadcast, and change the parameter's.
-void check(const char* optimizer, const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const Factors& factors) {
+void check(const char* optimizer, const std::vector<Tensor>& params,
+           const std::vector<Tensor>& grads, const Factors& factors) {
   check_list(optimizer, "gradients", grads.size(), params.size());
   for (size_t i = 0; i < params.size(); ++i) {
-    const std::string which = std::string(optimizer) + ": the gradient of parameter " + std::to_string(i);
-    if (!grads[i].defined()) throw Error(which + " is undefined; grad(loss, net) gives zeros for parameters that the loss does not reach");
-    if (grads[i].shape() != params[i].shape()) throw ShapeError(which + " is " + str(grads[i].shape()) + ", the parameter " + str(params[i].shape()));
+    const std::string which =
+        std::string(optimizer) + ": the gradient of parameter " + std::to_string(i);
+    if (!grads[i].defined())
+      throw Error(
+          which +
+          " is undefined; grad(loss, net) gives zeros for parameters that the loss does not reach");
+    if (grads[i].shape() != params[i].shape())
+      throw ShapeError(which + " is " + str(grads[i].shape()) + ", the parameter " +
+                       str(params[i].shape()));
   }
   if (!factors.lr.empty()) check_list(optimizer, "factors of lr", factors.lr.size(), params.size());
-  if (!factors.weight_decay.empty()) check_list(optimizer, "factors of weight_decay", factors.weight_decay.size(), params.size());
+  if (!factors.weight_decay.empty())
+    check_list(optimizer, "factors of weight_decay", factors.weight_decay.size(), params.size());
 }
 
-void check_state(const char* optimizer, const std::vector<Tensor>& params, const std::vector<Tensor>& state) {
+void check_state(const char* optimizer, const std::vector<Tensor>& params,
+                 const std::vector<Tensor>& state) {
   check_list(optimizer, "tensors of state", state.size(), params.size());
   for (size_t i = 0; i < params.size(); ++i)
     if (state[i].shape() != params[i].shape())
-      throw ShapeError(std::string(optimizer) + ": the state of parameter " + std::to_string(i) + " is " + str(state[i].shape()) +
-                       ", the parameter " + str(params[i].shape()));
+      throw ShapeError(std::string(optimizer) + ": the state of parameter " + std::to_string(i) +
+                       " is " + str(state[i].shape()) + ", the parameter " +
+                       str(params[i].shape()));
 }
 
 std::vector<Tensor> zeros_for(const std::vector<Tensor>& params) {
@@ -42,7 +53,9 @@ std::vector<Tensor> zeros_for(const std::vector<Tensor>& params) {
 int64_t steps_done(const Tensor& t) { return t.defined() ? static_cast<int64_t>(t.item()) : 0; }
 Tensor count(int64_t t) { return scalar(static_cast<double>(t), DType::i64); }
 
-Tensor decayed(const Tensor& g, const Tensor& p, double weight_decay) { return weight_decay == 0 ? g : add(g, p, weight_decay); }
+Tensor decayed(const Tensor& g, const Tensor& p, double weight_decay) {
+  return weight_decay == 0 ? g : add(g, p, weight_decay);
+}
 
 }  // namespace
 
@@ -52,7 +65,8 @@ Sgd::State Sgd::initial(const std::vector<Tensor>& params) const {
 }
 
 void Sgd::step(std::vector<Tensor>& params, State& state, const std::vector<Tensor>& grads) const {
-  if (nesterov && (momentum <= 0 || dampening != 0)) throw ConfigError("Sgd: nesterov needs a momentum above 0 and a dampening of 0");
+  if (nesterov && (momentum <= 0 || dampening != 0))
+    throw ConfigError("Sgd: nesterov needs a momentum above 0 and a dampening of 0");
   check("Sgd", params, grads, factors);
   if (momentum == 0) {
     for (size_t i = 0; i < params.size(); ++i) {
@@ -66,14 +80,17 @@ void Sgd::step(std::vector<Tensor>& params, State& state, const std::vector<Tens
   if (done > 0) check_state("Sgd", params, state.velocity);
   for (size_t i = 0; i < params.size(); ++i) {
     Tensor g = decayed(grads[i], params[i], weight_decay * factor(factors.weight_decay, i));
-    state.velocity[i] = done == 0 ? g : add(std::move(state.velocity[i]) * momentum, g, 1 - dampening);
+    state.velocity[i] =
+        done == 0 ? g : add(std::move(state.velocity[i]) * momentum, g, 1 - dampening);
     g = nesterov ? add(g, state.velocity[i], momentum) : state.velocity[i];
     params[i] = sub(std::move(params[i]), g, lr * factor(factors.lr, i));
   }
   state.t = count(done + 1);
 }
 
-Adam::State Adam::initial(const std::vector<Tensor>& params) const { return {zeros_for(params), zeros_for(params), count(0)}; }
+Adam::State Adam::initial(const std::vector<Tensor>& params) const {
+  return {zeros_for(params), zeros_for(params), count(0)};
+}
 
 void Adam::step(std::vector<Tensor>& params, State& state, const std::vector<Tensor>& grads) const {
   check("Adam", params, grads, factors);
@@ -84,12 +101,14 @@ void Adam::step(std::vector<Tensor>& params, State& state, const std::vector<Ten
   const auto t = static_cast<double>(done);
   const double c1 = -std::expm1(t * std::log(beta1)), c2 = -std::expm1(t * std::log(beta2));
   for (size_t i = 0; i < params.size(); ++i) {
-    const double rate = lr * factor(factors.lr, i), decay = weight_decay * factor(factors.weight_decay, i);
+    const double rate = lr * factor(factors.lr, i),
+                 decay = weight_decay * factor(factors.weight_decay, i);
     if (decoupled_weight_decay && decay != 0) params[i] = std::move(params[i]) * (1 - rate * decay);
     const Tensor g = decoupled_weight_decay ? grads[i] : decayed(grads[i], params[i], decay);
     state.m[i] = add(std::move(state.m[i]) * beta1, g, 1 - beta1);
     state.v[i] = add(std::move(state.v[i]) * beta2, g * g, 1 - beta2);
-    params[i] = sub(std::move(params[i]), state.m[i] / affine(sqrt(state.v[i]), 1 / std::sqrt(c2), eps), rate / c1);
+    params[i] = sub(std::move(params[i]),
+                    state.m[i] / affine(sqrt(state.v[i]), 1 / std::sqrt(c2), eps), rate / c1);
   }
   state.t = count(done);
 }
@@ -127,7 +146,8 @@ void Lars::step(std::vector<Tensor>& params, State& state, const std::vector<Ten
   }
 }
 
-std::vector<Tensor> descend(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, double lr) {
+std::vector<Tensor> descend(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
+                            double lr) {
   std::vector<Tensor> out;
   out.reserve(params.size());
   for (size_t i = 0; i < params.size(); ++i) out.push_back(sub(params[i], grads[i], lr));

@@ -2,12 +2,16 @@
 //
 //   struct Linear {
 //     Tensor weight, bias;
-//     static void parts(auto& self, auto&& part) { part("weight", self.weight); part("bias", self.bias); }
+//     static void parts(auto& self, auto&& part) { part("weight", self.weight); part("bias",
+//         self.bias); }
 //   };
-//   std::vector<Tensor> p = parameters(net);      Linear fast = at(net, {p[0] - lr * g[0], p[1] - lr * g[1]});
+//   std::vector<Tensor> p = parameters(net);
+//   Linear fast = at(net, {p[0] - lr * g[0], p[1] - lr * g[1]});
 //
-// A part is a Tensor, a struct with parts of its own, or a std::vector or std::array of parts (named 0, 1, ...). Undefined tensors are no parts.
-// A tensor marked `buffer` (part("running_mean", self.running_mean, buffer)) is saved and mapped with the net but is no parameter.
+// A part is a Tensor, a struct with parts of its own, or a std::vector or std::array of parts
+// (named 0, 1, ...). Undefined tensors are no parts.
+// A tensor marked `buffer` (part("running_mean", self.running_mean, buffer)) is saved and mapped
+// with the net but is no parameter.
 #pragma once
 
 #include <array>
@@ -39,7 +43,9 @@ void visit(Self& self, const std::string& prefix, F&& f, bool is_buffer = false)
   if constexpr (std::is_same_v<Plain, Tensor>) {
     if (self.defined()) f(prefix, self, is_buffer);
   } else if constexpr (is_list<Plain>::value) {
-    for (size_t i = 0; i < self.size(); ++i) visit(self[i], prefix.empty() ? std::to_string(i) : prefix + "." + std::to_string(i), f, is_buffer);
+    for (size_t i = 0; i < self.size(); ++i)
+      visit(self[i], prefix.empty() ? std::to_string(i) : prefix + "." + std::to_string(i), f,
+            is_buffer);
   } else {
     Plain::parts(self, [&](const char* name, auto& part, auto... mark) {
       visit(part, prefix.empty() ? name : prefix + "." + name, f, is_buffer || sizeof...(mark) > 0);
@@ -81,7 +87,8 @@ int64_t parameter_count(const Net& net) {
   return n;
 }
 
-// The same net at other parameters, given in the order of parameters(net). ShapeError where their number differs.
+// The same net at other parameters, given in the order of parameters(net). ShapeError where their
+// number differs.
 template <class Net>
 Net at(Net net, const std::vector<Tensor>& params) {
   size_t i = 0;
@@ -90,7 +97,9 @@ Net at(Net net, const std::vector<Tensor>& params) {
     if (i >= params.size()) throw ShapeError("at: no parameter given for '" + name + "'");
     t = params[i++];
   });
-  if (i != params.size()) throw ShapeError("at: " + std::to_string(params.size()) + " parameters given for a net of " + std::to_string(i));
+  if (i != params.size())
+    throw ShapeError("at: " + std::to_string(params.size()) + " parameters given for a net of " +
+                     std::to_string(i));
   return net;
 }
 
@@ -119,9 +128,11 @@ Net as_leaves(Net net, bool requires_grad = true) {
   return net;
 }
 
-// The gradients of a scalar, shaped as the net: grad(loss, net).weight is d loss / d net.weight. Parameters that the loss does not reach give zeros.
+// The gradients of a scalar, shaped as the net: grad(loss, net).weight is d loss / d net.weight.
+// Parameters that the loss does not reach give zeros.
 template <class Net>
-requires(!std::is_convertible_v<const Net&, TensorList>) Net grad(const Tensor& loss, const Net& net, GradOptions options = {}) {
+requires(!std::is_convertible_v<const Net&, TensorList>) Net
+    grad(const Tensor& loss, const Net& net, GradOptions options = {}) {
   return typed_memory([&] {
     options.allow_unused = true;
     const std::vector<Tensor> p = parameters(net);
@@ -132,7 +143,8 @@ requires(!std::is_convertible_v<const Net&, TensorList>) Net grad(const Tensor& 
   });
 }
 
-// The parameters of a net with one leading task dimension, [T, ...], as views: each task then moves away from the shared ones by itself.
+// The parameters of a net with one leading task dimension, [T, ...], as views: each task then moves
+// away from the shared ones by itself.
 template <class Net>
 Net per_task(const Net& net, int64_t tasks) {
   std::vector<Tensor> p = parameters(net);

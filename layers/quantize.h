@@ -1,12 +1,15 @@
-// Compression of convolutional nets: one-shot magnitude pruning, 8-bit weights, and the count of bytes of DCASE 2021 task 1A (audio.md,
-// "Compression"). The challenge's system is described in abstracts only; the rules here are a reconstruction that gives its 61.0 KB.
+// Compression of convolutional nets: one-shot magnitude pruning, 8-bit weights, and the count of
+// bytes of DCASE 2021 task 1A (audio.md, "Compression"). The challenge's system is described in
+// abstracts only; the rules here are a reconstruction that gives its 61.0 KB.
 //
-//   const std::vector<Tensor> masks = one_shot_masks(net, 0.89);      // of convolutions; ones elsewhere
-//   net = fake_quantized(masked(net, masks));                          // trains through both: gradients go straight through
+//   const std::vector<Tensor> masks = one_shot_masks(net, 0.89);
+//       // of convolutions; ones elsewhere
+//   net = fake_quantized(masked(net, masks));
+//       // trains through both: gradients go straight through
 //   challenge_size(net).total();
 //
-//   Int8Net int8;                                                      // evaluates the convolutions by 8-bit integers
-//   net(clips, ctx, int8.calibrate());                                 // notes what comes into each convolution
+//   Int8Net int8;  // evaluates the convolutions by 8-bit integers
+//   net(clips, ctx, int8.calibrate());  // notes what comes into each convolution
 //   Tensor y = net(x, ctx, int8.evaluate()), z = net(x, ctx, int8.simulate());
 #pragma once
 
@@ -24,18 +27,21 @@ namespace detail {
 std::vector<Tensor> one_shot_masks(const std::vector<Tensor>& params, double ratio);
 }
 
-// A mask, 1 or 0, for each parameter: round(ratio n) of the n weights of all convolutions (four dims) together, those of the smallest magnitude, are
-// 0, ties by their place; norms and biases keep ones. ConfigError: ratio outside [0, 1].
+// A mask, 1 or 0, for each parameter: round(ratio n) of the n weights of all convolutions (four
+// dims) together, those of the smallest magnitude, are 0, ties by their place; norms and biases
+// keep ones. ConfigError: ratio outside [0, 1].
 template <class Net>
 std::vector<Tensor> one_shot_masks(const Net& net, double ratio) {
   return detail::one_shot_masks(parameters(net), ratio);
 }
-// The net at mask * parameters. Zeros stay zero whatever is trained, for the gradient goes through the product.
+// The net at mask * parameters. Zeros stay zero whatever is trained, for the gradient goes through
+// the product.
 template <class Net>
 Net masked(const Net& net, const std::vector<Tensor>& masks) {
   std::vector<Tensor> p = parameters(net);
   if (p.size() != masks.size())
-    throw ShapeError("masked: " + std::to_string(masks.size()) + " masks for " + std::to_string(p.size()) + " parameters");
+    throw ShapeError("masked: " + std::to_string(masks.size()) + " masks for " +
+                     std::to_string(p.size()) + " parameters");
   for (size_t i = 0; i < p.size(); ++i)
     if (p[i].dim() == 4) p[i] = p[i] * masks[i];
   return at(net, p);
@@ -49,7 +55,8 @@ Net fake_quantized(const Net& net) {
   return at(net, p);
 }
 
-// Bytes of a net whose convolutions are 8-bit integers. Weights that are 0 are free, as are running statistics.
+// Bytes of a net whose convolutions are 8-bit integers. Weights that are 0 are free, as are running
+// statistics.
 struct ChallengeSize {
   int64_t weights = 0;  // non-zero weights of convolutions, a byte each
   int64_t rest = 0;     // norms and biases, two bytes each
@@ -70,18 +77,20 @@ int64_t challenge_bytes(const Net& net) {
   return s.weights + s.rest;
 }
 
-// Evaluation of a net's convolutions by 8-bit integers: weights at one scale a tensor, inputs at one a group of channels, so that in a depthwise
-// convolution a small channel is not lost beside large ones. Norms, activations and sums stay f32. Known by their weights, so a net and its copies
-// share one. The functions refer to this object, which must outlive them; one
-// thread at a time.
+// Evaluation of a net's convolutions by 8-bit integers: weights at one scale a tensor, inputs at
+// one a group of channels, so that in a depthwise convolution a small channel is not lost beside
+// large ones. Norms, activations and sums stay f32. Known by their weights, so a net and its copies
+// share one. The functions refer to this object, which must outlive them; one thread at a time.
 class Int8Net {
  public:
-  // As the convolutions are, noting the ranges of each one's input over all calls. ShapeError: an input that is not [N,C,H,W].
+  // As the convolutions are, noting the ranges of each one's input over all calls. ShapeError: an
+  // input that is not [N,C,H,W].
   Convolve calibrate();
   // conv2d of input and weight at 8 bits, in floating point; differentiable, straight through.
   Convolve simulate() const;
-  // By whole numbers (oneDNN); f32 only, no gradients. The same bits as simulate() in f32 while 255 * 127 * (channels / groups) * kh * kw < 2^24,
-  // that is below 519 weights an output; else within rounding.
+  // By whole numbers (oneDNN); f32 only, no gradients. The same bits as simulate() in f32 while 255
+  // * 127 * (channels / groups) * kh * kw < 2^24, that is below 519 weights an output; else within
+  // rounding.
   Convolve evaluate();
   // ConfigError in simulate and evaluate: a convolution that calibration did not see.
 

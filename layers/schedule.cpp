@@ -10,17 +10,24 @@ namespace regrad {
 namespace {
 
 void check(const char* schedule, int64_t step) {
-  if (step < 0) throw ConfigError(std::string(schedule) + ": step " + std::to_string(step) + " is below 0");
+  if (step < 0)
+    throw ConfigError(std::string(schedule) + ": step " + std::to_string(step) + " is below 0");
 }
 void check(const char* schedule, int64_t step, const char* length_name, int64_t length) {
   check(schedule, step);
-  if (length < 1) throw ConfigError(std::string(schedule) + ": " + length_name + " is " + std::to_string(length) + "; it must be at least 1");
+  if (length < 1)
+    throw ConfigError(std::string(schedule) + ": " + length_name + " is " + std::to_string(length) +
+                      "; it must be at least 1");
 }
 
-double share(int64_t step, int64_t length) { return std::min(1.0, static_cast<double>(step) / static_cast<double>(length)); }
+double share(int64_t step, int64_t length) {
+  return std::min(1.0, static_cast<double>(step) / static_cast<double>(length));
+}
 
 double line(double from, double to, double t) { return from + (to - from) * t; }
-double half_cosine(double from, double to, double t) { return to + (from - to) * (1 + std::cos(t * 3.141592653589793)) / 2; }
+double half_cosine(double from, double to, double t) {
+  return to + (from - to) * (1 + std::cos(t * 3.141592653589793)) / 2;
+}
 
 }  // namespace
 
@@ -31,7 +38,9 @@ double StepLr::operator()(int64_t step) const {
 
 double MultiStepLr::operator()(int64_t step) const {
   check("MultiStepLr", step);
-  return lr * std::pow(gamma, static_cast<double>(std::count_if(milestones.begin(), milestones.end(), [step](int64_t m) { return m <= step; })));
+  return lr * std::pow(gamma,
+                       static_cast<double>(std::count_if(milestones.begin(), milestones.end(),
+                                                         [step](int64_t m) { return m <= step; })));
 }
 
 double CosineAnnealingLr::operator()(int64_t step) const {
@@ -52,12 +61,16 @@ double LinearLr::operator()(int64_t step) const {
 double OneCycleLr::operator()(int64_t step) const {
   check("OneCycleLr", step, "total_steps", total_steps);
   const auto total = static_cast<double>(total_steps);
-  const double start = max_lr / div_factor, last = start / final_div_factor, top = pct_start * total - 1;
+  const double start = max_lr / div_factor, last = start / final_div_factor,
+               top = pct_start * total - 1;
   struct Phase {
     double end, from, to;
   };
-  const std::vector<Phase> phases = three_phase ? std::vector<Phase>{{top, start, max_lr}, {2 * top, max_lr, start}, {total - 1, start, last}}
-                                                : std::vector<Phase>{{top, start, max_lr}, {total - 1, max_lr, last}};
+  const std::vector<Phase> phases =
+      three_phase ? std::vector<Phase>{{top, start, max_lr},
+                                       {2 * top, max_lr, start},
+                                       {total - 1, start, last}}
+                  : std::vector<Phase>{{top, start, max_lr}, {total - 1, max_lr, last}};
   const double at = std::min(static_cast<double>(step), total - 1);
   double begin = 0;
   for (const Phase& p : phases) {
@@ -71,7 +84,9 @@ double OneCycleLr::operator()(int64_t step) const {
 }
 
 Warmup<CosineAnnealingLr> cosine_with_warmup(double lr, int64_t steps, double share) {
-  if (!(share >= 0 && share <= 1)) throw ConfigError("cosine_with_warmup: a share of " + decimal(share) + "; it must be in [0, 1]");
+  if (!(share >= 0 && share <= 1))
+    throw ConfigError("cosine_with_warmup: a share of " + decimal(share) +
+                      "; it must be in [0, 1]");
   const auto climb = static_cast<int64_t>(share * static_cast<double>(steps));
   return {.steps = climb, .after = {.lr = lr, .t_max = std::max<int64_t>(1, steps - climb)}};
 }

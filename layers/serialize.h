@@ -1,11 +1,14 @@
-// Nets in safetensors files: every tensor of parts, buffers included, under its dotted name ("layers.0.weight").
+// Nets in safetensors files: every tensor of parts, buffers included, under its dotted name
+// ("layers.0.weight").
 //
 //   save(net, "net.safetensors");      net = load(net, "net.safetensors");
 //
 // A checkpoint that holds more than one net gives each a prefix:
 //
-//   std::vector<NamedTensor> all = named_tensors(net, "net.");      // and the optimizer's, "adam.m.0", ...
-//   save_safetensors(path, all, {{"step", "100"}});      net = with_tensors(net, load_safetensors(path), "net.");
+//   std::vector<NamedTensor> all = named_tensors(net, "net.");
+//       // and the optimizer's, "adam.m.0", ...
+//   save_safetensors(path, all, {{"step", "100"}});
+//   net = with_tensors(net, load_safetensors(path), "net.");
 #pragma once
 
 #include <regrad/engine/serialize.h>
@@ -17,7 +20,8 @@ namespace regrad {
 template <class Net>
 std::vector<NamedTensor> named_tensors(const Net& net, const std::string& prefix = "") {
   std::vector<NamedTensor> out;
-  each(net, [&](const std::string& name, const Tensor& t, bool) { out.emplace_back(prefix + name, t); });
+  each(net,
+       [&](const std::string& name, const Tensor& t, bool) { out.emplace_back(prefix + name, t); });
   return out;
 }
 
@@ -37,8 +41,10 @@ class Intake {
 };
 }  // namespace detail
 
-// The net with the file's tensors that begin with prefix: new leaves, which require gradients where the net's tensors did.
-// IOError naming file and tensor where one is missing or one too many; ShapeError, DTypeError where one has another shape or dtype.
+// The net with the file's tensors that begin with prefix: new leaves, which require gradients where
+// the net's tensors did.
+// IOError naming file and tensor where one is missing or one too many; ShapeError, DTypeError where
+// one has another shape or dtype.
 template <class Net>
 Net with_tensors(Net net, const TensorFile& file, const std::string& prefix = "") {
   detail::Intake intake(file, prefix);

@@ -42,7 +42,9 @@ void* count(void* p) {
 extern "C" {
 void* __real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void* p);
-void* __wrap_aligned_alloc(size_t alignment, size_t size) { return refuse() ? nullptr : count(__real_aligned_alloc(alignment, size)); }
+void* __wrap_aligned_alloc(size_t alignment, size_t size) {
+  return refuse() ? nullptr : count(__real_aligned_alloc(alignment, size));
+}
 void __wrap_free(void* p) {
   if (p) bytes.fetch_sub(static_cast<int64_t>(malloc_usable_size(p)), std::memory_order_relaxed);
   __real_free(p);
@@ -61,12 +63,18 @@ void* operator new(size_t size, std::align_val_t alignment) {
   return p;
 }
 // The sanitizers have nothrow forms of their own, which would not come from here.
-void* operator new(size_t size, const std::nothrow_t&) noexcept { return refuse() ? nullptr : count(std::malloc(size ? size : 1)); }
-void* operator new[](size_t size, const std::nothrow_t&) noexcept { return ::operator new(size, std::nothrow); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return refuse() ? nullptr : count(std::malloc(size ? size : 1));
+}
+void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+  return ::operator new(size, std::nothrow);
+}
 void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
 void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
 void* operator new[](size_t size) { return ::operator new(size); }
-void* operator new[](size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
+void* operator new[](size_t size, std::align_val_t alignment) {
+  return ::operator new(size, alignment);
+}
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }

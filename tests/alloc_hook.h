@@ -1,5 +1,6 @@
-// Every allocation that engine and test make passes here: counted, measured and, when asked, failed. Link alloc_hook.cpp with ALLOC_HOOK_OPTIONS
-// (tests/CMakeLists.txt); the library knows nothing of it.
+// Every allocation that engine and test make passes here: counted, measured and, when asked,
+// failed. Link alloc_hook.cpp with ALLOC_HOOK_OPTIONS (tests/CMakeLists.txt); the library knows
+// nothing of it.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@ struct Allocations {
 Allocations allocations();
 void reset_peak();
 
-// While one lives, on this thread: the k-th allocation (from 1) fails, and all later ones too where `ever_after`.
+// While one lives, on this thread: the k-th allocation (from 1) fails, and all later ones too where
+// `ever_after`.
 class FailAllocation {
  public:
   explicit FailAllocation(int64_t k, bool ever_after);

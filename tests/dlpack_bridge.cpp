@@ -13,7 +13,9 @@ extern "C" {
 // arange(0, 6) as dtype t, [2,3], seen as [3,2]; bools are its parity.
 DLManagedTensor* bridge_make(int t) {
   const auto dtype = static_cast<DType>(t);
-  const Tensor x = dtype == DType::b8 ? eq(arange(0, 6), round(arange(0, 6) / 2.0).to(DType::i64) * 2.0) : arange(0, 6).to(dtype);
+  const Tensor x = dtype == DType::b8
+                       ? eq(arange(0, 6), round(arange(0, 6) / 2.0).to(DType::i64) * 2.0)
+                       : arange(0, 6).to(dtype);
   held = x;
   return to_dlpack(x.reshape({2, 3}).mT());
 }

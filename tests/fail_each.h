@@ -1,4 +1,5 @@
-// Every allocation of a call failed once (alloc_hook.h): OutOfMemory each time, nothing left over, and the next call works.
+// Every allocation of a call failed once (alloc_hook.h): OutOfMemory each time, nothing left over,
+// and the next call works.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -11,7 +12,8 @@
 
 namespace regrad::test {
 
-// How many allocations of f() there are; each was failed, and all after it. after: what must hold each time besides.
+// How many allocations of f() there are; each was failed, and all after it. after: what must hold
+// each time besides.
 inline int64_t fail_each(
     const std::function<void()>& f, const std::function<void()>& after = [] {}) {
   f();

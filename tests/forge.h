@@ -35,14 +35,16 @@ inline std::string zip(const std::vector<Entry>& entries) {
   for (const Entry& e : entries) {
     const uint64_t size = e.size >= 0 ? static_cast<uint64_t>(e.size) : e.bytes.size();
     const uint64_t crc = e.crc >= 0 ? static_cast<uint64_t>(e.crc) : crc32(e.bytes);
-    const std::string about =
-        le(20, 2) + le(e.flags, 2) + le(0, 2) + le(0x00210000, 4) + le(crc, 4) + le(size, 4) + le(size, 4) + le(e.name.size(), 2) + le(0, 2);
+    const std::string about = le(20, 2) + le(e.flags, 2) + le(0, 2) + le(0x00210000, 4) +
+                              le(crc, 4) + le(size, 4) + le(size, 4) + le(e.name.size(), 2) +
+                              le(0, 2);
     starts.push_back(e.same_as >= 0 ? starts[static_cast<size_t>(e.same_as)] : out.size());
     if (e.same_as < 0) out += "PK\x03\x04" + about + e.name + e.bytes;
-    directory += "PK\x01\x02" + le(20, 2) + about + le(0, 2) + le(0, 2) + le(0, 2) + le(0, 4) + le(starts.back(), 4) + e.name;
+    directory += "PK\x01\x02" + le(20, 2) + about + le(0, 2) + le(0, 2) + le(0, 2) + le(0, 4) +
+                 le(starts.back(), 4) + e.name;
   }
-  return out + directory + "PK\x05\x06" + le(0, 4) + le(entries.size(), 2) + le(entries.size(), 2) + le(directory.size(), 4) + le(out.size(), 4) +
-         le(0, 2);
+  return out + directory + "PK\x05\x06" + le(0, 4) + le(entries.size(), 2) + le(entries.size(), 2) +
+         le(directory.size(), 4) + le(out.size(), 4) + le(0, 2);
 }
 
 // Big-endian, as IDX and PNG have it.
@@ -72,12 +74,14 @@ inline std::string png_chunk(const std::string& type, const std::string& data) {
   return be(data.size(), 4) + type + data + be(crc32(type + data), 4);
 }
 // colour: 0 gray, 2 RGB, 4 gray and alpha, 6 RGB and alpha; rows: each of them its packed pixels.
-inline std::string png(uint32_t height, uint32_t width, int depth, int colour, const std::vector<std::string>& rows) {
+inline std::string png(uint32_t height, uint32_t width, int depth, int colour,
+                       const std::vector<std::string>& rows) {
   std::string data;
   for (const std::string& row : rows) data += std::string(1, '\0') + row;
   std::string header = be(width, 4) + be(height, 4);
   header += {static_cast<char>(depth), static_cast<char>(colour), '\0', '\0', '\0'};
-  return "\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + png_chunk("IDAT", stored(data)) + png_chunk("IEND", "");
+  return "\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + png_chunk("IDAT", stored(data)) +
+         png_chunk("IEND", "");
 }
 
 }  // namespace regrad::test

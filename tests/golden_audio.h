@@ -28,7 +28,8 @@ inline std::vector<GoldenAudio> golden_audio(const std::string& name) {
     std::string word, case_name;
     GoldenAudio g;
     words >> word >> case_name >> g.samples;
-    while (words >> word) g.settings[word.substr(0, word.find('='))] = word.substr(word.find('=') + 1);
+    while (words >> word)
+      g.settings[word.substr(0, word.find('='))] = word.substr(word.find('=') + 1);
     std::getline(text, line);
     std::istringstream values(line);
     values >> word >> word;
@@ -44,7 +45,8 @@ inline Tensor golden_signal(int64_t n) {
   std::vector<double> x;
   for (int64_t k = 0; k < n; ++k) {
     const auto i = static_cast<double>(k);
-    x.push_back(0.4 * std::sin(i * i / 5000) + 0.3 * std::cos(0.37 * i) + 0.1 * (static_cast<double>(7919 * k % 1009) / 1009 - 0.5));
+    x.push_back(0.4 * std::sin(i * i / 5000) + 0.3 * std::cos(0.37 * i) +
+                0.1 * (static_cast<double>(7919 * k % 1009) / 1009 - 0.5));
   }
   return tensor(x, {n});
 }

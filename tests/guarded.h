@@ -7,11 +7,14 @@
 
 namespace regrad::test {
 
-// n bytes, aligned to 64, all 0xff (a NaN, where it is read as a float), with as many guards before and behind.
+// n bytes, aligned to 64, all 0xff (a NaN, where it is read as a float), with as many guards before
+// and behind.
 class Guarded {
  public:
   explicit Guarded(int64_t n)
-      : n_(n), base_(static_cast<unsigned char*>(std::aligned_alloc(64, static_cast<size_t>((2 * guard + n + 63) / 64 * 64)))) {
+      : n_(n),
+        base_(static_cast<unsigned char*>(
+            std::aligned_alloc(64, static_cast<size_t>((2 * guard + n + 63) / 64 * 64)))) {
     std::memset(base_, 0xff, static_cast<size_t>(2 * guard + n));
   }
   ~Guarded() { std::free(base_); }
@@ -23,7 +26,8 @@ class Guarded {
   }
   bool intact() const {
     int64_t written = 0;
-    for (int64_t i = 0; i < guard; ++i) written += (base_[i] != 0xff) + (base_[guard + n_ + i] != 0xff);
+    for (int64_t i = 0; i < guard; ++i)
+      written += (base_[i] != 0xff) + (base_[guard + n_ + i] != 0xff);
     return written == 0;
   }
 

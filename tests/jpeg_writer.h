@@ -12,7 +12,8 @@
 namespace regrad::test {
 
 // Pixels row by row; channels 1 (gray), 3 (RGB) or 4 (CMYK).
-inline std::string jpeg(int height, int width, int channels, const std::vector<uint8_t>& pixels, bool progressive = false) {
+inline std::string jpeg(int height, int width, int channels, const std::vector<uint8_t>& pixels,
+                        bool progressive = false) {
   jpeg_compress_struct c;
   jpeg_error_mgr errors;
   c.err = jpeg_std_error(&errors);

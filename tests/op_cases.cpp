@@ -28,8 +28,8 @@ bool possible(Lay lay, const Shape& s) {
   }
 }
 
-// x's values (for expanded: those of the first entry) in the given layout, as a function of x. Never x itself: rows must not live off a caller's
-// handle.
+// x's values (for expanded: those of the first entry) in the given layout, as a function of x.
+// Never x itself: rows must not live off a caller's handle.
 Tensor arrange(const Tensor& x, Lay lay) {
   const Shape& s = x.shape();
   switch (lay) {
@@ -45,7 +45,9 @@ Tensor arrange(const Tensor& x, Lay lay) {
   }
 }
 
-std::vector<Tensor> inputs_of(const Case& c) { return draw_inputs(Random(7) / c.op->name, *c.sample); }
+std::vector<Tensor> inputs_of(const Case& c) {
+  return draw_inputs(Random(7) / c.op->name, *c.sample);
+}
 
 Tensor evaluate(const Case& c, const std::vector<Tensor>& in) {
   std::vector<Tensor> arranged;
@@ -54,7 +56,8 @@ Tensor evaluate(const Case& c, const std::vector<Tensor>& in) {
   if (c.op->entry) return c.op->entry(arranged[0], c.sample->attrs);
   std::vector<const Tensor*> pointers;
   for (const Tensor& t : arranged) pointers.push_back(&t);
-  return apply(*c.op, pointers.data(), static_cast<int>(pointers.size()), c.sample->attrs, c.sample->attr_bytes);
+  return apply(*c.op, pointers.data(), static_cast<int>(pointers.size()), c.sample->attrs,
+               c.sample->attr_bytes);
 }
 
 // Replaces the floating inputs of a case by leaves.
@@ -76,12 +79,17 @@ Function derivative(const Function& f, size_t leaves, bool create_graph = true) 
     const Tensor y = f(at);
     std::vector<Tensor> g;
     if (y.requires_grad()) {
-      g = grad(TensorList(y), TensorList(at), {.grad_outputs = x[leaves].to(y.dtype()), .create_graph = create_graph, .allow_unused = true});
+      g = grad(TensorList(y), TensorList(at),
+               {.grad_outputs = x[leaves].to(y.dtype()),
+                .create_graph = create_graph,
+                .allow_unused = true});
     } else {
       g.resize(leaves);
     }
     std::vector<Tensor> flat;
-    for (size_t i = 0; i < leaves; ++i) flat.push_back(g[i].defined() ? reshape(g[i], {g[i].numel()}) : zeros({at[i].numel()}, at[i].dtype()));
+    for (size_t i = 0; i < leaves; ++i)
+      flat.push_back(g[i].defined() ? reshape(g[i], {g[i].numel()})
+                                    : zeros({at[i].numel()}, at[i].dtype()));
     return cat(flat, 0);
   };
 }
@@ -92,19 +100,26 @@ std::vector<Tensor> leaves_of(const std::vector<Tensor>& values, DType t) {
   return out;
 }
 
-std::vector<double> values(const Function& f, const std::vector<Tensor>& x) { return f(leaves_of(x, x[0].dtype())).to_vector(); }
+std::vector<double> values(const Function& f, const std::vector<Tensor>& x) {
+  return f(leaves_of(x, x[0].dtype())).to_vector();
+}
 
 // Row i: the gradient of f's i-th element with respect to all leaves.
-std::vector<std::vector<double>> jacobian_by_sweeps(const Function& f, const std::vector<Tensor>& x) {
+std::vector<std::vector<double>> jacobian_by_sweeps(const Function& f,
+                                                    const std::vector<Tensor>& x) {
   std::vector<std::vector<double>> rows;
   const std::vector<Tensor> leaves = leaves_of(x, DType::f64);
   const Tensor y = f(leaves);
   for (int64_t i = 0; i < y.numel(); ++i) {
     std::vector<double> row;
     std::vector<Tensor> g(leaves.size());
-    if (y.requires_grad()) g = grad(TensorList(select(y, 0, i)), TensorList(leaves), {.retain_graph = true, .allow_unused = true});
+    if (y.requires_grad())
+      g = grad(TensorList(select(y, 0, i)), TensorList(leaves),
+               {.retain_graph = true, .allow_unused = true});
     for (size_t k = 0; k < leaves.size(); ++k) {
-      const std::vector<double> v = g[k].defined() ? g[k].to_vector() : std::vector<double>(static_cast<size_t>(leaves[k].numel()));
+      const std::vector<double> v =
+          g[k].defined() ? g[k].to_vector()
+                         : std::vector<double>(static_cast<size_t>(leaves[k].numel()));
       row.insert(row.end(), v.begin(), v.end());
     }
     rows.push_back(row);
@@ -130,9 +145,11 @@ std::string compare_with_differences(const Function& f, const std::vector<Tensor
       v[j] = before;
       for (size_t i = 0; i < up.size(); ++i) {
         const double expected = (up[i] - down[i]) / (2 * h), got = rows[i][column];
-        if (!(std::abs(got - expected) <= 1e-6 + 1e-4 * std::abs(expected)) && !(std::isnan(got) && std::isnan(expected))) {
-          return "element " + std::to_string(i) + " by leaf " + std::to_string(k) + "[" + std::to_string(j) + "]: sweep " + std::to_string(got) +
-                 ", difference " + std::to_string(expected);
+        if (!(std::abs(got - expected) <= 1e-6 + 1e-4 * std::abs(expected)) &&
+            !(std::isnan(got) && std::isnan(expected))) {
+          return "element " + std::to_string(i) + " by leaf " + std::to_string(k) + "[" +
+                 std::to_string(j) + "]: sweep " + std::to_string(got) + ", difference " +
+                 std::to_string(expected);
         }
       }
     }
@@ -143,17 +160,21 @@ std::string compare_with_differences(const Function& f, const std::vector<Tensor
 // What f32 leaves where a sum cancels to nothing: 16 roundings of a value of at most 2.
 constexpr double cancelled = 16 * 6e-8 * 2;
 
-// Within `of_largest` of the largest magnitude, or within `floor`, which is for sums that cancel to nothing.
-std::string close(const std::vector<double>& got, const std::vector<double>& expected, double of_largest, const char* what, double floor = 1e-30) {
+// Within `of_largest` of the largest magnitude, or within `floor`, which is for sums that cancel to
+// nothing.
+std::string close(const std::vector<double>& got, const std::vector<double>& expected,
+                  double of_largest, const char* what, double floor = 1e-30) {
   if (got.size() != expected.size())
-    return std::string(what) + ": " + std::to_string(got.size()) + " elements, expected " + std::to_string(expected.size());
+    return std::string(what) + ": " + std::to_string(got.size()) + " elements, expected " +
+           std::to_string(expected.size());
   double largest = 0;
   for (double v : expected)
     if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
   for (size_t i = 0; i < got.size(); ++i) {
     const bool same = got[i] == expected[i] || (std::isnan(got[i]) && std::isnan(expected[i]));
     if (!same && !(std::abs(got[i] - expected[i]) <= of_largest * largest + floor)) {
-      return std::string(what) + ": element " + std::to_string(i) + " is " + std::to_string(got[i]) + ", expected " + std::to_string(expected[i]);
+      return std::string(what) + ": element " + std::to_string(i) + " is " +
+             std::to_string(got[i]) + ", expected " + std::to_string(expected[i]);
     }
   }
   return "";
@@ -166,8 +187,10 @@ std::vector<Tensor> floating(const std::vector<Tensor>& in) {
   return out;
 }
 
-// The function whose Jacobian order k checks, and the point: the inputs and k - 1 upstream gradients.
-std::pair<Function, std::vector<Tensor>> at_order(const Case& c, const std::vector<Tensor>& in, int order) {
+// The function whose Jacobian order k checks, and the point: the inputs and k - 1 upstream
+// gradients.
+std::pair<Function, std::vector<Tensor>> at_order(const Case& c, const std::vector<Tensor>& in,
+                                                  int order) {
   Function f = base(c, in);
   std::vector<Tensor> x = floating(in);
   for (int k = 1; k < order; ++k) {
@@ -181,9 +204,11 @@ std::pair<Function, std::vector<Tensor>> at_order(const Case& c, const std::vect
 }  // namespace
 
 std::string Case::name() const {
-  static const char* names[] = {"contiguous", "transposed", "offset", "strided", "pitched", "permuted", "expanded"};
+  static const char* names[] = {"contiguous", "transposed", "offset",  "strided",
+                                "pitched",    "permuted",   "expanded"};
   std::string out = std::string(op->name) + "(";
-  for (size_t i = 0; i < lays.size(); ++i) out += (i ? ", " : "") + str(sample->shapes[i]) + " " + names[static_cast<int>(lays[i])];
+  for (size_t i = 0; i < lays.size(); ++i)
+    out += (i ? ", " : "") + str(sample->shapes[i]) + " " + names[static_cast<int>(lays[i])];
   return out + ")";
 }
 
@@ -202,10 +227,13 @@ std::vector<Case> cases_of(const Op& op, const Samples& samples) {
           // Ties and singular matrices on purpose have their own tests.
           const Domain::Kind kind = domain(s, i).kind;
           const bool repeats =
-              lay == Lay::expanded && (kind == Domain::distinct || kind == Domain::csr || (kind == Domain::spread && long_dim(s.shapes[i]) >= s.shapes[i].size() - 2));
+              lay == Lay::expanded &&
+              (kind == Domain::distinct || kind == Domain::csr ||
+               (kind == Domain::spread && long_dim(s.shapes[i]) >= s.shapes[i].size() - 2));
           c.lays.push_back(possible(lay, s.shapes[i]) && !repeats ? lay : Lay::contiguous);
         }
-        const std::string key = c.name() + std::string(reinterpret_cast<const char*>(s.attrs), static_cast<size_t>(s.attr_bytes));
+        const std::string key = c.name() + std::string(reinterpret_cast<const char*>(s.attrs),
+                                                       static_cast<size_t>(s.attr_bytes));
         if (seen.insert(key).second) out.push_back(c);
       }
     }
@@ -218,28 +246,35 @@ std::string check_value(const Case& c) {
   const Tensor y = evaluate(c, in);
   std::vector<RefIn> ref;
   if (c.op->reference) {
-    for (size_t i = 0; i < in.size(); ++i) ref.push_back({in[i].shape(), arrange(in[i], c.lays[i]).to_vector()});
+    for (size_t i = 0; i < in.size(); ++i)
+      ref.push_back({in[i].shape(), arrange(in[i], c.lays[i]).to_vector()});
     const std::vector<double> expected = c.op->reference(RefCall{ref, c.sample->attrs, y.shape()});
-    if (std::string fault = close(y.to_vector(), expected, 1e-12, "value"); !fault.empty()) return fault;
+    if (std::string fault = close(y.to_vector(), expected, 1e-12, "value"); !fault.empty())
+      return fault;
   }
   std::vector<Tensor> low = in;
   for (Tensor& t : low)
     if (t.dtype() == DType::f64) t = t.to(DType::f32);
-  return close(evaluate(c, low).to_vector(), y.to_vector(), is_floating(y.dtype()) ? 2e-4 : 0, "f32 value", cancelled);
+  return close(evaluate(c, low).to_vector(), y.to_vector(), is_floating(y.dtype()) ? 2e-4 : 0,
+               "f32 value", cancelled);
 }
 
 std::string check_order(const Case& c, int order) {
   const std::vector<Tensor> in = inputs_of(c);
   if (floating(in).empty()) return "";
   const auto [f, x] = at_order(c, in, order);
-  if (std::string fault = compare_with_differences(f, x); !fault.empty()) return "order " + std::to_string(order) + ", " + fault;
+  if (std::string fault = compare_with_differences(f, x); !fault.empty())
+    return "order " + std::to_string(order) + ", " + fault;
   const Function g = derivative(f, x.size());
   std::vector<Tensor> at = x, low;
   at.push_back(draw(Random(13) / "upstream", {f(leaves_of(x, DType::f64)).numel()}, {}));
   for (const Tensor& t : at) low.push_back(t.to(DType::f32));
   std::string fault = close(values(g, low), values(g, at), 2e-4, "f32 gradient", cancelled);
-  // The sweeps above that record nothing took the fused gradient where the row has one: the vjp must say the same.
-  if (fault.empty()) fault = close(values(g, at), values(derivative(f, x.size(), false), at), 1e-9, "vjp against the fused gradient", 1e-12);
+  // The sweeps above that record nothing took the fused gradient where the row has one: the vjp
+  // must say the same.
+  if (fault.empty())
+    fault = close(values(g, at), values(derivative(f, x.size(), false), at), 1e-9,
+                  "vjp against the fused gradient", 1e-12);
   return fault.empty() ? "" : "order " + std::to_string(order) + ", " + fault;
 }
 
@@ -250,7 +285,8 @@ std::string check_cases(const std::vector<Case>& cases, bool smooth) {
     std::string fault;
     try {
       fault = check_value(c);
-      for (int order = 1; order <= (smooth ? 3 : 2) && fault.empty(); ++order) fault = check_order(c, order);
+      for (int order = 1; order <= (smooth ? 3 : 2) && fault.empty(); ++order)
+        fault = check_order(c, order);
     } catch (const Error& e) {
       fault = e.what();
     }

@@ -18,7 +18,8 @@ struct Ran {
 // `command` as a shell takes it.
 inline Ran run(const std::string& command) {
   const TempFolder at;
-  const int status = std::system(("( " + command + " ) >" + (at / "out") + " 2>" + (at / "err")).c_str());
+  const int status =
+      std::system(("( " + command + " ) >" + (at / "out") + " 2>" + (at / "err")).c_str());
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return {code, read_file(at / "out"), read_file(at / "err")};
 }

@@ -1,4 +1,5 @@
-// The real data sets beside the checkout, ../shared/data: tests that need one end with a line that says so where it is missing.
+// The real data sets beside the checkout, ../shared/data: tests that need one end with a line that
+// says so where it is missing.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -8,7 +9,9 @@
 
 namespace regrad::test {
 
-inline std::string shared_data(const std::string& file) { return std::string(REGRAD_SHARED_DATA) + "/" + file; }
+inline std::string shared_data(const std::string& file) {
+  return std::string(REGRAD_SHARED_DATA) + "/" + file;
+}
 
 inline bool has_shared_data(const std::string& file) {
   if (std::filesystem::exists(shared_data(file))) return true;

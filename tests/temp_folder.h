@@ -29,14 +29,16 @@ class TempFolder {
   std::string name_;
 };
 
-// What f() throws: an E with these words in its message. Empty where all is as wanted, else what was.
+// What f() throws: an E with these words in its message. Empty where all is as wanted, else what
+// was.
 template <class E, class F>
 std::string complaint(F&& f, const std::string& words) {
   try {
     f();
   } catch (const E& e) {
     const std::string message = e.what();
-    return message.find(words) == std::string::npos ? "'" + message + "' lacks '" + words + "'" : "";
+    return message.find(words) == std::string::npos ? "'" + message + "' lacks '" + words + "'"
+                                                    : "";
   } catch (const std::exception& e) {
     return std::string("another error: ") + e.what();
   }

@@ -1,4 +1,5 @@
-// regrad-asc: the translation net, the chain of compression, a row of the table and its model file (audio.md sections 1 and 4, checks 26 and 27).
+// regrad-asc: the translation net, the chain of compression, a row of the table and its model file
+// (audio.md sections 1 and 4, checks 26 and 27).
 #include <doctest/doctest.h>
 #include <regrad/algorithms/asc/compress.h>
 #include <regrad/algorithms/asc/listen.h>
@@ -25,9 +26,15 @@ using regrad::test::TempFolder;
 
 namespace {
 
-double apart(const Tensor& a, const Tensor& b) { return amax(abs(a.to(DType::f64) - b.to(DType::f64))).item(); }
-Tensor drawn(const char* name, const Shape& s, DType t = DType::f32) { return normal(Random(21) / name, s, 0, 1, t); }
-Tensor whole(const std::vector<double>& v) { return tensor(v, {static_cast<int64_t>(v.size())}, DType::i64); }
+double apart(const Tensor& a, const Tensor& b) {
+  return amax(abs(a.to(DType::f64) - b.to(DType::f64))).item();
+}
+Tensor drawn(const char* name, const Shape& s, DType t = DType::f32) {
+  return normal(Random(21) / name, s, 0, 1, t);
+}
+Tensor whole(const std::vector<double>& v) {
+  return tensor(v, {static_cast<int64_t>(v.size())}, DType::i64);
+}
 int64_t zeros_of(const Tensor& t) {
   int64_t n = 0;
   for (const double v : t.to_vector()) n += v == 0;
@@ -44,24 +51,32 @@ int64_t weights(const BcResnetAsc& net) {
   return n;
 }
 
-// Weights of all layers at one scale, or one threshold cuts whole layers away, as training would not.
+// Weights of all layers at one scale, or one threshold cuts whole layers away, as training would
+// not.
 BcResnetAsc levelled(BcResnetAsc net) {
   each(net, [](const std::string&, Tensor& t, bool) {
-    if (t.dim() == 4) t = (t * std::sqrt(static_cast<double>(t.size(1) * t.size(2) * t.size(3)))).detach().requires_grad_();
+    if (t.dim() == 4)
+      t = (t * std::sqrt(static_cast<double>(t.size(1) * t.size(2) * t.size(3))))
+              .detach()
+              .requires_grad_();
   });
   return net;
 }
 
-// Four classes: each has energy in a band of its own. Devices a and b are seen, c is not; a device adds a constant to each mel band.
+// Four classes: each has energy in a band of its own. Devices a and b are seen, c is not; a device
+// adds a constant to each mel band.
 scenes::Recordings small_data() {
   constexpr int64_t n = 40, m = 12, mels = 32, frames = 24;
   const auto clips = [&](const char* name, int64_t count) {
     const Tensor base = drawn(name, {count, 1, mels, frames});
     std::vector<double> lift(static_cast<size_t>(count * mels), 0.0);
     for (int64_t i = 0; i < count; ++i)
-      for (int64_t f = 8 * (i % 4); f < 8 * (i % 4) + 8; ++f) lift[static_cast<size_t>(i * mels + f)] = 3;
-    // A burst, so that the band is heard in time too: what is constant in time a device could have added.
-    const Tensor burst = (uniform(Random(5) / name, {count, 1, 1, frames}) < full({1}, 0.4)).to(DType::f32);
+      for (int64_t f = 8 * (i % 4); f < 8 * (i % 4) + 8; ++f)
+        lift[static_cast<size_t>(i * mels + f)] = 3;
+    // A burst, so that the band is heard in time too: what is constant in time a device could have
+    // added.
+    const Tensor burst =
+        (uniform(Random(5) / name, {count, 1, 1, frames}) < full({1}, 0.4)).to(DType::f32);
     return base + tensor(lift, {count, 1, mels, 1}) * burst - 4;
   };
   const auto labels = [](int64_t count) {
@@ -69,7 +84,9 @@ scenes::Recordings small_data() {
     for (int64_t i = 0; i < count; ++i) y.push_back(static_cast<double>(i % 4));
     return whole(y);
   };
-  const auto by = [&](const Tensor& x, const char* device) { return x + 2 * drawn(device, {1, 1, mels, 1}); };
+  const auto by = [&](const Tensor& x, const char* device) {
+    return x + 2 * drawn(device, {1, 1, mels, 1});
+  };
   scenes::Recordings d;
   const Tensor source = clips("train", n);
   std::vector<Tensor> rows;
@@ -83,7 +100,8 @@ scenes::Recordings small_data() {
   d.train_x = cat(rows, 0), d.train_y = labels(n), d.train_device = whole(device);
   d.pair_x = index_select(source, 0, whole(of_clip)), d.pair_of = whole(of_clip);
   const Tensor test = clips("test", m);
-  d.test_x = {test, by(test, "b"), by(test, "c")}, d.test_y = {labels(m), labels(m), labels(m)}, d.devices = {"a", "b", "c"};
+  d.test_x = {test, by(test, "b"), by(test, "c")}, d.test_y = {labels(m), labels(m), labels(m)},
+  d.devices = {"a", "b", "c"};
   d.seen = 2, d.classes = {"bus", "park", "tram", "a shop"};
   d.ear = {{.rate = 8000, .n_fft = 512, .hop = 160, .mels = mels}, 160 * (frames - 1), 0.1};
   return d;
@@ -91,7 +109,8 @@ scenes::Recordings small_data() {
 
 Settings small_settings(bool compress) {
   Settings s;
-  s.epochs = 2, s.batch = 10, s.log_every = 1, s.lr = 0.05, s.roll = 0.1, s.mask_mels = 4, s.mask_frames = 4;
+  s.epochs = 2, s.batch = 10, s.log_every = 1, s.lr = 0.05, s.roll = 0.1, s.mask_mels = 4,
+  s.mask_frames = 4;
   s.translation.steps = 5, s.translation.batch = 4, s.translation.crop = 8, s.translation.width = 4;
   s.tau = 1, s.compress = compress, s.compression.epochs = 1;
   return s;
@@ -100,7 +119,8 @@ Settings small_settings(bool compress) {
 struct Run {
   AscTrial trial;
   std::vector<experiment::Moment> moments{};
-  Run(const char* method, const Settings& s, const std::shared_ptr<const scenes::Recordings>& data) : trial({method, "", 3}, s, data) {}
+  Run(const char* method, const Settings& s, const std::shared_ptr<const scenes::Recordings>& data)
+      : trial({method, "", 3}, s, data) {}
   void to(int64_t from, int64_t end) {
     for (int64_t i = from; i < end; ++i) moments.push_back(trial.step(i));
   }
@@ -116,13 +136,15 @@ void check_same(AscTrial& a, AscTrial& b) {
   REQUIRE(of_a.size() == of_b.size());
   for (size_t i = 0; i < of_a.size(); ++i) {
     CHECK(of_a[i].first == of_b[i].first);
-    if (of_a[i].second.numel()) CHECK_MESSAGE(apart(of_a[i].second, of_b[i].second) == 0, of_a[i].first);
+    if (of_a[i].second.numel())
+      CHECK_MESSAGE(apart(of_a[i].second, of_b[i].second) == 0, of_a[i].first);
   }
 }
 
 }  // namespace
 
-TEST_CASE("translation: at first G(x, d) is x, bit for bit, and devices' parameters are their own") {
+TEST_CASE(
+    "translation: at first G(x, d) is x, bit for bit, and devices' parameters are their own") {
   for (const DType t : {DType::f32, DType::f64}) {
     TranslationNet g(Random(1), 3, 16, 4, t);
     const Tensor x = drawn("x", {5, 1, 16, 9}, t) * 3 - 5, d = whole({0, 1, 2, 1, 0});
@@ -139,14 +161,27 @@ TEST_CASE("translation: at first G(x, d) is x, bit for bit, and devices' paramet
     }
   }
   const TranslationNet g(Random(1), 3, 16);
-  CHECK(complaint<ShapeError>([&] { g(drawn("x", {2, 1, 8, 9}), whole({0, 1})); }, "[N,1,16,T]") == "");
-  CHECK(complaint<ShapeError>([&] { g(drawn("x", {2, 1, 16, 9}), whole({0})); }, "devices [1]") == "");
+  CHECK(complaint<ShapeError>(
+            [&] {
+              g(drawn("x", {2, 1, 8, 9}), whole({0, 1}));
+            },
+            "[N,1,16,T]") == "");
+  CHECK(complaint<ShapeError>(
+            [&] {
+              g(drawn("x", {2, 1, 16, 9}), whole({0}));
+            },
+            "devices [1]") == "");
   CHECK(complaint<ConfigError>([] { TranslationNet(Random(1), 0, 16); }, "0 devices") == "");
-  CHECK(complaint<ConfigError>([] { standardized(TranslationNet(Random(1), 1, 16), zeros({0, 1, 16, 4})); }, "no spectrograms") == "");
+  CHECK(complaint<ConfigError>(
+            [] {
+              standardized(TranslationNet(Random(1), 1, 16), zeros({0, 1, 16, 4}));
+            },
+            "no spectrograms") == "");
 }
 
 TEST_CASE("translation: devices that add a constant to each mel band are learned, each by itself") {
-  const Tensor truth = cat({zeros({1, 16}), 2 * drawn("one", {1, 16}), 2 * drawn("two", {1, 16})}, 0);
+  const Tensor truth =
+      cat({zeros({1, 16}), 2 * drawn("one", {1, 16}), 2 * drawn("two", {1, 16})}, 0);
   const auto pair = [&](const Random& r) {
     const Tensor x = normal(r / "x", {12, 1, 16, 10}, -4, 2), d = randint(r / "d", 0, 3, {12});
     return std::tuple{x, x + reshape(index_select(truth, 0, d), {12, 1, 16, 1}), d};
@@ -172,7 +207,9 @@ TEST_CASE("translation: devices that add a constant to each mel band are learned
   CHECK(mean(abs(by_one - truth[2])).item() > 1);
 }
 
-TEST_CASE("translation: clips of the source alone are replaced, about as often as asked, never to the source or an unseen device") {
+TEST_CASE(
+    "translation: clips of the source alone are replaced, about as often as asked, never to the "
+    "source or an unseen device") {
   TranslationNet g(Random(1), 3, 16, 4);
   g.shift = tensor({0, 10, 20}, {3, 1}).expand({3, 16}).contiguous();  // G(x, d) - x tells d
   std::vector<double> device;
@@ -193,35 +230,48 @@ TEST_CASE("translation: clips of the source alone are replaced, about as often a
   CHECK(zeros_of(mean(translated(g, x, d, 1, Random(2)) - x, {1, 2, 3})) == 400);
   // A clip's fate is its place's, not that of the batch around it.
   CHECK(apart(slice(translated(g, x, d, 0.5, Random(2)), 0, 0, 50),
-              translated(g, slice(x, 0, 0, 50).contiguous(), slice(d, 0, 0, 50), 0.5, Random(2))) < 1e-5);
+              translated(g, slice(x, 0, 0, 50).contiguous(), slice(d, 0, 0, 50), 0.5, Random(2))) <
+        1e-5);
 }
 
 TEST_CASE("losses: soft cross-entropy of one-hot labels is cross-entropy; (1 - a) CE + a T^2 KL") {
-  const Tensor z = drawn("z", {6, 4}, DType::f64), teacher = drawn("t", {6, 4}, DType::f64), y = whole({0, 1, 2, 3, 1, 1});
+  const Tensor z = drawn("z", {6, 4}, DType::f64), teacher = drawn("t", {6, 4}, DType::f64),
+               y = whole({0, 1, 2, 3, 1, 1});
   const Tensor soft = one_hot(y, 4).to(DType::f64);
   CHECK(apart(soft_cross_entropy(z, soft), cross_entropy(z, y)) < 1e-12);
   CHECK(apart(distilled_loss(z, teacher, soft, {.share = 0}), cross_entropy(z, y)) < 1e-12);
-  CHECK(apart(distilled_loss(z, teacher, soft, {.share = 1, .temperature = 3}), distillation(z, teacher, 3)) < 1e-12);
-  CHECK(apart(distilled_loss(z, teacher, soft, {}), 0.5 * cross_entropy(z, y) + 0.5 * distillation(z, teacher, 2)) < 1e-12);
+  CHECK(apart(distilled_loss(z, teacher, soft, {.share = 1, .temperature = 3}),
+              distillation(z, teacher, 3)) < 1e-12);
+  CHECK(apart(distilled_loss(z, teacher, soft, {}),
+              0.5 * cross_entropy(z, y) + 0.5 * distillation(z, teacher, 2)) < 1e-12);
   CHECK(complaint<ShapeError>([&] { soft_cross_entropy(z, y); }, "[N,K]") == "");
 }
 
 TEST_CASE("half precision: 11 digits, halves to even, subnormals, the largest") {
   const double tiny = std::ldexp(1, -24);
-  const Tensor x = tensor({1, 1 + std::ldexp(1, -11), 1 + 3 * std::ldexp(1, -11), 0.1, -2049, 65504, 0.4 * tiny, 0.6 * tiny, -0.0}, DType::f64);
-  const Tensor expected = tensor({1, 1, 1 + std::ldexp(1, -9), 0.0999755859375, -2048, 65504, 0, tiny, 0}, DType::f64);
+  const Tensor x = tensor({1, 1 + std::ldexp(1, -11), 1 + 3 * std::ldexp(1, -11), 0.1, -2049, 65504,
+                           0.4 * tiny, 0.6 * tiny, -0.0},
+                          DType::f64);
+  const Tensor expected =
+      tensor({1, 1, 1 + std::ldexp(1, -9), 0.0999755859375, -2048, 65504, 0, tiny, 0}, DType::f64);
   CHECK(apart(half(x), expected) == 0);
   CHECK(apart(half(half(drawn("x", {50}))), half(drawn("x", {50}))) == 0);
   CHECK(complaint<NumericError>([] { half(tensor({65520})); }, "65504") == "");
-  CHECK(complaint<NumericError>([] { half(tensor({std::numeric_limits<double>::quiet_NaN()})); }, "beyond") == "");
+  CHECK(complaint<NumericError>([] { half(tensor({std::numeric_limits<double>::quiet_NaN()})); },
+                                "beyond") == "");
 }
 
-TEST_CASE("26: pruned weights stay 0 through fine-tuning, with and without a teacher; norms and biases move") {
-  const BcResnetAsc teacher = levelled(BcResnetAsc(Random(3), {.tau = 2, .classes = 4, .norm = FreqNorm::resnorm}));
+TEST_CASE(
+    "26: pruned weights stay 0 through fine-tuning, with and without a teacher; norms and biases "
+    "move") {
+  const BcResnetAsc teacher =
+      levelled(BcResnetAsc(Random(3), {.tau = 2, .classes = 4, .norm = FreqNorm::resnorm}));
   const std::vector<Tensor> masks = one_shot_masks(teacher, 0.89);
   const int64_t due = std::llround(0.89 * static_cast<double>(weights(teacher)));
   const Sgd sgd{.lr = 0.02, .momentum = 0.9, .weight_decay = 1e-3};
-  const Tensor x = drawn("x", {8, 1, 32, 16}), y = one_hot(whole({0, 1, 2, 3, 0, 1, 2, 3}), 4).to(DType::f32), logits = logits_of(teacher, x);
+  const Tensor x = drawn("x", {8, 1, 32, 16}),
+               y = one_hot(whole({0, 1, 2, 3, 0, 1, 2, 3}), 4).to(DType::f32),
+               logits = logits_of(teacher, x);
   for (const bool distilled : {false, true})
     for (const bool quantized : {false, true}) {
       BcResnetAsc net = pruned(teacher, masks);
@@ -229,11 +279,14 @@ TEST_CASE("26: pruned weights stay 0 through fine-tuning, with and without a tea
       Sgd::State state = sgd.initial(parameters(net));
       double first = 0, last = 0;
       for (int64_t i = 0; i < 12; ++i) {
-        last = fine_tune(net, state, sgd, masks, x, y, distilled ? &logits : nullptr, {.quantized = quantized}, Random(4) / i).item();
+        last = fine_tune(net, state, sgd, masks, x, y, distilled ? &logits : nullptr,
+                         {.quantized = quantized}, Random(4) / i)
+                   .item();
         if (i == 0) first = last;
         CHECK(zero_weights(net) == due);
       }
-      if (!quantized) CHECK(last < first);  // through rounding to 8 bits the curve is each CPU's own
+      // through rounding to 8 bits the curve is each CPU's own
+      if (!quantized) CHECK(last < first);
       int64_t moved = 0, of = 0;
       const std::vector<Tensor> before = parameters(teacher), after = parameters(net);
       for (size_t i = 0; i < after.size(); ++i) {
@@ -244,13 +297,16 @@ TEST_CASE("26: pruned weights stay 0 through fine-tuning, with and without a tea
         }
       }
       MESSAGE(moved, " of ", of, " norms' and biases' tensors moved");
-      CHECK(moved > of / 2);                             // not those of a layer that is cut away whole
+      // not those of a layer that is cut away whole
+      CHECK(moved > of / 2);
       CHECK(zero_weights(deployed(net, masks)) >= due);  // 8 bits round small weights to 0 too
     }
   CHECK(zero_weights(teacher) == 0);
 }
 
-TEST_CASE("27: what is deployed: 62,335 bytes for tau 8 at 0.89, norms of two half-precision numbers, logits near the net's") {
+TEST_CASE(
+    "27: what is deployed: 62,335 bytes for tau 8 at 0.89, norms of two half-precision numbers, "
+    "logits near the net's") {
   BcResnetAsc net(Random(5), {.tau = 8, .norm = FreqNorm::resnorm});
   const std::vector<Tensor> masks = one_shot_masks(net, 0.89);
   CHECK(challenge_bytes(pruned(net, masks)) == 62335);
@@ -265,7 +321,8 @@ TEST_CASE("27: what is deployed: 62,335 bytes for tau 8 at 0.89, norms of two ha
   }
   const std::vector<Tensor> half_masks = one_shot_masks(small, 0.5);
   const BcResnetAsc out = deployed(small, half_masks);
-  for (const SubSpectralNorm* n : {&out.head_norm, &out.stages[0][0].enter_norm, &out.stages[3][2].freq_norm, &out.stages[3][2].time_norm}) {
+  for (const SubSpectralNorm* n : {&out.head_norm, &out.stages[0][0].enter_norm,
+                                   &out.stages[3][2].freq_norm, &out.stages[3][2].time_norm}) {
     CHECK(apart(n->weight, half(n->weight)) == 0);
     CHECK(apart(n->bias, half(n->bias)) == 0);
     CHECK(zeros_of(n->running_mean) == n->running_mean.numel());
@@ -278,13 +335,16 @@ TEST_CASE("27: what is deployed: 62,335 bytes for tau 8 at 0.89, norms of two ha
   CHECK(apart(logits_of(out, x), plain) > 0);
 }
 
-TEST_CASE("a channel that never varied is its norm's bias, whatever rounding puts there; others are as they were") {
+TEST_CASE(
+    "a channel that never varied is its norm's bias, whatever rounding puts there; others are as "
+    "they were") {
   BcResnetAsc net(Random(5), {.tau = 1});
   SubSpectralNorm& norm = net.stages[1][0].time_norm;
   std::vector<double> var(static_cast<size_t>(norm.running_var.numel()), 0.5);
   var[0] = 0, var[1] = 1e-9, var[2] = 1e-6;
   norm.running_var = tensor(var, norm.running_var.shape());
-  const std::vector<double> before = norm.weight.to_vector(), after = quieted(net).stages[1][0].time_norm.weight.to_vector();
+  const std::vector<double> before = norm.weight.to_vector(),
+                            after = quieted(net).stages[1][0].time_norm.weight.to_vector();
   for (size_t i = 0; i < before.size(); ++i) CHECK(after[i] == (i < 2 ? 0 : before[i]));
   CHECK(apart(quieted(net).head_norm.weight, net.head_norm.weight) == 0);
 }
@@ -300,10 +360,13 @@ TEST_CASE("8-bit integers: the simulation bit for bit, whatever the batches") {
   REQUIRE(r.logits.size() == 2);
   MESSAGE("largest difference of a logit ", r.largest_difference);
   CHECK(r.largest_difference == 0);
-  CHECK(apart(slice(r.logits[0], 0, 0, 1), slice(r.logits[0], 0, 1, 2)) > 0.1);  // the logits do depend on the clip
-  CHECK(apart(r.logits[0], logits_of(small, tests[0])) > 0);                     // inputs are rounded
+  // the logits do depend on the clip
+  CHECK(apart(slice(r.logits[0], 0, 0, 1), slice(r.logits[0], 0, 1, 2)) > 0.1);
+  // inputs are rounded
+  CHECK(apart(r.logits[0], logits_of(small, tests[0])) > 0);
   CHECK(apart(logits_of(small, tests[0], 5), logits_of(small, tests[0])) < 1e-5);
-  CHECK(complaint<ConfigError>([&] { evaluate_int8(small, slice(data->train_x, 0, 0, 0), tests); }, "calibrate") == "");
+  CHECK(complaint<ConfigError>([&] { evaluate_int8(small, slice(data->train_x, 0, 0, 0), tests); },
+                               "calibrate") == "");
 }
 
 // Of a net that no step has moved: eight steps from the initial values are another net on each CPU.
@@ -316,7 +379,8 @@ TEST_CASE("8-bit integers stay near the net that they stand for") {
     net = commit(std::move(net), ctx);
   }
   const BcResnetAsc small = deployed(net, one_shot_masks(net, 0.6));
-  const Tensor of_integers = evaluate_int8(small, data->train_x, {data->test_x[0]}).logits[0], plain = logits_of(small, data->test_x[0]);
+  const Tensor of_integers = evaluate_int8(small, data->train_x, {data->test_x[0]}).logits[0],
+               plain = logits_of(small, data->test_x[0]);
   CHECK(apart(of_integers, plain) < 0.25 * amax(abs(plain)).item());
 }
 
@@ -349,7 +413,8 @@ TEST_CASE("a row that was cut anywhere and goes on ends in the same bits") {
     check_same(without_stop.trial, second.trial);
     const experiment::Outcome again = second.trial.finish();
     REQUIRE(again.scores.size() == end.scores.size());
-    for (size_t i = 0; i < end.scores.size(); ++i) CHECK_MESSAGE(again.scores[i].value == end.scores[i].value, end.scores[i].metric);
+    for (size_t i = 0; i < end.scores.size(); ++i)
+      CHECK_MESSAGE(again.scores[i].value == end.scores[i].value, end.scores[i].metric);
   }
 }
 
@@ -363,14 +428,17 @@ TEST_CASE("a row: masks by the trained net, what is counted, what is told") {
   const BcResnetAsc trained = run.trial.net();
   CHECK(zeros_of(run.trial.masks()[0]) == 0);
   run.to(p.translation + p.training, p.steps());
-  for (size_t i = 0; i < parameters(trained).size(); ++i) CHECK(apart(parameters(trained)[i], parameters(run.trial.net())[i]) == 0);
+  for (size_t i = 0; i < parameters(trained).size(); ++i)
+    CHECK(apart(parameters(trained)[i], parameters(run.trial.net())[i]) == 0);
   const std::vector<Tensor> masks = one_shot_masks(trained, 0.89);
   for (size_t i = 0; i < masks.size(); ++i) CHECK(apart(masks[i], run.trial.masks()[i]) == 0);
   const int64_t due = std::llround(0.89 * static_cast<double>(weights(trained)));
-  for (const bool distilled : {false, true}) CHECK(zero_weights(run.trial.student(distilled)) == due);
+  for (const bool distilled : {false, true})
+    CHECK(zero_weights(run.trial.student(distilled)) == due);
   bool differ = false;
   for (size_t i = 0; i < masks.size(); ++i)
-    differ = differ || apart(parameters(run.trial.student(false))[i], parameters(run.trial.student(true))[i]) > 0;
+    differ = differ || apart(parameters(run.trial.student(false))[i],
+                             parameters(run.trial.student(true))[i]) > 0;
   CHECK(differ);
 
   const experiment::Outcome out = run.trial.finish();
@@ -380,14 +448,16 @@ TEST_CASE("a row: masks by the trained net, what is counted, what is told") {
     FAIL(metric);
     return 0.0;
   };
-  CHECK(score("accuracy") == doctest::Approx((score("on device a") + score("on device b") + score("on device c")) / 3));
+  CHECK(score("accuracy") ==
+        doctest::Approx((score("on device a") + score("on device b") + score("on device c")) / 3));
   CHECK(score("unseen") == doctest::Approx(score("on device c")));
   CHECK(score("seen") == doctest::Approx((score("on device a") + score("on device b")) / 2));
   CHECK(score("before compression") == score("accuracy"));
   int64_t emptied = 0;
   for (const Tensor& m : masks) emptied += m.dim() == 4 && zeros_of(m) == m.numel();
   CHECK(score("convolutions cut away whole") == static_cast<double>(emptied));
-  CHECK(score("bytes") <= static_cast<double>(weights(trained) - due + 2 * (parameter_count(trained) - weights(trained))));
+  CHECK(score("bytes") <= static_cast<double>(weights(trained) - due +
+                                              2 * (parameter_count(trained) - weights(trained))));
   CHECK(score("largest int8 difference of a logit") < 1e-2);
   for (const experiment::Items& i : out.items) {
     CHECK(i.values.size() == 12);
@@ -400,12 +470,15 @@ TEST_CASE("a row: masks by the trained net, what is counted, what is told") {
   CHECK(logs >= 8);
 }
 
-TEST_CASE("a row learns: well above chance on seen devices, and the same initial net and batches with every method") {
+TEST_CASE(
+    "a row learns: well above chance on seen devices, and the same initial net and batches with "
+    "every method") {
   const auto data = std::make_shared<const scenes::Recordings>(small_data());
   Settings s = small_settings(false);
   s.epochs = 25, s.mixup = 0, s.mask_mels = s.mask_frames = 0, s.dropout = 0;
   Run run("resnorm", s, data), other("baseline", s, data);
-  for (size_t i = 0; i < parameters(run.trial.net()).size(); ++i) CHECK(apart(parameters(run.trial.net())[i], parameters(other.trial.net())[i]) == 0);
+  for (size_t i = 0; i < parameters(run.trial.net()).size(); ++i)
+    CHECK(apart(parameters(run.trial.net())[i], parameters(other.trial.net())[i]) == 0);
   run.to(0, 100);
   double seen = 0;
   for (const experiment::Score& x : run.trial.finish().scores)
@@ -416,8 +489,10 @@ TEST_CASE("a row learns: well above chance on seen devices, and the same initial
 TEST_CASE("unpaired test clips: items are all clips in a row, scores the means of devices") {
   scenes::Recordings d = small_data();
   d.paired = false;
-  d.test_x[2] = slice(d.test_x[2], 0, 0, 4).contiguous(), d.test_y[2] = slice(d.test_y[2], 0, 0, 4).contiguous();
-  const Tensor right = one_hot(d.test_y[0], 4).to(DType::f32), wrong = one_hot(whole({1, 2, 3, 0}), 4).to(DType::f32);
+  d.test_x[2] = slice(d.test_x[2], 0, 0, 4).contiguous(),
+  d.test_y[2] = slice(d.test_y[2], 0, 0, 4).contiguous();
+  const Tensor right = one_hot(d.test_y[0], 4).to(DType::f32),
+               wrong = one_hot(whole({1, 2, 3, 0}), 4).to(DType::f32);
   const Hits hits = hits_of({right, right, wrong}, d);
   experiment::Outcome out;
   add_by_device("x", hits, d, out);
@@ -426,7 +501,9 @@ TEST_CASE("unpaired test clips: items are all clips in a row, scores the means o
   CHECK(out.items[1].values == std::vector<double>(4, 0.0));
 }
 
-TEST_CASE("model file: from a row to a file and back, the same logits; files that contradict themselves") {
+TEST_CASE(
+    "model file: from a row to a file and back, the same logits; files that contradict "
+    "themselves") {
   const auto data = std::make_shared<const scenes::Recordings>(small_data());
   const TempFolder at;
   for (const bool compress : {false, true}) {
@@ -438,7 +515,8 @@ TEST_CASE("model file: from a row to a file and back, the same logits; files tha
     CHECK(m.classes == data->classes);
     CHECK(str(m.ear.front) == str(data->ear.front));
     CHECK(m.ear.samples == data->ear.samples);
-    const BcResnetAsc same = compress ? deployed(run.trial.student(true), run.trial.masks()) : run.trial.net();
+    const BcResnetAsc same =
+        compress ? deployed(run.trial.student(true), run.trial.masks()) : run.trial.net();
     CHECK(apart(logits_of(m.net, data->test_x[2]), logits_of(same, data->test_x[2])) == 0);
     // Half as long, twice the rate, two channels, another level: the same size of spectrogram.
     const Sound s{0.01 * drawn("sound", {2, 8000}), 16000};
@@ -450,7 +528,9 @@ TEST_CASE("model file: from a row to a file and back, the same logits; files tha
       save_safetensors(path, run.trial.model(), meta);
       return complaint<IOError>([&] { load_scene_model(path); }, path);
     };
-    for (const char* key : {"net", "tau", "class_names", "norm", "rate", "hop", "mels", "samples", "rms", "lambda"}) CHECK(broken(key, "") == "");
+    for (const char* key :
+         {"net", "tau", "class_names", "norm", "rate", "hop", "mels", "samples", "rms", "lambda"})
+      CHECK(broken(key, "") == "");
     CHECK(broken("tau", "2") == "");
     CHECK(broken("tau", "nan") == "");
     CHECK(broken("rate", "0") == "");
@@ -462,7 +542,8 @@ TEST_CASE("model file: from a row to a file and back, the same logits; files tha
 }
 
 TEST_CASE("pictures: low frequencies at the bottom, from dark to light; confusions by row") {
-  Tensor x = zeros({2, 3}) + tensor({0, 0, 0, 0, 0, 1}, {2, 3});  // the upper band's last frame is loud
+  // the upper band's last frame is loud
+  Tensor x = zeros({2, 3}) + tensor({0, 0, 0, 0, 0, 1}, {2, 3});
   const experiment::Picture p = spectrogram_picture(x, 1);
   CHECK(p.width == 3);
   CHECK(p.height == 2);
@@ -499,23 +580,30 @@ TEST_CASE("claims: by the bootstrap over clips; compressed ones only where there
                {"after fine-tuning without KD", items(20)}};
     return m;
   };
-  r.methods = {method("baseline", 10, 30, 20), method("resnorm", 30, 20, 32), method("resnorm-g", 30, 30, 10)};
+  r.methods = {method("baseline", 10, 30, 20), method("resnorm", 30, 20, 32),
+               method("resnorm-g", 30, 30, 10)};
   const auto told = [&] {
     std::vector<std::pair<std::string, std::string>> out;
-    for (const experiment::Claim& c : e.claims(r)) out.emplace_back(c.text, experiment::name(c.verdict));
+    for (const experiment::Claim& c : e.claims(r))
+      out.emplace_back(c.text, experiment::name(c.verdict));
     return out;
   };
   using Told = std::vector<std::pair<std::string, std::string>>;
-  const Told two{{"resnorm above baseline on unseen devices", "shown"}, {"resnorm-g above resnorm on unseen devices", "not shown"}};
+  const Told two{{"resnorm above baseline on unseen devices", "shown"},
+                 {"resnorm-g above resnorm on unseen devices", "not shown"}};
   CHECK(told() == two);
   CHECK(e.claims(r)[0].difference == doctest::Approx(50));
   std::vector<experiment::Field> fields = e.fields();
   experiment::assign(fields, "compress", "true", "test");
   const Told all = told();
   REQUIRE(all.size() == 11);
-  CHECK(all[2] == std::pair<std::string, std::string>("baseline at 8-bit weights within 1 point of uncompressed", "shown"));
-  CHECK(all[3] == std::pair<std::string, std::string>("baseline at 8-bit weights and inputs within 1 point of uncompressed", "shown"));
-  CHECK(all[4] == std::pair<std::string, std::string>("baseline fine-tuned with KD above without", "not shown"));
+  CHECK(all[2] == std::pair<std::string, std::string>(
+                      "baseline at 8-bit weights within 1 point of uncompressed", "shown"));
+  CHECK(all[3] ==
+        std::pair<std::string, std::string>(
+            "baseline at 8-bit weights and inputs within 1 point of uncompressed", "shown"));
+  CHECK(all[4] == std::pair<std::string, std::string>("baseline fine-tuned with KD above without",
+                                                      "not shown"));
   CHECK(all[5].second == "shown");
   CHECK(all[6].second == "not shown");
   CHECK(all[7].second == "shown");

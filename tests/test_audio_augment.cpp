@@ -23,7 +23,8 @@ double furthest(const Tensor& a, const Tensor& b) {
 // f64 [3, 5, 8, 7] with offsets and scales for each (c, f).
 Tensor sample() {
   const Random r(7);
-  return normal(r / "x", {3, 5, 8, 7}, 0, 1, DType::f64) * uniform(r / "scale", {1, 5, 8, 1}, 0.5, 2, DType::f64) +
+  return normal(r / "x", {3, 5, 8, 7}, 0, 1, DType::f64) *
+             uniform(r / "scale", {1, 5, 8, 1}, 0.5, 2, DType::f64) +
          normal(r / "offset", {1, 5, 8, 1}, 0, 2, DType::f64);
 }
 Tensor index(std::initializer_list<double> values) { return tensor(values, DType::i64); }
@@ -52,10 +53,12 @@ TEST_CASE("beta: mean 1/2, variance 1 / (4 (2 a + 1)), and bounds") {
 }
 
 TEST_CASE("mix style: l = 1 and partner = self give x, l = 0 the partner's statistics (check 14)") {
-  const Tensor x = sample(), partner = index({1, 2, 0}), one = ones({3}, DType::f64), none = zeros({3}, DType::f64);
+  const Tensor x = sample(), partner = index({1, 2, 0}), one = ones({3}, DType::f64),
+               none = zeros({3}, DType::f64);
   for (const Dims& dims : {Dims{2, 3}, Dims{1, 3}}) {
     CHECK(furthest(mix_statistics(x, dims, partner, one), x) < 1e-12);
-    CHECK(furthest(mix_statistics(x, dims, index({0, 1, 2}), tensor({0.3, 0.5, 0.9}, DType::f64)), x) < 1e-12);
+    CHECK(furthest(mix_statistics(x, dims, index({0, 1, 2}), tensor({0.3, 0.5, 0.9}, DType::f64)),
+                   x) < 1e-12);
     const Tensor y = mix_statistics(x, dims, partner, none), theirs = index_select(x, 0, partner);
     CHECK(furthest(mean(y, dims), mean(theirs, dims)) < 1e-12);
     CHECK(furthest(regrad::std(y, dims, 0), regrad::std(theirs, dims, 0)) < 1e-4);  // within eps
@@ -77,7 +80,8 @@ TEST_CASE("mix style: statistics are detached, and p decides") {
   const Tensor sig = sqrt(var(x.detach(), {2, 3}, 0, true) + 1e-6);
   CHECK(furthest(g, (index_select(sig, 0, partner) / sig).expand(x.shape())) < 1e-12);
   int changed = 0;
-  for (int i = 0; i < 400; ++i) changed += max(abs(mix_style(x, Random(5) / i, {.p = 0.25}) - x)).item() > 0;
+  for (int i = 0; i < 400; ++i)
+    changed += max(abs(mix_style(x, Random(5) / i, {.p = 0.25}) - x)).item() > 0;
   CHECK(changed > 65);
   CHECK(changed < 135);
   CHECK(furthest(freq_mix_style(x, Random(1), {.p = 0}), x) == 0);
@@ -87,8 +91,10 @@ TEST_CASE("mix style: statistics are detached, and p decides") {
 }
 
 TEST_CASE("mixup: l = 1 gives x and its label, labels sum to 1 (check 15)") {
-  const Tensor x = sample(), y = one_hot(index({0, 3, 1}), 4).to(DType::f64), partner = index({2, 0, 1});
-  const Mixed same = mixup(x, y, partner, ones({3}, DType::f64)), other = mixup(x, y, partner, zeros({3}, DType::f64));
+  const Tensor x = sample(), y = one_hot(index({0, 3, 1}), 4).to(DType::f64),
+               partner = index({2, 0, 1});
+  const Mixed same = mixup(x, y, partner, ones({3}, DType::f64)),
+              other = mixup(x, y, partner, zeros({3}, DType::f64));
   CHECK(furthest(same.x, x) == 0);
   CHECK(furthest(same.y, y) == 0);
   CHECK(furthest(other.x, index_select(x, 0, partner)) == 0);
@@ -97,7 +103,8 @@ TEST_CASE("mixup: l = 1 gives x and its label, labels sum to 1 (check 15)") {
   CHECK(half.y[0].to_vector() == std::vector<double>{0.25, 0.75, 0, 0});
   const Mixed drawn = mixup(x, y, 0.3, Random(3));
   CHECK(furthest(sum(drawn.y, {1}), ones({3}, DType::f64)) < 1e-15);
-  CHECK(complaint<ShapeError>([&] { mixup(x, y, index({0}), ones({3}, DType::f64)); }, "differ") == "");
+  CHECK(complaint<ShapeError>([&] { mixup(x, y, index({0}), ones({3}, DType::f64)); }, "differ") ==
+        "");
 }
 
 TEST_CASE("SpecAugment: never its maximum or more, masked cells 0, the rest as it was (check 15)") {
@@ -106,7 +113,10 @@ TEST_CASE("SpecAugment: never its maximum or more, masked cells 0, the rest as i
   int64_t edges[2] = {0, 0};
   for (int trial = 0; trial < 200; ++trial) {
     const bool time = trial % 2 == 1;
-    const SpecAugment one{.frequency_masks = time ? 0 : 1, .frequency_max = 5, .time_masks = time ? 1 : 0, .time_max = 7};
+    const SpecAugment one{.frequency_masks = time ? 0 : 1,
+                          .frequency_max = 5,
+                          .time_masks = time ? 1 : 0,
+                          .time_max = 7};
     const std::vector<double> y = spec_augment(x, one, Random(9) / trial).to_vector();
     for (int64_t i = 0; i < 6; ++i) {
       // The masked rows or columns of the first channel; the second has the same, whole.
@@ -116,9 +126,13 @@ TEST_CASE("SpecAugment: never its maximum or more, masked cells 0, the rest as i
           if (y[static_cast<size_t>(((i * 2) * 20 + f) * 30 + t)] == 0) masked.insert(time ? t : f);
       for (int64_t c = 0; c < 2; ++c)
         for (int64_t f = 0; f < 20; ++f)
-          for (int64_t t = 0; t < 30; ++t) REQUIRE(y[static_cast<size_t>(((i * 2 + c) * 20 + f) * 30 + t)] == (masked.count(time ? t : f) ? 0 : 1));
+          for (int64_t t = 0; t < 30; ++t)
+            REQUIRE(y[static_cast<size_t>(((i * 2 + c) * 20 + f) * 30 + t)] ==
+                    (masked.count(time ? t : f) ? 0 : 1));
       widths[time].insert(static_cast<int64_t>(masked.size()));
-      if (!masked.empty()) REQUIRE(*masked.rbegin() - *masked.begin() + 1 == static_cast<int64_t>(masked.size()));  // neighbours
+      // neighbours
+      if (!masked.empty())
+        REQUIRE(*masked.rbegin() - *masked.begin() + 1 == static_cast<int64_t>(masked.size()));
       edges[time] += masked.count(time ? 29 : 19) > 0;
     }
   }
@@ -127,8 +141,11 @@ TEST_CASE("SpecAugment: never its maximum or more, masked cells 0, the rest as i
   CHECK(edges[0] > 0);
   CHECK(edges[1] > 0);
   CHECK(furthest(spec_augment(x, {}, Random(1)), x) == 0);
-  CHECK(sum(spec_augment(x, {.frequency_masks = 40, .frequency_max = 1000}, Random(1))).item() == 0);  // cut to F
-  CHECK(complaint<ConfigError>([&] { spec_augment(x, {.time_max = -1}, Random(1)); }, "0 or more") == "");
+  // cut to F
+  CHECK(sum(spec_augment(x, {.frequency_masks = 40, .frequency_max = 1000}, Random(1))).item() ==
+        0);
+  CHECK(complaint<ConfigError>([&] { spec_augment(x, {.time_max = -1}, Random(1)); },
+                               "0 or more") == "");
   CHECK(complaint<ShapeError>([&] { spec_augment(ones({20, 30}), {}, Random(1)); }, "dims") == "");
 }
 

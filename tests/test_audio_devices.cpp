@@ -1,4 +1,5 @@
-// Simulated and measured devices: the table's curves, what a filter does to log-mel (check 24), compression, microphones.
+// Simulated and measured devices: the table's curves, what a filter does to log-mel (check 24),
+// compression, microphones.
 #include <doctest/doctest.h>
 
 #include <regrad/datasets/audio/devices.h>
@@ -32,7 +33,8 @@ const Device& device(const std::string& name) {
 }
 Tensor tone(int64_t n, int rate, double hz) {
   std::vector<double> x;
-  for (int64_t i = 0; i < n; ++i) x.push_back(std::sin(2 * std::numbers::pi * hz * static_cast<double>(i) / rate));
+  for (int64_t i = 0; i < n; ++i)
+    x.push_back(std::sin(2 * std::numbers::pi * hz * static_cast<double>(i) / rate));
   return tensor(x, {n});
 }
 
@@ -53,12 +55,14 @@ TEST_CASE("nine devices: names, roles, and scipy's spline through the gains") {
   for (int i = 0; i <= 40; ++i) hz.push_back(100.0 * i);
   const std::vector<double> gains = gains_at(device("s1"), hz, 8000);
   REQUIRE(gains.size() == g.values.size());
-  for (size_t i = 0; i < gains.size(); ++i) CHECK(gains[i] == doctest::Approx(g.values[i]).epsilon(1e-5));
+  for (size_t i = 0; i < gains.size(); ++i)
+    CHECK(gains[i] == doctest::Approx(g.values[i]).epsilon(1e-5));
   // At its points the curve is the table's.
   const Device& s6 = device("s6");
   for (size_t p = 0; p < 8; ++p) {
     const double mel = hz_to_mel(4000, MelScale::htk) * static_cast<double>(p) / 7;
-    CHECK(gains_at(s6, {std::min(mel_to_hz(mel, MelScale::htk), 4000.0)}, 8000)[0] == doctest::Approx(s6.gains[p]).epsilon(1e-6));
+    CHECK(gains_at(s6, {std::min(mel_to_hz(mel, MelScale::htk), 4000.0)}, 8000)[0] ==
+          doctest::Approx(s6.gains[p]).epsilon(1e-6));
   }
   CHECK(complaint<ConfigError>([&] { gains_at(s6, {4001}, 8000); }, "outside") == "");
 }
@@ -107,7 +111,8 @@ TEST_CASE("check 24: a filter shifts log-mel by a constant a band, nearly; compr
   compressed.drc = true;
   CHECK(burst_residual(through(compressed, bursts, 8000)) > 0.35);
   CHECK(burst_residual(through(device("b"), bursts, 8000)) < 0.3);
-  CHECK(burst_residual(bursts + normal(Random(3), {16000}, 0, 0.02)) > 0.35);  // additive noise neither
+  // additive noise neither
+  CHECK(burst_residual(bursts + normal(Random(3), {16000}, 0, 0.02)) > 0.35);
 }
 
 TEST_CASE("compression: sign and order stay, the power 0.8, the level") {
@@ -124,7 +129,8 @@ TEST_CASE("compression: sign and order stay, the power 0.8, the level") {
 TEST_CASE("random devices: N(0, sd) at the points, 0 is none") {
   double sum = 0, squares = 0;
   for (int i = 0; i < 1000; ++i)
-    for (const double g : random_device(Random(1) / i, 4, "r", false).gains) sum += g, squares += g * g;
+    for (const double g : random_device(Random(1) / i, 4, "r", false).gains)
+      sum += g, squares += g * g;
   CHECK(std::abs(sum / 8000) < 0.2);
   CHECK(squares / 8000 == doctest::Approx(16).epsilon(0.06));
   const Tensor x = normal(Random(1), {100});
@@ -137,7 +143,8 @@ TEST_CASE("devices: the same bits for any number of threads") {
   const Microphone m{"m", {normal(Random(6), {1, 300}), 8000}, true};
   const int before = num_threads();
   set_num_threads(1);
-  const auto filter = through(device("s3"), x, 8000).to_vector<float>(), mic = through(m, x, 8000).to_vector<float>();
+  const auto filter = through(device("s3"), x, 8000).to_vector<float>(),
+             mic = through(m, x, 8000).to_vector<float>();
   for (const int threads : {2, 3, 4, 8}) {
     set_num_threads(threads);
     CHECK(through(device("s3"), x, 8000).to_vector<float>() == filter);
@@ -153,7 +160,8 @@ TEST_CASE("a microphone: direct convolution, aligned at its peak, at the clip's 
   std::vector<double> wanted(257, 0);
   for (int64_t i = 0; i < 257; ++i)
     for (int64_t k = 0; k < 5; ++k)
-      if (const int64_t j = i + 2 - k; j >= 0 && j < 257) wanted[static_cast<size_t>(i)] += h[static_cast<size_t>(k)] * in[static_cast<size_t>(j)];
+      if (const int64_t j = i + 2 - k; j >= 0 && j < 257)
+        wanted[static_cast<size_t>(i)] += h[static_cast<size_t>(k)] * in[static_cast<size_t>(j)];
   const Tensor y = through(m, x, 8000), direct = tensor(wanted, {257});
   CHECK(furthest(y, direct * (rms(x) / rms(direct))) < 1e-6);
   CHECK(rms(y) == doctest::Approx(rms(x)).epsilon(1e-6));
@@ -161,17 +169,26 @@ TEST_CASE("a microphone: direct convolution, aligned at its peak, at the clip's 
 
 TEST_CASE("microphones: sorted by name, two thirds seen; broken ones are named") {
   const auto wav = [](double v) { return to_wav({tensor({v, 0.25}).reshape({1, 2}), 44100}); };
-  const std::vector<Microphone> m =
-      parse_microphones(pack("tar", Pack::xz, {{"m/c.wav", wav(.3)}, {"m/a.wav", wav(.1)}, {"m/readme.txt", "x"}, {"m/b.wav", wav(.2)}}));
+  const std::vector<Microphone> m = parse_microphones(pack(
+      "tar", Pack::xz,
+      {{"m/c.wav", wav(.3)}, {"m/a.wav", wav(.1)}, {"m/readme.txt", "x"}, {"m/b.wav", wav(.2)}}));
   REQUIRE(m.size() == 3);
   CHECK((m[0].name == "a" && m[1].name == "b" && m[2].name == "c"));
   CHECK((m[0].seen && m[1].seen && !m[2].seen));
   const auto bad = [](const std::string& bytes, const std::string& words) {
-    return complaint<IOError>([&] { parse_microphones(pack("tar", Pack::none, {{"m/a.wav", bytes}}), "f"); }, words);
+    return complaint<IOError>(
+        [&] {
+          parse_microphones(pack("tar", Pack::none, {{"m/a.wav", bytes}}), "f");
+        },
+        words);
   };
   CHECK(bad(wav(.1).substr(0, 45), "f(m/a.wav): byte 40: the WAV's data claim") == "");
   CHECK(bad(to_wav({zeros({1, 5}), 8000}), "f(m/a.wav): an impulse response of zeros only") == "");
-  CHECK(complaint<IOError>([&] { parse_microphones(pack("tar", Pack::none, {{"a.txt", "x"}}), "f"); }, "f: holds no .wav") == "");
+  CHECK(complaint<IOError>(
+            [&] {
+              parse_microphones(pack("tar", Pack::none, {{"a.txt", "x"}}), "f");
+            },
+            "f: holds no .wav") == "");
 }
 
 TEST_CASE("MicIRP: the real responses") {
@@ -182,7 +199,8 @@ TEST_CASE("MicIRP: the real responses") {
   CHECK(all[0].name == "Altec_639");
   CHECK(all[21].seen);
   CHECK(!all[22].seen);
-  CHECK(std::count_if(all.begin(), all.end(), [](const Microphone& m) { return m.response.rate == 48000; }) == 1);
+  CHECK(std::count_if(all.begin(), all.end(),
+                      [](const Microphone& m) { return m.response.rate == 48000; }) == 1);
   const Tensor x = normal(Random(1), {8000}, 0, 0.1);
   const LogMel front{.rate = 8000, .n_fft = 256, .hop = 80, .mels = 40};
   const Tensor before = mean(log_mel(x, front), {1});

@@ -1,4 +1,5 @@
-// The front end beside librosa and torchaudio (golden/audio.py), its sizes, its errors, and the same bits for any number of threads.
+// The front end beside librosa and torchaudio (golden/audio.py), its sizes, its errors, and the
+// same bits for any number of threads.
 #include <doctest/doctest.h>
 
 #include <regrad/datasets/audio/mel.h>
@@ -16,14 +17,20 @@ using namespace regrad::test;
 
 namespace {
 
-Stft stft_of(const GoldenAudio& g) { return {g.number("n_fft"), g.number("window"), g.number("hop"), g.number("center") == 1}; }
+Stft stft_of(const GoldenAudio& g) {
+  return {g.number("n_fft"), g.number("window"), g.number("hop"), g.number("center") == 1};
+}
 
 LogMel mel_of(const GoldenAudio& g) {
   LogMel f{.rate = g.number("rate"), .n_fft = g.number("n_fft"), .mels = g.number("mels")};
   f.scale = g.settings.at("scale") == "htk" ? MelScale::htk : MelScale::slaney;
   f.norm = g.settings.at("norm") == "none" ? MelNorm::none : MelNorm::slaney;
-  if (g.settings.count("f_max")) f.f_min = static_cast<double>(g.number("f_min")), f.f_max = static_cast<double>(g.number("f_max"));
-  if (g.settings.count("window")) f.window = g.number("window"), f.hop = g.number("hop"), f.power = static_cast<double>(g.number("power"));
+  if (g.settings.count("f_max"))
+    f.f_min = static_cast<double>(g.number("f_min")),
+    f.f_max = static_cast<double>(g.number("f_max"));
+  if (g.settings.count("window"))
+    f.window = g.number("window"), f.hop = g.number("hop"),
+    f.power = static_cast<double>(g.number("power"));
   return f;
 }
 
@@ -60,7 +67,8 @@ TEST_CASE("mel filters: librosa's and torchaudio's, both scales and norms") {
     std::vector<double> found, given = g.values;
     for (int64_t m = 0; 13 * m < f.mels; ++m)
       for (int64_t k = 0; k < all.size(1); ++k)
-        if (const double w = double{all.data<float>()[13 * m * all.size(1) + k]}; w > 1e-9) found.insert(found.end(), {double(m), double(k), w});
+        if (const double w = double{all.data<float>()[13 * m * all.size(1) + k]}; w > 1e-9)
+          found.insert(found.end(), {double(m), double(k), w});
     CHECK(furthest(found, given) < 2e-6);
   }
 }
@@ -81,10 +89,12 @@ TEST_CASE("mel scales: there and back, and the points that define them") {
   CHECK(hz_to_mel(1000, MelScale::slaney) == doctest::Approx(15));
   CHECK(hz_to_mel(6400, MelScale::slaney) == doctest::Approx(42));
   for (const MelScale scale : {MelScale::htk, MelScale::slaney})
-    for (const double hz : {0.0, 60.0, 999.0, 1001.0, 8000.0}) CHECK(mel_to_hz(hz_to_mel(hz, scale), scale) == doctest::Approx(hz));
+    for (const double hz : {0.0, 60.0, 999.0, 1001.0, 8000.0})
+      CHECK(mel_to_hz(hz_to_mel(hz, scale), scale) == doctest::Approx(hz));
   const Tensor middles = mel_middles({.mels = 16});
   CHECK(middles.size(0) == 16);
-  CHECK(hz_to_mel(middles.to_vector()[3], MelScale::htk) == doctest::Approx(hz_to_mel(8000, MelScale::htk) * 4 / 17));
+  CHECK(hz_to_mel(middles.to_vector()[3], MelScale::htk) ==
+        doctest::Approx(hz_to_mel(8000, MelScale::htk) * 4 / 17));
 }
 
 TEST_CASE("front end: 334 frames of 10 s, and the level's shift (check 23)") {
@@ -108,7 +118,8 @@ TEST_CASE("front end: a batch is its clips, and any number of threads the same b
   const Tensor x = normal(Random(4), {5, 8011}, 0, 0.1);
   const int before = num_threads();
   set_num_threads(1);
-  const std::vector<float> alone = log_mel(x, front).to_vector<float>(), spectra = stft(x, front.stft()).to_vector<float>();
+  const std::vector<float> alone = log_mel(x, front).to_vector<float>(),
+                           spectra = stft(x, front.stft()).to_vector<float>();
   std::vector<float> one_by_one;
   for (int64_t i = 0; i < 5; ++i) {
     const std::vector<float> clip = log_mel(x[i], front).to_vector<float>();
@@ -126,9 +137,11 @@ TEST_CASE("front end: a batch is its clips, and any number of threads the same b
 TEST_CASE("front end: what is refused") {
   const Tensor x = zeros({400});
   CHECK(complaint<ConfigError>([&] { stft(x, {.n_fft = 255}); }, "n_fft is 255") == "");
-  CHECK(complaint<ConfigError>([&] { stft(x, {.n_fft = 256, .window = 257}); }, "a window of 257 samples") == "");
+  CHECK(complaint<ConfigError>([&] { stft(x, {.n_fft = 256, .window = 257}); },
+                               "a window of 257 samples") == "");
   CHECK(complaint<ConfigError>([&] { stft(x, {.n_fft = 256, .hop = 0}); }, "hop is 0") == "");
-  CHECK(complaint<ShapeError>([&] { stft(x, {.n_fft = 512, .center = false}); }, "400 samples are fewer than n_fft = 512") == "");
+  CHECK(complaint<ShapeError>([&] { stft(x, {.n_fft = 512, .center = false}); },
+                              "400 samples are fewer than n_fft = 512") == "");
   CHECK(complaint<ShapeError>([&] { stft(zeros({2, 2, 400}), {}); }, "[2,2,400]") == "");
   CHECK(complaint<ShapeError>([&] { stft(zeros({0}), {}); }, "[0]") == "");
   CHECK(complaint<DTypeError>([&] { stft(zeros({400}, DType::f64), {}); }, "not f64") == "");

@@ -19,11 +19,15 @@ using namespace regrad::test;
 TEST_CASE("audio: OutOfMemory at every allocation of ours") {
   const int before = num_threads();
   set_num_threads(1);  // failures are of the calling thread
-  const std::string wav = to_wav({full({2, 50}, 0.25), 8000}), list = "filename,fold,target,category,src_file,take\na.wav,1,0,dog,77,A\n";
-  const std::string digits = pack("tar", Pack::xz, {{"0_bob_1.wav", wav}}), esc = pack("zip", Pack::none, {{"meta.csv", list}, {"a.wav", wav}});
+  const std::string wav = to_wav({full({2, 50}, 0.25), 8000}),
+                    list = "filename,fold,target,category,src_file,take\na.wav,1,0,dog,77,A\n";
+  const std::string digits = pack("tar", Pack::xz, {{"0_bob_1.wav", wav}}),
+                    esc = pack("zip", Pack::none, {{"meta.csv", list}, {"a.wav", wav}});
   const std::string meta =
-      "filename\tscene_label\tidentifier\tsource_label\naudio/bus-a-1-1-a.wav\tbus\ta-1\ta\naudio/bus-b-2-1-s4.wav\tbus\tb-2\ts4\n";
-  const TauLists tau{meta, "filename\tscene_label\naudio/bus-a-1-1-a.wav\tbus\n", "filename\naudio/bus-b-2-1-s4.wav\n", ""};
+      "filename\tscene_label\tidentifier\tsource_label\naudio/bus-a-1-1-a.wav\tbus\ta-1\ta\naudio/"
+      "bus-b-2-1-s4.wav\tbus\tb-2\ts4\n";
+  const TauLists tau{meta, "filename\tscene_label\naudio/bus-a-1-1-a.wav\tbus\n",
+                     "filename\naudio/bus-b-2-1-s4.wav\n", ""};
   const Tensor x = full({2, 300}, 0.1), spectrogram = full({2, 1, 4, 5}, 1.5);
   const Sound s = parse_sound(wav);
   const LogMel front{.rate = 8000, .n_fft = 64, .hop = 20, .mels = 8};

@@ -20,23 +20,27 @@ using namespace regrad::test;
 namespace {
 
 struct Lists {
-  std::string meta = "filename\tscene_label\tidentifier\tsource_label\n", train = "filename\tscene_label\n", test = "filename\n",
+  std::string meta = "filename\tscene_label\tidentifier\tsource_label\n",
+              train = "filename\tscene_label\n", test = "filename\n",
               evaluate = "filename\tscene_label\n";
   AudioSet parse() const { return parse_tau({meta, train, test, evaluate}, "f"); }
   std::string bad(const std::string& words) const {
     return complaint<IOError>([&] { parse(); }, words);
   }
 };
-std::string file_of(const std::string& scene, const std::string& place, int segment, const std::string& device) {
+std::string file_of(const std::string& scene, const std::string& place, int segment,
+                    const std::string& device) {
   return "audio/" + scene + "-" + place + "-" + std::to_string(segment) + "-" + device + ".wav";
 }
-void add(Lists& l, const std::string& scene, const std::string& place, int segment, const std::string& device, Part part) {
+void add(Lists& l, const std::string& scene, const std::string& place, int segment,
+         const std::string& device, Part part) {
   const std::string file = file_of(scene, place, segment, device);
   l.meta += file + "\t" + scene + "\t" + place + "\t" + device + "\n";
   if (part == Part::train) l.train += file + "\t" + scene + "\n";
   if (part == Part::test) l.test += file + "\n", l.evaluate += file + "\t" + scene + "\n";
 }
-// Every scene: a place to train in with the seen devices, one to test in with all, and clips of neither list.
+// Every scene: a place to train in with the seen devices, one to test in with all, and clips of
+// neither list.
 Lists small() {
   Lists l;
   for (const std::string& scene : tau_scenes()) {
@@ -52,18 +56,27 @@ Lists small() {
 Lists whole() {
   Lists l;
   const auto fill = [&](int n, const std::string& device, Part part) {
-    for (int i = 0; i < n; ++i) add(l, tau_scenes()[static_cast<size_t>(i % 10)], part == Part::train ? "oslo-1" : "rome-2", i, device, part);
+    for (int i = 0; i < n; ++i)
+      add(l, tau_scenes()[static_cast<size_t>(i % 10)], part == Part::train ? "oslo-1" : "rome-2",
+          i, device, part);
   };
   fill(10215, "a", Part::train);
-  for (const auto& [device, n] : {std::pair{"b", 750}, {"c", 749}, {"s1", 750}, {"s2", 749}, {"s3", 749}}) fill(n, device, Part::train);
-  for (const std::string& device : tau_devices()) fill(device == "s1" || device == "c" ? 329 : 330, device, Part::test);
+  for (const auto& [device, n] :
+       {std::pair{"b", 750}, {"c", 749}, {"s1", 750}, {"s2", 749}, {"s3", 749}})
+    fill(n, device, Part::train);
+  for (const std::string& device : tau_devices())
+    fill(device == "s1" || device == "c" ? 329 : 330, device, Part::test);
   return l;
 }
-std::string replaced(std::string text, const std::string& what, const std::string& by) { return text.replace(text.find(what), what.size(), by); }
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  return text.replace(text.find(what), what.size(), by);
+}
 
 }  // namespace
 
-TEST_CASE("TAU: devices of each part, labels of the test list from meta.csv, no location in both (check 25)") {
+TEST_CASE(
+    "TAU: devices of each part, labels of the test list from meta.csv, no location in both (check "
+    "25)") {
   const AudioSet set = small().parse();
   CHECK(set.size() == 10 * (6 + 9 + 1));
   CHECK(set.classes.size() == 10);
@@ -96,11 +109,13 @@ TEST_CASE("TAU: the whole set's counts (check 25)") {
   CHECK(set.in(Part::train).size() == 13962);
   CHECK(set.in(Part::test).size() == 2968);
   check_whole_tau(set);
-  CHECK(complaint<IOError>([] { check_whole_tau(small().parse()); }, "60 train clips, the whole has 13962") == "");
+  CHECK(complaint<IOError>([] { check_whole_tau(small().parse()); },
+                           "60 train clips, the whole has 13962") == "");
   AudioSet moved = set;
   for (Clip& c : moved.clips)
     if (c.part == Part::train && c.device == "b") c.device = "s4";
-  CHECK(complaint<IOError>([&] { check_whole_tau(moved); }, "device b is not in the train part") == "");
+  CHECK(complaint<IOError>([&] { check_whole_tau(moved); }, "device b is not in the train part") ==
+        "");
 }
 
 TEST_CASE("TAU: from a folder") {
@@ -108,11 +123,13 @@ TEST_CASE("TAU: from a folder") {
   std::filesystem::create_directories(folder / "evaluation_setup");
   std::filesystem::create_directories(folder / "audio");
   const Lists l = small();
-  write_file(folder / "meta.csv", l.meta), write_file(folder / "evaluation_setup/fold1_train.csv", l.train);
+  write_file(folder / "meta.csv", l.meta),
+      write_file(folder / "evaluation_setup/fold1_train.csv", l.train);
   write_file(folder / "evaluation_setup/fold1_test.csv", l.test);
   CHECK(load_tau(folder.name(), {.audio_there = false}).size() == 160);
   CHECK(complaint<IOError>([&] { load_tau(folder.name()); },
-                           "audio/airport-lisbon-100-1-a.wav: is not there, and " + (folder / "evaluation_setup")) == "");
+                           "audio/airport-lisbon-100-1-a.wav: is not there, and " +
+                               (folder / "evaluation_setup")) == "");
   const std::string wav = to_wav({full({1, 8}, 0.5), 44100}, 24);
   const AudioSet lists = load_tau(folder.name(), {.audio_there = false});
   for (const Clip& c : lists.clips) write_file(c.path, wav);
@@ -125,12 +142,16 @@ TEST_CASE("TAU: from a folder") {
 TEST_CASE("TAU: lists as a spreadsheet writes them") {
   const auto written = [](std::string text, char between) {
     std::string out = "\xef\xbb\xbf";
-    for (const char c : text) out += c == '\n' ? std::string("\"\r\n\"") : c == '\t' ? std::string("\"") + between + "\"" : std::string(1, c);
+    for (const char c : text)
+      out += c == '\n'   ? std::string("\"\r\n\"")
+             : c == '\t' ? std::string("\"") + between + "\""
+                         : std::string(1, c);
     return out.insert(3, "\"").substr(0, out.size() - 1);
   };
   const Lists plain = small();
   for (const char between : {'\t', ',', ';'}) {
-    const Lists l{written(plain.meta, between), written(plain.train, between), written(plain.test, between), written(plain.evaluate, between)};
+    const Lists l{written(plain.meta, between), written(plain.train, between),
+                  written(plain.test, between), written(plain.evaluate, between)};
     const AudioSet set = l.parse(), wanted = plain.parse();
     REQUIRE(set.size() == wanted.size());
     for (size_t i = 0; i < set.clips.size(); ++i) {
@@ -147,18 +168,22 @@ TEST_CASE("TAU: broken lists are refused by file and line") {
     l.meta = replaced(l.meta, what, by);
     return l;
   };
-  CHECK(meta("\tairport\t", "\tharbour\t").bad("f/meta.csv: line 2: scene 'harbour' is none of the ten") == "");
+  CHECK(meta("\tairport\t", "\tharbour\t")
+            .bad("f/meta.csv: line 2: scene 'harbour' is none of the ten") == "");
   CHECK(meta("\ta\n", "\td\n").bad("f/meta.csv: line 2: device 'd' is none of the nine") == "");
   CHECK(meta("\ta\n", "\tb\n").bad("line 2: '" + first + "' is not audio/") == "");
   CHECK(meta("lisbon-100-1-a.wav", "lisbon-100-1/../a-a.wav").bad("line 2: '") == "");
   CHECK(meta("source_label", "device").bad("line 1: there is no column 'source_label'") == "");
   CHECK(meta("\tlisbon-100\ta\n", "\ta\n").bad("line 2: 3 fields where the header has 4") == "");
-  CHECK(meta(first + "\tairport\tlisbon-100\ta\n", "").bad("f/evaluation_setup/fold1_train.csv: line 2: '" + first + "' is not in meta.csv") == "");
+  CHECK(meta(first + "\tairport\tlisbon-100\ta\n", "")
+            .bad("f/evaluation_setup/fold1_train.csv: line 2: '" + first +
+                 "' is not in meta.csv") == "");
   Lists l = small();
   l.meta += first + "\tairport\tlisbon-100\ta\n";
   CHECK(l.bad("f/meta.csv: line 162: '" + first + "' stands there twice") == "");
   l = small(), l.train = replaced(l.train, "\tairport", "\tbus");
-  CHECK(l.bad("fold1_train.csv: line 2: '" + first + "' is 'bus' here and airport in meta.csv") == "");
+  CHECK(l.bad("fold1_train.csv: line 2: '" + first + "' is 'bus' here and airport in meta.csv") ==
+        "");
   l = small(), l.test += first + "\n";
   CHECK(l.bad("fold1_test.csv: line 92: '" + first + "' stands already in the train list") == "");
   l = small(), l.evaluate += first + "\tairport\n";
@@ -228,29 +253,36 @@ TEST_CASE("scenes: neither spectrum nor rhythm alone tells the class, both do") 
     for (const auto& f : *features)
       for (size_t k = 0; k < width; ++k) middle[k] += f[k] / static_cast<double>(n);
     for (const auto& f : *features)
-      for (size_t k = 0; k < width; ++k) spread += (f[k] - middle[k]) * (f[k] - middle[k]) / static_cast<double>(n);
+      for (size_t k = 0; k < width; ++k)
+        spread += (f[k] - middle[k]) * (f[k] - middle[k]) / static_cast<double>(n);
     for (size_t i = 0; i < n; ++i)
-      for (size_t k = 0; k < width; ++k) both[i].push_back(((*features)[i][k] - middle[k]) / std::sqrt(spread));
+      for (size_t k = 0; k < width; ++k)
+        both[i].push_back(((*features)[i][k] - middle[k]) / std::sqrt(spread));
   }
   const auto accuracy = [&](const std::vector<std::vector<double>>& features) {
     std::vector<std::vector<double>> means(10, std::vector<double>(features[0].size(), 0));
     for (const int64_t i : set.in(Part::train))
       for (size_t k = 0; k < features[0].size(); ++k)
-        means[static_cast<size_t>(set.clips[static_cast<size_t>(i)].label)][k] += features[static_cast<size_t>(i)][k] / 12;
+        means[static_cast<size_t>(set.clips[static_cast<size_t>(i)].label)][k] +=
+            features[static_cast<size_t>(i)][k] / 12;
     int right = 0;
     for (const int64_t i : set.in(Part::test)) {
       std::vector<double> far;
       for (const auto& m : means) {
         double d = 0;
-        for (size_t k = 0; k < m.size(); ++k) d += (m[k] - features[static_cast<size_t>(i)][k]) * (m[k] - features[static_cast<size_t>(i)][k]);
+        for (size_t k = 0; k < m.size(); ++k)
+          d += (m[k] - features[static_cast<size_t>(i)][k]) *
+               (m[k] - features[static_cast<size_t>(i)][k]);
         far.push_back(d);
       }
-      right += std::min_element(far.begin(), far.end()) - far.begin() == set.clips[static_cast<size_t>(i)].label;
+      right += std::min_element(far.begin(), far.end()) - far.begin() ==
+               set.clips[static_cast<size_t>(i)].label;
     }
     return right / 120.0;
   };
   const double spectrum = accuracy(spectra), rhythm = accuracy(rhythms), together = accuracy(both);
-  MESSAGE("nearest mean by spectrum " << spectrum << ", rhythm " << rhythm << ", both " << together);
+  MESSAGE("nearest mean by spectrum " << spectrum << ", rhythm " << rhythm << ", both "
+                                      << together);
   CHECK(spectrum < 0.7);
   CHECK(spectrum > 0.3);
   CHECK(rhythm < 0.35);
@@ -274,8 +306,10 @@ TEST_CASE("cache: the same bits, by content and settings, damaged files made ane
   CHECK(cache(x * 2).to_vector<float>() != wanted);
   write_file(path, read_file(cache.path_of(x * 2)));
   CHECK(cache(x).to_vector<float>() == log_mel(x * 2, front).to_vector<float>());
-  for (const std::string& damaged : {std::string(), bytes.substr(0, 100), bytes.substr(0, bytes.size() - 1), bytes + "x",
-                                     std::string(bytes).replace(bytes.size() - 9, 1, 1, static_cast<char>(bytes[bytes.size() - 9] ^ 1))}) {
+  for (const std::string& damaged :
+       {std::string(), bytes.substr(0, 100), bytes.substr(0, bytes.size() - 1), bytes + "x",
+        std::string(bytes).replace(bytes.size() - 9, 1, 1,
+                                   static_cast<char>(bytes[bytes.size() - 9] ^ 1))}) {
     write_file(path, damaged);
     CHECK(cache(x).to_vector<float>() == wanted);
     CHECK(read_file(path) == bytes);
@@ -286,7 +320,9 @@ TEST_CASE("cache: the same bits, by content and settings, damaged files made ane
   CHECK(cache.path_of(x.reshape({1, 4000})) != path);
   CHECK(cache.path_of(x + 1e-7) != path);
   CHECK(cache(x.reshape({2, 2000})).shape() == Shape{2, 32, 26});
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "c/d")) CHECK(entry.path().extension() == ".safetensors");
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "c/d"))
+    CHECK(entry.path().extension() == ".safetensors");
   write_file(folder / "file", "x");
-  CHECK(complaint<DiskError>([&] { LogMelCache(folder / "file", front); }, "cannot make the folder") == "");
+  CHECK(complaint<DiskError>([&] { LogMelCache(folder / "file", front); },
+                             "cannot make the folder") == "");
 }

@@ -43,7 +43,8 @@ TEST_CASE("grad: options and errors") {
   }
   SUBCASE("a sweep ends at its inputs: their own graph stays whole") {
     const Tensor z = exp(x);
-    const Tensor step = z - grad(sum(z * z), z);  // the gradient is a constant here: d step / dx = e^x
+    // the gradient is a constant here: d step / dx = e^x
+    const Tensor step = z - grad(sum(z * z), z);
     const auto g = grad(sum(step), x).to_vector(), xs = x.to_vector();
     for (size_t i = 0; i < 4; ++i) CHECK(g[i] == doctest::Approx(std::exp(xs[i])).epsilon(1e-14));
   }
@@ -75,7 +76,8 @@ TEST_CASE("vjp, jvp, hvp, jacobian, hessian agree with each other") {
     CHECK(pulled[i] == doctest::Approx(against[i]).epsilon(1e-12));
     CHECK(hv[i] == doctest::Approx(direct[i]).epsilon(1e-12));
     const double at = x.to_vector()[i];
-    CHECK(h.to_vector()[i * 5] == doctest::Approx(2 * std::exp(at) * std::cos(at)));  // (e^x sin x)''
+    // (e^x sin x)''
+    CHECK(h.to_vector()[i * 5] == doctest::Approx(2 * std::exp(at) * std::cos(at)));
   }
   CHECK_THROWS_AS(hessian(g, x), ShapeError);
 }
@@ -110,7 +112,8 @@ TEST_CASE("memory: kept data goes with the sweep, deep graphs need no recursion,
     Tensor y = x;
     for (int i = 0; i < 100000; ++i) y = y * 1.0;
     CHECK(memory_stats().live_nodes > 100000);
-    CHECK(memory_stats().live_bytes - before.live_bytes < 100000);  // rows that keep nothing hold no data
+    // rows that keep nothing hold no data
+    CHECK(memory_stats().live_bytes - before.live_bytes < 100000);
     const Tensor g = grad(sum(y), x);
     CHECK(g.to_vector()[0] == 1);
   }
@@ -119,9 +122,11 @@ TEST_CASE("memory: kept data goes with the sweep, deep graphs need no recursion,
 }
 
 TEST_CASE("two threads evaluate and differentiate shared leaves") {
-  // Small products run on their own thread; large ones are cut into blocks, and the two callers meet at the pool.
+  // Small products run on their own thread; large ones are cut into blocks, and the two callers
+  // meet at the pool.
   for (const auto& [n, rounds] : {std::pair<int64_t, int>{20, 200}, {260, 6}}) {
-    const Tensor w = uniform(Random(5), {n, n}, -0.3, 0.3, DType::f64).requires_grad_(), x = uniform(Random(6), {n, n}, -0.3, 0.3, DType::f64);
+    const Tensor w = uniform(Random(5), {n, n}, -0.3, 0.3, DType::f64).requires_grad_(),
+                 x = uniform(Random(6), {n, n}, -0.3, 0.3, DType::f64);
     const auto work = [&w = w, &x = x, rounds = rounds] {
       Tensor last;
       for (int i = 0; i < rounds; ++i) {

@@ -1,4 +1,5 @@
-// The same bits for any number of threads: whole training steps of convolutional nets, and image ops at odd sizes.
+// The same bits for any number of threads: whole training steps of convolutional nets, and image
+// ops at odd sizes.
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/maml/maml.h>
@@ -62,17 +63,18 @@ TEST_CASE("20 steps of ResNet-20: one hash") {
 
 TEST_CASE("20 second-order steps of MAML on Conv4, by tasks and all at once: one hash each") {
   const Random r(5);
-  const TaskBatch batch{drawn(r / "sx", {3, 5, 1, 28, 28}), randint(r / "sy", 0, 5, {3, 5}), drawn(r / "qx", {3, 11, 1, 28, 28}),
-                        randint(r / "qy", 0, 5, {3, 11})};
+  const TaskBatch batch{drawn(r / "sx", {3, 5, 1, 28, 28}), randint(r / "sy", 0, 5, {3, 5}),
+                        drawn(r / "qx", {3, 11, 1, 28, 28}), randint(r / "qy", 0, 5, {3, 11})};
   for (const int64_t chunk : {1, 3}) {
     const auto train = [&] {
       Conv4 net(r / "net", {.channels = 16}, 5);
       const Adam adam{.lr = 1e-3};
       Adam::State state;
       for (int i = 0; i < 20; ++i) {
-        const auto [g, loss] = gradient_by_chunks(net, batch, chunk, [](const Conv4& w, const TaskBatch& part) {
-          return maml::objective(w, {.alpha = 0.1, .steps = 1}, cross_entropy_by_task, part);
-        });
+        const auto [g, loss] =
+            gradient_by_chunks(net, batch, chunk, [](const Conv4& w, const TaskBatch& part) {
+              return maml::objective(w, {.alpha = 0.1, .steps = 1}, cross_entropy_by_task, part);
+            });
         net = update(adam, std::move(net), state, g);
       }
       return hash_of(net);
@@ -85,13 +87,20 @@ TEST_CASE("image ops at odd sizes, few images, overlapping windows: one hash eac
   const Random r(6);
   for (const int64_t n : {1, 5, 7, 19}) {
     const auto evaluate = [&] {
-      const Tensor x = drawn(r / "x", {n, 5, 37, 41}).requires_grad_(), w = drawn(r / "w", {7, 5, 3, 3}).requires_grad_();
-      const Tensor k = drawn(r / "k", {7}).requires_grad_(), d = drawn(r / "d", {7, 1, 3, 5}).requires_grad_();
-      const Tensor y = batch_norm(conv2d(x, w, k, {.stride = {1, 2}, .padding = 1}), k, k, {.relu = true, .max_pool = Window{3, 2, 1}});
-      const Tensor z = batch_norm(conv2d(y, d, {}, {.padding = {1, 2}, .groups = 7}), k, k, {.relu = true, .residual = y});
+      const Tensor x = drawn(r / "x", {n, 5, 37, 41}).requires_grad_(),
+                   w = drawn(r / "w", {7, 5, 3, 3}).requires_grad_();
+      const Tensor k = drawn(r / "k", {7}).requires_grad_(),
+                   d = drawn(r / "d", {7, 1, 3, 5}).requires_grad_();
+      const Tensor y = batch_norm(conv2d(x, w, k, {.stride = {1, 2}, .padding = 1}), k, k,
+                                  {.relu = true, .max_pool = Window{3, 2, 1}});
+      const Tensor z = batch_norm(conv2d(y, d, {}, {.padding = {1, 2}, .groups = 7}), k, k,
+                                  {.relu = true, .residual = y});
       const Tensor p = avg_pool2d(max_pool2d(z, 3, {.stride = 1, .padding = 1}), 3, {.stride = 2});
-      const Tensor u = interpolate(conv_transpose2d(p, drawn(r / "t", {7, 3, 2, 2}), {}, {.stride = 2}), {23, 9}, Interpolation::bilinear);
-      const auto g = grad(TensorList(sum(square(group_norm(u, 3)) * 0.5 + u)), {x, w, k, d}, {.create_graph = true});
+      const Tensor u =
+          interpolate(conv_transpose2d(p, drawn(r / "t", {7, 3, 2, 2}), {}, {.stride = 2}), {23, 9},
+                      Interpolation::bilinear);
+      const auto g = grad(TensorList(sum(square(group_norm(u, 3)) * 0.5 + u)), {x, w, k, d},
+                          {.create_graph = true});
       uint64_t h = 0xcbf29ce484222325;
       add(h, u);
       Tensor s = scalar(0);

@@ -1,5 +1,7 @@
-// CML's exact facts about gradients. Numbers are those of the specification's list of facts; the rest of the list is in test_cml_training.cpp.
-// f64, the sinusoid net 1-40-40-1 with the co-learner 40-40-1, 4 tasks of 10 points, unless a test says otherwise.
+// CML's exact facts about gradients. Numbers are those of the specification's list of facts; the
+// rest of the list is in test_cml_training.cpp.
+// f64, the sinusoid net 1-40-40-1 with the co-learner 40-40-1, 4 tasks of 10 points, unless a test
+// says otherwise.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/parallel.h>
@@ -14,7 +16,8 @@ namespace {
 
 const std::vector<Rule> orders = {{.second_order = true}, {.second_order = false}};
 
-// What the recursion of section 1 gives for one task: v_0 for (psi, theta), and the gradient of phi.
+// What the recursion of section 1 gives for one task: v_0 for (psi, theta), and the gradient of
+// phi.
 struct Recursion {
   std::vector<Tensor> meta, phi;
 };
@@ -25,9 +28,12 @@ std::vector<Tensor> leaves(const std::vector<Tensor>& values) {
   return out;
 }
 
-//   v_M = (dL^m_Q/dpsi' + gamma dL^c_Q/dpsi', dL^m_Q/dtheta'),   v_j = v_{j+1} - alpha H_S(w_j) v_{j+1}
+//   v_M = (dL^m_Q/dpsi' + gamma dL^c_Q/dpsi', dL^m_Q/dtheta'),
+//   v_j = v_{j+1} - alpha H_S(w_j) v_{j+1}
 Recursion recursion(const Net& net, const Rule& rule, const TaskBatch& batch, int64_t task) {
-  const auto support = [&](const std::vector<Tensor>& w) { return mse_loss(at(deployed(net), w)(batch.support_x[task]), batch.support_y[task]); };
+  const auto support = [&](const std::vector<Tensor>& w) {
+    return mse_loss(at(deployed(net), w)(batch.support_x[task]), batch.support_y[task]);
+  };
   std::vector<std::vector<Tensor>> w = {leaves(parameters(deployed(net)))};
   for (int j = 0; j < rule.steps; ++j) {
     const std::vector<Tensor>& here = w.back();
@@ -38,11 +44,15 @@ Recursion recursion(const Net& net, const Rule& rule, const TaskBatch& batch, in
   const Deployed fast = at(deployed(net), w.back());
   const Mlp cohead = as_leaves(net.cohead);
   const Tensor features = fast.body(batch.query_x[task]);
-  const Tensor query = mse_loss(fast.head(features), batch.query_y[task]) + rule.gamma * mse_loss(cohead(features), batch.query_y[task]);
-  Recursion out{grad(TensorList(query), TensorList(w.back()), {.retain_graph = true}), grad(TensorList(query), TensorList(parameters(cohead)))};
+  const Tensor query = mse_loss(fast.head(features), batch.query_y[task]) +
+                       rule.gamma * mse_loss(cohead(features), batch.query_y[task]);
+  Recursion out{grad(TensorList(query), TensorList(w.back()), {.retain_graph = true}),
+                grad(TensorList(query), TensorList(parameters(cohead)))};
   for (size_t j = w.size() - 1; j-- > 0;) {
-    const std::vector<Tensor> g = grad(TensorList(support(w[j])), TensorList(w[j]), {.create_graph = true});
-    const std::vector<Tensor> hv = grad(TensorList(g), TensorList(w[j]), {.grad_outputs = out.meta});
+    const std::vector<Tensor> g =
+        grad(TensorList(support(w[j])), TensorList(w[j]), {.create_graph = true});
+    const std::vector<Tensor> hv =
+        grad(TensorList(g), TensorList(w[j]), {.grad_outputs = out.meta});
     for (size_t i = 0; i < hv.size(); ++i) out.meta[i] = out.meta[i] - rule.alpha * hv[i];
   }
   return out;
@@ -72,7 +82,8 @@ TEST_CASE("fact 1: gamma = 0 gives MAML's gradient, bit for bit, and none for ph
     const Net g = grad(objective(net, rule, batch).total, net);
     const Deployed theirs = deployed(net);
     CHECK(flat(deployed(g)) == flat(grad(maml_loss(theirs, rule.alpha, steps, batch), theirs)));
-    CHECK(gap(flat(deployed(g)), flat(grad(maml_loss_by_formula(theirs, rule.alpha, steps, batch), theirs))) <= 1e-12);
+    CHECK(gap(flat(deployed(g)),
+              flat(grad(maml_loss_by_formula(theirs, rule.alpha, steps, batch), theirs))) <= 1e-12);
     CHECK(largest(flat(g.cohead)) == 0);
     CHECK(largest(flat(g.body)) > 0);
     // With a co-learner in the graph, at weight 0.
@@ -99,7 +110,8 @@ TEST_CASE("fact 2: the gradient is affine in gamma") {
   }
 }
 
-TEST_CASE("fact 3: the recursion with Hessian-vector products gives the whole gradient, M = 1, 2, 3") {
+TEST_CASE(
+    "fact 3: the recursion with Hessian-vector products gives the whole gradient, M = 1, 2, 3") {
   for (const Activation act : {Activation::relu, Activation::tanh}) {
     const Net net = sinusoid_net(5, 40, act);
     const TaskBatch batch = sinusoids(6);
@@ -118,29 +130,39 @@ TEST_CASE("fact 3: the recursion with Hessian-vector products gives the whole gr
   }
 }
 
-TEST_CASE("fact 4: theta hears the co-learner at second order only, through the mixed block of the inner Hessian") {
+TEST_CASE(
+    "fact 4: theta hears the co-learner at second order only, through the mixed block of the inner "
+    "Hessian") {
   const Net net = sinusoid_net(7);
   const TaskBatch batch = sinusoids(8, 1);
-  const Rule first{.alpha = 0.03, .gamma = 0.7, .second_order = false}, second{.alpha = 0.03, .gamma = 0.7};
+  const Rule first{.alpha = 0.03, .gamma = 0.7, .second_order = false},
+      second{.alpha = 0.03, .gamma = 0.7};
   CHECK(largest(flat(grad(objective(net, first, batch).co, net).head)) == 0);
-  CHECK(flat(grad(objective(net, first, batch).total, net).head) == flat(grad(objective(net, first, batch).meta, net).head));
-  const std::vector<double> heard = flat(grad(second.gamma * objective(net, second, batch).co, net).head);
+  CHECK(flat(grad(objective(net, first, batch).total, net).head) ==
+        flat(grad(objective(net, first, batch).meta, net).head));
+  const std::vector<double> heard =
+      flat(grad(second.gamma * objective(net, second, batch).co, net).head);
   CHECK(largest(heard) > 1e-4);
 
   // -alpha gamma (d2 L^m_S / dtheta dpsi) dL^c_Q/dpsi', the block row by row.
   const std::vector<Tensor> w = leaves(parameters(deployed(net)));
   const Deployed start = at(deployed(net), w);
   const std::vector<Tensor> psi = parameters(start.body), theta = parameters(start.head);
-  const std::vector<Tensor> g = grad(TensorList(mse_loss(start(batch.support_x[0]), batch.support_y[0])), TensorList(w), {.create_graph = true});
+  const std::vector<Tensor> g =
+      grad(TensorList(mse_loss(start(batch.support_x[0]), batch.support_y[0])), TensorList(w),
+           {.create_graph = true});
   std::vector<Tensor> moved;
-  for (size_t i = 0; i < psi.size(); ++i) moved.push_back(psi[i].detach() - second.alpha * g[i].detach());
+  for (size_t i = 0; i < psi.size(); ++i)
+    moved.push_back(psi[i].detach() - second.alpha * g[i].detach());
   const Mlp fast = as_leaves(at(start.body, moved));
-  const std::vector<double> c = flat(grad(mse_loss(net.cohead(fast(batch.query_x[0])), batch.query_y[0]), fast));
+  const std::vector<double> c =
+      flat(grad(mse_loss(net.cohead(fast(batch.query_x[0])), batch.query_y[0]), fast));
   std::vector<double> expected;
   for (size_t k = psi.size(); k < w.size(); ++k) {
     const Tensor row = reshape(g[k], {g[k].numel()});
     for (int64_t i = 0; i < row.numel(); ++i) {
-      const std::vector<double> block = flat(grad(TensorList(select(row, 0, i)), TensorList(psi), {.retain_graph = true}));
+      const std::vector<double> block =
+          flat(grad(TensorList(select(row, 0, i)), TensorList(psi), {.retain_graph = true}));
       double dot = 0;
       for (size_t j = 0; j < block.size(); ++j) dot += block[j] * c[j];
       expected.push_back(-second.alpha * second.gamma * dot);
@@ -155,7 +177,8 @@ TEST_CASE("fact 5: phi's gradient is the same in both orders") {
   const TaskBatch batch = sinusoids(10);
   for (int steps : {1, 3}) {
     const Net second = grad(objective(net, {.steps = steps}, batch).total, net);
-    const Net first = grad(objective(net, {.steps = steps, .second_order = false}, batch).total, net);
+    const Net first =
+        grad(objective(net, {.steps = steps, .second_order = false}, batch).total, net);
     CHECK(flat(second.cohead) == flat(first.cohead));
     CHECK(largest(flat(first.cohead)) > 0);
     CHECK(gap(flat(second.body), flat(first.body)) > 1e-6);
@@ -169,7 +192,9 @@ TEST_CASE("fact 6: the inner loop leaves phi alone, and does not see it") {
   const Net fast = adapted_parameters(net, rule, batch);
   CHECK(flat(fast.cohead) == flat(per_task(net.cohead, 4)));
   const Tensor support = mse_loss(net.head(net.body(batch.support_x[0])), batch.support_y[0]);
-  for (const Tensor& g : grad(TensorList(support), TensorList(parameters(net.cohead)), {.allow_unused = true})) CHECK_FALSE(g.defined());
+  for (const Tensor& g :
+       grad(TensorList(support), TensorList(parameters(net.cohead)), {.allow_unused = true}))
+    CHECK_FALSE(g.defined());
   Net other = net;
   other.cohead = map(net.cohead, [](const Tensor& t) { return t + 1.0; });
   const Net same = adapted_parameters(other, rule, batch);
@@ -185,7 +210,8 @@ TEST_CASE("fact 9: alpha = 0 gives the plain multi-task gradient, and theta no c
     rule.gamma = 0.7;
     const Net g = grad(objective(net, rule, batch).total, net);
     const Tensor features = net.body(batch.query_x);
-    const Tensor plain = mse_loss(net.head(features), batch.query_y) + rule.gamma * mse_loss(net.cohead(features), batch.query_y);
+    const Tensor plain = mse_loss(net.head(features), batch.query_y) +
+                         rule.gamma * mse_loss(net.cohead(features), batch.query_y);
     CHECK(gap(flat(g), flat(grad(plain, net))) <= 1e-12);
     CHECK(largest(flat(grad(objective(net, rule, batch).co, net).head)) == 0);
   }
@@ -201,24 +227,31 @@ TEST_CASE("fact 11: J times c has c times the gradient, and Adam's first step ha
   CHECK(four == expected);
   const Adam adam{.lr = 1e-3};
   Adam::State a, b;
-  const std::vector<double> step = flat(update(adam, net, a, g(1))), other = flat(update(adam, net, b, g(4)));
-  // lr g / (|g| + eps) against lr g / (|g| + eps / 4): they differ by less than lr eps / |g|, rounding of the parameters aside.
+  const std::vector<double> step = flat(update(adam, net, a, g(1))),
+                            other = flat(update(adam, net, b, g(4)));
+  // lr g / (|g| + eps) against lr g / (|g| + eps / 4): they differ by less than lr eps / |g|,
+  // rounding of the parameters aside.
   for (size_t i = 0; i < step.size(); ++i)
-    if (once[i] != 0) CHECK(std::abs(step[i] - other[i]) <= adam.lr * adam.eps / std::abs(once[i]) + 1e-15);
+    if (once[i] != 0)
+      CHECK(std::abs(step[i] - other[i]) <= adam.lr * adam.eps / std::abs(once[i]) + 1e-15);
 }
 
-TEST_CASE("fact 12: a batch's gradient is the mean of its tasks', in any order, on any number of threads") {
+TEST_CASE(
+    "fact 12: a batch's gradient is the mean of its tasks', in any order, on any number of "
+    "threads") {
   const Net net = sinusoid_net(17);
   const TaskBatch batch = sinusoids(18, 5);
   const Rule rule{.gamma = 0.5, .steps = 2};
   const auto whole = flat(grad(objective(net, rule, batch).total, net));
   std::vector<double> by_task;
-  for (int64_t t = 0; t < 5; ++t) add_to(by_task, flat(grad(objective(net, rule, one_task(batch, t)).total, net)), 0.2);
+  for (int64_t t = 0; t < 5; ++t)
+    add_to(by_task, flat(grad(objective(net, rule, one_task(batch, t)).total, net)), 0.2);
   CHECK(gap(whole, by_task) <= 1e-12);
 
   const Tensor order = tensor({3, 0, 4, 2, 1}, DType::i64);
   const auto moved = [&](const Tensor& t) { return index_select(t, 0, order); };
-  const TaskBatch shuffled{moved(batch.support_x), moved(batch.support_y), moved(batch.query_x), moved(batch.query_y)};
+  const TaskBatch shuffled{moved(batch.support_x), moved(batch.support_y), moved(batch.query_x),
+                           moved(batch.query_y)};
   CHECK(gap(flat(grad(objective(net, rule, shuffled).total, net)), whole) <= 1e-12);
 
   const int before = num_threads();
@@ -234,7 +267,8 @@ TEST_CASE("fact 12: a batch's gradient is the mean of its tasks', in any order, 
 
 namespace {
 
-// The largest difference between a gradient and central differences, over one part of the net, against the part's largest gradient.
+// The largest difference between a gradient and central differences, over one part of the net,
+// against the part's largest gradient.
 template <class Part>
 double difference_gap(Net net, Part Net::*part, const Rule& rule, const TaskBatch& batch) {
   const std::vector<double> g = flat(grad(objective(net, rule, batch).total, net).*part);

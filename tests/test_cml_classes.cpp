@@ -1,4 +1,5 @@
-// Where few-shot classes come from: glyphs, Omniglot whole and small, folders and lists of pictures.
+// Where few-shot classes come from: glyphs, Omniglot whole and small, folders and lists of
+// pictures.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/cml/classes.h>
 #include <regrad/algorithms/experiment/picture.h>
@@ -22,7 +23,9 @@ namespace {
 // A picture of one colour (or grey), as a PNG file.
 void picture(const std::string& path, int size, int channels, int value) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-  write_file(path, experiment::to_png({size, size, channels, std::string(static_cast<size_t>(size * size * channels), static_cast<char>(value))}));
+  write_file(path, experiment::to_png({size, size, channels,
+                                       std::string(static_cast<size_t>(size * size * channels),
+                                                   static_cast<char>(value))}));
 }
 
 std::string number(int64_t i, int digits) {
@@ -34,8 +37,9 @@ std::string number(int64_t i, int digits) {
 void fake_omniglot(const std::string& folder, const std::string& prefix, int64_t alphabets) {
   for (int64_t a = 0; a < alphabets; ++a)
     for (int64_t d = 1; d <= 2; ++d)
-      picture(folder + "/" + prefix + number(a, 2) + "/character01/" + number(a + 1, 4) + "_" + number(d, 2) + ".png", 105, 1,
-              static_cast<int>(40 * a % 250));
+      picture(folder + "/" + prefix + number(a, 2) + "/character01/" + number(a + 1, 4) + "_" +
+                  number(d, 2) + ".png",
+              105, 1, static_cast<int>(40 * a % 250));
 }
 
 std::set<std::string> names(const ClassSet& part) {
@@ -56,7 +60,9 @@ TEST_CASE("glyphs: three sets of classes that differ, the same each time") {
   CHECK(a.validation.set.images.to_vector() == b.validation.set.images.to_vector());
 }
 
-TEST_CASE("the whole Omniglot: rotations in training alone, five background alphabets kept for validation") {
+TEST_CASE(
+    "the whole Omniglot: rotations in training alone, five background alphabets kept for "
+    "validation") {
   const TempFolder at;
   fake_omniglot(at / "images_background", "A", 7);
   fake_omniglot(at / "images_evaluation", "B", 3);
@@ -65,10 +71,14 @@ TEST_CASE("the whole Omniglot: rotations in training alone, five background alph
   CHECK(names(s.train).count("A00/character01") == 1);
   CHECK(names(s.train).count("A01/character01/270") == 1);
   CHECK(names(s.train).count("A02/character01") == 0);
-  CHECK(names(s.validation) == std::set<std::string>{"A02/character01", "A03/character01", "A04/character01", "A05/character01", "A06/character01"});
-  CHECK(names(s.test) == std::set<std::string>{"B00/character01", "B01/character01", "B02/character01"});
+  CHECK(names(s.validation) == std::set<std::string>{"A02/character01", "A03/character01",
+                                                     "A04/character01", "A05/character01",
+                                                     "A06/character01"});
+  CHECK(names(s.test) ==
+        std::set<std::string>{"B00/character01", "B01/character01", "B02/character01"});
   CHECK(s.test.set.images.shape() == Shape{6, 1, 10, 10});
-  CHECK(complaint<IOError>([] { omniglot_classes("", 28); }, "--task omniglot: give --data DIR") == "");
+  CHECK(complaint<IOError>([] { omniglot_classes("", 28); }, "--task omniglot: give --data DIR") ==
+        "");
   CHECK(complaint<IOError>([&] { omniglot_classes(at / "nowhere", 28); }, "holds neither") == "");
 }
 
@@ -81,10 +91,17 @@ TEST_CASE("the small Omniglot: 544 training, 17 validation and 89 test classes o
   CHECK(s.test.least_rows() == 20);
 }
 
-TEST_CASE("folders and lists of pictures, in colour, at the size asked for; a class in two parts is refused") {
+TEST_CASE(
+    "folders and lists of pictures, in colour, at the size asked for; a class in two parts is "
+    "refused") {
   const TempFolder at;
-  for (const auto& [part, name] : {std::pair<const char*, const char*>{"train", "cat"}, {"train", "dog"}, {"val", "emu"}, {"test", "fox"}})
-    for (int i = 0; i < 3; ++i) picture(at / (std::string(part) + "/" + name + "/" + std::to_string(i) + ".png"), 9, 3, 50 * i);
+  for (const auto& [part, name] : {std::pair<const char*, const char*>{"train", "cat"},
+                                   {"train", "dog"},
+                                   {"val", "emu"},
+                                   {"test", "fox"}})
+    for (int i = 0; i < 3; ++i)
+      picture(at / (std::string(part) + "/" + name + "/" + std::to_string(i) + ".png"), 9, 3,
+              50 * i);
   const ClassSplits s = folder_classes(at.name(), 6);
   CHECK(names(s.train) == std::set<std::string>{"cat", "dog"});
   CHECK(names(s.validation) == std::set<std::string>{"emu"});
@@ -92,9 +109,11 @@ TEST_CASE("folders and lists of pictures, in colour, at the size asked for; a cl
   CHECK(s.train.set.images.shape() == Shape{6, 3, 6, 6});
   const TaskBatch batch = s.train.tasks({Random(1)}, {2, 1, 2});
   CHECK(batch.query_x.shape() == Shape{1, 4, 3, 6, 6});
-  for (double v : batch.query_x.to_vector()) CHECK((v == 0 || std::abs(v - 50 / 255.) < 1e-6 || std::abs(v - 100 / 255.) < 1e-6));
+  for (double v : batch.query_x.to_vector())
+    CHECK((v == 0 || std::abs(v - 50 / 255.) < 1e-6 || std::abs(v - 100 / 255.) < 1e-6));
   picture(at / "test/dog/0.png", 9, 3, 1);
-  CHECK(complaint<IOError>([&] { folder_classes(at.name(), 6); }, "class 'dog' is in two of train, validation and test") == "");
+  CHECK(complaint<IOError>([&] { folder_classes(at.name(), 6); },
+                           "class 'dog' is in two of train, validation and test") == "");
 
   const TempFolder lists;
   std::string csv[3];
@@ -103,9 +122,11 @@ TEST_CASE("folders and lists of pictures, in colour, at the size asked for; a cl
     csv[i / 2] += "p" + std::to_string(i) + ".png,n" + std::to_string(i / 2) + "\n";
   }
   int part = 0;
-  for (const char* name : {"train.csv", "val.csv", "test.csv"}) write_file(lists / name, "filename,label\n" + csv[part++]);
+  for (const char* name : {"train.csv", "val.csv", "test.csv"})
+    write_file(lists / name, "filename,label\n" + csv[part++]);
   const ClassSplits l = folder_classes(lists.name(), 5);
   CHECK(names(l.validation) == std::set<std::string>{"n1"});
   CHECK(l.test.set.images[1].to_vector()[0] == 5);  // u8
-  CHECK(complaint<IOError>([&] { folder_classes(lists / "images", 5); }, "expected train, val and test") == "");
+  CHECK(complaint<IOError>([&] { folder_classes(lists / "images", 5); },
+                           "expected train, val and test") == "");
 }

@@ -1,4 +1,5 @@
-// The tasks of images, on classes that are generated here: episodes, trials end to end, resumption, claims.
+// The tasks of images, on classes that are generated here: episodes, trials end to end, resumption,
+// claims.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/cml/images.h>
 #include <regrad/algorithms/cml/sinusoid.h>
@@ -25,7 +26,8 @@ ImageSet patterns(const Random& r, int64_t classes, int64_t each) {
     set.classes.push_back("pattern " + std::to_string(c));
     const Tensor pattern = uniform(r / "class" / c, {1, 1, 6, 6});
     for (int64_t i = 0; i < each; ++i) {
-      images.push_back(clamp(pattern + 0.1 * normal(r / "image" / (c * each + i), {1, 1, 6, 6}), 0, 1));
+      images.push_back(
+          clamp(pattern + 0.1 * normal(r / "image" / (c * each + i), {1, 1, 6, 6}), 0, 1));
       labels.push_back(static_cast<double>(c));
     }
   }
@@ -35,7 +37,8 @@ ImageSet patterns(const Random& r, int64_t classes, int64_t each) {
 }
 ClassSplits generated(const std::string&, int64_t) {
   const Random r(50);
-  return {ClassSet(patterns(r / "train", 12, 10)), ClassSet(patterns(r / "validation", 6, 8)), ClassSet(patterns(r / "test", 6, 8))};
+  return {ClassSet(patterns(r / "train", 12, 10)), ClassSet(patterns(r / "validation", 6, 8)),
+          ClassSet(patterns(r / "test", 6, 8))};
 }
 
 ImageExperiment small_experiment() {
@@ -85,7 +88,9 @@ bool same(const Run& a, const Run& b) {
 
 }  // namespace
 
-TEST_CASE("tasks of a set: each stream its task, whatever others come with it; images belong to their labels") {
+TEST_CASE(
+    "tasks of a set: each stream its task, whatever others come with it; images belong to their "
+    "labels") {
   const ImageSet all = patterns(Random(1), 7, 9);
   const ClassSet from(all, {0, 2, 3, 6});
   const std::vector<Random> streams = {Random(3) / 0, Random(3) / 1, Random(3) / 2};
@@ -107,7 +112,8 @@ TEST_CASE("tasks of a set: each stream its task, whatever others come with it; i
     std::vector<int64_t> class_of(3, -1);
     for (int64_t i = 0; i < 18; ++i) {
       const int64_t row = row_of(i < 6 ? batch.support_x[t][i] : batch.query_x[t][i - 6]);
-      const auto label = static_cast<size_t>((i < 6 ? batch.support_y[t][i] : batch.query_y[t][i - 6]).item());
+      const auto label =
+          static_cast<size_t>((i < 6 ? batch.support_y[t][i] : batch.query_y[t][i - 6]).item());
       REQUIRE(row >= 0);
       if (class_of[label] < 0) class_of[label] = row / 9;
       CHECK(class_of[label] == row / 9);
@@ -126,7 +132,9 @@ TEST_CASE("accuracy is in %, task by task") {
   CHECK_THROWS_AS(accuracy_by_task(logits, target[0]), ShapeError);
 }
 
-TEST_CASE("a trial on images: it learns, scores both readings, shows pictures, and the threads change no bit") {
+TEST_CASE(
+    "a trial on images: it learns, scores both readings, shows pictures, and the threads change no "
+    "bit") {
   const ImageExperiment e = small_experiment();
   const experiment::Job job{"cml", "K=1", 0};
   const int before = num_threads();
@@ -144,7 +152,8 @@ TEST_CASE("a trial on images: it learns, scores both readings, shows pictures, a
   CHECK(score(o, "dagger", "spread of accuracy@1") > 0);
   CHECK(score(o, "cml", "interval over tasks of accuracy@1") > 0.5);
   // body 36-16-16, head 16-3, co-learner 16-12-3
-  CHECK(o.parameters == std::vector<std::pair<std::string, int64_t>>{{"cml", 864 + 51}, {"dagger", 864 + 243}});
+  CHECK(o.parameters ==
+        std::vector<std::pair<std::string, int64_t>>{{"cml", 864 + 51}, {"dagger", 864 + 243}});
   REQUIRE(o.galleries.size() == 2);
   CHECK(o.galleries[0].pictures.size() == 9);  // 3 support, 6 query images
   for (const auto& p : o.galleries[0].pictures) CHECK(p.pixels.size() == 36);
@@ -186,28 +195,36 @@ TEST_CASE("what cannot be drawn is a ConfigError before anything runs; a table g
   ImageExperiment e = small_experiment();
   auto fields = e.fields();
   experiment::assign(fields, "ways", "7", "ways");
-  CHECK(complaint<ConfigError>([&] { e.check(); }, "ask for 7 classes of 6 images; there are 6 validation classes, the smallest of 8 images") == "");
+  CHECK(complaint<ConfigError>([&] { e.check(); },
+                               "ask for 7 classes of 6 images; there are 6 validation classes, the "
+                               "smallest of 8 images") == "");
   experiment::assign(fields, "ways", "3", "ways");
   experiment::assign(fields, "shots", "1,5", "shots");
-  CHECK(complaint<ConfigError>([&] { e.check(); }, "ask for 3 classes of 10 images; there are 6 validation classes") == "");
+  CHECK(complaint<ConfigError>([&] { e.check(); },
+                               "ask for 3 classes of 10 images; there are 6 validation classes") ==
+        "");
   experiment::assign(fields, "shots", "1", "shots");
   experiment::Result r;
   r.better = e.card().better, r.metric = e.card().metric, r.baseline = "maml";
   const auto row = [](const char* name, std::vector<double> v) {
-    return experiment::MethodResult{name, {{"accuracy@1", v}, {"unadapted accuracy@1", {20, 20, 20}}}, 1};
+    return experiment::MethodResult{
+        name, {{"accuracy@1", v}, {"unadapted accuracy@1", {20, 20, 20}}}, 1};
   };
-  r.methods = {row("maml", {60, 61, 62}), row("cml", {64, 65, 66.1}), row("dagger", {63, 66, 66}), row("boil", {50, 51, 52}),
-               row("boil-cml", {49, 50, 51.1})};
+  r.methods = {row("maml", {60, 61, 62}), row("cml", {64, 65, 66.1}), row("dagger", {63, 66, 66}),
+               row("boil", {50, 51, 52}), row("boil-cml", {49, 50, 51.1})};
   const auto claims = e.claims(r);
   std::string all;
   for (const auto& c : claims) all += experiment::name(c.verdict) + ": " + c.text + "; ";
   CHECK(all ==
-        "shown: maml above 20% at K=1; shown: maml above itself without adaptation at K=1; shown: cml above maml at K=1; not shown: dagger above cml "
+        "shown: maml above 20% at K=1; shown: maml above itself without adaptation at K=1; shown: "
+        "cml above maml at K=1; not shown: dagger above cml "
         "at "
         "K=1; not shown: boil-cml above boil at K=1; ");
 }
 
-TEST_CASE("every method runs on sinusoids, and each test task is the same however many are asked for at once") {
+TEST_CASE(
+    "every method runs on sinusoids, and each test task is the same however many are asked for at "
+    "once") {
   SinusoidExperiment e;
   e.choose("sinusoid", "tiny");
   auto fields = e.fields();
@@ -227,6 +244,7 @@ TEST_CASE("every method runs on sinusoids, and each test task is the same howeve
     experiment::assign(fields, "test_chunk", "37", "test_chunk");
     const double other = score(run(e, {card.name, "K=10", 3}).outcome, card.name, "mse@10");
     experiment::assign(fields, "test_chunk", "100", "test_chunk");
-    CHECK_MESSAGE(std::abs(score(r.outcome, card.name, "mse@10") - other) <= 1e-5 * other, card.name);
+    CHECK_MESSAGE(std::abs(score(r.outcome, card.name, "mse@10") - other) <= 1e-5 * other,
+                  card.name);
   }
 }

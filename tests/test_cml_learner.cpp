@@ -1,4 +1,5 @@
-// The methods of regrad-cml at work: each outer step against the family's functions, chunks, schedules, passes.
+// The methods of regrad-cml at work: each outer step against the family's functions, chunks,
+// schedules, passes.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/cml/learner.h>
 #include <regrad/engine/parallel.h>
@@ -18,7 +19,9 @@ using cml::Rule;
 
 namespace {
 
-TaskBatch batch_at(int step) { return Sinusoids{}.sample(Random(61) / "train" / step, 5, 6, 7, DType::f64); }
+TaskBatch batch_at(int step) {
+  return Sinusoids{}.sample(Random(61) / "train" / step, 5, 6, 7, DType::f64);
+}
 
 MetaSettings settings(int steps = 20) {
   MetaSettings s;
@@ -88,15 +91,22 @@ TEST_CASE("learner: MAML++ learns its rates, weighs the steps by epoch and start
   s.plus_plus.first_order_epochs = 2;
   const auto expected = [&](double gamma) {
     const Rule start{.gamma = gamma, .steps = 3};
-    return by_hand(cml::plus_plus(sinusoid_net(60, 12), start), 12, [&](const Rated<Net>& at, int i) {
-      Rule rule = start;
-      rule.second_order = i / 2 >= 2;  // 20 steps are 10 epochs
-      return grad(cml::objective(at, rule, step_weights(3, i / 2, 4), mse_loss_by_task, batch_at(i)).total, at);
-    });
+    return by_hand(
+        cml::plus_plus(sinusoid_net(60, 12), start), 12, [&](const Rated<Net>& at, int i) {
+          Rule rule = start;
+          rule.second_order = i / 2 >= 2;  // 20 steps are 10 epochs
+          return grad(
+              cml::objective(at, rule, step_weights(3, i / 2, 4), mse_loss_by_task, batch_at(i))
+                  .total,
+              at);
+        });
   };
   CHECK(learned("maml++", s, 12) == expected(0));
   CHECK(learned("maml++-cml", s, 12) == expected(0.2));
-  const auto rates = [](const std::vector<double>& all) { return std::vector<double>(all.end() - 18, all.end()); };  // 6 tensors of psi, theta
+  // 6 tensors of psi, theta
+  const auto rates = [](const std::vector<double>& all) {
+    return std::vector<double>(all.end() - 18, all.end());
+  };
   CHECK(rates(learned("maml++", s, 12)) != std::vector<double>(18, 0.01));
   s.plus_plus.learned_rates = false;
   CHECK(rates(learned("maml++", s, 12)) == std::vector<double>(18, 0.01));
@@ -113,12 +123,15 @@ TEST_CASE("learner: Sharp-MAML's levels are those of sharp_gradient and sharp_sl
     for (const char* name : {"sharp", "sharp-cml"}) {
       const Rule rule{.gamma = name == std::string("sharp") ? 0 : 0.2, .steps = 2};
       const Sharpness sharp{levels != "up", levels != "low", 0.03, 0.05, true};
-      const std::vector<double> expected = by_hand({sinusoid_net(60, 12), {}}, 4, [&](const Rated<Net>& at, int i) {
-        return Rated<Net>{cml::gradient(at.net, rule, sharp, mse_loss_by_task, batch_at(i)).gradient, {}};
-      });
+      const std::vector<double> expected =
+          by_hand({sinusoid_net(60, 12), {}}, 4, [&](const Rated<Net>& at, int i) {
+            return Rated<Net>{
+                cml::gradient(at.net, rule, sharp, mse_loss_by_task, batch_at(i)).gradient, {}};
+          });
       CHECK_MESSAGE(gap(learned(name, s, 4), expected) <= 1e-12, levels, " ", name);
     }
-    if (levels != "both") CHECK(gap(learned("sharp", s, 4), learned("sharp", settings(), 4)) > 1e-6);
+    if (levels != "both")
+      CHECK(gap(learned("sharp", s, 4), learned("sharp", settings(), 4)) > 1e-6);
   }
 }
 
@@ -140,7 +153,9 @@ TEST_CASE("learner: chunks change rounding only, and the threads nothing") {
     // J and its parts are the batch's, too.
     const auto losses = [&](int chunk) {
       s.chunk = chunk;
-      const cml::Objective o = Learner<Net>(sinusoid_net(60, 12), method(name), s, mse_loss_by_task, 7).learn(batch_at(0), 0);
+      const cml::Objective o =
+          Learner<Net>(sinusoid_net(60, 12), method(name), s, mse_loss_by_task, 7)
+              .learn(batch_at(0), 0);
       return std::vector<double>{o.total.item(), o.meta.item(), o.co.item()};
     };
     CHECK(gap(losses(2), losses(0)) <= 1e-13);
@@ -177,10 +192,13 @@ DroppingNet dropping_net() {
 
 }  // namespace
 
-TEST_CASE("learner: support passes of training get a stream for each step, query passes none; at test nobody trains") {
+TEST_CASE(
+    "learner: support passes of training get a stream for each step, query passes none; at test "
+    "nobody trains") {
   MetaSettings s = settings();
   s.inner_steps = 3;
-  Learner<DroppingNet> a(dropping_net(), method("cml"), s, mse_loss_by_task, 7), b(dropping_net(), method("cml"), s, mse_loss_by_task, 7);
+  Learner<DroppingNet> a(dropping_net(), method("cml"), s, mse_loss_by_task, 7),
+      b(dropping_net(), method("cml"), s, mse_loss_by_task, 7);
   Learner<DroppingNet> other(dropping_net(), method("cml"), s, mse_loss_by_task, 8);
   told.clear();
   for (int i = 0; i < 2; ++i) a.learn(batch_at(i), i);
@@ -218,5 +236,6 @@ TEST_CASE("methods: names are known, dagger reads another's net") {
   CHECK_THROWS_WITH_AS(cml::check(s), "sharp.levels must be low, up or both", ConfigError);
   s = {};
   s.plus_plus.inner_steps = 0;
-  CHECK_THROWS_WITH_AS(cml::check(s), "plus_plus.inner_steps must lie in [1, 10000], not 0", ConfigError);
+  CHECK_THROWS_WITH_AS(cml::check(s), "plus_plus.inner_steps must lie in [1, 10000], not 0",
+                       ConfigError);
 }

@@ -10,7 +10,8 @@ using namespace regrad::test;
 namespace {
 
 // CKA by its definition on features: |B^T A|^2 / (|A^T A| |B^T B|), columns centred, by loops.
-double cka_by_definition(const std::vector<double>& a, const std::vector<double>& b, size_t n, size_t p, size_t q) {
+double cka_by_definition(const std::vector<double>& a, const std::vector<double>& b, size_t n,
+                         size_t p, size_t q) {
   const auto centred = [n](std::vector<double> x, size_t d) {
     for (size_t j = 0; j < d; ++j) {
       double m = 0;
@@ -19,7 +20,8 @@ double cka_by_definition(const std::vector<double>& a, const std::vector<double>
     }
     return x;
   };
-  const auto cross = [n](const std::vector<double>& x, size_t d, const std::vector<double>& y, size_t e) {
+  const auto cross = [n](const std::vector<double>& x, size_t d, const std::vector<double>& y,
+                         size_t e) {
     double total = 0;
     for (size_t j = 0; j < d; ++j) {
       for (size_t k = 0; k < e; ++k) {
@@ -41,8 +43,10 @@ Tensor rotated(const Tensor& x, double angle) {  // the last two features of thr
 
 }  // namespace
 
-TEST_CASE("linear CKA is its definition, task by task; it does not see rotations, scales or shifts") {
-  const Tensor a = normal(Random(1) / "a", {3, 9, 2, 3}, 1, 1, DType::f64), b = normal(Random(1) / "b", {3, 9, 4}, 0, 1, DType::f64);
+TEST_CASE(
+    "linear CKA is its definition, task by task; it does not see rotations, scales or shifts") {
+  const Tensor a = normal(Random(1) / "a", {3, 9, 2, 3}, 1, 1, DType::f64),
+               b = normal(Random(1) / "b", {3, 9, 4}, 0, 1, DType::f64);
   const std::vector<double> found = cml::linear_cka(a, b);
   REQUIRE(found.size() == 3);
   for (int64_t t = 0; t < 3; ++t) {
@@ -62,8 +66,12 @@ TEST_CASE("linear CKA is its definition, task by task; it does not see rotations
 }
 
 TEST_CASE("layers are told apart by name, norms are over all of a layer") {
-  const Tensor w = normal(Random(3), {2, 3, 4}, 0, 1, DType::f64), b = normal(Random(4), {2, 3}, 0, 1, DType::f64);
-  const auto layers = cml::by_layer({{"blocks.0.conv.weight", w}, {"blocks.0.norm.bias", b}, {"blocks.1.conv.weight", w}, {"out.weight", w}});
+  const Tensor w = normal(Random(3), {2, 3, 4}, 0, 1, DType::f64),
+               b = normal(Random(4), {2, 3}, 0, 1, DType::f64);
+  const auto layers = cml::by_layer({{"blocks.0.conv.weight", w},
+                                     {"blocks.0.norm.bias", b},
+                                     {"blocks.1.conv.weight", w},
+                                     {"out.weight", w}});
   REQUIRE(layers.size() == 3);
   CHECK(layers[0].size() == 2);
   CHECK(layers[1].size() == 1);
@@ -80,12 +88,15 @@ TEST_CASE("layers are told apart by name, norms are over all of a layer") {
 TEST_CASE("the cosine of the heads and the support gradient, against gradients made apart") {
   const Net net = sinusoid_net(5, 8);
   const TaskBatch batch = sinusoids(6, 3);
-  const Net fast = as_leaves(cml::adapted(net, {.alpha = 0.05}, mse_loss_by_task, batch.support_x, batch.support_y));
+  const Net fast = as_leaves(
+      cml::adapted(net, {.alpha = 0.05}, mse_loss_by_task, batch.support_x, batch.support_y));
   std::vector<double> meta, co;
   std::vector<double> norms(3, 0);
   for (int64_t t = 0; t < 3; ++t) {
     const Net one = as_leaves(map(fast, [t](const Tensor& p) { return p[t]; }));
-    const auto body_gradient = [&](const auto& head) { return flat(grad(mse_loss(head(one.body(batch.query_x[t])), batch.query_y[t]), one.body)); };
+    const auto body_gradient = [&](const auto& head) {
+      return flat(grad(mse_loss(head(one.body(batch.query_x[t])), batch.query_y[t]), one.body));
+    };
     for (double v : body_gradient(one.head)) meta.push_back(v);
     for (double v : body_gradient(one.cohead)) co.push_back(v);
     const Net g = grad(mse_loss(one.head(one.body(batch.support_x[t])), batch.support_y[t]), one);
@@ -99,8 +110,10 @@ TEST_CASE("the cosine of the heads and the support gradient, against gradients m
     norms[2] += norm_of(flat(g.head)) / 3;
   }
   double dot = 0, mm = 0, cc = 0;
-  for (size_t i = 0; i < meta.size(); ++i) dot += meta[i] * co[i], mm += meta[i] * meta[i], cc += co[i] * co[i];
-  CHECK(std::abs(cml::cosine_of_heads(fast, mse_loss_by_task, batch) - dot / std::sqrt(mm * cc)) <= 1e-12);
+  for (size_t i = 0; i < meta.size(); ++i)
+    dot += meta[i] * co[i], mm += meta[i] * meta[i], cc += co[i] * co[i];
+  CHECK(std::abs(cml::cosine_of_heads(fast, mse_loss_by_task, batch) - dot / std::sqrt(mm * cc)) <=
+        1e-12);
 
   experiment::Moment m;
   cml::log_support_gradient(fast, mse_loss_by_task, batch, m);
@@ -110,7 +123,8 @@ TEST_CASE("the cosine of the heads and the support gradient, against gradients m
   for (size_t l = 0; l < 3; ++l) CHECK(std::abs(m[l].second - norms[l]) <= 1e-12 * norms[l]);
 }
 
-TEST_CASE("CKA of a net with itself is 1 in each layer; where adaptation moves a layer it is less") {
+TEST_CASE(
+    "CKA of a net with itself is 1 in each layer; where adaptation moves a layer it is less") {
   const Net net = sinusoid_net(7, 8);
   const TaskBatch batch = sinusoids(8, 3, 20);
   experiment::Moment same, moved;
@@ -118,7 +132,10 @@ TEST_CASE("CKA of a net with itself is 1 in each layer; where adaptation moves a
   REQUIRE(same.size() == 3);
   CHECK(same[1].first == "CKA before and after adaptation, body layer 2");
   for (const auto& [name, v] : same) CHECK(std::abs(v - 1) <= 1e-12);
-  cml::log_cka(net, cml::adapted(net, {.alpha = 0.2, .steps = 5}, mse_loss_by_task, batch.support_x, batch.support_y), batch.query_x, moved);
+  cml::log_cka(net,
+               cml::adapted(net, {.alpha = 0.2, .steps = 5}, mse_loss_by_task, batch.support_x,
+                            batch.support_y),
+               batch.query_x, moved);
   for (const auto& entry : moved) CHECK_MESSAGE(entry.second < 1 - 1e-6, entry.first);
   const std::vector<Tensor> said = net.body.activations(batch.query_x);
   CHECK(said.size() == 2);

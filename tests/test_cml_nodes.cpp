@@ -1,4 +1,5 @@
-// The node tasks of regrad-cml: episodes, the encoders under CML's learner, and a pair that is learned on a block model.
+// The node tasks of regrad-cml: episodes, the encoders under CML's learner, and a pair that is
+// learned on a block model.
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/cml/node_data.h>
@@ -15,15 +16,19 @@ NodeSettings settings(NodeEncoder encoder) {
   NodeSettings s;
   s.steps = 100, s.tasks = 5, s.inner_steps = 10, s.alpha = 0.5, s.lr = 0.003, s.first_order = true;
   s.test_tasks = 100, s.log_every = 1000, s.last = 0;
-  if (encoder != NodeEncoder::sgc) s.steps = 3, s.tasks = 2, s.inner_steps = 3, s.alpha = 0.05, s.query = 3, s.test_query = 4;
+  if (encoder != NodeEncoder::sgc)
+    s.steps = 3, s.tasks = 2, s.inner_steps = 3, s.alpha = 0.05, s.query = 3, s.test_query = 4;
   return s;
 }
 
 NodeData blocks() { return load_nodes("", "blocks"); }
 
-NodeTask task_of(NodeEncoder encoder, int shots = 5, size_t pair = 3) { return {settings(encoder), node_graph(blocks(), encoder), pair, shots}; }
+NodeTask task_of(NodeEncoder encoder, int shots = 5, size_t pair = 3) {
+  return {settings(encoder), node_graph(blocks(), encoder), pair, shots};
+}
 
-Learner<NodeNet> trained(const NodeTask& task, const char* name, double gamma, int steps, uint64_t seed = 1) {
+Learner<NodeNet> trained(const NodeTask& task, const char* name, double gamma, int steps,
+                         uint64_t seed = 1) {
   MetaSettings s = task.settings();
   s.gamma = gamma;
   Learner<NodeNet> learner(task.initial(seed), method(name), s, NodeTask::loss(), seed);
@@ -33,7 +38,8 @@ Learner<NodeNet> trained(const NodeTask& task, const char* name, double gamma, i
 
 double accuracy(const NodeTask& task, const Learner<NodeNet>& learner, bool adapts = true) {
   const TaskBatch b = task.held_out(Held::test, 0, task.settings().test_tasks);
-  const NodeNet net = adapts ? learner.adapted(b.support_x, b.support_y) : per_task(learner.net(), b.tasks());
+  const NodeNet net =
+      adapts ? learner.adapted(b.support_x, b.support_y) : per_task(learner.net(), b.tasks());
   const NoGrad quiet;
   return mean(NodeTask::metric(net.head(net.body(b.query_x)), b.query_y)).item();
 }
@@ -54,7 +60,9 @@ TEST_CASE("pairs: each of two classes once, in order") {
   CHECK(class_pairs(4)[3] == std::pair<int64_t, int64_t>{1, 2});
 }
 
-TEST_CASE("episodes: two classes outside the pair in training, the pair at test; support and query share no node; labels fit") {
+TEST_CASE(
+    "episodes: two classes outside the pair in training, the pair at test; support and query share "
+    "no node; labels fit") {
   const NodeTask task = task_of(NodeEncoder::sgc, 2, 8);  // classes 1 and 4
   const NodeData data = blocks();
   const std::vector<int64_t> label = data.labels.to_vector<int64_t>();
@@ -68,7 +76,8 @@ TEST_CASE("episodes: two classes outside the pair in training, the pair at test;
       for (int64_t t = 0; t < b.tasks(); ++t) {
         std::set<int64_t> nodes;
         int64_t of[2] = {-1, -1};
-        for (const auto& [x, y] : {std::pair{b.support_x[t], b.support_y[t]}, std::pair{b.query_x[t], b.query_y[t]}}) {
+        for (const auto& [x, y] :
+             {std::pair{b.support_x[t], b.support_y[t]}, std::pair{b.query_x[t], b.query_y[t]}}) {
           const std::vector<int64_t> ids = x.to_vector<int64_t>(), labels = y.to_vector<int64_t>();
           for (size_t k = 0; k < ids.size(); ++k) {
             CHECK(nodes.insert(ids[k]).second);
@@ -91,16 +100,21 @@ TEST_CASE("episodes: two classes outside the pair in training, the pair at test;
   CHECK(seen == std::set<int64_t>{0, 2, 3, 5, 6});
   CHECK((flipped > 5 && flipped < 35));
   // One stream a task: the same tasks whatever number is asked for at once.
-  CHECK(task.held_out(Held::test, 0, 3).query_x[2].to_vector() == task.held_out(Held::test, 2, 1).query_x[0].to_vector());
+  CHECK(task.held_out(Held::test, 0, 3).query_x[2].to_vector() ==
+        task.held_out(Held::test, 2, 1).query_x[0].to_vector());
 }
 
-TEST_CASE("100 steps on one pair of a block model end well above chance, and adaptation is what does it") {
+TEST_CASE(
+    "100 steps on one pair of a block model end well above chance, and adaptation is what does "
+    "it") {
   const NodeTask task = task_of(NodeEncoder::sgc);
-  const Learner<NodeNet> base = trained(task, "maml", 0.2, 100), cml = trained(task, "cml", 0.2, 100);
+  const Learner<NodeNet> base = trained(task, "maml", 0.2, 100),
+                         cml = trained(task, "cml", 0.2, 100);
   CHECK(accuracy(task, base) > 75);
   CHECK(accuracy(task, cml) > 75);
   CHECK(accuracy(task, base, false) < 58);
-  CHECK(parameter_count(base.net().body) + parameter_count(base.net().head) == 200 * 16 + 16 + 16 * 2 + 2);
+  CHECK(parameter_count(base.net().body) + parameter_count(base.net().head) ==
+        200 * 16 + 16 + 16 * 2 + 2);
   CHECK(parameter_count(base.net().cohead) == 16 * 16 + 16 + 16 * 2 + 2);
 }
 
@@ -108,12 +122,15 @@ TEST_CASE("gamma = 0 is the base, bit for bit, and leaves phi; gamma > 0 is not"
   for (const NodeEncoder encoder : {NodeEncoder::sgc, NodeEncoder::gmeta, NodeEncoder::amm}) {
     const NodeTask task = task_of(encoder, 2);
     const int steps = encoder == NodeEncoder::sgc ? 20 : 2;
-    const Learner<NodeNet> base = trained(task, "maml", 0.2, steps), none = trained(task, "cml", 0, steps), some = trained(task, "cml", 0.2, steps);
+    const Learner<NodeNet> base = trained(task, "maml", 0.2, steps),
+                           none = trained(task, "cml", 0, steps),
+                           some = trained(task, "cml", 0.2, steps);
     CHECK(numbers(none.net().body, none.net().head) == numbers(base.net().body, base.net().head));
     CHECK(numbers(some.net().body, some.net().head) != numbers(base.net().body, base.net().head));
     const NodeNet start = task.initial(1);
     for (size_t i = 0; i < parameters(start.cohead).size(); ++i)
-      CHECK(parameters(none.net().cohead)[i].to_vector() == parameters(start.cohead)[i].to_vector());
+      CHECK(parameters(none.net().cohead)[i].to_vector() ==
+            parameters(start.cohead)[i].to_vector());
   }
 }
 
@@ -130,11 +147,15 @@ TEST_CASE("training has the same bits on one thread and on four") {
   }
 }
 
-TEST_CASE("encoders: a task dimension is the loop over tasks; a GCN's dropout is on in training passes alone") {
+TEST_CASE(
+    "encoders: a task dimension is the loop over tasks; a GCN's dropout is on in training passes "
+    "alone") {
   for (const NodeEncoder encoder : {NodeEncoder::sgc, NodeEncoder::gmeta, NodeEncoder::amm}) {
     const NodeTask task = task_of(encoder, 2);
     const TaskBatch b = task.held_out(Held::test, 0, 3);
-    const NodeNet net = task.initial(5), tasks = map(per_task(net, 3), [](const Tensor&p) { return p * uniform(Random(6), p.shape(), 0.5, 1.5); });
+    const NodeNet net = task.initial(5), tasks = map(per_task(net, 3), [](const Tensor&p) {
+                                           return p * uniform(Random(6), p.shape(), 0.5, 1.5);
+                                         });
     const NoGrad quiet;
     const Tensor y = tasks.body(b.query_x);
     CHECK(y.shape() == Shape{3, 8 + (encoder == NodeEncoder::sgc ? 16 : 0), 16});
@@ -143,7 +164,8 @@ TEST_CASE("encoders: a task dimension is the loop over tasks; a GCN's dropout is
       const Tensor alone = own.body(slice(b.query_x, 0, t, t + 1));
       CHECK(amax(abs(alone[0] - y[t])).item() <= 1e-5);
     }
-    const bool differs = net.body(b.query_x, {true, Random(7)}).to_vector() != net.body(b.query_x).to_vector();
+    const bool differs =
+        net.body(b.query_x, {true, Random(7)}).to_vector() != net.body(b.query_x).to_vector();
     CHECK(differs == (encoder != NodeEncoder::sgc));
   }
 }
@@ -165,12 +187,14 @@ TEST_CASE("what cannot be sampled or read is refused, and the message says why")
   const auto graph = node_graph(blocks(), NodeEncoder::sgc);
   NodeSettings s = settings(NodeEncoder::sgc);
   s.query = 96;
-  CHECK_THROWS_WITH_AS(NodeTask(s, graph, 0, 5), "nodes: class 0 has 100 nodes; support and query need 101", ConfigError);
+  CHECK_THROWS_WITH_AS(NodeTask(s, graph, 0, 5),
+                       "nodes: class 0 has 100 nodes; support and query need 101", ConfigError);
   NodeData few = blocks();
   few.labels = few.labels * 0.0;
   few.labels = few.labels.to(DType::i64);
   few.classes = 3;
-  CHECK_THROWS_AS(NodeTask(settings(NodeEncoder::sgc), node_graph(few, NodeEncoder::sgc), 0, 1), ConfigError);
+  CHECK_THROWS_AS(NodeTask(settings(NodeEncoder::sgc), node_graph(few, NodeEncoder::sgc), 0, 1),
+                  ConfigError);
   NodeData wrong = blocks();
   wrong.classes = 6;
   CHECK_THROWS_AS(node_graph(wrong, NodeEncoder::sgc), ShapeError);

@@ -1,4 +1,5 @@
-// CML's exact facts about training and testing: those of the specification's list that test_cml.cpp leaves.
+// CML's exact facts about training and testing: those of the specification's list that test_cml.cpp
+// leaves.
 #include <doctest/doctest.h>
 
 #include "cml_nets.h"
@@ -9,7 +10,9 @@ using cml::Rule;
 
 namespace {
 
-TaskBatch batch_at(int step) { return Sinusoids{}.sample(Random(31) / "train" / step, 4, 10, 10, DType::f64); }
+TaskBatch batch_at(int step) {
+  return Sinusoids{}.sample(Random(31) / "train" / step, 4, 10, 10, DType::f64);
+}
 
 // Outer steps of Adam. frozen: phi gets no gradient, the "noise" control.
 Net train(Net net, const Rule& rule, int steps, bool frozen = false) {
@@ -31,7 +34,8 @@ struct Deleted {
 using DeployedModel = cml::Model<Mlp, Linear, Deleted>;
 DeployedModel without_phi(const Net& net) { return {net.body, net.head, {}}; }
 
-// Meta-test: adapts on the support set and predicts the query points. Mode "CML", and mode "dagger".
+// Meta-test: adapts on the support set and predicts the query points. Mode "CML", and mode
+// "dagger".
 template <class Model>
 Tensor predict(const Model& net, const Rule& rule, const TaskBatch& batch) {
   const Model fast = cml::adapted(net, rule, mse_loss_by_task, batch.support_x, batch.support_y);
@@ -44,7 +48,8 @@ Tensor predict_dagger(const Net& net, const Rule& rule, const TaskBatch& batch) 
 
 }  // namespace
 
-TEST_CASE("fact 7: without phi every prediction of mode CML keeps its bits, and 1,761 scalars are left") {
+TEST_CASE(
+    "fact 7: without phi every prediction of mode CML keeps its bits, and 1,761 scalars are left") {
   const Rule rule{.alpha = 0.02, .gamma = 0.2, .steps = 3};
   const Net net = train(sinusoid_net(30), rule, 20);
   const DeployedModel small = without_phi(net);
@@ -59,16 +64,20 @@ TEST_CASE("fact 7: without phi every prediction of mode CML keeps its bits, and 
     CHECK(gap(with.to_vector(), fast.head(fast.body(batch.query_x)).to_vector()) <= 1e-13);
     for (int64_t t = 0; t < 4; ++t) {
       const Mlp psi = map(fast.body, [t](const Tensor& p) { return p[t]; });
-      CHECK(gap(predict_dagger(net, rule, batch)[t].to_vector(), net.cohead(psi(batch.query_x[t])).to_vector()) <= 1e-13);
+      CHECK(gap(predict_dagger(net, rule, batch)[t].to_vector(),
+                net.cohead(psi(batch.query_x[t])).to_vector()) <= 1e-13);
     }
   }
 }
 
-TEST_CASE("fact 8: query labels do not reach the predictions, support labels do; support and query points are disjoint") {
+TEST_CASE(
+    "fact 8: query labels do not reach the predictions, support labels do; support and query "
+    "points are disjoint") {
   const Net net = sinusoid_net(32);
   const Rule rule{.steps = 2};
   TaskBatch batch = sinusoids(33);
-  const auto plain = predict(net, rule, batch).to_vector(), plain_dagger = predict_dagger(net, rule, batch).to_vector();
+  const auto plain = predict(net, rule, batch).to_vector(),
+             plain_dagger = predict_dagger(net, rule, batch).to_vector();
   const Tensor order = randperm(Random(34), 10);
   batch.query_y = index_select(batch.query_y, 1, order);
   CHECK(predict(net, rule, batch).to_vector() == plain);
@@ -83,13 +92,16 @@ TEST_CASE("fact 8: query labels do not reach the predictions, support labels do;
   CHECK(largest(same.to_vector()) == 0);
 }
 
-TEST_CASE("fact 10: with gamma = 0 Adam does not move phi, and psi and theta go MAML's way, bit for bit, for 100 steps") {
+TEST_CASE(
+    "fact 10: with gamma = 0 Adam does not move phi, and psi and theta go MAML's way, bit for bit, "
+    "for 100 steps") {
   const Net start = sinusoid_net(36);
   const Rule rule{.gamma = 0};
   const Net end = train(start, rule, 100);
   // MAML's own run: a net that never had a co-learner, from the same seed and the same tasks.
   const Random r(36);
-  Deployed maml{Mlp(r / "body", {1, 40, 40}, false, Activation::relu, DType::f64), Linear(r / "head", 40, 1, true, DType::f64)};
+  Deployed maml{Mlp(r / "body", {1, 40, 40}, false, Activation::relu, DType::f64),
+                Linear(r / "head", 40, 1, true, DType::f64)};
   const Adam adam{.lr = 1e-3};
   Adam::State state;
   for (int i = 0; i < 100; ++i) {
@@ -101,10 +113,13 @@ TEST_CASE("fact 10: with gamma = 0 Adam does not move phi, and psi and theta go 
   CHECK(gap(flat(deployed(end)), flat(deployed(start))) > 1e-2);
 }
 
-TEST_CASE("fact 14: frozen noise keeps phi and moves psi; CL moves phi inside, and psi otherwise than CML") {
+TEST_CASE(
+    "fact 14: frozen noise keeps phi and moves psi; CL moves phi inside, and psi otherwise than "
+    "CML") {
   const Net start = sinusoid_net(37);
   const Rule rule{.gamma = 0.2};
-  const Net noise = train(start, rule, 20, true), cml = train(start, rule, 20), maml = train(start, {.gamma = 0}, 20);
+  const Net noise = train(start, rule, 20, true), cml = train(start, rule, 20),
+            maml = train(start, {.gamma = 0}, 20);
   CHECK(flat(noise.cohead) == flat(start.cohead));
   CHECK(flat(cml.cohead) != flat(start.cohead));
   CHECK(gap(flat(noise.body), flat(maml.body)) > 1e-4);
@@ -113,13 +128,15 @@ TEST_CASE("fact 14: frozen noise keeps phi and moves psi; CL moves phi inside, a
   const TaskBatch batch = sinusoids(38);
   Rule cl = rule;
   cl.adapt_cohead = true;
-  const Net fast = adapted_parameters(start, rule, batch), both = adapted_parameters(start, cl, batch);
+  const Net fast = adapted_parameters(start, rule, batch),
+            both = adapted_parameters(start, cl, batch);
   CHECK(flat(both.cohead) != flat(fast.cohead));
   // psi_cml - alpha gamma dL^c_S/dpsi, task by task; theta hears nothing of phi in one step.
   CHECK(flat(both.head) == flat(fast.head));
   for (int64_t t = 0; t < 4; ++t) {
     const auto task = [t](const Tensor& p) { return p[t]; };
-    const std::vector<double> c = flat(grad(mse_loss(start.cohead(start.body(batch.support_x[t])), batch.support_y[t]), start.body));
+    const std::vector<double> c = flat(grad(
+        mse_loss(start.cohead(start.body(batch.support_x[t])), batch.support_y[t]), start.body));
     std::vector<double> expected = flat(map(fast.body, task));
     for (size_t i = 0; i < c.size(); ++i) expected[i] -= rule.alpha * rule.gamma * c[i];
     CHECK(largest(c) > 1e-3);
@@ -149,14 +166,20 @@ namespace {
 
 struct Direction {
   double inner = 0, slope = 0;  // <G, Gbar>; <G, G + weight Gbar>
-  bool as_told = false;         // some small step along G + weight Gbar lowers the loss where slope > 0, raises it where slope < 0
+  // some small step along G + weight Gbar lowers the loss where slope > 0, raises it where slope <
+  // 0
+  bool as_told = false;
 };
-// G, Gbar: gradients of both heads' query losses of task t with respect to psi, at the adapted point.
+// G, Gbar: gradients of both heads' query losses of task t with respect to psi, at the adapted
+// point.
 Direction direction(const Net& fast, const TaskBatch& batch, int64_t t, double weight) {
   const Mlp psi = as_leaves(fast.body);
-  const auto loss = [&](const Mlp& body) { return mse_loss(fast.head(body(batch.query_x[t])), batch.query_y[t]); };
+  const auto loss = [&](const Mlp& body) {
+    return mse_loss(fast.head(body(batch.query_x[t])), batch.query_y[t]);
+  };
   const std::vector<Tensor> g = parameters(grad(loss(psi), psi));
-  const std::vector<Tensor> c = parameters(grad(mse_loss(fast.cohead(psi(batch.query_x[t])), batch.query_y[t]), psi));
+  const std::vector<Tensor> c =
+      parameters(grad(mse_loss(fast.cohead(psi(batch.query_x[t])), batch.query_y[t]), psi));
   Direction d;
   for (size_t i = 0; i < g.size(); ++i) {
     d.inner += sum(g[i] * c[i]).item();
@@ -174,7 +197,9 @@ Direction direction(const Net& fast, const TaskBatch& batch, int64_t t, double w
 
 }  // namespace
 
-TEST_CASE("fact 16: where the heads' gradients agree at psi', a small step along their sum lowers the meta-learner's query loss") {
+TEST_CASE(
+    "fact 16: where the heads' gradients agree at psi', a small step along their sum lowers the "
+    "meta-learner's query loss") {
   const Net net = sinusoid_net(41);
   const TaskBatch batch = sinusoids(42, 40);
   const Net all = cml::adapted(net, {}, mse_loss_by_task, batch.support_x, batch.support_y);

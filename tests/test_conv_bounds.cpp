@@ -1,4 +1,5 @@
-// Convolutions write only to what is theirs, whatever the instruction set: weights, images and the scratch memory they ask for lie between guards.
+// Convolutions write only to what is theirs, whatever the instruction set: weights, images and the
+// scratch memory they ask for lie between guards.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>
@@ -23,7 +24,9 @@ namespace {
 
 // Whole numbers, which f32 and bf16 add up exactly.
 void draw(std::vector<double>& exact, Guarded& given) {
-  for (size_t i = 0; i < exact.size(); ++i) given.as<float>()[i] = static_cast<float>(exact[i] = static_cast<double>(i * 2654435761u / 128 % 9) - 4);
+  for (size_t i = 0; i < exact.size(); ++i)
+    given.as<float>()[i] =
+        static_cast<float>(exact[i] = static_cast<double>(i * 2654435761u / 128 % 9) - 4);
 }
 bool equal(const std::vector<double>& exact, const Guarded& found) {
   for (size_t i = 0; i < exact.size(); ++i)
@@ -36,10 +39,12 @@ struct Seen {
 };
 void look(ConvPass pass, const Conv& s, int64_t block, bool bf16, Seen& seen) {
   const auto plan = kernels::conv_plan(pass, s, block, bf16);
-  std::vector<double> x(static_cast<size_t>(s.n * s.c * s.h * s.w)), y(static_cast<size_t>(s.n * s.o * s.oh * s.ow)),
+  std::vector<double> x(static_cast<size_t>(s.n * s.c * s.h * s.w)),
+      y(static_cast<size_t>(s.n * s.o * s.oh * s.ow)),
       w(static_cast<size_t>(s.o * (s.c / s.groups) * s.kh * s.kw));
   const auto room = [](const std::vector<double>& v) { return static_cast<int64_t>(v.size()) * 4; };
-  Guarded gx(room(x)), gy(room(y)), gw(room(w)), packed(plan->packed_bytes), scratch(plan->scratch_bytes);
+  Guarded gx(room(x)), gy(room(y)), gw(room(w)), packed(plan->packed_bytes),
+      scratch(plan->scratch_bytes);
   if (pass != ConvPass::x) draw(x, gx);
   if (pass != ConvPass::y) draw(y, gy);
   if (pass != ConvPass::weight) {
@@ -54,13 +59,15 @@ void look(ConvPass pass, const Conv& s, int64_t block, bool bf16, Seen& seen) {
     kernels::conv_weight(s, x.data(), y.data(), w.data());
   }
   ++seen.cases;
-  seen.outside += !(gx.intact() && gy.intact() && gw.intact() && packed.intact() && scratch.intact());
+  seen.outside +=
+      !(gx.intact() && gy.intact() && gw.intact() && packed.intact() && scratch.intact());
   seen.wrong += !(equal(x, gx) && equal(y, gy) && equal(w, gw));
 }
 
 }  // namespace
 
-TEST_CASE("the environment holds all three to one instruction set: our kernels, oneDNN and OpenBLAS") {
+TEST_CASE(
+    "the environment holds all three to one instruction set: our kernels, oneDNN and OpenBLAS") {
   const char* isa = std::getenv("REGRAD_ISA");
   const char* dnn = std::getenv("ONEDNN_MAX_CPU_ISA");
   const char* blas = std::getenv("OPENBLAS_CORETYPE");
@@ -74,10 +81,12 @@ TEST_CASE("the environment holds all three to one instruction set: our kernels, 
   CHECK(text.find(std::string(" for ") + dnn + ",") != std::string::npos);
   CHECK(text.find(std::string(" ") + blas + " ") != std::string::npos);
   const bool by_dnn = text.find("8-bit convolutions by oneDNN (VNNI)") != std::string::npos;
-  CHECK(by_dnn == (std::string(dnn).find("VNNI") != std::string::npos || std::string(dnn).find("BF16") != std::string::npos));
+  CHECK(by_dnn == (std::string(dnn).find("VNNI") != std::string::npos ||
+                   std::string(dnn).find("BF16") != std::string::npos));
 }
 
-TEST_CASE("convolutions with few channels, kernels of one pixel and strides stay inside their memory") {
+TEST_CASE(
+    "convolutions with few channels, kernels of one pixel and strides stay inside their memory") {
   Seen seen;
   struct Size {
     int64_t n, h, w;
@@ -85,13 +94,16 @@ TEST_CASE("convolutions with few channels, kernels of one pixel and strides stay
   for (const bool bf16 : {false, true}) {
     if (bf16 && !kernels::has_bf16()) continue;
     for (const Size& size : {Size{1, 4, 6}, Size{2, 7, 9}, Size{4, 16, 16}, Size{2, 1, 24}})
-      for (const auto& [stride_h, stride_w] : {std::pair<int64_t, int64_t>{1, 1}, {2, 2}, {1, 2}, {2, 1}, {3, 3}})
+      for (const auto& [stride_h, stride_w] :
+           {std::pair<int64_t, int64_t>{1, 1}, {2, 2}, {1, 2}, {2, 1}, {3, 3}})
         for (const auto& [k, pad] : {std::pair<int64_t, int64_t>{1, 0}, {1, 1}, {3, 1}})
           for (const int64_t c : {1, 2, 3, 5, 6, 7, 8, 9, 16, 20})
             for (const int64_t o : {1, 8, 19}) {
-              Conv s{size.n, c, size.h, size.w, o, 0, 0, k, k, stride_h, stride_w, pad, pad, 1, 1, 1};
+              Conv s{size.n, c,        size.h,   size.w, o,   0, 0, k,
+                     k,      stride_h, stride_w, pad,    pad, 1, 1, 1};
               s.oh = (s.h + 2 * pad - k) / stride_h + 1, s.ow = (s.w + 2 * pad - k) / stride_w + 1;
-              for (const ConvPass pass : {ConvPass::y, ConvPass::x, ConvPass::weight}) look(pass, s, s.n, bf16, seen);
+              for (const ConvPass pass : {ConvPass::y, ConvPass::x, ConvPass::weight})
+                look(pass, s, s.n, bf16, seen);
             }
   }
   MESSAGE(seen.cases, " plans");

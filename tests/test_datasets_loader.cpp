@@ -1,4 +1,5 @@
-// The loader: every row once an epoch, addresses, augmentation, prefetching, and the same bits whatever the threads.
+// The loader: every row once an epoch, addresses, augmentation, prefetching, and the same bits
+// whatever the threads.
 #include <doctest/doctest.h>
 
 #include <regrad/datasets/loader.h>
@@ -21,20 +22,27 @@ ImageSet ramps(int64_t n, int64_t c = 2, int64_t h = 6, int64_t w = 6) {
   std::vector<uint8_t> bytes;
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < n; ++i) {
-    for (int64_t k = 0; k < c * h * w; ++k) bytes.push_back(static_cast<uint8_t>(i + 10 * (k % w) + 1));
+    for (int64_t k = 0; k < c * h * w; ++k)
+      bytes.push_back(static_cast<uint8_t>(i + 10 * (k % w) + 1));
     labels.push_back(i % 3);
   }
-  return {from_data(bytes.data(), {n, c, h, w}, DType::u8), from_data(labels.data(), {n}, DType::i64), {"a", "b", "c"}};
+  return {from_data(bytes.data(), {n, c, h, w}, DType::u8),
+          from_data(labels.data(), {n}, DType::i64),
+          {"a", "b", "c"}};
 }
 
 bool same(const Batch& a, const Batch& b) {
-  return a.epoch == b.epoch && a.position == b.position && a.x.to_vector() == b.x.to_vector() && a.y.to_vector() == b.y.to_vector() &&
-         a.index.to_vector() == b.index.to_vector();
+  return a.epoch == b.epoch && a.position == b.position && a.x.to_vector() == b.x.to_vector() &&
+         a.y.to_vector() == b.y.to_vector() && a.index.to_vector() == b.index.to_vector();
 }
 
-const LoaderOptions busy{.batch = 8, .augment = {.padding = 2, .flip = true, .rotation = 20}, .mean = {0.1, 0.2}, .deviation = {0.5, 0.25}};
+const LoaderOptions busy{.batch = 8,
+                         .augment = {.padding = 2, .flip = true, .rotation = 20},
+                         .mean = {0.1, 0.2},
+                         .deviation = {0.5, 0.25}};
 
-std::vector<double> augmented(const Augment& how, const Random& r, std::vector<float> image, int64_t h, int64_t w) {
+std::vector<double> augmented(const Augment& how, const Random& r, std::vector<float> image,
+                              int64_t h, int64_t w) {
   augment(how, r, image.data(), 1, h, w);
   return {image.begin(), image.end()};
 }
@@ -64,7 +72,8 @@ TEST_CASE("loader: every row once an epoch, in another order each time") {
     for (size_t i = 0; i < 21; ++i) CHECK(order[i] == static_cast<double>(i));
   }
   CHECK(Loader(ramps(21), Random(1), {.batch = 8, .drop_last = true}).batches() == 2);
-  CHECK(Loader(ramps(21), Random(1), {.batch = 8, .shuffle = false}).at(4, 1).index.to_vector() == std::vector<double>{8, 9, 10, 11, 12, 13, 14, 15});
+  CHECK(Loader(ramps(21), Random(1), {.batch = 8, .shuffle = false}).at(4, 1).index.to_vector() ==
+        std::vector<double>{8, 9, 10, 11, 12, 13, 14, 15});
 }
 
 TEST_CASE("loader: an address gives the same bits, whoever asks and in whatever order") {
@@ -95,7 +104,8 @@ TEST_CASE("loader: an address gives the same bits, whoever asks and in whatever 
   plain.shuffle = false;
   const Batch all = Loader(set, Random(3), plain).at(2, 0);
   const Batch part = batches[15];
-  for (int64_t k = 0; k < 8; ++k) CHECK(part.x[k].to_vector() == all.x[part.index.data<int64_t>()[k]].to_vector());
+  for (int64_t k = 0; k < 8; ++k)
+    CHECK(part.x[k].to_vector() == all.x[part.index.data<int64_t>()[k]].to_vector());
 }
 
 TEST_CASE("loader: the same bits for any number of threads, and from several at once") {
@@ -121,7 +131,8 @@ TEST_CASE("loader: the same bits for any number of threads, and from several at 
   const Loader shared(set, Random(3), busy);
   std::vector<std::vector<double>> got(4);
   std::vector<std::thread> threads;
-  for (size_t i = 0; i < 4; ++i) threads.emplace_back([&, i] { got[i] = shared.at(1, 2).x.to_vector(); });
+  for (size_t i = 0; i < 4; ++i)
+    threads.emplace_back([&, i] { got[i] = shared.at(1, 2).x.to_vector(); });
   for (auto& t : threads) t.join();
   for (const auto& x : got) CHECK(x == got[0]);
 }
@@ -158,7 +169,8 @@ TEST_CASE("augment: each change by hand") {
         for (int y = 0; y < 3; ++y)
           for (int c = 0; c < 3; ++c) {
             const int fy = y + dy, fx = c + dx;
-            const double want = fy < 0 || fy > 2 || fx < 0 || fx > 2 ? 0 : image[static_cast<size_t>(fy * 3 + fx)];
+            const double want =
+                fy < 0 || fy > 2 || fx < 0 || fx > 2 ? 0 : image[static_cast<size_t>(fy * 3 + fx)];
             equal = equal && x[static_cast<size_t>(y * 3 + c)] == want;
           }
         if (equal) ++matches, ++moved[static_cast<size_t>((dy + 1) * 3 + dx + 1)];
@@ -170,7 +182,8 @@ TEST_CASE("augment: each change by hand") {
   for (int64_t i = 0; i < 50; ++i) {
     std::vector<float> dot(21 * 21, 0.f);
     dot[10 * 21 + 10] = 1;
-    CHECK(augmented({.rotation = 180}, Random(3) / i, dot, 21, 21)[10 * 21 + 10] == doctest::Approx(1));
+    CHECK(augmented({.rotation = 180}, Random(3) / i, dot, 21, 21)[10 * 21 + 10] ==
+          doctest::Approx(1));
     std::fill(dot.begin(), dot.end(), 0.f);
     dot[10 * 21 + 17] = 1;
     const auto x = augmented({.rotation = 30}, Random(4) / i, dot, 21, 21);
@@ -188,16 +201,31 @@ TEST_CASE("augment: each change by hand") {
 
 TEST_CASE("loader: what is refused") {
   const ImageSet set = ramps(4);
-  const auto bad = [&](LoaderOptions o, const std::string& words) { return complaint<ConfigError>([&] { Loader(set, Random(1), o); }, words); };
+  const auto bad = [&](LoaderOptions o, const std::string& words) {
+    return complaint<ConfigError>([&] { Loader(set, Random(1), o); }, words);
+  };
   CHECK(bad({.batch = 0}, "batch must be at least 1") == "");
   CHECK(bad({.batch = 5, .drop_last = true}, "make no batch of 5") == "");
   CHECK(bad({.augment = {.padding = -1}}, "padding") == "");
   CHECK(bad({.mean = {1}}, "1 means or deviations for 2 channels") == "");
   CHECK(bad({.deviation = {1, 0}}, "above 0") == "");
   Loader loader(set, Random(1));
-  CHECK(complaint<ConfigError>([&] { loader.at(0, 1); }, "no batch 1 of epoch 0; there are 1") == "");
+  CHECK(complaint<ConfigError>([&] { loader.at(0, 1); }, "no batch 1 of epoch 0; there are 1") ==
+        "");
   CHECK(complaint<ConfigError>([&] { loader.seek(-1, 0); }, "no batch 0 of epoch -1") == "");
-  CHECK(complaint<ShapeError>([&] { Loader({set.images[0], set.labels, {}}, Random(1)); }, "images are [n, c, h, w]") == "");
-  CHECK(complaint<ShapeError>([&] { Loader({set.images, tensor({1}, DType::i64), {}}, Random(1)); }, "labels of [1] for 4 images") == "");
-  CHECK(complaint<DTypeError>([&] { Loader({set.labels.reshape({4, 1, 1, 1}), set.labels, {}}, Random(1)); }, "u8 or f32") == "");
+  CHECK(complaint<ShapeError>(
+            [&] {
+              Loader({set.images[0], set.labels, {}}, Random(1));
+            },
+            "images are [n, c, h, w]") == "");
+  CHECK(complaint<ShapeError>(
+            [&] {
+              Loader({set.images, tensor({1}, DType::i64), {}}, Random(1));
+            },
+            "labels of [1] for 4 images") == "");
+  CHECK(complaint<DTypeError>(
+            [&] {
+              Loader({set.labels.reshape({4, 1, 1, 1}), set.labels, {}}, Random(1));
+            },
+            "u8 or f32") == "");
 }

@@ -1,4 +1,5 @@
-// Planetoid: files as NumPy and SciPy make them (golden/planetoid.py), the real ones where they are, and pickles that are refused.
+// Planetoid: files as NumPy and SciPy make them (golden/planetoid.py), the real ones where they
+// are, and pickles that are refused.
 #include <doctest/doctest.h>
 
 #include <regrad/datasets/internal/pickle.h>
@@ -44,7 +45,8 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 TEST_CASE("planetoid: what NumPy and SciPy wrote") {
   const Planetoid p = load_planetoid(REGRAD_GOLDEN_PLANETOID, "tiny");
-  const std::vector<double> features{1, 0, 0, 1, 0, 1, 0, 0, 0.5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 2};
+  const std::vector<double> features{1, 0, 0, 1, 0, 1, 0, 0, 0.5, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                     1, 1, 1, 0, 0, 0, 0, 0, 0,   0, 0, 3, 0, 0, 0, 0, 0, 2};
   CHECK(p.graph.features.shape() == Shape{9, 4});
   CHECK(p.graph.features.to_vector() == features);
   CHECK(p.graph.labels.to_vector() == std::vector<double>{0, 1, 2, 0, -1, 1, -1, 0, 2});
@@ -58,7 +60,8 @@ TEST_CASE("planetoid: what NumPy and SciPy wrote") {
   CHECK(p.links.loops == 2);
   CHECK(p.links.repeated == 7);
   const TempFolder folder;
-  for (const auto& [part, bytes] : tiny()) write_file(folder / ("ind.g." + part + ".xz"), pack(Pack::xz, bytes));
+  for (const auto& [part, bytes] : tiny())
+    write_file(folder / ("ind.g." + part + ".xz"), pack(Pack::xz, bytes));
   CHECK(load_planetoid(folder.name(), "g").graph.features.to_vector() == features);
 }
 
@@ -68,7 +71,8 @@ TEST_CASE("planetoid: the real Cora") {
   CHECK(cora.graph.features.shape() == Shape{2708, 1433});
   CHECK(cora.graph.edges.size(1) == 5278);
   std::vector<int64_t> sizes(7, 0);
-  for (const int64_t label : cora.graph.labels.to_vector<int64_t>()) ++sizes.at(static_cast<size_t>(label));
+  for (const int64_t label : cora.graph.labels.to_vector<int64_t>())
+    ++sizes.at(static_cast<size_t>(label));
   CHECK(sizes == std::vector<int64_t>{351, 217, 418, 818, 426, 298, 180});
   CHECK(cora.train.size(0) == 140);
   CHECK(cora.validation.size(0) == 500);
@@ -100,20 +104,28 @@ TEST_CASE("planetoid: files cut at any byte, or any byte changed") {
 }
 
 TEST_CASE("planetoid: nothing that a pickle names is called") {
-  CHECK(bad_pickle("cos\nsystem\nq\x01U\x02ls\x85R.", "3: opcode 'c' names os.system, which these files do not hold") == "");
+  CHECK(bad_pickle("cos\nsystem\nq\x01U\x02ls\x85R.",
+                   "3: opcode 'c' names os.system, which these files do not hold") == "");
   CHECK(bad_pickle("c__builtin__\neval\n.", "3: opcode 'c' names __builtin__.eval") == "");
   CHECK(bad_pickle("cnumpy\nndarra\n.", "3: opcode 'c' names numpy.ndarra") == "");
   CHECK(bad_pickle("cnumpy ndarray\n\n.", "3: opcode 'c' names numpy ndarray.") == "");
-  CHECK(bad_pickle("i__builtin__\neval\n.", "2: opcode 0x69 is none that these files hold") == "");  // INST
-  CHECK(bad_pickle("(o.", "3: opcode 0x6f is none") == "");                                          // OBJ
-  CHECK(bad_pickle("Pabc\n.", "2: opcode 0x50 is none") == "");                                      // PERSID
-  CHECK(bad_pickle("\x82\x01.", "2: opcode 0x82 is none") == "");                                    // EXT1
-  CHECK(bad_pickle("V\\u0061\n.", "2: opcode 0x56 is none") == "");                                  // UNICODE
+  // INST
+  CHECK(bad_pickle("i__builtin__\neval\n.", "2: opcode 0x69 is none that these files hold") == "");
+  // OBJ
+  CHECK(bad_pickle("(o.", "3: opcode 0x6f is none") == "");
+  // PERSID
+  CHECK(bad_pickle("Pabc\n.", "2: opcode 0x50 is none") == "");
+  // EXT1
+  CHECK(bad_pickle("\x82\x01.", "2: opcode 0x82 is none") == "");
+  // UNICODE
+  CHECK(bad_pickle("V\\u0061\n.", "2: opcode 0x56 is none") == "");
   CHECK(bad_pickle("\x8c\x01"
                    "a.",
                    "2: opcode 0x8c is none") == "");  // protocol 4
-  CHECK(complaint<IOError>([] { read_pickle("\x80\x04K\x01.", "f"); }, "f: byte 0: is no pickle of protocol 2") == "");
-  CHECK(complaint<IOError>([] { read_pickle("(lp0\n.", "f"); }, "f: byte 0: is no pickle of protocol 2") == "");
+  CHECK(complaint<IOError>([] { read_pickle("\x80\x04K\x01.", "f"); },
+                           "f: byte 0: is no pickle of protocol 2") == "");
+  CHECK(complaint<IOError>([] { read_pickle("(lp0\n.", "f"); },
+                           "f: byte 0: is no pickle of protocol 2") == "");
 }
 
 TEST_CASE("planetoid: broken machines") {
@@ -141,29 +153,39 @@ TEST_CASE("planetoid: broken machines") {
   const std::string looped =
       "\x80\x02]q\x01h\x01"
       "a.";
-  CHECK(read_pickle(looped, "f").values.size() == 1);  // a list that holds itself goes away like any other
-  CHECK(complaint<IOError>([&] { dense_array(read_pickle(looped, "f")); }, "f: byte 2: an object of numpy.core.multiarray") == "");
+  // a list that holds itself goes away like any other
+  CHECK(read_pickle(looped, "f").values.size() == 1);
+  CHECK(complaint<IOError>([&] { dense_array(read_pickle(looped, "f")); },
+                           "f: byte 2: an object of numpy.core.multiarray") == "");
 }
 
 TEST_CASE("planetoid: parts that do not belong together") {
   const Parts parts = tiny();
-  const std::string &x = parts.at("x"), &allx = parts.at("allx"), &ally = parts.at("ally"), &graph = parts.at("graph");
+  const std::string &x = parts.at("x"), &allx = parts.at("allx"), &ally = parts.at("ally"),
+                    &graph = parts.at("graph");
   CHECK(refused("x", ally, "ind.x: byte ") == "");
   CHECK(refused("y", ally, "ind.y: byte 0: has other rows than x") == "");
   CHECK(refused("ally", parts.at("y"), "ind.ally: byte 0: has other rows than allx") == "");
   CHECK(refused("tx", allx, "ind.ty: byte 0: has other rows than tx") == "");
   CHECK(refused("graph", allx, "ind.graph: byte ") == "");
   CHECK(refused("x", replaced(x, "_shape", "_shapf"), "the matrix has no '_shape'") == "");
-  CHECK(refused("x", replaced(x, "K\x02K\x04\x86", "K\x02K\x03\x86"), "an item of the matrix lies outside its columns") == "");
-  CHECK(refused("x", replaced(x, "K\x02K\x04\x86", "K\x03K\x04\x86"), "the matrix has other row starts than rows") == "");
-  CHECK(refused("allx", replaced(allx, "K\x05K\x04\x86", "K\x05J\xff\xff\xff\x7f\x86"), "ind.tx: byte 0: has other columns") == "");
-  CHECK(refused("ally", replaced(ally, "K\x05K\x03\x86", "K\x05K\x04\x86"), "an array's bytes are not as many as its sizes say") == "");
-  CHECK(refused("ally", replaced(ally, "K\x05K\x03\x86", "J\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86"), "an array's ") == "");
+  CHECK(refused("x", replaced(x, "K\x02K\x04\x86", "K\x02K\x03\x86"),
+                "an item of the matrix lies outside its columns") == "");
+  CHECK(refused("x", replaced(x, "K\x02K\x04\x86", "K\x03K\x04\x86"),
+                "the matrix has other row starts than rows") == "");
+  CHECK(refused("allx", replaced(allx, "K\x05K\x04\x86", "K\x05J\xff\xff\xff\x7f\x86"),
+                "ind.tx: byte 0: has other columns") == "");
+  CHECK(refused("ally", replaced(ally, "K\x05K\x03\x86", "K\x05K\x04\x86"),
+                "an array's bytes are not as many as its sizes say") == "");
+  CHECK(refused("ally", replaced(ally, "K\x05K\x03\x86", "J\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86"),
+                "an array's ") == "");
   CHECK(refused("ally", replaced(ally, "U\x01<", "U\x01>"), "items are big-endian") == "");
   CHECK(refused("ally", replaced(ally, "U\x02i4", "U\x02O4"), "items of dtype 'O4'") == "");
   CHECK(refused("graph", replaced(graph, "K\x08", "K\x09"), "a link to 9; nodes are 0 to 8") == "");
-  CHECK(refused("test.index", "8\n5\n", "ind.test.index: byte 0: has other lines than tx has rows") == "");
-  CHECK(refused("test.index", "8\n5\n9\n", "ind.test.index: line 3: should be a node from 5 to 8") == "");
+  CHECK(refused("test.index", "8\n5\n",
+                "ind.test.index: byte 0: has other lines than tx has rows") == "");
+  CHECK(refused("test.index", "8\n5\n9\n",
+                "ind.test.index: line 3: should be a node from 5 to 8") == "");
   CHECK(refused("test.index", "8\n5\n5\n", "ind.test.index: line 3: ") == "");
   CHECK(refused("test.index", "8\n4\n5\n", "ind.test.index: line 2: ") == "");
   CHECK(refused("test.index", "8\nx\n5\n", "ind.test.index: line 2: ") == "");
@@ -174,11 +196,15 @@ TEST_CASE("planetoid: parts that do not belong together") {
   Parts fewer = parts;
   fewer.erase("ty");
   CHECK(complaint<IOError>([&] { parse_planetoid(fewer); }, "ind.ty: is not there") == "");
-  CHECK(complaint<IOError>([] { load_planetoid(REGRAD_GOLDEN_PLANETOID, "cora"); }, "holds none of ind.cora.x") == "");
+  CHECK(complaint<IOError>([] { load_planetoid(REGRAD_GOLDEN_PLANETOID, "cora"); },
+                           "holds none of ind.cora.x") == "");
   // Columns without end in all three matrices.
   Parts wide = parts;
   for (const auto& [part, rows] : {std::pair("x", "\x02"), {"tx", "\x03"}, {"allx", "\x05"}})
-    wide[part] = replaced(wide[part], std::string("K") + rows + "K\x04\x86", std::string("K") + rows + "J\xff\xff\xff\x7f\x86");
-  CHECK(peak_of([&] { CHECK(complaint<IOError>([&] { parse_planetoid(wide); }, "ind.allx: byte 0: features of 9 x 2147483647 take more") == ""); }) <
-        200000);
+    wide[part] = replaced(wide[part], std::string("K") + rows + "K\x04\x86",
+                          std::string("K") + rows + "J\xff\xff\xff\x7f\x86");
+  CHECK(peak_of([&] {
+          CHECK(complaint<IOError>([&] { parse_planetoid(wide); },
+                                   "ind.allx: byte 0: features of 9 x 2147483647 take more") == "");
+        }) < 200000);
 }

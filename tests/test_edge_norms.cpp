@@ -1,5 +1,5 @@
-// Dims of size 1 in every place: norms over every subset of dims, in every layout, against plain loops. Gradients of first and second order are
-// differences of the plain loops.
+// Dims of size 1 in every place: norms over every subset of dims, in every layout, against plain
+// loops. Gradients of first and second order are differences of the plain loops.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>
@@ -22,7 +22,8 @@ using F = std::function<Tensor(const Tensor&)>;
 // Numbers without a pattern, in (-1, 1).
 Numbers noise(size_t n, double seed) {
   Numbers v(n);
-  for (size_t i = 0; i < n; ++i) v[i] = std::sin(12.9898 * static_cast<double>(i + 1) + 78.233 * seed);
+  for (size_t i = 0; i < n; ++i)
+    v[i] = std::sin(12.9898 * static_cast<double>(i + 1) + 78.233 * seed);
   return v;
 }
 
@@ -84,17 +85,20 @@ std::vector<Tensor> layouts(const Shape& s) {
   return all;
 }
 
-// Empty where f agrees with the plain loops: value, gradient with and without a graph, and the second order.
+// Empty where f agrees with the plain loops: value, gradient with and without a graph, and the
+// second order.
 std::string fault(const Tensor& values, const F& f, const Plain& plain) {
   const Tensor x = values.detach().requires_grad_(), y = f(x);
-  const Numbers at = x.to_vector(), want = plain(at), c = noise(want.size(), 2), v = noise(at.size(), 3);
+  const Numbers at = x.to_vector(), want = plain(at), c = noise(want.size(), 2),
+                v = noise(at.size(), 3);
   const auto differ = [](const Numbers& a, const Numbers& b, double by) {
     for (size_t i = 0; i < std::max(a.size(), b.size()); ++i)
       if (i >= a.size() || i >= b.size() || !(std::abs(a[i] - b[i]) < by)) return true;
     return false;
   };
   if (differ(y.to_vector(), want, 1e-12)) return "value";
-  const Tensor loss = sum(y * tensor(c, y.shape(), DType::f64)), g = grad(loss, x, {.create_graph = true});
+  const Tensor loss = sum(y * tensor(c, y.shape(), DType::f64)),
+               g = grad(loss, x, {.create_graph = true});
   const auto at_point = [&](size_t i, double h, double along) {
     Numbers p = at;
     for (size_t k = 0; k < p.size(); ++k) p[k] += along * v[k];
@@ -108,11 +112,17 @@ std::string fault(const Tensor& values, const F& f, const Plain& plain) {
   Numbers first, second;
   for (size_t i = 0; i < at.size(); ++i) {
     first.push_back((at_point(i, h, 0) - at_point(i, -h, 0)) / (2 * h));
-    second.push_back((at_point(i, s, s) - at_point(i, s, -s) - at_point(i, -s, s) + at_point(i, -s, -s)) / (4 * s * s));
+    second.push_back(
+        (at_point(i, s, s) - at_point(i, s, -s) - at_point(i, -s, s) + at_point(i, -s, -s)) /
+        (4 * s * s));
   }
   if (differ(g.to_vector(), first, 1e-7)) return "gradient with a graph";
-  if (differ(grad(sum(f(x) * tensor(c, y.shape(), DType::f64)), x).to_vector(), g.to_vector(), 1e-11)) return "gradient without a graph";
-  const Tensor of_g = g.requires_grad() ? grad(sum(g * tensor(v, x.shape(), DType::f64)), x) : zeros_like(x);  // P is linear in its gradient
+  if (differ(grad(sum(f(x) * tensor(c, y.shape(), DType::f64)), x).to_vector(), g.to_vector(),
+             1e-11))
+    return "gradient without a graph";
+  // P is linear in its gradient
+  const Tensor of_g =
+      g.requires_grad() ? grad(sum(g * tensor(v, x.shape(), DType::f64)), x) : zeros_like(x);
   if (differ(of_g.to_vector(), second, 1e-4)) return "second order";
   return "";
 }
@@ -133,7 +143,8 @@ int checked = 0;
 void agree(const std::string& name, const Tensor& x, const F& f, const Plain& plain) {
   ++checked;
   const std::string found = fault(x, f, plain);
-  if (!found.empty()) FAIL_CHECK(name, " of ", str(x.shape()), " with strides ", str(x.strides()), ": ", found);
+  if (!found.empty())
+    FAIL_CHECK(name, " of ", str(x.shape()), " with strides ", str(x.strides()), ": ", found);
 }
 
 }  // namespace
@@ -143,31 +154,42 @@ TEST_CASE("dims of size 1: the examples") {
   const double far = std::sqrt(3);  // 0, 1, 4, 5 and 2, 3, 6, 7 about 2.5 and 4.5, variance 17/4
   const Numbers y = standardize(x, {1, 2, 4}, 1e-12).to_vector();
   CHECK(y[7] == doctest::Approx(2.5 / std::sqrt(17.0 / 4)));
-  CHECK(standardize(tensor({0, 0, 0, 0, 0, 0, 0, 1}, {1, 1, 2, 2, 2}, DType::f64), {1, 2, 4}, 1e-12).to_vector()[7] == doctest::Approx(far));
-  const Tensor picture = conv2d(tensor({1, 2, 3, 4, 5, 6, 7, 8}, {1, 4, 2, 1}), eye(4).reshape({4, 4, 1, 1}));
+  CHECK(standardize(tensor({0, 0, 0, 0, 0, 0, 0, 1}, {1, 1, 2, 2, 2}, DType::f64), {1, 2, 4}, 1e-12)
+            .to_vector()[7] == doctest::Approx(far));
+  const Tensor picture =
+      conv2d(tensor({1, 2, 3, 4, 5, 6, 7, 8}, {1, 4, 2, 1}), eye(4).reshape({4, 4, 1, 1}));
   const Numbers want{-1.342, -0.447, 0.447, 1.342}, got = group_norm(picture, 2).to_vector();
   for (size_t i = 0; i < 8; ++i) CHECK(got[i] == doctest::Approx(want[i % 4]).epsilon(1e-3));
 }
 
-TEST_CASE("dims of size 1: a large product of a column and a row, a row and a matrix, a matrix and a column") {
+TEST_CASE(
+    "dims of size 1: a large product of a column and a row, a row and a matrix, a matrix and a "
+    "column") {
   const int64_t n = 1100;
   struct Sizes {
     int64_t m, k, n;
   };
   for (const DType t : {DType::f32, DType::f64})
-    for (const auto& [m, k, q] : {Sizes{n, 1, n}, {1, n, n}, {n, n, 1}, {1, n * n, 1}, {n * n, 1, 1}, {1, 1, n * n}}) {
+    for (const auto& [m, k, q] :
+         {Sizes{n, 1, n}, {1, n, n}, {n, n, 1}, {1, n * n, 1}, {n * n, 1, 1}, {1, 1, n * n}}) {
       CAPTURE(m);
       CAPTURE(k);
-      const Tensor a = arange(0, static_cast<double>(m * k)).to(t) / static_cast<double>(n * n), b = ones({k, q}, t) * 2;
-      const Tensor rows = a.reshape({m, k}), turned = slice(cat({rows.mT(), rows.mT()}, 0).contiguous(), 0, 0, k).mT();
+      const Tensor a = arange(0, static_cast<double>(m * k)).to(t) / static_cast<double>(n * n),
+                   b = ones({k, q}, t) * 2;
+      const Tensor rows = a.reshape({m, k}),
+                   turned = slice(cat({rows.mT(), rows.mT()}, 0).contiguous(), 0, 0, k).mT();
       const Tensor apart = slice(cat({rows, rows}, 1).contiguous(), 1, 0, k);
       for (const Tensor& x : {rows, turned, apart}) {
         const Tensor y = matmul(x, b), z = matmul(b.mT(), x.mT());
         const double by = 1e-4;
         CHECK(y.shape() == Shape{m, q});
-        CHECK(sum(y.to(DType::f64)).item() == doctest::Approx(static_cast<double>(2 * q) * sum(rows.to(DType::f64)).item()).epsilon(by));
-        CHECK(sum(z.to(DType::f64)).item() == doctest::Approx(sum(y.to(DType::f64)).item()).epsilon(by));
-        CHECK(select(y.reshape({-1}), 0, -1).item() == doctest::Approx(2 * sum(select(rows, 0, -1).to(DType::f64)).item()).epsilon(by));
+        CHECK(sum(y.to(DType::f64)).item() ==
+              doctest::Approx(static_cast<double>(2 * q) * sum(rows.to(DType::f64)).item())
+                  .epsilon(by));
+        CHECK(sum(z.to(DType::f64)).item() ==
+              doctest::Approx(sum(y.to(DType::f64)).item()).epsilon(by));
+        CHECK(select(y.reshape({-1}), 0, -1).item() ==
+              doctest::Approx(2 * sum(select(rows, 0, -1).to(DType::f64)).item()).epsilon(by));
       }
     }
 }
@@ -195,17 +217,21 @@ TEST_CASE("dims of size 1: standardize, inv_std and their gradient over every su
         const Numbers other = noise(static_cast<size_t>(s.numel()), 5);
         const Tensor constant = tensor(other, s, DType::f64);
         agree(
-            "norm_grad to g" + over, x, [&](const Tensor& g) { return norm_grad(g, constant, dims); },
+            "norm_grad to g" + over, x,
+            [&](const Tensor& g) { return norm_grad(g, constant, dims); },
             [&](const Numbers& g) { return projected(g, other, of); });
         agree(
-            "norm_grad to h" + over, x, [&](const Tensor& h) { return norm_grad(constant, h, dims); },
+            "norm_grad to h" + over, x,
+            [&](const Tensor& h) { return norm_grad(constant, h, dims); },
             [&](const Numbers& h) { return projected(other, h, of); });
       }
   });
   MESSAGE(checked, " cases");
 }
 
-TEST_CASE("dims of size 1: layer, group, instance and batch norm, residual, relaxed and sub-spectral norm") {
+TEST_CASE(
+    "dims of size 1: layer, group, instance and batch norm, residual, relaxed and sub-spectral "
+    "norm") {
   const auto all_of = [](const Shape& s, int from, int to) {
     unsigned set = 0;
     for (int d = from; d < to; ++d) set |= s[d] > 0 ? 1u << d : 0;
@@ -217,7 +243,10 @@ TEST_CASE("dims of size 1: layer, group, instance and batch norm, residual, rela
       for (int first = 0; first < n; ++first) {
         const std::vector<size_t> of = groups(s, all_of(s, first, n));
         agree(
-            "layer_norm", x, [&](const Tensor& v) { return layer_norm(v, Shape(s.begin() + first, s.end()), {}, {}, eps); },
+            "layer_norm", x,
+            [&](const Tensor& v) {
+              return layer_norm(v, Shape(s.begin() + first, s.end()), {}, {}, eps);
+            },
             [&](const Numbers& v) { return standardized(v, of); });
       }
       for (int64_t k = 1; n >= 2 && k <= s[1]; ++k) {
@@ -228,7 +257,8 @@ TEST_CASE("dims of size 1: layer, group, instance and batch norm, residual, rela
         split.insert(1, k);
         const std::vector<size_t> of = groups(split, all_of(split, 2, split.size()));
         agree(
-            "group_norm", x, [&](const Tensor& v) { return group_norm(v, k, {}, {}, eps); }, [&](const Numbers& v) { return standardized(v, of); });
+            "group_norm", x, [&](const Tensor& v) { return group_norm(v, k, {}, {}, eps); },
+            [&](const Numbers& v) { return standardized(v, of); });
         if (k == s[1] && n >= 3)
           agree(
               "instance_norm", x, [&](const Tensor& v) { return instance_norm(v, {}, {}, eps); },
@@ -244,8 +274,9 @@ TEST_CASE("dims of size 1: layer, group, instance and batch norm, residual, rela
           agree(
               "batch_norm", x,
               [&](const Tensor& v) {
-                return batch_norm(v, {}, full({s[channel]}, 0.0123, DType::f64),
-                                  {.eps = eps, .relu = relu, .residual = add ? residual + 0.4 : Tensor()});
+                return batch_norm(
+                    v, {}, full({s[channel]}, 0.0123, DType::f64),
+                    {.eps = eps, .relu = relu, .residual = add ? residual + 0.4 : Tensor()});
               },
               [&](const Numbers& v) {
                 Numbers y = standardized(v, of);
@@ -279,7 +310,8 @@ TEST_CASE("dims of size 1: layer, group, instance and batch norm, residual, rela
         if (s[2] % bands) continue;
         const std::vector<size_t> of = groups({s[0], s[1], bands, s[2] / bands, s[3]}, 0b11001);
         agree(
-            "sub_spectral_norm", x, [&](const Tensor& v) { return sub_spectral_norm(v, bands, {}, {}, {.eps = eps}); },
+            "sub_spectral_norm", x,
+            [&](const Tensor& v) { return sub_spectral_norm(v, bands, {}, {}, {.eps = eps}); },
             [&](const Numbers& v) { return standardized(v, of); });
       }
     }

@@ -1,4 +1,5 @@
-// Sizes that overflow, labels out of range, dims named twice, dtypes, reductions over nothing: right values, or typed errors at once.
+// Sizes that overflow, labels out of range, dims named twice, dtypes, reductions over nothing:
+// right values, or typed errors at once.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>
@@ -37,7 +38,9 @@ double seconds(const std::function<void()>& f) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Tensor integers(const std::vector<double>& v, DType t = DType::i64) { return tensor(v, {static_cast<int64_t>(v.size())}, t); }
+Tensor integers(const std::vector<double>& v, DType t = DType::i64) {
+  return tensor(v, {static_cast<int64_t>(v.size())}, t);
+}
 
 }  // namespace
 
@@ -84,26 +87,27 @@ TEST_CASE("more elements than 63 bits count") {
 
 TEST_CASE("what no memory holds is refused at once") {
   const Tensor image = ones({1, 1, 2, 2});
-  for (const auto& f : std::vector<std::function<void()>>{[&] {
-                                                            interpolate(image, {large, 2});
-                                                          },
-                                                          [&] {
-                                                            interpolate(image, {2, large}, Interpolation::bilinear);
-                                                          },
-                                                          [&] {
-                                                            interpolate(image, {large, 2}, Interpolation::bilinear, true);
-                                                          },
-                                                          [&] {
-                                                            adaptive_avg_pool2d(image, {large, 3});
-                                                          },
-                                                          [&] {
-                                                            adaptive_max_pool2d(image, {3, large});
-                                                          },
-                                                          [&] { one_hot(integers({0}), int64_t{1} << 50); },
-                                                          [&] {
-                                                            pad(image, {int64_t{1} << 51, 0});
-                                                          },
-                                                          [&] { eye(int64_t{1} << 28); }, [&] { arange(0, 0x1p52); }}) {
+  for (const auto& f : std::vector<std::function<void()>>{
+           [&] {
+             interpolate(image, {large, 2});
+           },
+           [&] {
+             interpolate(image, {2, large}, Interpolation::bilinear);
+           },
+           [&] {
+             interpolate(image, {large, 2}, Interpolation::bilinear, true);
+           },
+           [&] {
+             adaptive_avg_pool2d(image, {large, 3});
+           },
+           [&] {
+             adaptive_max_pool2d(image, {3, large});
+           },
+           [&] { one_hot(integers({0}), int64_t{1} << 50); },
+           [&] {
+             pad(image, {int64_t{1} << 51, 0});
+           },
+           [&] { eye(int64_t{1} << 28); }, [&] { arange(0, 0x1p52); }}) {
     CHECK(seconds([&] { CHECK_THROWS_AS(f(), OutOfMemory); }) < 5);
   }
   CHECK(interpolate(image, 3).shape() == Shape{1, 1, 3, 3});
@@ -111,33 +115,43 @@ TEST_CASE("what no memory holds is refused at once") {
 
 TEST_CASE("labels outside of their classes") {
   const Tensor x = ones({2, 3}), log_p = log_softmax(x, -1);
-  CHECK(thrown<ShapeError>([&] { cross_entropy(x, integers({0, -1})); }) == "cross_entropy: label -1 (element 1 of target [2]) is outside [0, 3)");
-  CHECK(thrown<ShapeError>([&] { nll_loss(log_p, integers({3, 0})); }) == "nll_loss: label 3 (element 0 of target [2]) is outside [0, 3)");
+  CHECK(thrown<ShapeError>([&] {
+          cross_entropy(x, integers({0, -1}));
+        }) == "cross_entropy: label -1 (element 1 of target [2]) is outside [0, 3)");
+  CHECK(thrown<ShapeError>([&] {
+          nll_loss(log_p, integers({3, 0}));
+        }) == "nll_loss: label 3 (element 0 of target [2]) is outside [0, 3)");
   CHECK(thrown<ShapeError>([&] {
           cross_entropy(x, integers({0, -100}));
         }) == "cross_entropy: label -100 (element 1 of target [2]) is outside [0, 3)");
   CHECK_THROWS_AS(cross_entropy(x, integers({0, -1}), {.ignore_index = -100}), ShapeError);
-  CHECK_THROWS_AS(cross_entropy_by_task(ones({2, 2, 3}), integers({0, 1, 2, -1}).reshape({2, 2})), ShapeError);
+  CHECK_THROWS_AS(cross_entropy_by_task(ones({2, 2, 3}), integers({0, 1, 2, -1}).reshape({2, 2})),
+                  ShapeError);
   CHECK_THROWS_AS(one_hot(integers({0, -1})), ShapeError);
   CHECK_THROWS_AS(one_hot(integers({0, 3}), 3), ShapeError);
   // Where asked for, the label gives nothing and has no gradient, whatever the logits are.
   const Tensor odd = tensor({1, 2, 3, inf, -inf, 0}, {2, 3}).requires_grad_();
   const Tensor loss = cross_entropy(odd, integers({2, -1}), {.ignore_index = -1});
   CHECK(loss.item() == doctest::Approx(std::log(std::exp(-2.0) + std::exp(-1.0) + 1)));
-  const Tensor each = nll_loss(odd, integers({1, -1}), {.ignore_index = -1, .reduction = Reduction::none});
+  const Tensor each =
+      nll_loss(odd, integers({1, -1}), {.ignore_index = -1, .reduction = Reduction::none});
   CHECK(each.to_vector() == std::vector<double>{-2, 0});
   CHECK(grad(sum(each), odd).to_vector() == std::vector<double>{0, -1, 0, 0, 0, 0});
-  CHECK(std::isnan(cross_entropy(x, integers({-1, -1}), {.ignore_index = -1}).item()));  // the mean of nothing, as in PyTorch
-  CHECK(cross_entropy(x, integers({-1, -1}), {.ignore_index = -1, .reduction = Reduction::sum}).item() == 0);
+  // the mean of nothing, as in PyTorch
+  CHECK(std::isnan(cross_entropy(x, integers({-1, -1}), {.ignore_index = -1}).item()));
+  CHECK(cross_entropy(x, integers({-1, -1}), {.ignore_index = -1, .reduction = Reduction::sum})
+            .item() == 0);
 }
 
 TEST_CASE("dims named twice") {
   const Tensor x = ones({2, 3, 4});
   for (const auto& f : std::vector<std::function<void(const Dims&)>>{
-           [&](const Dims& d) { flip(x, d); }, [&](const Dims& d) { sum(x, d); }, [&](const Dims& d) { mean(x, d); },
-           [&](const Dims& d) { amax(x, d); }, [&](const Dims& d) { amin(x, d); }, [&](const Dims& d) { logsumexp(x, d); },
-           [&](const Dims& d) { var(x, d); }, [&](const Dims& d) { regrad::std(x, d); }, [&](const Dims& d) { norm(x, 2, d); },
-           [&](const Dims& d) { norm(x, inf, d); }, [&](const Dims& d) { any(x, d); }, [&](const Dims& d) { all(x, d); },
+           [&](const Dims& d) { flip(x, d); }, [&](const Dims& d) { sum(x, d); },
+           [&](const Dims& d) { mean(x, d); }, [&](const Dims& d) { amax(x, d); },
+           [&](const Dims& d) { amin(x, d); }, [&](const Dims& d) { logsumexp(x, d); },
+           [&](const Dims& d) { var(x, d); }, [&](const Dims& d) { regrad::std(x, d); },
+           [&](const Dims& d) { norm(x, 2, d); }, [&](const Dims& d) { norm(x, inf, d); },
+           [&](const Dims& d) { any(x, d); }, [&](const Dims& d) { all(x, d); },
            [&](const Dims& d) { standardize(x, d); }, [&](const Dims& d) { inv_std(x, d); },
            [&](const Dims& d) {
              permute(x, {d[0], d[1], 2});
@@ -170,8 +184,12 @@ TEST_CASE("bytes and bools have an order") {
     same(min(x, 0).indices, {0, 0, bits ? 0.0 : 1.0}, DType::i64);
     same(argmax(x, 1), bits ? std::vector<double>{1, 1} : std::vector<double>{2, 1}, DType::i64);
     same(argmin(x, 1), {0, 0}, DType::i64);
-    same(sort(x, 1).values, bits ? std::vector<double>{0, 1, 1, 0, 1, 1} : std::vector<double>{0, 1, v[2], 0, 1, 7}, t);
-    same(argsort(x, 1, true), bits ? std::vector<double>{1, 2, 0, 1, 2, 0} : std::vector<double>{2, 1, 0, 1, 2, 0}, DType::i64);
+    same(sort(x, 1).values,
+         bits ? std::vector<double>{0, 1, 1, 0, 1, 1} : std::vector<double>{0, 1, v[2], 0, 1, 7},
+         t);
+    same(argsort(x, 1, true),
+         bits ? std::vector<double>{1, 2, 0, 1, 2, 0} : std::vector<double>{2, 1, 0, 1, 2, 0},
+         DType::i64);
     same(topk(x, 1).values, {v[2], v[4]}, t);
     same(maximum(x, flip(x, {0})), {0, v[4], v[2], 0, v[4], v[2]}, t);
     same(minimum(x, flip(x, {0})), {0, 1, 1, 0, 1, 1}, t);
@@ -191,7 +209,8 @@ TEST_CASE("bytes and bools have an order") {
 }
 
 TEST_CASE("reductions over nothing keep their graph") {
-  for (const auto& [name, f, value] : std::vector<std::tuple<const char*, std::function<Tensor(const Tensor&)>, double>>{
+  for (const auto& [name, f, value] :
+       std::vector<std::tuple<const char*, std::function<Tensor(const Tensor&)>, double>>{
            {"prod", [](const Tensor& x) { return prod(x, 1); }, 1},
            {"prod kept", [](const Tensor& x) { return prod(x, 1, true); }, 1},
            {"sum", [](const Tensor& x) { return sum(x, {1}); }, 0},
@@ -219,35 +238,42 @@ TEST_CASE("reductions over nothing keep their graph") {
 }
 
 TEST_CASE("argmax over nothing names the dim and the shape that were given") {
-  CHECK_THROWS_WITH_AS(argmax(zeros({0, 3}), 0), "argmax: no elements along dim 0 of [0,3]", ShapeError);
+  CHECK_THROWS_WITH_AS(argmax(zeros({0, 3}), 0), "argmax: no elements along dim 0 of [0,3]",
+                       ShapeError);
   CHECK(argmax(zeros({0, 3}), 1).shape() == Shape{0});
 }
 
 TEST_CASE("losses with weights that a batch lacks, and each reduction") {
   const Tensor x = tensor({0.5, -1, 2, 0.25, 1, -0.5}, {2, 3}, DType::f64);
   CHECK_THROWS_AS(mse_loss(x, x, Reduction::batchmean), ConfigError);
-  CHECK_THROWS_AS(cross_entropy(x, integers({0, 1}), {.reduction = Reduction::batchmean}), ConfigError);
-  CHECK(kl_div(x, x, {.reduction = Reduction::batchmean}).item() == doctest::Approx(kl_div(x, x, Reduction::sum).item() / 2));
+  CHECK_THROWS_AS(cross_entropy(x, integers({0, 1}), {.reduction = Reduction::batchmean}),
+                  ConfigError);
+  CHECK(kl_div(x, x, {.reduction = Reduction::batchmean}).item() ==
+        doctest::Approx(kl_div(x, x, Reduction::sum).item() / 2));
   // One-hot probabilities are labels.
   const Tensor labels = integers({2, 0}), p = one_hot(labels, 3).to(DType::f64);
   for (double e : {0.0, 0.3})
     CHECK(cross_entropy(x, p, {.label_smoothing = e}).item() ==
           doctest::Approx(cross_entropy(x, labels, {.label_smoothing = e}).item()).epsilon(1e-13));
   // The third derivative, by differences of the second along v: each loss is smooth in x.
-  const Tensor v = tensor({1, -2, 0.5, 0.25, 1, -1}, {2, 3}, DType::f64), w = tensor({0.5, 2, 1.5}, DType::f64);
-  for (const Function& f :
-       std::vector<Function>{[&](const Tensor& a) {
-                               return cross_entropy(a, labels, {w, 0, 0.2, Reduction::mean});
-                             },
-                             [&](const Tensor& a) { return cross_entropy(a, softmax(x, -1), {.weight = w, .label_smoothing = 0.2}); },
-                             [&](const Tensor& a) {
-                               return binary_cross_entropy_with_logits(a, sigmoid(x), {w, 2 * w});
-                             },
-                             [&](const Tensor& a) { return kl_div(a, square(a), {.log_target = true}); }}) {
+  const Tensor v = tensor({1, -2, 0.5, 0.25, 1, -1}, {2, 3}, DType::f64),
+               w = tensor({0.5, 2, 1.5}, DType::f64);
+  for (const Function& f : std::vector<Function>{
+           [&](const Tensor& a) {
+             return cross_entropy(a, labels, {w, 0, 0.2, Reduction::mean});
+           },
+           [&](const Tensor& a) {
+             return cross_entropy(a, softmax(x, -1), {.weight = w, .label_smoothing = 0.2});
+           },
+           [&](const Tensor& a) {
+             return binary_cross_entropy_with_logits(a, sigmoid(x), {w, 2 * w});
+           },
+           [&](const Tensor& a) { return kl_div(a, square(a), {.log_target = true}); }}) {
     const auto curvature = [&](const Tensor& a) { return sum(hvp(f, a, v, true).second * v); };
     const Tensor at = x.detach().requires_grad_();
     const double exact = sum(grad(curvature(at), at) * v).item(), h = 1e-4;
-    const double differences = (curvature(x + h * v).item() - curvature(x - h * v).item()) / (2 * h);
+    const double differences =
+        (curvature(x + h * v).item() - curvature(x - h * v).item()) / (2 * h);
     CHECK(exact == doctest::Approx(differences).epsilon(1e-5));
   }
 }

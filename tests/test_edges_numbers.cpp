@@ -1,4 +1,5 @@
-// More small inputs at which engines fail (test_edges.cpp): long sums, large integers, tails, rules of shapes, and products with zeros.
+// More small inputs at which engines fail (test_edges.cpp): long sums, large integers, tails, rules
+// of shapes, and products with zeros.
 #include "edges.h"
 
 #include <regrad/engine/conv.h>
@@ -23,10 +24,14 @@ TEST_CASE("long running sums keep their digits") {
   CHECK(last(cumsum(x, 0)) == doctest::Approx(right).epsilon(1e-7));
   CHECK(last(cumsum(full({n, 2}, 0.1), 0)) == doctest::Approx(right).epsilon(1e-7));
   CHECK(derivative([](const Tensor& v) { return cumsum(v, 0); }, x)[0] == n);
-  CHECK(derivative([](const Tensor& v) { return cumsum(v, 0) * 0.1; }, x)[0] == doctest::Approx(right).epsilon(1e-7));
-  // Blocks of some thousand numbers are added in f32, or in OpenBLAS's own way; one running sum would be 1e-2 off.
+  CHECK(derivative([](const Tensor& v) { return cumsum(v, 0) * 0.1; }, x)[0] ==
+        doctest::Approx(right).epsilon(1e-7));
+  // Blocks of some thousand numbers are added in f32, or in OpenBLAS's own way; one running sum
+  // would be 1e-2 off.
   const double products = 1e-4;
-  const auto fits = [&](double got, double by = 1e-5) { CHECK(got == doctest::Approx(right).epsilon(by)); };
+  const auto fits = [&](double got, double by = 1e-5) {
+    CHECK(got == doctest::Approx(right).epsilon(by));
+  };
   fits(sum(x).item());
   fits(last(sum(full({n, 3}, 0.1), {0})));
   fits(last(sum(full({3, n}, 0.1), {1})));
@@ -43,7 +48,8 @@ TEST_CASE("long running sums keep their digits") {
   fits(avg_pool2d(full({1, 1, 1000, 1000}, 0.1), 1000).item() * 1e6);
   fits(last(adaptive_avg_pool2d(full({1, 1, 1500, 1500}, 0.1), {2, 2})) * 1e6);
   fits(scatter_add(zeros({1}), 0, zeros({n}, DType::i64), x).item());
-  fits(derivative([&](const Tensor& v) { return index_select(v, 0, zeros({n}, DType::i64)) * 0.1; }, ones({2}))[0]);
+  fits(derivative([&](const Tensor& v) { return index_select(v, 0, zeros({n}, DType::i64)) * 0.1; },
+                  ones({2}))[0]);
   BatchStatistics seen;
   batch_norm(full({n, 1, 1, 1}, 0.1), {}, {}, {}, &seen);
   fits(seen.mean.item() * 1e6);
@@ -52,14 +58,19 @@ TEST_CASE("long running sums keep their digits") {
   batch_norm(steps.reshape({n, 1, 1, 1}), {}, {}, {}, &seen);
   CHECK(seen.var.item() == doctest::Approx(1).epsilon(1e-5));
   CHECK(last(standardize(steps, {0})) == doctest::Approx(1).epsilon(1e-4));
-  // Attention over a million keys: the mean of values, and the first-order gradient with and without a graph.
+  // Attention over a million keys: the mean of values, and the first-order gradient with and
+  // without a graph.
   const Tensor k = zeros({1, n, 1}), v = full({1, n, 1}, 0.1);
-  CHECK(scaled_dot_product_attention(ones({1, 1, 1}), k, v).item() == doctest::Approx(tenth).epsilon(1e-5));
+  CHECK(scaled_dot_product_attention(ones({1, 1, 1}), k, v).item() ==
+        doctest::Approx(tenth).epsilon(1e-5));
 }
 
 TEST_CASE("large integers do not go through double") {
-  const int64_t big = int64_t{1} << 53, least = std::numeric_limits<int64_t>::min(), most = std::numeric_limits<int64_t>::max();
-  const auto of = [](const std::vector<int64_t>& v) { return from_data(v.data(), {int64_t(v.size())}, DType::i64); };
+  const int64_t big = int64_t{1} << 53, least = std::numeric_limits<int64_t>::min(),
+                most = std::numeric_limits<int64_t>::max();
+  const auto of = [](const std::vector<int64_t>& v) {
+    return from_data(v.data(), {int64_t(v.size())}, DType::i64);
+  };
   using Ints = std::vector<int64_t>;
   const Tensor x = of({big, big + 1, big - 1}), ends = of({0, least, most});
   CHECK(argmax(x, 0).item() == 1);
@@ -98,7 +109,10 @@ TEST_CASE("tails keep their relative accuracy") {
       CHECK(near(derivative(f, tensor({at}, t)), {first}, by));
     };
     const auto bce = [](double label) {
-      return [label](const Tensor& x) { return binary_cross_entropy_with_logits(x, full(x.shape(), label, x.dtype()), Reduction::none); };
+      return [label](const Tensor& x) {
+        return binary_cross_entropy_with_logits(x, full(x.shape(), label, x.dtype()),
+                                                Reduction::none);
+      };
     };
     holds(bce(1), 20, tail, -e20 / (1 + e20));
     holds(bce(0), -20, tail, e20 / (1 + e20));
@@ -106,19 +120,27 @@ TEST_CASE("tails keep their relative accuracy") {
     holds([](const Tensor& x) { return elu(x); }, -20, std::expm1(-20.0), e20);
     holds([](const Tensor& x) { return expm1(x); }, -20, std::expm1(-20.0), e20);
     holds([](const Tensor& x) { return softplus(x); }, -20, tail, e20 / (1 + e20));
-    holds([](const Tensor& x) { return sigmoid(x); }, 20, 1 / (1 + e20), e20 / ((1 + e20) * (1 + e20)));
-    holds([](const Tensor& x) { return sigmoid(x); }, -20, e20 / (1 + e20), e20 / ((1 + e20) * (1 + e20)));
-    for (const double x : {10.0, -10.0}) holds([](const Tensor& v) { return tanh(v); }, x, std::tanh(x), 1 / (std::cosh(x) * std::cosh(x)));
-    holds([](const Tensor& x) { return silu(x); }, -20, -20 * e20 / (1 + e20), e20 / (1 + e20) * (1 - 20 / (1 + e20)));
-    CHECK(near(derivative([](const Tensor& x) { return silu(x); }, tensor({20}, t), 2), {-3.7100739e-08}, 1e-5));
+    holds([](const Tensor& x) { return sigmoid(x); }, 20, 1 / (1 + e20),
+          e20 / ((1 + e20) * (1 + e20)));
+    holds([](const Tensor& x) { return sigmoid(x); }, -20, e20 / (1 + e20),
+          e20 / ((1 + e20) * (1 + e20)));
+    for (const double x : {10.0, -10.0})
+      holds([](const Tensor& v) { return tanh(v); }, x, std::tanh(x),
+            1 / (std::cosh(x) * std::cosh(x)));
+    holds([](const Tensor& x) { return silu(x); }, -20, -20 * e20 / (1 + e20),
+          e20 / (1 + e20) * (1 - 20 / (1 + e20)));
+    CHECK(near(derivative([](const Tensor& x) { return silu(x); }, tensor({20}, t), 2),
+               {-3.7100739e-08}, 1e-5));
     for (const double x : {1.0, 3.0, 5.0, 9.0, -1.0, -3.0}) {
       CAPTURE(x);
       CHECK(near(erfc(tensor({x}, t)).to_vector(), {std::erfc(x)}, 4 * by));
-      CHECK(near(derivative([](const Tensor& v) { return erfc(v); }, tensor({x}, t)), {-1.1283791670955126 * std::exp(-x * x)}, 4 * by));
+      CHECK(near(derivative([](const Tensor& v) { return erfc(v); }, tensor({x}, t)),
+                 {-1.1283791670955126 * std::exp(-x * x)}, 4 * by));
     }
     for (const double x : {-2.0, -5.0, -8.0, 3.0}) {
       CAPTURE(x);
-      const double cdf = 0.5 * std::erfc(-x / std::sqrt(2)), pdf = std::exp(-0.5 * x * x) / std::sqrt(2 * 3.141592653589793);
+      const double cdf = 0.5 * std::erfc(-x / std::sqrt(2)),
+                   pdf = std::exp(-0.5 * x * x) / std::sqrt(2 * 3.141592653589793);
       holds([](const Tensor& v) { return gelu(v); }, x, x * cdf, cdf + x * pdf);
     }
     for (const double x : {1e-6, -1e-6}) {
@@ -133,9 +155,15 @@ TEST_CASE("rules of shapes are PyTorch's") {
   struct Example {
     int64_t stride, dilation, padding, output_padding, size;
   };
-  const Tensor x = arange(0, 9, 1, DType::f64).reshape({1, 1, 3, 3}), w = tensor({1, 2, 3, 4}, {1, 1, 2, 2}, DType::f64);
-  for (const auto& [s, d, p, more, size] :
-       {Example{1, 2, 0, 1, 6}, {1, 2, 0, 2, 0}, {2, 1, 0, 1, 7}, {2, 1, 0, 2, 0}, {3, 2, 0, 2, 11}, {1, 3, 1, 2, 6}, {2, 5, 1, 3, 11}}) {
+  const Tensor x = arange(0, 9, 1, DType::f64).reshape({1, 1, 3, 3}),
+               w = tensor({1, 2, 3, 4}, {1, 1, 2, 2}, DType::f64);
+  for (const auto& [s, d, p, more, size] : {Example{1, 2, 0, 1, 6},
+                                            {1, 2, 0, 2, 0},
+                                            {2, 1, 0, 1, 7},
+                                            {2, 1, 0, 2, 0},
+                                            {3, 2, 0, 2, 11},
+                                            {1, 3, 1, 2, 6},
+                                            {2, 5, 1, 3, 11}}) {
     CAPTURE(s);
     CAPTURE(d);
     CAPTURE(more);
@@ -153,7 +181,8 @@ TEST_CASE("rules of shapes are PyTorch's") {
           for (int64_t b = 0; b < 2; ++b) {
             const int64_t r = i * s - p + a * d, c = j * s - p + b * d;
             if (r >= 0 && r < size && c >= 0 && c < size)
-              want[static_cast<size_t>(r * size + c)] += static_cast<double>(i * 3 + j) * static_cast<double>(2 * a + b + 1);
+              want[static_cast<size_t>(r * size + c)] +=
+                  static_cast<double>(i * 3 + j) * static_cast<double>(2 * a + b + 1);
           }
     CHECK(run(x).shape() == Shape{1, 1, size, size});
     CHECK(run(x).to_vector() == want);
@@ -166,7 +195,8 @@ TEST_CASE("resampling: an element reaches only what reads it") {
   // f with its matrix along a dim: what each output reads, with zeros where it does not.
   const int64_t n = 4;
   for (const DType t : {DType::f32, DType::f64})
-    for (const int64_t size : {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{5}, int64_t{7}, int64_t{8}}) {
+    for (const int64_t size :
+         {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{5}, int64_t{7}, int64_t{8}}) {
       const std::vector<F> all = {
           [&](const Tensor& v) { return interpolate(v, size); },
           [&](const Tensor& v) { return interpolate(v, size, Interpolation::bilinear); },
@@ -182,14 +212,19 @@ TEST_CASE("resampling: an element reaches only what reads it") {
           CAPTURE(at);
           const Tensor mark = unslice(ones({1}, t), 0, n * n, at).reshape({1, 1, n, n});
           const Numbers reads = all[f](mark).to_vector(),
-                        got = all[f](where(to(mark, DType::b8), scalar(inf, t), scalar(1, t)).expand({2, 3, n, n})).to_vector();
+                        got = all[f](where(to(mark, DType::b8), scalar(inf, t), scalar(1, t))
+                                         .expand({2, 3, n, n}))
+                                  .to_vector();
           for (size_t i = 0; i < got.size(); ++i) {
             const double want = reads[i % reads.size()] > 0 ? inf : 1;
-            if (want == inf ? got[i] != inf : !(std::abs(got[i] - 1) <= 1e-6)) FAIL_CHECK(got[i], " at ", i, ", not ", want);
+            if (want == inf ? got[i] != inf : !(std::abs(got[i] - 1) <= 1e-6))
+              FAIL_CHECK(got[i], " at ", i, ", not ", want);
           }
         }
     }
-  const Tensor x = full({1, 1, 3, 3}, 1), y = where(eq(arange(0, 9).reshape({1, 1, 3, 3}), scalar(4, DType::i64)), scalar(inf, DType::f32), x);
+  const Tensor x = full({1, 1, 3, 3}, 1),
+               y = where(eq(arange(0, 9).reshape({1, 1, 3, 3}), scalar(4, DType::i64)),
+                         scalar(inf, DType::f32), x);
   CHECK(avg_pool2d(y, 2, {.stride = 1}).to_vector() == Numbers{inf, inf, inf, inf});
   CHECK(avg_pool2d(y, 1).to_vector() == y.to_vector());
   CHECK(index_select(y.reshape({9}), 0, tensor({3, 4}, DType::i64)).to_vector() == Numbers{1, inf});

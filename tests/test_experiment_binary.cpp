@@ -15,8 +15,9 @@ namespace {
 
 const std::string kCml = REGRAD_CML;
 // A table in well under a second.
-const std::string kShort =
-    kCml + " --quiet --steps 40 --seeds 2 --shots 5,10 --hidden 10,10 --cohead-hidden 10 --test-tasks 20 --test-points 10 --log-every 10";
+const std::string kShort = kCml +
+                           " --quiet --steps 40 --seeds 2 --shots 5,10 --hidden 10,10 "
+                           "--cohead-hidden 10 --test-tasks 20 --test-points 10 --log-every 10";
 
 Ran run(const std::string& flags) { return test::run(kShort + " " + flags); }
 
@@ -32,7 +33,8 @@ std::string without_lines(std::string text, const char* with) {
 }
 std::string values_of(const std::string& folder) {
   std::string json = read_file(folder + "/result.json");
-  for (const char* key : {"\"seconds\"", "\"peak_bytes\"", "\"threads\""}) json = without_lines(json, key);
+  for (const char* key : {"\"seconds\"", "\"peak_bytes\"", "\"threads\""})
+    json = without_lines(json, key);
   return json;
 }
 
@@ -40,21 +42,26 @@ std::string values_of(const std::string& folder) {
 
 TEST_CASE("a table end to end, the same on one and on two threads") {
   const TempFolder at;
-  const Ran one = run("--threads 1 --out " + (at / "one")), two = run("--threads 2 --out " + (at / "two"));
+  const Ran one = run("--threads 1 --out " + (at / "one")),
+            two = run("--threads 2 --out " + (at / "two"));
   REQUIRE(one.code == 0);
   REQUIRE(two.code == 0);
   CHECK(one.err == "");
-  for (const char* part : {"cml, sinusoid, preset tiny, 2 seeds: mse@10", "method", "maml", "dagger", "noise", "mse@5", "unadapted mse@10",
-                           "Over 2 seeds", "report.html"})
+  for (const char* part :
+       {"cml, sinusoid, preset tiny, 2 seeds: mse@10", "method", "maml", "dagger", "noise", "mse@5",
+        "unadapted mse@10", "Over 2 seeds", "report.html"})
     CHECK_MESSAGE(one.out.find(part) != std::string::npos, part);
   for (const char* file :
-       {"config.json", "metrics.jsonl", "result.json", "report.html", "checkpoint.safetensors", "curve-1.svg", "models/cml-K-5-seed-1.safetensors"})
+       {"config.json", "metrics.jsonl", "result.json", "report.html", "checkpoint.safetensors",
+        "curve-1.svg", "models/cml-K-5-seed-1.safetensors"})
     CHECK_MESSAGE(std::filesystem::exists(at / ("one/" + std::string(file))), file);
   CHECK(values_of(at / "one") == values_of(at / "two"));
   CHECK(read_file(at / "one/metrics.jsonl") == read_file(at / "two/metrics.jsonl"));
-  CHECK(load_safetensors(at / "one/models/cml-K-5-seed-1.safetensors").contains("body.layers.0.weight"));
+  CHECK(load_safetensors(at / "one/models/cml-K-5-seed-1.safetensors")
+            .contains("body.layers.0.weight"));
   // The config that a run wrote starts the same run.
-  const Ran again = test::run(kCml + " --quiet --seeds 2 --config " + (at / "one/config.json") + " --out " + (at / "three"));
+  const Ran again = test::run(kCml + " --quiet --seeds 2 --config " + (at / "one/config.json") +
+                              " --out " + (at / "three"));
   REQUIRE(again.code == 0);
   CHECK(values_of(at / "three") == values_of(at / "one"));
 
@@ -62,7 +69,8 @@ TEST_CASE("a table end to end, the same on one and on two threads") {
     const std::string before = read_file(at / "one/result.json");
     const Ran refused = run("--out " + (at / "one"));
     CHECK(refused.code == 2);
-    CHECK(refused.err.find("holds a finished result (result.json); give another folder, or --force to replace it") != std::string::npos);
+    CHECK(refused.err.find("holds a finished result (result.json); give another folder, or --force "
+                           "to replace it") != std::string::npos);
     const Ran resumed = run("--resume --out " + (at / "one"));
     CHECK(resumed.code == 0);
     CHECK(resumed.out.find("finished before: nothing was run or written") != std::string::npos);
@@ -76,7 +84,8 @@ TEST_CASE("mistakes on the command line end with 2 and say what to do") {
   const TempFolder at;
   const auto says = [](const std::string& flags, const std::string& words) {
     const Ran r = run(flags);
-    return r.code == 2 && r.out.empty() && r.err.compare(0, 8, "regrad: ") == 0 && r.err.find(words) != std::string::npos
+    return r.code == 2 && r.out.empty() && r.err.compare(0, 8, "regrad: ") == 0 &&
+                   r.err.find(words) != std::string::npos
                ? ""
                : std::to_string(r.code) + ": " + r.err;
   };
@@ -87,11 +96,14 @@ TEST_CASE("mistakes on the command line end with 2 and say what to do") {
   CHECK(says("--alpha fast", "--alpha: 'fast' is not a finite number") == "");
   CHECK(says("--lr 0", "lr must be above 0") == "");
   write_file(at / "c.json", "{\"gamma\": 0.5,\n \"stepz\": 3}");
-  CHECK(says("--config " + (at / "c.json"), "c.json:2:2: no such key \"stepz\"; did you mean steps?") == "");
+  CHECK(says("--config " + (at / "c.json"),
+             "c.json:2:2: no such key \"stepz\"; did you mean steps?") == "");
   CHECK(says("--out /proc/nothing", "--out /proc/nothing: cannot create the folder") == "");
 }
 
-TEST_CASE("values given twice or empty end with 2, sizes that no memory holds with 5 and their bytes, before the first step") {
+TEST_CASE(
+    "values given twice or empty end with 2, sizes that no memory holds with 5 and their bytes, "
+    "before the first step") {
   const TempFolder at;
   const auto since = [start = std::chrono::steady_clock::now()] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -99,15 +111,18 @@ TEST_CASE("values given twice or empty end with 2, sizes that no memory holds wi
   const std::string long_run = kCml + " --quiet --steps 100000000 ";
   const Ran twice = test::run(long_run + "--shots 5,5"), nowhere = test::run(long_run + "--out ''");
   CHECK(twice.code == 2);
-  CHECK(twice.err == "regrad: shots is 5,5: two parts of the table would be called K=5; give each value once\n");
+  CHECK(twice.err ==
+        "regrad: shots is 5,5: two parts of the table would be called K=5; give each value once\n");
   CHECK(nowhere.code == 2);
   CHECK(nowhere.err == "regrad: --out: its value is empty; write --out DIR\n");
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose shadow takes more
   // With 8 GiB of room, whatever the machine has.
   for (const char* flags :
-       {"--hidden 1000000000", "--hidden 2147483647,2147483647", "--cohead-hidden 1000000000", "--shots 1000000000", "--tasks 1000000000",
-        "--test-points 100000000", "--task images --net mlp --hidden 500000000", "--task images --channels 1000000",
-        "--task images --size 4000 --tasks 1 --query 1 --test-query 1 --ways 2", "--task nodes --hidden 1000000000"}) {
+       {"--hidden 1000000000", "--hidden 2147483647,2147483647", "--cohead-hidden 1000000000",
+        "--shots 1000000000", "--tasks 1000000000", "--test-points 100000000",
+        "--task images --net mlp --hidden 500000000", "--task images --channels 1000000",
+        "--task images --size 4000 --tasks 1 --query 1 --test-query 1 --ways 2",
+        "--task nodes --hidden 1000000000"}) {
     const Ran r = test::run("ulimit -v 8388608; " + long_run + flags + " --out " + (at / "x"));
     CAPTURE(flags);
     CHECK(r.code == 5);
@@ -122,9 +137,10 @@ TEST_CASE("values given twice or empty end with 2, sizes that no memory holds wi
 TEST_CASE("an --out in use ends with 2") {
   const TempFolder at;
   // The first writes its checkpoint before it trains; then the second finds the lock.
-  const Ran r =
-      test::run("( " + kCml + " --quiet --steps 100000000 --out " + (at / "x") + " & pid=$!; while [ ! -e " + (at / "x/checkpoint.safetensors") +
-                " ]; do sleep 0.02; done; " + kCml + " --quiet --out " + (at / "x") + "; code=$?; kill -TERM $pid; wait $pid; exit $code )");
+  const Ran r = test::run("( " + kCml + " --quiet --steps 100000000 --out " + (at / "x") +
+                          " & pid=$!; while [ ! -e " + (at / "x/checkpoint.safetensors") +
+                          " ]; do sleep 0.02; done; " + kCml + " --quiet --out " + (at / "x") +
+                          "; code=$?; kill -TERM $pid; wait $pid; exit $code )");
   CHECK(r.code == 2);
   CHECK(r.err.find("is in use by process") != std::string::npos);
 }
@@ -137,19 +153,25 @@ TEST_CASE("signals end with 130 and 143, after a checkpoint from which a resume 
     const std::string folder = at / name;
     // A job in the background ignores SIGINT, so the killer is there.
     const std::string started = "[ -s " + folder + "/metrics.jsonl ]";
-    const Ran r = test::run("( while ! " + started + "; do sleep 0.01; done; kill -" + name + " $(cat " + folder + "/.regrad-lock) ) & " + kShort +
-                            flags + " --out " + folder);
+    const Ran r =
+        test::run("( while ! " + started + "; do sleep 0.01; done; kill -" + name + " $(cat " +
+                  folder + "/.regrad-lock) ) & " + kShort + flags + " --out " + folder);
     CHECK(r.code == code);
-    CHECK(r.err.find("stopped by SIG" + name + "; go on with: regrad-cml --quiet") != std::string::npos);
-    CHECK(run(flags + " --out " + folder).err.find("holds an interrupted run; --resume goes on with it") != std::string::npos);
-    CHECK(run(flags + " --gamma 0.5 --resume --out " + folder).err.find("gamma was 0.2 and is now 0.5") != std::string::npos);
+    CHECK(r.err.find("stopped by SIG" + name + "; go on with: regrad-cml --quiet") !=
+          std::string::npos);
+    CHECK(run(flags + " --out " + folder)
+              .err.find("holds an interrupted run; --resume goes on with it") != std::string::npos);
+    CHECK(run(flags + " --gamma 0.5 --resume --out " + folder)
+              .err.find("gamma was 0.2 and is now 0.5") != std::string::npos);
     CHECK(run(flags + " --resume --out " + folder).code == 0);
     CHECK(values_of(folder) == values_of(at / "whole"));
     CHECK(read_file(folder + "/metrics.jsonl") == read_file(at / "whole/metrics.jsonl"));
   }
-  const Ran memory = test::run(kCml + " --quiet --steps 100000000 & pid=$!; sleep 0.3; kill -TERM $pid; wait $pid");
+  const Ran memory = test::run(
+      kCml + " --quiet --steps 100000000 & pid=$!; sleep 0.3; kill -TERM $pid; wait $pid");
   CHECK(memory.code == 143);
-  CHECK(memory.err.find("stopped by SIGTERM; nothing is kept without --out DIR") != std::string::npos);
+  CHECK(memory.err.find("stopped by SIGTERM; nothing is kept without --out DIR") !=
+        std::string::npos);
 }
 
 TEST_CASE("not-a-number ends with 4, a full disk with 5, a damaged checkpoint with 3") {
@@ -163,7 +185,8 @@ TEST_CASE("not-a-number ends with 4, a full disk with 5, a damaged checkpoint wi
   CHECK(full.err.find("cannot write to standard output") != std::string::npos);
   REQUIRE(run("--out " + (at / "x")).code == 0);
   std::filesystem::remove(at / "x/result.json");
-  for (const char* name : {"checkpoint.safetensors", "checkpoint.previous.safetensors"}) write_file(at / ("x/" + std::string(name)), "damaged");
+  for (const char* name : {"checkpoint.safetensors", "checkpoint.previous.safetensors"})
+    write_file(at / ("x/" + std::string(name)), "damaged");
   const Ran damaged = run("--resume --out " + (at / "x"));
   CHECK(damaged.code == 3);
   CHECK(damaged.err.find("checkpoint.previous.safetensors") != std::string::npos);
@@ -172,8 +195,10 @@ TEST_CASE("not-a-number ends with 4, a full disk with 5, a damaged checkpoint wi
 TEST_CASE("--help, --version, --print-config, --estimate") {
   const Ran help = test::run(kCml + " --help");
   CHECK(help.code == 0);
-  for (const char* part : {"--task", "--methods", "--data", "--preset", "--config", "--set", "--seed", "--seeds", "--threads", "--out", "--resume",
-                           "--force", "--estimate", "--profile", "--print-config", "--version", "--gamma NUMBER", "dagger", "130, 143"})
+  for (const char* part :
+       {"--task", "--methods", "--data", "--preset", "--config", "--set", "--seed", "--seeds",
+        "--threads", "--out", "--resume", "--force", "--estimate", "--profile", "--print-config",
+        "--version", "--gamma NUMBER", "dagger", "130, 143"})
     CHECK_MESSAGE(help.out.find(part) != std::string::npos, part);
   const Ran version = test::run(kCml + " --version");
   CHECK(version.code == 0);
@@ -188,31 +213,41 @@ TEST_CASE("--help, --version, --print-config, --estimate") {
   CHECK(cost.out.find("on 2 threads") != std::string::npos);
 }
 
-TEST_CASE("tasks: images on glyphs, on two nets, with pictures in the report; Omniglot says what data it wants") {
+TEST_CASE(
+    "tasks: images on glyphs, on two nets, with pictures in the report; Omniglot says what data it "
+    "wants") {
   const TempFolder at;
-  const std::string small = kCml + " --task images --quiet --size 10 --steps 4 --log-every 2 --seeds 2 --test-tasks 6 --validation-tasks 4 --ways 3";
+  const std::string small = kCml +
+                            " --task images --quiet --size 10 --steps 4 --log-every 2 --seeds 2 "
+                            "--test-tasks 6 --validation-tasks 4 --ways 3";
   for (const std::string net : {"conv4 --channels 4", "mlp --hidden 8 --cohead-hidden 6"}) {
     const std::string name = net.substr(0, net.find(' '));
     for (const char* threads : {"1", "2"}) {
-      const Ran r = test::run(small + " --threads " + threads + " --methods maml,cml,dagger,maml++,boil,sharp --net " + net + " --out " +
-                              (at / (name + threads)));
+      const Ran r = test::run(small + " --threads " + threads +
+                              " --methods maml,cml,dagger,maml++,boil,sharp --net " + net +
+                              " --out " + (at / (name + threads)));
       REQUIRE_MESSAGE(r.code == 0, r.err);
       CHECK(r.out.find("cml, images, preset tiny, 2 seeds: accuracy@1 (higher is better)") == 0);
       CHECK(r.out.find("spread of accuracy@1") != std::string::npos);
     }
     CHECK(values_of(at / (name + "1")) == values_of(at / (name + "2")));
     CHECK(read_file(at / (name + "1/metrics.jsonl")) == read_file(at / (name + "2/metrics.jsonl")));
-    CHECK(read_file(at / (name + "1/report.html")).find("data:image/png;base64,") != std::string::npos);
+    CHECK(read_file(at / (name + "1/report.html")).find("data:image/png;base64,") !=
+          std::string::npos);
   }
   const Ran missing = test::run(kCml + " --task omniglot --out " + (at / "o"));
   CHECK(missing.code == 3);
   CHECK(missing.err.find("--task omniglot: give --data DIR") != std::string::npos);
   CHECK_FALSE(std::filesystem::exists(at / "o"));
-  CHECK(test::run(kCml + " --task omniglot --print-config").out.find("\"ways\": 5") != std::string::npos);
+  CHECK(test::run(kCml + " --task omniglot --print-config").out.find("\"ways\": 5") !=
+        std::string::npos);
   const Ran help = test::run(kCml + " --task omniglot --preset paper --help");
-  for (const char* part : {"--ways INT", "--plus-plus.inner-steps INT", "--sharp.levels TEXT", "maml++-dagger", "Omniglot"})
+  for (const char* part : {"--ways INT", "--plus-plus.inner-steps INT", "--sharp.levels TEXT",
+                           "maml++-dagger", "Omniglot"})
     CHECK_MESSAGE(help.out.find(part) != std::string::npos, part);
-  CHECK(test::run(small + " --sharp.levels none").err.find("sharp.levels must be low, up or both") != std::string::npos);
+  CHECK(
+      test::run(small + " --sharp.levels none").err.find("sharp.levels must be low, up or both") !=
+      std::string::npos);
   CHECK(test::run(kCml + " --ways 3").err.find("--ways: no such flag") != std::string::npos);
 }
 

@@ -38,7 +38,9 @@ TEST_CASE("an --out folder is made, with its parents, and locked") {
   const TempFolder at;
   const OutFolder out(at / "a/b", OutFolder::fresh);
   CHECK(refuses(at / "a/b", OutFolder::fresh,
-                ("is in use by process " + std::to_string(::getpid()) + "; wait for it, or give another folder").c_str()) == "");
+                ("is in use by process " + std::to_string(::getpid()) +
+                 "; wait for it, or give another folder")
+                    .c_str()) == "");
   CHECK(refuses(at / "a/b", OutFolder::force, "is in use by process") == "");
   CHECK(refuses(at / "a/b", OutFolder::resume, "is in use by process") == "");
   out.write("models/x.txt", "hello");
@@ -59,7 +61,8 @@ TEST_CASE("the lock ends with the process that holds it") {
   }
   char byte;
   REQUIRE(::read(ready[0], &byte, 1) == 1);
-  CHECK(refuses(at / "a", OutFolder::fresh, ("is in use by process " + std::to_string(child)).c_str()) == "");
+  CHECK(refuses(at / "a", OutFolder::fresh,
+                ("is in use by process " + std::to_string(child)).c_str()) == "");
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   CHECK_NOTHROW(OutFolder(at / "a", OutFolder::fresh));
@@ -70,15 +73,22 @@ TEST_CASE("the lock ends with the process that holds it") {
 TEST_CASE("what an --out folder holds is not lost by accident") {
   const TempFolder at;
   { OutFolder(at / "a", OutFolder::fresh).write("checkpoint.safetensors", "half way"); }
-  CHECK(refuses(at / "a", OutFolder::fresh, "holds an interrupted run; --resume goes on with it, --force starts over") == "");
+  CHECK(refuses(at / "a", OutFolder::fresh,
+                "holds an interrupted run; --resume goes on with it, --force starts over") == "");
   { OutFolder(at / "a", OutFolder::resume).write("result.json", "{}"); }
-  CHECK(refuses(at / "a", OutFolder::fresh, "holds a finished result (result.json); give another folder, or --force to replace it") == "");
+  CHECK(
+      refuses(
+          at / "a", OutFolder::fresh,
+          "holds a finished result (result.json); give another folder, or --force to replace it") ==
+      "");
   { OutFolder(at / "a", OutFolder::resume).write("models/net.safetensors", "old"); }
   write_file(at / "a/curve-1.svg", "old");
   write_file(at / "a/notes.txt", "mine");
   {
     const OutFolder out(at / "a", OutFolder::force);
-    for (const char* name : {"checkpoint.safetensors", "result.json", "curve-1.svg", "models/net.safetensors"}) CHECK_MESSAGE(!out.has(name), name);
+    for (const char* name :
+         {"checkpoint.safetensors", "result.json", "curve-1.svg", "models/net.safetensors"})
+      CHECK_MESSAGE(!out.has(name), name);
     CHECK(out.has("notes.txt"));
   }
   write_file(at / "foreign.txt", "mine");
@@ -91,8 +101,12 @@ TEST_CASE("what an --out folder holds is not lost by accident") {
 
 TEST_CASE("lines of JSON, cut to what a checkpoint knew") {
   const TempFolder at;
-  const std::string file = at / "metrics.jsonl",
-                    first = to_json({{"seed", 1}, {"loss", 0.1}, {"name", "a\"b"}, {"nan", std::nan("")}, {"yes", true}}) + "\n";
+  const std::string file = at / "metrics.jsonl", first = to_json({{"seed", 1},
+                                                                  {"loss", 0.1},
+                                                                  {"name", "a\"b"},
+                                                                  {"nan", std::nan("")},
+                                                                  {"yes", true}}) +
+                                                         "\n";
   CHECK(first == "{\"seed\":1,\"loss\":0.1,\"name\":\"a\\\"b\",\"nan\":null,\"yes\":true}\n");
   {
     JsonLines log(file);
@@ -107,10 +121,12 @@ TEST_CASE("lines of JSON, cut to what a checkpoint knew") {
     log.write("{\"later\":1}\n");
   }
   CHECK(read_file(file) == first + "{\"later\":1}\n");
-  CHECK(complaint<IOError>([&] { JsonLines(file, 1000); }, "but the checkpoint was written after byte 1000") == "");
+  CHECK(complaint<IOError>([&] { JsonLines(file, 1000); },
+                           "but the checkpoint was written after byte 1000") == "");
   { JsonLines log(file); }
   CHECK(read_file(file) == "");
-  CHECK(complaint<DiskError>([&] { JsonLines("/no/such/folder/x"); }, "/no/such/folder/x: cannot create the file") == "");
+  CHECK(complaint<DiskError>([&] { JsonLines("/no/such/folder/x"); },
+                             "/no/such/folder/x: cannot create the file") == "");
   JsonLines full("/dev/full");
   CHECK(complaint<DiskError>([&] { full.write("{}\n"); }, "3 bytes are needed") == "");
 }

@@ -16,7 +16,8 @@ namespace {
 
 Result result_of(std::vector<double> maml, std::vector<double> cml) {
   Result r;
-  r.regrad = "0.1.0", r.experiment = "cml", r.task = "sinusoid", r.preset = "tiny", r.threads = 2, r.seconds = 1.5, r.peak_bytes = 1000;
+  r.regrad = "0.1.0", r.experiment = "cml", r.task = "sinusoid", r.preset = "tiny", r.threads = 2,
+  r.seconds = 1.5, r.peak_bytes = 1000;
   for (size_t s = 0; s < maml.size(); ++s) r.seeds.push_back(s);
   r.metric = "mse", r.baseline = "maml";
   r.methods = {{"maml", {{"mse", maml}}, 1761}, {"cml", {{"mse", cml}}, 12345}};
@@ -33,7 +34,8 @@ std::string malformed(const std::string& xml) {
       const size_t end = xml.find(';', at);
       const std::string entity = end == std::string::npos ? "" : xml.substr(at, end - at + 1);
       bool known = false;
-      for (const char* e : {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"}) known = known || entity == e;
+      for (const char* e : {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"})
+        known = known || entity == e;
       if (!known) return "a bare & at byte " + std::to_string(at);
     }
     if (xml[at] != '<') {
@@ -46,7 +48,8 @@ std::string malformed(const std::string& xml) {
       if (end > at && xml[end] == '<') return "a bare < at byte " + std::to_string(end);
     }
     if (end == xml.size()) return "a tag without end at byte " + std::to_string(at);
-    const std::string tag = xml.substr(at + 1, end - at - 1), word = tag.substr(0, tag.find_first_of(" \n/", 1));
+    const std::string tag = xml.substr(at + 1, end - at - 1),
+                      word = tag.substr(0, tag.find_first_of(" \n/", 1));
     at = end + 1;
     if (tag[0] == '!' || tag.back() == '/') continue;
     if (tag[0] != '/') {
@@ -71,16 +74,19 @@ size_t count(const std::string& text, const std::string& part) {
 
 TEST_CASE("Student's t") {
   // The 0.975 quantiles of the usual table, to more digits.
-  const std::pair<double, double> table[] = {{1, 12.706204736174698}, {2, 4.302652729696142},  {3, 3.182446305284263},  {5, 2.570581835636314},
-                                             {7, 2.364624251592785},  {10, 2.228138851964939}, {30, 2.042272456301238}, {1000, 1.962339080779}};
+  const std::pair<double, double> table[] = {{1, 12.706204736174698}, {2, 4.302652729696142},
+                                             {3, 3.182446305284263},  {5, 2.570581835636314},
+                                             {7, 2.364624251592785},  {10, 2.228138851964939},
+                                             {30, 2.042272456301238}, {1000, 1.962339080779}};
   for (const auto& [df, t] : table) {
     CHECK(student_quantile(0.975, df) == doctest::Approx(t).epsilon(1e-10));
     CHECK(student_quantile(0.025, df) == doctest::Approx(-t).epsilon(1e-10));
     CHECK(student_cdf(t, df) == doctest::Approx(0.975).epsilon(1e-11));
   }
   CHECK(student_cdf(0, 4) == doctest::Approx(0.5));
-  CHECK(student_cdf(1, 1) == doctest::Approx(0.75));                          // 1/2 + atan(1)/pi
-  CHECK(student_cdf(1, 2) == doctest::Approx(0.5 + 1 / (2 * std::sqrt(3))));  // 1/2 + t / (2 sqrt(2 + t^2))
+  CHECK(student_cdf(1, 1) == doctest::Approx(0.75));  // 1/2 + atan(1)/pi
+  // 1/2 + t / (2 sqrt(2 + t^2))
+  CHECK(student_cdf(1, 2) == doctest::Approx(0.5 + 1 / (2 * std::sqrt(3))));
   CHECK(complaint<ConfigError>([] { student_quantile(1, 3); }, "between 0 and 1") == "");
   CHECK(complaint<ConfigError>([] { student_cdf(0, 0); }, "degrees of freedom") == "");
 }
@@ -114,7 +120,8 @@ TEST_CASE("a paired bootstrap over items") {
   }
   const Interval d = bootstrap_difference({a, a}, {b, b});
   CHECK(d.mean == doctest::Approx(5));
-  const double share = 0.05, expected = 1.96 * 100 * std::sqrt(share * (1 - share) / 400);  // each difference is 0 or 100
+  // each difference is 0 or 100
+  const double share = 0.05, expected = 1.96 * 100 * std::sqrt(share * (1 - share) / 400);
   CHECK(d.ci95 == doctest::Approx(expected).epsilon(0.15));
   CHECK(bootstrap_difference({a}, {a}).ci95 == 0);
   CHECK(bootstrap_difference({a}, {other}).ci95 > d.ci95);
@@ -124,8 +131,10 @@ TEST_CASE("a paired bootstrap over items") {
 
   Result r;
   r.methods = {{"one", {}, 0, {{"accuracy", {a, a}}}}, {"two", {}, 0, {{"accuracy", {b, b}}}}};
-  CHECK(bootstrap_claim("one above two", r, "one", "two", "accuracy", Direction::above).verdict == Verdict::shown);
-  CHECK(bootstrap_claim("two above one", r, "two", "one", "accuracy", Direction::above).verdict == Verdict::not_shown);
+  CHECK(bootstrap_claim("one above two", r, "one", "two", "accuracy", Direction::above).verdict ==
+        Verdict::shown);
+  CHECK(bootstrap_claim("two above one", r, "two", "one", "accuracy", Direction::above).verdict ==
+        Verdict::not_shown);
   CHECK_THROWS_AS(bootstrap_claim("", r, "one", "two", "loss", Direction::above), ConfigError);
 }
 
@@ -143,14 +152,18 @@ TEST_CASE("numbers in tables") {
 
 TEST_CASE("the sentence tells what the table shows, whichever way it went") {
   CHECK(sentence(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61})) ==
-        "Over 3 seeds cml has the lowest mse (0.50 ± 0.26), 0.100 ± 0.025 below the baseline maml; shown: cml below maml.");
+        "Over 3 seeds cml has the lowest mse (0.50 ± 0.26), 0.100 ± 0.025 below the baseline maml; "
+        "shown: cml below maml.");
   CHECK(sentence(result_of({0.5, 0.6, 0.7}, {0.6, 0.5, 0.65})) ==
-        "Over 3 seeds cml has the lowest mse (0.58 ± 0.19), 0.02 ± 0.26 below the baseline maml, which is within the noise of the seeds; not shown: "
+        "Over 3 seeds cml has the lowest mse (0.58 ± 0.19), 0.02 ± 0.26 below the baseline maml, "
+        "which is within the noise of the seeds; not shown: "
         "cml below maml.");
-  CHECK(sentence(result_of({0.5, 0.6}, {0.7, 0.8})).find("maml has the lowest mse (0.55 ± 0.64), and no method beats this baseline") !=
+  CHECK(sentence(result_of({0.5, 0.6}, {0.7, 0.8}))
+            .find("maml has the lowest mse (0.55 ± 0.64), and no method beats this baseline") !=
         std::string::npos);
   CHECK(sentence(result_of({0.5}, {0.4})) ==
-        "With one seed cml has the lowest mse (0.4), 0.1 below the baseline maml; not testable here: cml below maml.");
+        "With one seed cml has the lowest mse (0.4), 0.1 below the baseline maml; not testable "
+        "here: cml below maml.");
 }
 
 TEST_CASE("the table") {
@@ -159,7 +172,8 @@ TEST_CASE("the table") {
   CHECK(text.find("maml     0.60 ± 0.25   baseline                1,761") != std::string::npos);
   CHECK(text.find("cml      0.50 ± 0.26   -0.100 ± 0.025 *       12,345") != std::string::npos);
   CHECK(text.find("shown   cml below maml   -0.100 ± 0.025") != std::string::npos);
-  CHECK(table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), false).find("0.60 +- 0.25") != std::string::npos);
+  CHECK(table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), false).find("0.60 +- 0.25") !=
+        std::string::npos);
   CHECK(table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), false).find("±") == std::string::npos);
 }
 
@@ -184,9 +198,10 @@ TEST_CASE("a result that contradicts itself") {
 
 TEST_CASE("result.json has every key of its layout") {
   const std::string json = to_json(result_of({0.5, 0.6}, {0.4, std::nan("")}));
-  for (const char* key :
-       {"regrad",  "experiment", "task",    "preset", "seeds", "threads", "seconds",    "peak_bytes", "metric", "better",  "baseline",
-        "methods", "name",       "metrics", "mean",   "ci95",  "values",  "parameters", "claims",     "text",   "verdict", "difference"})
+  for (const char* key : {"regrad",  "experiment", "task",    "preset",    "seeds",    "threads",
+                          "seconds", "peak_bytes", "metric",  "better",    "baseline", "methods",
+                          "name",    "metrics",    "mean",    "ci95",      "values",   "parameters",
+                          "claims",  "text",       "verdict", "difference"})
     CHECK_MESSAGE(json.find("\"" + std::string(key) + "\"") != std::string::npos, key);
   CHECK(json.find("nan") == std::string::npos);
   CHECK(json.find("null") != std::string::npos);
@@ -213,7 +228,12 @@ TEST_CASE("charts are well-formed whatever is in them") {
   const double inf = INFINITY, nan = std::nan("");
   const std::vector<Chart> charts = {
       {"empty", "x", "y"},
-      {"<&\">", "<x>", "'y'", {{"a<b", {0, 1, 2}, {1, 5, 2}}, {"b & c", {0, 1, 2}, {2, 2, 2}, Series::dashed}, {"p", {1}, {3}, Series::points}}},
+      {"<&\">",
+       "<x>",
+       "'y'",
+       {{"a<b", {0, 1, 2}, {1, 5, 2}},
+        {"b & c", {0, 1, 2}, {2, 2, 2}, Series::dashed},
+        {"p", {1}, {3}, Series::points}}},
       {"not finite", "x", "y", {{"s", {0, 1, 2, 3}, {nan, inf, -inf, nan}}}},
       {"gap", "x", "y", {{"s", {0, 1, 2, 3, 4}, {1, 2, nan, 2, 1}}}},
       {"one point", "x", "y", {{"s", {0}, {0}}}},
@@ -238,7 +258,12 @@ TEST_CASE("learning curves are means over the seeds, a chart for each number and
   std::vector<Row> rows;
   for (const char* variant : {"K=5", "K=10"})
     for (uint64_t seed : {0u, 1u})
-      rows.push_back({{"maml", variant, seed}, 4, {{2, {{"loss", 1.0 + static_cast<double>(seed)}}}, {4, {{"loss", 3}, {"cosine", 0.5}}}}, true, {}});
+      rows.push_back(
+          {{"maml", variant, seed},
+           4,
+           {{2, {{"loss", 1.0 + static_cast<double>(seed)}}}, {4, {{"loss", 3}, {"cosine", 0.5}}}},
+           true,
+           {}});
   const std::vector<Chart> charts = learning_curves(rows);
   REQUIRE(charts.size() == 4);
   CHECK(charts[0].title == "loss, K=5");
@@ -257,16 +282,18 @@ TEST_CASE("the report is one well-formed page that says it all") {
   for (uint64_t seed : {0u, 1u, 2u}) {
     Outcome o;
     o.figures = {{"fit " + std::to_string(seed), "x", "y", {{"truth", {0, 1}, {0, 1}}}}};
-    o.galleries = {{"task of " + std::to_string(seed), {{1, 1, 1, "a", "class 0 < 1", Picture::right}}}};
+    o.galleries = {
+        {"task of " + std::to_string(seed), {{1, 1, 1, "a", "class 0 < 1", Picture::right}}}};
     rows.push_back({{"maml", "", seed}, 2, {{2, {{"loss", 1}}}}, true, o});
   }
   const Card card = toy.card();
   const std::string page = to_html({card, r, rows, "{\"lr\": 0.1}", "regrad-toy --set 'a<b'"});
   CHECK(malformed(page) == "");
   for (const std::string& part :
-       {std::string("<!DOCTYPE html>"), escaped(sentence(r)), std::string("a &lt; b &amp; c"), std::string("12,345"), std::string("fit 0"),
-        std::string("loss"), std::string("&quot;lr&quot;: 0.1"), std::string("regrad-toy --set &#39;a&lt;b&#39;"), std::string("A parabola."),
-        std::string("task of 0"), std::string("class 0 &lt; 1")})
+       {std::string("<!DOCTYPE html>"), escaped(sentence(r)), std::string("a &lt; b &amp; c"),
+        std::string("12,345"), std::string("fit 0"), std::string("loss"),
+        std::string("&quot;lr&quot;: 0.1"), std::string("regrad-toy --set &#39;a&lt;b&#39;"),
+        std::string("A parabola."), std::string("task of 0"), std::string("class 0 &lt; 1")})
     CHECK_MESSAGE(page.find(part) != std::string::npos, part);
   CHECK(page.find("fit 1") == std::string::npos);  // figures of the first seed only
   CHECK(page.find("task of 1") == std::string::npos);

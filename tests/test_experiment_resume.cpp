@@ -26,8 +26,10 @@ struct Quiet {
 
 // What a run leaves: the log and the models, byte for byte.
 std::map<std::string, std::string> left_in(const std::string& folder) {
-  std::map<std::string, std::string> out = {{"metrics.jsonl", read_file(folder + "/metrics.jsonl")}};
-  for (const auto& entry : std::filesystem::directory_iterator(folder + "/models")) out[entry.path().filename()] = read_file(entry.path());
+  std::map<std::string, std::string> out = {
+      {"metrics.jsonl", read_file(folder + "/metrics.jsonl")}};
+  for (const auto& entry : std::filesystem::directory_iterator(folder + "/models"))
+    out[entry.path().filename()] = read_file(entry.path());
   return out;
 }
 
@@ -84,14 +86,16 @@ TEST_CASE("a run cut short at any step of any row ends in the same bytes") {
   for (const int threads : {1, 2}) {
     const Threads pool(threads);
     for (int cut = threads - 1; cut < 24; cut += 2) {
-      const std::string folder = at / ("cut-" + std::to_string(threads) + "-" + std::to_string(cut));
+      const std::string folder =
+          at / ("cut-" + std::to_string(threads) + "-" + std::to_string(cut));
       std::atomic<int> steps{0};
       toy.before_step = [&](const Job&, int64_t) {
         if (steps++ == cut) throw PowerCut();
       };
       CHECK_THROWS_AS(run_in(folder, toy), PowerCut);
       // What a crash may leave behind the checkpoint: more lines, and half of one.
-      write_file(folder + "/metrics.jsonl", read_file(folder + "/metrics.jsonl") + "{\"method\":\"a\",\"see");
+      write_file(folder + "/metrics.jsonl",
+                 read_file(folder + "/metrics.jsonl") + "{\"method\":\"a\",\"see");
       toy.before_step = nullptr;
       const Threads other(3 - threads);
       run_in(folder, toy);
@@ -159,7 +163,8 @@ TEST_CASE("a signal ends a run after a checkpoint") {
       run_in(folder, toy, 1000);
     } catch (const Interrupted& e) {
       caught = e.signal;
-      CHECK(std::string(e.what()) == std::string("stopped by ") + (which == SIGINT ? "SIGINT" : "SIGTERM") + "; go on");
+      CHECK(std::string(e.what()) ==
+            std::string("stopped by ") + (which == SIGINT ? "SIGINT" : "SIGTERM") + "; go on");
     }
     CHECK(caught == which);
     const OutFolder out(folder, OutFolder::resume);
@@ -182,7 +187,8 @@ TEST_CASE("a failed row stops the others") {
   const Threads pool(2);
   Ledger ledger(jobs_of(toy, toy_options()));
   Quiet q;
-  CHECK(complaint<NumericError>([&] { run_rows(toy, ledger, q.progress, ""); }, "b, seed 0: loss is nan at step 6") == "");
+  CHECK(complaint<NumericError>([&] { run_rows(toy, ledger, q.progress, ""); },
+                                "b, seed 0: loss is nan at step 6") == "");
   CHECK(steps < 3000);
 }
 
@@ -193,12 +199,19 @@ TEST_CASE("a checkpoint comes back to the bit") {
   o.scores = {{"cml", "mse@5", 0.1 + 0.2}, {"dagger", "mse@5", 5e-324}};
   o.parameters = {{"cml", int64_t{1} << 60}};
   o.items = {{"cml", "accuracy", {100, 0, 1.0 / 3}}};
-  Chart chart{"a \"title\"", "x", "y", {{"s", {0, 1e300}, {-0.0, std::nan("")}, Series::points, 3}}, true};
+  Chart chart{
+      "a \"title\"", "x", "y", {{"s", {0, 1e300}, {-0.0, std::nan("")}, Series::points, 3}}, true};
   o.figures = {chart};
   Checkpoint c;
   c.settings = {{"experiment", "cml"}, {"inner.lr", "0.1"}, {"name", ""}};
-  c.command = "regrad-cml --out 'a b'", c.build = "two\nlines", c.seconds = 12.25, c.log_bytes = int64_t{1} << 40;
-  c.rows = {{{"cml", "K=5", 18446744073709551615u}, 7, {{5, {{"loss", 1.0 / 3}, {"cosine", -1e-17}}}}, true, o}, {{"maml", "", 0}, 3, {}, false, {}}};
+  c.command = "regrad-cml --out 'a b'", c.build = "two\nlines", c.seconds = 12.25,
+  c.log_bytes = int64_t{1} << 40;
+  c.rows = {{{"cml", "K=5", 18446744073709551615u},
+             7,
+             {{5, {{"loss", 1.0 / 3}, {"cosine", -1e-17}}}},
+             true,
+             o},
+            {{"maml", "", 0}, 3, {}, false, {}}};
   c.tensors.tensors = {{"1.w", tensor({1, 2, 3}, DType::f64)}, {"1.t", scalar(4, DType::i64)}};
   save(c, out);
   const Checkpoint back = load_checkpoint(out, [](const std::string&) {});
@@ -218,7 +231,8 @@ TEST_CASE("a checkpoint comes back to the bit") {
   CHECK(back.tensors["1.t"].dtype() == DType::i64);
 }
 
-TEST_CASE("the last two checkpoints are kept, and the older one serves where the newest is damaged") {
+TEST_CASE(
+    "the last two checkpoints are kept, and the older one serves where the newest is damaged") {
   const TempFolder at;
   const OutFolder out(at / "x", OutFolder::fresh);
   Checkpoint c;
@@ -227,7 +241,9 @@ TEST_CASE("the last two checkpoints are kept, and the older one serves where the
     save(c, out);
   }
   std::string told;
-  const auto load = [&] { return load_checkpoint(out, [&](const std::string& why) { told = why; }).seconds; };
+  const auto load = [&] {
+    return load_checkpoint(out, [&](const std::string& why) { told = why; }).seconds;
+  };
   CHECK(load() == 3);
   CHECK(told == "");
   const std::string bytes = read_file(out.path(kCheckpoint));
@@ -254,11 +270,14 @@ TEST_CASE("every damage to a checkpoint is an IOError") {
   for (const auto& entry : good.metadata) {
     const std::string &key = entry.first, &value = entry.second;
     if (key.compare(0, 8, "setting.") == 0 || key == "command" || key == "build") continue;
-    for (const std::string& other : {std::string(), std::string("-1"), std::string("{}"), value + "x"}) {
+    for (const std::string& other :
+         {std::string(), std::string("-1"), std::string("{}"), value + "x"}) {
       TensorFile bad = good;
       bad.metadata[key] = other;
       save_safetensors(out.path(kCheckpoint), bad.tensors, bad.metadata);
-      CHECK_MESSAGE(complaint<IOError>([&] { load_checkpoint(out, [](const std::string&) {}); }, "") == "", key, " = ", other);
+      CHECK_MESSAGE(
+          complaint<IOError>([&] { load_checkpoint(out, [](const std::string&) {}); }, "") == "",
+          key, " = ", other);
     }
   }
 }
@@ -285,10 +304,12 @@ TEST_CASE("rows, log or tensors that do not fit the table are refused") {
         words);
   };
   CHECK(says([](Checkpoint& c) { c.rows.pop_back(); }, "has 5 rows, the table 6") == "");
-  CHECK(says([](Checkpoint& c) { c.rows[2].job.seed = 9; }, "row 2 is 'a, seed 9', the table's is 'a, seed 1'") == "");
+  CHECK(says([](Checkpoint& c) { c.rows[2].job.seed = 9; },
+             "row 2 is 'a, seed 9', the table's is 'a, seed 1'") == "");
   CHECK(says([](Checkpoint& c) { ++c.log_bytes; }, "bytes of metrics.jsonl") == "");
   CHECK(says([](Checkpoint& c) { c.tensors.tensors.pop_back(); }, "b, seed 0") == "");
-  CHECK(says([](Checkpoint& c) { c.tensors.tensors.emplace_back("1.other", zeros({1})); }, "the net has no tensor 'other'") == "");
+  CHECK(says([](Checkpoint& c) { c.tensors.tensors.emplace_back("1.other", zeros({1})); },
+             "the net has no tensor 'other'") == "");
   Checkpoint c = good;
   c.tensors.tensors = {{"1.w", zeros({4})}, {"1.sum", zeros({3}, DType::f64)}};
   Ledger ledger(jobs, out, 1000, std::move(c));
@@ -301,15 +322,18 @@ TEST_CASE("other settings are refused by name") {
   c.command = "regrad-cml --out x";
   CHECK_NOTHROW(check_same_settings(c, c.settings, "x"));
   const Settings now = {{"gamma", "1"}, {"steps", "10"}, {"new", "2"}};
-  CHECK(complaint<ConfigError>(
-            [&] { check_same_settings(c, now, "x"); },
-            "x holds a run with other settings: gamma was 0.2 and is now 1; new was not there and is now 2; old was 1 and is now not there. It was "
-            "begun by 'regrad-cml --out x'; give the same flags with --resume, or --force to start over") == "");
+  CHECK(complaint<ConfigError>([&] { check_same_settings(c, now, "x"); },
+                               "x holds a run with other settings: gamma was 0.2 and is now 1; new "
+                               "was not there and is now 2; old was 1 and is now not there. It was "
+                               "begun by 'regrad-cml --out x'; give the same flags with --resume, "
+                               "or --force to start over") == "");
   ToyExperiment toy;
   toy.choose("toy", "tiny");
   std::string all;
   for (const auto& [name, value] : settings_of(toy, toy_options())) all += name + "=" + value + " ";
-  CHECK(all == "experiment=toy task=toy preset=tiny methods=a,b,read seeds=0,1,2 steps=10 lr=0.1 nan_at=-1 ");
+  CHECK(all ==
+        "experiment=toy task=toy preset=tiny methods=a,b,read seeds=0,1,2 steps=10 lr=0.1 "
+        "nan_at=-1 ");
 }
 
 TEST_CASE("--estimate knows steps, seeds and every method that trains") {

@@ -17,12 +17,17 @@ struct OtherSettings {
   static void parts(auto& self, auto&& part) { part("laps", self.laps, "rounds"); }
 };
 
-// Another task: other settings, methods, headline and direction. Its data are missing where the folder is called "missing".
+// Another task: other settings, methods, headline and direction. Its data are missing where the
+// folder is called "missing".
 class OtherExperiment : public ToyExperiment {
  public:
   OtherSettings other = {};
-  Card card() const override { return {"toy", "Another.", {"other"}, {{"c", "only one"}}, "speed", Better::higher, "c"}; }
-  void choose(const std::string&, const std::string& preset) override { other.laps = preset == "small" ? 30 : 3; }
+  Card card() const override {
+    return {"toy", "Another.", {"other"}, {{"c", "only one"}}, "speed", Better::higher, "c"};
+  }
+  void choose(const std::string&, const std::string& preset) override {
+    other.laps = preset == "small" ? 30 : 3;
+  }
   std::vector<Field> fields() override { return experiment::fields(other); }
   void data(const std::string& where) override {
     ToyExperiment::data(where);
@@ -80,11 +85,24 @@ TEST_CASE("--task picks the experiment: its flags, methods, metric and steps") {
 
 TEST_CASE("flags of another task, unknown tasks and tasks given twice are ConfigErrors") {
   Both both;
-  CHECK(complaint<ConfigError>([&] { both.parse({"--task", "other", "--steps", "5"}); }, "--steps: no such flag") == "");
+  CHECK(complaint<ConfigError>(
+            [&] {
+              both.parse({"--task", "other", "--steps", "5"});
+            },
+            "--steps: no such flag") == "");
   CHECK(complaint<ConfigError>([&] { both.parse({"--laps", "5"}); }, "--laps: no such flag") == "");
-  CHECK(complaint<ConfigError>([&] { both.parse({"--task", "othr"}); }, "not one of toy,other; did you mean other?") == "");
-  CHECK(complaint<ConfigError>([&] { both.parse({"--task", "other", "--methods", "a"}); }, "not one of c") == "");
-  CHECK(complaint<ConfigError>([&] { both.list.add("toy", std::make_unique<ToyExperiment>()); }, "there twice") == "");
+  CHECK(complaint<ConfigError>(
+            [&] {
+              both.parse({"--task", "othr"});
+            },
+            "not one of toy,other; did you mean other?") == "");
+  CHECK(complaint<ConfigError>(
+            [&] {
+              both.parse({"--task", "other", "--methods", "a"});
+            },
+            "not one of c") == "");
+  CHECK(complaint<ConfigError>([&] { both.list.add("toy", std::make_unique<ToyExperiment>()); },
+                               "there twice") == "");
   CHECK(complaint<Error>([] { TaskList().card(); }, "no task was added") == "");
 }
 
@@ -94,8 +112,13 @@ TEST_CASE("--help is the chosen task's; data are read for a run, not for --print
   CHECK(page.find("--laps") != std::string::npos);
   CHECK(page.find("Another.") != std::string::npos);
   CHECK(page.find("--steps") == std::string::npos);
-  CHECK(both.parse({"--task", "other", "--data", "missing", "--print-config"}).action == Options::print_config);
+  CHECK(both.parse({"--task", "other", "--data", "missing", "--print-config"}).action ==
+        Options::print_config);
   CHECK(both.parse({"--task", "other", "--data", "there"}).data == "there");
   CHECK(both.other->folder == "there");
-  CHECK(complaint<IOError>([&] { both.parse({"--task", "other", "--data", "missing"}); }, "no such folder") == "");
+  CHECK(complaint<IOError>(
+            [&] {
+              both.parse({"--task", "other", "--data", "missing"});
+            },
+            "no such folder") == "");
 }

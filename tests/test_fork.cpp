@@ -19,17 +19,21 @@ using namespace regrad;
 
 namespace {
 
-// All that takes a lock somewhere: the pool, memory, primitives of ever new shapes, packed integers, the profile's books.
+// All that takes a lock somewhere: the pool, memory, primitives of ever new shapes, packed
+// integers, the profile's books.
 double work(int64_t n) {
-  const Tensor x = full({2, 8, 6 + n % 7, 8}, 0.5).requires_grad_(), w = full({4, 8, 3, 3}, 0.25).requires_grad_();
-  const Tensor loss = sum(square(conv2d(x, w, {}, {.padding = 1}))) + sum(matmul(ones({160, 160}), ones({160, 160})));
+  const Tensor x = full({2, 8, 6 + n % 7, 8}, 0.5).requires_grad_(),
+               w = full({4, 8, 3, 3}, 0.25).requires_grad_();
+  const Tensor loss = sum(square(conv2d(x, w, {}, {.padding = 1}))) +
+                      sum(matmul(ones({160, 160}), ones({160, 160})));
   const std::vector<Tensor> g = grad(TensorList(loss), {x, w});
   static const Int8Conv2d integers(full({4, 8, 3, 3}, 0.25), {}, {.padding = 1}, Int8Range{0, 1});
-  return loss.item() + sum(g[0]).item() + sum(g[1]).item() + sum(integers(x.detach())).item() + num_threads() +
-         static_cast<double>(memory_stats().live_nodes > 0);
+  return loss.item() + sum(g[0]).item() + sum(g[1]).item() + sum(integers(x.detach())).item() +
+         num_threads() + static_cast<double>(memory_stats().live_nodes > 0);
 }
 
-// The exit status of a child that does the same as its parent; 128 and more: a signal's, 14 of them where it took too long.
+// The exit status of a child that does the same as its parent; 128 and more: a signal's, 14 of them
+// where it took too long.
 int in_child(int64_t n, double right) {
   const pid_t child = fork();
   REQUIRE(child >= 0);

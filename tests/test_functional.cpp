@@ -1,4 +1,5 @@
-// Compositions: every order against differences, f32 against f64, and what PyTorch's users expect of values, shapes and errors.
+// Compositions: every order against differences, f32 against f64, and what PyTorch's users expect
+// of values, shapes and errors.
 #include <doctest/doctest.h>
 
 #include "op_cases.h"
@@ -17,7 +18,8 @@ using In = const std::vector<Tensor>&;
 constexpr double inf = std::numeric_limits<double>::infinity();
 
 void pairs(Samples& s) {
-  for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{4, 2}, Shape{2, 3, 2}, Shape{0, 2}})
+  for (const Shape& shape :
+       {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{4, 2}, Shape{2, 3, 2}, Shape{0, 2}})
     s.add({shape, shape}, {{.low = -1.5, .high = 1.5}});
 }
 void distinct_pairs(Samples& s) {
@@ -25,22 +27,25 @@ void distinct_pairs(Samples& s) {
     s.add({shape, shape}, {{.kind = Domain::distinct}});
 }
 void probabilities(Samples& s) {
-  for (const Shape& shape : {Shape{1}, Shape{5}, Shape{2, 3}, Shape{4, 2}, Shape{2, 3, 2}}) s.add({shape, shape}, {{-2, 0}, {0.1, 0.9}});
+  for (const Shape& shape : {Shape{1}, Shape{5}, Shape{2, 3}, Shape{4, 2}, Shape{2, 3, 2}})
+    s.add({shape, shape}, {{-2, 0}, {0.1, 0.9}});
 }
 void rows_and_classes(Samples& s) {
   s.add({{3}, {}}, {{}, {.low = 0, .high = 3, .kind = Domain::index}});
   for (const Shape& shape : {Shape{2, 4}, Shape{5, 2}, Shape{2, 3, 4}, Shape{0, 3}, Shape{1, 3}}) {
-    s.add({shape, Shape(shape.begin(), shape.end() - 1)}, {{}, {.low = 0, .high = static_cast<double>(shape[-1]), .kind = Domain::index}});
+    s.add({shape, Shape(shape.begin(), shape.end() - 1)},
+          {{}, {.low = 0, .high = static_cast<double>(shape[-1]), .kind = Domain::index}});
   }
 }
 void matrices(Samples& s) {
-  for (const Shape& shape : {Shape{1, 1}, Shape{2, 3}, Shape{4, 2}, Shape{3, 3}, Shape{2, 3, 2}, Shape{2, 2, 4}, Shape{1, 2, 1, 3}, Shape{3, 4},
-                             Shape{6, 1}, Shape{2, 4, 2}})
+  for (const Shape& shape :
+       {Shape{1, 1}, Shape{2, 3}, Shape{4, 2}, Shape{3, 3}, Shape{2, 3, 2}, Shape{2, 2, 4},
+        Shape{1, 2, 1, 3}, Shape{3, 4}, Shape{6, 1}, Shape{2, 4, 2}})
     s.add({shape}, {{.low = 0.4, .high = 2}});
 }
 void two_matrices(Samples& s) {
-  for (const auto& [a, b] :
-       std::initializer_list<std::pair<Shape, Shape>>{{{2, 3}, {2, 3}}, {{1, 4}, {3, 4}}, {{2, 2, 3}, {2, 4, 3}}, {{3, 1}, {2, 1}}})
+  for (const auto& [a, b] : std::initializer_list<std::pair<Shape, Shape>>{
+           {{2, 3}, {2, 3}}, {{1, 4}, {3, 4}}, {{2, 2, 3}, {2, 4, 3}}, {{3, 1}, {2, 1}}})
     s.add({a, b}, {{.kind = Domain::distinct}});
 }
 
@@ -48,17 +53,22 @@ const std::vector<Composition>& compositions() {
   static const std::vector<Composition> list = {
       {"mse_loss", pairs, [](In x) { return mse_loss(x[0], x[1]); }},
       {"l1_loss", distinct_pairs, [](In x) { return l1_loss(x[0], x[1], Reduction::none); }, false},
-      {"huber_loss", distinct_pairs, [](In x) { return huber_loss(x[0], x[1], 0.087, Reduction::sum); }, false},
+      {"huber_loss", distinct_pairs,
+       [](In x) { return huber_loss(x[0], x[1], 0.087, Reduction::sum); }, false},
       {"kl_div", probabilities, [](In x) { return kl_div(x[0], x[1]); }},
-      {"binary_cross_entropy_with_logits", probabilities, [](In x) { return binary_cross_entropy_with_logits(x[0], x[1]); }},
+      {"binary_cross_entropy_with_logits", probabilities,
+       [](In x) { return binary_cross_entropy_with_logits(x[0], x[1]); }},
       {"nll_loss", rows_and_classes, [](In x) { return nll_loss(x[0], x[1], Reduction::sum); }},
-      {"cross_entropy", rows_and_classes, [](In x) { return cross_entropy(x[0], x[1], Reduction::none); }},
+      {"cross_entropy", rows_and_classes,
+       [](In x) { return cross_entropy(x[0], x[1], Reduction::none); }},
       {"cosine_similarity",
        [](Samples& s) {
-         for (const Shape& q : {Shape{2, 3}, Shape{3, 2}, Shape{1, 4}, Shape{2, 2, 3}}) s.add({q, q}, {{.low = 0.2, .high = 2}});
+         for (const Shape& q : {Shape{2, 3}, Shape{3, 2}, Shape{1, 4}, Shape{2, 2, 3}})
+           s.add({q, q}, {{.low = 0.2, .high = 2}});
        },
        [](In x) { return cosine_similarity(unsqueeze(x[0], -2), unsqueeze(x[1], -3), -1); }, false},
-      {"pairwise_distance", pairs, [](In x) { return x[0].dim() ? pairwise_distance(x[0], x[1] + 4.0) : x[0]; }},
+      {"pairwise_distance", pairs,
+       [](In x) { return x[0].dim() ? pairwise_distance(x[0], x[1] + 4.0) : x[0]; }},
       {"cdist", two_matrices, [](In x) { return cdist(x[0], x[1] + 0.3); }, false},
       {"cdist_3", two_matrices, [](In x) { return cdist(x[0], x[1] + 30.0, 3); }, false},
       {"var", matrices, [](In x) { return var(x[0], {-1}, 0); }},
@@ -121,7 +131,8 @@ const std::vector<Composition>& compositions() {
          s.add({{1, 2, 3, 2}, {1, 2, 3, 2}, {1, 2, 3, 1}}, {{}});
        },
        [](In x) {
-         return scaled_dot_product_attention(x[0], x[1], x[2], {.mask = tril(ones({3, 3})).to(DType::b8)});
+         return scaled_dot_product_attention(x[0], x[1], x[2],
+                                             {.mask = tril(ones({3, 3})).to(DType::b8)});
        }},
       {"attention_heads",
        [](Samples& s) {
@@ -130,12 +141,14 @@ const std::vector<Composition>& compositions() {
        [](In x) { return scaled_dot_product_attention(x[0], x[1], x[2]); }},
       {"leaky_relu",
        [](Samples& s) {
-         for (const Shape& q : {Shape{}, Shape{7}, Shape{2, 3}, Shape{2, 3, 2}}) s.add({q}, {{.away_from_zero = 0.1}});
+         for (const Shape& q : {Shape{}, Shape{7}, Shape{2, 3}, Shape{2, 3, 2}})
+           s.add({q}, {{.away_from_zero = 0.1}});
        },
        [](In x) { return leaky_relu(x[0], 0.2); }, false},
       {"elu",
        [](Samples& s) {
-         for (const Shape& q : {Shape{}, Shape{7}, Shape{2, 3}, Shape{2, 3, 2}}) s.add({q}, {{.away_from_zero = 0.1}});
+         for (const Shape& q : {Shape{}, Shape{7}, Shape{2, 3}, Shape{2, 3, 2}})
+           s.add({q}, {{.away_from_zero = 0.1}});
        },
        [](In x) { return elu(x[0], 0.7); }, false},
       {"split", matrices,
@@ -200,7 +213,9 @@ const std::vector<Composition>& compositions() {
        [](In x) {
          return einsum("ab,b,a->", {x[0], x[1], x[2]});
        }},
-      {"masked_fill", matrices, [](In x) { return square(masked_fill(x[0], x[0].detach() > scalar(1, x[0].dtype()), 0.5)); }, false},
+      {"masked_fill", matrices,
+       [](In x) { return square(masked_fill(x[0], x[0].detach() > scalar(1, x[0].dtype()), 0.5)); },
+       false},
       {"index_put",
        [](Samples& s) {
          s.add({{4, 2}, {3, 2}}, {{}});
@@ -214,10 +229,12 @@ const std::vector<Composition>& compositions() {
          s.add({{4, 2}, {3}}, {{}});
        },
        [](In x) {
-         return square(index_put(x[0], {tensor({0, 2, 0}, DType::i64), tensor({1, 0, 1}, DType::i64)}, x[1], true));
+         return square(index_put(
+             x[0], {tensor({0, 2, 0}, DType::i64), tensor({1, 0, 1}, DType::i64)}, x[1], true));
        }},
       {"dropout", matrices, [](In x) { return square(dropout(x[0], 0.3, Random(1) / "mask")); }},
-      {"gumbel_softmax", matrices, [](In x) { return gumbel_softmax(x[0], Random(2) / "noise", 0.7); }},
+      {"gumbel_softmax", matrices,
+       [](In x) { return gumbel_softmax(x[0], Random(2) / "noise", 0.7); }},
   };
   return list;
 }
@@ -255,7 +272,8 @@ TEST_CASE("values and shapes") {
   CHECK(diagonal(x).to_vector() == std::vector<double>{0, 4});
   CHECK(diagonal(x, -1).to_vector() == std::vector<double>{3});
   CHECK(diagonal(x, 5).shape() == Shape{0});
-  CHECK(one_hot(tensor({1, 0}, DType::i64), 3).to_vector() == std::vector<double>{0, 1, 0, 1, 0, 0});
+  CHECK(one_hot(tensor({1, 0}, DType::i64), 3).to_vector() ==
+        std::vector<double>{0, 1, 0, 1, 0, 0});
   CHECK(cumsum(x, 1).to_vector() == std::vector<double>{0, 1, 3, 3, 7, 12});
   CHECK(topk(x, 2).indices.to_vector() == std::vector<double>{2, 1, 2, 1});
   CHECK(sort(tensor({3, NAN, 1}), 0).indices.to_vector() == std::vector<double>{2, 0, 1});
@@ -271,8 +289,10 @@ TEST_CASE("values and shapes") {
   CHECK(norm(tensor({3, -4}), inf).item() == 4);
   CHECK(argmin(tensor({3, 1, 2}), 0).item() == 1);
   CHECK(round(tensor({0.5, 1.5, -2.5})).to_vector() == std::vector<double>{0, 2, -2});
-  CHECK(index_put(zeros({3}), {tensor({1, 1}, DType::i64)}, tensor({5, 7})).to_vector() == std::vector<double>{0, 7, 0});
-  CHECK(index_put(zeros({3}), {tensor({-1, -1}, DType::i64)}, tensor({5, 7}), true).to_vector() == std::vector<double>{0, 0, 12});
+  CHECK(index_put(zeros({3}), {tensor({1, 1}, DType::i64)}, tensor({5, 7})).to_vector() ==
+        std::vector<double>{0, 7, 0});
+  CHECK(index_put(zeros({3}), {tensor({-1, -1}, DType::i64)}, tensor({5, 7}), true).to_vector() ==
+        std::vector<double>{0, 0, 12});
   CHECK(einsum("ij->ji", TensorList(x)).to_vector() == std::vector<double>{0, 3, 1, 4, 2, 5});
   CHECK(einsum("ij", TensorList(x)).shape() == Shape{2, 3});
   CHECK(einsum("ba", TensorList(x)).shape() == Shape{3, 2});
@@ -282,14 +302,16 @@ TEST_CASE("values and shapes") {
 TEST_CASE("gradients that a naive composition would spoil") {
   const Tensor zero = zeros({3}, DType::f64).requires_grad_();
   CHECK(grad(norm(zero), zero).to_vector() == std::vector<double>{0, 0, 0});
-  CHECK(grad(sum(cdist(unsqueeze(zero, 0), unsqueeze(zero, 0))), zero).to_vector() == std::vector<double>{0, 0, 0});
+  CHECK(grad(sum(cdist(unsqueeze(zero, 0), unsqueeze(zero, 0))), zero).to_vector() ==
+        std::vector<double>{0, 0, 0});
   const Tensor with_zeros = tensor({0, 2, 0}, DType::f64).requires_grad_();
   CHECK(grad(prod(with_zeros, 0), with_zeros).to_vector() == std::vector<double>{0, 0, 0});
   const Tensor one_zero = tensor({0, 2, 3}, DType::f64).requires_grad_();
   const Tensor g = grad(prod(one_zero, 0), one_zero, {.create_graph = true});
   CHECK(g.to_vector() == std::vector<double>{6, 0, 0});
   CHECK(grad(select(g, 0, 1), one_zero).to_vector() == std::vector<double>{3, 0, 0});
-  const Tensor t = tensor({0, 0.5}, DType::f64), q = log(tensor({0.5, 0.5}, DType::f64)).detach().requires_grad_();
+  const Tensor t = tensor({0, 0.5}, DType::f64),
+               q = log(tensor({0.5, 0.5}, DType::f64)).detach().requires_grad_();
   CHECK(std::isfinite(kl_div(q, t).item()));
   const Tensor at_kink = tensor({0}, DType::f64).requires_grad_();
   CHECK(grad(sum(leaky_relu(at_kink, 0.3)), at_kink).item() == 0.3);
@@ -302,7 +324,8 @@ TEST_CASE("straight through: the forward value, the surrogate's derivatives at e
   CHECK(hard.to_vector() == std::vector<double>{0, 0, 1});
   const Tensor g = grad(sum(hard * hard), x, {.create_graph = true});  // 2 round(x)
   CHECK(g.to_vector() == std::vector<double>{0, 0, 2});
-  CHECK(grad(sum(g), x).to_vector() == std::vector<double>{2, 2, 2});  // d round / dx counts as 1 again
+  // d round / dx counts as 1 again
+  CHECK(grad(sum(g), x).to_vector() == std::vector<double>{2, 2, 2});
   const Tensor soft = ste(to(x > scalar(0, DType::f64), DType::f64), sigmoid(x));
   const Tensor first = grad(sum(soft), x, {.create_graph = true});
   const Tensor s = sigmoid(x), expected = s * (1 - s) * (1 - 2 * s);
@@ -312,13 +335,15 @@ TEST_CASE("straight through: the forward value, the surrogate's derivatives at e
   const Tensor pick = gumbel_softmax(logits, Random(5), 0.5, true);
   CHECK(sum(pick).item() == 1);
   CHECK(amax(pick).item() == 1);
-  CHECK(grad(select(pick, 0, 0), logits).to_vector() == grad(select(gumbel_softmax(logits, Random(5), 0.5), 0, 0), logits).to_vector());
+  CHECK(grad(select(pick, 0, 0), logits).to_vector() ==
+        grad(select(gumbel_softmax(logits, Random(5), 0.5), 0, 0), logits).to_vector());
 }
 
 TEST_CASE("dropout keeps the mean, and the share it should") {
   const Tensor x = ones({20000}, DType::f64), y = dropout(x, 0.25, Random(3));
   CHECK(mean(y).item() == doctest::Approx(1).epsilon(0.02));
-  CHECK(mean(to(eq(y, scalar(0, DType::f64)), DType::f64)).item() == doctest::Approx(0.25).epsilon(0.05));
+  CHECK(mean(to(eq(y, scalar(0, DType::f64)), DType::f64)).item() ==
+        doctest::Approx(0.25).epsilon(0.05));
   CHECK(amax(y).item() == doctest::Approx(1 / 0.75));
   CHECK(sum(dropout(x, 1, Random(3))).item() == 0);
 }

@@ -1,5 +1,5 @@
-// Values, first and second derivatives against PyTorch's. golden/make.py wrote golden/golden.txt and explains the file; a new row takes one line
-// there and one in the table below.
+// Values, first and second derivatives against PyTorch's. golden/make.py wrote golden/golden.txt
+// and explains the file; a new row takes one line there and one in the table below.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>
@@ -45,18 +45,23 @@ struct Case {
     const Shape s = dims(i);
     return {s.begin(), s.end()};
   }
-  Tensor weights(size_t i) const { return tensor(attrs.at(i), {static_cast<int64_t>(attrs.at(i).size())}, x.at(0).dtype()); }
+  Tensor weights(size_t i) const {
+    return tensor(attrs.at(i), {static_cast<int64_t>(attrs.at(i).size())}, x.at(0).dtype());
+  }
   Reduction reduction(size_t i) const { return static_cast<Reduction>(integer(i)); }
 };
 
 using Evaluate = Tensor (*)(const Case&);
 
-Tensor net(const Tensor& x, const std::vector<Tensor>& p) { return linear(tanh(linear(x, p[0], p[1])), p[2], p[3]); }
+Tensor net(const Tensor& x, const std::vector<Tensor>& p) {
+  return linear(tanh(linear(x, p[0], p[1])), p[2], p[3]);
+}
 Tensor maml(const Case& c) {
   const Tensor &x = c[0], &y = c[1];
   std::vector<Tensor> p(c.x.begin() + 2, c.x.end());
   for (int64_t step = 0; step < c.integer(1); ++step) {
-    const std::vector<Tensor> g = grad(TensorList(mse_loss(net(x, p), y)), TensorList(p), {.create_graph = true});
+    const std::vector<Tensor> g =
+        grad(TensorList(mse_loss(net(x, p), y)), TensorList(p), {.create_graph = true});
     for (size_t i = 0; i < p.size(); ++i) p[i] = p[i] - c.number(0) * g[i];
   }
   return mse_loss(net(2 * x, p), 0.5 * y);
@@ -68,7 +73,9 @@ Pair pair(const Case& c, size_t i) {
   const Shape s = c.dims(i);
   return {s[0], s[-1]};
 }
-ConvOptions conv_options(const Case& c) { return {pair(c, 0), pair(c, 1), pair(c, 2), c.integer(3)}; }
+ConvOptions conv_options(const Case& c) {
+  return {pair(c, 0), pair(c, 1), pair(c, 2), c.integer(3)};
+}
 PoolOptions pool_options(const Case& c) { return {c.integer(1), c.integer(2), 1}; }
 PoolAttrs pool_attrs(const Case& c) {
   const auto n = [&](size_t i) { return static_cast<int16_t>(c.integer(i)); };
@@ -81,20 +88,25 @@ Tensor transposed(const Tensor& y, const Tensor& x, const Tensor& g) {
 Tensor weight_gradient(const Case& c) {
   const int64_t k = c.integer(0);
   const Tensor w = zeros({c[1].size(1), c[0].size(1), k, k}, DType::f64).requires_grad_();
-  return transposed(conv2d(c[0], w, {}, {.stride = c.integer(1), .padding = c.integer(2)}), w, c[1]);
+  return transposed(conv2d(c[0], w, {}, {.stride = c.integer(1), .padding = c.integer(2)}), w,
+                    c[1]);
 }
 Tensor averages_back(const Case& c) {
-  const Tensor x = zeros({c[0].size(0), c[0].size(1), c.dims(3)[0], c.dims(3)[1]}, DType::f64).requires_grad_();
+  const Tensor x =
+      zeros({c[0].size(0), c[0].size(1), c.dims(3)[0], c.dims(3)[1]}, DType::f64).requires_grad_();
   return transposed(avg_pool2d(x, c.integer(0), pool_options(c)), x, c[0]);
 }
 Tensor normed(const Case& c) {
   BatchNormOptions o{.eps = 1e-2, .relu = c.flag(0)};
-  if (c.flag(1)) o.max_pool = Window{static_cast<int>(c.integer(1)), static_cast<int>(c.integer(1)), 0};
+  if (c.flag(1))
+    o.max_pool = Window{static_cast<int>(c.integer(1)), static_cast<int>(c.integer(1)), 0};
   return batch_norm(c[0], c[1], c[2], o);
 }
 
 // As in make.py.
-constexpr const char* equations[] = {"ij,jk->ki", "bij,bjk->bik", "ii->i", "ii", "ab,b,a->", "...ij,...jk->...ik", "ij", "ba", "i,j->ij", "ijk->k"};
+constexpr const char* equations[] = {
+    "ij,jk->ki",          "bij,bjk->bik", "ii->i", "ii",      "ab,b,a->",
+    "...ij,...jk->...ik", "ij",           "ba",    "i,j->ij", "ijk->k"};
 
 // Every function that has golden values, by the name of its row or, where it has none, by its own.
 const std::map<std::string, Evaluate> table = {
@@ -163,32 +175,52 @@ const std::map<std::string, Evaluate> table = {
     {"expand", [](const Case& c) { return expand(c[0], c.dims(0)); }},
     {"unsqueeze", [](const Case& c) { return unsqueeze(c[0], c.integer(0)); }},
     {"squeeze", [](const Case& c) { return squeeze(c[0], c.integer(0)); }},
-    {"slice", [](const Case& c) { return slice(c[0], c.integer(0), c.integer(1), c.integer(2), c.integer(3)); }},
-    {"unslice", [](const Case& c) { return unslice(c[0], c.integer(0), c.integer(1), c.integer(2), c.integer(3)); }},
+    {"slice",
+     [](const Case& c) {
+       return slice(c[0], c.integer(0), c.integer(1), c.integer(2), c.integer(3));
+     }},
+    {"unslice",
+     [](const Case& c) {
+       return unslice(c[0], c.integer(0), c.integer(1), c.integer(2), c.integer(3));
+     }},
     {"select", [](const Case& c) { return select(c[0], c.integer(0), c.integer(1)); }},
     {"contiguous", [](const Case& c) { return contiguous(c[0].mT()); }},
     {"to", [](const Case& c) { return to(c[0], DType::f32); }},
 
     {"conv2d", [](const Case& c) { return conv2d(c[0], c[1], c[2], conv_options(c)); }},
     {"conv1d", [](const Case& c) { return conv1d(c[0], c[1], c[2], conv_options(c)); }},
-    {"conv2d_input", [](const Case& c) { return conv_transpose2d(c[0], c[1], c[2], conv_options(c), pair(c, 4)); }},
+    {"conv2d_input",
+     [](const Case& c) { return conv_transpose2d(c[0], c[1], c[2], conv_options(c), pair(c, 4)); }},
     {"conv2d_weight", weight_gradient},
     {"max_pool2d", [](const Case& c) { return max_pool2d(c[0], c.integer(0), pool_options(c)); }},
     {"pool_index", [](const Case& c) { return pool_index(c[0], pool_attrs(c)).to(DType::i64); }},
-    {"pool_gather", [](const Case& c) { return pool_gather(c[0], c[1].to(DType::u8), pool_attrs(c)); }},
-    {"pool_scatter", [](const Case& c) { return pool_scatter(c[0], c[1].to(DType::u8), pool_attrs(c), c.dims(3)[0], c.dims(3)[1]); }},
-    {"avg_pool2d", [](const Case& c) { return avg_pool2d(c[0], c.integer(0), pool_options(c), c.flag(3)); }},
+    {"pool_gather",
+     [](const Case& c) { return pool_gather(c[0], c[1].to(DType::u8), pool_attrs(c)); }},
+    {"pool_scatter",
+     [](const Case& c) {
+       return pool_scatter(c[0], c[1].to(DType::u8), pool_attrs(c), c.dims(3)[0], c.dims(3)[1]);
+     }},
+    {"avg_pool2d",
+     [](const Case& c) { return avg_pool2d(c[0], c.integer(0), pool_options(c), c.flag(3)); }},
     {"avg_pool2d_grad", averages_back},
     {"adaptive_avg_pool2d", [](const Case& c) { return adaptive_avg_pool2d(c[0], pair(c, 0)); }},
     {"adaptive_max_pool2d", [](const Case& c) { return adaptive_max_pool2d(c[0], pair(c, 0)); }},
-    {"interpolate", [](const Case& c) { return interpolate(c[0], pair(c, 0), static_cast<Interpolation>(c.integer(1)), c.flag(2)); }},
+    {"interpolate",
+     [](const Case& c) {
+       return interpolate(c[0], pair(c, 0), static_cast<Interpolation>(c.integer(1)), c.flag(2));
+     }},
     {"batch_norm", normed},
-    {"batch_norm_residual", [](const Case& c) { return batch_norm(c[0], c[1], c[2], {.eps = 1e-2, .relu = true, .residual = c[3]}); }},
+    {"batch_norm_residual",
+     [](const Case& c) {
+       return batch_norm(c[0], c[1], c[2], {.eps = 1e-2, .relu = true, .residual = c[3]});
+     }},
     {"batch_norm_given",
      [](const Case& c) {
-       return batch_norm(c[0], BatchStatistics{c[1].detach(), c[2].detach()}, c[3], c[4], {.eps = 1e-2});
+       return batch_norm(c[0], BatchStatistics{c[1].detach(), c[2].detach()}, c[3], c[4],
+           {.eps = 1e-2});
      }},
-    {"batch_norm_features", [](const Case& c) { return batch_norm(c[0], c[1], c[2], {.eps = 1e-2}); }},
+    {"batch_norm_features",
+     [](const Case& c) { return batch_norm(c[0], c[1], c[2], {.eps = 1e-2}); }},
     {"group_norm", [](const Case& c) { return group_norm(c[0], c.integer(0), c[1], c[2], 1e-2); }},
     {"instance_norm", [](const Case& c) { return instance_norm(c[0], c[1], c[2], 1e-2); }},
 
@@ -201,8 +233,14 @@ const std::map<std::string, Evaluate> table = {
     {"matmul", [](const Case& c) { return matmul(c[0], c[1]); }},
     {"matmul_nt", [](const Case& c) { return matmul(c[0], c[1].mT()); }},
     {"matmul_tn", [](const Case& c) { return matmul(c[0].mT(), c[1]); }},
-    {"spmm", [](const Case& c) { return detail::spmm_packed(c[0], c[1], c[2], c.integer(0), c.integer(1), c.flag(2)); }},
-    {"sddmm", [](const Case& c) { return detail::sddmm_packed(c[0], c[1], c[2], c.integer(0), c.integer(1)); }},
+    {"spmm",
+     [](const Case& c) {
+       return detail::spmm_packed(c[0], c[1], c[2], c.integer(0), c.integer(1), c.flag(2));
+     }},
+    {"sddmm",
+     [](const Case& c) {
+       return detail::sddmm_packed(c[0], c[1], c[2], c.integer(0), c.integer(1));
+     }},
     {"addmm", [](const Case& c) { return addmm(c[0], c[1], c[2]); }},
     {"linear", [](const Case& c) { return linear(c[0], c[1], c[2]); }},
     {"linear_no_bias", [](const Case& c) { return linear(c[0], c[1]); }},
@@ -219,27 +257,40 @@ const std::map<std::string, Evaluate> table = {
     {"inverse", [](const Case& c) { return inverse(c[0]); }},
     {"slogdet", [](const Case& c) { return apply(slogdet_op, c[0]); }},
     {"det", [](const Case& c) { return det(c[0]); }},
-    {"over_gaps", [](const Case& c) { return linalg::over_gaps(c[0], c[1], c[2], linalg::Gaps::all, "over_gaps"); }},
+    {"over_gaps",
+     [](const Case& c) {
+       return linalg::over_gaps(c[0], c[1], c[2], linalg::Gaps::all, "over_gaps");
+     }},
 
     {"standardize", [](const Case& c) { return standardize(c[0], c.dims(0), c.number(1)); }},
     {"inv_std", [](const Case& c) { return inv_std(c[0], c.dims(0), c.number(1)); }},
     {"norm_grad", [](const Case& c) { return apply2(norm_grad_op, c[0], c[1]); }},
     {"res_norm", [](const Case& c) { return res_norm(c[0], c.number(0), c.number(1)); }},
-    {"sub_spectral", [](const Case& c) { return sub_spectral_norm(c[0], 2, c[1], c[2], {.eps = 1e-2, .relu = c.integer(0) == 1}); }},
+    {"sub_spectral",
+     [](const Case& c) {
+       return sub_spectral_norm(c[0], 2, c[1], c[2], {.eps = 1e-2, .relu = c.integer(0) == 1});
+     }},
     {"band_affine",
      [](const Case&
-            c) { return sub_spectral_norm(c[0], 2, BatchStatistics{c[1].detach(), c[2].detach()}, c[3], c[4], SubSpectralOptions{.eps = 1e-2}); }},
+            c) { return sub_spectral_norm(c[0], 2, BatchStatistics{c[1].detach(), c[2].detach()},
+                c[3], c[4], SubSpectralOptions{.eps = 1e-2}); }},
     {"broadcast_residual", [](const Case& c) { return broadcast_residual(c[0], c[1], c[2]); }},
-    {"layer_norm", [](const Case& c) { return layer_norm(c[0], c.dims(0), c[1], c[2], c.number(1)); }},
+    {"layer_norm",
+     [](const Case& c) { return layer_norm(c[0], c.dims(0), c[1], c[2], c.number(1)); }},
 
     {"mse_loss", [](const Case& c) { return mse_loss(c[0], c[1], c.reduction(0)); }},
     {"mse_loss_by_task", [](const Case& c) { return mse_loss_by_task(c[0], c[1]); }},
     {"cross_entropy", [](const Case& c) { return cross_entropy(c[0], c[1], c.reduction(0)); }},
     {"cross_entropy_by_task", [](const Case& c) { return cross_entropy_by_task(c[0], c[1]); }},
 
-    {"attention", [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.is_causal = c.flag(0)}); }},
-    {"attention_mask", [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.mask = c[3]}); }},
-    {"attention_bias", [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.mask = c[3]}); }},
+    {"attention",
+     [](const Case& c) {
+       return scaled_dot_product_attention(c[0], c[1], c[2], {.is_causal = c.flag(0)});
+     }},
+    {"attention_mask",
+     [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.mask = c[3]}); }},
+    {"attention_bias",
+     [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.mask = c[3]}); }},
     {"cumsum", [](const Case& c) { return cumsum(c[0], c.integer(0)); }},
     {"prod", [](const Case& c) { return prod(c[0], c.integer(0)); }},
     {"argsort", [](const Case& c) { return argsort(c[0], c.integer(0), c.flag(1)); }},
@@ -258,21 +309,35 @@ const std::map<std::string, Evaluate> table = {
     {"leaky_relu", [](const Case& c) { return leaky_relu(c[0], c.number(0)); }},
     {"elu", [](const Case& c) { return elu(c[0], c.number(0)); }},
     {"l1_loss", [](const Case& c) { return l1_loss(c[0], c[1], c.reduction(0)); }},
-    {"huber_loss", [](const Case& c) { return huber_loss(c[0], c[1], c.number(0), c.reduction(1)); }},
+    {"huber_loss",
+     [](const Case& c) { return huber_loss(c[0], c[1], c.number(0), c.reduction(1)); }},
     {"kl_div", [](const Case& c) { return kl_div(c[0], c[1], c.reduction(0)); }},
-    {"bce_with_logits", [](const Case& c) { return binary_cross_entropy_with_logits(c[0], c[1], c.reduction(0)); }},
+    {"bce_with_logits",
+     [](const Case& c) { return binary_cross_entropy_with_logits(c[0], c[1], c.reduction(0)); }},
     {"nll_loss", [](const Case& c) { return nll_loss(c[0], c[1], c.reduction(0)); }},
     {"cross_entropy_labels",
-     [](const Case& c) { return cross_entropy(c[0], c[1], {c.weights(3), c.integer(1), c.number(2), c.reduction(0)}); }},
+     [](const Case& c) { return cross_entropy(c[0], c[1], {c.weights(3), c.integer(1), c.number(2),
+         c.reduction(0)}); }},
     {"cross_entropy_unweighted",
-     [](const Case& c) { return cross_entropy(c[0], c[1], {.ignore_index = c.integer(1), .label_smoothing = c.number(2), .reduction = c.reduction(0)}); }},
+     [](const Case& c) { return cross_entropy(c[0], c[1], {.ignore_index = c.integer(1),
+         .label_smoothing = c.number(2), .reduction = c.reduction(0)}); }},
     {"cross_entropy_soft",
-     [](const Case& c) { return cross_entropy(c[0], c[1], {.weight = c.weights(2), .label_smoothing = c.number(1), .reduction = c.reduction(0)}); }},
-    {"nll_loss_labels", [](const Case& c) { return nll_loss(c[0], c[1], {c.weights(2), c.integer(1), c.reduction(0)}); }},
-    {"bce_weighted", [](const Case& c) { return binary_cross_entropy_with_logits(c[0], c[1], {c.weights(1), c.weights(2), c.reduction(0)}); }},
+     [](const Case& c) { return cross_entropy(c[0], c[1], {.weight = c.weights(2),
+         .label_smoothing = c.number(1), .reduction = c.reduction(0)}); }},
+    {"nll_loss_labels",
+     [](const Case& c) {
+       return nll_loss(c[0], c[1], {c.weights(2), c.integer(1), c.reduction(0)});
+     }},
+    {"bce_weighted",
+     [](const Case& c) {
+       return binary_cross_entropy_with_logits(c[0], c[1], {c.weights(1), c.weights(2),
+           c.reduction(0)});
+     }},
     {"kl_div_log", [](const Case& c) { return kl_div(c[0], c[1], {c.reduction(0), true}); }},
-    {"kl_div_batchmean", [](const Case& c) { return kl_div(c[0], c[1], {Reduction::batchmean, c.flag(0)}); }},
-    {"cosine_similarity", [](const Case& c) { return cosine_similarity(c[0], c[1], c.integer(0)); }},
+    {"kl_div_batchmean",
+     [](const Case& c) { return kl_div(c[0], c[1], {Reduction::batchmean, c.flag(0)}); }},
+    {"cosine_similarity",
+     [](const Case& c) { return cosine_similarity(c[0], c[1], c.integer(0)); }},
     {"pairwise_distance", [](const Case& c) { return pairwise_distance(c[0], c[1], c.number(0)); }},
     {"cdist", [](const Case& c) { return cdist(c[0], c[1], c.number(0)); }},
     {"pad", [](const Case& c) { return pad(c[0], c.list(0), c.number(1)); }},
@@ -312,7 +377,8 @@ Tensor read_tensor(std::istringstream& in) {
   Shape sizes;
   for (double v : numbers(shape)) sizes.push_back(static_cast<int64_t>(v));
   std::vector<double> values;
-  while (in >> word) values.push_back(std::strtod(word.c_str(), nullptr));  // takes inf, nan and subnormal numbers
+  // takes inf, nan and subnormal numbers
+  while (in >> word) values.push_back(std::strtod(word.c_str(), nullptr));
   for (DType t : {DType::f32, DType::f64, DType::i64, DType::b8})
     if (dtype == name(t)) return tensor(values, sizes, t);
   throw IOError("golden.txt: dtype '" + dtype + "'");
@@ -345,25 +411,30 @@ std::vector<Case> read_cases() {
 
 Tensor cotangent(const Tensor& like, int64_t salt) {
   std::vector<double> v(static_cast<size_t>(like.numel()));
-  for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>((static_cast<int64_t>(i) * 7 + salt * 3) % 16 * 2 - 15) / 16;
+  for (size_t i = 0; i < v.size(); ++i)
+    v[i] = static_cast<double>((static_cast<int64_t>(i) * 7 + salt * 3) % 16 * 2 - 15) / 16;
   return tensor(v, like.shape(), like.dtype());
 }
 
-// Empty where equal: shape, dtype, NaNs and infinities exactly, the rest within 1e-10 (1 + |expected|); the issue asks for 1e-6.
+// Empty where equal: shape, dtype, NaNs and infinities exactly, the rest within 1e-10 (1 +
+// |expected|); the issue asks for 1e-6.
 std::string differs(const Tensor& got, const Tensor& expected, const std::string& what) {
-  if (got.shape() != expected.shape() || got.dtype() != expected.dtype()) return what + " is " + str(got) + ", expected " + str(expected);
+  if (got.shape() != expected.shape() || got.dtype() != expected.dtype())
+    return what + " is " + str(got) + ", expected " + str(expected);
   const std::vector<double> a = got.to_vector(), b = expected.to_vector();
   for (size_t i = 0; i < a.size(); ++i) {
     if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) continue;
     if (!(std::isfinite(b[i]) && std::abs(a[i] - b[i]) <= 1e-10 * (1 + std::abs(b[i]))))
-      return what + "[" + std::to_string(i) + "] is " + str(scalar(a[i], DType::f64)) + ", expected " + str(scalar(b[i], DType::f64));
+      return what + "[" + std::to_string(i) + "] is " + str(scalar(a[i], DType::f64)) +
+             ", expected " + str(scalar(b[i], DType::f64));
   }
   return "";
 }
 
 std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& x, bool create_graph) {
   std::vector<Tensor> g(x.size());
-  if (y.requires_grad()) g = grad(TensorList(y), TensorList(x), {.create_graph = create_graph, .allow_unused = true});
+  if (y.requires_grad())
+    g = grad(TensorList(y), TensorList(x), {.create_graph = create_graph, .allow_unused = true});
   for (size_t i = 0; i < g.size(); ++i)
     if (!g[i].defined()) g[i] = zeros_like(x[i]);
   return g;
@@ -385,19 +456,25 @@ std::string check(const Case& c, Evaluate f, std::set<const Op*>& rows) {
   rows_of(y.node(), rows);
   if (const std::string fault = differs(y, c.y, "y"); !fault.empty() || c.g.empty()) return fault;
   const Tensor u = cotangent(y, 0).requires_grad_();
-  // Unrecorded first, where a row may have a kernel of its own for its gradients; then as tensors that can be differentiated.
-  const std::vector<Tensor> plain = gradients(sum(u.detach() * f(at)), x, false), g = gradients(sum(u * y), x, true);
+  // Unrecorded first, where a row may have a kernel of its own for its gradients; then as tensors
+  // that can be differentiated.
+  const std::vector<Tensor> plain = gradients(sum(u.detach() * f(at)), x, false),
+                            g = gradients(sum(u * y), x, true);
   Tensor s = scalar(0, DType::f64);
   for (size_t k = 0; k < x.size(); ++k) {
-    if (const std::string fault = differs(g[k], c.g.at(k), "g" + std::to_string(k)); !fault.empty()) return fault;
-    if (const std::string fault = differs(plain[k], c.g[k], "unrecorded g" + std::to_string(k)); !fault.empty()) return fault;
+    if (const std::string fault = differs(g[k], c.g.at(k), "g" + std::to_string(k)); !fault.empty())
+      return fault;
+    if (const std::string fault = differs(plain[k], c.g[k], "unrecorded g" + std::to_string(k));
+        !fault.empty())
+      return fault;
     s = s + sum(cotangent(g[k], static_cast<int64_t>(1 + k)) * g[k]);
   }
   if (c.h.empty()) return "";
   x.push_back(u);
   const std::vector<Tensor> h = gradients(s, x, false);
   for (size_t k = 0; k < c.h.size(); ++k)
-    if (const std::string fault = differs(h[k], c.h[k], "h" + std::to_string(k)); !fault.empty()) return fault;
+    if (const std::string fault = differs(h[k], c.h[k], "h" + std::to_string(k)); !fault.empty())
+      return fault;
   return differs(h.back(), c.j, "j");
 }
 
@@ -421,7 +498,8 @@ TEST_CASE("PyTorch's values, first and second derivatives") {
     }
     CHECK(fault == "");
   }
-  for (const auto& entry : table) CHECK_MESSAGE(named.count(entry.first) == 1, entry.first, " has no golden case");
+  for (const auto& entry : table)
+    CHECK_MESSAGE(named.count(entry.first) == 1, entry.first, " has no golden case");
 }
 
 TEST_CASE("every row has golden values and, where it is differentiable, both derivatives") {
@@ -440,9 +518,12 @@ TEST_CASE("every row has golden values and, where it is differentiable, both der
   }
   for (const Op* op : all_ops) {
     bool differentiable = false;
-    for (int i = 0; i < (op->arity < 0 ? 1 : op->arity); ++i) differentiable = differentiable || op->gradients || op->vjp[i] != declared_zero;
+    for (int i = 0; i < (op->arity < 0 ? 1 : op->arity); ++i)
+      differentiable = differentiable || op->gradients || op->vjp[i] != declared_zero;
     CHECK_MESSAGE(seen[op->name].values >= 2, "row '", std::string(op->name),
                   "' has no golden cases: add a line to golden/make.py and one to the table here");
-    if (differentiable) CHECK_MESSAGE(seen[op->name].derivatives >= 2, "row '", std::string(op->name), "' has no golden derivatives");
+    if (differentiable)
+      CHECK_MESSAGE(seen[op->name].derivatives >= 2, "row '", std::string(op->name),
+                    "' has no golden derivatives");
   }
 }

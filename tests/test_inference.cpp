@@ -1,4 +1,5 @@
-// Nets that run without training code: exported logits, the sparse way against the dense one, files, and what is refused.
+// Nets that run without training code: exported logits, the sparse way against the dense one,
+// files, and what is refused.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/shared/masks.h>
 #include <regrad/engine/parallel.h>
@@ -16,7 +17,9 @@ using regrad::test::TempFolder;
 
 namespace {
 
-double apart(const Tensor& a, const Tensor& b) { return amax(abs(a.to(DType::f64) - b.to(DType::f64))).item(); }
+double apart(const Tensor& a, const Tensor& b) {
+  return amax(abs(a.to(DType::f64) - b.to(DType::f64))).item();
+}
 
 // A net whose norms have seen something, with masks on its prunable weights.
 NamedNet trained(const NamedNetOptions& o, double sparsity, bool filters = false) {
@@ -28,28 +31,37 @@ NamedNet trained(const NamedNetOptions& o, double sparsity, bool filters = false
   }
   std::vector<Tensor> p = parameters(net);
   const std::vector<size_t> at_ = prunable(p);
-  const std::vector<Tensor> masks = magnitude_masks(picked(p, at_), sparsity, {.per_layer = true, .filters = filters});
+  const std::vector<Tensor> masks =
+      magnitude_masks(picked(p, at_), sparsity, {.per_layer = true, .filters = filters});
   for (size_t l = 0; l < at_.size(); ++l) p[at_[l]] = p[at_[l]].detach() * masks[l];
   for (size_t i = 0; i < p.size(); ++i)
-    if (p[i].dim() == 1) p[i] = p[i].detach() + 0.2 * normal(Random(9) / static_cast<int64_t>(i), p[i].shape());
+    if (p[i].dim() == 1)
+      p[i] = p[i].detach() + 0.2 * normal(Random(9) / static_cast<int64_t>(i), p[i].shape());
   return at(net, p);
 }
 
-Tensor images(const NamedNetOptions& o, int64_t n) { return normal(Random(10), {n, o.in_channels, o.size, o.size}); }
+Tensor images(const NamedNetOptions& o, int64_t n) {
+  return normal(Random(10), {n, o.in_channels, o.size, o.size});
+}
 
-int64_t file_size(const std::string& path) { return static_cast<int64_t>(std::filesystem::file_size(path)); }
+int64_t file_size(const std::string& path) {
+  return static_cast<int64_t>(std::filesystem::file_size(path));
+}
 
 }  // namespace
 
 TEST_CASE("export: every net's logits, dense and sparse, at odd sizes and batches") {
   for (const std::string& name : net_names()) {
     for (int64_t size : {16, 19}) {
-      if (size == 19 && (name == "wrn-28-2" || name == "vgg16" || name == "resnet56" || name == "resnet56-pad")) continue;
+      if (size == 19 &&
+          (name == "wrn-28-2" || name == "vgg16" || name == "resnet56" || name == "resnet56-pad"))
+        continue;
       CAPTURE(name);
       CAPTURE(size);
       const NamedNetOptions o{.name = name, .in_channels = 3, .size = size, .classes = 7};
       const NamedNet net = trained(o, 0.9);
-      const InferenceNet exported = export_net(net, o), dense = exported.with_mode(InferenceMode::dense),
+      const InferenceNet exported = export_net(net, o),
+                         dense = exported.with_mode(InferenceMode::dense),
                          sparse = exported.with_mode(InferenceMode::sparse);
       const Tensor x = images(o, 3), y = net(x);
       const double scale = amax(abs(y)).item();
@@ -59,7 +71,8 @@ TEST_CASE("export: every net's logits, dense and sparse, at odd sizes and batche
   }
 }
 
-TEST_CASE("inference: the sparse way is right at every density, kernel, stride, padding and group") {
+TEST_CASE(
+    "inference: the sparse way is right at every density, kernel, stride, padding and group") {
   int64_t seed = 0;
   for (double density : {0.0, 0.07, 0.5, 1.0})
     for (int64_t kernel : {1, 2, 3, 5})
@@ -71,12 +84,13 @@ TEST_CASE("inference: the sparse way is right at every density, kernel, stride, 
             InferenceLayer l;
             l.stride = stride, l.padding = padding, l.groups = groups, l.relu = seed % 2 == 0;
             l.weight = normal(r / "w", {6, 6 / groups, kernel, kernel}) *
-                       lt(uniform(r / "m", {6, 6 / groups, kernel, kernel}), full({}, density)).to(DType::f32);
+                       lt(uniform(r / "m", {6, 6 / groups, kernel, kernel}), full({}, density))
+                           .to(DType::f32);
             l.bias = normal(r / "b", {6});
             const InferenceNet net({l}, {6, h, w, {}, {}, {}}, InferenceMode::sparse);
             const Tensor x = normal(r / "x", {2, 6, h, w});
-            Tensor y =
-                conv2d(x.to(DType::f64), l.weight.to(DType::f64), l.bias.to(DType::f64), {.stride = stride, .padding = padding, .groups = groups});
+            Tensor y = conv2d(x.to(DType::f64), l.weight.to(DType::f64), l.bias.to(DType::f64),
+                              {.stride = stride, .padding = padding, .groups = groups});
             if (l.relu) y = relu(y);
             CHECK(net(x).shape() == y.shape());
             CHECK(apart(net(x), y) < 1e-4);
@@ -93,19 +107,24 @@ TEST_CASE("inference: nets that share a thread do not see each other's pixels") 
   for (int64_t h : {9, 8, 7})
     for (int64_t w : {9, 8, 7}) {
       const InferenceNet net({l}, {3, h, w, {}, {}, {}}, InferenceMode::sparse);
-      const Tensor x = normal(Random(22) / h / w, {2, 3, h, w}), y = conv2d(x, l.weight, l.bias, {.stride = 3, .padding = 2});
+      const Tensor x = normal(Random(22) / h / w, {2, 3, h, w}),
+                   y = conv2d(x, l.weight, l.bias, {.stride = 3, .padding = 2});
       CHECK(net(x).shape() == Shape{2, 4, 4, 4});
       CHECK(apart(net(x), y) < 1e-4);
     }
   set_num_threads(before);
 }
 
-TEST_CASE("inference: batches of vectors, one at a time and many at once; the same bits for any number of threads") {
-  const NamedNetOptions o{.name = "mlp", .in_channels = 1, .size = 12, .classes = 5}, conv{.name = "r8", .in_channels = 1, .size = 28, .classes = 10};
+TEST_CASE(
+    "inference: batches of vectors, one at a time and many at once; the same bits for any number "
+    "of threads") {
+  const NamedNetOptions o{.name = "mlp", .in_channels = 1, .size = 12, .classes = 5},
+      conv{.name = "r8", .in_channels = 1, .size = 28, .classes = 10};
   const InferenceNet mlp = export_net(trained(o, 0.9), o).with_mode(InferenceMode::sparse),
                      r8 = export_net(trained(conv, 0.9), conv).with_mode(InferenceMode::sparse);
   const Tensor x = images(o, 131), pictures = images(conv, 9), all = mlp(x);
-  for (int64_t i : {0, 63, 64, 130}) CHECK(apart(mlp(slice(x, 0, i, i + 1)), slice(all, 0, i, i + 1)) < 1e-5);
+  for (int64_t i : {0, 63, 64, 130})
+    CHECK(apart(mlp(slice(x, 0, i, i + 1)), slice(all, 0, i, i + 1)) < 1e-5);
   CHECK(apart(all, mlp.with_mode(InferenceMode::dense)(x)) < 1e-5);
   const int before = num_threads();
   const std::vector<double> y = all.to_vector(), z = r8(pictures).to_vector();
@@ -117,11 +136,14 @@ TEST_CASE("inference: batches of vectors, one at a time and many at once; the sa
   set_num_threads(before);
 }
 
-TEST_CASE("inference: files come back to the bit and are no larger than bitmap and values, and 5%") {
+TEST_CASE(
+    "inference: files come back to the bit and are no larger than bitmap and values, and 5%") {
   const TempFolder at;
   for (double sparsity : {0.0, 0.9, 0.95}) {
     const NamedNetOptions o{.name = "resnet20", .in_channels = 3, .size = 32, .classes = 10};
-    const InferenceNet net = export_net(trained(o, sparsity), o, {.classes = {"a", "b"}, .mean = {0.1f, 0.2f, 0.3f}, .deviation = {1, 2, 3}});
+    const InferenceNet net =
+        export_net(trained(o, sparsity), o,
+                   {.classes = {"a", "b"}, .mean = {0.1f, 0.2f, 0.3f}, .deviation = {1, 2, 3}});
     save_inference(net, at / "net.safetensors");
     const InferenceNet back = load_inference(at / "net.safetensors");
     const Tensor x = images(o, 2);
@@ -130,18 +152,21 @@ TEST_CASE("inference: files come back to the bit and are no larger than bitmap a
     CHECK(back.info().mean == net.info().mean);
     const auto cost = net.cost();
     const int64_t convs = 270256, bitmap = sparsity > 0 ? convs / 8 : 0;
-    CHECK(file_size(at / "net.safetensors") <= static_cast<int64_t>(1.05 * static_cast<double>(4 * cost.nonzeros + bitmap)));
+    CHECK(file_size(at / "net.safetensors") <=
+          static_cast<int64_t>(1.05 * static_cast<double>(4 * cost.nonzeros + bitmap)));
   }
 }
 
 TEST_CASE("inference: whole filters are taken out, and no logit changes") {
   const NamedNetOptions o{.name = "vgg16", .in_channels = 3, .size = 16, .classes = 4};
   const NamedNet net = trained(o, 0.6, true);
-  const InferenceNet whole = export_net(net, o, {.remove_filters = false}), cut = export_net(net, o);
+  const InferenceNet whole = export_net(net, o, {.remove_filters = false}),
+                     cut = export_net(net, o);
   CHECK(cut.cost().parameters < whole.cost().parameters);
   CHECK(cut.cost().macs < whole.cost().macs);
   const Tensor x = images(o, 2);
-  CHECK(apart(whole.with_mode(InferenceMode::dense)(x), cut.with_mode(InferenceMode::dense)(x)) < 2e-5 * amax(abs(whole(x))).item());
+  CHECK(apart(whole.with_mode(InferenceMode::dense)(x), cut.with_mode(InferenceMode::dense)(x)) <
+        2e-5 * amax(abs(whole(x))).item());
 }
 
 TEST_CASE("inference: what does not fit is refused") {
@@ -215,7 +240,8 @@ TEST_CASE("inference: broken files are IOErrors that name the file") {
   CHECK(forged(edit("layers", "weight=8,1,3,3", "weight=8,1,1,1,9")));
   CHECK(forged(edit("layers", " weight=8,1,3,3", "")));
   for (size_t drop = 0; drop < good.tensors.size(); ++drop)
-    CHECK(forged([&](auto& t, Metadata&) { t.erase(t.begin() + static_cast<std::ptrdiff_t>(drop)); }));
+    CHECK(forged(
+        [&](auto& t, Metadata&) { t.erase(t.begin() + static_cast<std::ptrdiff_t>(drop)); }));
   for (size_t change = 0; change < good.tensors.size(); ++change)
     CHECK(forged([&](auto& t, Metadata&) { t[change].second = zeros({3}, DType::f64); }));
   const auto with = [](const char* name, auto make) {
@@ -227,13 +253,15 @@ TEST_CASE("inference: broken files are IOErrors that name the file") {
   CHECK(forged(with("mask", [](const Tensor& t) { return full(t.shape(), 255, DType::u8); })));
   CHECK(forged(with("mask", [](const Tensor& t) { return zeros(t.shape(), DType::u8); })));
   for (const char* name : {"mask", "values", "bias"}) {
-    CHECK(forged(with(name, [](const Tensor& t) { return slice(t, 0, 0, t.numel() - 1).contiguous(); })));
+    CHECK(forged(
+        with(name, [](const Tensor& t) { return slice(t, 0, 0, t.numel() - 1).contiguous(); })));
     CHECK(forged(with(name, [](const Tensor& t) { return cat({t, slice(t, 0, 0, 1)}, 0); })));
   }
   CHECK(forged(edit("layers", "bitmap=1", "bitmap=0")));
   const std::string bytes = to_safetensors(good.tensors, good.metadata);
   for (size_t keep : {size_t{0}, size_t{7}, bytes.size() / 2, bytes.size() - 1}) {
-    std::ofstream(at / "bad.safetensors", std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(keep));
+    std::ofstream(at / "bad.safetensors", std::ios::binary)
+        .write(bytes.data(), static_cast<std::streamsize>(keep));
     CHECK_THROWS_AS(load_inference(at / "bad.safetensors"), IOError);
   }
 }

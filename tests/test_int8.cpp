@@ -1,4 +1,5 @@
-// 8-bit convolutions are sums of whole numbers: equal to plain loops in 64 bits, both ways that there are, at the ends of the range too.
+// 8-bit convolutions are sums of whole numbers: equal to plain loops in 64 bits, both ways that
+// there are, at the ends of the range too.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/functional.h>
@@ -20,14 +21,31 @@ using kernels::Int8Way;
 
 namespace {
 
-Conv shape(int64_t c, int64_t h, int64_t w, int64_t o, int64_t kh, int64_t kw, const ConvOptions& a) {
-  Conv s{1, c, h, w, o, 0, 0, kh, kw, a.stride.h, a.stride.w, a.padding.h, a.padding.w, a.dilation.h, a.dilation.w, a.groups};
+Conv shape(int64_t c, int64_t h, int64_t w, int64_t o, int64_t kh, int64_t kw,
+           const ConvOptions& a) {
+  Conv s{1,
+         c,
+         h,
+         w,
+         o,
+         0,
+         0,
+         kh,
+         kw,
+         a.stride.h,
+         a.stride.w,
+         a.padding.h,
+         a.padding.w,
+         a.dilation.h,
+         a.dilation.w,
+         a.groups};
   s.oh = (h + 2 * s.pad_h - s.dilation_h * (kh - 1) - 1) / s.stride_h + 1;
   s.ow = (w + 2 * s.pad_w - s.dilation_w * (kw - 1) - 1) / s.stride_w + 1;
   return s;
 }
 
-// Odd channels and sizes, groups, depthwise (narrow and wider than any block), strides, dilations, padding, one pixel, one row, one column.
+// Odd channels and sizes, groups, depthwise (narrow and wider than any block), strides, dilations,
+// padding, one pixel, one row, one column.
 const std::vector<Conv>& shapes() {
   static const std::vector<Conv> list = {
       shape(1, 12, 15, 20, 5, 5, {.stride = 2, .padding = 2}),
@@ -58,7 +76,8 @@ const std::vector<Conv>& shapes() {
 enum class Values { drawn, largest, alternating };
 
 // y [oh, ow, o] of x [h, w, c] and weights [o, c / groups, kh, kw].
-std::vector<int64_t> by_loops(const Conv& s, const std::vector<int64_t>& x, const std::vector<int8_t>& weight) {
+std::vector<int64_t> by_loops(const Conv& s, const std::vector<int64_t>& x,
+                              const std::vector<int8_t>& weight) {
   const int64_t cg = s.c / s.groups, og = s.o / s.groups;
   std::vector<int64_t> y;
   for (int64_t i = 0; i < s.oh; ++i)
@@ -67,11 +86,12 @@ std::vector<int64_t> by_loops(const Conv& s, const std::vector<int64_t>& x, cons
         int64_t sum = 0;
         for (int64_t p = 0; p < s.kh; ++p)
           for (int64_t q = 0; q < s.kw; ++q) {
-            const int64_t h = i * s.stride_h - s.pad_h + p * s.dilation_h, w = j * s.stride_w - s.pad_w + q * s.dilation_w;
+            const int64_t h = i * s.stride_h - s.pad_h + p * s.dilation_h,
+                          w = j * s.stride_w - s.pad_w + q * s.dilation_w;
             if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
             for (int64_t c = 0; c < cg; ++c)
-              sum +=
-                  x[static_cast<size_t>((h * s.w + w) * s.c + o / og * cg + c)] * weight[static_cast<size_t>(((o * cg + c) * s.kh + p) * s.kw + q)];
+              sum += x[static_cast<size_t>((h * s.w + w) * s.c + o / og * cg + c)] *
+                     weight[static_cast<size_t>(((o * cg + c) * s.kh + p) * s.kw + q)];
           }
         y.push_back(sum);
       }
@@ -82,7 +102,9 @@ std::vector<int64_t> numbers(uint32_t seed, int64_t n, int64_t low, int64_t high
   std::vector<int64_t> out;
   for (int64_t i = 0; i < n; ++i) {
     seed = seed * 1664525 + 1013904223;
-    out.push_back(v == Values::drawn ? low + static_cast<int64_t>(seed >> 8) % (high - low + 1) : v == Values::largest || i % 3 ? high : low);
+    out.push_back(v == Values::drawn ? low + static_cast<int64_t>(seed >> 8) % (high - low + 1)
+                  : v == Values::largest || i % 3 ? high
+                                                  : low);
   }
   return out;
 }
@@ -93,11 +115,13 @@ void check(const Conv& s, bool is_signed, Values v, Int8Way way) {
   const std::vector<int8_t> w(w64.begin(), w64.end());
   const auto plan = kernels::int8_plan(s, is_signed, way);
   const int64_t n = s.oh * s.ow * s.o;
-  Guarded given(plan->x_bytes), packed(plan->packed_bytes), scratch(plan->scratch_bytes), y((n + kernels::int8_slack) * 4);
+  Guarded given(plan->x_bytes), packed(plan->packed_bytes), scratch(plan->scratch_bytes),
+      y((n + kernels::int8_slack) * 4);
   std::fill_n(given.as<char>(), plan->x_bytes, char{0});
   for (int64_t i = 0; i < s.h; ++i)
     for (int64_t j = 0; j < s.w * s.c; ++j) {
-      const int64_t at = plan->x_first + i * plan->x_row + j, value = x[static_cast<size_t>(i * s.w * s.c + j)];
+      const int64_t at = plan->x_first + i * plan->x_row + j,
+                    value = x[static_cast<size_t>(i * s.w * s.c + j)];
       if (plan->x_wide) {
         given.as<int16_t>()[at] = static_cast<int16_t>(value);
       } else {
@@ -115,7 +139,8 @@ void check(const Conv& s, bool is_signed, Values v, Int8Way way) {
 
 }  // namespace
 
-TEST_CASE("8-bit convolutions equal sums in 64 bits, by 16-bit products and as this CPU does them") {
+TEST_CASE(
+    "8-bit convolutions equal sums in 64 bits, by 16-bit products and as this CPU does them") {
   MESSAGE(std::string(kernels::int8_description()));
   for (const Conv& s : shapes())
     for (const Int8Way way : {Int8Way::wide, kernels::int8_way()})
@@ -134,13 +159,17 @@ TEST_CASE("8-bit convolutions equal sums in 64 bits, by 16-bit products and as t
 TEST_CASE("8-bit convolutions of tensors: 255 x 127 and 255 x -127 add up to the last unit") {
   for (const bool is_signed : {false, true}) {
     const int64_t top = is_signed ? 127 : 255, c = 19, o = 21;
-    const Int8Conv2d conv(cat({full({o - 1, c, 3, 3}, 127), full({1, c, 3, 3}, -127)}, 0), {}, {.padding = 1},
+    const Int8Conv2d conv(cat({full({o - 1, c, 3, 3}, 127), full({1, c, 3, 3}, -127)}, 0), {},
+                          {.padding = 1},
                           Int8Range{is_signed ? -127.0 : 0.0, static_cast<double>(top)});
-    const std::vector<double> y = conv(full({2, c, 5, 6}, static_cast<double>(top))).contiguous().to_vector();
+    const std::vector<double> y =
+        conv(full({2, c, 5, 6}, static_cast<double>(top))).contiguous().to_vector();
     int64_t wrong = 0;
     for (int64_t k = 0; k < static_cast<int64_t>(y.size()); ++k) {
-      const int64_t j = k % 6, i = k / 6 % 5, rows = i == 0 || i == 4 ? 2 : 3, columns = j == 0 || j == 5 ? 2 : 3;
-      wrong += y[static_cast<size_t>(k)] != static_cast<double>((k / 30 % o == o - 1 ? -1 : 1) * top * 127 * c * rows * columns);
+      const int64_t j = k % 6, i = k / 6 % 5, rows = i == 0 || i == 4 ? 2 : 3,
+                    columns = j == 0 || j == 5 ? 2 : 3;
+      wrong += y[static_cast<size_t>(k)] !=
+               static_cast<double>((k / 30 % o == o - 1 ? -1 : 1) * top * 127 * c * rows * columns);
     }
     CHECK(wrong == 0);
   }
@@ -149,6 +178,7 @@ TEST_CASE("8-bit convolutions of tensors: 255 x 127 and 255 x -127 add up to the
 TEST_CASE("8-bit convolutions refuse sums that can pass 32 bits") {
   const Tensor long_one = ones({1, 66312, 1, 1});  // 66,312 x 255 x 127 is just above 2^31
   CHECK_THROWS_AS(Int8Conv2d(long_one, {}, {}, Int8Range{0, 1}), ShapeError);
-  CHECK(Int8Conv2d(slice(long_one, 1, 0, 66311), {}, {}, Int8Range{0, 1})(ones({1, 66311, 1, 1})).item() == doctest::Approx(66311));
+  CHECK(Int8Conv2d(slice(long_one, 1, 0, 66311), {}, {}, Int8Range{0, 1})(ones({1, 66311, 1, 1}))
+            .item() == doctest::Approx(66311));
   Int8Conv2d(long_one, {}, {}, Int8Range{-1, 1});
 }

@@ -1,4 +1,5 @@
-// Files that other libraries wrote, and ours before their eyes: interchange.py holds the other half, with NumPy and the safetensors package.
+// Files that other libraries wrote, and ours before their eyes: interchange.py holds the other
+// half, with NumPy and the safetensors package.
 #include <doctest/doctest.h>
 
 #include <regrad/datasets/npz.h>
@@ -20,16 +21,20 @@ namespace {
 
 // 0; 77 where Python or a package is missing.
 int script(const std::string& what, const std::string& folder) {
-  const int status = std::system(("python3 '" REGRAD_INTERCHANGE "' " + what + " '" + folder + "'").c_str());
+  const int status =
+      std::system(("python3 '" REGRAD_INTERCHANGE "' " + what + " '" + folder + "'").c_str());
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127) return 77;
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-// Element i is (37 i mod 101 - 50) / 8, whole where the dtype is, and without its sign where the dtype has none.
+// Element i is (37 i mod 101 - 50) / 8, whole where the dtype is, and without its sign where the
+// dtype has none.
 Tensor ramp(const Shape& sizes, DType t, bool has_sign = true, bool whole = false) {
   std::vector<double> v(static_cast<size_t>(sizes.numel()));
   for (size_t i = 0; i < v.size(); ++i) {
-    v[i] = (37.0 * static_cast<double>(i % 101) - 101 * std::floor(37.0 * static_cast<double>(i % 101) / 101) - 50) / 8;
+    v[i] = (37.0 * static_cast<double>(i % 101) -
+            101 * std::floor(37.0 * static_cast<double>(i % 101) / 101) - 50) /
+           8;
     if (!has_sign) v[i] = std::abs(v[i]);
     if (whole) v[i] = std::trunc(v[i]);
   }
@@ -85,11 +90,14 @@ TEST_CASE("safetensors, npy and npz are exchanged with the reference libraries, 
   check_all(reference, ours());
   check_all(load_safetensors(folder / "more.safetensors"), converted());
   for (const auto& list : {ours(), converted()})
-    for (const auto& [name, t] : list) check_same(name, load_npy(folder / (file_name(name) + ".npy")), t);
+    for (const auto& [name, t] : list)
+      check_same(name, load_npy(folder / (file_name(name) + ".npy")), t);
   check_same("fortran", load_npy(folder / "fortran.npy"), ramp({2, 3, 4}, DType::f64));
   for (const char* version : {"1", "2", "3"})
-    check_same(version, load_npy(folder / (std::string("version") + version + ".npy")), ramp({4, 2}, DType::f32));
-  for (const char* bad : {"object", "record", "big", "complex"}) CHECK_THROWS_AS(load_npy(folder / (std::string(bad) + ".npy")), IOError);
+    check_same(version, load_npy(folder / (std::string("version") + version + ".npy")),
+               ramp({4, 2}, DType::f32));
+  for (const char* bad : {"object", "record", "big", "complex"})
+    CHECK_THROWS_AS(load_npy(folder / (std::string(bad) + ".npy")), IOError);
   check_all(load_npz(folder / "stored.npz"), ours());
   check_all(load_npz(folder / "deflated.npz"), ours());
   check_same("large", load_npz(folder / "deflated.npz")["large"], ramp({300, 100}, DType::f32));
@@ -103,7 +111,8 @@ TEST_CASE("safetensors, npy and npz are exchanged with the reference libraries, 
 
 TEST_CASE("no forged safetensors file is read that the reference refuses") {
   const TempFolder folder;
-  const std::string whole = to_safetensors({{"w", ones({2, 3})}, {"step", arange(0, 2)}, {"none", zeros({0})}}, {{"k", "v"}});
+  const std::string whole = to_safetensors(
+      {{"w", ones({2, 3})}, {"step", arange(0, 2)}, {"none", zeros({0})}}, {{"k", "v"}});
   const std::string alphabet = "{}[]:,\"0123456789-.eE \\ntrufalsdypohxUIFBOL_\xff";
   const Random r(1);
   std::string mutants;
@@ -111,15 +120,20 @@ TEST_CASE("no forged safetensors file is read that the reference refuses") {
     std::string forged = whole;
     const Random ri = r / static_cast<int64_t>(i);
     for (int64_t k = 0, changes = 1 + ri.integer(0, 3); k < changes; ++k) {
-      const auto at = static_cast<size_t>(ri.integer(static_cast<uint64_t>(3 * k + 1), static_cast<int64_t>(forged.size()) - 40) + 8);
-      const char c = alphabet[static_cast<size_t>(ri.integer(static_cast<uint64_t>(3 * k + 2), static_cast<int64_t>(alphabet.size())))];
+      const auto at = static_cast<size_t>(
+          ri.integer(static_cast<uint64_t>(3 * k + 1), static_cast<int64_t>(forged.size()) - 40) +
+          8);
+      const char c = alphabet[static_cast<size_t>(
+          ri.integer(static_cast<uint64_t>(3 * k + 2), static_cast<int64_t>(alphabet.size())))];
       switch (ri.integer(static_cast<uint64_t>(3 * k + 3), 4)) {
         case 0: forged.insert(at, 1, c); break;
         case 1: forged.erase(at, 1); break;
         default: forged[at] = c;
       }
     }
-    if (i % 5) forged[0] = static_cast<char>(whole[0] + static_cast<char>(forged.size() - whole.size()));  // the header's length follows, mostly
+    // the header's length follows, mostly
+    if (i % 5)
+      forged[0] = static_cast<char>(whole[0] + static_cast<char>(forged.size() - whole.size()));
     bool read = true;
     try {
       parse_safetensors(forged);

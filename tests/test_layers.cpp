@@ -39,7 +39,8 @@ TEST_CASE("parts: names, parameters, at, buffers, counts") {
 TEST_CASE("parameters with a task axis give what the loop over tasks gives") {
   const Random r(2);
   const Mlp net(r, {2, 5, 3}, true, Activation::tanh, DType::f64);
-  const Tensor x = uniform(r / "x", {4, 6, 2}, -1, 1, DType::f64), y = uniform(r / "y", {4, 6, 3}, -1, 1, DType::f64);
+  const Tensor x = uniform(r / "x", {4, 6, 2}, -1, 1, DType::f64),
+               y = uniform(r / "y", {4, 6, 3}, -1, 1, DType::f64);
   const auto steps = [&](Mlp n, const Tensor& a, const Tensor& b) {
     for (int i = 0; i < 2; ++i) {
       const auto p = parameters(n);

@@ -1,4 +1,5 @@
-// What long runs must keep: memory that comes back to the byte, and the same bits on any number of threads.
+// What long runs must keep: memory that comes back to the byte, and the same bits on any number of
+// threads.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/parallel.h>
@@ -87,7 +88,8 @@ TEST_CASE("10,000 second-order meta-steps leave no node, no byte, no resident me
 }
 
 TEST_CASE("200 meta-steps: one hash on 1, 2, 3, 4 and 8 threads, twice each") {
-  // Wide enough that products, elementwise ops on the weights and the sums over tasks are cut into blocks.
+  // Wide enough that products, elementwise ops on the weights and the sums over tasks are cut into
+  // blocks.
   const int before = num_threads(), steps = sanitized ? 5 : 200;
   std::set<uint64_t> hashes;
   for (const int threads : {1, 2, 3, 4, 8}) {

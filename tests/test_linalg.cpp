@@ -17,7 +17,9 @@ Tensor matrix(const std::vector<double>& v, DType t = DType::f64) {
   const auto n = static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(v.size()))));
   return tensor(v, {n, n}, t);
 }
-Tensor random(const Shape& s, const char* name = "a", DType t = DType::f64) { return normal(Random(5) / name, s, 0, 1, t); }
+Tensor random(const Shape& s, const char* name = "a", DType t = DType::f64) {
+  return normal(Random(5) / name, s, 0, 1, t);
+}
 Tensor positive(const Shape& s, DType t = DType::f64) {
   const Tensor x = random(s, "positive", t);
   return matmul(x, x.mT()) + eye(s[-1], t) * 0.5;
@@ -50,16 +52,20 @@ TEST_CASE("known values") {
   CHECK(distance(e.vectors, matrix({r, r, -r, r})) < 1e-15);
   CHECK(distance(eigvalsh(matrix({2, 1, 1, 2})), e.values) < 1e-15);
   CHECK(distance(cholesky(matrix({4, 2, 2, 10})), matrix({2, 0, 1, 3})) < 1e-15);
-  CHECK(distance(solve(matrix({1, 2, 3, 4}), tensor({5, 11}, DType::f64)), tensor({1, 2}, DType::f64)) < 1e-14);
+  CHECK(distance(solve(matrix({1, 2, 3, 4}), tensor({5, 11}, DType::f64)),
+                 tensor({1, 2}, DType::f64)) < 1e-14);
   CHECK(distance(inverse(matrix({1, 2, 3, 4})), matrix({-2, 1, 1.5, -0.5})) < 1e-14);
-  CHECK(distance(svdvals(matrix({3, 0, 4, 5})), tensor({std::sqrt(45.0), std::sqrt(5.0)}, DType::f64)) < 1e-14);
+  CHECK(distance(svdvals(matrix({3, 0, 4, 5})),
+                 tensor({std::sqrt(45.0), std::sqrt(5.0)}, DType::f64)) < 1e-14);
   CHECK(det(matrix({1, 2, 3, 4})).item() == doctest::Approx(-2));
   CHECK(det(matrix({0, 1, 0, 0, 0, 1, 1, 0, 0})).item() == doctest::Approx(1));
   CHECK(det(matrix({0, 1, 1, 0})).item() == doctest::Approx(-1));
   CHECK(slogdet(matrix({-2, 0, 0, 3})).sign.item() == -1);
   CHECK(slogdet(matrix({-2, 0, 0, 3})).logabsdet.item() == doctest::Approx(std::log(6.0)));
-  CHECK(distance(solve_triangular(matrix({2, 99, 1, 4}), tensor({4, 10}, DType::f64).unsqueeze(1), false).squeeze(1), tensor({2, 2}, DType::f64)) <
-        1e-15);
+  CHECK(distance(
+            solve_triangular(matrix({2, 99, 1, 4}), tensor({4, 10}, DType::f64).unsqueeze(1), false)
+                .squeeze(1),
+            tensor({2, 2}, DType::f64)) < 1e-15);
   const Tensor a = matrix({4, 2, 2, 10}), b = random({2, 3}, "b");
   CHECK(distance(cholesky_solve(b, cholesky(a)), solve(a, b)) < 1e-14);
   CHECK(distance(cholesky_solve(b, cholesky(a).mT(), true), solve(a, b)) < 1e-14);
@@ -73,16 +79,19 @@ TEST_CASE("what was taken apart comes together again: batches, every size, f32 a
       const Tensor x = random({3, n, n}, "square", t), p = positive({3, n, n}, t), one = eye(n, t);
       const double scale = static_cast<double>(n);
       const Eigh e = eigh(x);
-      CHECK(distance(matmul(e.vectors * unsqueeze(e.values, -2), e.vectors.mT()), (x + x.mT()) * 0.5) < close * scale);
+      CHECK(distance(matmul(e.vectors * unsqueeze(e.values, -2), e.vectors.mT()),
+                     (x + x.mT()) * 0.5) < close * scale);
       CHECK(distance(matmul(e.vectors.mT(), e.vectors), expand(one, {3, n, n})) < close * scale);
       CHECK(distance(eigvalsh(x), e.values) < close * scale);
       const Tensor l = cholesky(p);
       CHECK(distance(matmul(l, l.mT()), p) < close * scale);
       CHECK(distance(matmul(p, solve(p, x)), x) < 10 * close * scale * largest(p));
-      CHECK(distance(matmul(p, inverse(p)), expand(one, {3, n, n})) < 10 * close * scale * largest(p));
+      CHECK(distance(matmul(p, inverse(p)), expand(one, {3, n, n})) <
+            10 * close * scale * largest(p));
       CHECK(distance(slogdet(p).logabsdet, sum(log(eigvalsh(p)), {-1})) < close * scale);
     }
-    for (const auto& [m, n] : std::initializer_list<std::pair<int64_t, int64_t>>{{1, 1}, {5, 3}, {3, 5}, {40, 17}, {17, 40}, {60, 2}, {1, 7}}) {
+    for (const auto& [m, n] : std::initializer_list<std::pair<int64_t, int64_t>>{
+             {1, 1}, {5, 3}, {3, 5}, {40, 17}, {17, 40}, {60, 2}, {1, 7}}) {
       const Tensor x = random({2, m, n}, "any", t);
       const Svd d = svd(x);
       const int64_t k = std::min(m, n);
@@ -90,16 +99,19 @@ TEST_CASE("what was taken apart comes together again: batches, every size, f32 a
       CHECK(distance(matmul(d.u.mT(), d.u), expand(eye(k, t), {2, k, k})) < close);
       CHECK(distance(matmul(d.vh, d.vh.mT()), expand(eye(k, t), {2, k, k})) < close);
       CHECK(distance(svdvals(x), d.s) < close * 10);
-      for (int64_t j = 0; j + 1 < k; ++j) CHECK(amax(select(d.s, -1, j + 1) - select(d.s, -1, j)).item() <= 0);
+      for (int64_t j = 0; j + 1 < k; ++j)
+        CHECK(amax(select(d.s, -1, j + 1) - select(d.s, -1, j)).item() <= 0);
     }
   }
 }
 
 TEST_CASE("signs: the largest entry of each vector is positive, the first of equal ones") {
   const Tensor v = eigh(random({6, 6})).vectors, u = svd(random({6, 4})).u;
-  for (const Tensor& columns : {v, u}) CHECK(amax(amax(abs(columns), {0}) - amax(columns, {0})).item() == 0);
+  for (const Tensor& columns : {v, u})
+    CHECK(amax(amax(abs(columns), {0}) - amax(columns, {0})).item() == 0);
   // All entries of these vectors are of one size; rounding must not choose the sign.
-  for (const double scale : {1.0, 0.3, 7.7, 1e10}) CHECK(eigh(matrix({5 * scale, -scale, -scale, 5 * scale})).vectors[0].to_vector()[1] > 0);
+  for (const double scale : {1.0, 0.3, 7.7, 1e10})
+    CHECK(eigh(matrix({5 * scale, -scale, -scale, 5 * scale})).vectors[0].to_vector()[1] > 0);
 }
 
 TEST_CASE("a batch is its matrices, in any layout, with any number of threads") {
@@ -111,7 +123,8 @@ TEST_CASE("a batch is its matrices, in any layout, with any number of threads") 
       CHECK(distance(cholesky(p)[i][j], cholesky(p[i][j])) == 0);
       CHECK(distance(solve(p, b)[i][j], solve(p[i][j], b[i][j])) == 0);
       CHECK(distance(slogdet(x).sign[i][j], slogdet(x[i][j]).sign) == 0);
-      CHECK(distance(solve(p[i][j], b)[0][j], solve(p[i][j], b[0][j])) == 0);  // one matrix, many right sides
+      // one matrix, many right sides
+      CHECK(distance(solve(p[i][j], b)[0][j], solve(p[i][j], b[0][j])) == 0);
     }
   }
   CHECK(distance(eigh(x.mT().contiguous().mT()).vectors, eigh(x).vectors) == 0);
@@ -155,9 +168,18 @@ TEST_CASE("matrices that have no such decomposition: the message names op, matri
   const std::string s = fault([&] { solve(unsqueeze(singular, 0), ones({2, 1}, DType::f64)); });
   CHECK(has(s, "solve: pivot 1 of matrix [0,1] is 0"));
   CHECK(has(fault([&] { inverse(zeros({3, 3})); }), "solve: pivot 0 is 0"));
-  CHECK(has(fault([&] { cholesky(stack({eye(3), eye(3), eye(3) - 2.0 * diagonal(tensor({0, 0, 1}))}, 0)); }), "cholesky: pivot 2 of matrix [2]"));
-  CHECK(has(fault([&] { cholesky(matrix({1, 2, 2, 1}, DType::f32)); }), "cholesky: pivot 1 is not positive"));
-  CHECK(has(fault([&] { solve_triangular(matrix({1, 0, 5, 0}), ones({2, 1}, DType::f64), false); }), "solve_triangular: diagonal element 1 is 0"));
+  CHECK(has(fault([&] {
+              cholesky(stack({eye(3), eye(3), eye(3) - 2.0 * diagonal(tensor({0, 0, 1}))}, 0));
+            }),
+            "cholesky: pivot 2 of matrix [2]"));
+  CHECK(has(fault([&] {
+              cholesky(matrix({1, 2, 2, 1}, DType::f32));
+            }),
+            "cholesky: pivot 1 is not positive"));
+  CHECK(has(fault([&] {
+              solve_triangular(matrix({1, 0, 5, 0}), ones({2, 1}, DType::f64), false);
+            }),
+            "solve_triangular: diagonal element 1 is 0"));
   CHECK(slogdet(singular).sign.to_vector() == std::vector<double>{1, 0});
   CHECK(slogdet(singular).logabsdet.to_vector()[1] == -std::numeric_limits<double>::infinity());
   CHECK(det(singular).to_vector() == std::vector<double>{1, 0});
@@ -181,7 +203,8 @@ TEST_CASE("NaN and infinity are refused, with their place") {
       named("solve", fault([&] { solve(good, a); }));
       named("slogdet", fault([&] { det(a); }));
       named("solve_triangular", fault([&] { solve_triangular(a, good, false); }));
-      CHECK(distance(solve_triangular(a, good, true), expand(good, {2, 2, 2})) == 0);  // the lower triangle is not read
+      // the lower triangle is not read
+      CHECK(distance(solve_triangular(a, good, true), expand(good, {2, 2, 2})) == 0);
     }
   }
 }
@@ -199,7 +222,8 @@ TEST_CASE("empty matrices, empty batches and single elements, with their gradien
     CHECK(d.s.shape() == values);
     CHECK(cholesky(a).shape() == s);
     CHECK(inverse(a).shape() == s);
-    const Tensor all = sum(e.vectors) + sum(e.values) + sum(d.u) + sum(d.vh) + sum(cholesky(a)) + sum(inverse(a)) + sum(det(a)) + sum(svdvals(a));
+    const Tensor all = sum(e.vectors) + sum(e.values) + sum(d.u) + sum(d.vh) + sum(cholesky(a)) +
+                       sum(inverse(a)) + sum(det(a)) + sum(svdvals(a));
     CHECK(grad(all, a).shape() == s);
   }
   CHECK(det(zeros({2, 0, 0})).to_vector() == std::vector<double>{1, 1});

@@ -21,13 +21,16 @@ using regrad::test::TempFolder;
 
 namespace {
 
-// For as long as one lives, a locale with a comma: an installed one, or German made by localedef in a folder of the test's own.
+// For as long as one lives, a locale with a comma: an installed one, or German made by localedef in
+// a folder of the test's own.
 class Comma {
  public:
   Comma() : before_(std::setlocale(LC_ALL, nullptr)) {
-    for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8", "pl_PL.UTF-8"})
+    for (const char* name :
+         {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8", "pl_PL.UTF-8"})
       if (std::setlocale(LC_ALL, name) && has_comma()) return;
-    const std::string make = "localedef -i de_DE -f UTF-8 " + folder_.name() + "/de_DE.UTF-8 2>/dev/null";
+    const std::string make =
+        "localedef -i de_DE -f UTF-8 " + folder_.name() + "/de_DE.UTF-8 2>/dev/null";
     if (std::system(make.c_str()) == 0) {
       setenv("LOCPATH", folder_.name().c_str(), 1);
       std::setlocale(LC_ALL, "de_DE.UTF-8");
@@ -102,7 +105,8 @@ TEST_CASE("numbers as text and back") {
   CHECK(decimal(std::numeric_limits<double>::infinity()) == "inf");
   CHECK(fixed(-0.005, 2) == "-0.01");
   CHECK(decimal(123456, 4) == "1.235e+05");
-  for (const char* bad : {"", " 1", "1 ", "+1", "1x", "0x1p3", "1e999"}) CHECK_FALSE(number_of(bad));
+  for (const char* bad : {"", " 1", "1 ", "+1", "1x", "0x1p3", "1e999"})
+    CHECK_FALSE(number_of(bad));
   char text[64];
   for (double v : {0.1, 2.5, 1e-7, 123456789.0}) {
     std::snprintf(text, sizeof text, "%.17g", v);

@@ -1,5 +1,6 @@
-// The MAML family's exact facts: what its members have in common, the loop over single tasks as the oracle of the task axis, and meta-gradients
-// against central differences, learned rates included. f64; the sinusoid net, narrow and smooth where differences are taken.
+// The MAML family's exact facts: what its members have in common, the loop over single tasks as the
+// oracle of the task axis, and meta-gradients against central differences, learned rates included.
+// f64; the sinusoid net, narrow and smooth where differences are taken.
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/cml/family.h>
@@ -38,9 +39,11 @@ Learner uneven(Learner learner) {
   return learner;
 }
 
-// Largest difference between a gradient and central differences of f, over the gradient's largest magnitude. Every parameter of the learner.
+// Largest difference between a gradient and central differences of f, over the gradient's largest
+// magnitude. Every parameter of the learner.
 template <class Learner, class F>
-double against_differences(const Learner& learner, const std::vector<double>& gradient, const F& f) {
+double against_differences(const Learner& learner, const std::vector<double>& gradient,
+                           const F& f) {
   constexpr double h = 1e-5;
   std::vector<double> slopes;
   const std::vector<Tensor> p = parameters(learner);
@@ -79,15 +82,20 @@ double against_single_tasks(const Learner& learner, const TaskBatch& batch, cons
   return gap(g, sum);
 }
 
-// One task without a task dimension: the parameters after `steps` steps of w - rate(i, j) grad at place(w).
+// One task without a task dimension: the parameters after `steps` steps of w - rate(i, j) grad at
+// place(w).
 using Params = std::vector<Tensor>;
 template <class Place, class Rate>
-Params walk(const Small& net, const TaskBatch& batch, int64_t t, int steps, bool second_order, const Place& place, const Rate& rate) {
+Params walk(const Small& net, const TaskBatch& batch, int64_t t, int steps, bool second_order,
+            const Place& place, const Rate& rate) {
   Params w = parameters(net);
   for (int j = 0; j < steps; ++j) {
-    const auto support = [&](const Params& p) { return mse_loss(at(net, p)(batch.support_x[t]), batch.support_y[t]); };
+    const auto support = [&](const Params& p) {
+      return mse_loss(at(net, p)(batch.support_x[t]), batch.support_y[t]);
+    };
     const Params here = place(w, support);
-    const Params g = grad(TensorList(support(here)), TensorList(here), {.create_graph = second_order});
+    const Params g =
+        grad(TensorList(support(here)), TensorList(here), {.create_graph = second_order});
     for (size_t i = 0; i < w.size(); ++i) w[i] = w[i] - rate(i, j) * g[i];
   }
   return w;
@@ -122,7 +130,8 @@ TEST_CASE("MAML: bits of the inner loop written out, and the loop over tasks wit
     const Tensor j = maml::objective(net, rule, mse, batch);
     CHECK(j.item() == maml_loss(same, 0.02, steps, batch).item());
     CHECK(flat(grad(j, net)) == flat(grad(maml_loss(same, 0.02, steps, batch), same)));
-    CHECK(gap(flat(grad(maml::objective(net, rule, mse, batch), net)), flat(grad(maml_loss_by_formula(same, 0.02, steps, batch), same))) <= 1e-12);
+    CHECK(gap(flat(grad(maml::objective(net, rule, mse, batch), net)),
+              flat(grad(maml_loss_by_formula(same, 0.02, steps, batch), same))) <= 1e-12);
   }
 }
 
@@ -136,11 +145,13 @@ TEST_CASE("first-order MAML: the query loss's gradient at the adapted point") {
     for (int64_t t = 0; t < 4; ++t) {
       Params fast = walk(net, batch, t, steps, false, in_place, [](size_t, int) { return 0.02; });
       for (Tensor& w : fast) w = w.detach().requires_grad_();
-      const std::vector<double> part = flat(grad(TensorList(query(net, fast, batch, t)), TensorList(fast)));
+      const std::vector<double> part =
+          flat(grad(TensorList(query(net, fast, batch, t)), TensorList(fast)));
       for (size_t i = 0; i < part.size(); ++i) expected[i] += part[i] / 4;
     }
     CHECK(gap(g, expected) <= 1e-12);
-    CHECK(gap(g, flat(grad(maml::objective(net, {.alpha = 0.02, .steps = steps}, mse, batch), net))) > 1e-3);
+    CHECK(gap(g, flat(grad(maml::objective(net, {.alpha = 0.02, .steps = steps}, mse, batch),
+                           net))) > 1e-3);
   }
 }
 
@@ -161,8 +172,11 @@ TEST_CASE("ANIL leaves the body's bits alone, BOIL the head's; both learn both p
     CHECK(largest(flat(g.body)) > 0);
     CHECK(largest(flat(g.head)) > 0);
     const std::vector<double> rates = rates_of_part(net, part, 0.02);
-    const Tensor alone = mean_over_tasks(
-        batch, [&](int64_t t) { return query(net, walk(net, batch, t, 3, true, in_place, [&](size_t i, int) { return rates[i]; }), batch, t); });
+    const Tensor alone = mean_over_tasks(batch, [&](int64_t t) {
+      return query(net,
+                   walk(net, batch, t, 3, true, in_place, [&](size_t i, int) { return rates[i]; }),
+                   batch, t);
+    });
     CHECK(gap(flat(g), flat(grad(alone, net))) <= 1e-12);
   }
 }
@@ -171,7 +185,8 @@ TEST_CASE("adapted: plain values, those of adapt, and nothing left behind") {
   const Small net = whole_net(7);
   const TaskBatch batch = sinusoids(8);
   const maml::Rule rule{.alpha = 0.02, .steps = 4};
-  const std::vector<double> expected = flat(maml::adapt(net, rule, mse, batch.support_x, batch.support_y));
+  const std::vector<double> expected =
+      flat(maml::adapt(net, rule, mse, batch.support_x, batch.support_y));
   const int64_t nodes = memory_stats().live_nodes;
   for (int i = 0; i < 2; ++i) {
     const Small fast = maml::adapted(net, rule, mse, batch.support_x, batch.support_y);
@@ -191,7 +206,8 @@ TEST_CASE("Meta-SGD with all rates alpha is MAML, bit for bit") {
       for (bool second : {true, false}) {
         const maml::Rule rule{.alpha = 0.02, .steps = steps, .second_order = second, .part = part};
         const auto learner = maml::meta_sgd(net, rule);
-        const Tensor j = maml::objective(learner, rule, mse, batch), plain = maml::objective(net, rule, mse, batch);
+        const Tensor j = maml::objective(learner, rule, mse, batch),
+                     plain = maml::objective(net, rule, mse, batch);
         CHECK(j.item() == plain.item());
         CHECK(flat(grad(j, learner).net) == flat(grad(plain, net)));
         CHECK(flat(maml::adapted(learner, rule, mse, batch.support_x, batch.support_y)) ==
@@ -202,7 +218,8 @@ TEST_CASE("Meta-SGD with all rates alpha is MAML, bit for bit") {
   const auto learner = maml::meta_sgd(net, {});
   CHECK(parameter_count(learner) == 2 * 1761);
   CHECK(parameter_count(maml::meta_sgd(net, {.part = Part::head})) == 1761 + 41);
-  for (const Tensor& r : learner.rates) CHECK(r.to_vector() == full(r.shape(), 0.01, DType::f64).to_vector());
+  for (const Tensor& r : learner.rates)
+    CHECK(r.to_vector() == full(r.shape(), 0.01, DType::f64).to_vector());
 }
 
 TEST_CASE("Meta-SGD: the rates' gradient of one step is -mean_t grad L_S * grad L_Q") {
@@ -210,13 +227,16 @@ TEST_CASE("Meta-SGD: the rates' gradient of one step is -mean_t grad L_S * grad 
   const TaskBatch batch = sinusoids(12);
   const maml::Rule rule{.alpha = 0.02};
   const auto learner = uneven(maml::meta_sgd(net, rule));
-  const std::vector<double> g = flat(grad(maml::objective(learner, rule, mse, batch), learner).rates);
+  const std::vector<double> g =
+      flat(grad(maml::objective(learner, rule, mse, batch), learner).rates);
   std::vector<double> expected(g.size());
   for (int64_t t = 0; t < 4; ++t) {
     const Params w = parameters(net);
-    const Params gs = grad(TensorList(mse_loss(net(batch.support_x[t]), batch.support_y[t])), TensorList(w));
+    const Params gs =
+        grad(TensorList(mse_loss(net(batch.support_x[t]), batch.support_y[t])), TensorList(w));
     Params fast;
-    for (size_t i = 0; i < w.size(); ++i) fast.push_back((w[i].detach() - learner.rates[i].detach() * gs[i]).requires_grad_());
+    for (size_t i = 0; i < w.size(); ++i)
+      fast.push_back((w[i].detach() - learner.rates[i].detach() * gs[i]).requires_grad_());
     const Params gq = grad(TensorList(query(net, fast, batch, t)), TensorList(fast));
     Params product;
     for (size_t i = 0; i < w.size(); ++i) product.push_back(gs[i] * gq[i]);
@@ -236,7 +256,8 @@ TEST_CASE("MAML++ with constant rates and the last step's loss is MAML, bit for 
       const auto learner = maml::plus_plus(net, rule);
       const Tensor expected = maml::objective(net, plain, mse, batch);
       const std::vector<double> g = flat(grad(expected, net));
-      for (const std::vector<double>& weights : {std::vector<double>{}, step_weights(steps, 15, 15)}) {
+      for (const std::vector<double>& weights :
+           {std::vector<double>{}, step_weights(steps, 15, 15)}) {
         rule.weights = weights;
         const Tensor j = maml::objective(learner, rule, mse, batch);
         CHECK(j.item() == expected.item());
@@ -260,7 +281,8 @@ TEST_CASE("MAML++: every step's loss and rate, against the loop over single task
     const Tensor alone = mean_over_tasks(batch, [&](int64_t t) {
       Tensor total = scalar(0, DType::f64);
       for (int m = 1; m <= 3; ++m) {
-        const Params w = walk(net, batch, t, m, second, in_place, [&](size_t i, int k) { return learner.rates[i][k]; });
+        const Params w = walk(net, batch, t, m, second, in_place,
+                              [&](size_t i, int k) { return learner.rates[i][k]; });
         total = total + v[static_cast<size_t>(m - 1)] * query(net, w, batch, t);
       }
       return total;
@@ -273,7 +295,8 @@ TEST_CASE("MAML++: every step's loss and rate, against the loop over single task
 TEST_CASE("MAML++: the loss's weights go from equal to the last step's") {
   CHECK(gap(step_weights(5, 0, 15), {0.2, 0.2, 0.2, 0.2, 0.2}) <= 1e-15);
   CHECK(gap(step_weights(5, 3, 15), {0.16, 0.16, 0.16, 0.16, 0.36}) <= 1e-15);
-  CHECK(gap(step_weights(5, 99, 100), {0.006, 0.006, 0.006, 0.006, 0.976}) <= 1e-15);  // the floor, 0.03 / M
+  // the floor, 0.03 / M
+  CHECK(gap(step_weights(5, 99, 100), {0.006, 0.006, 0.006, 0.006, 0.976}) <= 1e-15);
   CHECK(step_weights(5, 15, 15) == std::vector<double>{0, 0, 0, 0, 1});
   CHECK(step_weights(1, 0, 15) == std::vector<double>{1});
   for (int64_t epoch = 0; epoch < 20; ++epoch) {
@@ -317,7 +340,8 @@ TEST_CASE("Sharp-MAML, lower level: each task's step has the slope at w + radius
       const Sharpness s{.up = false, .alpha_low = radius, .through = through};
       const maml::Rule rule{.alpha = 0.02, .steps = 2, .second_order = second};
       const auto place = [&](const Params& w, const auto& support) {
-        const Params g = grad(TensorList(support(w)), TensorList(w), {.create_graph = second && through});
+        const Params g =
+            grad(TensorList(support(w)), TensorList(w), {.create_graph = second && through});
         Tensor squares = scalar(0, DType::f64);
         for (const Tensor& part : g) squares = squares + sum(square(part));
         Params near;
@@ -325,8 +349,10 @@ TEST_CASE("Sharp-MAML, lower level: each task's step has the slope at w + radius
         return near;
       };
       const Tensor j = maml::objective(net, rule, s, mse, batch);
-      const Tensor alone = mean_over_tasks(
-          batch, [&](int64_t t) { return query(net, walk(net, batch, t, 2, second, place, [](size_t, int) { return 0.02; }), batch, t); });
+      const Tensor alone = mean_over_tasks(batch, [&](int64_t t) {
+        return query(net, walk(net, batch, t, 2, second, place, [](size_t, int) { return 0.02; }),
+                     batch, t);
+      });
       CHECK(j.item() == doctest::Approx(alone.item()).epsilon(1e-12));
       const std::vector<double> g = flat(grad(j, net));
       CHECK(gap(g, flat(grad(alone, net))) <= 1e-11);
@@ -349,22 +375,28 @@ TEST_CASE("Sharp-MAML, upper level: J's gradient at w + radius g/|g|, for an out
     double squares = 0;
     for (const Tensor& part : g) squares += sum(square(part)).item();
     Params near = parameters(net);
-    for (size_t i = 0; i < near.size(); ++i) near[i] = (near[i].detach() + 0.2 / std::sqrt(squares) * g[i]).requires_grad_();
+    for (size_t i = 0; i < near.size(); ++i)
+      near[i] = (near[i].detach() + 0.2 / std::sqrt(squares) * g[i]).requires_grad_();
     const Small there = at(net, near);
     const MetaGradient<Small> m = maml::gradient(net, rule, s, mse, batch);
     CHECK(m.loss.item() == j.item());
     CHECK_FALSE(m.loss.requires_grad());
-    CHECK(gap(flat(m.gradient), flat(grad(maml::objective(there, rule, s, mse, batch), there))) <= 1e-12);
+    CHECK(gap(flat(m.gradient), flat(grad(maml::objective(there, rule, s, mse, batch), there))) <=
+          1e-12);
     CHECK(gap(flat(m.gradient), flat(g)) > 1e-3);
   }
 }
 
 TEST_CASE("perturbations have their radius, a task each, and none where the gradient is 0") {
-  const Tensor a = normal(Random(1), {3, 2, 2}, 0, 1, DType::f64), b = normal(Random(2), {3}, 0, 1, DType::f64);
-  const std::vector<Tensor> each_task = ascent({a, b}, 0.5, true), whole = ascent({a, b}, 0.5, false);
+  const Tensor a = normal(Random(1), {3, 2, 2}, 0, 1, DType::f64),
+               b = normal(Random(2), {3}, 0, 1, DType::f64);
+  const std::vector<Tensor> each_task = ascent({a, b}, 0.5, true),
+                            whole = ascent({a, b}, 0.5, false);
   for (int64_t t = 0; t < 3; ++t)
-    CHECK(std::sqrt(sum(square(each_task[0][t])).item() + square(each_task[1][t]).item()) == doctest::Approx(0.5).epsilon(1e-14));
-  CHECK(std::sqrt(sum(square(whole[0])).item() + sum(square(whole[1])).item()) == doctest::Approx(0.5).epsilon(1e-14));
+    CHECK(std::sqrt(sum(square(each_task[0][t])).item() + square(each_task[1][t]).item()) ==
+          doctest::Approx(0.5).epsilon(1e-14));
+  CHECK(std::sqrt(sum(square(whole[0])).item() + sum(square(whole[1])).item()) ==
+        doctest::Approx(0.5).epsilon(1e-14));
 
   // A loss without slope: targets are the net's own values.
   const Small net = narrow_net(23);
@@ -375,7 +407,9 @@ TEST_CASE("perturbations have their radius, a task each, and none where the grad
   for (double x : g) CHECK(std::isfinite(x));
 }
 
-TEST_CASE("Reptile: one step of SGD and eps 1 is a step on the mean loss; more steps are each task's own run") {
+TEST_CASE(
+    "Reptile: one step of SGD and eps 1 is a step on the mean loss; more steps are each task's own "
+    "run") {
   const Small net = whole_net(25);
   const TaskBatch batch = sinusoids(26);
   const Tensor &x = batch.support_x, &y = batch.support_y;
@@ -392,7 +426,8 @@ TEST_CASE("Reptile: one step of SGD and eps 1 is a step on the mean loss; more s
       typename std::decay_t<decltype(inner)>::State own;
       for (int j = 0; j < steps; ++j) {
         const int64_t from = j * rows % 10;
-        const Tensor loss = mse_loss(fast(slice(x[t], 0, from, from + rows)), slice(y[t], 0, from, from + rows));
+        const Tensor loss =
+            mse_loss(fast(slice(x[t], 0, from, from + rows)), slice(y[t], 0, from, from + rows));
         fast = update(inner, std::move(fast), own, grad(loss, fast));
       }
       const std::vector<double> w = flat(net), end = flat(fast);
@@ -403,10 +438,14 @@ TEST_CASE("Reptile: one step of SGD and eps 1 is a step on the mean loss; more s
   };
   const Adam adam{.lr = 1e-3, .beta1 = 0};
   const Sgd momentum{.lr = 0.01, .momentum = 0.9};
-  CHECK(gap(flat(reptile::gradient(net, sgd, {.steps = 5}, mse, x, y)), alone(sgd, 5, 10)) <= 1e-12);
-  CHECK(gap(flat(reptile::gradient(net, momentum, {.steps = 5}, mse, x, y)), alone(momentum, 5, 10)) <= 1e-12);
-  CHECK(gap(flat(reptile::gradient(net, adam, {.steps = 5}, mse, x, y)), alone(adam, 5, 10)) <= 1e-9);
-  CHECK(gap(flat(reptile::gradient(net, sgd, {.steps = 7, .minibatch = 5}, mse, x, y)), alone(sgd, 7, 5)) <= 1e-12);
+  CHECK(gap(flat(reptile::gradient(net, sgd, {.steps = 5}, mse, x, y)), alone(sgd, 5, 10)) <=
+        1e-12);
+  CHECK(gap(flat(reptile::gradient(net, momentum, {.steps = 5}, mse, x, y)),
+            alone(momentum, 5, 10)) <= 1e-12);
+  CHECK(gap(flat(reptile::gradient(net, adam, {.steps = 5}, mse, x, y)), alone(adam, 5, 10)) <=
+        1e-9);
+  CHECK(gap(flat(reptile::gradient(net, sgd, {.steps = 7, .minibatch = 5}, mse, x, y)),
+            alone(sgd, 7, 5)) <= 1e-12);
   CHECK(gap(alone(sgd, 7, 5), alone(sgd, 7, 10)) > 1e-2);
   CHECK(largest(flat(reptile::gradient(net, sgd, {.steps = 0}, mse, x, y))) == 0);
   CHECK_THROWS_AS(reptile::gradient(net, sgd, {.minibatch = 3}, mse, x, y), ConfigError);
@@ -419,14 +458,22 @@ TEST_CASE("meta-gradients agree with central differences, learned rates included
   for (int steps : {1, 3}) {
     for (const Part part : {Part::all, Part::head, Part::body}) {
       const maml::Rule rule{.alpha = 0.05, .steps = steps, .part = part};
-      CHECK(against_differences(net, [&](const Small& n) { return maml::objective(n, rule, mse, batch); }) <= 1e-6);
+      CHECK(against_differences(
+                net, [&](const Small& n) { return maml::objective(n, rule, mse, batch); }) <= 1e-6);
       const auto rated = uneven(maml::meta_sgd(net, rule));
-      CHECK(against_differences(rated, [&](const Rated<Small>& n) { return maml::objective(n, rule, mse, batch); }) <= 1e-6);
-      const maml::PlusPlus plus{.alpha = 0.05, .steps = steps, .weights = step_weights(steps, 5, 15), .part = part};
+      CHECK(against_differences(rated, [&](const Rated<Small>& n) {
+              return maml::objective(n, rule, mse, batch);
+            }) <= 1e-6);
+      const maml::PlusPlus plus{
+          .alpha = 0.05, .steps = steps, .weights = step_weights(steps, 5, 15), .part = part};
       const auto stepped = uneven(maml::plus_plus(net, plus));
-      CHECK(against_differences(stepped, [&](const Rated<Small>& n) { return maml::objective(n, plus, mse, batch); }) <= 1e-6);
+      CHECK(against_differences(stepped, [&](const Rated<Small>& n) {
+              return maml::objective(n, plus, mse, batch);
+            }) <= 1e-6);
       const Sharpness low{.up = false, .alpha_low = 0.3};
-      CHECK(against_differences(net, [&](const Small& n) { return maml::objective(n, rule, low, mse, batch); }) <= 1e-6);
+      CHECK(against_differences(net, [&](const Small& n) {
+              return maml::objective(n, rule, low, mse, batch);
+            }) <= 1e-6);
     }
   }
 }
@@ -437,24 +484,36 @@ TEST_CASE("a batch of tasks gives the mean of its tasks") {
   const Net cml_net = sinusoid_net(29);
   for (bool second : {true, false}) {
     const maml::Rule rule{.alpha = 0.02, .steps = 3, .second_order = second};
-    const maml::PlusPlus plus{.alpha = 0.02, .steps = 3, .weights = {0.2, 0.3, 0.5}, .second_order = second};
+    const maml::PlusPlus plus{
+        .alpha = 0.02, .steps = 3, .weights = {0.2, 0.3, 0.5}, .second_order = second};
     const cml::Rule cml_rule{.alpha = 0.02, .gamma = 0.3, .steps = 3, .second_order = second};
     const Sharpness low{.up = false, .alpha_low = 0.3};
-    CHECK(against_single_tasks(net, batch, [&](const Small& n, const TaskBatch& b) { return maml::objective(n, rule, mse, b); }) <= 1e-12);
-    CHECK(against_single_tasks(net, batch, [&](const Small& n, const TaskBatch& b) { return maml::objective(n, rule, low, mse, b); }) <= 1e-11);
-    CHECK(against_single_tasks(uneven(maml::meta_sgd(net, rule)), batch,
-                               [&](const Rated<Small>& n, const TaskBatch& b) { return maml::objective(n, rule, mse, b); }) <= 1e-12);
-    CHECK(against_single_tasks(uneven(maml::plus_plus(net, plus)), batch,
-                               [&](const Rated<Small>& n, const TaskBatch& b) { return maml::objective(n, plus, mse, b); }) <= 1e-12);
-    CHECK(against_single_tasks(uneven(cml::plus_plus(cml_net, cml_rule)), batch, [&](const Rated<Net>& n, const TaskBatch& b) {
-            return cml::objective(n, cml_rule, plus.weights, mse, b).total;
+    CHECK(against_single_tasks(net, batch, [&](const Small& n, const TaskBatch& b) {
+            return maml::objective(n, rule, mse, b);
           }) <= 1e-12);
-    CHECK(against_single_tasks(cml_net, batch, [&](const Net& n, const TaskBatch& b) { return cml::objective(n, cml_rule, low, mse, b).total; }) <=
-          1e-11);
+    CHECK(against_single_tasks(net, batch, [&](const Small& n, const TaskBatch& b) {
+            return maml::objective(n, rule, low, mse, b);
+          }) <= 1e-11);
+    CHECK(against_single_tasks(uneven(maml::meta_sgd(net, rule)), batch,
+                               [&](const Rated<Small>& n, const TaskBatch& b) {
+                                 return maml::objective(n, rule, mse, b);
+                               }) <= 1e-12);
+    CHECK(against_single_tasks(uneven(maml::plus_plus(net, plus)), batch,
+                               [&](const Rated<Small>& n, const TaskBatch& b) {
+                                 return maml::objective(n, plus, mse, b);
+                               }) <= 1e-12);
+    CHECK(against_single_tasks(uneven(cml::plus_plus(cml_net, cml_rule)), batch,
+                               [&](const Rated<Net>& n, const TaskBatch& b) {
+                                 return cml::objective(n, cml_rule, plus.weights, mse, b).total;
+                               }) <= 1e-12);
+    CHECK(against_single_tasks(cml_net, batch, [&](const Net& n, const TaskBatch& b) {
+            return cml::objective(n, cml_rule, low, mse, b).total;
+          }) <= 1e-11);
   }
 }
 
-TEST_CASE("CML on MAML++, BOIL and Sharp-MAML: with gamma 0 the method itself, and nothing for phi") {
+TEST_CASE(
+    "CML on MAML++, BOIL and Sharp-MAML: with gamma 0 the method itself, and nothing for phi") {
   const Net net = sinusoid_net(31);
   const Small meta{net.body, net.head};
   const TaskBatch batch = sinusoids(32);
@@ -480,15 +539,18 @@ TEST_CASE("CML on MAML++, BOIL and Sharp-MAML: with gamma 0 the method itself, a
 
     cml::Rule boil = rule;
     boil.adapt_head = false;
-    const maml::Rule boil_alone{.alpha = 0.02, .steps = 3, .second_order = second, .part = Part::body};
-    same(grad(cml::objective(net, boil, mse, batch).total, net), grad(maml::objective(meta, boil_alone, mse, batch), meta));
+    const maml::Rule boil_alone{
+        .alpha = 0.02, .steps = 3, .second_order = second, .part = Part::body};
+    same(grad(cml::objective(net, boil, mse, batch).total, net),
+         grad(maml::objective(meta, boil_alone, mse, batch), meta));
 
     const maml::Rule maml_alone{.alpha = 0.02, .steps = 3, .second_order = second};
     const Sharpness both{.alpha_low = 0.3, .alpha_up = 0.2};
     const auto sharp = cml::gradient(net, rule, both, mse, batch);
     const auto sharp_alone = maml::gradient(meta, maml_alone, both, mse, batch);
     CHECK(sharp.loss.item() == sharp_alone.loss.item());
-    CHECK(gap(flat(Small{sharp.gradient.body, sharp.gradient.head}), flat(sharp_alone.gradient)) <= 1e-13);
+    CHECK(gap(flat(Small{sharp.gradient.body, sharp.gradient.head}), flat(sharp_alone.gradient)) <=
+          1e-13);
     CHECK(largest(flat(sharp.gradient.cohead)) == 0);
   }
 }
@@ -505,13 +567,16 @@ TEST_CASE("CML's plain forms are those of the family: last weight, constant rate
   CHECK(last.meta.item() == plain.meta.item());
   CHECK(last.co.item() == plain.co.item());
   CHECK(flat(grad(last.total, learner).net) == g);
-  for (const Sharpness& s : {Sharpness{.alpha_low = 0, .alpha_up = 0}, Sharpness{.low = false, .up = false}})
+  for (const Sharpness& s :
+       {Sharpness{.alpha_low = 0, .alpha_up = 0}, Sharpness{.low = false, .up = false}})
     CHECK(flat(cml::gradient(net, rule, s, mse, batch).gradient) == g);
 
   // phi is not moved or perturbed in the inner loop; at test its bits are those of the start.
   const Sharpness low{.up = false, .alpha_low = 0.3};
   const std::vector<double> phi = flat(per_task(net.cohead, 4));
-  CHECK(flat(cml::adapt(per_task(net, 4), rule, low, mse, batch.support_x, batch.support_y).cohead) == phi);
+  CHECK(
+      flat(cml::adapt(per_task(net, 4), rule, low, mse, batch.support_x, batch.support_y).cohead) ==
+      phi);
   CHECK(flat(cml::adapted(net, rule, low, mse, batch.support_x, batch.support_y).cohead) == phi);
   CHECK(flat(cml::adapt(learner, rule, mse, batch.support_x, batch.support_y).cohead) == phi);
   CHECK(flat(cml::adapted(learner, rule, mse, batch.support_x, batch.support_y)) ==
@@ -525,24 +590,33 @@ TEST_CASE("CML on the family: gradients agree with central differences, phi and 
   for (bool head : {true, false}) {
     const cml::Rule rule{.alpha = 0.05, .gamma = 0.4, .steps = 3, .adapt_head = head};
     const auto learner = uneven(cml::plus_plus(net, rule));
-    CHECK(against_differences(learner, [&](const Rated<Net>& n) { return cml::objective(n, rule, v, mse, batch).total; }) <= 1e-6);
+    CHECK(against_differences(learner, [&](const Rated<Net>& n) {
+            return cml::objective(n, rule, v, mse, batch).total;
+          }) <= 1e-6);
     const Sharpness low{.up = false, .alpha_low = 0.3};
-    CHECK(against_differences(net, [&](const Net& n) { return cml::objective(n, rule, low, mse, batch).total; }) <= 1e-6);
+    CHECK(against_differences(net, [&](const Net& n) {
+            return cml::objective(n, rule, low, mse, batch).total;
+          }) <= 1e-6);
   }
 }
 
 TEST_CASE("the whole family learns") {
   const Sinusoids tasks;
-  const auto batch_at = [&](int step) { return tasks.sample(Random(41) / "train" / step, 8, 10, 10); };
+  const auto batch_at = [&](int step) {
+    return tasks.sample(Random(41) / "train" / step, 8, 10, 10);
+  };
   const TaskBatch held_out = tasks.sample(Random(41) / "test", 100, 10, 10);
   const auto net = [] { return to(whole_net(37), DType::f32); };
   const Adam adam{.lr = 2e-3};
   const auto train = [&](auto learner, const auto& gradient) {
     Adam::State state;
-    for (int step = 0; step < 300; ++step) learner = update(adam, std::move(learner), state, gradient(learner, batch_at(step)));
+    for (int step = 0; step < 300; ++step)
+      learner = update(adam, std::move(learner), state, gradient(learner, batch_at(step)));
     return learner;
   };
-  const auto test = [&](const Small& fast) { return mean(mse(fast(held_out.query_x), held_out.query_y)).item(); };
+  const auto test = [&](const Small& fast) {
+    return mean(mse(fast(held_out.query_x), held_out.query_y)).item();
+  };
   const Tensor &x = held_out.support_x, &y = held_out.support_y;
   const auto lower = [&](const char* name, double after, double before) {
     CAPTURE(name);
@@ -551,20 +625,28 @@ TEST_CASE("the whole family learns") {
   };
   for (const Part part : {Part::all, Part::head, Part::body}) {
     const maml::Rule rule{.alpha = 0.01, .part = part};
-    const Small learnt = train(net(), [&](const Small& n, const TaskBatch& b) { return grad(maml::objective(n, rule, mse, b), n); });
-    lower("maml, anil, boil", test(maml::adapted(learnt, rule, mse, x, y)), test(maml::adapted(net(), rule, mse, x, y)));
+    const Small learnt = train(net(), [&](const Small& n, const TaskBatch& b) {
+      return grad(maml::objective(n, rule, mse, b), n);
+    });
+    lower("maml, anil, boil", test(maml::adapted(learnt, rule, mse, x, y)),
+          test(maml::adapted(net(), rule, mse, x, y)));
   }
   const maml::Rule rule{.alpha = 0.01};
   const double before = test(maml::adapted(net(), rule, mse, x, y));
-  const auto sgd = train(maml::meta_sgd(net(), rule), [&](const auto& n, const TaskBatch& b) { return grad(maml::objective(n, rule, mse, b), n); });
+  const auto sgd = train(maml::meta_sgd(net(), rule), [&](const auto& n, const TaskBatch& b) {
+    return grad(maml::objective(n, rule, mse, b), n);
+  });
   lower("meta-sgd", test(maml::adapted(sgd, rule, mse, x, y)), before);
   CHECK(flat(sgd.rates) != flat(maml::meta_sgd(net(), rule).rates));
   const maml::PlusPlus plus{.steps = 3, .weights = step_weights(3, 0, 15)};
-  const auto plus_plus =
-      train(maml::plus_plus(net(), plus), [&](const auto& n, const TaskBatch& b) { return grad(maml::objective(n, plus, mse, b), n); });
+  const auto plus_plus = train(
+      maml::plus_plus(net(), plus),
+      [&](const auto& n, const TaskBatch& b) { return grad(maml::objective(n, plus, mse, b), n); });
   lower("maml++", test(maml::adapted(plus_plus, plus, mse, x, y)), before);
   const Sharpness both{.alpha_low = 0.005, .alpha_up = 0.005};
-  const Small sharp = train(net(), [&](const Small& n, const TaskBatch& b) { return maml::gradient(n, rule, both, mse, b).gradient; });
+  const Small sharp = train(net(), [&](const Small& n, const TaskBatch& b) {
+    return maml::gradient(n, rule, both, mse, b).gradient;
+  });
   lower("sharp-maml", test(maml::adapted(sharp, rule, both, mse, x, y)), before);
 
   const Sgd inner{.lr = 0.02};
@@ -574,30 +656,46 @@ TEST_CASE("the whole family learns") {
   Sgd::State state;
   for (int step = 0; step < 300; ++step) {
     const TaskBatch b = batch_at(step);
-    reptile_net = update(Sgd{.lr = 0.5}, std::move(reptile_net), state, reptile::gradient(reptile_net, inner, runs, mse, b.support_x, b.support_y));
+    reptile_net =
+        update(Sgd{.lr = 0.5}, std::move(reptile_net), state,
+               reptile::gradient(reptile_net, inner, runs, mse, b.support_x, b.support_y));
   }
-  lower("reptile", test(reptile::adapted(reptile_net, inner, runs, mse, x, y)), test(reptile::adapted(start, inner, runs, mse, x, y)));
+  lower("reptile", test(reptile::adapted(reptile_net, inner, runs, mse, x, y)),
+        test(reptile::adapted(start, inner, runs, mse, x, y)));
 }
 
 TEST_CASE("the family refuses what does not fit") {
   const Small net = narrow_net(39);
   const TaskBatch batch = sinusoids(40);
   const Mlp whole = net.body;  // no parts named body or head
-  CHECK_THROWS_WITH_AS(maml::objective(whole, {.part = Part::head}, mse, batch), "inner loop: the net has no parameters in a part named 'head'",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(maml::objective(whole, {.part = Part::head}, mse, batch),
+                       "inner loop: the net has no parameters in a part named 'head'", ConfigError);
   const maml::PlusPlus three{.steps = 3, .weights = {1, 1}};
   const auto learner = maml::plus_plus(net, three);
-  CHECK_THROWS_WITH_AS(maml::objective(learner, three, mse, batch), "inner loop: 2 weights for 3 steps", ConfigError);
+  CHECK_THROWS_WITH_AS(maml::objective(learner, three, mse, batch),
+                       "inner loop: 2 weights for 3 steps", ConfigError);
   CHECK_THROWS_AS(maml::objective(learner, maml::PlusPlus{.steps = 0}, mse, batch), ConfigError);
-  CHECK_THROWS_AS(maml::objective(learner, maml::PlusPlus{.steps = 3, .weights = {0, 0, 0}}, mse, batch), ConfigError);
-  CHECK_THROWS_WITH_AS(maml::objective(learner, maml::PlusPlus{.steps = 4}, mse, batch), "inner loop: step 3 has no learned rate in [3]", ShapeError);
-  CHECK_THROWS_AS(maml::objective(learner, maml::PlusPlus{.steps = 3, .part = Part::head}, mse, batch), ShapeError);
-  CHECK_THROWS_AS(maml::objective(learner, maml::Rule{}, mse, batch), ShapeError);  // MAML++'s rates in Meta-SGD
-  CHECK_THROWS_AS(maml::objective(maml::meta_sgd(net, {.part = Part::head}), maml::Rule{}, mse, batch), ShapeError);
+  CHECK_THROWS_AS(
+      maml::objective(learner, maml::PlusPlus{.steps = 3, .weights = {0, 0, 0}}, mse, batch),
+      ConfigError);
+  CHECK_THROWS_WITH_AS(maml::objective(learner, maml::PlusPlus{.steps = 4}, mse, batch),
+                       "inner loop: step 3 has no learned rate in [3]", ShapeError);
+  CHECK_THROWS_AS(
+      maml::objective(learner, maml::PlusPlus{.steps = 3, .part = Part::head}, mse, batch),
+      ShapeError);
+  // MAML++'s rates in Meta-SGD
+  CHECK_THROWS_AS(maml::objective(learner, maml::Rule{}, mse, batch), ShapeError);
+  CHECK_THROWS_AS(
+      maml::objective(maml::meta_sgd(net, {.part = Part::head}), maml::Rule{}, mse, batch),
+      ShapeError);
   const Net model = narrow_cml(39);
   const cml::Rule two{.gamma = 0.2, .steps = 2};
-  CHECK_THROWS_AS(cml::objective(cml::plus_plus(model, two), two, std::vector<double>{0, 0}, mse, batch), ConfigError);
-  CHECK_THROWS_AS(cml::objective(cml::plus_plus(model, two), two, std::vector<double>{1}, mse, batch), ConfigError);
+  CHECK_THROWS_AS(
+      cml::objective(cml::plus_plus(model, two), two, std::vector<double>{0, 0}, mse, batch),
+      ConfigError);
+  CHECK_THROWS_AS(
+      cml::objective(cml::plus_plus(model, two), two, std::vector<double>{1}, mse, batch),
+      ConfigError);
   CHECK_THROWS_AS(moving(net, Moves(3)), ShapeError);
   CHECK_THROWS_AS(with_moving(net, moves(net), std::vector<Tensor>(2)), ShapeError);
 }

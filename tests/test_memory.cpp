@@ -1,4 +1,5 @@
-// Memory that others own, and ours in others' hands: no copy, one deleter call, no reuse in place, from any thread.
+// Memory that others own, and ours in others' hands: no copy, one deleter call, no reuse in place,
+// from any thread.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>
@@ -55,12 +56,17 @@ TEST_CASE("from_blob: the host's memory as it lies, given back once with the las
 
 TEST_CASE("from_blob: strides, Fortran's order, repeats, other dtypes, no elements") {
   double v[] = {1, 2, 3, 4, 5, 6};
-  CHECK(from_blob(v, {2, 3}, {1, 2}, DType::f64).to_vector() == std::vector<double>{1, 3, 5, 2, 4, 6});
-  CHECK(from_blob(v + 1, {2, 2}, {3, 1}, DType::f64).to_vector() == std::vector<double>{2, 3, 5, 6});
-  CHECK(from_blob(v, {2, 3}, {0, 2}, DType::f64).to_vector() == std::vector<double>{1, 3, 5, 1, 3, 5});
-  CHECK(from_blob(v, {1, 6}, {INT64_MAX, 1}, DType::f64).to_vector() == from_blob(v, {6}, DType::f64).to_vector());
+  CHECK(from_blob(v, {2, 3}, {1, 2}, DType::f64).to_vector() ==
+        std::vector<double>{1, 3, 5, 2, 4, 6});
+  CHECK(from_blob(v + 1, {2, 2}, {3, 1}, DType::f64).to_vector() ==
+        std::vector<double>{2, 3, 5, 6});
+  CHECK(from_blob(v, {2, 3}, {0, 2}, DType::f64).to_vector() ==
+        std::vector<double>{1, 3, 5, 1, 3, 5});
+  CHECK(from_blob(v, {1, 6}, {INT64_MAX, 1}, DType::f64).to_vector() ==
+        from_blob(v, {6}, DType::f64).to_vector());
   CHECK(from_blob(v, {1, 6}, {-48, 1}, DType::f64).is_contiguous());
-  CHECK(matmul(from_blob(v, {2, 3}, {1, 2}, DType::f64), ones({3, 1}, DType::f64)).to_vector() == std::vector<double>{9, 12});
+  CHECK(matmul(from_blob(v, {2, 3}, {1, 2}, DType::f64), ones({3, 1}, DType::f64)).to_vector() ==
+        std::vector<double>{9, 12});
   bool flags[] = {true, false};
   CHECK(from_blob(flags, {2}, DType::b8).to_vector() == std::vector<double>{1, 0});
   CHECK(sum(from_blob(nullptr, {0, 3}, DType::f32)).item() == 0);
@@ -72,18 +78,43 @@ TEST_CASE("from_blob: wrong shapes are refused, and the memory stays the caller'
   int calls = 0;
   const auto deleter = [&](void*) { ++calls; };
   float* p = host.v.data();
-  CHECK(complaint<ShapeError>([&] { from_blob(p, {2, 2}, {2}, DType::f32, deleter); }, "give as many") == "");
-  CHECK(complaint<ShapeError>([&] { from_blob(p, {2, 2}, {2, -1}, DType::f32, deleter); }, "none can be negative") == "");
-  CHECK(complaint<ShapeError>([&] { from_blob(p, {2, -2}, DType::f32, deleter); }, "negative") == "");
-  CHECK(complaint<ShapeError>([&] { from_blob(p, {int64_t{1} << 40, int64_t{1} << 40}, DType::f32, deleter); }, "63 bits") == "");
-  CHECK(complaint<ShapeError>([&] { from_blob(p, {3, 2}, {INT64_MAX / 2, 1}, DType::f32, deleter); }, "63 bits") == "");
-  CHECK(complaint<ShapeError>([&] { from_blob(p, {2}, {INT64_MAX / 4}, DType::f32, deleter); }, "63 bits") == "");
-  CHECK(complaint<ShapeError>([&] { from_blob(nullptr, {2}, DType::f32, deleter); }, "null pointer") == "");
-  CHECK(complaint<DTypeError>([&] { from_blob(reinterpret_cast<char*>(p) + 2, {2}, DType::f32, deleter); }, "multiple of the size of f32, 4") == "");
+  CHECK(complaint<ShapeError>(
+            [&] {
+              from_blob(p, {2, 2}, {2}, DType::f32, deleter);
+            },
+            "give as many") == "");
+  CHECK(complaint<ShapeError>(
+            [&] {
+              from_blob(p, {2, 2}, {2, -1}, DType::f32, deleter);
+            },
+            "none can be negative") == "");
+  CHECK(complaint<ShapeError>(
+            [&] {
+              from_blob(p, {2, -2}, DType::f32, deleter);
+            },
+            "negative") == "");
+  CHECK(complaint<ShapeError>(
+            [&] {
+              from_blob(p, {int64_t{1} << 40, int64_t{1} << 40}, DType::f32, deleter);
+            },
+            "63 bits") == "");
+  CHECK(complaint<ShapeError>(
+            [&] {
+              from_blob(p, {3, 2}, {INT64_MAX / 2, 1}, DType::f32, deleter);
+            },
+            "63 bits") == "");
+  CHECK(complaint<ShapeError>([&] { from_blob(p, {2}, {INT64_MAX / 4}, DType::f32, deleter); },
+                              "63 bits") == "");
+  CHECK(complaint<ShapeError>([&] { from_blob(nullptr, {2}, DType::f32, deleter); },
+                              "null pointer") == "");
+  CHECK(complaint<DTypeError>(
+            [&] { from_blob(reinterpret_cast<char*>(p) + 2, {2}, DType::f32, deleter); },
+            "multiple of the size of f32, 4") == "");
   CHECK(calls == 0);
 }
 
-TEST_CASE("foreign memory is a leaf like any other, is differentiated through, and is never written to") {
+TEST_CASE(
+    "foreign memory is a leaf like any other, is differentiated through, and is never written to") {
   Host host(6);
   {
     Tensor w = host.tensor({2, 3}).requires_grad_();
@@ -107,13 +138,15 @@ TEST_CASE("the deleter runs on the thread that lets go last, and may itself let 
   CHECK(host.given_back == 1);
   CHECK(host.by == id);
 
-  // A chain: each tensor's memory is the one before's, handed on. A graph over all of them goes at once, its nodes from within deleters.
+  // A chain: each tensor's memory is the one before's, handed on. A graph over all of them goes at
+  // once, its nodes from within deleters.
   const MemoryStats before = memory_stats();
   Host first(3);
   {
     Tensor t = first.tensor({3}), total = zeros({3}).requires_grad_();
     for (int i = 0; i < 100; ++i) {
-      t = from_dlpack(to_dlpack(from_dlpack(to_dlpack(t))));  // the inner one is held by the outer memory only
+      // the inner one is held by the outer memory only
+      t = from_dlpack(to_dlpack(from_dlpack(to_dlpack(t))));
       total = total * t;  // keeps both
     }
     CHECK(t.data<float>() == first.v.data());
@@ -145,7 +178,8 @@ TEST_CASE("many threads over one host buffer") {
   CHECK(host.given_back == 1);
 }
 
-TEST_CASE("to_dlpack: memory, shape and strides; alive until the deleter's call; not reused meanwhile") {
+TEST_CASE(
+    "to_dlpack: memory, shape and strides; alive until the deleter's call; not reused meanwhile") {
   const MemoryStats before = memory_stats();
   const NoGrad quiet;
   Tensor x = arange(0, 6, 1, DType::f32).reshape({2, 3});
@@ -178,7 +212,8 @@ TEST_CASE("to_dlpack: memory, shape and strides; alive until the deleter's call;
   CHECK_THROWS_AS(to_dlpack(Tensor()), ShapeError);
 }
 
-TEST_CASE("from_dlpack: every dtype there and back; what is not ours is refused and stays the caller's") {
+TEST_CASE(
+    "from_dlpack: every dtype there and back; what is not ours is refused and stays the caller's") {
   for (const DType t : {DType::f32, DType::f64, DType::i64, DType::u8, DType::b8}) {
     const Tensor x = arange(0, 2).to(t);
     const Tensor y = from_dlpack(to_dlpack(x));
@@ -204,14 +239,22 @@ TEST_CASE("from_dlpack: every dtype there and back; what is not ours is refused 
     change(other.dl_tensor);
     from_dlpack(&other);
   };
-  CHECK(complaint<Error>([&] { with([](DLTensor& t) { t.device.device_type = kDLCUDA; }); }, "device type 2") == "");
-  CHECK(complaint<DTypeError>([&] { with([](DLTensor& t) { t.dtype.bits = 16; }); }, "16 bits") == "");
-  CHECK(complaint<DTypeError>([&] { with([](DLTensor& t) { t.dtype.lanes = 4; }); }, "4 lanes") == "");
-  CHECK(complaint<DTypeError>([&] { with([](DLTensor& t) { t.byte_offset = 2; }); }, "multiple") == "");
-  CHECK(complaint<ShapeError>([&] { with([](DLTensor& t) { t.ndim = 9; }); }, "9 dimensions") == "");
-  CHECK(complaint<ShapeError>([&] { with([](DLTensor& t) { t.ndim = -1; }); }, "-1 dimensions") == "");
-  CHECK(complaint<ShapeError>([&] { with([](DLTensor& t) { t.shape = nullptr; }); }, "no shape") == "");
-  CHECK(complaint<ShapeError>([&] { with([](DLTensor& t) { t.data = nullptr; }); }, "null pointer") == "");
+  CHECK(complaint<Error>([&] { with([](DLTensor& t) { t.device.device_type = kDLCUDA; }); },
+                         "device type 2") == "");
+  CHECK(complaint<DTypeError>([&] { with([](DLTensor& t) { t.dtype.bits = 16; }); }, "16 bits") ==
+        "");
+  CHECK(complaint<DTypeError>([&] { with([](DLTensor& t) { t.dtype.lanes = 4; }); }, "4 lanes") ==
+        "");
+  CHECK(complaint<DTypeError>([&] { with([](DLTensor& t) { t.byte_offset = 2; }); }, "multiple") ==
+        "");
+  CHECK(complaint<ShapeError>([&] { with([](DLTensor& t) { t.ndim = 9; }); }, "9 dimensions") ==
+        "");
+  CHECK(complaint<ShapeError>([&] { with([](DLTensor& t) { t.ndim = -1; }); }, "-1 dimensions") ==
+        "");
+  CHECK(complaint<ShapeError>([&] { with([](DLTensor& t) { t.shape = nullptr; }); }, "no shape") ==
+        "");
+  CHECK(complaint<ShapeError>([&] { with([](DLTensor& t) { t.data = nullptr; }); },
+                              "null pointer") == "");
   CHECK_THROWS_AS(from_dlpack(nullptr), Error);
   CHECK(calls == 1);
   m.deleter = nullptr;  // allowed: the memory is nobody's business

@@ -1,4 +1,5 @@
-// Out of memory, at every allocation there is: a typed error, nothing left over, and an engine that goes on as if nothing had been.
+// Out of memory, at every allocation there is: a typed error, nothing left over, and an engine that
+// goes on as if nothing had been.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/dlpack.h>
@@ -23,7 +24,8 @@ namespace {
 
 enum class Outcome { done, out_of_memory, bad_alloc };
 
-// f with the k-th allocation failing (and all later ones: the memory is really gone), from empty free lists.
+// f with the k-th allocation failing (and all later ones: the memory is really gone), from empty
+// free lists.
 Outcome run(const std::function<void()>& f, int64_t k, bool ever_after) {
   empty_cache();
   const FailAllocation fail(k, ever_after);
@@ -41,8 +43,10 @@ struct Tally {
   int64_t allocations = 0, out_of_memory = 0, bad_alloc = 0, recovered = 0;
 };
 
-// Every k in turn, until f gets through without a failure. After each: nodes and bytes as before, and `usable`.
-Tally fail_each(const std::function<void()>& f, const std::function<bool()>& usable, bool ever_after) {
+// Every k in turn, until f gets through without a failure. After each: nodes and bytes as before,
+// and `usable`.
+Tally fail_each(const std::function<void()>& f, const std::function<bool()>& usable,
+                bool ever_after) {
   f();  // what is made once and kept (threads' workspaces, tables) is there
   Tally tally;
   const MemoryStats before = memory_stats();
@@ -60,7 +64,8 @@ Tally fail_each(const std::function<void()>& f, const std::function<bool()>& usa
     ++tally.allocations;
     tally.out_of_memory += outcome == Outcome::out_of_memory;
     tally.bad_alloc += outcome == Outcome::bad_alloc;
-    tally.recovered += outcome == Outcome::done;  // a free list was emptied and the second try went well
+    // a free list was emptied and the second try went well
+    tally.recovered += outcome == Outcome::done;
     if (!usable()) {
       CHECK_MESSAGE(false, "the engine is not as it was");
       return tally;
@@ -107,10 +112,13 @@ TEST_CASE("a second-order step of engine calls alone: OutOfMemory at every alloc
   CHECK(once.bad_alloc == 0);
   CHECK(once.recovered > 0);
   CHECK(once.out_of_memory > 0);
-  MESSAGE(gone.allocations << " allocations, each failed for good; alone, " << once.recovered << " of " << once.allocations << " were made up for");
+  MESSAGE(gone.allocations << " allocations, each failed for good; alone, " << once.recovered
+                           << " of " << once.allocations << " were made up for");
 }
 
-TEST_CASE("a second-order meta-step of CML, net and optimizer: no leak at any allocation, and the same step afterwards") {
+TEST_CASE(
+    "a second-order meta-step of CML, net and optimizer: no leak at any allocation, and the same "
+    "step afterwards") {
   const OneThread one;
   const Net net = sinusoid_net(50, 4, Activation::relu, DType::f32);
   const cml::Rule rule{.gamma = 0.2, .steps = 2};
@@ -131,19 +139,24 @@ TEST_CASE("a second-order meta-step of CML, net and optimizer: no leak at any al
     CHECK((tally.recovered == 0) == ever_after);
     if (ever_after) CHECK(tally.out_of_memory > tally.bad_alloc);
     CHECK(fail_each([&] { typed_memory(step); }, usable, ever_after).bad_alloc == 0);
-    MESSAGE(tally.allocations << " allocations: " << tally.out_of_memory << " OutOfMemory, " << tally.bad_alloc << " std::bad_alloc, "
-                              << tally.recovered << " made up for");
+    MESSAGE(tally.allocations << " allocations: " << tally.out_of_memory << " OutOfMemory, "
+                              << tally.bad_alloc << " std::bad_alloc, " << tally.recovered
+                              << " made up for");
   }
 }
 
 TEST_CASE("files: OutOfMemory at every allocation, no half-written file, the old one whole") {
   const TempFolder folder;
   const std::string path = folder / "a.safetensors", npy_path = folder / "x.npy";
-  const std::vector<NamedTensor> tensors{{"x", normal(Random(1), {30, 4}).mT()}, {"a long name that needs memory of its own", arange(0, 5)}};
+  const std::vector<NamedTensor> tensors{
+      {"x", normal(Random(1), {30, 4}).mT()},
+      {"a long name that needs memory of its own", arange(0, 5)}};
   const Metadata metadata{{"a long key that needs memory of its own", "and a long text that does"}};
   save_safetensors(path, tensors, metadata);
   const std::string bytes = read_file(path), npy = to_npy(tensors[0].second);
-  const auto usable = [&] { return read_file(path) == bytes && !std::filesystem::exists(path + ".tmp"); };
+  const auto usable = [&] {
+    return read_file(path) == bytes && !std::filesystem::exists(path + ".tmp");
+  };
   const std::function<void()> calls[] = {[&] { save_safetensors(path, tensors, metadata); },
                                          [&] { load_safetensors(path); },
                                          [&] { SafeTensors(path).read("x"); },
@@ -227,6 +240,8 @@ TEST_CASE("threads that cannot be started: fewer do the same work") {
 }
 
 TEST_CASE("more than the machine has: OutOfMemory, with the figures") {
-  CHECK(complaint<OutOfMemory>([] { zeros({int64_t{1} << 47}, DType::u8); }, "out of memory: ") == "");
-  CHECK(complaint<OutOfMemory>([] { zeros({int64_t{1} << 47}, DType::u8); }, " bytes asked for, ") == "");
+  CHECK(complaint<OutOfMemory>([] { zeros({int64_t{1} << 47}, DType::u8); }, "out of memory: ") ==
+        "");
+  CHECK(complaint<OutOfMemory>([] { zeros({int64_t{1} << 47}, DType::u8); },
+                               " bytes asked for, ") == "");
 }

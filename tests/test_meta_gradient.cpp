@@ -1,4 +1,5 @@
-// The outer gradient by chunks of tasks: the plain gradient's value, and the same bits on any number of threads.
+// The outer gradient by chunks of tasks: the plain gradient's value, and the same bits on any
+// number of threads.
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/maml/maml.h>
@@ -37,7 +38,8 @@ std::vector<double> numbers(const MetaGradient<Mlp>& m) {
 TEST_CASE("by chunks of any size: the plain gradient and loss, uneven last chunk included") {
   const Mlp net = small_net(DType::f64);
   const TaskBatch batch = sinusoids(DType::f64);
-  const std::vector<double> plain = numbers(plain_gradient(net, [&](const Mlp& w) { return objective(w, batch); }));
+  const std::vector<double> plain =
+      numbers(plain_gradient(net, [&](const Mlp& w) { return objective(w, batch); }));
   double largest = 0;
   for (const double v : plain) largest = std::max(largest, std::abs(v));
   for (const int64_t chunk : {1, 2, 4, 10, 11, 50}) {
@@ -58,7 +60,8 @@ TEST_CASE("the same bits on 1, 2, 3, 4 and 8 threads, and nothing left alive") {
     std::set<std::vector<double>> seen;
     for (const int threads : {1, 2, 3, 4, 8}) {
       set_num_threads(threads);
-      for (int run = 0; run < 5; ++run) seen.insert(numbers(gradient_by_chunks(net, batch, 3, objective)));
+      for (int run = 0; run < 5; ++run)
+        seen.insert(numbers(gradient_by_chunks(net, batch, 3, objective)));
     }
     CHECK(seen.size() == 1);
   }
@@ -66,11 +69,15 @@ TEST_CASE("the same bits on 1, 2, 3, 4 and 8 threads, and nothing left alive") {
   CHECK(memory_stats().live_nodes == nodes);
 }
 
-TEST_CASE("what cannot be: chunks of no task, a batch without tasks, an objective that throws on another thread") {
+TEST_CASE(
+    "what cannot be: chunks of no task, a batch without tasks, an objective that throws on another "
+    "thread") {
   const Mlp net = small_net(DType::f32);
   const TaskBatch batch = sinusoids(DType::f32);
-  CHECK_THROWS_WITH_AS(gradient_by_chunks(net, batch, 0, objective), "gradient_by_chunks: chunks of 0 tasks; at least 1", ConfigError);
-  CHECK_THROWS_WITH_AS(gradient_by_chunks(net, tasks_of(batch, 0, 0), 3, objective), "gradient_by_chunks: a batch without tasks", ShapeError);
+  CHECK_THROWS_WITH_AS(gradient_by_chunks(net, batch, 0, objective),
+                       "gradient_by_chunks: chunks of 0 tasks; at least 1", ConfigError);
+  CHECK_THROWS_WITH_AS(gradient_by_chunks(net, tasks_of(batch, 0, 0), 3, objective),
+                       "gradient_by_chunks: a batch without tasks", ShapeError);
   const auto fails = [](const Mlp& w, const TaskBatch& part) {
     if (part.tasks() == 2) throw NumericError("the last chunk");
     return objective(w, part);

@@ -23,8 +23,10 @@ TEST_CASE("named nets: the counts of the pruning papers' nets") {
   CHECK(parameter_count(net("r8", 1)) == 77754);
   CHECK(parameter_count(net("resnet20-pad", 3)) == 269722);  // He et al. 2016, table 6: 0.27 M
   CHECK(conv_weights(net("vgg16", 3)) == 14710464);          // 13 convolutions without biases
-  CHECK(conv_weights(net("mobilenet", 3)) == 32 * 27 + 9 * (32 + 64 + 128 + 128 + 256 + 256 + 512 * 6 + 1024) + 32 * 64 + 64 * 128 + 128 * 128 +
-                                                 128 * 256 + 256 * 256 + 256 * 512 + 5 * 512 * 512 + 512 * 1024 + 1024 * 1024);
+  CHECK(conv_weights(net("mobilenet", 3)) ==
+        32 * 27 + 9 * (32 + 64 + 128 + 128 + 256 + 256 + 512 * 6 + 1024) + 32 * 64 + 64 * 128 +
+            128 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 5 * 512 * 512 + 512 * 1024 +
+            1024 * 1024);
 }
 
 TEST_CASE("named nets: every one of them maps images to classes, in training and out of it") {

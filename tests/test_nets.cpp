@@ -10,8 +10,12 @@ using namespace regrad;
 
 namespace {
 
-double apart(const Tensor& a, const Tensor& b) { return amax(abs(a.to(DType::f64) - b.to(DType::f64))).item(); }
-Tensor drawn(const char* name, const Shape& s, DType t = DType::f32) { return normal(Random(6) / name, s, 0, 1, t); }
+double apart(const Tensor& a, const Tensor& b) {
+  return amax(abs(a.to(DType::f64) - b.to(DType::f64))).item();
+}
+Tensor drawn(const char* name, const Shape& s, DType t = DType::f32) {
+  return normal(Random(6) / name, s, 0, 1, t);
+}
 
 }  // namespace
 
@@ -21,8 +25,9 @@ TEST_CASE("parameter counts of CML's nets (cml.md sections 2b, 5 B and 6, facts 
     Conv4Options o;
     int64_t psi, theta, phi;
   };
-  for (const Count& c : {Count{{.in_channels = 3, .channels = 64, .size = 84}, 113088, 8005, 82117}, Count{{}, 111936, 325, 74437},
-                         Count{{.channels = 32}, 28320, 165, 18789}}) {
+  for (const Count& c :
+       {Count{{.in_channels = 3, .channels = 64, .size = 84}, 113088, 8005, 82117},
+        Count{{}, 111936, 325, 74437}, Count{{.channels = 32}, 28320, 165, 18789}}) {
     CHECK(parameter_count(Conv4Body(r, c.o)) == c.psi);
     CHECK(parameter_count(Conv4Head(r, c.o, 5)) == c.theta);
     CHECK(parameter_count(Conv4CoHead(r, c.o, 5)) == c.phi);
@@ -46,7 +51,8 @@ TEST_CASE("shapes at the branch point of Omniglot's net (fact 18)") {
 
 TEST_CASE("parameter counts of residual nets") {
   const Random r(1);
-  // He et al. 2016, table 6, in millions: 0.27, 0.46, 0.85. Exactly: 3x3 convolutions without bias, norms with two numbers a channel, a linear map.
+  // He et al. 2016, table 6, in millions: 0.27, 0.46, 0.85. Exactly: 3x3 convolutions without bias,
+  // norms with two numbers a channel, a linear map.
   const auto count = [](int64_t n) {
     int64_t total = 3 * 16 * 9 + 2 * 16 + 64 * 10 + 10, in = 16;
     for (int64_t out : {16, 32, 64})
@@ -54,9 +60,11 @@ TEST_CASE("parameter counts of residual nets") {
     return total;
   };
   CHECK(count(3) == 269722);
-  for (int depth : {20, 32, 56}) CHECK(parameter_count(Resnet(r, {.depth = depth}, 10)) == count((depth - 2) / 6));
+  for (int depth : {20, 32, 56})
+    CHECK(parameter_count(Resnet(r, {.depth = depth}, 10)) == count((depth - 2) / 6));
   // Option B adds two 1x1 convolutions with their norms.
-  CHECK(parameter_count(Resnet(r, {.depth = 20, .shortcut = Shortcut::project}, 10)) == count(3) + 16 * 32 + 64 + 32 * 64 + 128);
+  CHECK(parameter_count(Resnet(r, {.depth = 20, .shortcut = Shortcut::project}, 10)) ==
+        count(3) + 16 * 32 + 64 + 32 * 64 + 128);
   CHECK(parameter_count(WideResnet(r, {}, 10)) == 1467610);
   const Resnet12 few(r, 5);
   int64_t twelve = 512 * 5 + 5, in = 3;
@@ -83,7 +91,8 @@ TEST_CASE("running statistics move by commit alone, as PyTorch's do") {
   CHECK(apart(moved.running_var, (0.9 * (0.9 + var(a, dims) * 0.1)) + var(b, dims) * 0.1) < 1e-14);
   CHECK(apart(norm.running_var, ones({3}, DType::f64)) == 0);
   const Tensor y = moved(a);
-  const Tensor expected = (a - reshape(moved.running_mean, {3, 1, 1})) * reshape(rsqrt(moved.running_var + 1e-5), {3, 1, 1});
+  const Tensor expected = (a - reshape(moved.running_mean, {3, 1, 1})) *
+                          reshape(rsqrt(moved.running_var + 1e-5), {3, 1, 1});
   CHECK(apart(y, expected) < 1e-13);
 }
 

@@ -107,7 +107,8 @@ TEST_CASE("a missing row is caught: each that a file defines is in the list") {
     text << in.rdbuf();
     const std::string source = text.str();
     const std::regex row("constinit const Op ([a-z0-9_]+)_op\\b");
-    for (std::sregex_iterator it(source.begin(), source.end(), row), end; it != end; ++it) defined.insert((*it)[1]);
+    for (std::sregex_iterator it(source.begin(), source.end(), row), end; it != end; ++it)
+      defined.insert((*it)[1]);
   }
   CHECK(defined.size() >= 50);
   CHECK(defined == listed);

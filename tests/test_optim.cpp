@@ -1,4 +1,5 @@
-// Optimizers, schedules, clipping and averages against PyTorch's numbers (golden/optim.txt, made by golden/make_optim.py), and their exact facts.
+// Optimizers, schedules, clipping and averages against PyTorch's numbers (golden/optim.txt, made by
+// golden/make_optim.py), and their exact facts.
 #include <doctest/doctest.h>
 
 #include <regrad/regrad.h>
@@ -76,13 +77,15 @@ std::vector<double> flat(const Box& box) {
 double difference(const std::vector<double>& a, const std::vector<double>& b) {
   if (a.size() != b.size()) return INFINITY;
   double worst = 0;
-  for (size_t i = 0; i < a.size(); ++i) worst = std::isfinite(a[i] - b[i]) ? std::max(worst, std::abs(a[i] - b[i])) : INFINITY;
+  for (size_t i = 0; i < a.size(); ++i)
+    worst = std::isfinite(a[i] - b[i]) ? std::max(worst, std::abs(a[i] - b[i])) : INFINITY;
   return worst;
 }
 
 const Factors some_factors{.lr = {1, 0.5, 2}, .weight_decay = {1, 0, 3}};
 
-// Largest distance from the golden trajectory. Half-way, parameters and state go through files into fresh ones, as a checkpoint's do.
+// Largest distance from the golden trajectory. Half-way, parameters and state go through files into
+// fresh ones, as a checkpoint's do.
 template <class Optimizer, class Rate>
 double from_golden(const std::string& name, const Optimizer& optimizer, Rate&& rate) {
   const test::TempFolder folder;
@@ -112,7 +115,8 @@ template <class Schedule>
 double schedule_from_golden(const std::string& name, const Schedule& schedule) {
   const std::vector<double>& expected = golden().at(name).at(0);
   std::vector<double> found;
-  for (size_t step = 0; step < expected.size(); ++step) found.push_back(schedule(static_cast<int64_t>(step)));
+  for (size_t step = 0; step < expected.size(); ++step)
+    found.push_back(schedule(static_cast<int64_t>(step)));
   CHECK(expected.size() == 40);
   return difference(found, expected);
 }
@@ -123,21 +127,34 @@ TEST_CASE("SGD follows PyTorch's trajectories") {
   CHECK(from_golden("sgd", Sgd{.lr = 0.1}) <= 1e-13);
   CHECK(from_golden("sgd_decay", Sgd{.lr = 0.1, .weight_decay = 0.05}) <= 1e-13);
   CHECK(from_golden("sgd_momentum", Sgd{.lr = 0.1, .momentum = 0.9}) <= 1e-12);
-  CHECK(from_golden("sgd_dampening", Sgd{.lr = 0.1, .momentum = 0.8, .dampening = 0.3, .weight_decay = 0.05}) <= 1e-12);
-  CHECK(from_golden("sgd_nesterov", Sgd{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.05, .nesterov = true}) <= 1e-12);
-  CHECK(from_golden("sgd_groups", Sgd{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.05, .factors = some_factors}) <= 1e-12);
-  CHECK(from_golden("sgd_cosine", Sgd{.momentum = 0.9}, [](int step) { return CosineAnnealingLr{.lr = 0.1, .eta_min = 0.01, .t_max = 10}(step); }) >
-        1e-4);  // after t_max PyTorch's rate climbs again; ours stays
-  const auto as_torch = [](int step) { return CosineAnnealingLr{.lr = 0.1, .eta_min = 0.01, .t_max = 10}(step <= 10 ? step : 20 - step); };
+  CHECK(from_golden("sgd_dampening",
+                    Sgd{.lr = 0.1, .momentum = 0.8, .dampening = 0.3, .weight_decay = 0.05}) <=
+        1e-12);
+  CHECK(from_golden("sgd_nesterov",
+                    Sgd{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.05, .nesterov = true}) <=
+        1e-12);
+  CHECK(
+      from_golden("sgd_groups",
+                  Sgd{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.05, .factors = some_factors}) <=
+      1e-12);
+  CHECK(from_golden("sgd_cosine", Sgd{.momentum = 0.9}, [](int step) {
+          return CosineAnnealingLr{.lr = 0.1, .eta_min = 0.01, .t_max = 10}(step);
+        }) > 1e-4);  // after t_max PyTorch's rate climbs again; ours stays
+  const auto as_torch = [](int step) {
+    return CosineAnnealingLr{
+        .lr = 0.1, .eta_min = 0.01, .t_max = 10}(step <= 10 ? step : 20 - step);
+  };
   CHECK(from_golden("sgd_cosine", Sgd{.momentum = 0.9}, as_torch) <= 1e-12);
 }
 
 TEST_CASE("Adam and AdamW follow PyTorch's trajectories") {
   CHECK(from_golden("adam", Adam{.lr = 0.05}) <= 1e-12);
-  CHECK(from_golden("adam_options", Adam{.lr = 0.05, .beta1 = 0.7, .beta2 = 0.95, .eps = 1e-3}) <= 1e-12);
+  CHECK(from_golden("adam_options", Adam{.lr = 0.05, .beta1 = 0.7, .beta2 = 0.95, .eps = 1e-3}) <=
+        1e-12);
   CHECK(from_golden("adam_no_momentum", Adam{.lr = 0.05, .beta1 = 0}) <= 1e-12);
   CHECK(from_golden("adam_decay", Adam{.lr = 0.05, .weight_decay = 0.1}) <= 1e-12);
-  CHECK(from_golden("adam_groups", Adam{.lr = 0.05, .weight_decay = 0.1, .factors = some_factors}) <= 1e-12);
+  CHECK(from_golden("adam_groups",
+                    Adam{.lr = 0.05, .weight_decay = 0.1, .factors = some_factors}) <= 1e-12);
   const Adam adamw{.lr = 0.05, .weight_decay = 0.1, .decoupled_weight_decay = true};
   CHECK(from_golden("adamw", adamw) <= 1e-12);
   Adam grouped = adamw;
@@ -162,15 +179,18 @@ TEST_CASE("LARS follows its formula, with biases excluded or not") {
   CHECK(from_golden("lars", paper) > 1e-6);
 }
 
-TEST_CASE("LARS: the step's length is lr trust |p|, whatever the gradient's scale; zeros step like SGD") {
+TEST_CASE(
+    "LARS: the step's length is lr trust |p|, whatever the gradient's scale; zeros step like SGD") {
   const Lars lars{.lr = 0.5, .momentum = 0, .trust_coefficient = 0.02};
   const Box box = start(), g = gradients(box, 0);
   for (double scale : {1e-6, 1.0, 1e6}) {
     Lars::State state;
-    const Box moved = update(lars, box, state, map(g, [scale](const Tensor& t) { return scale * t; }));
+    const Box moved =
+        update(lars, box, state, map(g, [scale](const Tensor& t) { return scale * t; }));
     for (size_t i = 0; i < 3; ++i) {
       const Tensor p = parameters(box)[i];
-      CHECK(global_norm({parameters(moved)[i] - p}) == doctest::Approx(0.5 * 0.02 * global_norm({p})).epsilon(1e-12));
+      CHECK(global_norm({parameters(moved)[i] - p}) ==
+            doctest::Approx(0.5 * 0.02 * global_norm({p})).epsilon(1e-12));
     }
   }
   const Box zero = map(box, [](const Tensor& t) { return zeros_like(t).requires_grad_(); });
@@ -184,7 +204,9 @@ TEST_CASE("LARS: the step's length is lr trust |p|, whatever the gradient's scal
 TEST_CASE("factors come from names and shapes") {
   const Box box = start();
   CHECK(factors(box, matrices) == std::vector<double>{1, 0, 0});
-  CHECK(factors(box, [](const std::string& name, const Tensor&) { return name == "b" ? 0.1 : 1.0; }) == std::vector<double>{1, 0.1, 1});
+  CHECK(factors(box, [](const std::string& name, const Tensor&) {
+          return name == "b" ? 0.1 : 1.0;
+        }) == std::vector<double>{1, 0.1, 1});
   Adam::State state;
   const Adam only_b{.lr = 0.1, .factors = {.lr = {0, 1, 0}}};
   const Box moved = update(only_b, box, state, gradients(box, 0));
@@ -212,7 +234,9 @@ TEST_CASE("states list their parts, and say how many steps they saw") {
   CHECK_FALSE(state.m[0].requires_grad());
 }
 
-TEST_CASE("a step through which the outer gradient goes: momentum and Adam are recorded where gradients are on") {
+TEST_CASE(
+    "a step through which the outer gradient goes: momentum and Adam are recorded where gradients "
+    "are on") {
   // Two steps of each on the loss p^2; d p'' / d p against central differences.
   const auto two_steps = [](const auto& optimizer, const Tensor& p) {
     std::vector<Tensor> w = {p};
@@ -228,8 +252,9 @@ TEST_CASE("a step through which the outer gradient goes: momentum and Adam are r
       std::vector<double> up = at, down = at;
       up[i] += 1e-6;
       down[i] -= 1e-6;
-      const double slope =
-          (two_steps(optimizer, tensor(up, {2}, DType::f64)).item() - two_steps(optimizer, tensor(down, {2}, DType::f64)).item()) / 2e-6;
+      const double slope = (two_steps(optimizer, tensor(up, {2}, DType::f64)).item() -
+                            two_steps(optimizer, tensor(down, {2}, DType::f64)).item()) /
+                           2e-6;
       CHECK(g[i] == doctest::Approx(slope).epsilon(1e-7));
     }
   };
@@ -245,13 +270,17 @@ TEST_CASE("optimizers refuse what does not fit") {
   Adam::State a;
   Lars::State l;
   CHECK_THROWS_AS(update(Sgd{.nesterov = true}, box, s, g), ConfigError);
-  CHECK_THROWS_AS(update(Sgd{.momentum = 0.9, .dampening = 0.1, .nesterov = true}, box, s, g), ConfigError);
-  CHECK_THROWS_WITH_AS(update(Sgd{.factors = {.lr = {1, 2}}}, box, s, g), "Sgd: 2 factors of lr for 3 parameters", ShapeError);
+  CHECK_THROWS_AS(update(Sgd{.momentum = 0.9, .dampening = 0.1, .nesterov = true}, box, s, g),
+                  ConfigError);
+  CHECK_THROWS_WITH_AS(update(Sgd{.factors = {.lr = {1, 2}}}, box, s, g),
+                       "Sgd: 2 factors of lr for 3 parameters", ShapeError);
   CHECK_THROWS_AS(update(Adam{.factors = {.weight_decay = {1}}}, box, a, g), ShapeError);
-  CHECK_THROWS_WITH_AS(update(Lars{.exclude = {true}}, box, l, g), "Lars: 1 flags of exclude for 3 parameters", ShapeError);
+  CHECK_THROWS_WITH_AS(update(Lars{.exclude = {true}}, box, l, g),
+                       "Lars: 1 flags of exclude for 3 parameters", ShapeError);
   Box wrong = g;
   wrong.b = ones({1}, DType::f64);  // would broadcast
-  CHECK_THROWS_WITH_AS(update(Sgd{}, box, s, wrong), "Sgd: the gradient of parameter 1 is [1], the parameter [3]", ShapeError);
+  CHECK_THROWS_WITH_AS(update(Sgd{}, box, s, wrong),
+                       "Sgd: the gradient of parameter 1 is [1], the parameter [3]", ShapeError);
   std::vector<Tensor> missing = parameters(g);
   missing[2] = {};
   CHECK_THROWS_AS(update(Sgd{}, box, s, missing), Error);
@@ -269,19 +298,33 @@ TEST_CASE("optimizers refuse what does not fit") {
 
 TEST_CASE("schedules have PyTorch's values") {
   CHECK(schedule_from_golden("step_lr", StepLr{.lr = 0.4, .step_size = 7, .gamma = 0.3}) <= 1e-14);
-  CHECK(schedule_from_golden("multi_step_lr", MultiStepLr{.lr = 0.4, .milestones = {5, 11, 11, 30}, .gamma = 0.5}) <= 1e-14);
-  CHECK(schedule_from_golden("cosine_lr", CosineAnnealingLr{.lr = 0.4, .eta_min = 0.02, .t_max = 39}) <= 1e-12);
-  CHECK(schedule_from_golden("polynomial_lr", PolynomialLr{.lr = 0.4, .total_iters = 25, .power = 2.5}) <= 1e-13);
-  CHECK(schedule_from_golden("linear_lr", LinearLr{.lr = 0.4, .start_factor = 0.25, .end_factor = 0.8, .total_iters = 12}) <= 1e-13);
-  const Warmup<CosineAnnealingLr> cosine{.steps = 8, .after = {.lr = 0.4, .eta_min = 0.02, .t_max = 31}, .start_factor = 0.1};
+  CHECK(schedule_from_golden("multi_step_lr",
+                             MultiStepLr{.lr = 0.4, .milestones = {5, 11, 11, 30}, .gamma = 0.5}) <=
+        1e-14);
+  CHECK(schedule_from_golden("cosine_lr",
+                             CosineAnnealingLr{.lr = 0.4, .eta_min = 0.02, .t_max = 39}) <= 1e-12);
+  CHECK(schedule_from_golden("polynomial_lr",
+                             PolynomialLr{.lr = 0.4, .total_iters = 25, .power = 2.5}) <= 1e-13);
+  CHECK(schedule_from_golden(
+            "linear_lr",
+            LinearLr{.lr = 0.4, .start_factor = 0.25, .end_factor = 0.8, .total_iters = 12}) <=
+        1e-13);
+  const Warmup<CosineAnnealingLr> cosine{
+      .steps = 8, .after = {.lr = 0.4, .eta_min = 0.02, .t_max = 31}, .start_factor = 0.1};
   CHECK(schedule_from_golden("warmup_cosine", cosine) <= 1e-12);
-  const Warmup<MultiStepLr> multi{.steps = 6, .after = {.lr = 0.4, .milestones = {20, 4}, .gamma = 0.1}, .start_factor = 0.5};
+  const Warmup<MultiStepLr> multi{
+      .steps = 6, .after = {.lr = 0.4, .milestones = {20, 4}, .gamma = 0.1}, .start_factor = 0.5};
   CHECK(schedule_from_golden("warmup_multi_step", multi) <= 1e-13);
   OneCycleLr one{.max_lr = 0.4, .total_steps = 41};
   CHECK(schedule_from_golden("one_cycle", one) <= 1e-13);
   one.three_phase = true;
   CHECK(schedule_from_golden("one_cycle_three_phase", one) <= 1e-13);
-  const OneCycleLr line{.max_lr = 0.4, .total_steps = 41, .pct_start = 0.4, .div_factor = 10, .final_div_factor = 100, .linear = true};
+  const OneCycleLr line{.max_lr = 0.4,
+                        .total_steps = 41,
+                        .pct_start = 0.4,
+                        .div_factor = 10,
+                        .final_div_factor = 100,
+                        .linear = true};
   CHECK(schedule_from_golden("one_cycle_linear", line) <= 1e-13);
 }
 
@@ -312,7 +355,8 @@ TEST_CASE("schedules: ends, floors and errors") {
   CHECK(cosine_with_warmup(0.4, 100, 1)(99) == doctest::Approx(0.396));
   CHECK_THROWS_AS(cosine_with_warmup(0.4, 100, 1.1), ConfigError);
   CHECK_THROWS_WITH_AS(cosine(-1), "CosineAnnealingLr: step -1 is below 0", ConfigError);
-  CHECK_THROWS_WITH_AS((StepLr{.step_size = 0}(1)), "StepLr: step_size is 0; it must be at least 1", ConfigError);
+  CHECK_THROWS_WITH_AS((StepLr{.step_size = 0}(1)), "StepLr: step_size is 0; it must be at least 1",
+                       ConfigError);
   CHECK_THROWS_AS((PolynomialLr{.total_iters = 0}(1)), ConfigError);
   CHECK_THROWS_AS((LinearLr{.total_iters = -2}(1)), ConfigError);
   CHECK_THROWS_AS((OneCycleLr{.total_steps = 0}(1)), ConfigError);
@@ -391,6 +435,8 @@ TEST_CASE("the momentum of BYOL and MoCo v3 goes from its base to 1") {
   CHECK(cosine_momentum(0.996, 100, 100) == 1);
   CHECK(cosine_momentum(0.996, 200, 100) == 1);
   for (int k = 0; k <= 10; ++k)
-    CHECK(cosine_momentum(0.99, k, 10) == doctest::Approx(1 - 0.01 * (std::cos(3.141592653589793 * k / 10) + 1) / 2).epsilon(1e-15));
+    CHECK(
+        cosine_momentum(0.99, k, 10) ==
+        doctest::Approx(1 - 0.01 * (std::cos(3.141592653589793 * k / 10) + 1) / 2).epsilon(1e-15));
   CHECK_THROWS_AS(cosine_momentum(0.99, -1, 10), ConfigError);
 }

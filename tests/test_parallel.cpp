@@ -20,7 +20,8 @@ struct Threads {
 };
 }  // namespace
 
-TEST_CASE("every block runs once, the first exception by number arrives, nested calls and modes hold") {
+TEST_CASE(
+    "every block runs once, the first exception by number arrives, nested calls and modes hold") {
   const Threads four(4);
   std::vector<std::atomic<int>> ran(1000);
   parallel_for(1000, [&](int64_t b) { ++ran[static_cast<size_t>(b)]; });
@@ -55,7 +56,8 @@ TEST_CASE("a tensor made on one thread dies on another, for ever, in bounded mem
   CHECK(memory_stats().live_bytes + memory_stats().cached_bytes <= before + 20 * 50000);
 }
 
-TEST_CASE("threads read and let go of the same tensors at once, while their maker reuses the memory") {
+TEST_CASE(
+    "threads read and let go of the same tensors at once, while their maker reuses the memory") {
   const MemoryStats before = memory_stats();
   std::atomic<int> wrong{0};
   for (int round = 0; round < 30; ++round) {
@@ -85,8 +87,11 @@ TEST_CASE("threads read and let go of the same tensors at once, while their make
   CHECK(memory_stats().live_bytes == before.live_bytes);
 }
 
-TEST_CASE("the same bits for any thread count: large sums, products and elementwise maps, forward and backward") {
-  const Tensor a = uniform(Random(1), {301, 453}, -1, 1).requires_grad_(), b = uniform(Random(2), {453, 1007}, -1, 1).requires_grad_();
+TEST_CASE(
+    "the same bits for any thread count: large sums, products and elementwise maps, forward and "
+    "backward") {
+  const Tensor a = uniform(Random(1), {301, 453}, -1, 1).requires_grad_(),
+               b = uniform(Random(2), {453, 1007}, -1, 1).requires_grad_();
   std::vector<std::vector<double>> seen;
   for (const int threads : {1, 2, 3, 4, 8}) {
     const Threads n(threads);

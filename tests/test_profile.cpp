@@ -8,7 +8,8 @@
 
 using namespace regrad;
 
-TEST_CASE("a profile counts calls, orders and bytes of every thread, and nothing outside its life") {
+TEST_CASE(
+    "a profile counts calls, orders and bytes of every thread, and nothing outside its life") {
   const Tensor x = ones({4, 8}).requires_grad_();
   exp(x);
   {

@@ -1,4 +1,5 @@
-// Masks, schedule, distillation, MAP and DCIL: the exact facts of pruning.md sections 0, 2.5 and 3.5 that need no training.
+// Masks, schedule, distillation, MAP and DCIL: the exact facts of pruning.md sections 0, 2.5 and
+// 3.5 that need no training.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/dcil/dcil.h>
 #include <regrad/algorithms/map/map.h>
@@ -13,9 +14,16 @@ using namespace regrad;
 
 namespace {
 
-double apart(const Tensor& a, const Tensor& b) { return amax(abs(a.to(DType::f64) - b.to(DType::f64))).item(); }
-Tensor drawn(const char* name, const Shape& s) { return normal(Random(5) / name, s, 0, 1, DType::f64); }
-std::vector<Tensor> weights() { return {drawn("w0", {8, 3, 3, 3}), 0.2 * drawn("w1", {16, 8, 3, 3}), 3 * drawn("w2", {16, 16, 1, 1})}; }
+double apart(const Tensor& a, const Tensor& b) {
+  return amax(abs(a.to(DType::f64) - b.to(DType::f64))).item();
+}
+Tensor drawn(const char* name, const Shape& s) {
+  return normal(Random(5) / name, s, 0, 1, DType::f64);
+}
+std::vector<Tensor> weights() {
+  return {drawn("w0", {8, 3, 3, 3}), 0.2 * drawn("w1", {16, 8, 3, 3}),
+          3 * drawn("w2", {16, 16, 1, 1})};
+}
 int64_t n_of(const std::vector<Tensor>& w) { return entries_in(w); }
 
 }  // namespace
@@ -39,40 +47,52 @@ TEST_CASE("masks: counts of both rules, globally, by layer and by filter") {
   for (double p : {0.0, 0.3, 0.5, 0.9, 0.98, 1.0}) {
     CAPTURE(p);
     CHECK(zeros_in(magnitude_masks(w, p)) == pruned_count(n, p));
-    if (p < 1) CHECK(zeros_in(magnitude_masks(w, p, {.rule = MaskOptions::official})) == pruned_count(n, p) + 1);  // DCIL-6
-    for (size_t l = 0; l < w.size(); ++l) CHECK(zeros_in({magnitude_masks(w, p, {.per_layer = true})[l]}) == pruned_count(w[l].numel(), p));
+    // DCIL-6
+    if (p < 1)
+      CHECK(zeros_in(magnitude_masks(w, p, {.rule = MaskOptions::official})) ==
+            pruned_count(n, p) + 1);
+    for (size_t l = 0; l < w.size(); ++l)
+      CHECK(zeros_in({magnitude_masks(w, p, {.per_layer = true})[l]}) ==
+            pruned_count(w[l].numel(), p));
     const std::vector<Tensor> filters = magnitude_masks(w, p, {.filters = true});
     int64_t empty = 0;
     for (const Tensor& m : filters) empty += empty_filters(m);
     CHECK(empty == pruned_count(40, p));
-    for (const Tensor& m : filters) CHECK(zeros_in({m}) == empty_filters(m) * m.numel() / m.size(0));
+    for (const Tensor& m : filters)
+      CHECK(zeros_in({m}) == empty_filters(m) * m.numel() / m.size(0));
   }
   CHECK(zeros_in(magnitude_masks({ones({10, 2, 1, 1})}, 0.25)) == 5);  // ties: the first ones
-  CHECK(magnitude_masks({ones({4, 1, 1, 1})}, 0.5)[0].to_vector() == std::vector<double>{0, 0, 1, 1});
+  CHECK(magnitude_masks({ones({4, 1, 1, 1})}, 0.5)[0].to_vector() ==
+        std::vector<double>{0, 0, 1, 1});
   CHECK(magnitude_masks({ones({4, 1, 1, 1}, DType::f64)}, 0.5)[0].dtype() == DType::f64);
   CHECK_THROWS_AS(magnitude_masks(w, 1.5), ConfigError);
   CHECK_THROWS_AS(magnitude_masks(w, std::nan("")), ConfigError);
 }
 
 TEST_CASE("masks: what is kept is larger than what is not; smaller targets keep more") {
-  const std::vector<Tensor> w = weights(), loose = magnitude_masks(w, 0.4), tight = magnitude_masks(w, 0.8);
+  const std::vector<Tensor> w = weights(), loose = magnitude_masks(w, 0.4),
+                            tight = magnitude_masks(w, 0.8);
   double least_kept = 1e9, most_pruned = 0;
   for (size_t l = 0; l < w.size(); ++l) {
     const std::vector<double> v = abs(w[l]).to_vector(), m = tight[l].to_vector();
-    for (size_t i = 0; i < v.size(); ++i) (m[i] > 0 ? least_kept = std::min(least_kept, v[i]) : most_pruned = std::max(most_pruned, v[i]));
+    for (size_t i = 0; i < v.size(); ++i)
+      (m[i] > 0 ? least_kept = std::min(least_kept, v[i])
+                : most_pruned = std::max(most_pruned, v[i]));
     CHECK(sum((1 - loose[l]) * tight[l]).item() == 0);
   }
   CHECK(least_kept > most_pruned);
 }
 
 TEST_CASE("prunable weights: convolutions alone; of nets without any, matrices but the last") {
-  const NamedNet resnet(Random(1), {.name = "r8", .in_channels = 1, .size = 28}), mlp(Random(1), {.name = "mlp", .in_channels = 1, .size = 28});
+  const NamedNet resnet(Random(1), {.name = "r8", .in_channels = 1, .size = 28}),
+      mlp(Random(1), {.name = "mlp", .in_channels = 1, .size = 28});
   CHECK(n_of(picked(parameters(resnet), prunable(parameters(resnet)))) == 76432);
   CHECK(n_of(picked(parameters(mlp), prunable(parameters(mlp)))) == 784 * 128 + 128 * 128);
 }
 
 TEST_CASE("straight-through: the value to the bit, the gradient as it comes") {
-  const Tensor w = drawn("st", {40}).requires_grad_(), g = drawn("g", {40}), effective = magnitude_masks({w.detach()}, 0.5)[0] * w.detach() * 1.7;
+  const Tensor w = drawn("st", {40}).requires_grad_(), g = drawn("g", {40}),
+               effective = magnitude_masks({w.detach()}, 0.5)[0] * w.detach() * 1.7;
   const Tensor y = straight_through(w, effective);
   CHECK(apart(y, effective) == 0);
   CHECK(apart(grad(sum(y * g), w), g) == 0);
@@ -82,12 +102,15 @@ TEST_CASE("straight-through: the value to the bit, the gradient as it comes") {
 TEST_CASE("distillation: gradients of both sides (section 0, DCIL-3)") {
   const double t = 2, floor = 1e-7;
   const int64_t b = 6, c = 5;
-  const Tensor s = (3 * drawn("student", {b, c})).requires_grad_(), z = (3 * drawn("teacher", {b, c})).requires_grad_();
+  const Tensor s = (3 * drawn("student", {b, c})).requires_grad_(),
+               z = (3 * drawn("teacher", {b, c})).requires_grad_();
   const Tensor q_s = softmax(s.detach() / t, -1), q_t = softmax(z.detach() / t, -1);
-  const std::vector<Tensor> g = grad(TensorList(distillation(s, z, t)), {s, z}, {.allow_unused = true});
+  const std::vector<Tensor> g =
+      grad(TensorList(distillation(s, z, t)), {s, z}, {.allow_unused = true});
   CHECK(apart(g[0], t * (q_s - q_t) / static_cast<double>(b)) < 1e-12);
   CHECK(!g[1].defined());
-  const Tensor with_floor = t * ((1 + static_cast<double>(c) * floor) * q_s - q_t - floor) / static_cast<double>(b);
+  const Tensor with_floor =
+      t * ((1 + static_cast<double>(c) * floor) * q_s - q_t - floor) / static_cast<double>(b);
   CHECK(apart(grad(distillation(s, z, t, floor), s), with_floor) < 1e-12);
   CHECK(distillation(s, s, t).item() == doctest::Approx(0).epsilon(1e-12));
   CHECK_THROWS_AS(distillation(s, drawn("z", {b, c + 1})), ShapeError);
@@ -101,7 +124,8 @@ TEST_CASE("MAP-1, MAP-2, MAP-5: bounds, order, scale and the two limits of atten
   for (bool per_layer : {false, true}) {
     const double p = 0.9, lb = lower_bound(p, 1);
     const std::vector<Tensor> a = attention(w, p, {.per_layer = per_layer}),
-                              scaled = attention({-7 * w[0], -7 * w[1], -7 * w[2]}, p, {.per_layer = per_layer});
+                              scaled = attention({-7 * w[0], -7 * w[1], -7 * w[2]}, p,
+                                                 {.per_layer = per_layer});
     double low = 2, high = 0;
     for (size_t l = 0; l < w.size(); ++l) {
       CHECK(apart(a[l], scaled[l]) < 1e-12);
@@ -118,10 +142,13 @@ TEST_CASE("MAP-1, MAP-2, MAP-5: bounds, order, scale and the two limits of atten
 
 TEST_CASE("MAP-3: the exploration gradient is autograd's of sg(A) W where the mask is soft") {
   using namespace map_pruning;
-  const Tensor w = drawn("w", {6, 4}).requires_grad_(), x = drawn("x", {9, 4}), target = drawn("y", {9, 6});
+  const Tensor w = drawn("w", {6, 4}).requires_grad_(), x = drawn("x", {9, 4}),
+               target = drawn("y", {9, 6});
   const double p = 0.75, lb = lower_bound(p, 1);
   const Tensor m = magnitude_masks({w.detach()}, p)[0], a = attention({w.detach()}, p)[0];
-  const auto loss = [&](const Tensor& effective) { return sum(square(linear(x, effective) - target)); };
+  const auto loss = [&](const Tensor& effective) {
+    return sum(square(linear(x, effective) - target));
+  };
   const Tensor factor = exploring(m, a, lb), soft = grad(loss(factor * w), w);
   const Tensor leaf = (factor * w.detach()).requires_grad_();
   CHECK(apart(factor * grad(loss(leaf), leaf), soft) < 1e-12);
@@ -143,7 +170,8 @@ TEST_CASE("DCIL-1, DCIL-2, DCIL-4: each weight has the gradient of its own path"
   const Tensor sparse = (m * w).requires_grad_(), dense = (w * 1).requires_grad_();
   const Tensor z_s = linear(x, sparse), z_d = linear(x, dense);
   const Tensor g_s = grad(cross_entropy(z_s, y) + distillation(z_s, z_d.detach()), sparse);
-  const Tensor g_d = grad(cross_entropy(linear(x, dense), y) + distillation(linear(x, dense), z_s.detach()), dense);
+  const Tensor g_d = grad(
+      cross_entropy(linear(x, dense), y) + distillation(linear(x, dense), z_s.detach()), dense);
   CHECK(apart(both(m, {}), where(gt(m, zeros_like(m)), g_s, g_d)) < 1e-12);
   const Tensor all = ones_like(m), none = zeros_like(m);
   const Tensor plain = grad(cross_entropy(linear(x, dense), y), dense);
@@ -164,7 +192,8 @@ TEST_CASE("costs: parameters, multiply-accumulates and bytes by hand") {
   std::vector<Tensor> p = parameters(net);
   const std::vector<size_t> at_ = prunable(p);
   const std::vector<Tensor> masks = magnitude_masks(picked(p, at_), 0.5, {.per_layer = true});
-  for (size_t l = 0; l < at_.size(); ++l) p[at_[l]] = (p[at_[l]] * masks[l]).detach().requires_grad_();
+  for (size_t l = 0; l < at_.size(); ++l)
+    p[at_[l]] = (p[at_[l]] * masks[l]).detach().requires_grad_();
   net = at(net, p);
   const Cost half = cost_of(net(normal(Random(4), {1, 1, 16, 16})), parameters(net));
   CHECK(half.sparse_macs == 256 * 36 + 64 * 8 * 72 + 160);

@@ -1,4 +1,5 @@
-// The pruning methods at work on a small net: MAP-1, 4, 5, 6, DCIL-2, 4 to 8, and what sets each baseline apart.
+// The pruning methods at work on a small net: MAP-1, 4, 5, 6, DCIL-2, 4 to 8, and what sets each
+// baseline apart.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/map/map.h>
 #include <regrad/algorithms/pruning/learner.h>
@@ -15,7 +16,10 @@ namespace {
 
 constexpr int64_t batches = 8;
 
-NamedNet tiny(DType t = DType::f64) { return NamedNet(Random(11), {.name = "tiny", .in_channels = 1, .size = 8, .classes = 4, .dtype = t}); }
+NamedNet tiny(DType t = DType::f64) {
+  return NamedNet(Random(11),
+                  {.name = "tiny", .in_channels = 1, .size = 8, .classes = 4, .dtype = t});
+}
 
 Settings settings() {
   Settings s;
@@ -29,13 +33,16 @@ struct Run {
   Run(const char* name, double sparsity, const Settings& s = settings(), DType t = DType::f64)
       : learner(tiny(t), method(name), s, sparsity, batches, 3), dtype(t) {}
   double step(int64_t i) {
-    const Tensor x = normal(Random(12) / "x" / i, {6, 1, 8, 8}, 0, 1, dtype), y = tensor({0, 1, 2, 3, 0, 1}, DType::i64);
+    const Tensor x = normal(Random(12) / "x" / i, {6, 1, 8, 8}, 0, 1, dtype),
+                 y = tensor({0, 1, 2, 3, 0, 1}, DType::i64);
     return learner.learn(x, y, i).item();
   }
   void to(int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) step(i);
   }
-  std::vector<Tensor> weights() const { return picked(parameters(learner.trained().net), learner.prunable_at()); }
+  std::vector<Tensor> weights() const {
+    return picked(parameters(learner.trained().net), learner.prunable_at());
+  }
 };
 
 bool same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
@@ -72,7 +79,8 @@ TEST_CASE("MAP-1: while p = 0 steps are the dense net's, bit for bit; so are DPF
   }
 }
 
-TEST_CASE("MAP-4: in exploitation pruned weights stay to the bit and masks do not move; decay is on") {
+TEST_CASE(
+    "MAP-4: in exploitation pruned weights stay to the bit and masks do not move; decay is on") {
   Run run("map", 0.9);
   const int64_t begin = 10 * batches;
   run.to(0, begin + 1);
@@ -101,7 +109,8 @@ TEST_CASE("MAP-6: what is deployed has the scheduled zeros, and the logits of M 
     CAPTURE(name);
     Run run(name, 0.9);
     run.to(0, run.learner.steps());
-    const std::vector<Tensor> deployed = picked(parameters(run.learner.deployed()), run.learner.prunable_at());
+    const std::vector<Tensor> deployed =
+        picked(parameters(run.learner.deployed()), run.learner.prunable_at());
     CHECK(zeros_in(deployed) == pruned_count(entries_in(deployed), 0.9));
     CHECK(same(deployed, run.learner.effective()));
   }
@@ -113,7 +122,8 @@ TEST_CASE("GMP: masks are nested, pruned weights and their momentum are 0; DPF a
   double back = 0, back_ste = 0;
   for (int64_t i = 0; i < gmp.learner.steps(); ++i) {
     gmp.step(i), dpf.step(i), ste.step(i);
-    for (size_t l = 0; l < before.size(); ++l) CHECK(sum((1 - before[l]) * gmp.learner.masks()[l]).item() == 0);
+    for (size_t l = 0; l < before.size(); ++l)
+      CHECK(sum((1 - before[l]) * gmp.learner.masks()[l]).item() == 0);
     before = gmp.learner.masks();
     for (const Tensor& t : pruned(gmp)) CHECK(sum(abs(t)).item() == 0);
   }
@@ -124,7 +134,8 @@ TEST_CASE("GMP: masks are nested, pruned weights and their momentum are 0; DPF a
   double dense = 0;
   for (const Tensor& t : pruned(dpf)) dense += sum(abs(t)).item();
   CHECK(dense > 0);
-  for (const Run* r : {&gmp, &dpf, &ste}) CHECK(zeros_in(r->learner.masks()) == pruned_count(1224, 0.9));
+  for (const Run* r : {&gmp, &dpf, &ste})
+    CHECK(zeros_in(r->learner.masks()) == pruned_count(1224, 0.9));
   CHECK(!same(all(dpf), all(ste)));
 }
 
@@ -147,8 +158,10 @@ TEST_CASE("SNIP: once, by |w dL/dw| at the first batch") {
   const std::vector<Tensor> w = dense.weights();
   const NamedNet net = as_leaves(tiny());
   Context ctx{.training = true};
-  const Tensor x = normal(Random(12) / "x" / 0, {6, 1, 8, 8}, 0, 1, DType::f64), y = tensor({0, 1, 2, 3, 0, 1}, DType::i64);
-  std::vector<Tensor> scores = picked(parameters(grad(cross_entropy(net(x, ctx), y), net)), snip.learner.prunable_at());
+  const Tensor x = normal(Random(12) / "x" / 0, {6, 1, 8, 8}, 0, 1, DType::f64),
+               y = tensor({0, 1, 2, 3, 0, 1}, DType::i64);
+  std::vector<Tensor> scores =
+      picked(parameters(grad(cross_entropy(net(x, ctx), y), net)), snip.learner.prunable_at());
   for (size_t l = 0; l < scores.size(); ++l) scores[l] = abs(scores[l] * w[l]);
   snip.step(0);
   const std::vector<Tensor> masks = snip.learner.masks();
@@ -158,7 +171,8 @@ TEST_CASE("SNIP: once, by |w dL/dw| at the first batch") {
   CHECK(same(masks, snip.learner.masks()));
 }
 
-TEST_CASE("RigL: as many weights in every layer throughout; positions move until 75% of the steps") {
+TEST_CASE(
+    "RigL: as many weights in every layer throughout; positions move until 75% of the steps") {
   Run rigl("rigl", 0.9);
   rigl.step(0);
   const std::vector<Tensor> first = rigl.learner.masks();
@@ -172,9 +186,13 @@ TEST_CASE("RigL: as many weights in every layer throughout; positions move until
   CHECK(same(late, rigl.learner.masks()));
   for (const Tensor& t : pruned(rigl)) CHECK(sum(abs(t)).item() == 0);
 
-  const Tensor m = tensor({1, 1, 1, 1, 0, 0, 0, 0}), w = tensor({4, 1, 3, 2, 0, 0, 0, 0}), g = tensor({0, 9, 0, 0, 1, -7, 2, 0});
-  CHECK(drop_and_grow({m}, {w}, {g}, 0.25)[0].to_vector() == std::vector<double>{1, 1, 1, 1, 0, 0, 0, 0});  // what was dropped grows again
-  CHECK(drop_and_grow({m}, {w}, {g}, 0.5)[0].to_vector() == std::vector<double>{1, 1, 1, 0, 0, 1, 0, 0});
+  const Tensor m = tensor({1, 1, 1, 1, 0, 0, 0, 0}), w = tensor({4, 1, 3, 2, 0, 0, 0, 0}),
+               g = tensor({0, 9, 0, 0, 1, -7, 2, 0});
+  // what was dropped grows again
+  CHECK(drop_and_grow({m}, {w}, {g}, 0.25)[0].to_vector() ==
+        std::vector<double>{1, 1, 1, 1, 0, 0, 0, 0});
+  CHECK(drop_and_grow({m}, {w}, {g}, 0.5)[0].to_vector() ==
+        std::vector<double>{1, 1, 1, 0, 0, 1, 0, 0});
 }
 
 TEST_CASE("STR: thresholds are learned, and zeros come of them") {
@@ -182,13 +200,16 @@ TEST_CASE("STR: thresholds are learned, and zeros come of them") {
   s.str_initial = -3;
   Run str("str", 0.9, s);
   str.to(0, str.learner.steps());
-  for (const Tensor& c : str.learner.trained().extra) CHECK(std::abs(c.item() - s.str_initial) > 1e-6);
+  for (const Tensor& c : str.learner.trained().extra)
+    CHECK(std::abs(c.item() - s.str_initial) > 1e-6);
   CHECK(zeros_in(str.learner.effective()) > 0);
   const std::vector<Tensor> w = str.weights(), e = str.learner.effective();
   for (size_t l = 0; l < w.size(); ++l) {
     const double c = 1 / (1 + std::exp(-str.learner.trained().extra[l].item()));
     const std::vector<double> a = w[l].to_vector(), b = e[l].to_vector();
-    for (size_t i = 0; i < a.size(); ++i) CHECK(b[i] == doctest::Approx(std::copysign(std::max(0.0, std::abs(a[i]) - c), a[i])).epsilon(1e-12));
+    for (size_t i = 0; i < a.size(); ++i)
+      CHECK(b[i] ==
+            doctest::Approx(std::copysign(std::max(0.0, std::abs(a[i]) - c), a[i])).epsilon(1e-12));
   }
 }
 
@@ -213,7 +234,8 @@ TEST_CASE("DCIL-6: masks to the very end, and both rules' counts") {
     run.to(0, run.learner.steps() - s.refresh);
     const std::vector<Tensor> masks = run.learner.masks();
     run.to(run.learner.steps() - s.refresh, run.learner.steps());
-    CHECK(zeros_in(run.learner.masks()) == pruned_count(1224, 0.9) + (s.mask_rule == "official" ? 1 : 0));
+    CHECK(zeros_in(run.learner.masks()) ==
+          pruned_count(1224, 0.9) + (s.mask_rule == "official" ? 1 : 0));
   }
 }
 
@@ -237,15 +259,19 @@ TEST_CASE("DCIL-7, DCIL-8: two sets of norms; what is deployed is the sparse pat
   const Tensor x = normal(Random(13), {5, 1, 8, 8}, 0, 1, DType::f64);
   std::vector<Tensor> params = parameters(run.learner.trained().net);
   const std::vector<Tensor> w = run.weights();
-  for (size_t l = 0; l < w.size(); ++l) params[run.learner.prunable_at()[l]] = run.learner.masks()[l] * w[l];
+  for (size_t l = 0; l < w.size(); ++l)
+    params[run.learner.prunable_at()[l]] = run.learner.masks()[l] * w[l];
   CHECK(amax(abs(at(run.learner.trained().net, params)(x) - net(x))).item() == 0);
 }
 
-TEST_CASE("a learner's state is all there is: a second one that takes it up goes on in the same bits") {
+TEST_CASE(
+    "a learner's state is all there is: a second one that takes it up goes on in the same bits") {
   for (const Method& m : methods()) {
     CAPTURE(m.name);
-    Run whole(m.name, 0.9, settings(), DType::f32), first(m.name, 0.9, settings(), DType::f32), second(m.name, 0.9, settings(), DType::f32);
-    const int64_t cut = 83, end = whole.learner.steps();  // between two masks, just after MAP's exploitation began
+    Run whole(m.name, 0.9, settings(), DType::f32), first(m.name, 0.9, settings(), DType::f32),
+        second(m.name, 0.9, settings(), DType::f32);
+    // between two masks, just after MAP's exploitation began
+    const int64_t cut = 83, end = whole.learner.steps();
     whole.to(0, end);
     first.to(0, cut);
     std::vector<Tensor> kept;

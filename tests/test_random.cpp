@@ -12,7 +12,8 @@ TEST_CASE("streams are addressed: same address, same numbers; other address, oth
   const Random a(1);
   CHECK(uniform(a / "x", {5}).to_vector() == uniform(Random(1) / "x", {5}).to_vector());
   std::set<uint64_t> keys;
-  for (const char* name : {"", "a", "b", "ab", "ba", "init", "initialise", "initialiser"}) keys.insert((a / name).key());
+  for (const char* name : {"", "a", "b", "ab", "ba", "init", "initialise", "initialiser"})
+    keys.insert((a / name).key());
   for (int64_t i = -3; i < 100; ++i) keys.insert((a / i).key());
   keys.insert((a / "a" / "b").key());
   keys.insert((Random(2) / "a").key());
@@ -20,7 +21,8 @@ TEST_CASE("streams are addressed: same address, same numbers; other address, oth
 }
 
 TEST_CASE("moments and ranges") {
-  const auto u = uniform(Random(1), {100000}, -2, 3, DType::f64).to_vector(), n = normal(Random(2), {100000}, 1, 2, DType::f64).to_vector();
+  const auto u = uniform(Random(1), {100000}, -2, 3, DType::f64).to_vector(),
+             n = normal(Random(2), {100000}, 1, 2, DType::f64).to_vector();
   double mean_u = 0, mean_n = 0, var_n = 0;
   for (size_t i = 0; i < u.size(); ++i) {
     mean_u += u[i] / 1e5;

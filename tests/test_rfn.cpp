@@ -18,9 +18,10 @@ namespace {
 
 // Twenty clips of generated scenes by nine devices.
 std::shared_ptr<const scenes::Recordings> few() {
-  static const auto made = std::make_shared<const scenes::Recordings>(
-      scenes::record(scenes::load_clips("scenes", "", scenes::ear_of("scenes"), {.train = 2, .test = 1}), scenes::ear_of("scenes"),
-                     scenes::recorders("simulated", "", 8000, Random(1)), {.source = 0.5}, Random(1)));
+  static const auto made = std::make_shared<const scenes::Recordings>(scenes::record(
+      scenes::load_clips("scenes", "", scenes::ear_of("scenes"), {.train = 2, .test = 1}),
+      scenes::ear_of("scenes"), scenes::recorders("simulated", "", 8000, Random(1)),
+      {.source = 0.5}, Random(1)));
   return made;
 }
 
@@ -31,21 +32,30 @@ Settings quick() {
 }
 
 using BcTrial = RfnTrial<BcResnetAsc>;
-BcTrial trial(const char* name, const Settings& s = quick()) { return BcTrial({name, "simulated", 3}, s, few()); }
+BcTrial trial(const char* name, const Settings& s = quick()) {
+  return BcTrial({name, "simulated", 3}, s, few());
+}
 
 std::vector<std::vector<double>> state_of(experiment::Trial& t) {
   std::vector<std::vector<double>> out;
-  t.state([&](const std::string&, Tensor& part) { out.push_back(part.to(DType::f64).to_vector()); });
+  t.state(
+      [&](const std::string&, Tensor& part) { out.push_back(part.to(DType::f64).to_vector()); });
   return out;
 }
 
-experiment::MethodResult made_up(const std::string& name, double source, double unseen, const std::string& devices) {
+experiment::MethodResult made_up(const std::string& name, double source, double unseen,
+                                 const std::string& devices) {
   std::vector<double> a, u, gap;
   for (int i = 0; i < 40; ++i) {
     const double wobble = std::sin(3.0 * i);
     a.push_back(source + wobble), u.push_back(unseen - wobble), gap.push_back(a.back() - u.back());
   }
-  return {name, {}, 0, {{on("source", devices), {a, a}}, {on("unseen", devices), {u, u}}, {on("gap", devices), {gap, gap}}}};
+  return {name,
+          {},
+          0,
+          {{on("source", devices), {a, a}},
+           {on("unseen", devices), {u, u}},
+           {on("gap", devices), {gap, gap}}}};
 }
 
 Verdict verdict_of(const std::vector<experiment::Claim>& claims, const std::string& text) {
@@ -70,7 +80,8 @@ TEST_CASE("every arm has a name of its own, and rows where the table says") {
   CHECK(has_row(arm("ifn"), "sd0"));
 }
 
-TEST_CASE("with one channel instance norm is layer norm, so in-input has no arm of LN's beside it") {
+TEST_CASE(
+    "with one channel instance norm is layer norm, so in-input has no arm of LN's beside it") {
   const Random r(4);
   const auto normed = [&](FreqNorm n) {
     Context ctx;
@@ -81,7 +92,8 @@ TEST_CASE("with one channel instance norm is layer norm, so in-input has no arm 
 }
 
 TEST_CASE("a trial's state is all there is: another that takes it up goes on in the same bits") {
-  for (const char* name : {"none", "rfn", "bin", "global", "mixstyle", "freq-mixstyle", "crossgrad"}) {
+  for (const char* name :
+       {"none", "rfn", "bin", "global", "mixstyle", "freq-mixstyle", "crossgrad"}) {
     CAPTURE(name);
     BcTrial whole = trial(name), first = trial(name), second = trial(name);
     for (int64_t i = 0; i < 6; ++i) whole.step(i);
@@ -99,10 +111,13 @@ TEST_CASE("a trial's state is all there is: another that takes it up goes on in 
   }
 }
 
-TEST_CASE("arms differ in what they train on; CrossGrad with no share for moved inputs is plain training") {
+TEST_CASE(
+    "arms differ in what they train on; CrossGrad with no share for moved inputs is plain "
+    "training") {
   Settings s = quick();
   s.dropout = 0, s.cross_share = 0, s.mix_p = s.freq_mix_p = 1;
-  BcTrial none = trial("none", s), across = trial("crossgrad", s), mixed = trial("mixstyle", s), freq = trial("freq-mixstyle", s);
+  BcTrial none = trial("none", s), across = trial("crossgrad", s), mixed = trial("mixstyle", s),
+          freq = trial("freq-mixstyle", s);
   for (int64_t i = 0; i < 3; ++i) none.step(i), across.step(i), mixed.step(i), freq.step(i);
   const auto head = [](BcTrial& t) { return t.model().front().second; };
   CHECK(amax(abs(head(none) - head(across))).item() < 1e-5);
@@ -114,12 +129,14 @@ TEST_CASE("arms differ in what they train on; CrossGrad with no share for moved 
   CHECK(amax(abs(head(none) - head(moved))).item() > 1e-4);
 }
 
-TEST_CASE("a finished trial has every clip's hits, and the gap is the difference of the two means") {
+TEST_CASE(
+    "a finished trial has every clip's hits, and the gap is the difference of the two means") {
   BcTrial t = trial("rfn");
   const experiment::Outcome out = t.finish();
   std::map<std::string, double> score;
   for (const auto& s : out.scores) score[s.metric] = s.value;
-  CHECK(score.at("gap@simulated") == doctest::Approx(score.at("source@simulated") - score.at("unseen@simulated")));
+  CHECK(score.at("gap@simulated") ==
+        doctest::Approx(score.at("source@simulated") - score.at("unseen@simulated")));
   REQUIRE(out.items.size() == 4);
   for (const auto& i : out.items) {
     CHECK(i.values.size() == 10);
@@ -129,10 +146,13 @@ TEST_CASE("a finished trial has every clip's hits, and the gap is the difference
   CHECK(out.parameters[0].second == parameter_count(BcResnetAsc(Random(0), {.tau = 0.4})));
 }
 
-TEST_CASE("the pilot's net: means of ten segments; IFN takes a device's curve off its input; its trial goes on from its state") {
+TEST_CASE(
+    "the pilot's net: means of ten segments; IFN takes a device's curve off its input; its trial "
+    "goes on from its state") {
   const Random r(5);
   const PooledNet net(r, {.mels = 3, .classes = 4, .segments = 2, .hidden = 6});
-  const Tensor x = normal(r / "x", {2, 1, 3, 8}, 0, 1), halves = mean(reshape(x, {2, 3, 2, 4}), {3});
+  const Tensor x = normal(r / "x", {2, 1, 3, 8}, 0, 1),
+               halves = mean(reshape(x, {2, 3, 2, 4}), {3});
   const Tensor by_hand = net.output(relu(net.hidden(net.standard(reshape(halves, {2, 6})))));
   CHECK(amax(abs(net(x) - by_hand)).item() < 1e-5);
   CHECK_THROWS_AS(net(normal(r, {2, 1, 4, 8}, 0, 1)), ShapeError);
@@ -158,7 +178,9 @@ TEST_CASE("the pilot's net: means of ten segments; IFN takes a device's curve of
       std::vector<Tensor> kept;
       first.state([&](const std::string&, Tensor& t) { kept.push_back(t.detach()); });
       size_t at = 0;
-      second.state([&](const std::string&, Tensor& t) { t = kept[at++].detach().requires_grad_(t.requires_grad()); });
+      second.state([&](const std::string&, Tensor& t) {
+        t = kept[at++].detach().requires_grad_(t.requires_grad());
+      });
     }
     for (int64_t i = 3; i < 6; ++i) second.step(i);
     CHECK(state_of(whole) == state_of(second));
@@ -168,8 +190,8 @@ TEST_CASE("the pilot's net: means of ten segments; IFN takes a device's curve of
 
 TEST_CASE("directions say what made-up tables show, whichever way") {
   experiment::Result r;
-  r.methods = {made_up("none", 95, 60, "simulated"), made_up("ifn", 85, 84, "simulated"), made_up("resnorm", 93, 88, "simulated"),
-               made_up("rfn", 96, 60, "simulated")};
+  r.methods = {made_up("none", 95, 60, "simulated"), made_up("ifn", 85, 84, "simulated"),
+               made_up("resnorm", 93, 88, "simulated"), made_up("rfn", 96, 60, "simulated")};
   const auto claims = directions(r, {"simulated"});
   CHECK(verdict_of(claims, "1: unseen@simulated: resnorm above none") == Verdict::shown);
   CHECK(verdict_of(claims, "1: unseen@simulated: rfn above none") == Verdict::not_shown);
@@ -181,22 +203,31 @@ TEST_CASE("directions say what made-up tables show, whichever way") {
 
 TEST_CASE("on equal devices a gain is told, and taken off the gain elsewhere") {
   experiment::Result r;
-  for (const auto& [name, equal, far] : {std::tuple{"none", 90.0, 60.0}, {"ifn", 89.0, 0.0}, {"mixstyle", 93.0, 61.0}}) {
-    experiment::MethodResult m = made_up(name, 95, equal, "sd0"), other = made_up(name, 95, far, "sd8");
+  for (const auto& [name, equal, far] :
+       {std::tuple{"none", 90.0, 60.0}, {"ifn", 89.0, 0.0}, {"mixstyle", 93.0, 61.0}}) {
+    experiment::MethodResult m = made_up(name, 95, equal, "sd0"),
+                             other = made_up(name, 95, far, "sd8");
     m.items.insert(m.items.end(), other.items.begin(), other.items.end());
     r.methods.push_back(m);
   }
   const auto claims = directions(r, {"sd0", "sd8"});
   CHECK(verdict_of(claims, "5: unseen@sd0: ifn not above none") == Verdict::shown);
-  CHECK(verdict_of(claims, "5: unseen: mixstyle less none, at sd8 above the same at sd0") == Verdict::not_shown);  // 1 there, 3 here
+  // 1 there, 3 here
+  CHECK(verdict_of(claims, "5: unseen: mixstyle less none, at sd8 above the same at sd0") ==
+        Verdict::not_shown);
 }
 
 TEST_CASE("settings that contradict each other are refused") {
   RfnExperiment e("scenes");
   e.choose("scenes", "tiny");
   std::vector<experiment::Field> fields = e.fields();
-  for (const auto& [key, value] :
-       {std::pair{"devices", "phones"}, {"batch", "1"}, {"warmup", "1"}, {"mix_alpha", "0"}, {"tau", "0"}, {"net", "vit"}, {"mels", "40"}}) {
+  for (const auto& [key, value] : {std::pair{"devices", "phones"},
+                                   {"batch", "1"},
+                                   {"warmup", "1"},
+                                   {"mix_alpha", "0"},
+                                   {"tau", "0"},
+                                   {"net", "vit"},
+                                   {"mels", "40"}}) {
     const std::string before = experiment::text(*experiment::find(fields, key));
     CAPTURE(key);
     const auto refused = [&, at = key, to = value] {
@@ -207,12 +238,15 @@ TEST_CASE("settings that contradict each other are refused") {
   }
   CHECK_NOTHROW(e.check());
   CHECK_FALSE(e.has_row({"ln", "sd8", 0}));
-  experiment::assign(fields, "net", "pooled", "test"), experiment::assign(fields, "mels", "40", "test");
+  experiment::assign(fields, "net", "pooled", "test"),
+      experiment::assign(fields, "mels", "40", "test");
   CHECK_NOTHROW(e.check());
   CHECK(e.has_row({"ln", "sd8", 0}));  // the pilot's table has every arm
 }
 
-TEST_CASE("methods without a row on the chosen devices are left out, or refused where they were asked for") {
+TEST_CASE(
+    "methods without a row on the chosen devices are left out, or refused where they were asked "
+    "for") {
   const auto parsed = [](std::vector<const char*> flags) {
     experiment::TaskList tasks = rfn_tasks();
     flags.insert(flags.begin(), {"regrad-rfn", "--print-config", "--preset", "small"});
@@ -228,5 +262,6 @@ TEST_CASE("methods without a row on the chosen devices are left out, or refused 
   CHECK(has(all, "ln"));
   CHECK(has(parsed({"--devices", "sd4,sd8", "--net", "pooled"}), "ln"));
   CHECK_THROWS_AS(parsed({"--devices", "sd4,sd8", "--methods", "none,ln"}), ConfigError);
-  CHECK_THROWS_AS(parsed({"--devices", "sd0,sd4", "--methods", "rfn-0.1"}), ConfigError);  // none at sd0
+  // none at sd0
+  CHECK_THROWS_AS(parsed({"--devices", "sd0,sd4", "--methods", "rfn-0.1"}), ConfigError);
 }

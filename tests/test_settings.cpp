@@ -1,4 +1,5 @@
-// Every setting of every binary: what it may not be is told before any data is read, and so is what no memory holds.
+// Every setting of every binary: what it may not be is told before any data is read, and so is what
+// no memory holds.
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/asc/tables.h>
@@ -44,11 +45,12 @@ struct Binary {
   std::function<TaskList()> tasks;
 };
 const std::vector<Binary>& binaries() {
-  static const std::vector<Binary> all{{"cml", cml::cml_tasks},
-                                       {"map", [] { return pruning::pruning_tasks(pruning::Paper::map); }},
-                                       {"dcil", [] { return pruning::pruning_tasks(pruning::Paper::dcil); }},
-                                       {"rfn", relaxed_norm::rfn_tasks},
-                                       {"asc", asc::asc_tasks}};
+  static const std::vector<Binary> all{
+      {"cml", cml::cml_tasks},
+      {"map", [] { return pruning::pruning_tasks(pruning::Paper::map); }},
+      {"dcil", [] { return pruning::pruning_tasks(pruning::Paper::dcil); }},
+      {"rfn", relaxed_norm::rfn_tasks},
+      {"asc", asc::asc_tasks}};
   return all;
 }
 
@@ -90,7 +92,9 @@ class Room {
   rlimit before_{};
 };
 
-bool starts(const std::string& text, const char* with) { return text.compare(0, std::strlen(with), with) == 0; }
+bool starts(const std::string& text, const char* with) {
+  return text.compare(0, std::strlen(with), with) == 0;
+}
 
 template <class F>
 void each_task(F&& f) {
@@ -101,18 +105,25 @@ std::vector<Field> fields_of(TaskList& tasks, const std::string& task, const std
   tasks.choose(task, preset);
   return tasks.fields();
 }
-bool is_number(const Field& f) { return type_name(f) != "" && type_name(f) != "TEXT" && type_name(f) != "NAME,..."; }
+bool is_number(const Field& f) {
+  return type_name(f) != "" && type_name(f) != "TEXT" && type_name(f) != "NAME,...";
+}
 
 std::set<std::string> words_of(const std::string& text) {
   std::istringstream in(text);
   return {std::istream_iterator<std::string>(in), {}};
 }
-// Written down by hand, beside the ranges where the settings are listed: what may be 0, and what may be below.
+// Written down by hand, beside the ranges where the settings are listed: what may be 0, and what
+// may be below.
 const std::set<std::string> may_be_0 = words_of(
-    "inner_steps alpha gamma chunk last plus_plus.multi_step_epochs plus_plus.first_order_epochs sharp.inner_steps"
-    " sharp.alpha_low sharp.alpha_up size cohead_convs dropout sparsities momentum weight_decay warmup warmup_from milestones"
-    " padding target exploit distill z rigl_share str_initial str_decay mels roll source noise mix_p freq_mix_p cross_step"
-    " cross_share lambda mixup mask_mels mask_frames translation.crop translation.rate compression.ratio compression.share");
+    "inner_steps alpha gamma chunk last plus_plus.multi_step_epochs plus_plus.first_order_epochs "
+    "sharp.inner_steps"
+    " sharp.alpha_low sharp.alpha_up size cohead_convs dropout sparsities momentum weight_decay "
+    "warmup warmup_from milestones"
+    " padding target exploit distill z rigl_share str_initial str_decay mels roll source noise "
+    "mix_p freq_mix_p cross_step"
+    " cross_share lambda mixup mask_mels mask_frames translation.crop translation.rate "
+    "compression.ratio compression.share");
 const std::set<std::string> may_be_negative{"noise", "lambda", "str_initial"};
 
 }  // namespace
@@ -127,8 +138,11 @@ TEST_CASE("numbers that a setting may not be are refused before data are read, i
         CAPTURE(task);
         CAPTURE(field.name);
         CAPTURE(value);
-        const std::string said = answer(binary, {"--task", task, "--preset", "small", "--" + field.name + "=" + value});
-        const bool may = value[0] == '0' ? may_be_0.count(field.name) > 0 : std::strcmp(value, "-1") == 0 && may_be_negative.count(field.name) > 0;
+        const std::string said =
+            answer(binary, {"--task", task, "--preset", "small", "--" + field.name + "=" + value});
+        const bool may = value[0] == '0' ? may_be_0.count(field.name) > 0
+                                         : std::strcmp(value, "-1") == 0 &&
+                                               may_be_negative.count(field.name) > 0;
         // A value of its range may still contradict others, which is told as early.
         CHECK_MESSAGE((starts(said, "ConfigError: ") || (may && said == "read")), said);
         if (!may) CHECK_MESSAGE(said.find("--" + field.name) != std::string::npos, said);
@@ -148,11 +162,16 @@ TEST_CASE("every preset of every task is good") {
   });
 }
 
-TEST_CASE("the largest whole number is refused within a second, with the bytes that it needs, or is no size") {
-  // Counts of what is done one after the other, shares of what there is, and what only later turns out too large for the data.
+TEST_CASE(
+    "the largest whole number is refused within a second, with the bytes that it needs, or is no "
+    "size") {
+  // Counts of what is done one after the other, shares of what there is, and what only later turns
+  // out too large for the data.
   const std::set<std::string> no_size = words_of(
-      "batch steps log_every last last_tasks validation_tasks test_tasks plus_plus.epochs plus_plus.multi_step_epochs"
-      " plus_plus.first_order_epochs test_chunk chunk epochs curve test train refresh roll mask_mels mask_frames"
+      "batch steps log_every last last_tasks validation_tasks test_tasks plus_plus.epochs "
+      "plus_plus.multi_step_epochs"
+      " plus_plus.first_order_epochs test_chunk chunk epochs curve test train refresh roll "
+      "mask_mels mask_frames"
       " translation.steps translation.crop compression.epochs");
   const Room room(8e9);
   each_task([&](const Binary& binary, const std::string& task) {
@@ -162,13 +181,19 @@ TEST_CASE("the largest whole number is refused within a second, with the bytes t
       CAPTURE(binary.name);
       CAPTURE(task);
       CAPTURE(field.name);
-      std::vector<std::string> words{"--task", task, "--preset", "small", "--" + field.name, "2147483647"};
-      if (field.name == "cohead_hidden" || field.name == "hidden") words.insert(words.end(), {"--cohead-hidden", "2147483647"});
-      if (task != "sinusoid" && !starts(task, "nodes") && (field.name == "cohead_hidden" || field.name == "hidden"))
+      std::vector<std::string> words{"--task",          task,        "--preset", "small",
+                                     "--" + field.name, "2147483647"};
+      if (field.name == "cohead_hidden" || field.name == "hidden")
+        words.insert(words.end(), {"--cohead-hidden", "2147483647"});
+      if (task != "sinusoid" && !starts(task, "nodes") &&
+          (field.name == "cohead_hidden" || field.name == "hidden"))
         words.insert(words.end(), {"--net", "mlp"});
       const std::string said = answer(binary, words);
-      const bool sized = starts(said, "ConfigError: ") || (starts(said, "OutOfMemory: ") && said.find(" bytes (") != std::string::npos);
-      const bool generated = task == "scenes" && std::strcmp(binary.name, "asc") == 0 && (field.name == "train" || field.name == "test");
+      const bool sized =
+          starts(said, "ConfigError: ") ||
+          (starts(said, "OutOfMemory: ") && said.find(" bytes (") != std::string::npos);
+      const bool generated = task == "scenes" && std::strcmp(binary.name, "asc") == 0 &&
+                             (field.name == "train" || field.name == "test");
       if (no_size.count(field.name) == 0 || generated) CHECK_MESSAGE(sized, said);
       CHECK_MESSAGE((sized || said == "read"), said);
     }
@@ -177,9 +202,10 @@ TEST_CASE("the largest whole number is refused within a second, with the bytes t
 
 TEST_CASE("what is kept until the end counts too") {
   const Room room(8e9);
-  CHECK(answer(binaries()[0], {"--last", "2000000000", "--steps", "2000000000", "--log-every", "1"}).find("the last points of the learning curve") !=
+  CHECK(answer(binaries()[0], {"--last", "2000000000", "--steps", "2000000000", "--log-every", "1"})
+            .find("the last points of the learning curve") != std::string::npos);
+  CHECK(answer(binaries()[1], {"--epochs", "2000000000"}).find("the accuracy after each epoch") !=
         std::string::npos);
-  CHECK(answer(binaries()[1], {"--epochs", "2000000000"}).find("the accuracy after each epoch") != std::string::npos);
   CHECK(answer(binaries()[0], {"--hidden", "10000,10000", "--test-chunk", "1"}) == "read");  // 4 GB
 }
 
@@ -191,23 +217,32 @@ TEST_CASE("values given twice, or empty, in every binary") {
     const std::vector<Field> fields = fields_of(tasks, task, "small");
     const Card card = tasks.card();
     const std::string method = card.methods[0].name;
-    CHECK(answer(binary, {"--task", task, "--methods", method + "," + method}) == "ConfigError: --methods: " + method + " stands there twice");
+    CHECK(answer(binary, {"--task", task, "--methods", method + "," + method}) ==
+          "ConfigError: --methods: " + method + " stands there twice");
     for (const char* key : {"shots", "sparsities", "devices"}) {
       std::vector<Field> own = fields;
       const Field* list = find(own, key);
       if (!list || !is_list(*list) || task == "tau") continue;
       const std::string value = text(*list).substr(0, text(*list).find(','));
-      const std::string said = answer(binary, {"--task", task, "--preset", "small", "--" + std::string(key), value + "," + value});
-      CHECK_MESSAGE(
-          starts(said, ("ConfigError: " + std::string(key) + " is " + value + "," + value + ": two parts of the table would be called ").c_str()),
-          said);
+      const std::string said = answer(binary, {"--task", task, "--preset", "small",
+                                               "--" + std::string(key), value + "," + value});
+      CHECK_MESSAGE(starts(said, ("ConfigError: " + std::string(key) + " is " + value + "," +
+                                  value + ": two parts of the table would be called ")
+                                     .c_str()),
+                    said);
     }
-    for (const char* flag : {"--data", "--out", "--config", "--methods", "--task", "--preset", "--seeds", "--threads", "--set"})
+    for (const char* flag : {"--data", "--out", "--config", "--methods", "--task", "--preset",
+                             "--seeds", "--threads", "--set"})
       CHECK_MESSAGE(starts(answer(binary, {flag, ""}), "ConfigError: --"), flag);
     for (const Field& field : fields)
-      if (type_name(field) != "") CHECK_MESSAGE(starts(answer(binary, {"--task", task, "--" + field.name, ""}), "ConfigError: --"), field.name);
+      if (type_name(field) != "")
+        CHECK_MESSAGE(
+            starts(answer(binary, {"--task", task, "--" + field.name, ""}), "ConfigError: --"),
+            field.name);
     for (const Field& field : fields)
-      CHECK_MESSAGE(starts(answer(binary, {"--task", task, "--set", field.name + "="}), "ConfigError: --set "), field.name);
+      CHECK_MESSAGE(starts(answer(binary, {"--task", task, "--set", field.name + "="}),
+                           "ConfigError: --set "),
+                    field.name);
   });
 }
 
@@ -219,29 +254,41 @@ TEST_CASE("texts that name nothing are refused before data are read") {
       CAPTURE(binary.name);
       CAPTURE(task);
       CAPTURE(field.name);
-      const bool unused = task == "tau" && std::strcmp(binary.name, "asc") == 0 && field.name == "devices";  // its clips have their own
-      if (!unused) CHECK(starts(answer(binary, {"--task", task, "--" + field.name, "nothing-of-that-name"}), "ConfigError: "));
+      // its clips have their own
+      const bool unused =
+          task == "tau" && std::strcmp(binary.name, "asc") == 0 && field.name == "devices";
+      if (!unused)
+        CHECK(starts(answer(binary, {"--task", task, "--" + field.name, "nothing-of-that-name"}),
+                     "ConfigError: "));
     }
   });
-  const Binary &cml_binary = binaries()[0], &asc_binary = binaries()[4], &rfn_binary = binaries()[3];
-  CHECK(answer(asc_binary, {"--preset", "small", "--tau", "0.33"}).find("tau gives a stage of ") != std::string::npos);
-  CHECK(answer(rfn_binary, {"--tau", "0.33"}).find("tau gives a stage of ") != std::string::npos);
-  CHECK(answer(rfn_binary, {"--net", "pooled", "--mels", "258"}).find("258 bands of a spectrum of 257 bins") != std::string::npos);
-  CHECK(answer(asc_binary, {"--source", "1", "--methods", "baseline-g"}).find("no clip was recorded by the source and by another") !=
+  const Binary &cml_binary = binaries()[0], &asc_binary = binaries()[4],
+               &rfn_binary = binaries()[3];
+  CHECK(answer(asc_binary, {"--preset", "small", "--tau", "0.33"}).find("tau gives a stage of ") !=
         std::string::npos);
-  CHECK(answer(asc_binary, {"--batch", "241"}) == "ConfigError: batch: 241 clips a step of 240 training clips");
+  CHECK(answer(rfn_binary, {"--tau", "0.33"}).find("tau gives a stage of ") != std::string::npos);
+  CHECK(answer(rfn_binary, {"--net", "pooled", "--mels", "258"})
+            .find("258 bands of a spectrum of 257 bins") != std::string::npos);
+  CHECK(answer(asc_binary, {"--source", "1", "--methods", "baseline-g"})
+            .find("no clip was recorded by the source and by another") != std::string::npos);
+  CHECK(answer(asc_binary, {"--batch", "241"}) ==
+        "ConfigError: batch: 241 clips a step of 240 training clips");
   CHECK(answer(asc_binary, {"--batch", "240"}) == "read");
-  CHECK(answer(rfn_binary, {"--batch", "401"}) == "ConfigError: batch: 401 clips a step of 400 training clips");
+  CHECK(answer(rfn_binary, {"--batch", "401"}) ==
+        "ConfigError: batch: 401 clips a step of 400 training clips");
   CHECK(answer(rfn_binary, {"--batch", "400"}) == "read");
-  CHECK(answer(cml_binary, {"--task", "omniglot", "--size", "106"}).find("105 pixels") != std::string::npos);
+  CHECK(answer(cml_binary, {"--task", "omniglot", "--size", "106"}).find("105 pixels") !=
+        std::string::npos);
 }
 
 TEST_CASE("an --out that will be refused is refused before data are read") {
   const test::TempFolder at;
   write_file(at / "file", "x");
   std::filesystem::create_directories(at / "full"), write_file(at / "full/notes.txt", "x");
-  std::filesystem::create_directories(at / "done"), write_file(at / "done/result.json", "{}"), write_file(at / "done/.regrad-lock", "");
-  std::filesystem::create_directories(at / "part"), write_file(at / "part/checkpoint.safetensors", "x");
+  std::filesystem::create_directories(at / "done"), write_file(at / "done/result.json", "{}"),
+      write_file(at / "done/.regrad-lock", "");
+  std::filesystem::create_directories(at / "part"),
+      write_file(at / "part/checkpoint.safetensors", "x");
   const auto out = [&](const std::string& folder, std::vector<std::string> more = {}) {
     more.insert(more.end(), {"--out", at / folder});
     return answer(binaries()[4], more);
@@ -251,7 +298,8 @@ TEST_CASE("an --out that will be refused is refused before data are read") {
   CHECK(out("full").find("files that no experiment wrote") != std::string::npos);
   CHECK(out("done").find("holds a finished result") != std::string::npos);
   CHECK(out("part").find("holds an interrupted run") != std::string::npos);
-  for (const char* folder : {"full", "done", "part", "new/deep"}) CHECK(out(folder, {"--force"}) == "read");
+  for (const char* folder : {"full", "done", "part", "new/deep"})
+    CHECK(out(folder, {"--force"}) == "read");
   CHECK(out("part", {"--resume"}) == "read");
   CHECK(out("new") == "read");
   CHECK_FALSE(std::filesystem::exists(at / "new"));
@@ -260,8 +308,14 @@ TEST_CASE("an --out that will be refused is refused before data are read") {
 TEST_CASE("memory that a run cannot have is told with its bytes") {
   CHECK_NOTHROW(check_memory({{1e6, "little"}}, "x"));
   CHECK(free_bytes() > 1e6);
-  const std::string words = "out of memory: x needs at least 3000000000000000000 bytes (2793967723.8 GiB), most of them for what is large; ";
-  CHECK(complaint<OutOfMemory>([] { check_memory({{1e18, "what is less"}, {2e18, "what is large"}}, "x"); }, words) == "");
+  const std::string words =
+      "out of memory: x needs at least 3000000000000000000 bytes (2793967723.8 GiB), most of them "
+      "for what is large; ";
+  CHECK(complaint<OutOfMemory>(
+            [] {
+              check_memory({{1e18, "what is less"}, {2e18, "what is large"}}, "x");
+            },
+            words) == "");
   CHECK(complaint<OutOfMemory>(
             [] {
               check_memory({{1e300, "what is large"}, {1e300, "what is less"}}, "x");
@@ -274,23 +328,28 @@ TEST_CASE("memory that a run cannot have is told with its bytes") {
 
 TEST_CASE("what a control group keeps of files counts as free") {
   const test::TempFolder at;
-  const auto group = [&](const std::string& folder, const std::vector<std::pair<const char*, const char*>>& files) {
+  const auto group = [&](const std::string& folder,
+                         const std::vector<std::pair<const char*, const char*>>& files) {
     std::filesystem::create_directories(at / folder);
     for (const auto& [name, text] : files) write_file(at / (folder + "/" + name), text);
   };
   write_file(at / "second", "0::/job/step\n");
   group("two", {});
   CHECK(group_bytes(at / "second", at / "two") == std::numeric_limits<double>::infinity());
-  group("two/job", {{"memory.max", "1000\n"}, {"memory.current", "990\n"}, {"memory.stat", "anon 100\ninactive_file 600\nactive_file 200\n"}});
+  group("two/job", {{"memory.max", "1000\n"},
+                    {"memory.current", "990\n"},
+                    {"memory.stat", "anon 100\ninactive_file 600\nactive_file 200\n"}});
   group("two/job/step", {{"memory.max", "max\n"}, {"memory.current", "990\n"}});
   CHECK(group_bytes(at / "second", at / "two") == 810);
   group("two/job/step", {{"memory.max", "995\n"}});
   CHECK(group_bytes(at / "second", at / "two") == 5);
   // Version 1 has its own sums and those of the groups inside.
   write_file(at / "first", "9:name=systemd:/\n4:memory:/job\n0::/\n");
-  group("one/memory/job", {{"memory.limit_in_bytes", "1000\n"},
-                           {"memory.usage_in_bytes", "990\n"},
-                           {"memory.stat", "inactive_file 1\nactive_file 2\ntotal_inactive_file 500\ntotal_active_file 100\n"}});
+  group("one/memory/job",
+        {{"memory.limit_in_bytes", "1000\n"},
+         {"memory.usage_in_bytes", "990\n"},
+         {"memory.stat",
+          "inactive_file 1\nactive_file 2\ntotal_inactive_file 500\ntotal_active_file 100\n"}});
   CHECK(group_bytes(at / "first", at / "one") == 610);
   CHECK(group_bytes(at / "nothing", at / "one") == std::numeric_limits<double>::infinity());
 }

@@ -22,7 +22,8 @@ TEST_CASE("a tensor is a value; gradients are tensors") {
 }
 
 TEST_CASE("one step of MAML, by hand and by grad") {
-  // Loss (w - a)^2 on the support, (w - b)^2 on the query: w' = w - 2 lr (w - a), d query / dw = 2 (w' - b)(1 - 2 lr).
+  // Loss (w - a)^2 on the support, (w - b)^2 on the query: w' = w - 2 lr (w - a), d query / dw = 2
+  // (w' - b)(1 - 2 lr).
   const double lr = 0.1, a = 1, b = -1;
   const Tensor w = scalar(3, DType::f64).requires_grad_();
   const Tensor inner = grad(square(w - a), w, {.create_graph = true});
@@ -32,5 +33,6 @@ TEST_CASE("one step of MAML, by hand and by grad") {
 }
 
 TEST_CASE("errors teach") {
-  CHECK_THROWS_WITH_AS(matmul(zeros({10, 40}), zeros({30, 1})), "matmul: inner dimensions differ, [10,40] x [30,1]", ShapeError);
+  CHECK_THROWS_WITH_AS(matmul(zeros({10, 40}), zeros({30, 1})),
+                       "matmul: inner dimensions differ, [10,40] x [30,1]", ShapeError);
 }

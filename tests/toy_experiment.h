@@ -1,5 +1,5 @@
-// A small experiment for tests of the frame: gradient descent on a parabola with noise from named streams, so that every number is known to be a
-// function of method, seed and step.
+// A small experiment for tests of the frame: gradient descent on a parabola with noise from named
+// streams, so that every number is known to be a function of method, seed and step.
 #pragma once
 
 #include <regrad/algorithms/experiment/options.h>
@@ -27,12 +27,17 @@ struct ToySettings {
 class ToyTrial : public Trial {
  public:
   ToyTrial(const ToySettings& s, const Job& job, std::function<void(const Job&, int64_t)> before)
-      : s_(s), job_(job), before_(std::move(before)), w_(uniform(Random(job.seed) / "init", {3}).requires_grad_()), sum_(zeros({3}, DType::f64)) {}
+      : s_(s),
+        job_(job),
+        before_(std::move(before)),
+        w_(uniform(Random(job.seed) / "init", {3}).requires_grad_()),
+        sum_(zeros({3}, DType::f64)) {}
 
   Moment step(int64_t i) override {
     if (before_) before_(job_, i);
     const Tensor target = normal(Random(job_.seed) / "data" / i, {3});
-    const Tensor loss = sum(square(w_ - target)) * (job_.method == "b" && i == s_.nan_at ? std::nan("") : 1.0);
+    const Tensor loss =
+        sum(square(w_ - target)) * (job_.method == "b" && i == s_.nan_at ? std::nan("") : 1.0);
     const Tensor g = grad(loss, w_);
     w_ = (w_ - g * (job_.method == "b" ? 2 * s_.lr : s_.lr)).detach().requires_grad_();
     sum_ = sum_ + g.to(DType::f64);
@@ -43,7 +48,9 @@ class ToyTrial : public Trial {
     Outcome out;
     out.scores = {{job_.method, "distance", sum(square(w_)).item()}};
     out.parameters = {{job_.method, 3}};
-    if (job_.method == "a") out.scores.push_back({"read", "distance", sum(square(sum_)).item()}), out.parameters.emplace_back("read", 6);
+    if (job_.method == "a")
+      out.scores.push_back({"read", "distance", sum(square(sum_)).item()}),
+          out.parameters.emplace_back("read", 6);
     Chart c{"weights <" + job_.method + ">", "x", "y"};
     c.series.push_back({"w & \"w\"", {0, 1, 2}, w_.to_vector(), Series::points});
     out.figures = {c};
@@ -69,7 +76,10 @@ class ToyExperiment : public Experiment {
   std::function<void(const Job&, int64_t)> before_step = {};  // of every trial
 
   Card card() const override {
-    return {"toy", "A parabola.", {"toy"}, {{"a", "slow"}, {"b", "fast"}, {"read", "a, read otherwise", "a"}}, "distance", Better::lower, "a"};
+    return {"toy",      "A parabola.",
+            {"toy"},    {{"a", "slow"}, {"b", "fast"}, {"read", "a, read otherwise", "a"}},
+            "distance", Better::lower,
+            "a"};
   }
   void choose(const std::string&, const std::string& preset) override {
     settings = ToySettings();
@@ -82,10 +92,13 @@ class ToyExperiment : public Experiment {
     if (settings.steps < 1) throw ConfigError("steps must be at least 1");
   }
   int64_t steps(const Job&) const override { return settings.steps; }
-  std::unique_ptr<Trial> trial(const Job& job) const override { return std::make_unique<ToyTrial>(settings, job, before_step); }
+  std::unique_ptr<Trial> trial(const Job& job) const override {
+    return std::make_unique<ToyTrial>(settings, job, before_step);
+  }
   std::vector<Claim> claims(const Result& result) const override {
     if (result.methods.size() < 2) return {};
-    return {claim("b below a", values(result, "b", "distance"), values(result, "a", "distance"), Direction::below)};
+    return {claim("b below a", values(result, "b", "distance"), values(result, "a", "distance"),
+                  Direction::below)};
   }
 };
 

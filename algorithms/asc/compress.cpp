@@ -15,7 +15,8 @@ double half_of(double v) {
   int e = 0;
   std::frexp(v, &e);
   const double step = std::ldexp(1.0, std::max(e - 11, -24)), h = std::nearbyint(v / step) * step;
-  if (!(std::abs(h) <= 65504)) throw NumericError("half precision: " + decimal(v) + " is beyond 65504");
+  if (!(std::abs(h) <= 65504))
+    throw NumericError("half precision: " + decimal(v) + " is beyond 65504");
   return h;
 }
 
@@ -43,21 +44,28 @@ void each_norm(BcResnetAsc& net, F&& f) {
 
 Tensor soft_cross_entropy(const Tensor& logits, const Tensor& y) {
   if (logits.dim() != 2 || logits.shape() != y.shape())
-    throw ShapeError("soft_cross_entropy: logits " + str(logits.shape()) + " and labels " + str(y.shape()) + " are not both [N,K]");
+    throw ShapeError("soft_cross_entropy: logits " + str(logits.shape()) + " and labels " +
+                     str(y.shape()) + " are not both [N,K]");
   return sum(y * log_softmax(logits, -1)) * (-1.0 / static_cast<double>(logits.size(0)));
 }
 
-Tensor distilled_loss(const Tensor& student, const Tensor& teacher, const Tensor& y, const Distillation& how) {
-  return soft_cross_entropy(student, y) * (1 - how.share) + distillation(student, teacher, how.temperature) * how.share;
+Tensor distilled_loss(const Tensor& student, const Tensor& teacher, const Tensor& y,
+                      const Distillation& how) {
+  return soft_cross_entropy(student, y) * (1 - how.share) +
+         distillation(student, teacher, how.temperature) * how.share;
 }
 
-BcResnetAsc pruned(const BcResnetAsc& net, const std::vector<Tensor>& masks) { return as_leaves(masked(net, masks)); }
+BcResnetAsc pruned(const BcResnetAsc& net, const std::vector<Tensor>& masks) {
+  return as_leaves(masked(net, masks));
+}
 
 BcResnetAsc quieted(const BcResnetAsc& net) {
   const NoGrad quiet;
   BcResnetAsc out = net;
   each_norm(out, [](SubSpectralNorm& n) {
-    n.weight = n.weight * ge(n.running_var, full(n.running_var.shape(), n.eps / 100, n.running_var.dtype())).to(n.weight.dtype());
+    n.weight = n.weight *
+               ge(n.running_var, full(n.running_var.shape(), n.eps / 100, n.running_var.dtype()))
+                   .to(n.weight.dtype());
   });
   return out;
 }
@@ -68,12 +76,14 @@ BcResnetAsc as_tuned(const BcResnetAsc& net, const std::vector<Tensor>& masks, b
   return quantized ? fake_quantized(at_masks) : at_masks;
 }
 
-Tensor fine_tune(BcResnetAsc& net, Sgd::State& state, const Sgd& sgd, const std::vector<Tensor>& masks, const Tensor& x, const Tensor& y,
+Tensor fine_tune(BcResnetAsc& net, Sgd::State& state, const Sgd& sgd,
+                 const std::vector<Tensor>& masks, const Tensor& x, const Tensor& y,
                  const Tensor* teacher, const FineTuning& how, const Random& r) {
   Context ctx{.training = true, .random = r};
   const BcResnetAsc at_masks = masked(net, masks);
   const Tensor logits = (how.quantized ? fake_quantized(at_masks) : at_masks)(x, ctx);
-  const Tensor loss = teacher ? distilled_loss(logits, *teacher, y, how.distillation) : soft_cross_entropy(logits, y);
+  const Tensor loss = teacher ? distilled_loss(logits, *teacher, y, how.distillation)
+                              : soft_cross_entropy(logits, y);
   const BcResnetAsc g = grad(loss, net);
   net = update(sgd, commit(std::move(net), ctx), state, g);
   return loss.detach();
@@ -103,7 +113,8 @@ Tensor logits_of(const BcResnetAsc& net, const Tensor& x, int64_t batch, const C
   return cat(out, 0);
 }
 
-Int8Report evaluate_int8(const BcResnetAsc& net, const Tensor& calibration, const std::vector<Tensor>& tests) {
+Int8Report evaluate_int8(const BcResnetAsc& net, const Tensor& calibration,
+                         const std::vector<Tensor>& tests) {
   if (calibration.size(0) == 0) throw ConfigError("evaluate_int8: no clips to calibrate by");
   Int8Net int8;
   logits_of(net, calibration, 100, int8.calibrate());

@@ -1,13 +1,16 @@
-// The chain of the challenge's 61.0 KB system (arXiv 2206.13909; that these three were used is the abstract's, every number and order here is a
-// reconstruction or ours: README.md):
+// The chain of the challenge's 61.0 KB system (arXiv 2206.13909; that these three were used is the
+// abstract's, every number and order here is a reconstruction or ours: README.md):
 //
-//   1. of all convolutions' weights together the share `ratio` of least magnitude becomes 0, at once;
-//   2. fine-tuning of what is left, L = (1 - a) CE + a T^2 KL(teacher || student), the teacher being the net before 1;
+//   1. of all convolutions' weights together the share `ratio` of least magnitude becomes 0, at
+//     once;
+//   2. fine-tuning of what is left, L = (1 - a) CE + a T^2 KL(teacher || student), the teacher
+//     being the net before 1;
 //   3. convolutions by 8-bit weights and inputs, all other parameters in half precision.
 //
 //   const std::vector<Tensor> masks = one_shot_masks(net, 0.89);
 //   BcResnetAsc small = pruned(net, masks);
-//   Tensor loss = fine_tune(small, state, sgd, masks, batch, &teacher_logits, {}, ctx);       // many times
+//   Tensor loss = fine_tune(small, state, sgd, masks, batch, &teacher_logits, {}, ctx);
+//       // many times
 //   const Int8Report r = evaluate_int8(deployed(small, masks), training_clips, tests);
 #pragma once
 
@@ -17,7 +20,8 @@
 
 namespace regrad::asc {
 
-// -1 / N sum_n sum_k y_nk log softmax(z_n)_k: cross-entropy by soft labels y [N,K]. ShapeError where they differ.
+// -1 / N sum_n sum_k y_nk log softmax(z_n)_k: cross-entropy by soft labels y [N,K]. ShapeError
+// where they differ.
 Tensor soft_cross_entropy(const Tensor& logits, const Tensor& y);
 
 struct Distillation {
@@ -25,46 +29,58 @@ struct Distillation {
   double temperature = 2;  // T
 };
 // (1 - a) CE + a T^2 KL, all [N,K]; the teacher gets no gradient.
-Tensor distilled_loss(const Tensor& student, const Tensor& teacher, const Tensor& y, const Distillation& how);
+Tensor distilled_loss(const Tensor& student, const Tensor& teacher, const Tensor& y,
+                      const Distillation& how);
 
 // masks * parameters as new leaves.
 BcResnetAsc pruned(const BcResnetAsc& net, const std::vector<Tensor>& masks);
 
-// One step of `sgd` in training, running statistics included; pruned weights stay 0, and so does their momentum. teacher: logits [N,K], or nullptr:
-// cross-entropy alone. quantized: convolutions are evaluated at 8-bit weights, the gradient goes straight through. Returns the loss, detached.
+// One step of `sgd` in training, running statistics included; pruned weights stay 0, and so does
+// their momentum. teacher: logits [N,K], or nullptr: cross-entropy alone. quantized: convolutions
+// are evaluated at 8-bit weights, the gradient goes straight through. Returns the loss, detached.
 struct FineTuning {
   Distillation distillation = {};
   bool quantized = false;
 };
-Tensor fine_tune(BcResnetAsc& net, Sgd::State& state, const Sgd& sgd, const std::vector<Tensor>& masks, const Tensor& x, const Tensor& y,
+Tensor fine_tune(BcResnetAsc& net, Sgd::State& state, const Sgd& sgd,
+                 const std::vector<Tensor>& masks, const Tensor& x, const Tensor& y,
                  const Tensor* teacher, const FineTuning& how, const Random& r);
 
-// A copy for evaluation in which channels (and bands) whose running variance is below eps / 100 are their norm's bias: they said nothing in training,
-// but the norm multiplies by 1 / sqrt(eps), 316, what other rounding puts there.
+// A copy for evaluation in which channels (and bands) whose running variance is below eps / 100 are
+// their norm's bias: they said nothing in training, but the norm multiplies by 1 / sqrt(eps), 316,
+// what other rounding puts there.
 BcResnetAsc quieted(const BcResnetAsc& net);
 
-// The net as fine-tuning evaluates its weights, out of training: pruned, at 8 bits where quantized, quieted.
+// The net as fine-tuning evaluates its weights, out of training: pruned, at 8 bits where quantized,
+// quieted.
 BcResnetAsc as_tuned(const BcResnetAsc& net, const std::vector<Tensor>& masks, bool quantized);
 
-// The nearest number of IEEE 754's half precision, halves to even, in x's dtype, f32 or f64. NumericError beyond its largest, 65,504.
+// The nearest number of IEEE 754's half precision, halves to even, in x's dtype, f32 or f64.
+// NumericError beyond its largest, 65,504.
 Tensor half(const Tensor& x);
 
-// What is deployed: masks multiplied in, 8-bit weights, every norm as one multiplication and one addition a channel (and band) in half precision (its
-// running statistics folded in: mean 0 and variance 1 - eps are left), biases in half precision. Out of training only; no gradients.
+// What is deployed: masks multiplied in, 8-bit weights, every norm as one multiplication and one
+// addition a channel (and band) in half precision (its running statistics folded in: mean 0 and
+// variance 1 - eps are left), biases in half precision. Out of training only; no gradients.
 BcResnetAsc deployed(const BcResnetAsc& net, const std::vector<Tensor>& masks);
 
-// Bytes that are not 0 by the challenge's count: int8 weights and half-precision rest, as the reconstruction of 61.0 KB has it; scales apart.
+// Bytes that are not 0 by the challenge's count: int8 weights and half-precision rest, as the
+// reconstruction of 61.0 KB has it; scales apart.
 // For BC-ResNet-ASC-8 at 0.89: 62,335 (and 132 of scales).
 
 // Logits [N,K] of clips x [N,1,F,T] out of training, `batch` clips at once.
-Tensor logits_of(const BcResnetAsc& net, const Tensor& x, int64_t batch = 100, const Convolve& how = {});
+Tensor logits_of(const BcResnetAsc& net, const Tensor& x, int64_t batch = 100,
+                 const Convolve& how = {});
 
 // The deployed net by 8-bit integers.
 struct Int8Report {
-  std::vector<Tensor> logits;     // of each list of test clips
-  double largest_difference = 0;  // of a logit, from the simulation by fake-quantized weights and inputs
+  std::vector<Tensor> logits;  // of each list of test clips
+  // of a logit, from the simulation by fake-quantized weights and inputs
+  double largest_difference = 0;
 };
-// Ranges of every convolution's input are taken over the calibration clips. ConfigError where there are none.
-Int8Report evaluate_int8(const BcResnetAsc& net, const Tensor& calibration, const std::vector<Tensor>& tests);
+// Ranges of every convolution's input are taken over the calibration clips. ConfigError where there
+// are none.
+Int8Report evaluate_int8(const BcResnetAsc& net, const Tensor& calibration,
+                         const std::vector<Tensor>& tests);
 
 }  // namespace regrad::asc

@@ -20,7 +20,8 @@ bool asks_for_help(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace regrad;
-  if (asc::is_command(argc, argv)) return experiment::exit_code_of([&] { asc::run_command(argc, argv, print); });
+  if (asc::is_command(argc, argv))
+    return experiment::exit_code_of([&] { asc::run_command(argc, argv, print); });
   experiment::TaskList tasks = asc::asc_tasks();
   const int code = experiment::main(tasks, argc, argv);
   if (code != 0 || !asks_for_help(argc, argv)) return code;

@@ -44,7 +44,8 @@ void classify(const std::string& model, const std::vector<std::string>& files, c
   });
 }
 
-std::string draw_spectrogram(const std::string& file, const std::string& png, const std::string& model) {
+std::string draw_spectrogram(const std::string& file, const std::string& png,
+                             const std::string& model) {
   scenes::Ear ear{usual, 0};
   if (model.empty()) {
     const Sound s = resample(mono(read_sound(file)), static_cast<int>(usual.rate));
@@ -54,7 +55,8 @@ std::string draw_spectrogram(const std::string& file, const std::string& png, co
   }
   const Tensor x = heard(ear, file)[0][0];
   write_file(png, to_png(spectrogram_picture(x)));
-  return fmt::format("{}: {} mel bands x {} frames, from {:.1f} to {:.1f}\n", png, x.size(0), x.size(1), amin(x).item(), amax(x).item());
+  return fmt::format("{}: {} mel bands x {} frames, from {:.1f} to {:.1f}\n", png, x.size(0),
+                     x.size(1), amin(x).item(), amax(x).item());
 }
 
 bool is_command(int argc, const char* const* argv) {
@@ -70,13 +72,17 @@ void run_command(int argc, const char* const* argv, const Print& print) {
   CLI::App* say = app.add_subcommand("classify", "the three most likely scenes of each sound file");
   say->add_option("MODEL", model, "safetensors file that regrad-asc left in models/")->required();
   say->add_option("FILE", files, "WAV, FLAC or OGG")->required();
-  CLI::App* draw = app.add_subcommand("spectrogram", "the log-mel spectrogram of a sound file as PNG");
+  CLI::App* draw =
+      app.add_subcommand("spectrogram", "the log-mel spectrogram of a sound file as PNG");
   draw->add_option("FILE", files, "WAV, FLAC or OGG")->required()->expected(1);
   draw->add_option("--png", png, "the picture to write")->required();
   draw->add_option("--model", model, "hear it as this model does (rate, level, length, front end)");
   for (CLI::App* sub : {say, draw})
     for (CLI::Option* option : sub->get_options())
-      if (option->get_expected_min() > 0) option->check([](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); });
+      if (option->get_expected_min() > 0)
+        option->check([](const std::string& path) {
+          return std::string(path.empty() ? "an empty path" : "");
+        });
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {
@@ -86,14 +92,17 @@ void run_command(int argc, const char* const* argv, const Print& print) {
   }
   if (say->parsed()) return classify(model, files, print);
   std::error_code unseen;
-  if (std::filesystem::equivalent(files[0], png, unseen)) throw ConfigError("--png " + png + ": is the sound file itself");
+  if (std::filesystem::equivalent(files[0], png, unseen))
+    throw ConfigError("--png " + png + ": is the sound file itself");
   print(draw_spectrogram(files[0], png, model));
 }
 
 std::string commands_help() {
   return "\nTwo commands listen instead (with --help each says more):\n"
-         "  regrad-asc classify MODEL FILE..                      the three most likely scenes of each sound file\n"
-         "  regrad-asc spectrogram FILE --png OUT [--model MODEL] what the net sees of it, as a picture\n";
+         "  regrad-asc classify MODEL FILE..                      the three most likely scenes of "
+         "each sound file\n"
+         "  regrad-asc spectrogram FILE --png OUT [--model MODEL] what the net sees of it, as a "
+         "picture\n";
 }
 
 }  // namespace regrad::asc

@@ -14,19 +14,22 @@ struct Reader {
   const TensorFile& file;
   const std::string& text(const char* key) const {
     const auto found = file.metadata.find(key);
-    if (found == file.metadata.end()) throw IOError(file.where + ": no model of regrad-asc: its metadata lack '" + key + "'");
+    if (found == file.metadata.end())
+      throw IOError(file.where + ": no model of regrad-asc: its metadata lack '" + key + "'");
     return found->second;
   }
   double real(const char* key) const {
     const std::string& t = text(key);
     const std::optional<double> v = number_of(t);
-    if (!v || !std::isfinite(*v)) throw IOError(file.where + ": its metadata's " + key + " is '" + t + "'");
+    if (!v || !std::isfinite(*v))
+      throw IOError(file.where + ": its metadata's " + key + " is '" + t + "'");
     return *v;
   }
   int64_t whole(const char* key, int64_t low, int64_t high) const {
     const double v = real(key);
     if (!(v >= static_cast<double>(low) && v <= static_cast<double>(high)) || v != std::floor(v))
-      throw IOError(file.where + ": its metadata's " + key + " is '" + text(key) + "'; a whole number from " + std::to_string(low) + " to " +
+      throw IOError(file.where + ": its metadata's " + key + " is '" + text(key) +
+                    "'; a whole number from " + std::to_string(low) + " to " +
                     std::to_string(high));
     return static_cast<int64_t>(v);
   }
@@ -44,9 +47,11 @@ std::vector<std::string> lines(const std::string& text) {
 
 LogMel front_of(const Reader& m) {
   LogMel f;
-  f.rate = m.whole("rate", 1, 4'000'000), f.n_fft = m.whole("n_fft", 2, 1 << 20), f.window = m.whole("window", 0, 1 << 20);
+  f.rate = m.whole("rate", 1, 4'000'000), f.n_fft = m.whole("n_fft", 2, 1 << 20),
+  f.window = m.whole("window", 0, 1 << 20);
   f.hop = m.whole("hop", 1, 1 << 20), f.mels = m.whole("mels", 1, 65536);
-  f.f_min = m.real("f_min"), f.f_max = m.real("f_max"), f.power = m.real("power"), f.offset = m.real("offset");
+  f.f_min = m.real("f_min"), f.f_max = m.real("f_max"), f.power = m.real("power"),
+  f.offset = m.real("offset");
   f.scale = m.whole("slaney_scale", 0, 1) ? MelScale::slaney : MelScale::htk;
   f.norm = m.whole("slaney_norm", 0, 1) ? MelNorm::slaney : MelNorm::none;
   f.center = m.whole("center", 0, 1) == 1;
@@ -56,10 +61,12 @@ LogMel front_of(const Reader& m) {
 }  // namespace
 
 Tensor spectrogram(const Sound& s, const scenes::Ear& ear) {
-  return reshape(log_mel(scenes::prepared(s, ear), ear.front), {1, 1, ear.front.mels, ear.front.frames(ear.samples)});
+  return reshape(log_mel(scenes::prepared(s, ear), ear.front),
+                 {1, 1, ear.front.mels, ear.front.frames(ear.samples)});
 }
 
-Metadata to_metadata(const BcResnetAscOptions& o, const scenes::Ear& e, const std::vector<std::string>& classes) {
+Metadata to_metadata(const BcResnetAscOptions& o, const scenes::Ear& e,
+                     const std::vector<std::string>& classes) {
   std::string names;
   for (const std::string& c : classes) names += (names.empty() ? "" : "\n") + c;
   const LogMel& f = e.front;
@@ -90,15 +97,18 @@ SceneModel load_scene_model(const std::string& path) {
   const TensorFile file = load_safetensors(path);
   const Reader m{file};
   if (m.text("net") != "bcresnet-asc")
-    throw IOError(path + ": its metadata's net is '" + m.text("net") + "'; a model of regrad-asc has bcresnet-asc");
+    throw IOError(path + ": its metadata's net is '" + m.text("net") +
+                  "'; a model of regrad-asc has bcresnet-asc");
   SceneModel out;
   out.classes = lines(m.text("class_names"));
   if (out.classes.empty()) throw IOError(path + ": its metadata's class_names are empty");
   out.ear = {front_of(m), m.whole("samples", 1, 1 << 26), m.real("rms")};
   BcResnetAscOptions& o = out.options;
-  o.tau = m.real("tau"), o.bands = m.whole("bands", 1, 65536), o.lambda = m.real("lambda"), o.input_only = m.whole("input_only", 0, 1) == 1;
+  o.tau = m.real("tau"), o.bands = m.whole("bands", 1, 65536), o.lambda = m.real("lambda"),
+  o.input_only = m.whole("input_only", 0, 1) == 1;
   o.classes = static_cast<int64_t>(out.classes.size());
-  if (!(o.tau > 0 && o.tau <= 100)) throw IOError(path + ": its metadata's tau is '" + m.text("tau") + "'");
+  if (!(o.tau > 0 && o.tau <= 100))
+    throw IOError(path + ": its metadata's tau is '" + m.text("tau") + "'");
   if (!(out.ear.rms > 0)) throw IOError(path + ": its metadata's rms is '" + m.text("rms") + "'");
   try {
     o.norm = freq_norm(m.text("norm"));

@@ -1,4 +1,5 @@
-// A trained scene net with all that it takes to hear a file with it: front end, rate, level, length, classes. What regrad-asc leaves in models/.
+// A trained scene net with all that it takes to hear a file with it: front end, rate, level,
+// length, classes. What regrad-asc leaves in models/.
 //
 //   const SceneModel m = load_scene_model("out/models/resnorm--seed-0.safetensors");
 //   Tensor p = softmax(m.net(m.spectrogram(read_sound("street.wav"))), -1);      // [1,classes]
@@ -25,7 +26,8 @@ struct SceneModel {
 };
 
 // All but the net's tensors, for a safetensors file.
-Metadata to_metadata(const BcResnetAscOptions& options, const scenes::Ear& ear, const std::vector<std::string>& classes);
+Metadata to_metadata(const BcResnetAscOptions& options, const scenes::Ear& ear,
+                     const std::vector<std::string>& classes);
 // IOError naming file and key: metadata missing or no number, tensors that do not fit.
 SceneModel load_scene_model(const std::string& path);
 

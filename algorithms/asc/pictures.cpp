@@ -12,7 +12,8 @@ using experiment::Picture;
 using Colour = std::array<double, 3>;
 
 // Straight lines between these, at 0, 1/4, .. 1.
-constexpr std::array<Colour, 5> heat{{{8, 8, 40}, {84, 18, 110}, {190, 50, 85}, {248, 140, 40}, {252, 250, 165}}};
+constexpr std::array<Colour, 5> heat{
+    {{8, 8, 40}, {84, 18, 110}, {190, 50, 85}, {248, 140, 40}, {252, 250, 165}}};
 constexpr std::array<Colour, 2> ink{{{255, 255, 255}, {8, 48, 107}}};
 
 template <size_t N>
@@ -20,20 +21,24 @@ void put(std::string& pixels, const std::array<Colour, N>& scale, double share) 
   const double at = std::clamp(share, 0.0, 1.0) * (N - 1);
   const size_t i = std::min(static_cast<size_t>(at), N - 2);
   for (size_t k = 0; k < 3; ++k)
-    pixels += static_cast<char>(static_cast<unsigned char>(scale[i][k] + (at - static_cast<double>(i)) * (scale[i + 1][k] - scale[i][k]) + 0.5));
+    pixels += static_cast<char>(static_cast<unsigned char>(
+        scale[i][k] + (at - static_cast<double>(i)) * (scale[i + 1][k] - scale[i][k]) + 0.5));
 }
 
 }  // namespace
 
 Picture spectrogram_picture(const Tensor& x, int zoom) {
-  if (x.dim() != 2 || x.numel() == 0) throw ShapeError("spectrogram_picture: " + str(x.shape()) + "; needs [F,T]");
+  if (x.dim() != 2 || x.numel() == 0)
+    throw ShapeError("spectrogram_picture: " + str(x.shape()) + "; needs [F,T]");
   const std::vector<double> v = x.detach().to_vector();
   const auto [low, high] = std::minmax_element(v.begin(), v.end());
   const double from = *low, range = std::max(*high - *low, 1e-12);
-  const auto rows = static_cast<size_t>(x.size(0)), columns = static_cast<size_t>(x.size(1)), z = static_cast<size_t>(zoom);
+  const auto rows = static_cast<size_t>(x.size(0)), columns = static_cast<size_t>(x.size(1)),
+             z = static_cast<size_t>(zoom);
   Picture p{static_cast<int>(columns * z), static_cast<int>(rows * z), 3};
   for (size_t r = 0; r < rows * z; ++r)
-    for (size_t c = 0; c < columns * z; ++c) put(p.pixels, heat, (v[(rows - 1 - r / z) * columns + c / z] - from) / range);
+    for (size_t c = 0; c < columns * z; ++c)
+      put(p.pixels, heat, (v[(rows - 1 - r / z) * columns + c / z] - from) / range);
   return p;
 }
 

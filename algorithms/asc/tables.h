@@ -1,4 +1,5 @@
-// The experiment behind regrad-asc: acoustic scenes with residual normalization, device translation and the compression of the challenge's system.
+// The experiment behind regrad-asc: acoustic scenes with residual normalization, device translation
+// and the compression of the challenge's system.
 #pragma once
 
 #include <regrad/algorithms/asc/settings.h>

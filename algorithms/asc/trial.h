@@ -1,4 +1,5 @@
-// One row with one seed: [translation,] training of the scene net, accuracy by device[, and the chain of compression].
+// One row with one seed: [translation,] training of the scene net, accuracy by device[, and the
+// chain of compression].
 #pragma once
 
 #include <regrad/algorithms/asc/settings.h>
@@ -22,15 +23,17 @@ const Row& row(const std::string& name);  // ConfigError where there is none of 
 
 // Steps by phase, one after the other.
 struct Plan {
-  int64_t translation = 0, training = 0, without = 0, with = 0;  // the last two: fine-tuning without and with distillation
-  int64_t batches = 0;                                           // an epoch
+  // the last two: fine-tuning without and with distillation
+  int64_t translation = 0, training = 0, without = 0, with = 0;
+  int64_t batches = 0;  // an epoch
   int64_t steps() const { return translation + training + without + with; }
 };
 Plan plan(const Settings& settings, const std::string& method, int64_t clips);
 
 class AscTrial : public experiment::Trial {
  public:
-  AscTrial(const experiment::Job& job, const Settings& settings, std::shared_ptr<const scenes::Recordings> data);
+  AscTrial(const experiment::Job& job, const Settings& settings,
+           std::shared_ptr<const scenes::Recordings> data);
 
   experiment::Moment step(int64_t i) override;
   experiment::Outcome finish() override;

@@ -27,16 +27,20 @@ void check_disjoint(const ClassSplits& splits, const std::string& folder) {
   for (const ClassSet* part : {&splits.train, &splits.validation, &splits.test})
     for (const std::string& name : part->set.classes)
       if (!seen.insert(name).second)
-        throw IOError(folder + ": class '" + name + "' is in two of train, validation and test; few-shot classes must be disjoint");
+        throw IOError(
+            folder + ": class '" + name +
+            "' is in two of train, validation and test; few-shot classes must be disjoint");
 }
 
 constexpr int64_t kValidationAlphabets = 5;
 
-// Training and validation classes of the whole Omniglot's background, by alphabet; validation classes as they stand, without rotations.
+// Training and validation classes of the whole Omniglot's background, by alphabet; validation
+// classes as they stand, without rotations.
 ClassSplits split_background(OmniglotSplits all) {
   const auto alphabets = static_cast<int64_t>(all.train.alphabets.size());
   const std::vector<int64_t> alphabet_of = all.train.alphabet_of.to_vector<int64_t>();
-  const size_t characters = alphabet_of.size() / 4;  // class c + k characters is character c turned k times
+  // class c + k characters is character c turned k times
+  const size_t characters = alphabet_of.size() / 4;
   std::vector<int64_t> train, validation;
   for (size_t c = 0; c < alphabet_of.size(); ++c) {
     if (alphabet_of[c] < alphabets - kValidationAlphabets) {
@@ -45,7 +49,8 @@ ClassSplits split_background(OmniglotSplits all) {
       validation.push_back(static_cast<int64_t>(c));
     }
   }
-  return {ClassSet(all.train.set, train), ClassSet(all.train.set, validation), ClassSet(std::move(all.test.set))};
+  return {ClassSet(all.train.set, train), ClassSet(all.train.set, validation),
+          ClassSet(std::move(all.test.set))};
 }
 
 }  // namespace
@@ -54,9 +59,11 @@ TaskBatch ClassSet::tasks(const std::vector<Random>& streams, const EpisodeShape
   std::vector<Tensor> support, query, support_y, query_y;
   for (const Random& r : streams) {
     const Episodes e = sampler.sample(r, 1, shape);
-    support.push_back(e.support), query.push_back(e.query), support_y.push_back(e.support_y), query_y.push_back(e.query_y);
+    support.push_back(e.support), query.push_back(e.query), support_y.push_back(e.support_y),
+        query_y.push_back(e.query_y);
   }
-  return {take_images(set.images, cat(support, 0)), cat(support_y, 0), take_images(set.images, cat(query, 0)), cat(query_y, 0)};
+  return {take_images(set.images, cat(support, 0)), cat(support_y, 0),
+          take_images(set.images, cat(query, 0)), cat(query_y, 0)};
 }
 
 int64_t ClassSet::least_rows() const {
@@ -74,36 +81,47 @@ ClassSplits glyph_classes(int64_t size) {
   const Random r = Random(0) / "glyphs";
   constexpr int64_t examples = 20, classes = 200 + 50 + 100;
   const auto side = static_cast<double>(size);
-  experiment::check_memory({{sizeof(float) * classes * examples * side * side, "drawn glyphs"}}, "size " + std::to_string(size));
-  return {ClassSet(glyphs.sample(r / "train", 200, examples)), ClassSet(glyphs.sample(r / "validation", 50, examples)),
+  experiment::check_memory({{sizeof(float) * classes * examples * side * side, "drawn glyphs"}},
+                           "size " + std::to_string(size));
+  return {ClassSet(glyphs.sample(r / "train", 200, examples)),
+          ClassSet(glyphs.sample(r / "validation", 50, examples)),
           ClassSet(glyphs.sample(r / "test", 100, examples))};
 }
 
 ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
   if (folder.empty()) {
     throw IOError(
-        "--task omniglot: give --data DIR, the folder with images_background and images_evaluation, or with omniglot_images_background_small1.zip "
+        "--task omniglot: give --data DIR, the folder with images_background and "
+        "images_evaluation, or with omniglot_images_background_small1.zip "
         "and "
         "omniglot_images_background_small2.zip; --task images needs no data");
   }
   OmniglotSplits all = load_omniglot_splits(folder, {.size = size});
   if (all.whole) return split_background(std::move(all));
-  return {ClassSet(std::move(all.train.set)), ClassSet(std::move(all.validation.set)), ClassSet(std::move(all.test.set))};
+  return {ClassSet(std::move(all.train.set)), ClassSet(std::move(all.validation.set)),
+          ClassSet(std::move(all.test.set))};
 }
 
 ClassSplits folder_classes(const std::string& folder, int64_t size) {
   const ImageFolderOptions options{.height = size, .width = size};
-  const auto part = [&](const std::string& name) { return ClassSet(load_image_folder(folder + "/" + name, options)); };
+  const auto part = [&](const std::string& name) {
+    return ClassSet(load_image_folder(folder + "/" + name, options));
+  };
   const auto list = [&](const std::string& images, const std::string& name) {
     return ClassSet(load_image_list(folder + "/" + images, folder + "/" + name + ".csv", options));
   };
-  const std::string validation = first_there(folder, {"val", "validation"}), images = first_there(folder, {"images.zip", "images.tar", "images"});
-  const bool folders = !validation.empty() && !first_there(folder, {"train"}).empty() && !first_there(folder, {"test"}).empty();
+  const std::string validation = first_there(folder, {"val", "validation"}),
+                    images = first_there(folder, {"images.zip", "images.tar", "images"});
+  const bool folders = !validation.empty() && !first_there(folder, {"train"}).empty() &&
+                       !first_there(folder, {"test"}).empty();
   const bool lists = !images.empty() && !first_there(folder, {"train.csv"}).empty();
   if (!folders && !lists)
-    throw IOError(folder + ": expected train, val and test, a folder a class in each; or train.csv, val.csv and test.csv beside images.zip");
-  const ClassSplits splits = folders ? ClassSplits{part("train"), part(validation), part("test")}
-                                     : ClassSplits{list(images, "train"), list(images, "val"), list(images, "test")};
+    throw IOError(folder +
+                  ": expected train, val and test, a folder a class in each; or train.csv, val.csv "
+                  "and test.csv beside images.zip");
+  const ClassSplits splits =
+      folders ? ClassSplits{part("train"), part(validation), part("test")}
+              : ClassSplits{list(images, "train"), list(images, "val"), list(images, "test")};
   check_disjoint(splits, folder);
   return splits;
 }

@@ -1,4 +1,5 @@
-// Classes of images for few-shot tasks: which rows of which set may be drawn in training, for validation and at test.
+// Classes of images for few-shot tasks: which rows of which set may be drawn in training, for
+// validation and at test.
 #pragma once
 
 #include <regrad/algorithms/shared/episodes.h>
@@ -13,9 +14,11 @@ struct ClassSet {
   EpisodeSampler sampler;
 
   explicit ClassSet(ImageSet images) : set(std::move(images)), sampler(set.labels) {}
-  ClassSet(ImageSet images, const std::vector<int64_t>& classes) : set(std::move(images)), sampler(set.labels, classes) {}
+  ClassSet(ImageSet images, const std::vector<int64_t>& classes)
+      : set(std::move(images)), sampler(set.labels, classes) {}
 
-  // One task a stream: x [T, ways shots, c, h, w] and [T, ways queries, c, h, w] f32 in [0, 1], y i64. ConfigError as EpisodeSampler's.
+  // One task a stream: x [T, ways shots, c, h, w] and [T, ways queries, c, h, w] f32 in [0, 1], y
+  // i64. ConfigError as EpisodeSampler's.
   TaskBatch tasks(const std::vector<Random>& streams, const EpisodeShape& shape) const;
   int64_t least_rows() const;  // of the smallest class
 };
@@ -24,15 +27,18 @@ struct ClassSplits {
   ClassSet train, validation, test;
 };
 
-// Drawn glyphs of `size` pixels a side, the same in every run: 200 classes for training, 50 for validation, 100 for test, 20 examples each.
+// Drawn glyphs of `size` pixels a side, the same in every run: 200 classes for training, 50 for
+// validation, 100 for test, 20 examples each.
 ClassSplits glyph_classes(int64_t size);
 
-// Omniglot in a folder (load_omniglot_splits): training classes with rotations by 90, 180 and 270 degrees as classes of their own, test classes
-// without. The whole of it has no validation alphabets: the last five of the thirty background ones are kept out of training for that.
+// Omniglot in a folder (load_omniglot_splits): training classes with rotations by 90, 180 and 270
+// degrees as classes of their own, test classes without. The whole of it has no validation
+// alphabets: the last five of the thirty background ones are kept out of training for that.
 ClassSplits omniglot_classes(const std::string& folder, int64_t size);
 
-// Pictures in a folder: train, val (or validation) and test, each with a folder a class; or train.csv, val.csv and test.csv beside images.zip,
-// images.tar or images/ (mini-ImageNet's lists). In colour, `size` pixels a side. IOError where neither is there, or a class is in two parts.
+// Pictures in a folder: train, val (or validation) and test, each with a folder a class; or
+// train.csv, val.csv and test.csv beside images.zip, images.tar or images/ (mini-ImageNet's lists).
+// In colour, `size` pixels a side. IOError where neither is there, or a class is in two parts.
 ClassSplits folder_classes(const std::string& folder, int64_t size);
 
 }  // namespace regrad::cml

@@ -21,7 +21,9 @@ std::string shots_of(const std::string& variant) { return variant.substr(2); }
 struct PixelMlp : Mlp {
   using Mlp::Mlp;
   Tensor operator()(const Tensor& x) const { return Mlp::operator()(flatten(x, -3)); }
-  std::vector<Tensor> activations(const Tensor& x) const { return Mlp::activations(flatten(x, -3)); }
+  std::vector<Tensor> activations(const Tensor& x) const {
+    return Mlp::activations(flatten(x, -3));
+  }
 };
 
 struct MlpNets {
@@ -30,7 +32,8 @@ struct MlpNets {
     std::vector<int64_t> sizes{image.numel()};
     sizes.insert(sizes.end(), s.hidden.begin(), s.hidden.end());
     const int64_t features = sizes.back();
-    return {PixelMlp(r / "body", sizes, false), Linear(r / "head", features, s.ways), Mlp(r / "cohead", {features, s.cohead_hidden, s.ways}, true)};
+    return {PixelMlp(r / "body", sizes, false), Linear(r / "head", features, s.ways),
+            Mlp(r / "cohead", {features, s.cohead_hidden, s.ways}, true)};
   }
 };
 
@@ -38,12 +41,18 @@ struct Conv4Nets {
   using Net = Model<Conv4Body, Conv4Head, Conv4CoHead>;
   static Net initial(const ImageSettings& s, const Shape& image, const Random& r) {
     const Conv4Options o{.in_channels = image[0], .channels = s.channels, .size = image[1]};
-    return {Conv4Body(r / "body", o), Conv4Head(r / "head", o, s.ways), Conv4CoHead(r / "cohead", o, s.ways, s.cohead_convs)};
+    return {Conv4Body(r / "body", o), Conv4Head(r / "head", o, s.ways),
+            Conv4CoHead(r / "cohead", o, s.ways, s.cohead_convs)};
   }
 };
 
 Picture picture_of(const Tensor& image, std::string caption, Picture::Mark mark) {
-  Picture p{static_cast<int>(image.size(2)), static_cast<int>(image.size(1)), static_cast<int>(image.size(0)), "", std::move(caption), mark};
+  Picture p{static_cast<int>(image.size(2)),
+            static_cast<int>(image.size(1)),
+            static_cast<int>(image.size(0)),
+            "",
+            std::move(caption),
+            mark};
   for (double v : permute(image, {1, 2, 0}).to_vector())
     p.pixels += static_cast<char>(static_cast<unsigned char>(std::clamp(v, 0.0, 1.0) * 255 + 0.5));
   return p;
@@ -55,39 +64,52 @@ class ImageTask {
   using Net = typename Nets::Net;
   static constexpr const char *loss_name = "cross-entropy", *metric_name = "accuracy";
 
-  ImageTask(const ImageSettings& s, std::shared_ptr<const ClassSplits> classes, const std::string& variant)
+  ImageTask(const ImageSettings& s, std::shared_ptr<const ClassSplits> classes,
+            const std::string& variant)
       : s_(s), classes_(std::move(classes)), variant_(variant), k_(std::stoi(shots_of(variant))) {}
 
   const MetaSettings& settings() const { return s_; }
   std::string shots() const { return shots_of(variant_); }
   static Loss loss() { return cross_entropy_by_task; }
-  static Tensor metric(const Tensor& prediction, const Tensor& target) { return accuracy_by_task(prediction, target); }
+  static Tensor metric(const Tensor& prediction, const Tensor& target) {
+    return accuracy_by_task(prediction, target);
+  }
 
   Net initial(uint64_t seed) const {
     const Tensor& images = classes_->train.set.images;
-    return Nets::initial(s_, {images.size(1), images.size(2), images.size(3)}, Random(seed) / "init");
+    return Nets::initial(s_, {images.size(1), images.size(2), images.size(3)},
+                         Random(seed) / "init");
   }
-  TaskBatch training(uint64_t seed, int64_t step) const { return sample(classes_->train, Random(seed) / "tasks" / step, 0, s_.tasks, s_.query); }
+  TaskBatch training(uint64_t seed, int64_t step) const {
+    return sample(classes_->train, Random(seed) / "tasks" / step, 0, s_.tasks, s_.query);
+  }
   TaskBatch held_out(Held split, int64_t first, int64_t count) const {
-    return sample(split == Held::test ? classes_->test : classes_->validation, Random(0) / name(split), first, count, s_.test_query);
+    return sample(split == Held::test ? classes_->test : classes_->validation,
+                  Random(0) / name(split), first, count, s_.test_query);
   }
 
-  // The first test task: what it was adapted on, and what the net says of a few query images of each class.
+  // The first test task: what it was adapted on, and what the net says of a few query images of
+  // each class.
   void show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const {
     const int64_t channels = classes_->test.set.images.size(1);
-    if (method.cohead == Method::frozen || method.cohead == Method::adapted || (channels != 1 && channels != 3)) return;
+    if (method.cohead == Method::frozen || method.cohead == Method::adapted ||
+        (channels != 1 && channels != 3))
+      return;
     const TaskBatch task = held_out(Held::test, 0, 1);
     const Net net = learner.adapted(task.support_x, task.support_y);
     const NoGrad quiet;
     const Tensor features = evaluated(net.body, task.query_x);
     const std::string at = variant_ + ", test task 1, ";
-    out.galleries.push_back(gallery(std::string(method.name) + ", " + at, task, evaluated(net.head, features)));
+    out.galleries.push_back(
+        gallery(std::string(method.name) + ", " + at, task, evaluated(net.head, features)));
     if (const Method* dagger = dagger_of(method.name))
-      out.galleries.push_back(gallery(std::string(dagger->name) + ", " + at, task, evaluated(net.cohead, features)));
+      out.galleries.push_back(
+          gallery(std::string(dagger->name) + ", " + at, task, evaluated(net.cohead, features)));
   }
 
  private:
-  TaskBatch sample(const ClassSet& from, const Random& r, int64_t first, int64_t count, int64_t query) const {
+  TaskBatch sample(const ClassSet& from, const Random& r, int64_t first, int64_t count,
+                   int64_t query) const {
     std::vector<Random> streams;
     for (int64_t t = first; t < first + count; ++t) streams.push_back(r / t);
     return from.tasks(streams, {s_.ways, k_, query});
@@ -97,13 +119,15 @@ class ImageTask {
     constexpr int64_t most = 2;  // query images a class
     Gallery g{title + "one support image a class, then query images and what is said of them"};
     for (int64_t c = 0; c < s_.ways; ++c)
-      g.pictures.push_back(picture_of(task.support_x[0][c * k_], "support, class " + std::to_string(c), Picture::none));
+      g.pictures.push_back(picture_of(task.support_x[0][c * k_],
+                                      "support, class " + std::to_string(c), Picture::none));
     const std::vector<int64_t> said = argmax(logits[0], -1).template to_vector<int64_t>();
     for (int64_t c = 0; c < s_.ways; ++c) {
       for (int64_t i = 0; i < std::min<int64_t>(most, s_.test_query); ++i) {
         const int64_t at = c * s_.test_query + i, guess = said[static_cast<size_t>(at)];
-        g.pictures.push_back(picture_of(task.query_x[0][at], "class " + std::to_string(c) + ", said " + std::to_string(guess),
-                                        guess == c ? Picture::right : Picture::wrong));
+        g.pictures.push_back(picture_of(
+            task.query_x[0][at], "class " + std::to_string(c) + ", said " + std::to_string(guess),
+            guess == c ? Picture::right : Picture::wrong));
       }
     }
     return g;
@@ -116,21 +140,31 @@ class ImageTask {
 };
 
 template <class Nets>
-std::unique_ptr<experiment::Trial> trial_of(const ImageSettings& s, const std::shared_ptr<const ClassSplits>& classes, const Job& job) {
-  return std::make_unique<TaskTrial<ImageTask<Nets>>>(ImageTask<Nets>(s, classes, job.variant), job);
+std::unique_ptr<experiment::Trial> trial_of(const ImageSettings& s,
+                                            const std::shared_ptr<const ClassSplits>& classes,
+                                            const Job& job) {
+  return std::make_unique<TaskTrial<ImageTask<Nets>>>(ImageTask<Nets>(s, classes, job.variant),
+                                                      job);
 }
 
 }  // namespace
 
 Tensor accuracy_by_task(const Tensor& input, const Tensor& target) {
   if (input.dim() != 3 || target.shape() != Shape{input.size(0), input.size(1)})
-    throw ShapeError("accuracy_by_task: " + str(input.shape()) + " with targets " + str(target.shape()) + "; [T,N,classes] with [T,N]");
+    throw ShapeError("accuracy_by_task: " + str(input.shape()) + " with targets " +
+                     str(target.shape()) + "; [T,N,classes] with [T,N]");
   return 100 * mean(eq(argmax(input, -1), target).to(DType::f32), {1});
 }
 
 experiment::Card ImageExperiment::card() const {
   const std::vector<int>& shots = settings_.shots;
-  return {"cml", about_, {task_}, method_cards(), "accuracy@" + std::to_string(shots.empty() ? 1 : shots[0]), experiment::Better::higher, "maml"};
+  return {"cml",
+          about_,
+          {task_},
+          method_cards(),
+          "accuracy@" + std::to_string(shots.empty() ? 1 : shots[0]),
+          experiment::Better::higher,
+          "maml"};
 }
 
 void ImageExperiment::choose(const std::string&, const std::string& preset) {
@@ -143,31 +177,37 @@ void ImageExperiment::choose(const std::string&, const std::string& preset) {
   s.log_every = 100;
   s.validation_tasks = 40;
   if (preset == "tiny") {
-    s.steps = 200, s.shots = {1}, s.test_tasks = 100, s.last_tasks = 50, s.validation_tasks = 20, s.log_every = 40;
+    s.steps = 200, s.shots = {1}, s.test_tasks = 100, s.last_tasks = 50, s.validation_tasks = 20,
+    s.log_every = 40;
   } else if (preset == "long") {
     s.steps = 20000, s.log_every = 500;
   } else if (preset == "paper") {  // section 4.2 and appendix A.1
-    s.steps = 30000, s.channels = 64, s.alpha = 0.5, s.query = 15, s.test_tasks = 10000, s.validation_tasks = 100, s.log_every = 100;
+    s.steps = 30000, s.channels = 64, s.alpha = 0.5, s.query = 15, s.test_tasks = 10000,
+    s.validation_tasks = 100, s.log_every = 100;
   }
   settings_ = s;
 }
 
 void ImageExperiment::check() const {
   cml::check(settings_);
-  if (settings_.net != "conv4" && settings_.net != "mlp") throw ConfigError("net: '" + settings_.net + "' is not one of conv4, mlp");
+  if (settings_.net != "conv4" && settings_.net != "mlp")
+    throw ConfigError("net: '" + settings_.net + "' is not one of conv4, mlp");
   if (settings_.hidden.empty()) throw ConfigError("hidden: at least one width");
-  if (task_ == "omniglot" && settings_.size > 105) throw ConfigError("size: Omniglot's drawings have 105 pixels a side");
+  if (task_ == "omniglot" && settings_.size > 105)
+    throw ConfigError("size: Omniglot's drawings have 105 pixels a side");
   if (!classes_) return;
   const int most = *std::max_element(settings_.shots.begin(), settings_.shots.end());
   const auto room = [&](const ClassSet& part, int query, const char* split) {
     const auto classes = static_cast<int64_t>(part.sampler.classes().size());
     if (classes >= settings_.ways && part.least_rows() >= most + query) return;
-    throw ConfigError("ways, shots and query ask for " + std::to_string(settings_.ways) + " classes of " + std::to_string(most + query) +
-                      " images; there are " + std::to_string(classes) + " " + split + " classes, the smallest of " +
+    throw ConfigError("ways, shots and query ask for " + std::to_string(settings_.ways) +
+                      " classes of " + std::to_string(most + query) + " images; there are " +
+                      std::to_string(classes) + " " + split + " classes, the smallest of " +
                       std::to_string(part.least_rows()) + " images");
   };
   const Shape& sizes = classes_->train.set.images.shape();
-  if (settings_.net == "conv4" && sizes[2] != sizes[3]) throw ConfigError("net conv4 takes square images; these are " + str(sizes));
+  if (settings_.net == "conv4" && sizes[2] != sizes[3])
+    throw ConfigError("net conv4 takes square images; these are " + str(sizes));
   room(classes_->train, settings_.query, "training");
   room(classes_->validation, settings_.test_query, "validation");
   room(classes_->test, settings_.test_query, "test");
@@ -176,7 +216,8 @@ void ImageExperiment::check() const {
 // Before data are read, of what images have at least.
 std::vector<experiment::Need> ImageExperiment::needs(const Job& job) const {
   const ImageSettings& s = settings_;
-  const Shape image = classes_ ? Shape(classes_->train.set.images.shape().begin() + 1, classes_->train.set.images.shape().end())
+  const Shape image = classes_ ? Shape(classes_->train.set.images.shape().begin() + 1,
+                                       classes_->train.set.images.shape().end())
                                : Shape{1, s.size ? s.size : 28, s.size ? s.size : 28};
   const auto c = static_cast<double>(image[0]), pixels = static_cast<double>(image[1] * image[2]);
   const double w = s.channels, ways = s.ways, k = std::stoi(shots_of(job.variant));
@@ -186,8 +227,8 @@ std::vector<experiment::Need> ImageExperiment::needs(const Job& job) const {
   } else {
     std::vector<double> body{c * pixels};
     body.insert(body.end(), s.hidden.begin(), s.hidden.end());
-    t.parameters =
-        mlp_parameters(body) + mlp_parameters({body.back(), ways}) + mlp_parameters({body.back(), static_cast<double>(s.cohead_hidden), ways});
+    t.parameters = mlp_parameters(body) + mlp_parameters({body.back(), ways}) +
+                   mlp_parameters({body.back(), static_cast<double>(s.cohead_hidden), ways});
     t.activations = std::accumulate(body.begin() + 1, body.end(), 0.0);
   }
   return needs_of(s, t);
@@ -201,7 +242,8 @@ std::vector<std::string> ImageExperiment::variants() const {
 
 std::unique_ptr<experiment::Trial> ImageExperiment::trial(const Job& job) const {
   if (!classes_) throw ConfigError("--task " + task_ + ": no classes were read");
-  return settings_.net == "mlp" ? trial_of<MlpNets>(settings_, classes_, job) : trial_of<Conv4Nets>(settings_, classes_, job);
+  return settings_.net == "mlp" ? trial_of<MlpNets>(settings_, classes_, job)
+                                : trial_of<Conv4Nets>(settings_, classes_, job);
 }
 
 std::vector<experiment::Claim> ImageExperiment::claims(const experiment::Result& result) const {
@@ -209,20 +251,26 @@ std::vector<experiment::Claim> ImageExperiment::claims(const experiment::Result&
   std::vector<experiment::Claim> out;
   for (const std::string& variant : variants()) {
     const std::string metric = "accuracy@" + shots_of(variant), at = " at " + variant;
-    const auto both = [&](const char* a, const char* b) { return has(result, a) && has(result, b); };
+    const auto both = [&](const char* a, const char* b) {
+      return has(result, a) && has(result, b);
+    };
     if (has(result, "maml")) {
       const std::vector<double> maml = experiment::values(result, "maml", metric);
       if (reaches_ > 0 && variant == "K=1") {
         const std::vector<double> bound(maml.size(), reaches_);
-        out.push_back(experiment::claim("maml above " + std::to_string(static_cast<int>(reaches_)) + "%" + at, maml, bound, Direction::above));
+        out.push_back(
+            experiment::claim("maml above " + std::to_string(static_cast<int>(reaches_)) + "%" + at,
+                              maml, bound, Direction::above));
       }
-      out.push_back(experiment::claim("maml above itself without adaptation" + at, maml, experiment::values(result, "maml", "unadapted " + metric),
+      out.push_back(experiment::claim("maml above itself without adaptation" + at, maml,
+                                      experiment::values(result, "maml", "unadapted " + metric),
                                       Direction::above));
     }
     if (both("cml", "maml")) out.push_back(better(result, "cml", "maml", metric, at));
     if (both("cml-g0.5", "maml")) out.push_back(better(result, "cml-g0.5", "maml", metric, at));
     if (both("dagger", "cml")) out.push_back(better(result, "dagger", "cml", metric, at));
-    if (both("cml", "noise")) out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
+    if (both("cml", "noise"))
+      out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
     for (experiment::Claim& c : family_claims(result, metric, at)) out.push_back(std::move(c));
   }
   return out;
@@ -230,16 +278,23 @@ std::vector<experiment::Claim> ImageExperiment::claims(const experiment::Result&
 
 std::unique_ptr<experiment::Experiment> omniglot_experiment() {
   return std::make_unique<ImageExperiment>(
-      "omniglot", "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on Omniglot: few-shot classification, test accuracy in %.",
-      [](const std::string& folder, int64_t size) { return omniglot_classes(folder, size ? size : 28); }, 82);
+      "omniglot",
+      "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on Omniglot: few-shot "
+      "classification, test accuracy in %.",
+      [](const std::string& folder, int64_t size) {
+        return omniglot_classes(folder, size ? size : 28);
+      },
+      82);
 }
 std::unique_ptr<experiment::Experiment> images_experiment() {
   return std::make_unique<ImageExperiment>(
       "images",
-      "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on classes of images (--data; without it, drawn glyphs): few-shot "
+      "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on classes of images "
+      "(--data; without it, drawn glyphs): few-shot "
       "classification, test accuracy in %.",
       [](const std::string& folder, int64_t size) {
-        return folder.empty() ? glyph_classes(size ? size : 28) : folder_classes(folder, size ? size : 84);
+        return folder.empty() ? glyph_classes(size ? size : 28)
+                              : folder_classes(folder, size ? size : 84);
       },
       0);
 }

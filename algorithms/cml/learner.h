@@ -1,7 +1,8 @@
 // A method at work on a net: its outer step and its adaptation, whatever the task.
 //
 //   Learner learner(net, method("maml++-cml"), settings, cross_entropy_by_task, seed);
-//   const Objective before = learner.learn(batch, step);        Net fast = learner.adapted(support_x, support_y);
+//   const Objective before = learner.learn(batch, step);
+//   Net fast = learner.adapted(support_x, support_y);
 #pragma once
 
 #include <regrad/algorithms/cml/family.h>
@@ -13,36 +14,48 @@ namespace regrad::cml {
 template <class Net>
 class Learner {
  public:
-  // net: psi, theta, phi at their initial values, without a task dimension. seed: of the random streams that passes may use (Context).
+  // net: psi, theta, phi at their initial values, without a task dimension. seed: of the random
+  // streams that passes may use (Context).
   Learner(Net net, const Method& method, const MetaSettings& settings, Loss with, uint64_t seed)
-      : s_(settings), method_(method), loss_(with), random_(Random(seed) / "pass"), net_(std::move(net)) {
+      : s_(settings),
+        method_(method),
+        loss_(with),
+        random_(Random(seed) / "pass"),
+        net_(std::move(net)) {
     if (method.family == Family::plus_plus) rates_ = plus_plus(net_, rule(0)).rates;
     adam_ = Adam{}.initial(parameters(trained()));
   }
 
-  // The i-th outer step, by Adam. J and its parts before the step, without a graph. One Adam is as good as the two of the authors' code, for the step
-  // of a parameter does not depend on the others.
+  // The i-th outer step, by Adam. J and its parts before the step, without a graph. One Adam is as
+  // good as the two of the authors' code, for the step of a parameter does not depend on the
+  // others.
   Objective learn(const TaskBatch& batch, int64_t i) {
     const int64_t chunk = s_.chunk > 0 ? s_.chunk : batch.tasks();
     std::vector<Objective> parts(static_cast<size_t>((batch.tasks() + chunk - 1) / chunk));
     const auto gradient_at = [&](const Rated<Net>& at, std::vector<Objective>* seen) {
-      return gradient_by_chunks(at, batch, chunk, [&](const Rated<Net>& w, const TaskBatch& part, int64_t c) {
-        const Objective o = objective_of(w, part, i, c);
-        if (seen) (*seen)[static_cast<size_t>(c)] = {o.total.detach(), o.meta.detach(), o.co.defined() ? o.co.detach() : Tensor()};
-        return o.total;
-      });
+      return gradient_by_chunks(
+          at, batch, chunk, [&](const Rated<Net>& w, const TaskBatch& part, int64_t c) {
+            const Objective o = objective_of(w, part, i, c);
+            if (seen)
+              (*seen)[static_cast<size_t>(c)] = {o.total.detach(), o.meta.detach(),
+                                                 o.co.defined() ? o.co.detach() : Tensor()};
+            return o.total;
+          });
     };
     Rated<Net> mine = trained();
     MetaGradient<Rated<Net>> g = gradient_at(mine, &parts);
-    if (method_.family == Family::sharp && sharp().up) g = gradient_at(uphill(mine, g.gradient), nullptr);
+    if (method_.family == Family::sharp && sharp().up)
+      g = gradient_at(uphill(mine, g.gradient), nullptr);
     step(std::move(mine), std::move(g.gradient));
     return joined(parts, batch.tasks(), chunk);
   }
 
   // The net at psi', theta' (CL: phi') of each task, [T, ...]: plain values.
   Net adapted(const Tensor& x, const Tensor& y) const {
-    if (method_.family == Family::plus_plus) return cml::adapted(Rated<Net>{net_, rates_}, rule(s_.steps), loss_, x, y);
-    if (method_.family == Family::sharp) return cml::adapted(net_, rule(s_.steps), sharp(), loss_, x, y);
+    if (method_.family == Family::plus_plus)
+      return cml::adapted(Rated<Net>{net_, rates_}, rule(s_.steps), loss_, x, y);
+    if (method_.family == Family::sharp)
+      return cml::adapted(net_, rule(s_.steps), sharp(), loss_, x, y);
     return cml::adapted(net_, rule(s_.steps), loss_, x, y);
   }
 
@@ -76,11 +89,14 @@ class Learner {
 
  private:
   Sharpness sharp() const { return s_.sharp.rule(); }
-  bool moves_phi() const { return method_.cohead == Method::trained || method_.cohead == Method::adapted; }
+  bool moves_phi() const {
+    return method_.cohead == Method::trained || method_.cohead == Method::adapted;
+  }
   int64_t epoch(int64_t i) const { return i * s_.plus_plus.epochs / s_.steps; }
   std::vector<double> weights(int64_t i) const {
     const int64_t epochs = s_.plus_plus.multi_step_epochs;
-    return epochs == 0 ? std::vector<double>() : step_weights(s_.plus_plus.inner_steps, epoch(i), epochs);
+    return epochs == 0 ? std::vector<double>()
+                       : step_weights(s_.plus_plus.inner_steps, epoch(i), epochs);
   }
 
   // What the outer loop moves: without phi where the method does not train it.
@@ -89,11 +105,13 @@ class Learner {
     return {{net_.body, net_.head, {}}, rates_};
   }
 
-  Objective objective_of(const Rated<Net>& w, const TaskBatch& part, int64_t i, int64_t chunk) const {
+  Objective objective_of(const Rated<Net>& w, const TaskBatch& part, int64_t i,
+                         int64_t chunk) const {
     Rule r = rule(i);
     r.context = {.training = true, .random = random_ / i / chunk};
     const Net whole = moves_phi() ? w.net : Net{w.net.body, w.net.head, net_.cohead};
-    if (method_.family == Family::plus_plus) return objective(Rated<Net>{whole, w.rates}, r, weights(i), loss_, part);
+    if (method_.family == Family::plus_plus)
+      return objective(Rated<Net>{whole, w.rates}, r, weights(i), loss_, part);
     if (method_.family == Family::sharp) return objective(whole, r, sharp(), loss_, part);
     return objective(whole, r, loss_, part);
   }
@@ -106,12 +124,15 @@ class Learner {
 
   void step(Rated<Net> mine, Rated<Net> g) {
     if (!s_.plus_plus.learned_rates) {
-      for (Tensor& rate : g.rates) rate = zeros_like(rate);  // from zero moments Adam's step is zero
+      // from zero moments Adam's step is zero
+      for (Tensor& rate : g.rates) rate = zeros_like(rate);
     }
-    net_.body = {}, net_.head = {}, rates_.clear();  // so that `mine` alone holds what the step changes
+    // so that `mine` alone holds what the step changes
+    net_.body = {}, net_.head = {}, rates_.clear();
     if (moves_phi()) net_.cohead = {};
     mine = update(Adam{.lr = s_.lr}, std::move(mine), adam_, g);
-    net_.body = std::move(mine.net.body), net_.head = std::move(mine.net.head), rates_ = std::move(mine.rates);
+    net_.body = std::move(mine.net.body), net_.head = std::move(mine.net.head),
+    rates_ = std::move(mine.rates);
     if (moves_phi()) net_.cohead = std::move(mine.net.cohead);
   }
 
@@ -121,7 +142,8 @@ class Learner {
     Objective o;
     for (size_t c = 0; c < parts.size(); ++c) {
       const int64_t first = static_cast<int64_t>(c) * chunk;
-      const double share = static_cast<double>(std::min(tasks, first + chunk) - first) / static_cast<double>(tasks);
+      const double share =
+          static_cast<double>(std::min(tasks, first + chunk) - first) / static_cast<double>(tasks);
       accumulate(o.total, share, parts[c].total);
       accumulate(o.meta, share, parts[c].meta);
       if (parts[c].co.defined()) accumulate(o.co, share, parts[c].co);

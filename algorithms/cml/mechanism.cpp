@@ -12,7 +12,9 @@ Tensor gram(const Tensor& a) {
   return matmul(centred, centred.mT());
 }
 
-bool is_number(const std::string& word) { return !word.empty() && std::isdigit(static_cast<unsigned char>(word[0])); }
+bool is_number(const std::string& word) {
+  return !word.empty() && std::isdigit(static_cast<unsigned char>(word[0]));
+}
 
 // "layers.0.weight" -> "layers.0"; "first.weight" -> "first".
 std::string layer_of(const std::string& name) {
@@ -28,7 +30,8 @@ std::string layer_of(const std::string& name) {
 
 std::vector<double> linear_cka(const Tensor& a, const Tensor& b) {
   if (a.dim() < 3 || b.dim() < 3 || a.size(0) != b.size(0) || a.size(1) != b.size(1))
-    throw ShapeError("linear_cka: " + str(a.shape()) + " and " + str(b.shape()) + "; both must be [tasks, examples, features...] of the same tasks");
+    throw ShapeError("linear_cka: " + str(a.shape()) + " and " + str(b.shape()) +
+                     "; both must be [tasks, examples, features...] of the same tasks");
   const NoGrad quiet;
   std::vector<double> out;
   for (int64_t t = 0; t < a.size(0); ++t) {
@@ -39,7 +42,8 @@ std::vector<double> linear_cka(const Tensor& a, const Tensor& b) {
   return out;
 }
 
-std::vector<std::vector<Tensor>> by_layer(const std::vector<std::pair<std::string, Tensor>>& parameters) {
+std::vector<std::vector<Tensor>> by_layer(
+    const std::vector<std::pair<std::string, Tensor>>& parameters) {
   std::vector<std::vector<Tensor>> out;
   std::vector<std::string> names;
   for (const auto& [name, t] : parameters) {

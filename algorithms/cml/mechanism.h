@@ -1,5 +1,6 @@
-// What the paper's figures 3b to 3d look at, on any net: how far the two heads pull the body the same way, how large the inner gradient still is in
-// each layer after adaptation, and how much adaptation changes what a layer says.
+// What the paper's figures 3b to 3d look at, on any net: how far the two heads pull the body the
+// same way, how large the inner gradient still is in each layer after adaptation, and how much
+// adaptation changes what a layer says.
 #pragma once
 
 #include <algorithm>
@@ -9,49 +10,65 @@
 
 namespace regrad::cml {
 
-// Linear CKA (Kornblith et al., ICML 2019) of each task: a [T,N,..], b [T,N,..], N examples of any features -> T numbers in [0, 1].
-//   CKA = |B^T A|_F^2 / (|A^T A|_F |B^T B|_F), columns centred; by the Gram matrices K = A A^T, L = B B^T: <K, L> / (|K| |L|).
-// Where one of them is constant over the examples it is 0, where both are 1. ShapeError where T or N differ.
+// Linear CKA (Kornblith et al., ICML 2019) of each task: a [T,N,..], b [T,N,..], N examples of any
+// features -> T numbers in [0, 1].
+//   CKA = |B^T A|_F^2 / (|A^T A|_F |B^T B|_F), columns centred; by the Gram matrices K = A A^T, L =
+//       B B^T: <K, L> / (|K| |L|).
+// Where one of them is constant over the examples it is 0, where both are 1. ShapeError where T or
+// N differ.
 std::vector<double> linear_cka(const Tensor& a, const Tensor& b);
 
-// Parameters by layer: those whose names agree up to their first number ("layers.0.weight" and "layers.0.bias"), or, without one, up to the first
-// dot.
-std::vector<std::vector<Tensor>> by_layer(const std::vector<std::pair<std::string, Tensor>>& parameters);
+// Parameters by layer: those whose names agree up to their first number ("layers.0.weight" and
+// "layers.0.bias"), or, without one, up to the first dot.
+std::vector<std::vector<Tensor>> by_layer(
+    const std::vector<std::pair<std::string, Tensor>>& parameters);
 
 // The norm over all of a layer's parameters [T, ...], the mean over the tasks.
 double mean_norm(const std::vector<Tensor>& layer);
 
-// A body that lists what its layers say: std::vector<Tensor> activations(x), [T,N,..] each, the last of them the features.
+// A body that lists what its layers say: std::vector<Tensor> activations(x), [T,N,..] each, the
+// last of them the features.
 template <class Body>
 concept ListsActivations = requires(const Body& body, const Tensor& x) {
   { body.activations(x) } -> std::convertible_to<std::vector<Tensor>>;
 };
 
-// The cosine of the heads' query gradients with respect to the adapted psi', over all tasks' parameters as one vector. fast: leaves [T, ...].
+// The cosine of the heads' query gradients with respect to the adapted psi', over all tasks'
+// parameters as one vector. fast: leaves [T, ...].
 template <class M>
 double cosine_of_heads(const M& fast, Loss loss, const TaskBatch& batch) {
   const Tensor features = evaluated(fast.body, batch.query_x);
   const std::vector<Tensor> body = parameters(fast.body);
   const auto gradient = [&](const Tensor& prediction) {
     const std::vector<Tensor> g =
-        grad(TensorList(sum(loss(prediction, batch.query_y))), TensorList(body), {.retain_graph = true, .allow_unused = true});
+        grad(TensorList(sum(loss(prediction, batch.query_y))), TensorList(body),
+             {.retain_graph = true, .allow_unused = true});
     std::vector<Tensor> flat;
-    for (size_t i = 0; i < g.size(); ++i) flat.push_back(reshape(g[i].defined() ? g[i] : zeros_like(body[i]), {body[i].numel()}));
+    for (size_t i = 0; i < g.size(); ++i)
+      flat.push_back(reshape(g[i].defined() ? g[i] : zeros_like(body[i]), {body[i].numel()}));
     return cat(flat, 0);
   };
-  return cosine_similarity(gradient(evaluated(fast.head, features)), gradient(evaluated(fast.cohead, features)), 0).item();
+  return cosine_similarity(gradient(evaluated(fast.head, features)),
+                           gradient(evaluated(fast.cohead, features)), 0)
+      .item();
 }
 
 // The support loss's gradient after adaptation, layer by layer of the body, and the head's.
 template <class M>
-void log_support_gradient(const M& fast, Loss loss, const TaskBatch& batch, experiment::Moment& out) {
-  const M g = grad(sum(loss(evaluated(fast.head, evaluated(fast.body, batch.support_x), {}), batch.support_y)), fast);
+void log_support_gradient(const M& fast, Loss loss, const TaskBatch& batch,
+                          experiment::Moment& out) {
+  const M g = grad(
+      sum(loss(evaluated(fast.head, evaluated(fast.body, batch.support_x), {}), batch.support_y)),
+      fast);
   const auto layers = by_layer(named_parameters(g.body));
-  for (size_t l = 0; l < layers.size(); ++l) out.emplace_back("support gradient's norm, body layer " + std::to_string(l + 1), mean_norm(layers[l]));
+  for (size_t l = 0; l < layers.size(); ++l)
+    out.emplace_back("support gradient's norm, body layer " + std::to_string(l + 1),
+                     mean_norm(layers[l]));
   out.emplace_back("support gradient's norm, head", mean_norm(parameters(g.head)));
 }
 
-// CKA of each body layer's activations, and of the head's predictions, on the query points before and after adaptation; the mean over the tasks.
+// CKA of each body layer's activations, and of the head's predictions, on the query points before
+// and after adaptation; the mean over the tasks.
 template <class M>
 void log_cka(const M& before, const M& fast, const Tensor& query_x, experiment::Moment& out) {
   if constexpr (ListsActivations<decltype(before.body)>) {
@@ -63,8 +80,10 @@ void log_cka(const M& before, const M& fast, const Tensor& query_x, experiment::
     };
     const std::vector<Tensor> then = said(per_task(before, query_x.size(0))), now = said(fast);
     for (size_t l = 0; l < then.size(); ++l) {
-      const std::string where = l + 1 == then.size() ? "head" : "body layer " + std::to_string(l + 1);
-      out.emplace_back("CKA before and after adaptation, " + where, experiment::mean(linear_cka(then[l], now[l])));
+      const std::string where =
+          l + 1 == then.size() ? "head" : "body layer " + std::to_string(l + 1);
+      out.emplace_back("CKA before and after adaptation, " + where,
+                       experiment::mean(linear_cka(then[l], now[l])));
     }
   }
 }

@@ -1,5 +1,5 @@
-// The rows of regrad-cml's table: which family of MAML's, with or without the co-learner, and how the trained net is read. Every task has all of
-// them.
+// The rows of regrad-cml's table: which family of MAML's, with or without the co-learner, and how
+// the trained net is read. Every task has all of them.
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>
@@ -12,11 +12,13 @@ struct Method {
   const char* name;
   const char* help;
   Family family = Family::maml;
-  // The co-learner: `none`: gamma = 0. `frozen`: it stays at its initial values. `trained`: CML's. `adapted`: CL, moved in the inner loop too.
+  // The co-learner: `none`: gamma = 0. `frozen`: it stays at its initial values. `trained`: CML's.
+  // `adapted`: CL, moved in the inner loop too.
   enum CoLearner { none, frozen, trained, adapted } cohead = none;
-  double gamma = -1;            // below 0: the setting
-  bool by_default = false;      // in the table unless --methods says otherwise
-  const char* trained_by = "";  // not empty: nothing is trained; that method's net is read at the un-adapted co-learner (dagger)
+  double gamma = -1;        // below 0: the setting
+  bool by_default = false;  // in the table unless --methods says otherwise
+  // not empty: nothing is trained; that method's net is read at the un-adapted co-learner (dagger)
+  const char* trained_by = "";
 };
 
 // In the table's order.

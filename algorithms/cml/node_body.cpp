@@ -16,41 +16,51 @@ std::vector<std::vector<int64_t>> nodes_by_class(const Tensor& labels, int64_t c
   const std::vector<int64_t> of = labels.to_vector<int64_t>();
   for (size_t i = 0; i < of.size(); ++i) {
     if (of[i] >= classes)
-      throw ShapeError("node_graph: node " + std::to_string(i) + " has label " + std::to_string(of[i]) + " of " + std::to_string(classes));
+      throw ShapeError("node_graph: node " + std::to_string(i) + " has label " +
+                       std::to_string(of[i]) + " of " + std::to_string(classes));
     if (of[i] >= 0) out[static_cast<size_t>(of[i])].push_back(static_cast<int64_t>(i));
   }
   return out;
 }
 
-std::optional<Random> drop_of(const Context& ctx) { return ctx.training ? ctx.random : std::nullopt; }
+std::optional<Random> drop_of(const Context& ctx) {
+  return ctx.training ? ctx.random : std::nullopt;
+}
 
 // G-Meta: nodes [N] -> [N,out].
-Tensor by_subgraphs(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes, const std::optional<Random>& drop) {
+Tensor by_subgraphs(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes,
+                    const std::optional<Random>& drop) {
   const Subgraphs around = neighbourhoods(g.adjacency, nodes, 2);
-  return spmm(around.mean, gcn(normalized(around.adjacency, Propagation::random_walk), index_rows(g.words, around.nodes), drop));
+  return spmm(around.mean, gcn(normalized(around.adjacency, Propagation::random_walk),
+                               index_rows(g.words, around.nodes), drop));
 }
 // Tasks have subgraphs of different sizes: one by one.
-Tensor by_subgraphs_of_tasks(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes, const std::optional<Random>& drop) {
+Tensor by_subgraphs_of_tasks(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes,
+                             const std::optional<Random>& drop) {
   std::vector<Tensor> tasks;
   for (int64_t t = 0; t < nodes.size(0); ++t) {
-    const Gcn own = gcn.conv1.weight.dim() == 3 ? map(gcn, [t](const Tensor& p) { return p[t]; }) : gcn;
+    const Gcn own =
+        gcn.conv1.weight.dim() == 3 ? map(gcn, [t](const Tensor& p) { return p[t]; }) : gcn;
     tasks.push_back(by_subgraphs(own, g, nodes[t], drop ? std::optional(*drop / t) : drop));
   }
   return stack(tasks, 0);
 }
 
 // AMM-GNN: X diag(1 + 0.01 scale) W is X times W with its rows scaled, so X stays sparse.
-Tensor on_whole_graph(Gcn gcn, const FeatureScale& scale, const NodeGraph& g, const Tensor& nodes, const std::optional<Random>& drop) {
+Tensor on_whole_graph(Gcn gcn, const FeatureScale& scale, const NodeGraph& g, const Tensor& nodes,
+                      const std::optional<Random>& drop) {
   Tensor at = nodes;
   if (nodes.dim() == 3) {
     at = select(nodes, 2, 0);
     const Tensor support = slice(select(nodes, 1, 0), 1, 1, nodes.size(2));
-    gcn.conv1.weight = gcn.conv1.weight * unsqueeze(affine(scale(mean(rows(g.features, support), {1})), 0.01, 1), 2);
+    gcn.conv1.weight = gcn.conv1.weight *
+                       unsqueeze(affine(scale(mean(rows(g.features, support), {1})), 0.01, 1), 2);
   }
   const Tensor h = gcn(g.propagation, g.words, drop);
   if (at.dim() == 1) return index_select(h, 0, at);
   std::vector<Tensor> tasks;
-  for (int64_t t = 0; t < at.size(0); ++t) tasks.push_back(index_select(h.dim() == 3 ? h[t] : h, 0, at[t]));
+  for (int64_t t = 0; t < at.size(0); ++t)
+    tasks.push_back(index_select(h.dim() == 3 ? h[t] : h, 0, at[t]));
   return stack(tasks, 0);
 }
 
@@ -59,7 +69,8 @@ Tensor on_whole_graph(Gcn gcn, const FeatureScale& scale, const NodeGraph& g, co
 std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder encoder) {
   const Tensor &x = data.features, &labels = data.labels;
   if (x.dim() != 2 || labels.dim() != 1 || labels.size(0) != x.size(0))
-    throw ShapeError("node_graph: features " + str(x.shape()) + " and labels " + str(labels.shape()) + "; they must be [n,f] and [n]");
+    throw ShapeError("node_graph: features " + str(x.shape()) + " and labels " +
+                     str(labels.shape()) + "; they must be [n,f] and [n]");
   const NoGrad quiet;
   auto g = std::make_shared<NodeGraph>();
   g->encoder = encoder;
@@ -67,9 +78,16 @@ std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder en
   g->features = normalize_rows(x);
   const int64_t nodes = x.size(0);
   switch (encoder) {
-    case NodeEncoder::sgc: g->features = propagate(normalized_adjacency(data.edges, nodes, Propagation::symmetric), g->features, 2); break;
-    case NodeEncoder::gmeta: g->adjacency = csr_from_edges(data.edges, nodes, {.self_loops = true}); break;
-    case NodeEncoder::amm: g->propagation = normalized_adjacency(data.edges, nodes, Propagation::random_walk); break;
+    case NodeEncoder::sgc:
+      g->features = propagate(normalized_adjacency(data.edges, nodes, Propagation::symmetric),
+                              g->features, 2);
+      break;
+    case NodeEncoder::gmeta:
+      g->adjacency = csr_from_edges(data.edges, nodes, {.self_loops = true});
+      break;
+    case NodeEncoder::amm:
+      g->propagation = normalized_adjacency(data.edges, nodes, Propagation::random_walk);
+      break;
   }
   if (encoder != NodeEncoder::sgc) g->words = to_sparse(g->features);
   return g;
@@ -79,7 +97,8 @@ Tensor NodeBody::operator()(const Tensor& nodes, const Context& ctx) const {
   switch (graph->encoder) {
     case NodeEncoder::sgc: return linear(rows(graph->features, nodes));
     case NodeEncoder::gmeta:
-      return nodes.dim() == 1 ? by_subgraphs(gcn, *graph, nodes, drop_of(ctx)) : by_subgraphs_of_tasks(gcn, *graph, nodes, drop_of(ctx));
+      return nodes.dim() == 1 ? by_subgraphs(gcn, *graph, nodes, drop_of(ctx))
+                              : by_subgraphs_of_tasks(gcn, *graph, nodes, drop_of(ctx));
     default: return on_whole_graph(gcn, scale, *graph, nodes, drop_of(ctx));
   }
 }

@@ -9,11 +9,14 @@ namespace {
 
 std::string metric_at(const std::string& variant) { return "accuracy@" + variant.substr(2); }
 
-Tensor ids(const std::vector<int64_t>& v, int64_t tasks) { return from_data(v.data(), {tasks, static_cast<int64_t>(v.size()) / tasks}, DType::i64); }
+Tensor ids(const std::vector<int64_t>& v, int64_t tasks) {
+  return from_data(v.data(), {tasks, static_cast<int64_t>(v.size()) / tasks}, DType::i64);
+}
 
 // x [T,N] and support [T,S] as [T,N,1+S].
 Tensor with_support(const Tensor& x, const Tensor& support) {
-  return cat({unsqueeze(x, 2), expand(unsqueeze(support, 1), {x.size(0), x.size(1), support.size(1)})}, 2);
+  return cat(
+      {unsqueeze(x, 2), expand(unsqueeze(support, 1), {x.size(0), x.size(1), support.size(1)})}, 2);
 }
 
 }  // namespace
@@ -25,16 +28,19 @@ std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes) {
   return out;
 }
 
-NodeTask::NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph, size_t pair, int shots)
+NodeTask::NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph,
+                   size_t pair, int shots)
     : s_(settings), graph_(std::move(graph)), pair_(pair), k_(shots) {
   const auto classes = static_cast<int64_t>(graph_->nodes_of.size());
-  if (classes < 4) throw ConfigError("nodes: a graph of " + std::to_string(classes) + " classes; two to test on and two to train on are needed");
+  if (classes < 4)
+    throw ConfigError("nodes: a graph of " + std::to_string(classes) +
+                      " classes; two to test on and two to train on are needed");
   const int64_t most = k_ + std::max(s_.query, s_.test_query);
   for (int64_t c = 0; c < classes; ++c) {
     const auto here = static_cast<int64_t>(graph_->nodes_of[static_cast<size_t>(c)].size());
     if (here < most)
-      throw ConfigError("nodes: class " + std::to_string(c) + " has " + std::to_string(here) + " nodes; support and query need " +
-                        std::to_string(most));
+      throw ConfigError("nodes: class " + std::to_string(c) + " has " + std::to_string(here) +
+                        " nodes; support and query need " + std::to_string(most));
   }
   const auto [a, b] = class_pairs(classes).at(pair);
   test_ = {a, b};
@@ -42,7 +48,9 @@ NodeTask::NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph
     if (c != a && c != b) train_.push_back(c);
 }
 
-Tensor NodeTask::metric(const Tensor& prediction, const Tensor& target) { return accuracy_by_task(prediction, target); }
+Tensor NodeTask::metric(const Tensor& prediction, const Tensor& target) {
+  return accuracy_by_task(prediction, target);
+}
 
 NodeNet NodeTask::initial(uint64_t seed) const {
   const Random r = Random(seed) / "init";
@@ -58,39 +66,49 @@ NodeNet NodeTask::initial(uint64_t seed) const {
   return net;
 }
 
-TaskBatch NodeTask::batch(const Random& r, const std::vector<int64_t>& classes, int64_t first, int64_t count, int query) const {
+TaskBatch NodeTask::batch(const Random& r, const std::vector<int64_t>& classes, int64_t first,
+                          int64_t count, int query) const {
   std::vector<int64_t> support_x, support_y, query_x, query_y;
   for (int64_t t = first; t < first + count; ++t) {
     const Random task = r / t;
-    const std::vector<int64_t> order = randperm(task / "classes", static_cast<int64_t>(classes.size())).to_vector<int64_t>();
+    const std::vector<int64_t> order =
+        randperm(task / "classes", static_cast<int64_t>(classes.size())).to_vector<int64_t>();
     for (int64_t label = 0; label < 2; ++label) {
       const int64_t c = classes[static_cast<size_t>(order[static_cast<size_t>(label)])];
       const std::vector<int64_t>& nodes = graph_->nodes_of[static_cast<size_t>(c)];
-      const std::vector<int64_t> drawn = randperm(task / "nodes" / label, static_cast<int64_t>(nodes.size())).to_vector<int64_t>();
+      const std::vector<int64_t> drawn =
+          randperm(task / "nodes" / label, static_cast<int64_t>(nodes.size())).to_vector<int64_t>();
       for (int i = 0; i < k_ + query; ++i) {
-        (i < k_ ? support_x : query_x).push_back(nodes[static_cast<size_t>(drawn[static_cast<size_t>(i)])]);
+        (i < k_ ? support_x : query_x)
+            .push_back(nodes[static_cast<size_t>(drawn[static_cast<size_t>(i)])]);
         (i < k_ ? support_y : query_y).push_back(label);
       }
     }
   }
-  TaskBatch out{ids(support_x, count), ids(support_y, count), ids(query_x, count), ids(query_y, count)};
+  TaskBatch out{ids(support_x, count), ids(support_y, count), ids(query_x, count),
+                ids(query_y, count)};
   if (graph_->encoder != NodeEncoder::amm) return out;
   const Tensor support = out.support_x;
   out.support_x = with_support(support, support);
   out.query_x = with_support(out.query_x, support);
   return out;
 }
-TaskBatch NodeTask::training(uint64_t seed, int64_t step) const { return batch(Random(seed) / "tasks" / step, train_, 0, s_.tasks, s_.query); }
+TaskBatch NodeTask::training(uint64_t seed, int64_t step) const {
+  return batch(Random(seed) / "tasks" / step, train_, 0, s_.tasks, s_.query);
+}
 TaskBatch NodeTask::held_out(Held split, int64_t first, int64_t count) const {
   const bool test = split == Held::test;
-  return batch(Random(0) / name(split) / static_cast<int64_t>(pair_), test ? test_ : train_, first, count, s_.test_query);
+  return batch(Random(0) / name(split) / static_cast<int64_t>(pair_), test ? test_ : train_, first,
+               count, s_.test_query);
 }
 
 experiment::Card NodeExperiment::card() const {
   static const char* encoders[] = {"Meta-GNN's encoder", "G-Meta's encoder", "AMM-GNN's encoder"};
   return {"cml",
-          std::string("MAML of first order and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on the nodes of a graph: two classes, ") +
-              encoders[static_cast<int>(encoder_)] + ". Each seed tests on another pair of classes.",
+          std::string("MAML of first order and cooperative meta-learning (CML: Shin, Han and Kim, "
+                      "UAI 2024) on the nodes of a graph: two classes, ") +
+              encoders[static_cast<int>(encoder_)] +
+              ". Each seed tests on another pair of classes.",
           {task_},
           method_cards(),
           "accuracy@" + std::to_string(settings_.shots.empty() ? 1 : settings_.shots[0]),
@@ -124,24 +142,32 @@ int NodeExperiment::seeds() const {
   return static_cast<int>(class_pairs(settings_.graph == "citeseer" ? 6 : 7).size());
 }
 
-void NodeExperiment::data(const std::string& folder) { graph_ = node_graph(load_(folder, settings_.graph), encoder_); }
+void NodeExperiment::data(const std::string& folder) {
+  graph_ = node_graph(load_(folder, settings_.graph), encoder_);
+}
 
 void NodeExperiment::check() const {
   const NodeSettings& s = settings_;
   cml::check(s);
-  if (s.graph != "cora" && s.graph != "citeseer" && s.graph != "blocks") throw ConfigError("graph: there are cora, citeseer and blocks");
+  if (s.graph != "cora" && s.graph != "citeseer" && s.graph != "blocks")
+    throw ConfigError("graph: there are cora, citeseer and blocks");
   if (graph_) NodeTask(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
 }
 
 // A GCN has two layers, and all nodes at once in its hidden one.
 std::vector<experiment::Need> NodeExperiment::needs(const experiment::Job& job) const {
   const NodeSettings& s = settings_;
-  const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden, k = std::stoi(job.variant.substr(2));
-  const double body = encoder_ == NodeEncoder::sgc ? mlp_parameters({in, h}) : mlp_parameters({in, h, h});
-  std::vector<experiment::Need> out = needs_of(s, {body + mlp_parameters({h, 2}) + mlp_parameters({h, static_cast<double>(s.cohead_hidden), 2}),
-                                                   2 * k, 2.0 * s.query, 2.0 * s.test_query, 2, h});
+  const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden,
+               k = std::stoi(job.variant.substr(2));
+  const double body =
+      encoder_ == NodeEncoder::sgc ? mlp_parameters({in, h}) : mlp_parameters({in, h, h});
+  std::vector<experiment::Need> out = needs_of(
+      s,
+      {body + mlp_parameters({h, 2}) + mlp_parameters({h, static_cast<double>(s.cohead_hidden), 2}),
+       2 * k, 2.0 * s.query, 2.0 * s.test_query, 2, h});
   if (graph_ && encoder_ == NodeEncoder::amm)
-    out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)), "the hidden units of every node"});
+    out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)),
+                   "the hidden units of every node"});
   return out;
 }
 
@@ -154,26 +180,34 @@ std::vector<std::string> NodeExperiment::variants() const {
 std::unique_ptr<experiment::Trial> NodeExperiment::trial(const experiment::Job& job) const {
   if (!graph_) throw ConfigError("--task " + task_ + ": no graph was read");
   const size_t pairs = class_pairs(static_cast<int64_t>(graph_->nodes_of.size())).size();
-  return std::make_unique<TaskTrial<NodeTask>>(NodeTask(settings_, graph_, job.seed % pairs, std::stoi(job.variant.substr(2))), job);
+  return std::make_unique<TaskTrial<NodeTask>>(
+      NodeTask(settings_, graph_, job.seed % pairs, std::stoi(job.variant.substr(2))), job);
 }
 
 std::vector<experiment::Claim> NodeExperiment::claims(const experiment::Result& result) const {
   std::vector<experiment::Claim> out;
   for (const std::string& variant : variants()) {
     const std::string metric = metric_at(variant), at = " at " + variant;
-    const auto values = [&](const char* method) { return experiment::values(result, method, metric); };
-    const auto both = [&](const char* a, const char* b) { return has(result, a) && has(result, b); };
+    const auto values = [&](const char* method) {
+      return experiment::values(result, method, metric);
+    };
+    const auto both = [&](const char* a, const char* b) {
+      return has(result, a) && has(result, b);
+    };
     if (has(result, "maml") && encoder_ == NodeEncoder::sgc && settings_.graph == "cora") {
       const std::vector<double> bound(values("maml").size(), 58);
-      out.push_back(experiment::claim("maml above 58%" + at, values("maml"), bound, experiment::Direction::above));
+      out.push_back(experiment::claim("maml above 58%" + at, values("maml"), bound,
+                                      experiment::Direction::above));
     }
     if (both("cml", "maml")) {
-      out.push_back(experiment::claim_within("cml within 3 points of maml" + at, values("cml"), values("maml"), 3));
+      out.push_back(experiment::claim_within("cml within 3 points of maml" + at, values("cml"),
+                                             values("maml"), 3));
       out.push_back(better(result, "cml", "maml", metric, at));
     }
     if (both("cml-g1", "maml")) out.push_back(better(result, "cml-g1", "maml", metric, at));
     if (both("dagger", "cml")) out.push_back(better(result, "dagger", "cml", metric, at));
-    if (both("cml", "noise")) out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
+    if (both("cml", "noise"))
+      out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
     for (experiment::Claim& c : family_claims(result, metric, at)) out.push_back(std::move(c));
   }
   return out;

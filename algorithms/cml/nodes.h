@@ -1,18 +1,25 @@
-// The tasks of nodes (CML section 4.3): two classes of one graph at a time, K labelled nodes each; accuracy in % after adaptation.
+// The tasks of nodes (CML section 4.3): two classes of one graph at a time, K labelled nodes each;
+// accuracy in % after adaptation.
 //
 //   NodeTask task(settings, node_graph(data, NodeEncoder::sgc), pair, 5);
 //   Learner<NodeNet> learner(task.initial(seed), method("cml"), settings, NodeTask::loss(), seed);
 //   for (int64_t i = 0; i < settings.steps; ++i) learner.learn(task.training(seed, i), i);
 //
-// Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a pair is what one run tests on, and the other classes are what it
-// trains on. Seed s has pair s mod the number of pairs, so that a table of as many seeds has each pair once, and what is paired by seed is paired by
-// pair. The graph is transductive: all nodes and edges are seen, labels of the test pair in support sets only. There are no validation classes: the
-// learning curve shows other draws of training tasks.
+// Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a pair is what
+// one run tests on, and the other classes are what it trains on. Seed s has pair s mod the number
+// of pairs, so that a table of as many seeds has each pair once, and what is paired by seed is
+// paired by pair. The graph is transductive: all nodes and edges are seen, labels of the test pair
+// in support sets only. There are no validation classes: the learning curve shows other draws of
+// training tasks.
 //
-// Encoders (psi); theta is a linear map to two classes, phi a hidden ReLU layer and a linear map. All of first order.
-//   sgc    Meta-GNN's: S^2 X once and for all (symmetric S of A + I, rows of X sum to 1), then a linear map without an activation
-//   gmeta  G-Meta's: a two-layer GCN on the 2-hop subgraph of each node, with D^-1 (A+I) of the subgraph; the mean over its nodes
-//   amm    AMM-GNN's: the same GCN on the whole graph, features times 1 + 0.01 scale. What the scale is made of is ours (FeatureScale, graph.h); the
+// Encoders (psi); theta is a linear map to two classes, phi a hidden ReLU layer and a linear map.
+// All of first order.
+//   sgc    Meta-GNN's: S^2 X once and for all (symmetric S of A + I, rows of X sum to 1), then a
+//          linear map without an activation
+//   gmeta  G-Meta's: a two-layer GCN on the 2-hop subgraph of each node, with D^-1 (A+I) of the
+//          subgraph; the mean over its nodes
+//   amm    AMM-GNN's: the same GCN on the whole graph, features times 1 + 0.01 scale. What the
+//          scale is made of is ours (FeatureScale, graph.h); the
 //          cosine regulariser is left out, for no source at hand says between what
 #pragma once
 
@@ -41,8 +48,10 @@ struct NodeSettings : MetaSettings {
     part("query", self.query, "query nodes a class in training", experiment::at_least(1));
     part("test_query", self.test_query, "query nodes a class at test", experiment::at_least(1));
     part("hidden", self.hidden, "width of the body", experiment::at_least(1));
-    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer", experiment::at_least(1));
-    part("dropout", self.dropout, "dropout of a GCN, on support passes in training", experiment::part_of_whole());
+    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer",
+         experiment::at_least(1));
+    part("dropout", self.dropout, "dropout of a GCN, on support passes in training",
+         experiment::part_of_whole());
   }
 };
 
@@ -65,8 +74,9 @@ struct NodeGraph {
 // ShapeError where the data's parts do not fit, or a label is `classes` or more.
 std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder encoder);
 
-// psi: nodes i64 [N] or [T,N] -> [N,hidden] or [T,N,hidden]. amm: also [T,N,1+S], the node and then its task's S support nodes, whose mean features
-// give the scale. Parts of other encoders are undefined.
+// psi: nodes i64 [N] or [T,N] -> [N,hidden] or [T,N,hidden]. amm: also [T,N,1+S], the node and then
+// its task's S support nodes, whose mean features give the scale. Parts of other encoders are
+// undefined.
 struct NodeBody {
   Linear linear;       // sgc
   Gcn gcn;             // gmeta, amm
@@ -74,7 +84,8 @@ struct NodeBody {
   std::shared_ptr<const NodeGraph> graph = {};
 
   Tensor operator()(const Tensor& nodes, const Context& ctx = {}) const;
-  std::vector<Tensor> activations(const Tensor& nodes) const { return {(*this)(nodes)}; }  // the features: layers below see all nodes
+  // the features: layers below see all nodes
+  std::vector<Tensor> activations(const Tensor& nodes) const { return {(*this)(nodes)}; }
   static void parts(auto& self, auto&& part) {
     part("linear", self.linear);
     part("gcn", self.gcn);
@@ -92,22 +103,26 @@ class NodeTask {
   using Net = NodeNet;
   static constexpr const char *loss_name = "cross-entropy", *metric_name = "accuracy";
 
-  // pair: an index of class_pairs. ConfigError where the graph has too few classes, or one of them too few nodes.
-  NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph, size_t pair, int shots);
+  // pair: an index of class_pairs. ConfigError where the graph has too few classes, or one of them
+  // too few nodes.
+  NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph, size_t pair,
+           int shots);
 
   const MetaSettings& settings() const { return s_; }
   std::string shots() const { return std::to_string(k_); }
   static Loss loss() { return cross_entropy_by_task; }
   static Tensor metric(const Tensor& prediction, const Tensor& target);  // % right, [T]
   NodeNet initial(uint64_t seed) const;
-  // support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two classes; support and query share no node.
-  // training: two classes outside the pair. held_out: the pair for the test, as training for validation.
+  // support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two
+  // classes; support and query share no node. training: two classes outside the pair. held_out: the
+  // pair for the test, as training for validation.
   TaskBatch training(uint64_t seed, int64_t step) const;
   TaskBatch held_out(Held split, int64_t first, int64_t count) const;
   void show(const Method&, const Learner<NodeNet>&, experiment::Outcome&) const {}
 
  private:
-  TaskBatch batch(const Random& r, const std::vector<int64_t>& classes, int64_t first, int64_t count, int query) const;
+  TaskBatch batch(const Random& r, const std::vector<int64_t>& classes, int64_t first,
+                  int64_t count, int query) const;
 
   NodeSettings s_;
   std::shared_ptr<const NodeGraph> graph_;
@@ -116,12 +131,14 @@ class NodeTask {
   std::vector<int64_t> train_ = {}, test_ = {};  // classes
 };
 
-// The data of a graph ("cora") from a folder (--data; "" for none given). IOError where they are missing or broken.
+// The data of a graph ("cora") from a folder (--data; "" for none given). IOError where they are
+// missing or broken.
 using LoadNodes = std::function<NodeData(const std::string& folder, const std::string& graph)>;
 
 class NodeExperiment : public experiment::Experiment {
  public:
-  NodeExperiment(std::string task, NodeEncoder encoder, LoadNodes load) : task_(std::move(task)), encoder_(encoder), load_(std::move(load)) {}
+  NodeExperiment(std::string task, NodeEncoder encoder, LoadNodes load)
+      : task_(std::move(task)), encoder_(encoder), load_(std::move(load)) {}
 
   experiment::Card card() const override;
   void choose(const std::string& task, const std::string& preset) override;

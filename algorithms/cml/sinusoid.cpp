@@ -23,22 +23,28 @@ class SinusoidTask {
   using Net = Model<Mlp, Linear, Mlp>;
   static constexpr const char *loss_name = "mse", *metric_name = "mse";
 
-  SinusoidTask(const SinusoidSettings& s, const std::string& variant) : s_(s), variant_(variant), k_(std::stoi(shots_of(variant))) {}
+  SinusoidTask(const SinusoidSettings& s, const std::string& variant)
+      : s_(s), variant_(variant), k_(std::stoi(shots_of(variant))) {}
 
   const MetaSettings& settings() const { return s_; }
   std::string shots() const { return shots_of(variant_); }
   static Loss loss() { return mse_loss_by_task; }
-  static Tensor metric(const Tensor& prediction, const Tensor& target) { return mse_loss_by_task(prediction, target); }
+  static Tensor metric(const Tensor& prediction, const Tensor& target) {
+    return mse_loss_by_task(prediction, target);
+  }
 
   Net initial(uint64_t seed) const {
     const Random r = Random(seed) / "init";
     std::vector<int64_t> sizes{1};
     sizes.insert(sizes.end(), s_.hidden.begin(), s_.hidden.end());
     const int64_t features = sizes.back();
-    return {Mlp(r / "body", sizes, false), Linear(r / "head", features, 1), Mlp(r / "cohead", {features, s_.cohead_hidden, 1}, true)};
+    return {Mlp(r / "body", sizes, false), Linear(r / "head", features, 1),
+            Mlp(r / "cohead", {features, s_.cohead_hidden, 1}, true)};
   }
 
-  TaskBatch training(uint64_t seed, int64_t step) const { return Sinusoids{}.sample(Random(seed) / "tasks" / step, s_.tasks, k_, k_); }
+  TaskBatch training(uint64_t seed, int64_t step) const {
+    return Sinusoids{}.sample(Random(seed) / "tasks" / step, s_.tasks, k_, k_);
+  }
 
   // A stream a hundred tasks, whatever number is asked for at once.
   TaskBatch held_out(Held split, int64_t first, int64_t count) const {
@@ -46,7 +52,8 @@ class SinusoidTask {
     std::vector<TaskBatch> runs;
     for (int64_t at = first; at < first + count;) {
       const int64_t run = at / kRun, last = std::min(first + count, (run + 1) * kRun);
-      runs.push_back(tasks_of(Sinusoids{}.sample(r / run, last - run * kRun, k_, s_.test_points), at - run * kRun, last - run * kRun));
+      runs.push_back(tasks_of(Sinusoids{}.sample(r / run, last - run * kRun, k_, s_.test_points),
+                              at - run * kRun, last - run * kRun));
       at = last;
     }
     return runs.size() == 1 ? runs[0] : joined(runs);
@@ -57,23 +64,29 @@ class SinusoidTask {
     if (method.cohead == Method::frozen || method.cohead == Method::adapted) return;  // controls
     constexpr int64_t shown = 2, points = 121;
     const TaskBatch tasks = held_out(Held::test, 0, shown);
-    Tensor grid = arange(0, static_cast<double>(points)).to(DType::f32) * (10.0 / (points - 1)) - 5.0;
+    Tensor grid =
+        arange(0, static_cast<double>(points)).to(DType::f32) * (10.0 / (points - 1)) - 5.0;
     grid = expand(reshape(grid, {1, points, 1}), {shown, points, 1});
     const Net& net = learner.net();
     const Net after = learner.adapted(tasks.support_x, tasks.support_y);
     const NoGrad quiet;
-    const Tensor before_y = net.head(net.body(grid)), features = after.body(grid), after_y = after.head(features);
+    const Tensor before_y = net.head(net.body(grid)), features = after.body(grid),
+                 after_y = after.head(features);
     for (int64_t t = 0; t < shown; ++t) {
       const auto [amplitude, phase] = Sinusoids{}.curve(Random(0) / "test" / 0, t);
       const std::vector<double> x = grid[t].to_vector();
       std::vector<double> truth;
       for (double v : x) truth.push_back(amplitude * std::sin(v - phase));
-      Chart c{std::string(method.name) + ", " + variant_ + ", test task " + std::to_string(t + 1), "x", "y"};
+      Chart c{std::string(method.name) + ", " + variant_ + ", test task " + std::to_string(t + 1),
+              "x", "y"};
       c.series = {{"truth", x, truth, Series::dashed, 6},
                   {"before", x, before_y[t].to_vector(), Series::line, 4},
                   {"after", x, after_y[t].to_vector(), Series::line, 0}};
-      if (dagger_of(method.name)) c.series.push_back({"after, co-learner", x, after.cohead(features)[t].to_vector(), Series::line, 2});
-      c.series.push_back({"support", tasks.support_x[t].to_vector(), tasks.support_y[t].to_vector(), Series::points, 1});
+      if (dagger_of(method.name))
+        c.series.push_back(
+            {"after, co-learner", x, after.cohead(features)[t].to_vector(), Series::line, 2});
+      c.series.push_back({"support", tasks.support_x[t].to_vector(), tasks.support_y[t].to_vector(),
+                          Series::points, 1});
       out.figures.push_back(std::move(c));
     }
   }
@@ -87,7 +100,8 @@ class SinusoidTask {
       for (const TaskBatch& b : runs) list.push_back(b.*part);
       return cat(list, 0);
     };
-    return {all(&TaskBatch::support_x), all(&TaskBatch::support_y), all(&TaskBatch::query_x), all(&TaskBatch::query_y)};
+    return {all(&TaskBatch::support_x), all(&TaskBatch::support_y), all(&TaskBatch::query_x),
+            all(&TaskBatch::query_y)};
   }
 
   SinusoidSettings s_;
@@ -101,7 +115,8 @@ experiment::Card SinusoidExperiment::card() const {
   const std::vector<int>& shots = settings_.shots;
   const bool usual = shots.empty() || std::find(shots.begin(), shots.end(), 10) != shots.end();
   return {"cml",
-          "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on sinusoids: few-shot regression, test error after adaptation.",
+          "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on sinusoids: "
+          "few-shot regression, test error after adaptation.",
           {"sinusoid"},
           method_cards(),
           usual ? "mse@10" : "mse@" + std::to_string(shots[0]),
@@ -135,9 +150,12 @@ std::vector<experiment::Need> SinusoidExperiment::needs(const Job& job) const {
   const SinusoidSettings& s = settings_;
   std::vector<double> body{1};
   body.insert(body.end(), s.hidden.begin(), s.hidden.end());
-  const double k = std::stoi(shots_of(job.variant)), features = body.back(), cohead = s.cohead_hidden;
-  const double parameters = mlp_parameters(body) + features + 1 + mlp_parameters({features, cohead, 1});
-  return needs_of(s, {parameters, k, k, static_cast<double>(s.test_points), 2, std::accumulate(body.begin() + 1, body.end(), 0.0)});
+  const double k = std::stoi(shots_of(job.variant)), features = body.back(),
+               cohead = s.cohead_hidden;
+  const double parameters =
+      mlp_parameters(body) + features + 1 + mlp_parameters({features, cohead, 1});
+  return needs_of(s, {parameters, k, k, static_cast<double>(s.test_points), 2,
+                      std::accumulate(body.begin() + 1, body.end(), 0.0)});
 }
 
 std::vector<std::string> SinusoidExperiment::variants() const {
@@ -155,16 +173,20 @@ std::vector<experiment::Claim> SinusoidExperiment::claims(const experiment::Resu
   for (const std::string& variant : variants()) {
     const std::string metric = "mse@" + shots_of(variant), at = " at " + variant;
     const auto mse = [&](const char* method) { return experiment::values(result, method, metric); };
-    if (has(result, "maml") && has(result, "dagger")) out.push_back(better(result, "dagger", "maml", metric, at));
+    if (has(result, "maml") && has(result, "dagger"))
+      out.push_back(better(result, "dagger", "maml", metric, at));
     if (has(result, "maml") && has(result, "cml")) {
       out.push_back(better(result, "cml", "maml", metric, at));
-      out.push_back(experiment::claim_within("cml within 10% of maml" + at, mse("cml"), mse("maml"), 0.1 * experiment::mean(mse("maml"))));
+      out.push_back(experiment::claim_within("cml within 10% of maml" + at, mse("cml"), mse("maml"),
+                                             0.1 * experiment::mean(mse("maml"))));
     }
-    if (has(result, "cml") && has(result, "noise")) out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
+    if (has(result, "cml") && has(result, "noise"))
+      out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
     if (has(result, "maml")) {
       std::vector<double> third = experiment::values(result, "maml", "unadapted " + metric);
       for (double& v : third) v *= 0.35;
-      out.push_back(experiment::claim("maml's adapted error below 0.35 of the unadapted" + at, mse("maml"), third, experiment::Direction::below));
+      out.push_back(experiment::claim("maml's adapted error below 0.35 of the unadapted" + at,
+                                      mse("maml"), third, experiment::Direction::below));
     }
     for (experiment::Claim& c : family_claims(result, metric, at)) out.push_back(std::move(c));
   }

@@ -1,5 +1,7 @@
-// The task of sinusoids (CML section 4.1; Finn et al. 2017, section 5.1): few-shot regression, mean squared error after adaptation.
-// What the paper leaves open (outer steps, optimizer, query size, test tasks) is a setting with the default of the README's protocol.
+// The task of sinusoids (CML section 4.1; Finn et al. 2017, section 5.1): few-shot regression, mean
+// squared error after adaptation.
+// What the paper leaves open (outer steps, optimizer, query size, test tasks) is a setting with the
+// default of the README's protocol.
 #pragma once
 
 #include <regrad/algorithms/cml/settings.h>
@@ -15,8 +17,10 @@ struct SinusoidSettings : MetaSettings {
   static void parts(auto& self, auto&& part) {
     MetaSettings::parts(self, part);
     part("hidden", self.hidden, "widths of the body's layers", experiment::at_least(1));
-    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer", experiment::at_least(1));
-    part("test_points", self.test_points, "query points of a test task; in training there are K", experiment::at_least(1));
+    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer",
+         experiment::at_least(1));
+    part("test_points", self.test_points, "query points of a test task; in training there are K",
+         experiment::at_least(1));
   }
 };
 

@@ -10,7 +10,9 @@ experiment::TaskList cml_tasks() {
   tasks.add("sinusoid", std::make_unique<SinusoidExperiment>());
   tasks.add("omniglot", omniglot_experiment());
   tasks.add("images", images_experiment());
-  const auto nodes = [&](const char* name, NodeEncoder encoder) { tasks.add(name, std::make_unique<NodeExperiment>(name, encoder, load_nodes)); };
+  const auto nodes = [&](const char* name, NodeEncoder encoder) {
+    tasks.add(name, std::make_unique<NodeExperiment>(name, encoder, load_nodes));
+  };
   nodes("nodes", NodeEncoder::sgc);
   nodes("nodes-gmeta", NodeEncoder::gmeta);
   nodes("nodes-amm", NodeEncoder::amm);

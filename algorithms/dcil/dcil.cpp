@@ -14,6 +14,8 @@ Tensor loss(const Tensor& sparse, const Tensor& dense, const Tensor& y, const Lo
   return sparse_loss + dense_loss;
 }
 
-Tensor refined(const Tensor& mask, const Tensor& sparse, const Tensor& dense) { return mask * sparse + (1 - mask) * dense; }
+Tensor refined(const Tensor& mask, const Tensor& sparse, const Tensor& dense) {
+  return mask * sparse + (1 - mask) * dense;
+}
 
 }  // namespace regrad::dcil

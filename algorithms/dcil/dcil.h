@@ -1,15 +1,18 @@
-// DCIL: dynamic collective intelligence learning (Kim et al., arXiv 2109.04660; ACM MM 2023 as "Finding Efficient Pruned Network via Refined
-// Gradients for Pruned Weights"). All of it as the authors' published code has it (pruning.md section 3.1).
+// DCIL: dynamic collective intelligence learning (Kim et al., arXiv 2109.04660; ACM MM 2023 as
+// "Finding Efficient Pruned Network via Refined Gradients for Pruned Weights"). All of it as the
+// authors' published code has it (pruning.md section 3.1).
 //
-// One set of convolution weights W, two paths on the same images: the sparse one evaluates the net at M W, the dense one at W; each has norms and a
-// classifier of its own. Test: the sparse path alone.
+// One set of convolution weights W, two paths on the same images: the sparse one evaluates the net
+// at M W, the dense one at W; each has norms and a classifier of its own. Test: the sparse path
+// alone.
 //
 //   before E_kl:  L = CE(z_s, y) + CE(z_d, y)
-//   after:        L = CE(z_s, y) + CE(z_d, y) + KD(z_d -> z_s) + KD(z_s -> z_d)        T = 2, teachers detached
+//   after:        L = CE(z_s, y) + CE(z_d, y) + KD(z_d -> z_s) + KD(z_s -> z_d)
+//                 T = 2, teachers detached
 //   G = M dL/dW^_s + (1-M) dL/dW^_d
 //
-// Kept weights learn from the sparse path only, pruned weights from the dense path only: for them the straight-through estimator's gradient would be
-// one of a net in which they are absent.
+// Kept weights learn from the sparse path only, pruned weights from the dense path only: for them
+// the straight-through estimator's gradient would be one of a net in which they are absent.
 #pragma once
 
 #include <regrad/engine/autograd.h>
@@ -18,13 +21,15 @@
 namespace regrad::dcil {
 
 struct LossOptions {
-  bool distill = true;           // after E_kl
-  double temperature = 2;        // T
-  double floor = 0;              // DCIL's code adds 1e-7 to the teacher's probabilities
-  double sparse = 1, dense = 1;  // factors of the paths' losses L_s = CE(z_s, y) + KD(z_d -> z_s) and L_d
+  bool distill = true;     // after E_kl
+  double temperature = 2;  // T
+  double floor = 0;        // DCIL's code adds 1e-7 to the teacher's probabilities
+  // factors of the paths' losses L_s = CE(z_s, y) + KD(z_d -> z_s) and L_d
+  double sparse = 1, dense = 1;
 };
 // L_s + L_d. sparse, dense: logits [B,C]; y i64 [B].
-Tensor loss(const Tensor& sparse, const Tensor& dense, const Tensor& y, const LossOptions& options = {});
+Tensor loss(const Tensor& sparse, const Tensor& dense, const Tensor& y,
+            const LossOptions& options = {});
 
 // M g_s + (1-M) g_d.
 Tensor refined(const Tensor& mask, const Tensor& sparse, const Tensor& dense);

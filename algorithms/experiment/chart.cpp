@@ -8,9 +8,12 @@
 namespace regrad::experiment {
 namespace {
 
-constexpr double kWidth = 520, kHeight = 320, kLeft = 64, kRight = 18, kTop = 30, kBottom = 52, kLegendRow = 17;
-// Okabe and Ito's colours, which colour-blind readers can tell apart; yellow left out, for it is faint on white.
-constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444"};
+constexpr double kWidth = 520, kHeight = 320, kLeft = 64, kRight = 18, kTop = 30, kBottom = 52,
+                 kLegendRow = 17;
+// Okabe and Ito's colours, which colour-blind readers can tell apart; yellow left out, for it is
+// faint on white.
+constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                    "#56b4e9", "#e69f00", "#444444"};
 
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -25,10 +28,14 @@ struct Axes {
   Range x, y;
   bool log_y;
   double top;  // below title and legend
-  double px(double v) const { return kLeft + (v - x.low) / (x.high - x.low) * (kWidth - kLeft - kRight); }
+  double px(double v) const {
+    return kLeft + (v - x.low) / (x.high - x.low) * (kWidth - kLeft - kRight);
+  }
   double py(double v) const {
-    const double low = log_y ? std::log10(y.low) : y.low, high = log_y ? std::log10(y.high) : y.high;
-    return kHeight - kBottom - ((log_y ? std::log10(v) : v) - low) / (high - low) * (kHeight - top - kBottom);
+    const double low = log_y ? std::log10(y.low) : y.low,
+                 high = log_y ? std::log10(y.high) : y.high;
+    return kHeight - kBottom -
+           ((log_y ? std::log10(v) : v) - low) / (high - low) * (kHeight - top - kBottom);
   }
 };
 
@@ -49,7 +56,8 @@ void widen(Range& r, bool log) {
 struct Place {
   double x, y;
 };
-// The legend stands between title and axes, where it hides no line; text is taken to be 6.5 units a character wide.
+// The legend stands between title and axes, where it hides no line; text is taken to be 6.5 units a
+// character wide.
 std::vector<Place> legend_places(const Chart& c) {
   std::vector<Place> out;
   Place at{kLeft, 36};
@@ -62,14 +70,20 @@ std::vector<Place> legend_places(const Chart& c) {
   return out;
 }
 double legend_rows(const Chart& c) {
-  const bool named = std::any_of(c.series.begin(), c.series.end(), [](const Series& s) { return !s.name.empty(); });
+  const bool named = std::any_of(c.series.begin(), c.series.end(),
+                                 [](const Series& s) { return !s.name.empty(); });
   return named ? 1 + (legend_places(c).back().y - 36) / kLegendRow : 0;
 }
 
 std::string legend_mark(const Series& s, Place at, const std::string& colour) {
-  if (s.style == Series::points) return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n", at.x + 10, at.y, colour);
-  return fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"2.5\"{}/>\n", at.x, at.y, at.x + 20,
-                     at.y, colour, s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "");
+  if (s.style == Series::points)
+    return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n", at.x + 10,
+                       at.y, colour);
+  return fmt::format(
+      "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" "
+      "stroke-width=\"2.5\"{}/>\n",
+      at.x, at.y, at.x + 20, at.y, colour,
+      s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "");
 }
 
 Axes axes_of(const Chart& c) {
@@ -98,7 +112,8 @@ std::vector<double> y_ticks(const Axes& a) {
   if (!a.log_y) return ticks(a.y.low, a.y.high, 6);
   std::vector<double> out;
   const bool wide = a.y.high / a.y.low > 30;
-  for (int e = static_cast<int>(std::floor(std::log10(a.y.low))); e <= static_cast<int>(std::ceil(std::log10(a.y.high))); ++e) {
+  for (int e = static_cast<int>(std::floor(std::log10(a.y.low)));
+       e <= static_cast<int>(std::ceil(std::log10(a.y.high))); ++e) {
     for (double m : {1.0, 2.0, 5.0}) {
       const double v = m * std::pow(10, e);
       if (v >= a.y.low && v <= a.y.high && (m == 1 || !wide)) out.push_back(v);
@@ -110,16 +125,24 @@ std::vector<double> y_ticks(const Axes& a) {
 std::string frame(const Chart& c, const Axes& a) {
   std::string out;
   for (double v : y_ticks(a)) {
-    out +=
-        fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#e4e4e4\"/>\n", kLeft, a.py(v), kWidth - kRight, a.py(v));
+    out += fmt::format(
+        "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#e4e4e4\"/>\n",
+        kLeft, a.py(v), kWidth - kRight, a.py(v));
     out += text(kLeft - 8, a.py(v) + 4, short_number(v), "text-anchor=\"end\"");
   }
-  for (double v : ticks(a.x.low, a.x.high, 7)) out += text(a.px(v), kHeight - kBottom + 18, short_number(v), "text-anchor=\"middle\"");
-  out +=
-      fmt::format("<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\" stroke=\"#888\"/>\n", kLeft, kHeight - kBottom, kWidth - kRight);
-  out += text(kLeft + (kWidth - kLeft - kRight) / 2, kHeight - 12, c.x_label, "text-anchor=\"middle\" fill=\"#555\"");
+  for (double v : ticks(a.x.low, a.x.high, 7))
+    out += text(a.px(v), kHeight - kBottom + 18, short_number(v), "text-anchor=\"middle\"");
+  out += fmt::format(
+      "<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\" stroke=\"#888\"/>\n",
+      kLeft, kHeight - kBottom, kWidth - kRight);
+  out += text(kLeft + (kWidth - kLeft - kRight) / 2, kHeight - 12, c.x_label,
+              "text-anchor=\"middle\" fill=\"#555\"");
   const double middle = (a.top + kHeight - kBottom) / 2;
-  out += text(14, middle, c.y_label, fmt::format("text-anchor=\"middle\" fill=\"#555\" transform=\"rotate(-90 14 {:.1f})\"", middle).c_str());
+  out +=
+      text(14, middle, c.y_label,
+           fmt::format("text-anchor=\"middle\" fill=\"#555\" transform=\"rotate(-90 14 {:.1f})\"",
+                       middle)
+               .c_str());
   return out;
 }
 
@@ -127,8 +150,10 @@ std::string drawn(const Series& s, const Axes& a, const std::string& colour) {
   std::string out, path;
   const auto flush = [&] {
     if (!path.empty()) {
-      out += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.8\" stroke-linejoin=\"round\"{} points=\"{}\"/>\n", colour,
-                         s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "", path);
+      out += fmt::format(
+          "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.8\" stroke-linejoin=\"round\"{} "
+          "points=\"{}\"/>\n",
+          colour, s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "", path);
     }
     path.clear();
   };
@@ -137,7 +162,8 @@ std::string drawn(const Series& s, const Axes& a, const std::string& colour) {
     if (!shown) {
       flush();
     } else if (s.style == Series::points) {
-      out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n", a.px(s.x[i]), a.py(s.y[i]), colour);
+      out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n",
+                         a.px(s.x[i]), a.py(s.y[i]), colour);
     } else {
       path += fmt::format("{}{:.1f},{:.1f}", path.empty() ? "" : " ", a.px(s.x[i]), a.py(s.y[i]));
     }
@@ -174,19 +200,22 @@ std::vector<double> ticks(double low, double high, int most) {
     }
   }
   std::vector<double> out;
-  for (double k = std::ceil(low / step); k <= std::floor(high / step); ++k) out.push_back(k == 0 ? 0 : k * step);
+  for (double k = std::ceil(low / step); k <= std::floor(high / step); ++k)
+    out.push_back(k == 0 ? 0 : k * step);
   return out;
 }
 
 std::string to_svg(const Chart& c) {
   std::string out = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\" "
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" "
+      "font-family=\"system-ui, sans-serif\" font-size=\"12\" "
       "fill=\"#222\">\n"
       "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
       kWidth, kHeight);
   out += text(kLeft, 18, c.title, "font-size=\"14\" font-weight=\"600\"");
   const Axes a = axes_of(c);
-  if (a.x.empty()) return out + text(kWidth / 2, kHeight / 2, "no data", "text-anchor=\"middle\"") + "</svg>\n";
+  if (a.x.empty())
+    return out + text(kWidth / 2, kHeight / 2, "no data", "text-anchor=\"middle\"") + "</svg>\n";
   out += frame(c, a);
   const std::vector<Place> places = legend_places(c);
   for (size_t i = 0; i < c.series.size(); ++i) {

@@ -1,6 +1,8 @@
-// A figure of lines and points as SVG that stands alone: axes, ticks, legend; no script, no file beside it.
+// A figure of lines and points as SVG that stands alone: axes, ticks, legend; no script, no file
+// beside it.
 //
-//   Chart c{"Learning curves", "outer step", "mse"};  c.series.push_back({"maml", steps, losses});  std::string svg = to_svg(c);
+//   Chart c{"Learning curves", "outer step", "mse"};  c.series.push_back({"maml", steps, losses});
+//   std::string svg = to_svg(c);
 #pragma once
 
 #include <string>
@@ -21,7 +23,8 @@ struct Chart {
   bool log_y = false;  // drawn where all values are above 0
 };
 
-// 520 x 320 units, scaled to the page's width; text is escaped. A chart without a finite point says "no data".
+// 520 x 320 units, scaled to the page's width; text is escaped. A chart without a finite point says
+// "no data".
 std::string to_svg(const Chart& chart);
 
 // &, <, >, " and ' as XML has them; control characters that XML forbids are left out.

@@ -13,7 +13,9 @@ namespace {
 
 constexpr const char* kFormat = "regrad checkpoint 2";
 
-[[noreturn]] void throw_damaged(const std::string& file, const std::string& what) { throw IOError(file + ": no checkpoint of regrad's: " + what); }
+[[noreturn]] void throw_damaged(const std::string& file, const std::string& what) {
+  throw IOError(file + ": no checkpoint of regrad's: " + what);
+}
 
 const std::string& entry(const TensorFile& file, const std::string& key) {
   const auto found = file.metadata.find(key);
@@ -26,27 +28,32 @@ T number(const TensorFile& file, const std::string& key) {
   const std::string& text = entry(file, key);
   T value{};
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || stop != text.data() + text.size() || !(value >= 0)) throw_damaged(file.where, "'" + key + "' is '" + text + "'");
+  if (error != std::errc() || stop != text.data() + text.size() || !(value >= 0))
+    throw_damaged(file.where, "'" + key + "' is '" + text + "'");
   return value;
 }
 
 // Metadata are sorted by name, so the settings carry their place: "setting.007.gamma".
 std::string numbered(const char* what, size_t i, const std::string& name) {
   const std::string digits = std::to_string(i);
-  return std::string(what) + "." + std::string(digits.size() < 3 ? 3 - digits.size() : 0, '0') + digits + (name.empty() ? "" : "." + name);
+  return std::string(what) + "." + std::string(digits.size() < 3 ? 3 - digits.size() : 0, '0') +
+         digits + (name.empty() ? "" : "." + name);
 }
 
 Checkpoint read(const std::string& path) {
   Checkpoint c;
   c.tensors = load_safetensors(path);
   const TensorFile& file = c.tensors;
-  if (entry(file, "format") != kFormat) throw_damaged(path, "its format is '" + entry(file, "format") + "', this program knows '" + kFormat + "'");
+  if (entry(file, "format") != kFormat)
+    throw_damaged(path, "its format is '" + entry(file, "format") + "', this program knows '" +
+                            kFormat + "'");
   c.command = entry(file, "command");
   c.build = entry(file, "build");
   c.seconds = number<double>(file, "seconds");
   c.log_bytes = number<int64_t>(file, "log_bytes");
   for (const auto& [key, value] : file.metadata) {
-    if (key.compare(0, 8, "setting.") == 0) c.settings.emplace_back(key.substr(std::min(key.find('.', 8), key.size() - 1) + 1), value);
+    if (key.compare(0, 8, "setting.") == 0)
+      c.settings.emplace_back(key.substr(std::min(key.find('.', 8), key.size() - 1) + 1), value);
   }
   const int64_t rows = number<int64_t>(file, "rows");
   for (int64_t r = 0; r < rows; ++r) {
@@ -56,17 +63,20 @@ Checkpoint read(const std::string& path) {
   return c;
 }
 
-// A second name for the newest checkpoint, so that it never lacks the first; file systems without links have it renamed.
+// A second name for the newest checkpoint, so that it never lacks the first; file systems without
+// links have it renamed.
 void keep_newest_as_older(const OutFolder& out) {
   if (!out.has(kCheckpoint)) return;
-  const std::string newest = out.path(kCheckpoint), older = out.path(kOlderCheckpoint), link = older + ".tmp";
+  const std::string newest = out.path(kCheckpoint), older = out.path(kOlderCheckpoint),
+                    link = older + ".tmp";
   ::unlink(link.c_str());
   const bool linked = ::link(newest.c_str(), link.c_str()) == 0;
   const std::string& from = linked ? link : newest;
   if (::rename(from.c_str(), older.c_str()) == 0) return;
   const int error = errno;
   if (linked) ::unlink(link.c_str());
-  throw DiskError(older + ": cannot put the last checkpoint there: " + std::generic_category().message(error));
+  throw DiskError(
+      older + ": cannot put the last checkpoint there: " + std::generic_category().message(error));
 }
 
 std::string listed(const std::vector<std::string>& words) {
@@ -77,21 +87,31 @@ std::string listed(const std::vector<std::string>& words) {
 
 }  // namespace
 
-std::string job_name(const Job& job) { return job.method + ", seed " + std::to_string(job.seed) + (job.variant.empty() ? "" : ", " + job.variant); }
+std::string job_name(const Job& job) {
+  return job.method + ", seed " + std::to_string(job.seed) +
+         (job.variant.empty() ? "" : ", " + job.variant);
+}
 
 void save(const Checkpoint& c, const OutFolder& out) {
-  Metadata about = {{"format", kFormat},  {"command", c.command},
-                    {"build", c.build},   {"log_bytes", std::to_string(c.log_bytes)},
-                    {"seconds", fixed(c.seconds, 3)}, {"rows", std::to_string(c.rows.size())}};
-  for (size_t i = 0; i < c.settings.size(); ++i) about[numbered("setting", i, c.settings[i].first)] = c.settings[i].second;
+  Metadata about = {{"format", kFormat},
+                    {"command", c.command},
+                    {"build", c.build},
+                    {"log_bytes", std::to_string(c.log_bytes)},
+                    {"seconds", fixed(c.seconds, 3)},
+                    {"rows", std::to_string(c.rows.size())}};
+  for (size_t i = 0; i < c.settings.size(); ++i)
+    about[numbered("setting", i, c.settings[i].first)] = c.settings[i].second;
   for (size_t r = 0; r < c.rows.size(); ++r) about[numbered("row", r, "")] = to_json(c.rows[r]);
   keep_newest_as_older(out);
   save_safetensors(out.path(kCheckpoint), c.tensors.tensors, about);
 }
 
-bool has_checkpoint(const OutFolder& out) { return out.has(kCheckpoint) || out.has(kOlderCheckpoint); }
+bool has_checkpoint(const OutFolder& out) {
+  return out.has(kCheckpoint) || out.has(kOlderCheckpoint);
+}
 
-Checkpoint load_checkpoint(const OutFolder& out, const std::function<void(const std::string&)>& tell) {
+Checkpoint load_checkpoint(const OutFolder& out,
+                           const std::function<void(const std::string&)>& tell) {
   if (!out.has(kOlderCheckpoint)) return read(out.path(kCheckpoint));
   if (!out.has(kCheckpoint)) return read(out.path(kOlderCheckpoint));
   try {
@@ -105,7 +125,8 @@ Checkpoint load_checkpoint(const OutFolder& out, const std::function<void(const 
 
 void check_same_settings(const Checkpoint& c, const Settings& now, const std::string& folder) {
   const auto value_in = [](const Settings& list, const std::string& name) {
-    const auto found = std::find_if(list.begin(), list.end(), [&](const auto& s) { return s.first == name; });
+    const auto found =
+        std::find_if(list.begin(), list.end(), [&](const auto& s) { return s.first == name; });
     return found == list.end() ? std::string("not there") : found->second;
   };
   std::vector<std::string> differ;
@@ -118,7 +139,8 @@ void check_same_settings(const Checkpoint& c, const Settings& now, const std::st
     if (value_in(now, name) == "not there") compare(name);
   }
   if (differ.empty()) return;
-  throw ConfigError("--resume: " + folder + " holds a run with other settings: " + listed(differ) + ". It was begun by '" + c.command +
+  throw ConfigError("--resume: " + folder + " holds a run with other settings: " + listed(differ) +
+                    ". It was begun by '" + c.command +
                     "'; give the same flags with --resume, or --force to start over");
 }
 

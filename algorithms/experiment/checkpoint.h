@@ -1,9 +1,12 @@
-// What a run that was cut short goes on from: every row of its table as far as it had come, and how much of metrics.jsonl that was.
+// What a run that was cut short goes on from: every row of its table as far as it had come, and how
+// much of metrics.jsonl that was.
 //
-//   save(checkpoint, out);      Checkpoint c = load_checkpoint(out, [&](const std::string& why) { progress.say(why); });
+//   save(checkpoint, out);
+//   Checkpoint c = load_checkpoint(out, [&](const std::string& why) { progress.say(why); });
 //
-// One safetensors file. Its metadata hold the run's settings and a line of JSON a row; its tensors are the states of the rows that are under way,
-// named "3.body.layers.0.weight" for row 3. The file before it is kept too.
+// One safetensors file. Its metadata hold the run's settings and a line of JSON a row; its tensors
+// are the states of the rows that are under way, named "3.body.layers.0.weight" for row 3. The file
+// before it is kept too.
 #pragma once
 
 #include <regrad/algorithms/experiment/out.h>
@@ -27,9 +30,11 @@ struct Row {
   bool finished = false;
   Outcome outcome = {};  // of a finished row
 };
-std::string job_name(const Job& job);                                  // "maml, seed 3, K=10"
-std::string to_json(const Row& row);                                   // one line, every number to the bit
-Row row_from_json(const std::string& json, const std::string& where);  // IOError beginning with `where`
+std::string job_name(const Job& job);  // "maml, seed 3, K=10"
+// one line, every number to the bit
+std::string to_json(const Row& row);
+// IOError beginning with `where`
+Row row_from_json(const std::string& json, const std::string& where);
 
 // Name and value of everything that decides what a run computes: a resumed run must have the same.
 using Settings = std::vector<std::pair<std::string, std::string>>;
@@ -44,14 +49,18 @@ struct Checkpoint {
   TensorFile tensors = {};
 };
 
-// Replaces the newest checkpoint, which becomes the older one. DiskError names the file and the bytes it needs; the newest then stands as it was.
+// Replaces the newest checkpoint, which becomes the older one. DiskError names the file and the
+// bytes it needs; the newest then stands as it was.
 void save(const Checkpoint& checkpoint, const OutFolder& out);
 
-// The newest checkpoint, or the older one where the newest is missing or damaged (`tell` hears why). IOError where neither can be read.
-Checkpoint load_checkpoint(const OutFolder& out, const std::function<void(const std::string&)>& tell);
+// The newest checkpoint, or the older one where the newest is missing or damaged (`tell` hears
+// why). IOError where neither can be read.
+Checkpoint load_checkpoint(const OutFolder& out,
+                           const std::function<void(const std::string&)>& tell);
 bool has_checkpoint(const OutFolder& out);
 
 // ConfigError naming what differs, and how the run was begun.
-void check_same_settings(const Checkpoint& checkpoint, const Settings& now, const std::string& folder);
+void check_same_settings(const Checkpoint& checkpoint, const Settings& now,
+                         const std::string& folder);
 
 }  // namespace regrad::experiment

@@ -29,7 +29,8 @@ std::map<const CLI::Option*, const Flag*> declare(CLI::App& app, const std::vect
   app.allow_extras();
   for (const Flag& flag : flags) {
     const std::string name = "--" + dashed(flag.name);
-    const std::string help = flag.help + (flag.now.empty() ? "" : (flag.help.empty() ? "[" : " [") + flag.now + "]");
+    const std::string help =
+        flag.help + (flag.now.empty() ? "" : (flag.help.empty() ? "[" : " [") + flag.now + "]");
     CLI::Option* option = nullptr;
     if (flag.value.empty()) {
       option = app.add_flag(flag.negated ? name + ",!--no-" + dashed(flag.name) : name, help);
@@ -42,8 +43,10 @@ std::map<const CLI::Option*, const Flag*> declare(CLI::App& app, const std::vect
   return ours;
 }
 
-// The words as CLI11 gets them: dashes for underscores inside flag names, and no value that is missing or looks like a flag.
-std::vector<std::string> normal_words(const std::vector<Flag>& flags, int argc, const char* const* argv) {
+// The words as CLI11 gets them: dashes for underscores inside flag names, and no value that is
+// missing or looks like a flag.
+std::vector<std::string> normal_words(const std::vector<Flag>& flags, int argc,
+                                      const char* const* argv) {
   std::vector<std::string> words;
   for (int i = 1; i < argc; ++i) {
     std::string word = argv[i];
@@ -51,14 +54,18 @@ std::vector<std::string> normal_words(const std::vector<Flag>& flags, int argc, 
     const size_t equals = std::min(word.find('='), word.size());
     if (is_flag) word = dashed(word.substr(0, equals)) + word.substr(equals);
     words.push_back(word);
-    const auto known = std::find_if(flags.begin(), flags.end(), [&](const Flag& flag) { return "--" + dashed(flag.name) == word.substr(0, equals); });
+    const auto known = std::find_if(flags.begin(), flags.end(), [&](const Flag& flag) {
+      return "--" + dashed(flag.name) == word.substr(0, equals);
+    });
     if (!is_flag || known == flags.end() || known->value.empty()) continue;
     const std::string sample = "; write " + word.substr(0, equals) + " " + known->value;
     if (equals + 1 == word.size()) throw ConfigError(word + ": no value follows the '='" + sample);
     if (equals != word.size()) continue;
     const std::string next = i + 1 < argc ? argv[i + 1] : "--";
     if (next.empty()) throw ConfigError(word + ": its value is empty" + sample);
-    if (next.compare(0, 2, "--") == 0) throw ConfigError(word + ": needs a value" + (i + 1 < argc ? ", found " + next : "") + sample);
+    if (next.compare(0, 2, "--") == 0)
+      throw ConfigError(word + ": needs a value" + (i + 1 < argc ? ", found " + next : "") +
+                        sample);
     words.push_back(next);
     ++i;
   }
@@ -66,12 +73,14 @@ std::vector<std::string> normal_words(const std::vector<Flag>& flags, int argc, 
 }
 
 [[noreturn]] void throw_unknown(const std::vector<Flag>& flags, const std::string& word) {
-  if (word.compare(0, 1, "-") != 0) throw ConfigError("'" + word + "': belongs to no flag; --help lists the flags");
+  if (word.compare(0, 1, "-") != 0)
+    throw ConfigError("'" + word + "': belongs to no flag; --help lists the flags");
   const std::string name = word.substr(0, word.find('='));
   const size_t letters = std::min(name.find_first_not_of('-'), name.size());
   std::vector<std::string> known;
   for (const Flag& flag : flags) known.push_back(dashed(flag.name));
-  throw ConfigError(name + ": no such flag" + did_you_mean(name.substr(letters), known, "--", "; --help lists them"));
+  throw ConfigError(name + ": no such flag" +
+                    did_you_mean(name.substr(letters), known, "--", "; --help lists them"));
 }
 
 }  // namespace
@@ -95,11 +104,13 @@ std::vector<Given> parse_flags(const std::vector<Flag>& flags, int argc, const c
   return given;
 }
 
-std::string flags_help(const std::vector<Flag>& flags, const std::string& program, const std::string& about, const std::string& footer) {
+std::string flags_help(const std::vector<Flag>& flags, const std::string& program,
+                       const std::string& about, const std::string& footer) {
   CLI::App app(about, program);
   app.formatter(std::make_shared<Layout>());
   size_t width = 0;
-  for (const Flag& flag : flags) width = std::max(width, flag.name.size() + flag.value.size() + (flag.negated ? 5 : 0));
+  for (const Flag& flag : flags)
+    width = std::max(width, flag.name.size() + flag.value.size() + (flag.negated ? 5 : 0));
   app.get_formatter()->column_width(width + 8);
   app.get_formatter()->label("OPTIONS", "flags");
   declare(app, flags);

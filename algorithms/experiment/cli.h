@@ -1,10 +1,14 @@
-// The command line: a list of flags in, what was given out. It knows no config; experiment.cpp says what the flags mean.
+// The command line: a list of flags in, what was given out. It knows no config; experiment.cpp says
+// what the flags mean.
 //
-//   std::vector<Flag> flags = {{"steps", "INT", "outer steps", "50000", "Settings"}, {"force", "", "replace a finished --out", "", "Run"}};
-//   for (const Given& g : parse_flags(flags, argc, argv)) use(g.name, g.value);      // in the order of the command line
+//   std::vector<Flag> flags = {{"steps", "INT", "outer steps", "50000", "Settings"}, {"force", "",
+//       "replace a finished --out", "", "Run"}};
+//   for (const Given& g : parse_flags(flags, argc, argv)) use(g.name, g.value);
+//       // in the order of the command line
 //   std::string page = flags_help(flags, "regrad-cml", "what it does", "an example at the end");
 //
-// `--steps 10` and `--steps=10` are the same, and so are '_' and '-' inside a name. Of a flag given twice the later one holds.
+// `--steps 10` and `--steps=10` are the same, and so are '_' and '-' inside a name. Of a flag given
+// twice the later one holds.
 #pragma once
 
 #include <string>
@@ -13,21 +17,26 @@
 namespace regrad::experiment {
 
 struct Flag {
-  std::string name;   // "inner.lr", without dashes
-  std::string value;  // what follows, for --help ("INT", "DIR"); "" for a switch, which nothing follows
+  std::string name;  // "inner.lr", without dashes
+  // what follows, for --help ("INT", "DIR"); "" for a switch, which nothing follows
+  std::string value;
   std::string help;
-  std::string now;       // the value when it is left out, for --help; "" when there is nothing to say
+  // the value when it is left out, for --help; "" when there is nothing to say
+  std::string now;
   std::string group;     // heading in --help
   bool negated = false;  // a switch that --no-NAME and --NAME=false turn off
 };
 
 struct Given {
-  std::string name, value;  // the flag's name as in its Flag; the value is "true" or "false" for a switch
+  // the flag's name as in its Flag; the value is "true" or "false" for a switch
+  std::string name, value;
 };
 
-// ConfigError for a flag that is not in the list (names the nearest), a missing value, or a word that belongs to no flag.
+// ConfigError for a flag that is not in the list (names the nearest), a missing value, or a word
+// that belongs to no flag.
 std::vector<Given> parse_flags(const std::vector<Flag>& flags, int argc, const char* const* argv);
 
-std::string flags_help(const std::vector<Flag>& flags, const std::string& program, const std::string& about, const std::string& footer);
+std::string flags_help(const std::vector<Flag>& flags, const std::string& program,
+                       const std::string& about, const std::string& footer);
 
 }  // namespace regrad::experiment

@@ -22,7 +22,8 @@ template <class T>
 struct is_vector<std::vector<T>> : std::true_type {};
 
 std::string show(bool value) { return value ? "true" : "false"; }
-std::string show(double value) { return fmt::format("{}", value); }  // the shortest text that reads back as the same number
+// the shortest text that reads back as the same number
+std::string show(double value) { return fmt::format("{}", value); }
 std::string show(const std::string& value) { return value; }
 template <class T>
 std::string show(T value) {
@@ -76,14 +77,16 @@ std::string same_dashes(std::string key) {
   return key;
 }
 
-// Damerau-Levenshtein distance in its restricted form (optimal string alignment): stpes -> steps is one swap.
+// Damerau-Levenshtein distance in its restricted form (optimal string alignment): stpes -> steps is
+// one swap.
 size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) above[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      row[j] =
+          std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
       const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
       if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
     }
@@ -100,26 +103,40 @@ std::string text(const Field& field) {
 }
 
 std::string expected(const Field& field) {
-  return std::visit(Overload{[](const bool*) { return "true or false"; }, [](const int*) { return "a whole number"; },
-                             [](const int64_t*) { return "a whole number"; }, [](const uint64_t*) { return "a whole number of at least 0"; },
-                             [](const double*) { return "a finite number"; }, [](const std::string*) { return "a text"; },
-                             [](const std::vector<int>*) { return "a list of whole numbers, such as 40,40"; },
-                             [](const std::vector<uint64_t>*) { return "a list of whole numbers of at least 0, such as 0,1,2"; },
-                             [](const std::vector<double>*) { return "a list of finite numbers, such as 0.1,0.2"; },
-                             [](const std::vector<std::string>*) { return "a list of names, such as a,b"; }},
-                    field.slot);
+  return std::visit(
+      Overload{
+          [](const bool*) { return "true or false"; }, [](const int*) { return "a whole number"; },
+          [](const int64_t*) { return "a whole number"; },
+          [](const uint64_t*) { return "a whole number of at least 0"; },
+          [](const double*) { return "a finite number"; },
+          [](const std::string*) { return "a text"; },
+          [](const std::vector<int>*) { return "a list of whole numbers, such as 40,40"; },
+          [](const std::vector<uint64_t>*) {
+            return "a list of whole numbers of at least 0, such as 0,1,2";
+          },
+          [](const std::vector<double>*) { return "a list of finite numbers, such as 0.1,0.2"; },
+          [](const std::vector<std::string>*) { return "a list of names, such as a,b"; }},
+      field.slot);
 }
 
 std::string type_name(const Field& field) {
-  return std::visit(Overload{[](const bool*) { return ""; }, [](const int*) { return "INT"; }, [](const int64_t*) { return "INT"; },
-                             [](const uint64_t*) { return "INT"; }, [](const double*) { return "NUMBER"; }, [](const std::string*) { return "TEXT"; },
-                             [](const std::vector<int>*) { return "INT,..."; }, [](const std::vector<uint64_t>*) { return "INT,..."; },
-                             [](const std::vector<double>*) { return "NUMBER,..."; }, [](const std::vector<std::string>*) { return "NAME,..."; }},
-                    field.slot);
+  return std::visit(
+      Overload{[](const bool*) { return ""; }, [](const int*) { return "INT"; },
+               [](const int64_t*) { return "INT"; }, [](const uint64_t*) { return "INT"; },
+               [](const double*) { return "NUMBER"; }, [](const std::string*) { return "TEXT"; },
+               [](const std::vector<int>*) { return "INT,..."; },
+               [](const std::vector<uint64_t>*) { return "INT,..."; },
+               [](const std::vector<double>*) { return "NUMBER,..."; },
+               [](const std::vector<std::string>*) { return "NAME,..."; }},
+      field.slot);
 }
 
 bool is_list(const Field& field) {
-  return std::visit([](const auto* value) { return is_vector<std::remove_cv_t<std::remove_pointer_t<decltype(value)>>>::value; }, field.slot);
+  return std::visit(
+      [](const auto* value) {
+        return is_vector<std::remove_cv_t<std::remove_pointer_t<decltype(value)>>>::value;
+      },
+      field.slot);
 }
 
 Field* find(std::vector<Field>& fields, const std::string& key) {
@@ -164,11 +181,14 @@ std::string out_of_range(const Field& field) {
     const auto v = static_cast<double>(value);
     if (r.holds(v)) return "";
     if (r.most < Range::f32_most && r.least > -Range::f32_most)
-      return " must lie in " + std::string(r.above ? "(" : "[") + show(r.least) + ", " + show(r.most) + (r.below ? ")" : "]") + ", not " +
-             show(value);
-    if (v > r.most && r.most < Range::f32_most) return " must be at most " + show(r.most) + ", not " + show(value);
-    if (v > Range::f32_most || v < -Range::f32_most) return " must be at most " + show(Range::f32_most) + " in size, not " + show(value);
-    return (r.above ? " must be above " : " must be at least ") + show(r.least) + ", not " + show(value);
+      return " must lie in " + std::string(r.above ? "(" : "[") + show(r.least) + ", " +
+             show(r.most) + (r.below ? ")" : "]") + ", not " + show(value);
+    if (v > r.most && r.most < Range::f32_most)
+      return " must be at most " + show(r.most) + ", not " + show(value);
+    if (v > Range::f32_most || v < -Range::f32_most)
+      return " must be at most " + show(Range::f32_most) + " in size, not " + show(value);
+    return (r.above ? " must be above " : " must be at least ") + show(r.least) + ", not " +
+           show(value);
   };
   const std::string what = std::visit(
       [&](const auto* slot) -> std::string {
@@ -186,12 +206,19 @@ std::string out_of_range(const Field& field) {
   return what.empty() ? "" : field.name + what;
 }
 
-void assign(std::vector<Field>& fields, const std::string& key, const std::string& value, const std::string& where) {
+void assign(std::vector<Field>& fields, const std::string& key, const std::string& value,
+            const std::string& where) {
   Field* field = find(fields, key);
-  if (field == nullptr) throw ConfigError(where + ": no such key" + did_you_mean(key, names(fields), "", "; --print-config lists them"));
-  if (value.empty()) throw ConfigError(where + ": '' is not " + expected(*field) + ": no value is given (it is now " + text(*field) + ")");
+  if (field == nullptr)
+    throw ConfigError(where + ": no such key" +
+                      did_you_mean(key, names(fields), "", "; --print-config lists them"));
+  if (value.empty())
+    throw ConfigError(where + ": '' is not " + expected(*field) +
+                      ": no value is given (it is now " + text(*field) + ")");
   const std::string before = text(*field);
-  if (!parse(*field, value)) throw ConfigError(where + ": '" + value + "' is not " + expected(*field) + " (it is now " + before + ")");
+  if (!parse(*field, value))
+    throw ConfigError(where + ": '" + value + "' is not " + expected(*field) + " (it is now " +
+                      before + ")");
   if (const std::string what = out_of_range(*field); !what.empty()) {
     parse(*field, before);
     throw ConfigError(where + ": " + what);
@@ -201,10 +228,13 @@ void assign(std::vector<Field>& fields, const std::string& key, const std::strin
 std::string nearest(const std::string& name, const std::vector<std::string>& candidates) {
   const std::string wanted = same_dashes(name);
   std::string best;
-  size_t best_distance = std::max<size_t>(1, wanted.size() / 3) + 1;  // a third of the letters may be wrong
+  // a third of the letters may be wrong
+  size_t best_distance = std::max<size_t>(1, wanted.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
     const std::string other = same_dashes(candidate);
-    const bool last_part = other.size() > wanted.size() + 1 && other.compare(other.size() - wanted.size() - 1, std::string::npos, "." + wanted) == 0;
+    const bool last_part =
+        other.size() > wanted.size() + 1 &&
+        other.compare(other.size() - wanted.size() - 1, std::string::npos, "." + wanted) == 0;
     const size_t distance = last_part ? 1 : edit_distance(wanted, other);
     if (distance < best_distance) {
       best_distance = distance;
@@ -214,8 +244,8 @@ std::string nearest(const std::string& name, const std::vector<std::string>& can
   return best;
 }
 
-std::string did_you_mean(const std::string& name, const std::vector<std::string>& candidates, const std::string& prefix,
-                         const std::string& otherwise) {
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& candidates,
+                         const std::string& prefix, const std::string& otherwise) {
   const std::string near = nearest(name, candidates);
   return near.empty() ? otherwise : "; did you mean " + prefix + near + "?";
 }

@@ -20,7 +20,8 @@ std::string command_of(int argc, const char* const* argv) {
     std::string word = argv[i];
     if (i == 0) word = word.substr(word.rfind('/') == std::string::npos ? 0 : word.rfind('/') + 1);
     if (word == "--force" || word == "--resume") continue;
-    const bool plain = !word.empty() && word.find_first_of(" \t\n'\"\\$&|;<>()*?[]{}~#!`") == std::string::npos;
+    const bool plain =
+        !word.empty() && word.find_first_of(" \t\n'\"\\$&|;<>()*?[]{}~#!`") == std::string::npos;
     std::string quoted = "'";
     for (char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
     out += (out.empty() ? "" : " ") + (plain ? word : quoted + "'");
@@ -52,7 +53,8 @@ int main(Experiment& experiment, int argc, const char* const* argv) {
   return exit_code_of([&] { act(experiment, argc, argv); });
 }
 
-void each_file(const std::vector<std::string>& files, const std::function<void(const std::string&)>& f) {
+void each_file(const std::vector<std::string>& files,
+               const std::function<void(const std::string&)>& f) {
   size_t bad = 0;
   for (const std::string& file : files) {
     try {
@@ -63,13 +65,16 @@ void each_file(const std::vector<std::string>& files, const std::function<void(c
       failed(3, e.what());
     }
   }
-  if (bad > 0) throw IOError(std::to_string(bad) + " of " + std::to_string(files.size()) + " files could not be read");
+  if (bad > 0)
+    throw IOError(std::to_string(bad) + " of " + std::to_string(files.size()) +
+                  " files could not be read");
 }
 
 int exit_code_of(const std::function<void()>& program) {
   try {
     program();
-    const bool flushed = std::fflush(stdout) == 0;  // a write that failed before leaves nothing to flush
+    // a write that failed before leaves nothing to flush
+    const bool flushed = std::fflush(stdout) == 0;
     return flushed && !std::ferror(stdout) ? 0 : failed(5, "cannot write to standard output");
   } catch (const Interrupted& e) {
     return failed(128 + e.signal, e.what());

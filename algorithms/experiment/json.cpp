@@ -1,4 +1,5 @@
-// All of the frame's JSON: configs in and out, result.json, the lines of metrics.jsonl, and the rows of a checkpoint.
+// All of the frame's JSON: configs in and out, result.json, the lines of metrics.jsonl, and the
+// rows of a checkpoint.
 #include <regrad/algorithms/experiment/checkpoint.h>
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/experiment/out.h>
@@ -16,12 +17,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string dump(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
 
-// Hears the parser's events, so that each key and value has its place in the file; fills the fields as it goes.
+// Hears the parser's events, so that each key and value has its place in the file; fills the fields
+// as it goes.
 class Reader {
  public:
-  Reader(std::vector<Field>& fields, const std::string& json, const std::string& file) : fields_(fields), json_(json), file_(file), in_(json) {}
+  Reader(std::vector<Field>& fields, const std::string& json, const std::string& file)
+      : fields_(fields), json_(json), file_(file), in_(json) {}
 
   void read() {
     if (!nlohmann::json::sax_parse(in_, this)) fail(start_, problem_);
@@ -68,15 +73,19 @@ class Reader {
     key_start_ = start_;
     const std::string full = full_key();
     if (!seen_.insert(full).second) fail(start_, "key \"" + full + "\" is there twice");
-    const bool known = find(fields_, full) != nullptr || std::any_of(fields_.begin(), fields_.end(), [&](const Field& field) {
+    const bool known = find(fields_, full) != nullptr ||
+                       std::any_of(fields_.begin(), fields_.end(), [&](const Field& field) {
                          return field.name.compare(0, full.size() + 1, full + ".") == 0;
                        });
-    if (!known) fail(start_, "no such key \"" + full + "\"" + did_you_mean(full, names(fields_), "", "; --print-config lists them"));
+    if (!known)
+      fail(start_, "no such key \"" + full + "\"" +
+                       did_you_mean(full, names(fields_), "", "; --print-config lists them"));
     return true;
   }
   bool parse_error(size_t position, const std::string& token, const nlohmann::json::exception&) {
     start_ = position > 0 ? position - 1 : 0;
-    problem_ = token.empty() || position > json_.size() ? "the JSON ends too early" : "not JSON, at '" + token + "'";
+    problem_ = token.empty() || position > json_.size() ? "the JSON ends too early"
+                                                        : "not JSON, at '" + token + "'";
     return false;
   }
 
@@ -87,10 +96,14 @@ class Reader {
     const std::string before = json_.substr(0, std::min(at, json_.size()));
     const size_t newline = before.rfind('\n');
     const size_t line = 1 + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
-    const size_t column = newline == std::string::npos ? before.size() + 1 : before.size() - newline;
-    throw ConfigError(file_ + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + problem);
+    const size_t column =
+        newline == std::string::npos ? before.size() + 1 : before.size() - newline;
+    throw ConfigError(file_ + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " +
+                      problem);
   }
-  [[noreturn]] void fail_type(const std::string& found) { fail(start_, full_key() + ": " + found + " is not " + expected(target())); }
+  [[noreturn]] void fail_type(const std::string& found) {
+    fail(start_, full_key() + ": " + found + " is not " + expected(target()));
+  }
 
   // Where the token that was just read begins: after the last one, its blanks and its separator.
   void mark() {
@@ -107,7 +120,8 @@ class Reader {
   bool is_leaf() { return find(fields_, full_key()) != nullptr; }
   Field& target() {
     Field* field = find(fields_, full_key());
-    if (field == nullptr) fail(key_start_, full_key() + ": expected an object {...}, for it has keys of its own");
+    if (field == nullptr)
+      fail(key_start_, full_key() + ": expected an object {...}, for it has keys of its own");
     return *field;
   }
 
@@ -119,11 +133,14 @@ class Reader {
         [&](auto* slot) {
           using Slot = std::remove_pointer_t<decltype(slot)>;
           if constexpr (std::is_same_v<Slot, bool>) return kind == Kind::truth;
-          if constexpr (std::is_same_v<Slot, std::string> || std::is_same_v<Slot, std::vector<std::string>>) return kind == Kind::text;
+          if constexpr (std::is_same_v<Slot, std::string> ||
+                        std::is_same_v<Slot, std::vector<std::string>>)
+            return kind == Kind::text;
           return kind == Kind::number;
         },
         field.slot);
-    const bool stored = right_kind && (list_ != nullptr ? parse_element(field, text) : !is_list(field) && parse(field, text));
+    const bool stored = right_kind && (list_ != nullptr ? parse_element(field, text)
+                                                        : !is_list(field) && parse(field, text));
     if (!stored) fail_type(kind == Kind::text ? "\"" + text + "\"" : text);
     if (const std::string what = out_of_range(field); !what.empty()) fail(start_, what);
     return true;
@@ -145,24 +162,35 @@ class Reader {
 // Numbers that are not finite are null in JSON.
 std::vector<double> numbers(const Json& list) {
   std::vector<double> out;
-  for (const Json& value : list) out.push_back(value.is_null() ? std::nan("") : value.get<double>());
+  for (const Json& value : list)
+    out.push_back(value.is_null() ? std::nan("") : value.get<double>());
   return out;
 }
 
 Json json_of(const Chart& c) {
   Json series = Json::array();
   for (const Series& s : c.series) {
-    series.push_back({{"name", s.name}, {"x", s.x}, {"y", s.y}, {"style", static_cast<int>(s.style)}, {"colour", s.colour}});
+    series.push_back({{"name", s.name},
+                      {"x", s.x},
+                      {"y", s.y},
+                      {"style", static_cast<int>(s.style)},
+                      {"colour", s.colour}});
   }
-  return {{"title", c.title}, {"x_label", c.x_label}, {"y_label", c.y_label}, {"series", series}, {"log_y", c.log_y}};
+  return {{"title", c.title},
+          {"x_label", c.x_label},
+          {"y_label", c.y_label},
+          {"series", series},
+          {"log_y", c.log_y}};
 }
 
 Chart chart_of(const Json& json) {
   Chart c{json.at("title"), json.at("x_label"), json.at("y_label"), {}, json.at("log_y")};
   for (const Json& s : json.at("series")) {
     const int style = s.at("style");
-    if (style < Series::line || style > Series::points) throw IOError("no such style of a line: " + std::to_string(style));
-    c.series.push_back({s.at("name"), numbers(s.at("x")), numbers(s.at("y")), static_cast<Series::Style>(style), s.at("colour")});
+    if (style < Series::line || style > Series::points)
+      throw IOError("no such style of a line: " + std::to_string(style));
+    c.series.push_back({s.at("name"), numbers(s.at("x")), numbers(s.at("y")),
+                        static_cast<Series::Style>(style), s.at("colour")});
   }
   return c;
 }
@@ -184,15 +212,21 @@ Gallery gallery_of(const Json& json) {
   Gallery g{json.at("title"), {}};
   for (const Json& p : json.at("pictures")) {
     const int mark = p.at("mark");
-    if (mark < Picture::none || mark > Picture::wrong) throw IOError("no such mark of a picture: " + std::to_string(mark));
-    g.pictures.push_back({p.at("width"), p.at("height"), p.at("channels"), from_base64(p.at("pixels").get<std::string>()), p.at("caption"),
+    if (mark < Picture::none || mark > Picture::wrong)
+      throw IOError("no such mark of a picture: " + std::to_string(mark));
+    g.pictures.push_back({p.at("width"), p.at("height"), p.at("channels"),
+                          from_base64(p.at("pixels").get<std::string>()), p.at("caption"),
                           static_cast<Picture::Mark>(mark)});
   }
   return g;
 }
 
 Row row_of(const Json& json) {
-  Row row{{json.at("method"), json.at("variant"), json.at("seed")}, json.at("step"), {}, json.at("finished"), {}};
+  Row row{{json.at("method"), json.at("variant"), json.at("seed")},
+          json.at("step"),
+          {},
+          json.at("finished"),
+          {}};
   for (const Json& line : json.at("lines")) {
     Line out{line.at(0), {}};
     for (const Json& pair : line.at(1)) out.moment.emplace_back(pair.at(0), pair.at(1));
@@ -200,7 +234,8 @@ Row row_of(const Json& json) {
   }
   for (const Json& s : json.at("scores")) row.outcome.scores.push_back({s.at(0), s.at(1), s.at(2)});
   for (const Json& p : json.at("parameters")) row.outcome.parameters.emplace_back(p.at(0), p.at(1));
-  for (const Json& i : json.at("items")) row.outcome.items.push_back({i.at(0), i.at(1), numbers(i.at(2))});
+  for (const Json& i : json.at("items"))
+    row.outcome.items.push_back({i.at(0), i.at(1), numbers(i.at(2))});
   for (const Json& f : json.at("figures")) row.outcome.figures.push_back(chart_of(f));
   for (const Json& g : json.at("galleries")) row.outcome.galleries.push_back(gallery_of(g));
   return row;
@@ -213,17 +248,21 @@ std::string to_json(const std::vector<Field>& fields) {
   for (const Field& field : fields) {
     Json* at = &out;
     size_t begin = 0;
-    for (size_t dot; (dot = field.name.find('.', begin)) != std::string::npos; begin = dot + 1) at = &(*at)[field.name.substr(begin, dot - begin)];
+    for (size_t dot; (dot = field.name.find('.', begin)) != std::string::npos; begin = dot + 1)
+      at = &(*at)[field.name.substr(begin, dot - begin)];
     std::visit([&](const auto* slot) { (*at)[field.name.substr(begin)] = *slot; }, field.slot);
   }
   return dump(out, 2) + "\n";
 }
 
-void from_json(std::vector<Field>& fields, const std::string& json, const std::string& file) { Reader(fields, json, file).read(); }
+void from_json(std::vector<Field>& fields, const std::string& json, const std::string& file) {
+  Reader(fields, json, file).read();
+}
 
 std::string to_json(const Record& record) {
   Json out = Json::object();
-  for (const auto& [key, value] : record) std::visit([&, &name = key](const auto& data) { out[name] = data; }, value.data);
+  for (const auto& [key, value] : record)
+    std::visit([&, &name = key](const auto& data) { out[name] = data; }, value.data);
   return dump(out, -1);
 }
 
@@ -235,10 +274,14 @@ std::string to_json(const Result& result) {
       const Interval level = mean_interval(list);
       metrics[metric] = {{"mean", level.mean}, {"ci95", level.ci95}, {"values", list}};
     }
-    methods.push_back({{"name", method.name}, {"metrics", metrics}, {"parameters", method.parameters}});
+    methods.push_back(
+        {{"name", method.name}, {"metrics", metrics}, {"parameters", method.parameters}});
   }
   for (const Claim& item : result.claims) {
-    claims.push_back({{"text", item.text}, {"verdict", name(item.verdict)}, {"difference", item.difference}, {"ci95", item.ci95}});
+    claims.push_back({{"text", item.text},
+                      {"verdict", name(item.verdict)},
+                      {"difference", item.difference},
+                      {"ci95", item.ci95}});
   }
   const Json out = {{"regrad", result.regrad},
                     {"experiment", result.experiment},
@@ -258,16 +301,20 @@ std::string to_json(const Result& result) {
 }
 
 std::string to_json(const Row& row) {
-  Json lines = Json::array(), scores = Json::array(), parameters = Json::array(), figures = Json::array(), galleries = Json::array();
+  Json lines = Json::array(), scores = Json::array(), parameters = Json::array(),
+       figures = Json::array(), galleries = Json::array();
   Json items = Json::array();
-  for (const Items& i : row.outcome.items) items.push_back(Json::array({i.method, i.metric, i.values}));
+  for (const Items& i : row.outcome.items)
+    items.push_back(Json::array({i.method, i.metric, i.values}));
   for (const Line& line : row.lines) {
     Json moment = Json::array();
     for (const auto& [name, value] : line.moment) moment.push_back(Json::array({name, value}));
     lines.push_back(Json::array({line.step, moment}));
   }
-  for (const Score& s : row.outcome.scores) scores.push_back(Json::array({s.method, s.metric, s.value}));
-  for (const auto& [method, count] : row.outcome.parameters) parameters.push_back(Json::array({method, count}));
+  for (const Score& s : row.outcome.scores)
+    scores.push_back(Json::array({s.method, s.metric, s.value}));
+  for (const auto& [method, count] : row.outcome.parameters)
+    parameters.push_back(Json::array({method, count}));
   for (const Chart& c : row.outcome.figures) figures.push_back(json_of(c));
   for (const Gallery& g : row.outcome.galleries) galleries.push_back(json_of(g));
   return dump({{"method", row.job.method},

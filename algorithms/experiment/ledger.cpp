@@ -8,7 +8,9 @@
 namespace regrad::experiment {
 namespace {
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 std::string text_of(const Job& job, const Line& line) {
   Record r{{"method", job.method}, {"seed", job.seed}};
@@ -22,8 +24,10 @@ std::string prefix_of(size_t row) { return std::to_string(row) + "."; }
 
 // "models/cml-K-10-seed-0.safetensors"
 std::string model_file(const Job& job) {
-  std::string name = job.method + (job.variant.empty() ? "" : "-" + job.variant) + "-seed-" + std::to_string(job.seed);
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::isalnum(c) ? static_cast<char>(c) : '-'; });
+  std::string name = job.method + (job.variant.empty() ? "" : "-" + job.variant) + "-seed-" +
+                     std::to_string(job.seed);
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return std::isalnum(c) ? static_cast<char>(c) : '-'; });
   return "models/" + name + ".safetensors";
 }
 
@@ -33,7 +37,8 @@ Ledger::Ledger(const std::vector<Job>& jobs) : start_(now()) {
   for (const Job& job : jobs) entries_.push_back({{job}});
 }
 
-Ledger::Ledger(const std::vector<Job>& jobs, const OutFolder& out, double every, Checkpoint from) : Ledger(jobs) {
+Ledger::Ledger(const std::vector<Job>& jobs, const OutFolder& out, double every, Checkpoint from)
+    : Ledger(jobs) {
   out_ = &out;
   every_ = every;
   begun_ = std::move(from);
@@ -45,13 +50,15 @@ Ledger::Ledger(const std::vector<Job>& jobs, const OutFolder& out, double every,
 void Ledger::take_up(std::vector<Row> rows, int64_t log_bytes) {
   const std::string& where = begun_.tensors.where;
   if (rows.size() != entries_.size()) {
-    throw IOError(where + ": has " + std::to_string(rows.size()) + " rows, the table " + std::to_string(entries_.size()));
+    throw IOError(where + ": has " + std::to_string(rows.size()) + " rows, the table " +
+                  std::to_string(entries_.size()));
   }
   int64_t in_order = 0;
   for (size_t r = 0; r < rows.size(); ++r) {
     Entry& e = entries_[r];
     if (job_name(rows[r].job) != job_name(e.row.job)) {
-      throw IOError(where + ": row " + std::to_string(r) + " is '" + job_name(rows[r].job) + "', the table's is '" + job_name(e.row.job) + "'");
+      throw IOError(where + ": row " + std::to_string(r) + " is '" + job_name(rows[r].job) +
+                    "', the table's is '" + job_name(e.row.job) + "'");
     }
     e.row = std::move(rows[r]);
     e.kept_step = e.row.step;
@@ -59,7 +66,8 @@ void Ledger::take_up(std::vector<Row> rows, int64_t log_bytes) {
     for (const Line& line : e.row.lines) e.waiting += text_of(e.row.job, line);
     e.bytes = e.kept_bytes = static_cast<int64_t>(e.waiting.size());
     for (const auto& [name, t] : begun_.tensors.tensors) {
-      if (name.compare(0, prefix_of(r).size(), prefix_of(r)) == 0) e.kept.emplace_back(name.substr(prefix_of(r).size()), t);
+      if (name.compare(0, prefix_of(r).size(), prefix_of(r)) == 0)
+        e.kept.emplace_back(name.substr(prefix_of(r).size()), t);
     }
     if (first_open_ < r) continue;
     in_order += e.bytes;  // these lines are in the file
@@ -68,7 +76,8 @@ void Ledger::take_up(std::vector<Row> rows, int64_t log_bytes) {
   }
   begun_.tensors.tensors.clear();
   if (in_order != log_bytes) {
-    throw IOError(where + ": its rows have " + std::to_string(in_order) + " bytes of metrics.jsonl, its log_bytes are " + std::to_string(log_bytes));
+    throw IOError(where + ": its rows have " + std::to_string(in_order) +
+                  " bytes of metrics.jsonl, its log_bytes are " + std::to_string(log_bytes));
   }
 }
 
@@ -110,7 +119,8 @@ void Ledger::write_in_order() {
   }
 }
 
-// A row is kept twice as often as checkpoints are written, so that none holds a state much older than itself.
+// A row is kept twice as often as checkpoints are written, so that none holds a state much older
+// than itself.
 bool Ledger::due(size_t r) const { return out_ && now() >= entries_[r].next; }
 
 void Ledger::keep(size_t r, int64_t step, Trial& trial) {
@@ -129,12 +139,14 @@ void Ledger::keep(size_t r, int64_t step, Trial& trial) {
 
 void Ledger::finish(size_t r, int64_t step, Outcome outcome, const Trial& trial) {
   if (out_) {
-    // Before the checkpoint that says so: a run cut short between the two writes the same bytes once more.
+    // Before the checkpoint that says so: a run cut short between the two writes the same bytes
+    // once more.
     const Job& job = entries_[r].row.job;
     const std::vector<NamedTensor> model = trial.model();
     if (!model.empty()) {
       Metadata about = trial.about();
-      about.insert({{"method", job.method}, {"variant", job.variant}, {"seed", std::to_string(job.seed)}});
+      about.insert(
+          {{"method", job.method}, {"variant", job.variant}, {"seed", std::to_string(job.seed)}});
       out_->write(model_file(job), to_safetensors(model, about));
     }
   }
@@ -160,7 +172,11 @@ Checkpoint Ledger::checkpoint() const {
   bool in_order = true;
   for (size_t r = 0; r < entries_.size(); ++r) {
     const Entry& e = entries_[r];
-    Row row{e.row.job, e.kept_step, {e.row.lines.begin(), e.row.lines.begin() + static_cast<std::ptrdiff_t>(e.kept_lines)}, e.row.finished, {}};
+    Row row{e.row.job,
+            e.kept_step,
+            {e.row.lines.begin(), e.row.lines.begin() + static_cast<std::ptrdiff_t>(e.kept_lines)},
+            e.row.finished,
+            {}};
     if (e.row.finished) row.outcome = e.row.outcome;
     if (in_order) c.log_bytes += e.kept_bytes;
     in_order = in_order && e.row.finished;

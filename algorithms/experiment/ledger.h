@@ -1,8 +1,8 @@
-// The rows of a run in one book: what each has logged, how far it has come, what it ended with. The ledger writes metrics.jsonl, the checkpoints and
-// the models; rows may run on any threads.
+// The rows of a run in one book: what each has logged, how far it has come, what it ended with. The
+// ledger writes metrics.jsonl, the checkpoints and the models; rows may run on any threads.
 //
-// metrics.jsonl gets the lines of row after row in the table's order, however the threads interleave: the first unfinished row's as they come, a
-// later row's once all before it have ended.
+// metrics.jsonl gets the lines of row after row in the table's order, however the threads
+// interleave: the first unfinished row's as they come, a later row's once all before it have ended.
 #pragma once
 
 #include <regrad/algorithms/experiment/checkpoint.h>
@@ -16,21 +16,25 @@ class Ledger {
  public:
   // In memory only.
   explicit Ledger(const std::vector<Job>& jobs);
-  // In `out`, with a checkpoint at once and then every so many seconds. Goes on from `from` where its rows are (its settings were compared before);
-  // IOError where the two, or the file metrics.jsonl, do not fit together.
+  // In `out`, with a checkpoint at once and then every so many seconds. Goes on from `from` where
+  // its rows are (its settings were compared before); IOError where the two, or the file
+  // metrics.jsonl, do not fit together.
   Ledger(const std::vector<Job>& jobs, const OutFolder& out, double every, Checkpoint from);
 
   size_t size() const { return entries_.size(); }
-  const Row& row(size_t r) const { return entries_[r].row; }  // for the thread that runs it, and for all when none does
+  // for the thread that runs it, and for all when none does
+  const Row& row(size_t r) const { return entries_[r].row; }
   std::vector<Row> rows() const;
   double seconds() const;  // that the run has taken, over all its parts
 
-  // Puts a trial that was just made where row r stands. IOError, ShapeError or DTypeError where the tensors do not fit.
+  // Puts a trial that was just made where row r stands. IOError, ShapeError or DTypeError where the
+  // tensors do not fit.
   void restore(size_t r, Trial& trial) const;
   void log(size_t r, Line line);
   // Whether it is time for row r to be kept.
   bool due(size_t r) const;
-  // Row r with so many steps done, as the next checkpoint will have it; that is written now where it is time.
+  // Row r with so many steps done, as the next checkpoint will have it; that is written now where
+  // it is time.
   void keep(size_t r, int64_t step, Trial& trial);
   void finish(size_t r, int64_t step, Outcome outcome, const Trial& trial);
   void save();

@@ -13,8 +13,8 @@ namespace {
 
 constexpr double endless = std::numeric_limits<double>::infinity();
 
-// The number behind a word of a file such as /proc/meminfo ("MemAvailable: 1234 kB"), or its first number for no word; `otherwise` where there is
-// none.
+// The number behind a word of a file such as /proc/meminfo ("MemAvailable: 1234 kB"), or its first
+// number for no word; `otherwise` where there is none.
 double number_in(const std::string& file, const std::string& word, double otherwise) {
   std::ifstream in(file);
   std::string found;
@@ -26,7 +26,8 @@ double number_in(const std::string& file, const std::string& word, double otherw
 
 double of_system() {
   const double available = number_in("/proc/meminfo", "MemAvailable:", endless);
-  return 1024 * (available + (available < endless ? number_in("/proc/meminfo", "SwapFree:", 0) : 0));
+  return 1024 *
+         (available + (available < endless ? number_in("/proc/meminfo", "SwapFree:", 0) : 0));
 }
 
 double of_process() {
@@ -35,7 +36,9 @@ double of_process() {
   return static_cast<double>(limit.rlim_cur) - 1024 * number_in("/proc/self/status", "VmSize:", 0);
 }
 
-std::string shown(double bytes) { return fmt::format("{:.0f} bytes ({:.1f} GiB)", bytes, bytes / (1 << 30)); }
+std::string shown(double bytes) {
+  return fmt::format("{:.0f} bytes ({:.1f} GiB)", bytes, bytes / (1 << 30));
+}
 
 }  // namespace
 
@@ -45,15 +48,20 @@ double group_bytes(const std::string& member, const std::string& mount) {
   for (std::string line; std::getline(in, line);) {
     const size_t colon = line.rfind(':');
     if (colon == std::string::npos) continue;
-    const bool second = line.compare(0, 3, "0::") == 0, first = line.find(":memory:") != std::string::npos;
+    const bool second = line.compare(0, 3, "0::") == 0,
+               first = line.find(":memory:") != std::string::npos;
     if (!second && !first) continue;
     const std::string files = first ? "total_" : "";
     std::string at = line.substr(colon + 1);
     for (;;) {  // a group's limit holds for those inside
-      const std::string folder = mount + (first ? "/memory" : "") + (at == "/" ? "" : at), stat = folder + "/memory.stat";
-      const double most = number_in(folder + (first ? "/memory.limit_in_bytes" : "/memory.max"), "", endless);
-      const double used = number_in(folder + (first ? "/memory.usage_in_bytes" : "/memory.current"), "", 0);
-      const double cached = number_in(stat, files + "inactive_file", 0) + number_in(stat, files + "active_file", 0);
+      const std::string folder = mount + (first ? "/memory" : "") + (at == "/" ? "" : at),
+                        stat = folder + "/memory.stat";
+      const double most =
+          number_in(folder + (first ? "/memory.limit_in_bytes" : "/memory.max"), "", endless);
+      const double used =
+          number_in(folder + (first ? "/memory.usage_in_bytes" : "/memory.current"), "", 0);
+      const double cached =
+          number_in(stat, files + "inactive_file", 0) + number_in(stat, files + "active_file", 0);
       least = std::min(least, most - used + cached);
       if (at.empty() || at == "/") break;
       at = at.substr(0, at.rfind('/'));
@@ -63,10 +71,14 @@ double group_bytes(const std::string& member, const std::string& mount) {
 }
 
 Need trained(double parameters, int kept, const std::string& optimizer) {
-  return {4 * parameters * (2 + kept), fmt::format("{:.0f} parameters with their gradients and {}", parameters, optimizer)};
+  return {4 * parameters * (2 + kept),
+          fmt::format("{:.0f} parameters with their gradients and {}", parameters, optimizer)};
 }
 
-double free_bytes() { return std::max(0.0, std::min({of_system(), group_bytes("/proc/self/cgroup", "/sys/fs/cgroup"), of_process()})); }
+double free_bytes() {
+  return std::max(0.0, std::min({of_system(), group_bytes("/proc/self/cgroup", "/sys/fs/cgroup"),
+                                 of_process()}));
+}
 
 void check_memory(const std::vector<Need>& needs, const std::string& who) {
   double all = 0;
@@ -74,8 +86,10 @@ void check_memory(const std::vector<Need>& needs, const std::string& who) {
   if (all < 1 << 26) return;  // not worth the look
   const double there = free_bytes();
   if (all <= there) return;
-  const Need& largest = *std::max_element(needs.begin(), needs.end(), [](const Need& a, const Need& b) { return a.bytes < b.bytes; });
-  throw OutOfMemory("out of memory: " + who + " needs at least " + shown(all) + ", most of them for " + largest.of + "; " + shown(there) +
+  const Need& largest = *std::max_element(
+      needs.begin(), needs.end(), [](const Need& a, const Need& b) { return a.bytes < b.bytes; });
+  throw OutOfMemory("out of memory: " + who + " needs at least " + shown(all) +
+                    ", most of them for " + largest.of + "; " + shown(there) +
                     " are free. Smaller settings need less");
 }
 

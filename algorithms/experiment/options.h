@@ -1,4 +1,5 @@
-// The command line of every experiment's binary. Order of precedence: preset, then --config, then flags as they come.
+// The command line of every experiment's binary. Order of precedence: preset, then --config, then
+// flags as they come.
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>
@@ -17,7 +18,8 @@ struct Options {
   enum Action { run, estimate, print_config, help, version } action = run;
 };
 
-// Fills the experiment's config and returns the rest. ConfigError names the flag or key, what was found, and the nearest name.
+// Fills the experiment's config and returns the rest. ConfigError names the flag or key, what was
+// found, and the nearest name.
 Options parse_options(Experiment& experiment, int argc, const char* const* argv);
 // The page for that task and preset, with the settings as they stand.
 std::string help_text(Experiment& experiment, const Options& options);

@@ -1,8 +1,10 @@
-// The --out folder: one process at a time, no finished result lost by accident, no file ever half-written.
+// The --out folder: one process at a time, no finished result lost by accident, no file ever
+// half-written.
 //
 //   OutFolder out("runs/a", OutFolder::fresh);   // creates it, locks it, refuses a finished one
-//   out.write("config.json", text);              // temp file, write, fsync, rename, fsync of the folder
-//   JsonLines log(out.path("metrics.jsonl"));    // log.write(to_json({{"seed", 0}, {"loss", 0.31}}) + "\n");
+//   out.write("config.json", text);  // temp file, write, fsync, rename, fsync of the folder
+//   JsonLines log(out.path("metrics.jsonl"));
+//       // log.write(to_json({{"seed", 0}, {"loss", 0.31}}) + "\n");
 #pragma once
 
 #include <regrad/engine/files.h>
@@ -23,12 +25,14 @@ inline constexpr const char* kOlderCheckpoint = "checkpoint.previous.safetensors
 
 class OutFolder {
  public:
-  // fresh: refuses a folder that is finished (has a result.json), one that holds an interrupted run (has a checkpoint), and one with files that no
-  // experiment wrote. force: takes away what an older run left, so that a run that is cut short does not look finished. resume: leaves all as it is.
+  // fresh: refuses a folder that is finished (has a result.json), one that holds an interrupted run
+  // (has a checkpoint), and one with files that no experiment wrote. force: takes away what an
+  // older run left, so that a run that is cut short does not look finished. resume: leaves all as
+  // it is.
   enum Mode { fresh, force, resume };
 
-  // Creates the folder (and its parents) and locks it until the object ends. ConfigError when it cannot be created, when another process holds it, or
-  // as Mode says.
+  // Creates the folder (and its parents) and locks it until the object ends. ConfigError when it
+  // cannot be created, when another process holds it, or as Mode says.
   OutFolder(const std::string& folder, Mode mode);
   ~OutFolder();
   OutFolder(const OutFolder&) = delete;
@@ -68,8 +72,8 @@ using Record = std::vector<std::pair<std::string, Value>>;
 // The record as one line of JSON, without the newline.
 std::string to_json(const Record& record);
 
-// A file of JSON objects, one a line. Starts with the first `keep` bytes of what is there (IOError where there are fewer); every line reaches the
-// system in one write. One thread at a time.
+// A file of JSON objects, one a line. Starts with the first `keep` bytes of what is there (IOError
+// where there are fewer); every line reaches the system in one write. One thread at a time.
 class JsonLines {
  public:
   explicit JsonLines(std::string path, int64_t keep = 0);

@@ -18,7 +18,9 @@ std::string big_endian(uint32_t v) {
   for (int shift : {24, 16, 8, 0}) out += static_cast<char>(v >> shift & 255);
   return out;
 }
-std::string little_endian_16(size_t v) { return {static_cast<char>(v & 255), static_cast<char>(v >> 8 & 255)}; }
+std::string little_endian_16(size_t v) {
+  return {static_cast<char>(v & 255), static_cast<char>(v >> 8 & 255)};
+}
 
 // PNG's CRC-32: polynomial 0xEDB88320, reflected.
 uint32_t crc32(std::string_view bytes) {
@@ -61,16 +63,22 @@ std::string png_chunk(const std::string& kind, const std::string& data) {
 
 std::string to_png(const Picture& p) {
   const bool fits = p.width > 0 && p.height > 0 && (p.channels == 1 || p.channels == 3) &&
-                    p.pixels.size() == static_cast<size_t>(p.width) * static_cast<size_t>(p.height) * static_cast<size_t>(p.channels);
+                    p.pixels.size() == static_cast<size_t>(p.width) *
+                                           static_cast<size_t>(p.height) *
+                                           static_cast<size_t>(p.channels);
   if (!fits) {
-    throw ShapeError("to_png: " + std::to_string(p.pixels.size()) + " bytes for " + std::to_string(p.width) + " x " + std::to_string(p.height) +
-                     " pixels of " + std::to_string(p.channels) + " channels");
+    throw ShapeError("to_png: " + std::to_string(p.pixels.size()) + " bytes for " +
+                     std::to_string(p.width) + " x " + std::to_string(p.height) + " pixels of " +
+                     std::to_string(p.channels) + " channels");
   }
   const size_t row = static_cast<size_t>(p.width) * static_cast<size_t>(p.channels);
   std::string lines;
-  for (size_t at = 0; at < p.pixels.size(); at += row) lines += '\0' + p.pixels.substr(at, row);  // filter 0
+  // filter 0
+  for (size_t at = 0; at < p.pixels.size(); at += row) lines += '\0' + p.pixels.substr(at, row);
   const std::string kind = {8, static_cast<char>(p.channels == 3 ? 2 : 0), 0, 0, 0};
-  return "\x89PNG\r\n\x1a\n" + png_chunk("IHDR", big_endian(static_cast<uint32_t>(p.width)) + big_endian(static_cast<uint32_t>(p.height)) + kind) +
+  return "\x89PNG\r\n\x1a\n" +
+         png_chunk("IHDR", big_endian(static_cast<uint32_t>(p.width)) +
+                               big_endian(static_cast<uint32_t>(p.height)) + kind) +
          png_chunk("IDAT", stored(lines)) + png_chunk("IEND", "");
 }
 
@@ -89,7 +97,8 @@ std::string from_base64(std::string_view text) {
   std::array<int, 256> value{};
   value.fill(-1);
   for (int i = 0; i < 64; ++i) value[static_cast<unsigned char>(kDigits[i])] = i;
-  if (text.size() % 4 != 0) throw IOError("base64: " + std::to_string(text.size()) + " characters, not a multiple of 4");
+  if (text.size() % 4 != 0)
+    throw IOError("base64: " + std::to_string(text.size()) + " characters, not a multiple of 4");
   std::string out;
   for (size_t at = 0; at < text.size(); at += 4) {
     const bool last = at + 4 == text.size();
@@ -108,10 +117,13 @@ std::string from_base64(std::string_view text) {
 std::string to_html(const Gallery& gallery) {
   std::string out;
   for (const Picture& p : gallery.pictures) {
-    const char* mark = p.mark == Picture::right ? " class=\"right\"" : p.mark == Picture::wrong ? " class=\"wrong\"" : "";
+    const char* mark = p.mark == Picture::right   ? " class=\"right\""
+                       : p.mark == Picture::wrong ? " class=\"wrong\""
+                                                  : "";
     const std::string caption = escaped(p.caption);
-    out += std::string("<figure") + mark + "><img alt=\"" + caption + "\" src=\"data:image/png;base64," + to_base64(to_png(p)) + "\"/><figcaption>" +
-           caption + "</figcaption></figure>\n";
+    out += std::string("<figure") + mark + "><img alt=\"" + caption +
+           "\" src=\"data:image/png;base64," + to_base64(to_png(p)) + "\"/><figcaption>" + caption +
+           "</figcaption></figure>\n";
   }
   return out;
 }

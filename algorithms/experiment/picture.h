@@ -1,6 +1,7 @@
 // Small images in a report: galleries of pixels with captions, as PNG inside the page.
 //
-//   Gallery g{"Test task 1", {{28, 28, 1, pixels, "support, class 3"}}};      outcome.galleries.push_back(g);
+//   Gallery g{"Test task 1", {{28, 28, 1, pixels, "support, class 3"}}};
+//   outcome.galleries.push_back(g);
 #pragma once
 
 #include <string>
@@ -21,8 +22,9 @@ struct Gallery {
   std::vector<Picture> pictures = {};
 };
 
-// A PNG file (ISO/IEC 15948): 8 bits a channel, no filter, deflate blocks that are stored as they are. ShapeError where the pixels are not
-// height x width x channels bytes, or channels is neither 1 nor 3.
+// A PNG file (ISO/IEC 15948): 8 bits a channel, no filter, deflate blocks that are stored as they
+// are. ShapeError where the pixels are not height x width x channels bytes, or channels is neither
+// 1 nor 3.
 std::string to_png(const Picture& picture);
 
 // RFC 4648, with padding. from_base64: IOError where the text is none.

@@ -21,7 +21,9 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-double steady_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 void write_to_stderr(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
@@ -46,7 +48,8 @@ double interval(const ProgressStyle& style) { return style.kind == ProgressStyle
 ProgressStyle terminal_style(bool quiet) {
   if (quiet) return {ProgressStyle::off, false};
   const std::string term = environment("TERM");
-  const bool plain = ::isatty(STDERR_FILENO) == 0 || !environment("NO_COLOR").empty() || term == "dumb" || term.empty();
+  const bool plain = ::isatty(STDERR_FILENO) == 0 || !environment("NO_COLOR").empty() ||
+                     term == "dumb" || term.empty();
   return {plain ? ProgressStyle::lines : ProgressStyle::bar, locale_is_utf8()};
 }
 
@@ -55,7 +58,8 @@ bool locale_is_utf8() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     if (locale.empty()) locale = environment(name);
   }
-  std::transform(locale.begin(), locale.end(), locale.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(locale.begin(), locale.end(), locale.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
 }
 
@@ -104,14 +108,17 @@ void Progress::tick(int64_t count) {
   if (next == kNever) return;
   const double now = clock_();
   if (now < next) return;
-  const std::unique_lock<std::mutex> guard(mutex_, std::try_to_lock);  // another thread is drawing: let it
+  const std::unique_lock<std::mutex> guard(mutex_,
+                                           std::try_to_lock);  // another thread is drawing: let it
   if (guard.owns_lock() && now >= next_.load(std::memory_order_relaxed)) draw(now);
 }
 
-// The rate forgets with a time constant of ten seconds, for methods differ in speed and the time left follows the present one.
+// The rate forgets with a time constant of ten seconds, for methods differ in speed and the time
+// left follows the present one.
 void Progress::draw(double now) {
   const int64_t done = done_.load(std::memory_order_relaxed);
-  const double passed = std::max(now - last_time_, 1e-9), recent = static_cast<double>(done - last_done_) / passed;
+  const double passed = std::max(now - last_time_, 1e-9),
+               recent = static_cast<double>(done - last_done_) / passed;
   rate_ = rate_ == 0 ? recent : rate_ + (1 - std::exp(-passed / 10)) * (recent - rate_);
   last_time_ = now;
   last_done_ = done;
@@ -127,17 +134,23 @@ void Progress::draw(double now) {
 // With a width, the bar takes what the words leave; without one there are only words.
 std::string Progress::line(int width) const {
   const int64_t done = last_done_;
-  const double part = total_ > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total_), 0.0, 1.0) : 0;
+  const double part =
+      total_ > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total_), 0.0, 1.0)
+                 : 0;
   std::string words =
-      fmt::format("{:3.0f}%  {} {}/s", std::floor(100 * part), rate_ < 10 ? fmt::format("{:.1f}", rate_) : grouped(std::llround(rate_)), unit_);
-  if (rate_ > 0) words += "  " + duration(static_cast<double>(std::max<int64_t>(total_ - done, 0)) / rate_) + " left";
+      fmt::format("{:3.0f}%  {} {}/s", std::floor(100 * part),
+                  rate_ < 10 ? fmt::format("{:.1f}", rate_) : grouped(std::llround(rate_)), unit_);
+  if (rate_ > 0)
+    words +=
+        "  " + duration(static_cast<double>(std::max<int64_t>(total_ - done, 0)) / rate_) + " left";
   if (!metric_.empty()) words += fmt::format("  {} {:.4g}", metric_, metric_value_);
   if (width <= 0) return (phase_.empty() ? "" : phase_ + ": ") + words;
   const int room = width - static_cast<int>(words.size() + phase_.size()) - 4;
   const int cells = std::min(room, 30), full = static_cast<int>(part * cells);
   if (cells < 5) return (phase_ + " " + words).substr(0, static_cast<size_t>(width));
   const std::string bar =
-      style_.utf8 ? repeat("━", full) + "\x1b[2m" + repeat("─", cells - full) + "\x1b[0m" : repeat("#", full) + repeat(".", cells - full);
+      style_.utf8 ? repeat("━", full) + "\x1b[2m" + repeat("─", cells - full) + "\x1b[0m"
+                  : repeat("#", full) + repeat(".", cells - full);
   return phase_ + "  " + bar + "  " + words;
 }
 

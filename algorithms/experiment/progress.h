@@ -1,11 +1,13 @@
-// How far a run is: a bar on a terminal, a plain line every ten seconds elsewhere, always on stderr, so that stdout keeps to the result.
+// How far a run is: a bar on a terminal, a plain line every ten seconds elsewhere, always on
+// stderr, so that stdout keeps to the result.
 //
 //   Progress progress(terminal_style(quiet));
 //   progress.start(8 * 50000, "steps");            // how much there is, and of what
 //   progress.phase("maml, seed 3 of 8");           // what is being done now
 //   progress.tick(); progress.metric("mse", 0.41); // from any thread
 //
-// A tick costs one atomic addition and a look at the clock; drawing happens at most ten times a second.
+// A tick costs one atomic addition and a look at the clock; drawing happens at most ten times a
+// second.
 #pragma once
 
 #include <atomic>
@@ -21,7 +23,8 @@ struct ProgressStyle {
   bool utf8 = false;  // draw with box characters
 };
 
-// off when `quiet`; bar when stderr is a terminal, unless NO_COLOR is set and not empty or TERM is dumb or missing; lines otherwise.
+// off when `quiet`; bar when stderr is a terminal, unless NO_COLOR is set and not empty or TERM is
+// dumb or missing; lines otherwise.
 ProgressStyle terminal_style(bool quiet);
 // Does the locale (LC_ALL, LC_CTYPE, LANG: the first that is set) say UTF-8?
 bool locale_is_utf8();
@@ -34,13 +37,15 @@ class Progress {
   using Write = std::function<void(const std::string&)>;
   using Clock = std::function<double()>;  // seconds since any moment
 
-  explicit Progress(ProgressStyle style);                   // stderr, steady clock
-  Progress(ProgressStyle style, Write write, Clock clock);  // for tests, and for programs with a display of their own
-  ~Progress();                                              // takes the bar away
+  explicit Progress(ProgressStyle style);  // stderr, steady clock
+  // for tests, and for programs with a display of their own
+  Progress(ProgressStyle style, Write write, Clock clock);
+  ~Progress();  // takes the bar away
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void start(int64_t total, const std::string& unit, int64_t done = 0);  // done: by an earlier part of the same run
+  // done: by an earlier part of the same run
+  void start(int64_t total, const std::string& unit, int64_t done = 0);
   void phase(const std::string& what);
   void tick(int64_t count = 1);
   void metric(const std::string& name, double value);

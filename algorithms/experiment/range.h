@@ -1,8 +1,10 @@
 // What a number of a config may be, said where the config lists it:
 //
-//   part("tau", self.tau, "width", between(0.1, 100));     part("epochs", self.epochs, "passes over the data", at_least(1));
+//   part("tau", self.tau, "width", between(0.1, 100));
+//   part("epochs", self.epochs, "passes over the data", at_least(1));
 //
-// Of a list every element is meant. A real number without a range is at most f32's largest: nothing larger survives the first product.
+// Of a list every element is meant. A real number without a range is at most f32's largest: nothing
+// larger survives the first product.
 #pragma once
 
 #include <limits>
@@ -13,7 +15,9 @@ struct Range {
   static constexpr double f32_most = std::numeric_limits<float>::max();
   double least = -f32_most, most = f32_most;
   bool above = false, below = false;  // the end itself is out
-  constexpr bool holds(double v) const { return (above ? v > least : v >= least) && (below ? v < most : v <= most); }
+  constexpr bool holds(double v) const {
+    return (above ? v > least : v >= least) && (below ? v < most : v <= most);
+  }
 };
 
 constexpr Range at_least(double least) { return {.least = least}; }

@@ -23,7 +23,8 @@ const MethodResult* lookup(const Result& result, const std::string& method) {
   return nullptr;
 }
 
-const std::vector<double>* lookup(const Result& result, const std::string& method, const std::string& metric) {
+const std::vector<double>* lookup(const Result& result, const std::string& method,
+                                  const std::string& metric) {
   const MethodResult* found = lookup(result, method);
   return found ? lookup(*found, metric) : nullptr;
 }
@@ -36,18 +37,21 @@ int decimals_for(double spread, double largest) {
 }
 
 std::string pad(const std::string& text, size_t width, bool right) {
-  const size_t shown = static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  const size_t shown = static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
   const std::string space(width > shown ? width - shown : 0, ' ');
   return right ? space + text : text + space;
 }
 
 size_t width_of(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 using Rows = std::vector<std::vector<std::string>>;
 
-// Columns two spaces apart (three would waste a narrow terminal), the last one to the right; no trailing spaces.
+// Columns two spaces apart (three would waste a narrow terminal), the last one to the right; no
+// trailing spaces.
 std::string columns(const Rows& rows, bool last_right) {
   std::vector<size_t> width;
   for (const auto& row : rows) {
@@ -57,19 +61,23 @@ std::string columns(const Rows& rows, bool last_right) {
   std::string out;
   for (const auto& row : rows) {
     std::string line;
-    for (size_t i = 0; i < row.size(); ++i) line += (i ? "   " : "") + pad(row[i], width[i], last_right && i + 1 == width.size());
+    for (size_t i = 0; i < row.size(); ++i)
+      line += (i ? "   " : "") + pad(row[i], width[i], last_right && i + 1 == width.size());
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return out;
 }
 
-std::string count_seeds(size_t count) { return std::to_string(count) + (count == 1 ? " seed" : " seeds"); }
+std::string count_seeds(size_t count) {
+  return std::to_string(count) + (count == 1 ? " seed" : " seeds");
+}
 
 std::string metric_table(const Result& result, const std::string& metric) {
   const bool compared = lookup(result, result.baseline, metric) != nullptr;
   Rows rows = {{"method", metric, compared ? "against " + result.baseline : "", "parameters"}};
   for (const TableRow& row : table_rows(result, metric)) {
-    rows.push_back({row.method, row.value, row.difference + (row.apart ? " *" : ""), grouped(row.parameters)});
+    rows.push_back(
+        {row.method, row.value, row.difference + (row.apart ? " *" : ""), grouped(row.parameters)});
   }
   if (!compared) {
     for (auto& row : rows) row.erase(row.begin() + 2);
@@ -81,7 +89,8 @@ std::string metric_table(const Result& result, const std::string& metric) {
 constexpr size_t kNamedClaims = 6;
 
 std::string count_of(const Result& result, Verdict verdict) {
-  const auto n = std::count_if(result.claims.begin(), result.claims.end(), [&](const Claim& c) { return c.verdict == verdict; });
+  const auto n = std::count_if(result.claims.begin(), result.claims.end(),
+                               [&](const Claim& c) { return c.verdict == verdict; });
   return n == 0 ? "" : std::to_string(n) + " " + name(verdict);
 }
 
@@ -94,7 +103,9 @@ std::string claims_of(const Result& result, Verdict verdict) {
   return out;
 }
 
-std::string with_article_of_better(Better better) { return better == Better::lower ? "lowest" : "highest"; }
+std::string with_article_of_better(Better better) {
+  return better == Better::lower ? "lowest" : "highest";
+}
 
 // How the best method stands to the baseline: ", 0.046 ± 0.010 below maml".
 std::string against_baseline(const Result& result, const MethodResult& best) {
@@ -105,7 +116,8 @@ std::string against_baseline(const Result& result, const MethodResult& best) {
   if (base->size() != own->size()) return "";
   const Interval difference = paired_difference(*own, *base);
   const std::string side = difference.mean < 0 ? " below " : " above ";
-  const std::string apart = with_interval(std::fabs(difference.mean), difference.ci95, false) + side + "the baseline " + result.baseline;
+  const std::string apart = with_interval(std::fabs(difference.mean), difference.ci95, false) +
+                            side + "the baseline " + result.baseline;
   if (difference.count < 2) return ", " + apart;
   const bool clear = std::fabs(difference.mean) > difference.ci95;
   return ", " + apart + (clear ? "" : ", which is within the noise of the seeds");
@@ -113,24 +125,31 @@ std::string against_baseline(const Result& result, const MethodResult& best) {
 
 }  // namespace
 
-const std::vector<double>& values(const Result& result, const std::string& method, const std::string& metric) {
+const std::vector<double>& values(const Result& result, const std::string& method,
+                                  const std::string& metric) {
   const MethodResult* found = lookup(result, method);
-  if (found == nullptr) throw ConfigError("result: no method '" + method + "' among the " + std::to_string(result.methods.size()) + " that ran");
+  if (found == nullptr)
+    throw ConfigError("result: no method '" + method + "' among the " +
+                      std::to_string(result.methods.size()) + " that ran");
   const std::vector<double>* list = lookup(*found, metric);
-  if (list == nullptr) throw ConfigError("result: method '" + method + "' has no metric '" + metric + "'");
+  if (list == nullptr)
+    throw ConfigError("result: method '" + method + "' has no metric '" + metric + "'");
   return *list;
 }
 
-Claim claim(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, Direction claimed) {
+Claim claim(const std::string& text, const std::vector<double>& a, const std::vector<double>& b,
+            Direction claimed) {
   const Interval difference = paired_difference(a, b);
   return {text, verdict(difference, claimed), difference.mean, difference.ci95};
 }
 
 bool has(const Result& result, const std::string& method) {
-  return std::any_of(result.methods.begin(), result.methods.end(), [&](const MethodResult& m) { return m.name == method; });
+  return std::any_of(result.methods.begin(), result.methods.end(),
+                     [&](const MethodResult& m) { return m.name == method; });
 }
 
-const std::vector<std::vector<double>>& items(const Result& result, const std::string& method, const std::string& metric) {
+const std::vector<std::vector<double>>& items(const Result& result, const std::string& method,
+                                              const std::string& metric) {
   for (const MethodResult& m : result.methods) {
     if (m.name != method) continue;
     for (const auto& [known, lists] : m.items)
@@ -139,13 +158,15 @@ const std::vector<std::vector<double>>& items(const Result& result, const std::s
   throw ConfigError("result: no items of '" + metric + "' for method '" + method + "'");
 }
 
-Claim bootstrap_claim(const std::string& text, const Result& result, const std::string& a, const std::string& b, const std::string& metric,
-                      Direction claimed) {
-  const Interval difference = bootstrap_difference(items(result, a, metric), items(result, b, metric));
+Claim bootstrap_claim(const std::string& text, const Result& result, const std::string& a,
+                      const std::string& b, const std::string& metric, Direction claimed) {
+  const Interval difference =
+      bootstrap_difference(items(result, a, metric), items(result, b, metric));
   return {text, verdict(difference, claimed), difference.mean, difference.ci95};
 }
 
-Claim claim_within(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, double margin) {
+Claim claim_within(const std::string& text, const std::vector<double>& a,
+                   const std::vector<double>& b, double margin) {
   const Interval difference = paired_difference(a, b);
   return {text, verdict_within(difference, margin), difference.mean, difference.ci95};
 }
@@ -154,17 +175,22 @@ void check(const Result& result) {
   if (result.methods.empty()) throw ConfigError("result: no method has run");
   std::set<std::string> seen;
   for (const MethodResult& method : result.methods) {
-    if (!seen.insert(method.name).second) throw ConfigError("result: method '" + method.name + "' is there twice");
-    if (method.metrics.empty()) throw ConfigError("result: method '" + method.name + "' has no metric");
+    if (!seen.insert(method.name).second)
+      throw ConfigError("result: method '" + method.name + "' is there twice");
+    if (method.metrics.empty())
+      throw ConfigError("result: method '" + method.name + "' has no metric");
     for (const auto& [metric, list] : method.metrics) {
       if (list.size() != result.seeds.size()) {
-        throw ConfigError("result: method '" + method.name + "' has " + std::to_string(list.size()) + " values of '" + metric + "' for " +
+        throw ConfigError("result: method '" + method.name + "' has " +
+                          std::to_string(list.size()) + " values of '" + metric + "' for " +
                           count_seeds(result.seeds.size()));
       }
     }
   }
-  if (std::none_of(result.methods.begin(), result.methods.end(), [&](const MethodResult& m) { return lookup(m, result.metric); }))
-    throw ConfigError("result: no method has the metric '" + result.metric + "', the one the table is about");
+  if (std::none_of(result.methods.begin(), result.methods.end(),
+                   [&](const MethodResult& m) { return lookup(m, result.metric); }))
+    throw ConfigError("result: no method has the metric '" + result.metric +
+                      "', the one the table is about");
 }
 
 std::vector<std::string> metric_names(const Result& result) {
@@ -192,12 +218,14 @@ std::string with_interval(double mean, double ci95, bool sign) {
     out = "+" + out;
   }
   if (!std::isfinite(ci95)) return out;
-  return out + " ± " + (fixed ? fmt::format("{:.{}f}", ci95, decimals) : fmt::format("{:.2g}", ci95));
+  return out + " ± " +
+         (fixed ? fmt::format("{:.{}f}", ci95, decimals) : fmt::format("{:.2g}", ci95));
 }
 
 std::string grouped(int64_t number) {
   std::string digits = std::to_string(number);
-  for (int at = static_cast<int>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3) digits.insert(static_cast<size_t>(at), ",");
+  for (int at = static_cast<int>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3)
+    digits.insert(static_cast<size_t>(at), ",");
   return digits;
 }
 
@@ -208,7 +236,8 @@ std::vector<TableRow> table_rows(const Result& result, const std::string& metric
     const std::vector<double>* own = lookup(method, metric);
     if (own == nullptr) continue;
     const Interval level = mean_interval(*own);
-    TableRow row{method.name, with_interval(level.mean, level.ci95, false), "", false, method.parameters};
+    TableRow row{method.name, with_interval(level.mean, level.ci95, false), "", false,
+                 method.parameters};
     if (method.name == result.baseline) {
       row.difference = "baseline";
     } else if (base != nullptr && base->size() == own->size()) {
@@ -223,9 +252,12 @@ std::vector<TableRow> table_rows(const Result& result, const std::string& metric
 
 std::string table(const Result& result, bool utf8) {
   const std::string better = result.better == Better::lower ? "lower" : "higher";
-  std::string out = result.experiment + ", " + result.task + ", preset " + result.preset + ", " + count_seeds(result.seeds.size()) + ": " +
-                    result.metric + " (" + better + " is better)" +
-                    (result.seeds.size() > 1 ? ", mean ± 95% interval over the seeds, differences paired by seed" : "") + "\n\n";
+  std::string out =
+      result.experiment + ", " + result.task + ", preset " + result.preset + ", " +
+      count_seeds(result.seeds.size()) + ": " + result.metric + " (" + better + " is better)" +
+      (result.seeds.size() > 1 ? ", mean ± 95% interval over the seeds, differences paired by seed"
+                               : "") +
+      "\n\n";
   bool apart = false;
   for (const std::string& metric : metric_names(result)) {
     out += metric_table(result, metric) + "\n";
@@ -234,11 +266,14 @@ std::string table(const Result& result, bool utf8) {
   if (apart) out += "* the 95% interval of the paired difference leaves out 0\n\n";
   Rows claims;
   for (const Claim& item : result.claims) {
-    claims.push_back({name(item.verdict), item.text, std::isfinite(item.difference) ? with_interval(item.difference, item.ci95, true) : ""});
+    claims.push_back(
+        {name(item.verdict), item.text,
+         std::isfinite(item.difference) ? with_interval(item.difference, item.ci95, true) : ""});
   }
   if (!claims.empty()) out += columns(claims, false) + "\n";
   out += sentence(result) + "\n";
-  for (size_t at = 0; !utf8 && (at = out.find("±")) != std::string::npos;) out.replace(at, std::string("±").size(), "+-");
+  for (size_t at = 0; !utf8 && (at = out.find("±")) != std::string::npos;)
+    out.replace(at, std::string("±").size(), "+-");
   return out;
 }
 
@@ -248,16 +283,20 @@ std::string sentence(const Result& result) {
   for (const MethodResult& method : result.methods) {
     const std::vector<double>* own = lookup(method, result.metric);
     const double value = own ? mean(*own) : std::nan("");
-    const bool ahead = best == nullptr || (result.better == Better::lower ? value < best_mean : value > best_mean);
+    const bool ahead =
+        best == nullptr || (result.better == Better::lower ? value < best_mean : value > best_mean);
     if (std::isfinite(value) && ahead) {
       best = &method;
       best_mean = value;
     }
   }
-  if (best == nullptr) return "No method ended with a finite " + result.metric + ", so there is nothing to compare.";
+  if (best == nullptr)
+    return "No method ended with a finite " + result.metric + ", so there is nothing to compare.";
   const Interval level = mean_interval(*lookup(*best, result.metric));
-  std::string out = (result.seeds.size() == 1 ? "With one seed " : "Over " + count_seeds(result.seeds.size()) + " ") + best->name + " has the " +
-                    with_article_of_better(result.better) + " " + result.metric + " (" + with_interval(level.mean, level.ci95, false) + ")" +
+  std::string out = (result.seeds.size() == 1 ? "With one seed "
+                                              : "Over " + count_seeds(result.seeds.size()) + " ") +
+                    best->name + " has the " + with_article_of_better(result.better) + " " +
+                    result.metric + " (" + with_interval(level.mean, level.ci95, false) + ")" +
                     against_baseline(result, *best);
   const bool named = result.claims.size() <= kNamedClaims;
   if (!named) out += "; of the " + std::to_string(result.claims.size()) + " claims";

@@ -1,7 +1,9 @@
-// What an experiment hands back, and the two ways it is told: result.json for programs, a table with one sentence for people.
+// What an experiment hands back, and the two ways it is told: result.json for programs, a table
+// with one sentence for people.
 //
 //   Result r;  r.metric = "mse";  r.better = Better::lower;  r.baseline = "maml";
-//   r.methods = {{"maml", {{"mse", maml}}, 1761}, {"dagger", {{"mse", dagger}}, 3442}};   // one value a seed, in the order of r.seeds
+//   r.methods = {{"maml", {{"mse", maml}}, 1761}, {"dagger", {{"mse", dagger}}, 3442}};
+//       // one value a seed, in the order of r.seeds
 //   r.claims = {claim("dagger below maml", dagger, maml, Direction::below)};
 //
 // The rule behind a verdict stands in stats.h.
@@ -20,9 +22,12 @@ enum class Better { lower, higher };
 
 struct MethodResult {
   std::string name;
-  std::vector<std::pair<std::string, std::vector<double>>> metrics;                  // metric -> one value a seed
-  int64_t parameters = 0;                                                            // scalars of the model that is deployed
-  std::vector<std::pair<std::string, std::vector<std::vector<double>>>> items = {};  // metric -> a list a seed, one value an item of the test set
+  // metric -> one value a seed
+  std::vector<std::pair<std::string, std::vector<double>>> metrics;
+  // scalars of the model that is deployed
+  int64_t parameters = 0;
+  // metric -> a list a seed, one value an item of the test set
+  std::vector<std::pair<std::string, std::vector<std::vector<double>>>> items = {};
 };
 
 struct Claim {
@@ -37,9 +42,11 @@ struct Result {
   std::vector<uint64_t> seeds;
   int threads = 0;
   double seconds = 0;
-  int64_t peak_bytes = 0;  // peak of the engine's memory, if run() sets it; otherwise the process's peak resident set
+  // peak of the engine's memory, if run() sets it; otherwise the process's peak resident set
+  int64_t peak_bytes = 0;
 
-  std::string metric;  // the one that the table and the sentence are about; other metrics get tables of their own
+  // the one that the table and the sentence are about; other metrics get tables of their own
+  std::string metric;
   Better better = Better::lower;
   std::string baseline;  // a name among the methods
   std::vector<MethodResult> methods;
@@ -49,42 +56,52 @@ struct Result {
 // Is the method among the table's rows?
 bool has(const Result& result, const std::string& method);
 
-// The values of one method's metric; ConfigError naming what there is when there is no such method or metric.
-const std::vector<double>& values(const Result& result, const std::string& method, const std::string& metric);
+// The values of one method's metric; ConfigError naming what there is when there is no such method
+// or metric.
+const std::vector<double>& values(const Result& result, const std::string& method,
+                                  const std::string& metric);
 
 // The same of what was kept item by item: a list a seed.
-const std::vector<std::vector<double>>& items(const Result& result, const std::string& method, const std::string& metric);
+const std::vector<std::vector<double>>& items(const Result& result, const std::string& method,
+                                              const std::string& metric);
 
 // "a is below (above) b": paired by seed.
-Claim claim(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, Direction claimed);
-// The same with the interval of a paired bootstrap over the test set's items (stats.h). ConfigError where there are no items of that metric.
-Claim bootstrap_claim(const std::string& text, const Result& result, const std::string& a, const std::string& b, const std::string& metric,
-                      Direction claimed);
+Claim claim(const std::string& text, const std::vector<double>& a, const std::vector<double>& b,
+            Direction claimed);
+// The same with the interval of a paired bootstrap over the test set's items (stats.h). ConfigError
+// where there are no items of that metric.
+Claim bootstrap_claim(const std::string& text, const Result& result, const std::string& a,
+                      const std::string& b, const std::string& metric, Direction claimed);
 // "a and b differ by at most margin".
-Claim claim_within(const std::string& text, const std::vector<double>& a, const std::vector<double>& b, double margin);
+Claim claim_within(const std::string& text, const std::vector<double>& a,
+                   const std::vector<double>& b, double margin);
 
-// ConfigError when the result contradicts itself: no methods, names given twice, a metric without one value a seed, or no method with the metric that
-// the table is about.
+// ConfigError when the result contradicts itself: no methods, names given twice, a metric without
+// one value a seed, or no method with the metric that the table is about.
 void check(const Result& result);
 
 // Cells of a table, for the text below and the report alike; "±" is UTF-8.
 struct TableRow {
-  std::string method, value, difference;  // difference: "baseline", "-0.046 ± 0.010", or "" where it cannot be paired
-  bool apart = false;                     // the interval of the difference leaves out 0
+  // difference: "baseline", "-0.046 ± 0.010", or "" where it cannot be paired
+  std::string method, value, difference;
+  bool apart = false;  // the interval of the difference leaves out 0
   int64_t parameters = 0;
 };
 std::vector<TableRow> table_rows(const Result& result, const std::string& metric);
-// Does "lower (higher) is better" hold for this metric? For the headline, and its like for another variant: "mse@5" beside "mse@10".
+// Does "lower (higher) is better" hold for this metric? For the headline, and its like for another
+// variant: "mse@5" beside "mse@10".
 bool has_direction(const Result& result, const std::string& metric);
 // Every metric that some method has, in the order they came.
 std::vector<std::string> metric_names(const Result& result);
 
-// "mean ± half-width" with so many decimals that the half-width has two digits; without an interval, four digits of the mean.
+// "mean ± half-width" with so many decimals that the half-width has two digits; without an
+// interval, four digits of the mean.
 std::string with_interval(double mean, double ci95, bool sign);
 // 12345 -> "12,345".
 std::string grouped(int64_t number);
 
-// The table as aligned text, the claims with their verdicts, and the sentence. `utf8` false writes "+-" for "±".
+// The table as aligned text, the claims with their verdicts, and the sentence. `utf8` false writes
+// "+-" for "±".
 std::string table(const Result& result, bool utf8);
 // What the table shows, whichever way it went, in one sentence.
 std::string sentence(const Result& result);

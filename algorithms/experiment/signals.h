@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM as a flag that the run looks at between steps, so that it can put what it has in safety first.
+// Ctrl-C and SIGTERM as a flag that the run looks at between steps, so that it can put what it has
+// in safety first.
 #pragma once
 
 #include <regrad/engine/error.h>
@@ -11,7 +12,8 @@ struct Interrupted : Error {
   int signal;
 };
 
-// While one lives, the first SIGINT or SIGTERM only sets the flag; a second one of the same kind ends the process as usual.
+// While one lives, the first SIGINT or SIGTERM only sets the flag; a second one of the same kind
+// ends the process as usual.
 class Signals {
  public:
   Signals();

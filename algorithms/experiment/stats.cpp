@@ -12,7 +12,8 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// The continued fraction of the incomplete beta function (DLMF 8.17.22), by the modified method of Lentz.
+// The continued fraction of the incomplete beta function (DLMF 8.17.22), by the modified method of
+// Lentz.
 double beta_fraction(double a, double b, double x) {
   constexpr double tiny = 1e-300, eps = 1e-16;
   double c = 1, d = 1 - (a + b) * x / (a + 1);
@@ -41,16 +42,20 @@ double log_gamma(double x) {
   return lgamma_r(x, &sign);
 }
 
-// I_x(a, b), the regularized incomplete beta function; y = 1 - x is passed beside x so that neither loses digits.
+// I_x(a, b), the regularized incomplete beta function; y = 1 - x is passed beside x so that neither
+// loses digits.
 double regularized_beta(double x, double y, double a, double b) {
   if (x <= 0) return 0;
   if (y <= 0) return 1;
-  const double front = std::exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * std::log(x) + b * std::log(y));
+  const double front =
+      std::exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * std::log(x) + b * std::log(y));
   if (x < (a + 1) / (a + b + 2)) return front * beta_fraction(a, b, x) / a;
   return 1 - front * beta_fraction(b, a, y) / b;
 }
 
-bool testable(const Interval& difference) { return difference.count >= 2 && std::isfinite(difference.mean) && std::isfinite(difference.ci95); }
+bool testable(const Interval& difference) {
+  return difference.count >= 2 && std::isfinite(difference.mean) && std::isfinite(difference.ci95);
+}
 
 }  // namespace
 
@@ -78,14 +83,18 @@ double sample_sd(const std::vector<double>& values) {
 }
 
 double student_cdf(double t, double df) {
-  if (!(df > 0)) throw ConfigError("student_cdf: the degrees of freedom must be above 0, found " + decimal(df));
+  if (!(df > 0))
+    throw ConfigError("student_cdf: the degrees of freedom must be above 0, found " + decimal(df));
   const double square = t * t;
-  const double tail = 0.5 * regularized_beta(df / (df + square), square / (df + square), 0.5 * df, 0.5);  // P(T > |t|)
+  // P(T > |t|)
+  const double tail =
+      0.5 * regularized_beta(df / (df + square), square / (df + square), 0.5 * df, 0.5);
   return t > 0 ? 1 - tail : tail;
 }
 
 double student_quantile(double p, double df) {
-  if (!(p > 0 && p < 1)) throw ConfigError("student_quantile: p must lie between 0 and 1, found " + decimal(p));
+  if (!(p > 0 && p < 1))
+    throw ConfigError("student_quantile: p must lie between 0 and 1, found " + decimal(p));
   if (p < 0.5) return -student_quantile(1 - p, df);
   double low = 0, high = 1;
   while (student_cdf(high, df) < p && high < 1e300) {
@@ -102,13 +111,15 @@ double student_quantile(double p, double df) {
 
 Interval mean_interval(const std::vector<double>& values) {
   const auto n = static_cast<double>(values.size());
-  const double half = values.size() < 2 ? kNaN : student_quantile(0.975, n - 1) * sample_sd(values) / std::sqrt(n);
+  const double half =
+      values.size() < 2 ? kNaN : student_quantile(0.975, n - 1) * sample_sd(values) / std::sqrt(n);
   return {mean(values), half, static_cast<int>(values.size())};
 }
 
 Interval paired_difference(const std::vector<double>& a, const std::vector<double>& b) {
   if (a.size() != b.size()) {
-    throw ConfigError("paired_difference: " + std::to_string(a.size()) + " values against " + std::to_string(b.size()) +
+    throw ConfigError("paired_difference: " + std::to_string(a.size()) + " values against " +
+                      std::to_string(b.size()) +
                       "; paired seeds need one value of each for every seed");
   }
   std::vector<double> differences(a.size());
@@ -116,36 +127,47 @@ Interval paired_difference(const std::vector<double>& a, const std::vector<doubl
   return mean_interval(differences);
 }
 
-Interval bootstrap_difference(const std::vector<std::vector<double>>& a, const std::vector<std::vector<double>>& b, int resamples) {
-  if (a.empty() || a.size() != b.size() || a[0].empty()) throw ConfigError("bootstrap_difference: a list of items a seed is needed on both sides");
+Interval bootstrap_difference(const std::vector<std::vector<double>>& a,
+                              const std::vector<std::vector<double>>& b, int resamples) {
+  if (a.empty() || a.size() != b.size() || a[0].empty())
+    throw ConfigError("bootstrap_difference: a list of items a seed is needed on both sides");
   const size_t n = a[0].size();
   std::vector<double> difference(n, 0.0);
   for (size_t s = 0; s < a.size(); ++s) {
-    if (a[s].size() != n || b[s].size() != n) throw ConfigError("bootstrap_difference: lists of items differ in length");
-    for (size_t i = 0; i < n; ++i) difference[i] += (a[s][i] - b[s][i]) / static_cast<double>(a.size());
+    if (a[s].size() != n || b[s].size() != n)
+      throw ConfigError("bootstrap_difference: lists of items differ in length");
+    for (size_t i = 0; i < n; ++i)
+      difference[i] += (a[s][i] - b[s][i]) / static_cast<double>(a.size());
   }
   const Random draw = Random(0) / "bootstrap";
   std::vector<double> means;
   for (int r = 0; r < resamples; ++r) {
     double total = 0;
-    for (size_t i = 0; i < n; ++i) total += difference[std::min(n - 1, static_cast<size_t>((draw / r).uniform(i) * static_cast<double>(n)))];
+    for (size_t i = 0; i < n; ++i)
+      total += difference[std::min(
+          n - 1, static_cast<size_t>((draw / r).uniform(i) * static_cast<double>(n)))];
     means.push_back(total / static_cast<double>(n));
   }
   std::sort(means.begin(), means.end());
-  const auto quantile = [&](double p) { return means[static_cast<size_t>(p * static_cast<double>(means.size() - 1))]; };
+  const auto quantile = [&](double p) {
+    return means[static_cast<size_t>(p * static_cast<double>(means.size() - 1))];
+  };
   return {mean(difference), 0.5 * (quantile(0.975) - quantile(0.025)), static_cast<int>(n)};
 }
 
 Verdict verdict(const Interval& difference, Direction claimed) {
   if (!testable(difference)) return Verdict::not_testable;
-  const bool held = claimed == Direction::below ? difference.mean + difference.ci95 < 0 : difference.mean - difference.ci95 > 0;
+  const bool held = claimed == Direction::below ? difference.mean + difference.ci95 < 0
+                                                : difference.mean - difference.ci95 > 0;
   return held ? Verdict::shown : Verdict::not_shown;
 }
 
 Verdict verdict_within(const Interval& difference, double margin) {
-  if (!(margin > 0)) throw ConfigError("verdict_within: the margin must be above 0, found " + decimal(margin));
+  if (!(margin > 0))
+    throw ConfigError("verdict_within: the margin must be above 0, found " + decimal(margin));
   if (!testable(difference)) return Verdict::not_testable;
-  return std::fabs(difference.mean) + difference.ci95 <= margin ? Verdict::shown : Verdict::not_shown;
+  return std::fabs(difference.mean) + difference.ci95 <= margin ? Verdict::shown
+                                                                : Verdict::not_shown;
 }
 
 }  // namespace regrad::experiment

@@ -18,15 +18,20 @@ int64_t peak_resident_bytes() {
 }
 
 // The folder's earlier part of this run, or a new one.
-Checkpoint begin(const Settings& settings, const Options& o, const OutFolder& out, const std::string& command, Progress& progress) {
+Checkpoint begin(const Settings& settings, const Options& o, const OutFolder& out,
+                 const std::string& command, Progress& progress) {
   if (o.resume && has_checkpoint(out)) {
-    Checkpoint c = load_checkpoint(out, [&](const std::string& why) { progress.say("regrad: " + why); });
+    Checkpoint c =
+        load_checkpoint(out, [&](const std::string& why) { progress.say("regrad: " + why); });
     check_same_settings(c, settings, o.out);
     if (c.build != version_text())
-      progress.say("regrad: begun on\n" + c.build + "and going on with\n" + version_text() + "so last digits may differ");
+      progress.say("regrad: begun on\n" + c.build + "and going on with\n" + version_text() +
+                   "so last digits may differ");
     return c;
   }
-  if (out.finished()) throw ConfigError("--resume: " + o.out + " is finished, and its checkpoint is gone; --force starts over");
+  if (out.finished())
+    throw ConfigError("--resume: " + o.out +
+                      " is finished, and its checkpoint is gone; --force starts over");
   Checkpoint c;
   c.settings = settings;
   c.command = command;
@@ -34,7 +39,8 @@ Checkpoint begin(const Settings& settings, const Options& o, const OutFolder& ou
   return c;
 }
 
-void run_all(const Experiment& experiment, Ledger& ledger, Progress& progress, const std::string& again) {
+void run_all(const Experiment& experiment, Ledger& ledger, Progress& progress,
+             const std::string& again) {
   int64_t steps = 0, done = 0;
   for (size_t r = 0; r < ledger.size(); ++r) {
     steps += experiment.steps(ledger.row(r).job);
@@ -45,7 +51,8 @@ void run_all(const Experiment& experiment, Ledger& ledger, Progress& progress, c
   progress.finish();
 }
 
-Result result_of(const Experiment& experiment, const Options& o, const std::vector<Row>& rows, double seconds) {
+Result result_of(const Experiment& experiment, const Options& o, const std::vector<Row>& rows,
+                 double seconds) {
   Result result = gather(experiment, o, rows);
   result.regrad = version();
   result.seconds = seconds;
@@ -62,12 +69,17 @@ void run_in_memory(Experiment& experiment, const Options& o, Progress& progress)
   print(table(result_of(experiment, o, ledger.rows(), ledger.seconds()), locale_is_utf8()));
 }
 
-void run_in_folder(Experiment& experiment, const Options& o, Progress& progress, const std::string& command, const Profile* profile) {
-  const OutFolder out(o.out, o.resume ? OutFolder::resume : o.force ? OutFolder::force : OutFolder::fresh);
+void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
+                   const std::string& command, const Profile* profile) {
+  const OutFolder out(o.out, o.resume  ? OutFolder::resume
+                             : o.force ? OutFolder::force
+                                       : OutFolder::fresh);
   Checkpoint from = begin(settings_of(experiment, o), o, out, command, progress);
-  const bool ended = !from.rows.empty() && std::all_of(from.rows.begin(), from.rows.end(), [](const Row& row) { return row.finished; });
+  const bool ended = !from.rows.empty() && std::all_of(from.rows.begin(), from.rows.end(),
+                                                       [](const Row& row) { return row.finished; });
   if (out.finished() && ended) {
-    print(table(result_of(experiment, o, from.rows, from.seconds), locale_is_utf8()) + "\nfinished before: nothing was run or written\n");
+    print(table(result_of(experiment, o, from.rows, from.seconds), locale_is_utf8()) +
+          "\nfinished before: nothing was run or written\n");
     return;
   }
   const std::string config = to_json(experiment.fields());
@@ -79,7 +91,8 @@ void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
   const std::vector<Row> rows = ledger.rows();
   const Result result = result_of(experiment, o, rows, ledger.seconds());
   int number = 0;
-  for (const Chart& c : learning_curves(rows)) out.write("curve-" + std::to_string(++number) + ".svg", to_svg(c));
+  for (const Chart& c : learning_curves(rows))
+    out.write("curve-" + std::to_string(++number) + ".svg", to_svg(c));
   out.write("report.html", to_html({experiment.card(), result, rows, config, command}));
   if (profile) out.write("profile.trace.json", profile->trace());
   out.write("result.json", to_json(result));  // last: it marks the folder as finished

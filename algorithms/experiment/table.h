@@ -5,7 +5,8 @@
 
 namespace regrad::experiment {
 
-// `command`: how to run it again, without --force and --resume. Throws what the rows throw, Interrupted on a signal, and DiskError.
+// `command`: how to run it again, without --force and --resume. Throws what the rows throw,
+// Interrupted on a signal, and DiskError.
 void run_table(Experiment& experiment, const Options& options, const std::string& command);
 
 }  // namespace regrad::experiment

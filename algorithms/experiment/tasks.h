@@ -1,6 +1,7 @@
 // One binary for several tasks: an experiment a task, of which --task picks one.
 //
-//   TaskList all;  all.add("sinusoid", std::make_unique<SinusoidExperiment>());  all.add("omniglot", ...);  return main(all, argc, argv);
+//   TaskList all;  all.add("sinusoid", std::make_unique<SinusoidExperiment>());
+//   all.add("omniglot", ...);  return main(all, argc, argv);
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>

@@ -1,7 +1,10 @@
-// What an experiment is to the frame: a card, a config, and trials. The frame owns the loop, the log, the checkpoints and the progress bar.
+// What an experiment is to the frame: a card, a config, and trials. The frame owns the loop, the
+// log, the checkpoints and the progress bar.
 //
-// A table's rows come from trials: one method with one seed (and one variant of the task, such as the number of shots). A trial is a state and a pure
-// step: all its random numbers are addressed by seed and step, so a state at step i is all there is to resume from, and trials may run side by side.
+// A table's rows come from trials: one method with one seed (and one variant of the task, such as
+// the number of shots). A trial is a state and a pure step: all its random numbers are addressed by
+// seed and step, so a state at step i is all there is to resume from, and trials may run side by
+// side.
 #pragma once
 
 #include <regrad/algorithms/experiment/chart.h>
@@ -25,15 +28,18 @@ struct Score {
   std::string method, metric;
   double value;
 };
-// A metric item by item of the test set, in an order that all methods and seeds share: what a bootstrap over the items needs.
+// A metric item by item of the test set, in an order that all methods and seeds share: what a
+// bootstrap over the items needs.
 struct Items {
   std::string method, metric;
   std::vector<double> values;
 };
-// What a trial says at its end. One trial may score several methods: a net that is read in two ways is trained once.
+// What a trial says at its end. One trial may score several methods: a net that is read in two ways
+// is trained once.
 struct Outcome {
   std::vector<Score> scores = {};
-  std::vector<std::pair<std::string, int64_t>> parameters = {};  // method -> scalars of the model that is deployed
+  // method -> scalars of the model that is deployed
+  std::vector<std::pair<std::string, int64_t>> parameters = {};
   std::vector<Items> items = {};
   std::vector<Chart> figures = {};  // figures and galleries are shown for the first seed only
   std::vector<Gallery> galleries = {};
@@ -45,13 +51,13 @@ using Moment = std::vector<std::pair<std::string, double>>;
 class Trial {
  public:
   virtual ~Trial() = default;
-  // The i-th step, from 0; what it returns (mostly nothing) is logged, and its first number shown as progress. NumericError where a loss is no
-  // number.
+  // The i-th step, from 0; what it returns (mostly nothing) is logged, and its first number shown
+  // as progress. NumericError where a loss is no number.
   virtual Moment step(int64_t i) = 0;
   // After the last step: evaluation.
   virtual Outcome finish() = 0;
-  // Lists every tensor that steps change, by name. Names, shapes and dtypes are the same from the first step to the last, so that a trial that was
-  // just made takes up another's state.
+  // Lists every tensor that steps change, by name. Names, shapes and dtypes are the same from the
+  // first step to the last, so that a trial that was just made takes up another's state.
   virtual void state(const std::function<void(const std::string&, Tensor&)>& part) = 0;
   // What was trained, for models/ in --out. Nothing: no file.
   virtual std::vector<NamedTensor> model() const { return {}; }
@@ -76,26 +82,33 @@ struct Card {
 class Experiment {
  public:
   virtual ~Experiment() = default;
-  // Before choose() the list of tasks counts; after it all of the card, which may depend on the task.
+  // Before choose() the list of tasks counts; after it all of the card, which may depend on the
+  // task.
   virtual Card card() const = 0;
-  // Sets the config to a task's preset (tiny, small, long, paper). ConfigError where there is no such task or preset.
+  // Sets the config to a task's preset (tiny, small, long, paper). ConfigError where there is no
+  // such task or preset.
   virtual void choose(const std::string& task, const std::string& preset) = 0;
   virtual int seeds() const = 0;            // how many, after choose()
   virtual std::vector<Field> fields() = 0;  // after choose(): the task decides which there are
-  // After the config is settled: ConfigError for values that contradict each other (those that a range in `fields` tells are refused before). Called
-  // before data(), where a mistake must cost no time, and after it, for what only the data tell.
+  // After the config is settled: ConfigError for values that contradict each other (those that a
+  // range in `fields` tells are refused before). Called before data(), where a mistake must cost no
+  // time, and after it, for what only the data tell.
   virtual void check() const {}
-  // What a trial of any job takes at least, as far as the settings tell, and the data where they are there. Called as check() is; a run that cannot
-  // have so much does not begin.
+  // What a trial of any job takes at least, as far as the settings tell, and the data where they
+  // are there. Called as check() is; a run that cannot have so much does not begin.
   virtual std::vector<Need> needs(const Job&) const { return {}; }
-  // Where data sets lie (--data; "": not said): reads them. Not called for --print-config. IOError where they are missing or broken.
+  // Where data sets lie (--data; "": not said): reads them. Not called for --print-config. IOError
+  // where they are missing or broken.
   virtual void data(const std::string&) {}
   virtual std::vector<std::string> variants() const { return {""}; }
-  // Whether the table has such a row. A method without any row is left out, or refused where --methods names it; so is a variant without any.
+  // Whether the table has such a row. A method without any row is left out, or refused where
+  // --methods names it; so is a variant without any.
   virtual bool has_row(const Job&) const { return true; }
   virtual int64_t steps(const Job& job) const = 0;
-  virtual int64_t log_every() const { return 0; }             // steps between two that are logged, for --estimate; 0: logging costs nothing
-  virtual int64_t usual_step(const Job&) const { return 0; }  // from which on steps cost what most do, for --estimate
+  // steps between two that are logged, for --estimate; 0: logging costs nothing
+  virtual int64_t log_every() const { return 0; }
+  // from which on steps cost what most do, for --estimate
+  virtual int64_t usual_step(const Job&) const { return 0; }
   virtual std::unique_ptr<Trial> trial(const Job& job) const = 0;
   virtual std::vector<Claim> claims(const Result& result) const = 0;
 };

@@ -25,7 +25,8 @@ Tensor attention_of(const Tensor& magnitude, const Range& r, double lb) {
 
 double lower_bound(double p, double z) { return std::pow(1 - p, z); }
 
-std::vector<Tensor> attention(const std::vector<Tensor>& weights, double p, const AttentionOptions& options) {
+std::vector<Tensor> attention(const std::vector<Tensor>& weights, double p,
+                              const AttentionOptions& options) {
   const NoGrad quiet;
   const double lb = lower_bound(p, options.z);
   Range all;
@@ -42,7 +43,9 @@ std::vector<Tensor> attention(const std::vector<Tensor>& weights, double p, cons
   return out;
 }
 
-Tensor exploring(const Tensor& mask, const Tensor& a, double lb) { return mask * a + (1 - mask) * lb; }
+Tensor exploring(const Tensor& mask, const Tensor& a, double lb) {
+  return mask * a + (1 - mask) * lb;
+}
 Tensor exploiting(const Tensor& mask, const Tensor& a) { return mask * a; }
 
 }  // namespace regrad::map_pruning

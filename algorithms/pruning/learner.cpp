@@ -19,10 +19,12 @@ std::vector<Tensor> others(const std::vector<Tensor>& params, const std::vector<
 }
 
 // The inverse: prunable ones and others in the net's order.
-std::vector<Tensor> merged(const std::vector<Tensor>& prunable, const std::vector<Tensor>& rest, const std::vector<size_t>& at) {
+std::vector<Tensor> merged(const std::vector<Tensor>& prunable, const std::vector<Tensor>& rest,
+                           const std::vector<size_t>& at) {
   std::vector<Tensor> out;
   size_t p = 0, r = 0;
-  for (size_t i = 0; i < prunable.size() + rest.size(); ++i) out.push_back(p < at.size() && at[p] == i ? prunable[p++] : rest[r++]);
+  for (size_t i = 0; i < prunable.size() + rest.size(); ++i)
+    out.push_back(p < at.size() && at[p] == i ? prunable[p++] : rest[r++]);
   return out;
 }
 
@@ -33,11 +35,14 @@ std::vector<Tensor> leaves(const std::vector<Tensor>& values) {
 }
 
 // sign(W) relu(|W| - sigmoid(c)) (Kusupati et al. 2020)
-Tensor soft_threshold(const Tensor& w, const Tensor& c) { return sign(w) * relu(abs(w) - sigmoid(c)); }
+Tensor soft_threshold(const Tensor& w, const Tensor& c) {
+  return sign(w) * relu(abs(w) - sigmoid(c));
+}
 
 }  // namespace
 
-Learner::Learner(NamedNet net, const Method& method, const Settings& settings, double sparsity, int64_t batches, uint64_t seed)
+Learner::Learner(NamedNet net, const Method& method, const Settings& settings, double sparsity,
+                 int64_t batches, uint64_t seed)
     : method_(method),
       s_(settings),
       sparsity_(method.kind == Kind::dense || method.kind == Kind::str ? 0 : sparsity),
@@ -52,7 +57,8 @@ Learner::Learner(NamedNet net, const Method& method, const Settings& settings, d
   for (const Tensor& w : picked(params, at_)) {
     masks_.push_back(ones_like(w.detach()));
     if (method.kind == Kind::map) attention_.push_back(ones_like(w.detach()));
-    if (method.kind == Kind::str) trained_.extra.push_back(scalar(s_.str_initial, w.dtype()).requires_grad_());
+    if (method.kind == Kind::str)
+      trained_.extra.push_back(scalar(s_.str_initial, w.dtype()).requires_grad_());
   }
   if (method.kind == Kind::dcil) {
     trained_.extra = leaves(others(params, at_));
@@ -64,27 +70,36 @@ Learner::Learner(NamedNet net, const Method& method, const Settings& settings, d
 
 int64_t Learner::steps() const { return batches_ * s_.epochs * method_.times; }
 
-int64_t Learner::at_share(double share) const { return std::llround(share * s_.epochs * method_.times); }
+int64_t Learner::at_share(double share) const {
+  return std::llround(share * s_.epochs * method_.times);
+}
 
 double Learner::scheduled(int64_t i) const {
   if (method_.kind == Kind::one_shot) return epoch(i) >= at_share(0.5) ? sparsity_ : 0;
   if (sparse_from_start() || sparsity_ == 0) return sparsity_;
   const double end = static_cast<double>(at_share(s_.target));
-  if (s_.schedule_unit == "step") return cubic_sparsity(sparsity_, static_cast<double>(i), 0, end * static_cast<double>(batches_));
+  if (s_.schedule_unit == "step")
+    return cubic_sparsity(sparsity_, static_cast<double>(i), 0,
+                          end * static_cast<double>(batches_));
   return cubic_sparsity(sparsity_, static_cast<double>(epoch(i)), 0, end);
 }
 
 double Learner::lr(int64_t i) const {
-  const double all = static_cast<double>(steps()), at = static_cast<double>(i), climb = s_.warmup * all;
+  const double all = static_cast<double>(steps()), at = static_cast<double>(i),
+               climb = s_.warmup * all;
   if (at < climb) return s_.lr * (s_.warmup_from + (1 - s_.warmup_from) * at / climb);
   double rate = s_.lr;
   for (double m : s_.milestones) rate *= epoch(i) >= at_share(m) ? s_.gamma : 1;
   return rate;
 }
 
-bool Learner::sparse_from_start() const { return method_.kind == Kind::snip || method_.kind == Kind::rigl; }
+bool Learner::sparse_from_start() const {
+  return method_.kind == Kind::snip || method_.kind == Kind::rigl;
+}
 
-bool Learner::exploiting(int64_t i) const { return method_.kind == Kind::map && epoch(i) >= at_share(s_.exploit); }
+bool Learner::exploiting(int64_t i) const {
+  return method_.kind == Kind::map && epoch(i) >= at_share(s_.exploit);
+}
 
 bool Learner::due(int64_t i) const {
   switch (method_.kind) {
@@ -94,8 +109,10 @@ bool Learner::due(int64_t i) const {
     case Kind::snip:
     case Kind::rigl: return i == 0;
     case Kind::ste: return true;
-    // Once more where exploitation begins: the masks that are frozen have the sparsity of that moment.
-    case Kind::map: return exploiting(i) ? i == at_share(s_.exploit) * batches_ : i % s_.refresh == 0;
+    // Once more where exploitation begins: the masks that are frozen have the sparsity of that
+    // moment.
+    case Kind::map:
+      return exploiting(i) ? i == at_share(s_.exploit) * batches_ : i % s_.refresh == 0;
     default: return i % s_.refresh == 0;
   }
 }
@@ -143,7 +160,8 @@ void Learner::refresh(int64_t i, const Tensor& x, const Tensor& y) {
     attention_ = map_pruning::attention(weights(), p, {.z = s_.z, .per_layer = method_.per_layer});
     lower_ = scalar(map_pruning::lower_bound(p, s_.z), DType::f64);
   }
-  if (method_.kind == Kind::gmp || method_.kind == Kind::one_shot || sparse_from_start()) clear_pruned();
+  if (method_.kind == Kind::gmp || method_.kind == Kind::one_shot || sparse_from_start())
+    clear_pruned();
 }
 
 // What the net is evaluated at in step i.
@@ -192,14 +210,16 @@ Tensor Learner::gradient_of(size_t l, const Tensor& g, int64_t i) const {
     case Kind::snip:
     case Kind::rigl: return masks_[l] * g;
     case Kind::map:
-      return (exploiting(i) ? map_pruning::exploiting(masks_[l], attention_[l]) : map_pruning::exploring(masks_[l], attention_[l], lower_.item())) *
+      return (exploiting(i) ? map_pruning::exploiting(masks_[l], attention_[l])
+                            : map_pruning::exploring(masks_[l], attention_[l], lower_.item())) *
              g;
     default: return g;
   }
 }
 
 Learner::Gradients Learner::plain(const Tensor& x, const Tensor& y, int64_t i) {
-  const std::vector<Tensor> rest = others(parameters(trained_.net), at_), w = leaves(forward_weights(i)), all = merged(w, rest, at_);
+  const std::vector<Tensor> rest = others(parameters(trained_.net), at_),
+                            w = leaves(forward_weights(i)), all = merged(w, rest, at_);
   Context ctx{.training = true};
   Gradients out;
   out.loss = cross_entropy(at(trained_.net, all)(x, ctx), y);
@@ -213,9 +233,11 @@ Learner::Gradients Learner::plain(const Tensor& x, const Tensor& y, int64_t i) {
 
 Learner::Gradients Learner::two_paths(const Tensor& x, const Tensor& y, int64_t i) {
   const std::vector<Tensor> rest = others(parameters(trained_.net), at_);
-  const std::vector<Tensor> sparse = merged(leaves(forward_weights(i)), rest, at_), dense = merged(leaves(weights()), trained_.extra, at_);
+  const std::vector<Tensor> sparse = merged(leaves(forward_weights(i)), rest, at_),
+                            dense = merged(leaves(weights()), trained_.extra, at_);
   Context sparse_ctx{.training = true}, dense_ctx{.training = true};
-  const Tensor z_s = at(trained_.net, sparse)(x, sparse_ctx), z_d = at(second_, dense)(x, dense_ctx);
+  const Tensor z_s = at(trained_.net, sparse)(x, sparse_ctx),
+               z_d = at(second_, dense)(x, dense_ctx);
   const bool distill = method_.distill && epoch(i) >= at_share(s_.distill);
   Gradients out;
   out.loss = dcil::loss(z_s, z_d, y, {.distill = distill, .temperature = s_.temperature});
@@ -224,8 +246,10 @@ Learner::Gradients Learner::two_paths(const Tensor& x, const Tensor& y, int64_t 
   const std::vector<Tensor> g = grad(TensorList(out.loss), TensorList(both));
   const NoGrad quiet;
   out.all.assign(g.begin(), g.begin() + static_cast<std::ptrdiff_t>(sparse.size()));
-  const std::vector<Tensor> of_dense(g.begin() + static_cast<std::ptrdiff_t>(sparse.size()), g.end());
-  for (size_t l = 0; l < at_.size(); ++l) out.all[at_[l]] = dcil::refined(masks_[l], out.all[at_[l]], of_dense[at_[l]]);
+  const std::vector<Tensor> of_dense(g.begin() + static_cast<std::ptrdiff_t>(sparse.size()),
+                                     g.end());
+  for (size_t l = 0; l < at_.size(); ++l)
+    out.all[at_[l]] = dcil::refined(masks_[l], out.all[at_[l]], of_dense[at_[l]]);
   out.raw = picked(of_dense, at_);
   for (Tensor& t : others(of_dense, at_)) out.all.push_back(std::move(t));
   trained_.net = commit(std::move(trained_.net), sparse_ctx);
@@ -238,7 +262,8 @@ Learner::Gradients Learner::thresholded(const Tensor& x, const Tensor& y) {
   for (size_t l = 0; l < w.size(); ++l) w[l] = soft_threshold(w[l], trained_.extra[l]);
   Context ctx{.training = true};
   Gradients out;
-  out.loss = cross_entropy(at(trained_.net, merged(w, others(parameters(trained_.net), at_), at_))(x, ctx), y);
+  out.loss = cross_entropy(
+      at(trained_.net, merged(w, others(parameters(trained_.net), at_), at_))(x, ctx), y);
   out.all = parameters(grad(out.loss, trained_));
   out.raw = picked(out.all, at_);
   trained_.net = commit(std::move(trained_.net), ctx);
@@ -255,19 +280,24 @@ Learner::Gradients Learner::gradients(const Tensor& x, const Tensor& y, int64_t 
 bool Learner::regrow(const std::vector<Tensor>& raw, int64_t i) {
   const int64_t end = std::llround(s_.target * static_cast<double>(steps()));
   if (method_.kind != Kind::rigl || i == 0 || i % s_.refresh != 0 || i >= end) return false;
-  const double share = s_.rigl_share / 2 * (1 + std::cos(M_PI * static_cast<double>(i) / static_cast<double>(end)));
+  const double share =
+      s_.rigl_share / 2 * (1 + std::cos(M_PI * static_cast<double>(i) / static_cast<double>(end)));
   adopt(drop_and_grow(masks_, weights(), raw, share));
   clear_pruned();
   return true;
 }
 
 void Learner::step(std::vector<Tensor> gradients, int64_t i) {
-  Sgd sgd{.lr = lr(i), .momentum = s_.momentum, .weight_decay = s_.weight_decay, .nesterov = s_.momentum > 0};
+  Sgd sgd{.lr = lr(i),
+          .momentum = s_.momentum,
+          .weight_decay = s_.weight_decay,
+          .nesterov = s_.momentum > 0};
   if (method_.kind == Kind::str) {
     const size_t all = gradients.size(), thresholds = trained_.extra.size();
     sgd.factors.weight_decay.assign(all, 1.0);
     const double factor = s_.weight_decay > 0 ? s_.str_decay / s_.weight_decay : 1;
-    std::fill(sgd.factors.weight_decay.end() - static_cast<std::ptrdiff_t>(thresholds), sgd.factors.weight_decay.end(), factor);
+    std::fill(sgd.factors.weight_decay.end() - static_cast<std::ptrdiff_t>(thresholds),
+              sgd.factors.weight_decay.end(), factor);
   }
   std::vector<Tensor> before, velocity;
   if (exploiting(i)) before = weights();
@@ -283,7 +313,8 @@ void Learner::step(std::vector<Tensor> gradients, int64_t i) {
   trained_.net = at(std::move(trained_.net), params);
 }
 
-// Mean and spread of what pruned weights are told: DCIL's point is that it differs from the straight-through one.
+// Mean and spread of what pruned weights are told: DCIL's point is that it differs from the
+// straight-through one.
 void Learner::measure(const Gradients& g, int64_t i) {
   if ((i + 1) % batches_ != 0) return;
   const NoGrad quiet;
@@ -294,7 +325,8 @@ void Learner::measure(const Gradients& g, int64_t i) {
     first += sum(pruned).item();
     second += sum(pruned * pruned).item();
   }
-  spread_ = scalar(n > 0 ? std::sqrt(std::max(0.0, second / n - first / n * (first / n))) : 0, DType::f64);
+  spread_ = scalar(n > 0 ? std::sqrt(std::max(0.0, second / n - first / n * (first / n))) : 0,
+                   DType::f64);
 }
 
 Tensor Learner::learn(const Tensor& x, const Tensor& y, int64_t i) {
@@ -315,7 +347,8 @@ void Learner::state(const std::function<void(const std::string&, Tensor&)>& part
     });
   }
   for (size_t l = 0; l < masks_.size(); ++l) part("masks." + std::to_string(l), masks_[l]);
-  for (size_t l = 0; l < attention_.size(); ++l) part("attention." + std::to_string(l), attention_[l]);
+  for (size_t l = 0; l < attention_.size(); ++l)
+    part("attention." + std::to_string(l), attention_[l]);
   part("lower", lower_);
   part("revived", revived_);
   part("spread", spread_);

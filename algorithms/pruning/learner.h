@@ -1,6 +1,8 @@
-// A pruning method at work on a net: masks, effective weights, the gradient that each weight gets, and the step. No net knows of it.
+// A pruning method at work on a net: masks, effective weights, the gradient that each weight gets,
+// and the step. No net knows of it.
 //
-//   Learner learner(net, method("map"), settings, 0.9, batches, seed);      learner.learn(loader.at(epoch, position), i);
+//   Learner learner(net, method("map"), settings, 0.9, batches, seed);
+//   learner.learn(loader.at(epoch, position), i);
 //   NamedNet net = learner.deployed();
 #pragma once
 
@@ -11,8 +13,8 @@
 
 namespace regrad::pruning {
 
-// What the optimizer moves: the net with its dense weights, and what a method adds to it (DCIL: the dense path's norms and classifier; STR: a
-// threshold a layer).
+// What the optimizer moves: the net with its dense weights, and what a method adds to it (DCIL: the
+// dense path's norms and classifier; STR: a threshold a layer).
 struct Trained {
   NamedNet net;
   std::vector<Tensor> extra;
@@ -25,9 +27,11 @@ struct Trained {
 class Learner {
  public:
   // sparsity: in the end. batches: steps of an epoch.
-  Learner(NamedNet net, const Method& method, const Settings& settings, double sparsity, int64_t batches, uint64_t seed);
+  Learner(NamedNet net, const Method& method, const Settings& settings, double sparsity,
+          int64_t batches, uint64_t seed);
 
-  // The i-th step on images x f32 [N,C,H,W] of classes y i64 [N]: refreshes the masks where it is time, steps, and gives the loss before the step.
+  // The i-th step on images x f32 [N,C,H,W] of classes y i64 [N]: refreshes the masks where it is
+  // time, steps, and gives the loss before the step.
   Tensor learn(const Tensor& x, const Tensor& y, int64_t i);
 
   int64_t steps() const;
@@ -35,16 +39,19 @@ class Learner {
   double scheduled(int64_t i) const;  // p, the sparsity that is due at step i
   double lr(int64_t i) const;
 
-  // The weights as they are deployed: masked, attention multiplied in, thresholds applied. One set of norms, one classifier.
+  // The weights as they are deployed: masked, attention multiplied in, thresholds applied. One set
+  // of norms, one classifier.
   NamedNet deployed() const;
   std::vector<Tensor> effective() const;  // its prunable weights
   const std::vector<Tensor>& masks() const { return masks_; }
   const std::vector<size_t>& prunable_at() const { return at_; }
   const Trained& trained() const { return trained_; }
 
-  double revived() const { return revived_.item(); }  // weights that came back since the count was last taken
+  // weights that came back since the count was last taken
+  double revived() const { return revived_.item(); }
   void forget_revived();
-  double pruned_gradient_sd() const { return spread_.item(); }  // of the gradient that pruned weights got in the last step; 0 where none got any
+  // of the gradient that pruned weights got in the last step; 0 where none got any
+  double pruned_gradient_sd() const { return spread_.item(); }
 
   // Everything that learn() changes.
   void state(const std::function<void(const std::string&, Tensor&)>& part);

@@ -18,7 +18,9 @@ Order falling(const std::vector<double>& v) {
   return order;
 }
 
-Tensor as_mask(const std::vector<double>& v, const Tensor& like) { return tensor(v, like.shape(), like.dtype()); }
+Tensor as_mask(const std::vector<double>& v, const Tensor& like) {
+  return tensor(v, like.shape(), like.dtype());
+}
 
 double sum_over_product(const Tensor& w) {
   double total = 0;
@@ -40,23 +42,30 @@ std::vector<int64_t> layer_counts(const std::vector<Tensor>& weights, int64_t ke
     for (size_t l = 0; l < weights.size(); ++l) {
       if (full[l]) continue;
       const double density = room / units * sum_over_product(weights[l]);
-      out[l] = std::min(weights[l].numel(), static_cast<int64_t>(std::llround(density * static_cast<double>(weights[l].numel()))));
+      out[l] = std::min(
+          weights[l].numel(),
+          static_cast<int64_t>(std::llround(density * static_cast<double>(weights[l].numel()))));
       if (density > 1) full[l] = again = true, out[l] = weights[l].numel();
     }
   }
   int64_t left = keep - std::accumulate(out.begin(), out.end(), int64_t{0});
-  for (size_t l = out.size(); l-- > 0 && left != 0;) {  // what rounding left over: to the last layers, which are the largest
+  // what rounding left over: to the last layers, which are the largest
+  for (size_t l = out.size(); l-- > 0 && left != 0;) {
     const int64_t moved = std::clamp(left, -out[l], weights[l].numel() - out[l]);
     out[l] += moved, left -= moved;
   }
   return out;
 }
 
-Tensor drop_and_grow_layer(const Tensor& mask, const Tensor& weight, const Tensor& gradient, double share) {
+Tensor drop_and_grow_layer(const Tensor& mask, const Tensor& weight, const Tensor& gradient,
+                           double share) {
   std::vector<double> m = mask.to_vector(), w = weight.to_vector(), g = gradient.to_vector();
-  for (size_t i = 0; i < m.size(); ++i) w[i] = m[i] > 0 ? std::abs(w[i]) : -1, g[i] = std::abs(g[i]);
-  const auto kept = static_cast<size_t>(std::count_if(m.begin(), m.end(), [](double x) { return x > 0; }));
-  const size_t moved = std::min(static_cast<size_t>(share * static_cast<double>(kept)), m.size() - kept);
+  for (size_t i = 0; i < m.size(); ++i)
+    w[i] = m[i] > 0 ? std::abs(w[i]) : -1, g[i] = std::abs(g[i]);
+  const auto kept =
+      static_cast<size_t>(std::count_if(m.begin(), m.end(), [](double x) { return x > 0; }));
+  const size_t moved =
+      std::min(static_cast<size_t>(share * static_cast<double>(kept)), m.size() - kept);
   const Order by_weight = falling(w);
   for (size_t i = kept - moved; i < kept; ++i) m[by_weight[i]] = 0;
   for (size_t i = 0; i < m.size(); ++i) g[i] = m[i] > 0 ? -1 : g[i];
@@ -72,7 +81,8 @@ std::vector<Tensor> random_masks(const std::vector<Tensor>& weights, double s, c
   const std::vector<int64_t> keep = layer_counts(weights, n - pruned_count(n, s));
   std::vector<Tensor> out;
   for (size_t l = 0; l < weights.size(); ++l) {
-    const Order order = falling(uniform(r / static_cast<int64_t>(l), weights[l].shape(), 0, 1, DType::f64).to_vector());
+    const Order order = falling(
+        uniform(r / static_cast<int64_t>(l), weights[l].shape(), 0, 1, DType::f64).to_vector());
     std::vector<double> m(order.size(), 0.0);
     for (size_t i = 0; i < static_cast<size_t>(keep[l]); ++i) m[order[i]] = 1;
     out.push_back(as_mask(m, weights[l]));
@@ -80,10 +90,12 @@ std::vector<Tensor> random_masks(const std::vector<Tensor>& weights, double s, c
   return out;
 }
 
-std::vector<Tensor> drop_and_grow(const std::vector<Tensor>& masks, const std::vector<Tensor>& weights, const std::vector<Tensor>& gradients,
-                                  double share) {
+std::vector<Tensor> drop_and_grow(const std::vector<Tensor>& masks,
+                                  const std::vector<Tensor>& weights,
+                                  const std::vector<Tensor>& gradients, double share) {
   std::vector<Tensor> out;
-  for (size_t l = 0; l < masks.size(); ++l) out.push_back(drop_and_grow_layer(masks[l], weights[l], gradients[l], share));
+  for (size_t l = 0; l < masks.size(); ++l)
+    out.push_back(drop_and_grow_layer(masks[l], weights[l], gradients[l], share));
   return out;
 }
 

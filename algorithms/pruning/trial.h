@@ -1,4 +1,5 @@
-// One row with one seed at one sparsity: training by the method, accuracy after each epoch, and what is told of the pruned net.
+// One row with one seed at one sparsity: training by the method, accuracy after each epoch, and
+// what is told of the pruned net.
 #pragma once
 
 #include <regrad/algorithms/pruning/data.h>
@@ -14,7 +15,8 @@ double accuracy(const NamedNet& net, const Images& images, const ImageSet& set);
 
 class PruningTrial : public experiment::Trial {
  public:
-  PruningTrial(const experiment::Job& job, const Settings& settings, std::shared_ptr<const Images> images);
+  PruningTrial(const experiment::Job& job, const Settings& settings,
+               std::shared_ptr<const Images> images);
 
   experiment::Moment step(int64_t i) override;
   experiment::Outcome finish() override;
@@ -37,7 +39,7 @@ class PruningTrial : public experiment::Trial {
   const NamedNetOptions net_;
   Loader loader_;
   Learner learner_;
-  Tensor curve_;  // f64 [epochs]: accuracy after each
+  Tensor curve_;        // f64 [epochs]: accuracy after each
   bool ended_ = false;  // the last step was done here
 };
 

@@ -1,4 +1,5 @@
-// The arms of the RFN tables: norms over frequencies and what stands beside them (audio.md sections 1 and 3).
+// The arms of the RFN tables: norms over frequencies and what stands beside them (audio.md sections
+// 1 and 3).
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>
@@ -16,14 +17,17 @@ struct Arm {
   bool input_only = false;
   Change change = Change::none;
   bool by_default = true;
-  bool microphones = true, equal = false, spread = false;  // rows for microphones, for equal devices (sd0), for random curves
-  bool information = false;                                // whether what its statistics say is measured
+  // rows for microphones, for equal devices (sd0), for random curves
+  bool microphones = true, equal = false, spread = false;
+  // whether what its statistics say is measured
+  bool information = false;
 };
 
 // In the table's order.
 const std::vector<Arm>& arms();
 const Arm& arm(const std::string& name);  // ConfigError where there is none of that name
-// Whether the table has a row of that arm on such devices ("simulated", "microphones", "sd0", "sd4", ..).
+// Whether the table has a row of that arm on such devices ("simulated", "microphones", "sd0",
+// "sd4", ..).
 bool has_row(const Arm& arm, const std::string& devices);
 std::vector<experiment::MethodCard> arm_cards();
 

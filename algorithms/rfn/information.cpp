@@ -38,7 +38,9 @@ double entropy(const Tensor& d, int64_t classes) {
   std::vector<double> count(static_cast<size_t>(classes), 0.0);
   for (int64_t c : d.to_vector<int64_t>()) count.at(static_cast<size_t>(c)) += 1;
   double h = 0;
-  for (double n : count) h -= n > 0 ? n / static_cast<double>(d.size(0)) * std::log(n / static_cast<double>(d.size(0))) : 0;
+  for (double n : count)
+    h -= n > 0 ? n / static_cast<double>(d.size(0)) * std::log(n / static_cast<double>(d.size(0)))
+               : 0;
   return h;
 }
 
@@ -47,14 +49,16 @@ double entropy(const Tensor& d, int64_t classes) {
 Tensor channel_statistics(const Tensor& x) { return mean_and_deviation(x, {2, 3}); }
 Tensor frequency_statistics(const Tensor& x) { return mean_and_deviation(x, {1, 3}); }
 
-double information(const Tensor& train_s, const Tensor& train_d, const Tensor& test_s, const Tensor& test_d, int64_t classes,
-                   const InformationOptions& o) {
+double information(const Tensor& train_s, const Tensor& train_d, const Tensor& test_s,
+                   const Tensor& test_d, int64_t classes, const InformationOptions& o) {
   for (const auto& [s, d] : {std::pair{train_s, train_d}, std::pair{test_s, test_d}}) {
     if (s.dim() != 2 || d.dim() != 1 || s.size(0) != d.size(0) || s.size(1) != train_s.size(1))
-      throw ShapeError("information: statistics " + str(s.shape()) + " with labels " + str(d.shape()) + "; [n,k] with [n]");
+      throw ShapeError("information: statistics " + str(s.shape()) + " with labels " +
+                       str(d.shape()) + "; [n,k] with [n]");
     if (s.size(0) == 0) throw ConfigError("information: no rows");
   }
-  if (classes < 2) throw ConfigError("information: " + std::to_string(classes) + " classes; at least 2");
+  if (classes < 2)
+    throw ConfigError("information: " + std::to_string(classes) + " classes; at least 2");
   const Tensor train = train_s.detach().to(DType::f64), test = test_s.detach().to(DType::f64);
   const Projection project(train, o.components);
   const Tensor x = project(train);
@@ -62,7 +66,8 @@ double information(const Tensor& train_s, const Tensor& train_d, const Tensor& t
   q = as_leaves(map(q, [](const Tensor& t) { return zeros_like(t); }));
   const Adam adam{.lr = o.lr, .weight_decay = o.weight_decay};
   Adam::State state;
-  for (int i = 0; i < o.steps; ++i) q = update(adam, std::move(q), state, grad(cross_entropy(q(x), train_d), q));
+  for (int i = 0; i < o.steps; ++i)
+    q = update(adam, std::move(q), state, grad(cross_entropy(q(x), train_d), q));
   return std::max(0.0, entropy(test_d, classes) - cross_entropy(q(project(test)), test_d).item());
 }
 

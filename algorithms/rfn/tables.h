@@ -20,7 +20,8 @@ class RfnExperiment : public experiment::Experiment {
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   void check() const override;
   void data(const std::string& folder) override;
-  std::vector<std::string> variants() const override;  // "simulated", "microphones", "sd4", ..; tau: "recorded"
+  // "simulated", "microphones", "sd4", ..; tau: "recorded"
+  std::vector<std::string> variants() const override;
   bool has_row(const experiment::Job& job) const override;
   int64_t steps(const experiment::Job& job) const override;
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
@@ -36,7 +37,8 @@ class RfnExperiment : public experiment::Experiment {
   scenes::Generated generated_ = {};
   std::shared_ptr<const scenes::Clips> clips_ = nullptr;          // after data()
   std::shared_ptr<const scenes::Recordings> recorded_ = nullptr;  // tau's, after data()
-  // Seeds hear the clips by other devices; arms with one seed share what they hear, while one of them lives and until another seed is heard.
+  // Seeds hear the clips by other devices; arms with one seed share what they hear, while one of
+  // them lives and until another seed is heard.
   mutable std::mutex mutex_{};
   mutable std::map<std::string, std::weak_ptr<const scenes::Recordings>> heard_{};
   mutable std::shared_ptr<const scenes::Recordings> recent_ = nullptr;

@@ -1,4 +1,5 @@
-// One arm with one seed on one set of devices: training on what the seen devices recorded, accuracy by device.
+// One arm with one seed on one set of devices: training on what the seen devices recorded, accuracy
+// by device.
 #pragma once
 
 #include <regrad/algorithms/rfn/arms.h>
@@ -16,7 +17,8 @@ namespace regrad::relaxed_norm {
 template <class Net>
 class RfnTrial : public experiment::Trial {
  public:
-  RfnTrial(const experiment::Job& job, const Settings& settings, std::shared_ptr<const scenes::Recordings> data);
+  RfnTrial(const experiment::Job& job, const Settings& settings,
+           std::shared_ptr<const scenes::Recordings> data);
 
   experiment::Moment step(int64_t i) override;
   experiment::Outcome finish() override;
@@ -38,7 +40,8 @@ class RfnTrial : public experiment::Trial {
   std::vector<double> right(size_t device) const;  // 100 or 0 a test clip
   std::vector<std::vector<double>> all_right() const;
   void score(const std::vector<std::vector<double>>& right, experiment::Outcome& out) const;
-  void measure_information(experiment::Outcome& out) const requires std::is_same_v<Net, BcResnetAsc>;
+  void measure_information(
+      experiment::Outcome& out) const requires std::is_same_v<Net, BcResnetAsc>;
 
   const experiment::Job job_;
   const Arm arm_;

@@ -22,13 +22,17 @@ Recorder flat() {
 std::vector<Recorder> microphones(const std::string& folder, int rate) {
   std::string archive;
   for (const char* name : {"micirp_33.tar.xz", "micirp"})
-    if (archive.empty() && !folder.empty() && std::filesystem::exists(folder + "/" + name)) archive = folder + "/" + name;
+    if (archive.empty() && !folder.empty() && std::filesystem::exists(folder + "/" + name))
+      archive = folder + "/" + name;
   if (archive.empty())
-    throw IOError("devices microphones: give --data DIR, a folder with micirp_33.tar.xz or micirp/ (MicIRP's WAVs); simulated ones need no data");
+    throw IOError(
+        "devices microphones: give --data DIR, a folder with micirp_33.tar.xz or micirp/ (MicIRP's "
+        "WAVs); simulated ones need no data");
   std::vector<Recorder> out = {flat()};
   for (const Microphone& m : load_microphones(archive)) {
     const auto kept = std::make_shared<const Microphone>(m);
-    out.push_back({m.name, m.seen, [kept, rate](const Tensor& x) { return through(*kept, x, rate); }});
+    out.push_back(
+        {m.name, m.seen, [kept, rate](const Tensor& x) { return through(*kept, x, rate); }});
   }
   return out;
 }
@@ -37,7 +41,10 @@ std::vector<Recorder> random_recorders(double sd, int rate, const Random& r) {
   std::vector<Recorder> out = {flat()};
   for (int i = 0; i < 8; ++i) {
     const bool seen = i < 5;
-    out.push_back(recorder_of(random_device(r / "curves" / i, sd, (seen ? "seen " : "unseen ") + std::to_string(i + 1), seen), rate));
+    out.push_back(
+        recorder_of(random_device(r / "curves" / i, sd,
+                                  (seen ? "seen " : "unseen ") + std::to_string(i + 1), seen),
+                    rate));
   }
   return out;
 }
@@ -50,7 +57,8 @@ Tensor heard(const Recorder& by, const Tensor& x, const Ear& ear, double noise, 
 
 // The device of each training clip.
 std::vector<int64_t> assigned(int64_t clips, int64_t seen, double source, const Random& r) {
-  const std::vector<double> order = argsort(uniform(r, {clips}, 0, 1, DType::f64), 0).to(DType::f64).to_vector();
+  const std::vector<double> order =
+      argsort(uniform(r, {clips}, 0, 1, DType::f64), 0).to(DType::f64).to_vector();
   std::vector<int64_t> out(order.size(), 0);
   const auto by_source = static_cast<size_t>(std::llround(source * static_cast<double>(clips)));
   for (size_t i = by_source; i < order.size() && seen > 1; ++i)
@@ -59,33 +67,40 @@ std::vector<int64_t> assigned(int64_t clips, int64_t seen, double source, const 
 }
 
 Tensor places(const std::vector<int64_t>& at) {
-  return tensor(std::vector<double>(at.begin(), at.end()), {static_cast<int64_t>(at.size())}, DType::i64);
+  return tensor(std::vector<double>(at.begin(), at.end()), {static_cast<int64_t>(at.size())},
+                DType::i64);
 }
 
 }  // namespace
 
-std::vector<Recorder> recorders(const std::string& kind, const std::string& folder, int rate, const Random& r) {
+std::vector<Recorder> recorders(const std::string& kind, const std::string& folder, int rate,
+                                const Random& r) {
   if (kind == "microphones") return microphones(folder, rate);
   if (kind == "simulated") {
     std::vector<Recorder> out;
     for (const Device& d : simulated_devices()) out.push_back(recorder_of(d, rate));
     return out;
   }
-  const double sd = kind.rfind("sd", 0) == 0 ? number_of(std::string_view(kind).substr(2)).value_or(-1) : -1;
+  const double sd =
+      kind.rfind("sd", 0) == 0 ? number_of(std::string_view(kind).substr(2)).value_or(-1) : -1;
   if (!(sd >= 0 && sd <= 100))
-    throw ConfigError("devices: '" + kind + "' is not one of simulated, microphones, sd0, sd4, sd8, ..");
+    throw ConfigError("devices: '" + kind +
+                      "' is not one of simulated, microphones, sd0, sd4, sd8, ..");
   return random_recorders(sd, rate, r);
 }
 
-Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder>& given, const RecordOptions& o, const Random& r) {
-  if (!(o.source >= 0 && o.source <= 1)) throw ConfigError("source: the share of training clips must lie in [0, 1]");
+Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder>& given,
+                  const RecordOptions& o, const Random& r) {
+  if (!(o.source >= 0 && o.source <= 1))
+    throw ConfigError("source: the share of training clips must lie in [0, 1]");
   if (!(o.noise <= 0)) throw ConfigError("noise: dB relative to full scale, below 0 (0: none)");
   std::vector<Recorder> all = given;
   std::stable_partition(all.begin(), all.end(), [](const Recorder& e) { return e.seen; });
   Recordings out;
   out.classes = clips.classes, out.ear = ear;
   out.seen = std::count_if(all.begin(), all.end(), [](const Recorder& e) { return e.seen; });
-  const std::vector<int64_t> device = assigned(clips.train_x.size(0), out.seen, o.source, r / "assigned");
+  const std::vector<int64_t> device =
+      assigned(clips.train_x.size(0), out.seen, o.source, r / "assigned");
   std::vector<Tensor> x, y, d;
   std::vector<int64_t> others;
   int64_t before = 0;
@@ -98,7 +113,8 @@ Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder
     for (size_t i = 0; i < device.size(); ++i)
       if (device[i] == static_cast<int64_t>(e)) at.push_back(static_cast<int64_t>(i));
     if (at.empty()) continue;
-    x.push_back(heard(all[e], index_select(clips.train_x, 0, places(at)), ear, o.noise, stream / "train"));
+    x.push_back(
+        heard(all[e], index_select(clips.train_x, 0, places(at)), ear, o.noise, stream / "train"));
     y.push_back(index_select(clips.train_y, 0, places(at)));
     d.push_back(full({static_cast<int64_t>(at.size())}, static_cast<double>(e), DType::i64));
     if (e > 0) others.insert(others.end(), at.begin(), at.end());
@@ -106,7 +122,8 @@ Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder
   }
   out.train_x = cat(x, 0), out.train_y = cat(y, 0), out.train_device = cat(d, 0);
   if (others.empty()) return out;
-  out.pair_x = heard(all[0], index_select(clips.train_x, 0, places(others)), ear, o.noise, r / "noise" / "pairs");
+  out.pair_x = heard(all[0], index_select(clips.train_x, 0, places(others)), ear, o.noise,
+                     r / "noise" / "pairs");
   out.pair_of = arange(before, before + static_cast<int64_t>(others.size()));
   return out;
 }

@@ -1,4 +1,5 @@
-// Clips as several devices have recorded them, as spectrograms: training clips by one device each, test clips by all of them (audio.md section 3).
+// Clips as several devices have recorded them, as spectrograms: training clips by one device each,
+// test clips by all of them (audio.md section 3).
 #pragma once
 
 #include <regrad/algorithms/scenes/clips.h>
@@ -10,11 +11,13 @@ namespace regrad::scenes {
 
 struct Recordings {
   Tensor train_x, train_y, train_device;  // f32 [n,1,mels,frames], i64 [n], i64 [n] in [0, seen)
-  Tensor pair_x, pair_of;                 // what the source recorded of training clips that another device has, f32 [p,1,mels,frames]; their places
-                                          // among the training clips, i64 [p]. Undefined where there are none
-  std::vector<Tensor> test_x, test_y;     // by device
-  bool paired = true;                     // the test clips of all devices are the same, in one order
-  std::vector<std::string> devices;       // the seen ones first, of these the source first
+  // what the source recorded of training clips that another device has, f32 [p,1,mels,frames];
+  // their places among the training clips, i64 [p]. Undefined where there are none
+  Tensor pair_x, pair_of;
+  std::vector<Tensor> test_x, test_y;  // by device
+  // the test clips of all devices are the same, in one order
+  bool paired = true;
+  std::vector<std::string> devices;  // the seen ones first, of these the source first
   int64_t seen = 0;
   std::vector<std::string> classes;
   Ear ear;
@@ -26,20 +29,28 @@ struct Recorder {
   bool seen;
   std::function<Tensor(const Tensor&)> record;  // f32 [n, samples] -> the same
 };
-// kind "simulated": the nine of audio.md section 3. "microphones": a flat one and MicIRP's, 22 seen and 11 unseen. "sd0", "sd4", "sd8", ..: a flat
-// one, 5 seen and 3 unseen with random curves of so many dB, drawn from r. IOError where the microphones are not in the folder; ConfigError for
+// kind "simulated": the nine of audio.md section 3. "microphones": a flat one and MicIRP's, 22 seen
+// and 11 unseen. "sd0", "sd4", "sd8", ..: a flat one, 5 seen and 3 unseen with random curves of so
+// many dB, drawn from r. IOError where the microphones are not in the folder; ConfigError for
 // another kind.
-std::vector<Recorder> recorders(const std::string& kind, const std::string& folder, int rate, const Random& r);
+std::vector<Recorder> recorders(const std::string& kind, const std::string& folder, int rate,
+                                const Random& r);
 
 struct RecordOptions {
-  double source = 0.85;  // share of the training clips that the first recorder has; the other seen ones share the rest in turn
-  double noise = 0;      // dB relative to full scale of white noise after the device, below 0; 0: none
+  // share of the training clips that the first recorder has; the other seen ones share the rest in
+  // turn
+  double source = 0.85;
+  // dB relative to full scale of white noise after the device, below 0; 0: none
+  double noise = 0;
 };
-// Which training clip is whose is decided by a random order of the clips. ConfigError: source outside [0, 1], noise above 0.
-Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder>& recorders, const RecordOptions& options, const Random& r);
+// Which training clip is whose is decided by a random order of the clips. ConfigError: source
+// outside [0, 1], noise above 0.
+Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder>& recorders,
+                  const RecordOptions& options, const Random& r);
 
-// TAU's own recordings, all in memory: of the training part about 90 kB a clip with 64 bands, 340 kB with 256. Pairs are the clips that device a
-// recorded at the same place and time. IOError as load_tau.
+// TAU's own recordings, all in memory: of the training part about 90 kB a clip with 64 bands, 340
+// kB with 256. Pairs are the clips that device a recorded at the same place and time. IOError as
+// load_tau.
 Recordings tau_recordings(const std::string& folder, const Ear& ear);
 
 }  // namespace regrad::scenes

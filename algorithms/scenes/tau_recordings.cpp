@@ -10,7 +10,8 @@
 namespace regrad::scenes {
 namespace {
 
-// Spectrograms of some clips, f32 [n,1,mels,frames]: sounds are read one by one, so that only these stay.
+// Spectrograms of some clips, f32 [n,1,mels,frames]: sounds are read one by one, so that only these
+// stay.
 Tensor spectrograms(const AudioSet& set, const std::vector<int64_t>& at, const Ear& ear) {
   std::vector<Tensor> rows(at.size());
   parallel_for(static_cast<int64_t>(at.size()), [&](int64_t i) {
@@ -20,13 +21,15 @@ Tensor spectrograms(const AudioSet& set, const std::vector<int64_t>& at, const E
   return stack(rows, 0);
 }
 
-Tensor numbers(const AudioSet& set, const std::vector<int64_t>& at, const std::function<int64_t(const Clip&)>& of) {
+Tensor numbers(const AudioSet& set, const std::vector<int64_t>& at,
+               const std::function<int64_t(const Clip&)>& of) {
   std::vector<double> out;
   for (int64_t i : at) out.push_back(static_cast<double>(of(set.clips[static_cast<size_t>(i)])));
   return tensor(out, {static_cast<int64_t>(out.size())}, DType::i64);
 }
 
-// "airport-lisbon-1000-40000-a.wav" without "-a.wav": what all devices recorded at one place and time.
+// "airport-lisbon-1000-40000-a.wav" without "-a.wav": what all devices recorded at one place and
+// time.
 std::string moment_of(const Clip& c) { return c.name.substr(0, c.name.rfind('-')); }
 
 int64_t device_of(const Clip& c) {
@@ -40,9 +43,11 @@ Recordings tau_recordings(const std::string& folder, const Ear& ear) {
   const AudioSet set = load_set("tau", folder);
   std::vector<int64_t> train = set.in(Part::train);
   const auto device = [&](int64_t i) { return device_of(set.clips[static_cast<size_t>(i)]); };
-  std::stable_sort(train.begin(), train.end(), [&](int64_t a, int64_t b) { return device(a) < device(b); });
+  std::stable_sort(train.begin(), train.end(),
+                   [&](int64_t a, int64_t b) { return device(a) < device(b); });
   Recordings out;
-  out.classes = set.classes, out.ear = ear, out.devices = tau_devices(), out.seen = 6, out.paired = false;
+  out.classes = set.classes, out.ear = ear, out.devices = tau_devices(), out.seen = 6,
+  out.paired = false;
   out.train_x = spectrograms(set, train, ear);
   out.train_y = numbers(set, train, [](const Clip& c) { return c.label; });
   out.train_device = numbers(set, train, device_of);
@@ -56,7 +61,9 @@ Recordings tau_recordings(const std::string& folder, const Ear& ear) {
   }
   std::unordered_map<std::string, int64_t> by_source;
   for (size_t i = 0; i < train.size(); ++i)
-    if (device(train[i]) == 0) by_source.emplace(moment_of(set.clips[static_cast<size_t>(train[i])]), static_cast<int64_t>(i));
+    if (device(train[i]) == 0)
+      by_source.emplace(moment_of(set.clips[static_cast<size_t>(train[i])]),
+                        static_cast<int64_t>(i));
   std::vector<double> pair, source;
   for (size_t i = 0; i < train.size(); ++i) {
     const auto found = by_source.find(moment_of(set.clips[static_cast<size_t>(train[i])]));

@@ -32,7 +32,9 @@ void count_node(Cost& cost, const detail::Node& n) {
 }  // namespace
 
 Cost cost_of(const Tensor& logits, const std::vector<Tensor>& params) {
-  if (!logits.defined() || logits.is_leaf()) throw Error("cost_of: the logits have no graph; are the parameters leaves that require gradients?");
+  if (!logits.defined() || logits.is_leaf())
+    throw Error(
+        "cost_of: the logits have no graph; are the parameters leaves that require gradients?");
   Cost cost;
   for (const Tensor& p : params) {
     const int64_t kept = nonzeros(p);

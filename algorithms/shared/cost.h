@@ -15,8 +15,8 @@ struct Cost {
   int64_t bytes = 0;        // f32 values that are not 0, and for a tensor with zeros a bitmap
 };
 
-// logits: what the net makes of ONE example, recorded (its parameters require gradients); params: the net's. Counts are by walking the graph from
-// the logits. Error where logits has no graph.
+// logits: what the net makes of ONE example, recorded (its parameters require gradients); params:
+// the net's. Counts are by walking the graph from the logits. Error where logits has no graph.
 Cost cost_of(const Tensor& logits, const std::vector<Tensor>& params);
 
 }  // namespace regrad

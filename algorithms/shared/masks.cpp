@@ -35,7 +35,9 @@ std::vector<bool> kept(const Values& v, double p, MaskOptions::Rule rule) {
   const int64_t place = rule == MaskOptions::official ? std::min(k, n - 1) : k - 1;
   std::nth_element(sorted.begin(), sorted.begin() + place, sorted.end());
   const double theta = sorted[static_cast<size_t>(place)];
-  int64_t ties = rule == MaskOptions::official ? n : k - std::count_if(v.begin(), v.end(), [&](double x) { return x < theta; });
+  int64_t ties = rule == MaskOptions::official
+                     ? n
+                     : k - std::count_if(v.begin(), v.end(), [&](double x) { return x < theta; });
   for (size_t i = 0; i < v.size(); ++i) {
     if (v[i] < theta) out[i] = false;
     if (v[i] == theta && ties > 0) out[i] = false, --ties;
@@ -53,11 +55,14 @@ Tensor mask_of(const Tensor& like, const std::vector<bool>& keep, size_t first, 
   return like.dtype() == DType::f64 ? fill(1.0) : fill(1.0f);
 }
 
-std::vector<Tensor> masks_by(const std::vector<Tensor>& like, const std::vector<Values>& by, double p, const MaskOptions& options) {
-  if (!(p >= 0 && p <= 1)) throw ConfigError("masks: a sparsity of " + decimal(p) + " is not in [0, 1]");
+std::vector<Tensor> masks_by(const std::vector<Tensor>& like, const std::vector<Values>& by,
+                             double p, const MaskOptions& options) {
+  if (!(p >= 0 && p <= 1))
+    throw ConfigError("masks: a sparsity of " + decimal(p) + " is not in [0, 1]");
   std::vector<Tensor> out;
   if (options.per_layer) {
-    for (size_t i = 0; i < like.size(); ++i) out.push_back(mask_of(like[i], kept(by[i], p, options.rule), 0, by[i].size()));
+    for (size_t i = 0; i < like.size(); ++i)
+      out.push_back(mask_of(like[i], kept(by[i], p, options.rule), 0, by[i].size()));
     return out;
   }
   Values all;
@@ -97,16 +102,21 @@ double cubic_sparsity(double s, double t, double t0, double t1, double s0) {
   return s + (s0 - s) * left * left * left;
 }
 
-int64_t pruned_count(int64_t n, double p) { return static_cast<int64_t>(std::floor(static_cast<double>(n) * p + 1e-9)); }
+int64_t pruned_count(int64_t n, double p) {
+  return static_cast<int64_t>(std::floor(static_cast<double>(n) * p + 1e-9));
+}
 
-std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& weights, double p, const MaskOptions& options) {
+std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& weights, double p,
+                                    const MaskOptions& options) {
   std::vector<Values> by;
   for (const Tensor& w : weights) by.push_back(importance(w, options.filters));
   return masks_by(weights, by, p, options);
 }
 
-std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p, const MaskOptions& options) {
-  return magnitude_masks(scores, p, options);  // squares of numbers that are not negative are in the same order
+std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p,
+                                const MaskOptions& options) {
+  // squares of numbers that are not negative are in the same order
+  return magnitude_masks(scores, p, options);
 }
 
 int64_t zeros_in(const std::vector<Tensor>& tensors) {
@@ -130,13 +140,15 @@ int64_t empty_filters(const Tensor& weight) {
   int64_t empty = 0;
   for (size_t i = 0; i < n; ++i) {
     const auto first = v.begin() + static_cast<std::ptrdiff_t>(i * each);
-    empty += std::all_of(first, first + static_cast<std::ptrdiff_t>(each), [](double x) { return x == 0; });
+    empty += std::all_of(first, first + static_cast<std::ptrdiff_t>(each),
+                         [](double x) { return x == 0; });
   }
   return empty;
 }
 
 Tensor straight_through(const Tensor& w, const Tensor& effective) {
-  if (w.shape() != effective.shape()) throw ShapeError("straight_through: " + str(w.shape()) + " and " + str(effective.shape()));
+  if (w.shape() != effective.shape())
+    throw ShapeError("straight_through: " + str(w.shape()) + " and " + str(effective.shape()));
   return effective.detach() + (w - w.detach());  // w - w is exactly 0
 }
 

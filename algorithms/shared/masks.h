@@ -1,7 +1,8 @@
 // Masks over a net's prunable weights: 1 is kept, 0 is pruned (pruning.md section 0).
 //
 //   const std::vector<size_t> at = prunable(parameters(net));
-//   std::vector<Tensor> masks = magnitude_masks(picked(parameters(net), at), cubic_sparsity(0.9, epoch, 0, 225));
+//   std::vector<Tensor> masks = magnitude_masks(picked(parameters(net), at), cubic_sparsity(0.9,
+//       epoch, 0, 225));
 #pragma once
 
 #include <regrad/engine/functional.h>
@@ -10,29 +11,33 @@
 
 namespace regrad {
 
-// Positions of the weights that are pruned: every convolution's (four dims), the first one's and those of projected shortcuts included, never a
-// classifier, norm or bias. A net without convolutions: its matrices but the last.
+// Positions of the weights that are pruned: every convolution's (four dims), the first one's and
+// those of projected shortcuts included, never a classifier, norm or bias. A net without
+// convolutions: its matrices but the last.
 std::vector<size_t> prunable(const std::vector<Tensor>& params);
 std::vector<Tensor> picked(const std::vector<Tensor>& params, const std::vector<size_t>& at);
 
-// s + (s0 - s) (1 - (t - t0) / (t1 - t0))^3 on [t0, t1] (Zhu and Gupta 2017, eq. 1); s0 before, s after. t: steps, or epochs (DCIL's code: constant
-// inside an epoch).
+// s + (s0 - s) (1 - (t - t0) / (t1 - t0))^3 on [t0, t1] (Zhu and Gupta 2017, eq. 1); s0 before, s
+// after. t: steps, or epochs (DCIL's code: constant inside an epoch).
 double cubic_sparsity(double s, double t, double t0, double t1, double s0 = 0);
 
 // floor(p n), where p n is a whole number but for rounding that number: 0.9 of 1,000 is 900.
 int64_t pruned_count(int64_t n, double p);
 
 struct MaskOptions {
-  // exact: pruned_count(N, p) are pruned, ties by their place. official: DCIL's code, kept is what lies above theta = v[int(N p)] of the sorted
-  // importances v, so that without ties one more is pruned, even at p = 0.
+  // exact: pruned_count(N, p) are pruned, ties by their place. official: DCIL's code, kept is what
+  // lies above theta = v[int(N p)] of the sorted importances v, so that without ties one more is
+  // pruned, even at p = 0.
   enum Rule { exact, official } rule = exact;
   bool per_layer = false;  // p of each layer, or one threshold for all
   bool filters = false;    // whole filters (dim 0) by the mean of their squares
 };
 // By |w|. Masks have the weights' shapes and dtypes. ConfigError where p is outside [0, 1].
-std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& weights, double p, const MaskOptions& options = {});
+std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& weights, double p,
+                                    const MaskOptions& options = {});
 // The same by scores >= 0 that are given, one an entry.
-std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p, const MaskOptions& options = {});
+std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p,
+                                const MaskOptions& options = {});
 
 // Entries that are 0, and all of them.
 int64_t zeros_in(const std::vector<Tensor>& tensors);
@@ -40,7 +45,8 @@ int64_t entries_in(const std::vector<Tensor>& tensors);
 // Filters (dim 0) without an entry that is not 0.
 int64_t empty_filters(const Tensor& weight);
 
-// The value of `effective` with the gradient going to w as it is: straight-through estimation. ShapeError, DTypeError where the two differ.
+// The value of `effective` with the gradient going to w as it is: straight-through estimation.
+// ShapeError, DTypeError where the two differ.
 Tensor straight_through(const Tensor& w, const Tensor& effective);
 
 }  // namespace regrad

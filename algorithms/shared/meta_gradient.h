@@ -1,6 +1,8 @@
-// The outer gradient of a batch of tasks: at once, or in chunks of tasks that run side by side on the pool's threads.
+// The outer gradient of a batch of tasks: at once, or in chunks of tasks that run side by side on
+// the pool's threads.
 //
-//   const auto [g, loss] = gradient_by_chunks(net, batch, 5, [&](const auto& w, const TaskBatch& part) {
+//   const auto [g, loss] = gradient_by_chunks(net, batch, 5, [&](const auto& w, const TaskBatch&
+//       part) {
 //     return maml::objective(w, rule, mse_loss_by_task, part);
 //   });
 //   net = update(adam, std::move(net), state, g);
@@ -39,15 +41,19 @@ inline TaskBatch tasks_of(const TaskBatch& batch, int64_t first, int64_t last) {
   return {part(batch.support_x), part(batch.support_y), part(batch.query_x), part(batch.query_y)};
 }
 
-// The same as plain_gradient for f(net, batch), a mean over the batch's tasks: each `chunk` neighbouring tasks are a graph of their own, weighted by
-// their share of the batch and added in their order, so the bits depend on `chunk` but not on the threads. A chunk is one more walk through all ops
-// and small kernels: it pays where the work on a chunk's tasks is well above that. f is called from several threads at once; it may read shared
-// tensors and must write nothing shared. f may take a third argument, the chunk's number. ConfigError: chunk below 1; ShapeError: a batch without
-// tasks.
+// The same as plain_gradient for f(net, batch), a mean over the batch's tasks: each `chunk`
+// neighbouring tasks are a graph of their own, weighted by their share of the batch and added in
+// their order, so the bits depend on `chunk` but not on the threads. A chunk is one more walk
+// through all ops and small kernels: it pays where the work on a chunk's tasks is well above that.
+// f is called from several threads at once; it may read shared tensors and must write nothing
+// shared. f may take a third argument, the chunk's number. ConfigError: chunk below 1; ShapeError:
+// a batch without tasks.
 template <class Net, class F>
 MetaGradient<Net> gradient_by_chunks(const Net& net, const TaskBatch& batch, int64_t chunk, F&& f) {
   const int64_t tasks = batch.tasks();
-  if (chunk < 1) throw ConfigError("gradient_by_chunks: chunks of " + std::to_string(chunk) + " tasks; at least 1");
+  if (chunk < 1)
+    throw ConfigError("gradient_by_chunks: chunks of " + std::to_string(chunk) +
+                      " tasks; at least 1");
   if (tasks == 0) throw ShapeError("gradient_by_chunks: a batch without tasks");
   const int64_t chunks = (tasks + chunk - 1) / chunk;
   std::vector<MetaGradient<Net>> parts(static_cast<size_t>(chunks));
@@ -62,7 +68,8 @@ MetaGradient<Net> gradient_by_chunks(const Net& net, const TaskBatch& batch, int
         return f(w, part);
       }
     };
-    parts[static_cast<size_t>(c)] = plain_gradient(net, [&](const Net& w) { return chunks == 1 ? loss(w) : share * loss(w); });
+    parts[static_cast<size_t>(c)] =
+        plain_gradient(net, [&](const Net& w) { return chunks == 1 ? loss(w) : share * loss(w); });
   });
   MetaGradient<Net> sum = std::move(parts[0]);
   std::vector<Tensor> total = parameters(sum.gradient);

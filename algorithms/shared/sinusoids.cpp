@@ -7,7 +7,8 @@ namespace regrad {
 
 std::pair<double, double> Sinusoids::curve(const Random& r, int64_t i) const {
   const Random task = r / i;
-  return {amplitude_low + (amplitude_high - amplitude_low) * task.uniform(0), phase_high * task.uniform(1)};
+  return {amplitude_low + (amplitude_high - amplitude_low) * task.uniform(0),
+          phase_high * task.uniform(1)};
 }
 
 TaskBatch Sinusoids::sample(const Random& r, int64_t tasks, int64_t k, int64_t q, DType t) const {
@@ -23,7 +24,8 @@ TaskBatch Sinusoids::sample(const Random& r, int64_t tasks, int64_t k, int64_t q
       (j < k ? sy : qy).push_back(amplitude * std::sin(x - phase));
     }
   }
-  return {tensor(sx, {tasks, k, 1}, t), tensor(sy, {tasks, k, 1}, t), tensor(qx, {tasks, q, 1}, t), tensor(qy, {tasks, q, 1}, t)};
+  return {tensor(sx, {tasks, k, 1}, t), tensor(sy, {tasks, k, 1}, t), tensor(qx, {tasks, q, 1}, t),
+          tensor(qy, {tasks, q, 1}, t)};
 }
 
 }  // namespace regrad

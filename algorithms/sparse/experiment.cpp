@@ -41,7 +41,8 @@ std::vector<float> reals(const Metadata& m, const std::string& key, const std::s
   for (const std::string& t : split(found->second, ',')) {
     char* end = nullptr;
     out.push_back(std::strtof(t.c_str(), &end));
-    if (end == t.c_str() || *end || !std::isfinite(out.back())) throw IOError(where + ": its metadata's " + key + " is '" + found->second + "'");
+    if (end == t.c_str() || *end || !std::isfinite(out.back()))
+      throw IOError(where + ": its metadata's " + key + " is '" + found->second + "'");
   }
   return out;
 }
@@ -55,37 +56,47 @@ struct Options {
 };
 
 std::string table_of(const InferenceNet& net) {
-  std::string out = fmt::format("{:<6}{:<10}{:>20}{:>12}{:>12}{:>10}\n", "layer", "kind", "weight", "weights", "not 0", "sparsity");
+  std::string out = fmt::format("{:<6}{:<10}{:>20}{:>12}{:>12}{:>10}\n", "layer", "kind", "weight",
+                                "weights", "not 0", "sparsity");
   for (size_t i = 0; i < net.layers().size(); ++i) {
     const Tensor& w = net.layers()[i].weight;
     if (!w.defined() || w.dim() < 2) continue;
     const int64_t n = w.numel(), zeros = std::count(w.data<float>(), w.data<float>() + n, 0.0f);
-    out += fmt::format("{:<6}{:<10}{:>20}{:>12}{:>12}{:>9.1f}%\n", i, w.dim() == 4 ? "conv" : "linear", str(w.shape()), n, n - zeros,
+    out += fmt::format("{:<6}{:<10}{:>20}{:>12}{:>12}{:>9.1f}%\n", i,
+                       w.dim() == 4 ? "conv" : "linear", str(w.shape()), n, n - zeros,
                        100.0 * static_cast<double>(zeros) / static_cast<double>(n));
   }
   const InferenceNet::Cost c = net.cost();
   return out +
-         fmt::format("{} of {} parameters are not 0; {} of {} multiply-accumulates an example\n", c.nonzeros, c.parameters, c.sparse_macs, c.macs);
+         fmt::format("{} of {} parameters are not 0; {} of {} multiply-accumulates an example\n",
+                     c.nonzeros, c.parameters, c.sparse_macs, c.macs);
 }
 
 void do_export(const Options& o) {
   std::error_code unseen;
-  if (std::filesystem::equivalent(o.model, o.out, unseen)) throw ConfigError("--out " + o.out + ": is the model itself");
+  if (std::filesystem::equivalent(o.model, o.out, unseen))
+    throw ConfigError("--out " + o.out + ": is the model itself");
   const TensorFile file = load_safetensors(o.model);
   const NamedNetOptions of = net_from_metadata(file.metadata, o.model);
   const NamedNet net = with_tensors(NamedNet(Random(0), of), file, "");
   const auto classes = file.metadata.find("class_names");
-  const InferenceNet out = export_net(net, of,
-                                      {.classes = classes == file.metadata.end() ? std::vector<std::string>() : split(classes->second, '\n'),
-                                       .mean = reals(file.metadata, "mean", o.model),
-                                       .deviation = reals(file.metadata, "deviation", o.model),
-                                       .remove_filters = !o.keep_filters});
+  const InferenceNet out =
+      export_net(net, of,
+                 {.classes = classes == file.metadata.end() ? std::vector<std::string>()
+                                                            : split(classes->second, '\n'),
+                  .mean = reals(file.metadata, "mean", o.model),
+                  .deviation = reals(file.metadata, "deviation", o.model),
+                  .remove_filters = !o.keep_filters});
   save_inference(out, o.out);
-  print(table_of(out) + fmt::format("{}: {} bytes (the model: {})\n", o.out, std::filesystem::file_size(o.out), std::filesystem::file_size(o.model)));
+  print(table_of(out) + fmt::format("{}: {} bytes (the model: {})\n", o.out,
+                                    std::filesystem::file_size(o.out),
+                                    std::filesystem::file_size(o.model)));
 }
 
 InferenceMode mode_of(const std::string& name) {
-  return name == "dense" ? InferenceMode::dense : name == "sparse" ? InferenceMode::sparse : InferenceMode::automatic;
+  return name == "dense"    ? InferenceMode::dense
+         : name == "sparse" ? InferenceMode::sparse
+                            : InferenceMode::automatic;
 }
 
 // u8 [c,h,w] as the net takes it, [1,c,h,w].
@@ -93,7 +104,8 @@ Tensor prepared(const Tensor& picture, const InferenceInfo& info) {
   Tensor x = picture.to(DType::f32) / 255.0;
   if (!info.mean.empty()) {
     const Shape per{info.channels, 1, 1};
-    x = (x - from_data(info.mean.data(), per, DType::f32)) / from_data(info.deviation.data(), per, DType::f32);
+    x = (x - from_data(info.mean.data(), per, DType::f32)) /
+        from_data(info.deviation.data(), per, DType::f32);
   }
   return unsqueeze(x, 0);
 }
@@ -102,17 +114,23 @@ void do_run(const Options& o) {
   const InferenceNet net = load_inference(o.model, mode_of(o.mode));
   const InferenceInfo& info = net.info();
   if (info.channels != 1 && info.channels != 3)
-    throw IOError(o.model + ": the net takes " + std::to_string(info.channels) + " channels, pictures have 1 or 3");
+    throw IOError(o.model + ": the net takes " + std::to_string(info.channels) +
+                  " channels, pictures have 1 or 3");
   experiment::each_file(o.pictures, [&](const std::string& path) {
-    const Tensor picture = load_picture(path, {.height = info.height, .width = info.width, .channels = static_cast<int>(info.channels)});
-    const std::vector<double> p = softmax(net(prepared(picture, info)).to(DType::f64), -1).to_vector();
+    const Tensor picture = load_picture(
+        path,
+        {.height = info.height, .width = info.width, .channels = static_cast<int>(info.channels)});
+    const std::vector<double> p =
+        softmax(net(prepared(picture, info)).to(DType::f64), -1).to_vector();
     std::vector<size_t> order(p.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] > p[b]; });
     std::string line = path + ":";
     for (size_t i = 0; i < std::min<size_t>(3, order.size()); ++i) {
       const size_t c = order[i];
-      line += fmt::format("{} {} {:.1f}%", i ? "," : "", c < info.classes.size() ? info.classes[c] : "class " + std::to_string(c), 100 * p[c]);
+      line += fmt::format("{} {} {:.1f}%", i ? "," : "",
+                          c < info.classes.size() ? info.classes[c] : "class " + std::to_string(c),
+                          100 * p[c]);
     }
     print(line + "\n");
   });
@@ -120,7 +138,9 @@ void do_run(const Options& o) {
 
 double median_ms(const InferenceNet& net, const Tensor& x) {
   using Clock = std::chrono::steady_clock;
-  const auto ms = [](Clock::time_point a, Clock::time_point b) { return std::chrono::duration<double, std::milli>(b - a).count(); };
+  const auto ms = [](Clock::time_point a, Clock::time_point b) {
+    return std::chrono::duration<double, std::milli>(b - a).count();
+  };
   std::vector<double> times;
   for (int i = 0; i < 3; ++i) net(x);
   const auto begin = Clock::now();
@@ -129,7 +149,8 @@ double median_ms(const InferenceNet& net, const Tensor& x) {
     net(x);
     times.push_back(ms(start, Clock::now()));
   }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
+                   times.end());
   return times[times.size() / 2];
 }
 
@@ -137,13 +158,17 @@ void do_bench(const Options& o) {
   set_num_threads(o.threads);
   const InferenceNet net = load_inference(o.model, InferenceMode::sparse);
   const InferenceInfo& info = net.info();
-  experiment::check_memory(
-      {{sizeof(float) * static_cast<double>(o.batch * info.channels) * static_cast<double>(info.height * info.width), "the examples"}},
-      "--batch " + std::to_string(o.batch));
+  experiment::check_memory({{sizeof(float) * static_cast<double>(o.batch * info.channels) *
+                                 static_cast<double>(info.height * info.width),
+                             "the examples"}},
+                           "--batch " + std::to_string(o.batch));
   const Tensor x = normal(Random(1), {o.batch, info.channels, info.height, info.width});
-  const double sparse = median_ms(net, x), dense = median_ms(net.with_mode(InferenceMode::dense), x);
-  print(table_of(net) + fmt::format("batch {}, {} thread{}: sparse {:.3f} ms, dense {:.3f} ms, {:.2f} times faster\n", o.batch, o.threads,
-                                    o.threads == 1 ? "" : "s", sparse, dense, dense / sparse));
+  const double sparse = median_ms(net, x),
+               dense = median_ms(net.with_mode(InferenceMode::dense), x);
+  print(
+      table_of(net) +
+      fmt::format("batch {}, {} thread{}: sparse {:.3f} ms, dense {:.3f} ms, {:.2f} times faster\n",
+                  o.batch, o.threads, o.threads == 1 ? "" : "s", sparse, dense, dense / sparse));
 }
 
 void act(int argc, const char* const* argv) {
@@ -151,21 +176,28 @@ void act(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", version_text());
   Options o;
-  CLI::App* exports = app.add_subcommand("export", "fold norms, masks and attention of a model that regrad-map or regrad-dcil left in models/");
+  CLI::App* exports = app.add_subcommand(
+      "export",
+      "fold norms, masks and attention of a model that regrad-map or regrad-dcil left in models/");
   exports->add_option("MODEL", o.model, "safetensors file of a deployed net")->required();
   exports->add_option("--out", o.out, "the file to write")->required();
-  exports->add_flag("--keep-filters", o.keep_filters, "do not take out filters whose weights are all 0");
+  exports->add_flag("--keep-filters", o.keep_filters,
+                    "do not take out filters whose weights are all 0");
   CLI::App* run = app.add_subcommand("run", "classify pictures");
   run->add_option("FILE", o.model, "what export wrote")->required();
   run->add_option("PICTURE", o.pictures, "PNG or JPEG files")->required();
-  run->add_option("--mode", o.mode, "automatic, dense or sparse")->check(CLI::IsMember({"automatic", "dense", "sparse"}));
+  run->add_option("--mode", o.mode, "automatic, dense or sparse")
+      ->check(CLI::IsMember({"automatic", "dense", "sparse"}));
   CLI::App* bench = app.add_subcommand("bench", "latency, sparsity by layer, multiply-accumulates");
   bench->add_option("FILE", o.model, "what export wrote")->required();
   bench->add_option("--batch", o.batch, "examples at once")->check(CLI::Range(1, 65536));
   bench->add_option("--threads", o.threads, "threads")->check(CLI::Range(1, 1024));
   for (CLI::App* sub : {exports, run, bench})
     for (CLI::Option* option : sub->get_options())
-      if (option->get_expected_min() > 0) option->check([](const std::string& value) { return std::string(value.empty() ? "an empty value" : ""); });
+      if (option->get_expected_min() > 0)
+        option->check([](const std::string& value) {
+          return std::string(value.empty() ? "an empty value" : "");
+        });
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {

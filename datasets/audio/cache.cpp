@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 constexpr const char* version = "regrad log-mel 1\n";  // another one where log_mel's numbers change
 
 std::string_view bytes_of(const Tensor& f32) {
-  return {reinterpret_cast<const char*>(f32.data<float>()), static_cast<size_t>(f32.numel()) * sizeof(float)};
+  return {reinterpret_cast<const char*>(f32.data<float>()),
+          static_cast<size_t>(f32.numel()) * sizeof(float)};
 }
 
 // The spectrogram in a file, or undefined where there is none that is whole.
@@ -28,18 +29,21 @@ Tensor find(const std::string& path, const Shape& wanted) {
     const TensorFile file = load_safetensors(path);
     const Tensor& s = file["log_mel"];
     const auto sum = file.metadata.find("sha1");
-    const bool whole =
-        s.dtype() == DType::f32 && s.shape() == wanted && sum != file.metadata.end() && sum->second == detail::hex(detail::sha1(bytes_of(s)));
+    const bool whole = s.dtype() == DType::f32 && s.shape() == wanted &&
+                       sum != file.metadata.end() &&
+                       sum->second == detail::hex(detail::sha1(bytes_of(s)));
     return whole ? s : Tensor();
   } catch (const IOError&) {
     return {};
   }
 }
 
-// Not write_file: a cache need not outlive a power failure, and no two writers may share a temporary name.
+// Not write_file: a cache need not outlive a power failure, and no two writers may share a
+// temporary name.
 void keep(const std::string& path, const std::string& bytes) {
   static std::atomic<uint64_t> number{0};
-  const std::string beside = path + "." + std::to_string(::getpid()) + "." + std::to_string(number++) + ".tmp";
+  const std::string beside =
+      path + "." + std::to_string(::getpid()) + "." + std::to_string(number++) + ".tmp";
   std::ofstream file(beside, std::ios::binary);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
@@ -48,16 +52,19 @@ void keep(const std::string& path, const std::string& bytes) {
   if (written) fs::rename(beside, path, error);
   if (written && !error) return;
   fs::remove(beside, ignored);
-  throw DiskError(path + ": cannot write " + std::to_string(bytes.size()) + " bytes" + (error ? ": " + error.message() : ""));
+  throw DiskError(path + ": cannot write " + std::to_string(bytes.size()) + " bytes" +
+                  (error ? ": " + error.message() : ""));
 }
 
 }  // namespace
 
-LogMelCache::LogMelCache(std::string folder, LogMel front) : folder_(std::move(folder)), front_(front) {
+LogMelCache::LogMelCache(std::string folder, LogMel front)
+    : folder_(std::move(folder)), front_(front) {
   if (folder_.empty()) return;
   std::error_code error;
   fs::create_directories(folder_, error);
-  if (!fs::is_directory(folder_)) throw DiskError(folder_ + ": cannot make the folder" + (error ? ": " + error.message() : ""));
+  if (!fs::is_directory(folder_))
+    throw DiskError(folder_ + ": cannot make the folder" + (error ? ": " + error.message() : ""));
 }
 
 std::string LogMelCache::path_of(const Tensor& x) const {
@@ -65,7 +72,9 @@ std::string LogMelCache::path_of(const Tensor& x) const {
   if (!x.defined() || x.dtype() != DType::f32) throw DTypeError("log_mel: samples are f32");
   return typed_memory([&] {
     const Tensor flat = x.detach().contiguous();
-    return folder_ + "/" + detail::hex(detail::sha1(version + str(front_) + "\n" + str(x.shape()) + "\n" + std::string(bytes_of(flat)))) +
+    return folder_ + "/" +
+           detail::hex(detail::sha1(version + str(front_) + "\n" + str(x.shape()) + "\n" +
+                                    std::string(bytes_of(flat)))) +
            ".safetensors";
   });
 }
@@ -79,7 +88,8 @@ Tensor LogMelCache::operator()(const Tensor& x) const {
     if (x.dim() == 2) wanted.insert(0, x.size(0));
     if (const Tensor s = find(path, wanted); s.defined()) return s;
     const Tensor s = log_mel(x, front_);
-    keep(path, to_safetensors({{"log_mel", s}}, {{"sha1", detail::hex(detail::sha1(bytes_of(s)))}}));
+    keep(path,
+         to_safetensors({{"log_mel", s}}, {{"sha1", detail::hex(detail::sha1(bytes_of(s)))}}));
     return s;
   });
 }

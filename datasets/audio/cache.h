@@ -3,9 +3,10 @@
 //   const LogMelCache cache("cache", front);      // or "": nothing is kept
 //   Tensor s = cache(x);                          // as log_mel(x, front), bit for bit
 //
-// A file's name is the SHA-1 of every setting of the front end, the shape and the samples' bytes: another setting, or one other sample, is another
-// file. It holds the spectrogram as safetensors with a SHA-1 of its bytes; one that is damaged, of another shape or unreadable is made anew. Files
-// are written beside their place and renamed, so several processes may share a folder.
+// A file's name is the SHA-1 of every setting of the front end, the shape and the samples' bytes:
+// another setting, or one other sample, is another file. It holds the spectrogram as safetensors
+// with a SHA-1 of its bytes; one that is damaged, of another shape or unreadable is made anew.
+// Files are written beside their place and renamed, so several processes may share a folder.
 #pragma once
 
 #include <regrad/datasets/audio/mel.h>

@@ -17,7 +17,8 @@ std::vector<int64_t> AudioSet::in(Part p) const {
 }
 
 Sound AudioSet::sound(int64_t i) const {
-  if (i < 0 || i >= size()) throw ShapeError("clip " + std::to_string(i) + ": there are " + std::to_string(size()));
+  if (i < 0 || i >= size())
+    throw ShapeError("clip " + std::to_string(i) + ": there are " + std::to_string(size()));
   const Clip& c = clips[static_cast<size_t>(i)];
   return c.kept.samples.defined() ? c.kept : read_sound(c.path);
 }

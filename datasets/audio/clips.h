@@ -19,9 +19,10 @@ struct Clip {
   Part part = Part::train;
   int64_t fold = 0;    // ESC: 1 to 5; spoken digits: the take
   std::string device;  // TAU: "a", "s1", ..; else empty
-  std::string place;   // who or where: TAU's city and location, ESC's source file, a speaker; empty where unknown
-  std::string path;    // of the file, where it is read when it is asked for
-  Sound kept;          // else the sound itself
+  // who or where: TAU's city and location, ESC's source file, a speaker; empty where unknown
+  std::string place;
+  std::string path;  // of the file, where it is read when it is asked for
+  Sound kept;        // else the sound itself
 };
 
 struct AudioSet {
@@ -29,7 +30,8 @@ struct AudioSet {
   std::vector<std::string> classes;
   int64_t size() const { return static_cast<int64_t>(clips.size()); }
   std::vector<int64_t> in(Part p) const;  // places of the clips of a part, in order
-  // Clip i's sound: kept, or read from disk now (IOError as read_sound). Safe from any thread. ShapeError where i is outside [0, size).
+  // Clip i's sound: kept, or read from disk now (IOError as read_sound). Safe from any thread.
+  // ShapeError where i is outside [0, size).
   Sound sound(int64_t i) const;
 };
 

@@ -13,11 +13,13 @@
 namespace regrad {
 namespace {
 
-// ESC-10's classes by their ESC-50 targets: dog, rain, sea waves, crying baby, clock tick, sneezing, helicopter, chainsaw, rooster, crackling fire.
+// ESC-10's classes by their ESC-50 targets: dog, rain, sea waves, crying baby, clock tick,
+// sneezing, helicopter, chainsaw, rooster, crackling fire.
 constexpr std::array<int64_t, 10> esc10_targets{0, 10, 11, 20, 38, 21, 40, 41, 1, 12};
 
 void check_fold(int64_t fold) {
-  if (fold < 1 || fold > 5) throw ConfigError("the test fold is " + std::to_string(fold) + ", must be 1 to 5");
+  if (fold < 1 || fold > 5)
+    throw ConfigError("the test fold is " + std::to_string(fold) + ", must be 1 to 5");
 }
 
 // What rows must agree on.
@@ -29,23 +31,28 @@ struct Seen {
 Clip clip_of(const detail::Table::Row& row, int64_t test_fold, Seen& seen) {
   Clip c;
   c.name = row["filename"];
-  if (c.name.empty() || c.name.find('/') != std::string::npos || c.name.find('\\') != std::string::npos)
+  if (c.name.empty() || c.name.find('/') != std::string::npos ||
+      c.name.find('\\') != std::string::npos)
     row.fail("filename " + detail::quoted(c.name) + " is no file's name");
-  if (!seen.names.insert(c.name).second) row.fail("clip " + detail::quoted(c.name) + " stands there twice");
+  if (!seen.names.insert(c.name).second)
+    row.fail("clip " + detail::quoted(c.name) + " stands there twice");
   c.fold = row.number("fold", 1, 5);
   c.place = row["src_file"];
   c.part = c.fold == test_fold ? Part::test : Part::train;
   const auto [at, fresh] = seen.fold_of_source.try_emplace(c.place, c.fold);
   if (!fresh && at->second != c.fold)
-    row.fail("source " + detail::quoted(c.place) + " lies in folds " + std::to_string(at->second) + " and " + std::to_string(c.fold));
+    row.fail("source " + detail::quoted(c.place) + " lies in folds " + std::to_string(at->second) +
+             " and " + std::to_string(c.fold));
   return c;
 }
 
-void set_class(const detail::Table::Row& row, Clip& c, int64_t label, std::vector<std::string>& classes) {
+void set_class(const detail::Table::Row& row, Clip& c, int64_t label,
+               std::vector<std::string>& classes) {
   std::string& name = classes[static_cast<size_t>(label)];
   if (row["category"].empty()) row.fail("a category without a name");
   if (!name.empty() && name != row["category"])
-    row.fail("target " + std::string(row["target"]) + " is " + detail::quoted(row["category"]) + " here and " + detail::quoted(name) + " before");
+    row.fail("target " + std::string(row["target"]) + " is " + detail::quoted(row["category"]) +
+             " here and " + detail::quoted(name) + " before");
   name = row["category"];
   c.label = label;
 }
@@ -57,7 +64,9 @@ void name_rest(std::vector<std::string>& classes) {
 }
 
 // "True"; a spreadsheet writes "TRUE".
-bool is_true(std::string_view field) { return field == "True" || field == "TRUE" || field == "true"; }
+bool is_true(std::string_view field) {
+  return field == "True" || field == "TRUE" || field == "true";
+}
 
 // -1: not of ESC-10.
 int64_t esc10_label(int64_t target) {
@@ -74,12 +83,15 @@ AudioSet read_esc10(const detail::Files& files, int64_t test_fold) {
     if (base == "meta.csv") {
       if (!list.empty()) throw IOError(f.where + ": a second meta.csv");
       text = f.read(), list = f.where;
-    } else if (detail::has_ending(base, ".ogg") || detail::has_ending(base, ".wav") || detail::has_ending(base, ".flac")) {
-      if (!sounds.try_emplace(base, detail::Encoded{f.read(), f.where}).second) throw IOError(f.where + ": stands there twice");
+    } else if (detail::has_ending(base, ".ogg") || detail::has_ending(base, ".wav") ||
+               detail::has_ending(base, ".flac")) {
+      if (!sounds.try_emplace(base, detail::Encoded{f.read(), f.where}).second)
+        throw IOError(f.where + ": stands there twice");
     }
   });
   if (list.empty()) throw IOError(files.where() + ": holds no meta.csv");
-  const detail::Table table(text, list, ',', {"filename", "fold", "target", "category", "src_file"});
+  const detail::Table table(text, list, ',',
+                            {"filename", "fold", "target", "category", "src_file"});
   AudioSet out;
   out.classes.resize(10);
   std::vector<detail::Encoded> encoded;
@@ -108,21 +120,25 @@ AudioSet load_esc10(const std::string& path, int64_t test_fold) {
 
 AudioSet parse_esc10(std::string_view archive, int64_t test_fold, const std::string& where) {
   check_fold(test_fold);
-  return typed_memory([&] { return read_esc10(detail::Files::in_memory(std::string(archive), where), test_fold); });
+  return typed_memory(
+      [&] { return read_esc10(detail::Files::in_memory(std::string(archive), where), test_fold); });
 }
 
 AudioSet load_esc50(const std::string& folder, const EscOptions& options) {
   check_fold(options.test_fold);
   return typed_memory([&] {
     const std::string list = folder + "/meta/esc50.csv", text = read_file(list);
-    const detail::Table table(text, list, ',', {"filename", "fold", "target", "category", "esc10", "src_file"});
+    const detail::Table table(text, list, ',',
+                              {"filename", "fold", "target", "category", "esc10", "src_file"});
     AudioSet out;
     out.classes.resize(options.only_esc10 ? esc10_targets.size() : 50);
     Seen seen;
     for (const auto& row : table.rows()) {
       Clip c = clip_of(row, options.test_fold, seen);
       const int64_t target = row.number("target", 0, 49), ten = esc10_label(target);
-      if (is_true(row["esc10"]) != (ten >= 0)) row.fail("target " + std::to_string(target) + " with esc10 " + detail::quoted(row["esc10"]));
+      if (is_true(row["esc10"]) != (ten >= 0))
+        row.fail("target " + std::to_string(target) + " with esc10 " +
+                 detail::quoted(row["esc10"]));
       if (options.only_esc10 && ten < 0) continue;
       set_class(row, c, options.only_esc10 ? ten : target, out.classes);
       c.path = folder + "/audio/" + c.name;

@@ -18,17 +18,24 @@ using Key = std::tuple<int64_t, std::string, int64_t>;  // digit, speaker, take
 // "7_jackson_32"
 Key key_of(const std::string& stem, const std::string& where) {
   const size_t first = stem.find('_'), last = stem.rfind('_');
-  const auto digits = [](std::string_view s) { return !s.empty() && s.size() <= 6 && s.find_first_not_of("0123456789") == std::string_view::npos; };
-  const bool good = first != std::string::npos && first + 1 < last && first == 1 && digits(stem.substr(0, 1)) && digits(stem.substr(last + 1));
-  if (!good) throw IOError(where + ": " + detail::quoted(stem) + " is not <digit>_<speaker>_<take>");
-  return {stem[0] - '0', stem.substr(first + 1, last - first - 1), std::stoll(stem.substr(last + 1))};
+  const auto digits = [](std::string_view s) {
+    return !s.empty() && s.size() <= 6 &&
+           s.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  const bool good = first != std::string::npos && first + 1 < last && first == 1 &&
+                    digits(stem.substr(0, 1)) && digits(stem.substr(last + 1));
+  if (!good)
+    throw IOError(where + ": " + detail::quoted(stem) + " is not <digit>_<speaker>_<take>");
+  return {stem[0] - '0', stem.substr(first + 1, last - first - 1),
+          std::stoll(stem.substr(last + 1))};
 }
 
 AudioSet read_all(const detail::Files& files, bool folder) {
   std::map<Key, detail::Encoded> found;
   files.each([&](const detail::FileOf& f) {
     if (!detail::has_ending(f.name, ".wav") || detail::is_clutter(f.name)) return;
-    const auto [at, fresh] = found.try_emplace(key_of(detail::stem_of(f.name), f.where), detail::Encoded{"", f.where});
+    const auto [at, fresh] =
+        found.try_emplace(key_of(detail::stem_of(f.name), f.where), detail::Encoded{"", f.where});
     if (!fresh) throw IOError(f.where + ": stands there twice, also as " + at->second.where);
     if (!folder) at->second.bytes = f.read();
   });
@@ -53,11 +60,13 @@ AudioSet read_all(const detail::Files& files, bool folder) {
 }  // namespace
 
 AudioSet load_fsdd(const std::string& path) {
-  return typed_memory([&] { return read_all(detail::Files(path), std::filesystem::is_directory(path)); });
+  return typed_memory(
+      [&] { return read_all(detail::Files(path), std::filesystem::is_directory(path)); });
 }
 
 AudioSet parse_fsdd(std::string_view archive, const std::string& where) {
-  return typed_memory([&] { return read_all(detail::Files::in_memory(std::string(archive), where), false); });
+  return typed_memory(
+      [&] { return read_all(detail::Files::in_memory(std::string(archive), where), false); });
 }
 
 }  // namespace regrad

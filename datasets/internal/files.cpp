@@ -42,12 +42,16 @@ std::string inside_of(std::string name) {
 using VisitFile = std::function<void(const FileOf&)>;
 using VisitFolder = std::function<void(const std::string&)>;
 
-void visit_on_disk(const std::string& root, const VisitFile& visit, const VisitFolder& visit_folder) {
+void visit_on_disk(const std::string& root, const VisitFile& visit,
+                   const VisitFolder& visit_folder) {
   std::vector<std::string> names, folders;
   std::error_code error;
-  auto at = fs::recursive_directory_iterator(root, fs::directory_options::follow_directory_symlink, error);
+  auto at = fs::recursive_directory_iterator(root, fs::directory_options::follow_directory_symlink,
+                                             error);
   for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-    if (at.depth() > deepest) throw IOError(at->path().string() + ": folders lie more than " + std::to_string(deepest) + " deep");
+    if (at.depth() > deepest)
+      throw IOError(at->path().string() + ": folders lie more than " + std::to_string(deepest) +
+                    " deep");
     const std::string name = fs::path(at->path()).lexically_relative(root).generic_string();
     if (at->is_regular_file(error)) names.push_back(name);
     if (at->is_directory(error)) folders.push_back(name);
@@ -65,7 +69,9 @@ void visit_on_disk(const std::string& root, const VisitFile& visit, const VisitF
   }
 }
 
-std::string place(archive* a, const std::string& where) { return where + ": byte " + std::to_string(archive_filter_bytes(a, -1)); }
+std::string place(archive* a, const std::string& where) {
+  return where + ": byte " + std::to_string(archive_filter_bytes(a, -1));
+}
 
 std::string read_entry(archive* a, int64_t& left, const std::string& where) {
   std::string bytes;
@@ -80,20 +86,24 @@ std::string read_entry(archive* a, int64_t& left, const std::string& where) {
   }
 }
 
-void visit_archive(archive* a, const std::string& where, int64_t left, const VisitFile& visit, const VisitFolder& visit_folder) {
+void visit_archive(archive* a, const std::string& where, int64_t left, const VisitFile& visit,
+                   const VisitFolder& visit_folder) {
   std::set<std::string> seen;
   for (;;) {
     archive_entry* e = nullptr;
     const int status = archive_read_next_header(a, &e);
     if (status == ARCHIVE_EOF) return;
-    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) broken(a, place(a, where), "is no zip or tar file");  // WARN: a name that is not UTF-8
+    // WARN: a name that is not UTF-8
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+      broken(a, place(a, where), "is no zip or tar file");
     check_path(name_of(e, where), where);
     const std::string name = inside_of(name_of(e, where)), inside = where + "(" + name + ")";
     if (archive_entry_filetype(e) == AE_IFDIR) {
       if (!name.empty()) visit_folder(name);
       continue;
     }
-    if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e)) throw IOError(inside + ": is no file but a link or a device");
+    if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e))
+      throw IOError(inside + ": is no file but a link or a device");
     if (!seen.insert(name).second) throw IOError(inside + ": stands there twice");
     visit({name, inside, [&] { return read_entry(a, left, inside); }});
   }
@@ -121,7 +131,8 @@ void Files::check_tar_end() const {
   else
     InputFile(where_).read(from, last.data(), static_cast<int64_t>(last.size()));
   if (last.find_first_not_of('\0') != std::string::npos)
-    throw IOError(where_ + ": byte " + std::to_string(size) + ": the tar ends without the zeros that mark its end: cut");
+    throw IOError(where_ + ": byte " + std::to_string(size) +
+                  ": the tar ends without the zeros that mark its end: cut");
 }
 
 Files::Files(std::string path, int64_t most_bytes) : where_(std::move(path)) {
@@ -163,24 +174,31 @@ void Files::each_entry(const VisitFile& visit, const VisitFolder& visit_folder) 
   const Utf8Names names;
   const Archive a(archive_read_new());
   const bool made =
-      a && (kind_ == Kind::zip ? archive_read_support_format_zip_seekable(a.get()) : archive_read_support_format_tar(a.get())) == ARCHIVE_OK;
+      a && (kind_ == Kind::zip ? archive_read_support_format_zip_seekable(a.get())
+                               : archive_read_support_format_tar(a.get())) == ARCHIVE_OK;
   if (!made) throw OutOfMemory("out of memory: no room to open an archive");
   if (kind_ == Kind::zip && in_memory_) check_nothing_before_zip(bytes_, where_);
   if (kind_ == Kind::zip && !in_memory_) check_nothing_before_zip(InputFile(where_));
   // Else what lies behind the first of several tars would be gone without a word.
-  if (kind_ == Kind::tar && archive_read_set_option(a.get(), "tar", "read_concatenated_archives", "1") != ARCHIVE_OK) broken(a.get(), where_);
-  if (in_memory_ ? is_empty_zip(bytes_) : kind_ == Kind::zip && InputFile(where_).size() == empty_zip_bytes) return;
-  const int opened =
-      in_memory_ ? archive_read_open_memory(a.get(), bytes_.data(), bytes_.size()) : archive_read_open_filename(a.get(), where_.c_str(), 1 << 16);
+  if (kind_ == Kind::tar &&
+      archive_read_set_option(a.get(), "tar", "read_concatenated_archives", "1") != ARCHIVE_OK)
+    broken(a.get(), where_);
+  if (in_memory_ ? is_empty_zip(bytes_)
+                 : kind_ == Kind::zip && InputFile(where_).size() == empty_zip_bytes)
+    return;
+  const int opened = in_memory_ ? archive_read_open_memory(a.get(), bytes_.data(), bytes_.size())
+                                : archive_read_open_filename(a.get(), where_.c_str(), 1 << 16);
   if (opened != ARCHIVE_OK) broken(a.get(), place(a.get(), where_), "is no zip or tar file");
   visit_archive(a.get(), where_, most_, visit, visit_folder);
   if (kind_ == Kind::tar) check_tar_end();
 }
 
-std::vector<std::string> empty_folders(const std::vector<std::string>& folders, const std::vector<std::string>& files) {
+std::vector<std::string> empty_folders(const std::vector<std::string>& folders,
+                                       const std::vector<std::string>& files) {
   std::set<std::string> filled;
   const auto fill = [&](const std::string& name) {
-    for (size_t slash = name.rfind('/'); slash != std::string::npos && slash > 0; slash = name.rfind('/', slash - 1))
+    for (size_t slash = name.rfind('/'); slash != std::string::npos && slash > 0;
+         slash = name.rfind('/', slash - 1))
       filled.insert(name.substr(0, slash));
   };
   for (const std::string& name : files) fill(name);
@@ -194,7 +212,9 @@ std::vector<std::string> empty_folders(const std::vector<std::string>& folders, 
 
 bool is_clutter(const std::string& name) {
   bool clutter = false;
-  each_part(name, [&](std::string_view part) { clutter = clutter || part == "__MACOSX" || (part.size() > 1 && part[0] == '.'); });
+  each_part(name, [&](std::string_view part) {
+    clutter = clutter || part == "__MACOSX" || (part.size() > 1 && part[0] == '.');
+  });
   return clutter;
 }
 

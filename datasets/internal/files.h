@@ -1,6 +1,8 @@
-// The files in a folder or in an archive, one after the other, without unpacking anything to disk. Internal to the readers.
+// The files in a folder or in an archive, one after the other, without unpacking anything to disk.
+// Internal to the readers.
 //
-//   Files("images_background.zip").each([&](const FileOf& f) { if (f.name ends in ".png") decode(f.read(), f.where); });
+//   Files("images_background.zip").each([&](const FileOf& f) { if (f.name ends in ".png")
+//       decode(f.read(), f.where); });
 #pragma once
 
 #include <cstdint>
@@ -16,11 +18,13 @@ struct FileOf {
   std::function<std::string()> read;  // all its bytes; once, and only while it is visited
 };
 
-// A folder (files by name, bytewise; links are followed, and lead somewhere), a zip, or a tar, plain, gz or xz (files in the archive's order). What
-// it is, the first bytes say. Archives are held to most_bytes over all that is read of them; -1: 64 times the file's own bytes and 16 MiB more.
-// IOError naming file, and entry or byte: neither folder nor archive; broken, cut, encrypted or differing bytes; more than most_bytes; an entry that
-// is no file or folder, stands there twice, or whose path is empty, absolute or has ".."; a tar without its end mark, or with more behind it than
-// archives.
+// A folder (files by name, bytewise; links are followed, and lead somewhere), a zip, or a tar,
+// plain, gz or xz (files in the archive's order). What it is, the first bytes say. Archives are
+// held to most_bytes over all that is read of them; -1: 64 times the file's own bytes and 16 MiB
+// more. IOError naming file, and entry or byte: neither folder nor archive; broken, cut, encrypted
+// or differing bytes; more than most_bytes; an entry that is no file or folder, stands there twice,
+// or whose path is empty, absolute or has ".."; a tar without its end mark, or with more behind it
+// than archives.
 class Files {
  public:
   explicit Files(std::string path, int64_t most_bytes = -1);
@@ -36,7 +40,8 @@ class Files {
  private:
   enum class Kind { folder, zip, tar };
   Files() = default;
-  void each_entry(const std::function<void(const FileOf&)>& visit, const std::function<void(const std::string&)>& visit_folder) const;
+  void each_entry(const std::function<void(const FileOf&)>& visit,
+                  const std::function<void(const std::string&)>& visit_folder) const;
   void check_tar_end() const;
   void look(const std::string& first_bytes);  // sets kind_
 
@@ -47,10 +52,13 @@ class Files {
   int64_t most_ = 0;
 };
 
-// Whether a path inside says that it is the system's own note (".DS_Store", "__MACOSX/..", "._x.png") and no data.
+// Whether a path inside says that it is the system's own note (".DS_Store", "__MACOSX/..",
+// "._x.png") and no data.
 bool is_clutter(const std::string& name);
 
-// Of `folders` those that hold no file of `files`, however deep, and no other folder: a class without examples. Clutter is passed over.
-std::vector<std::string> empty_folders(const std::vector<std::string>& folders, const std::vector<std::string>& files);
+// Of `folders` those that hold no file of `files`, however deep, and no other folder: a class
+// without examples. Clutter is passed over.
+std::vector<std::string> empty_folders(const std::vector<std::string>& folders,
+                                       const std::vector<std::string>& files);
 
 }  // namespace regrad::detail

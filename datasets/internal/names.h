@@ -19,7 +19,9 @@ inline bool has_ending(std::string_view name, std::string_view ending) {
   return true;
 }
 // "b.wav" of "a/b.wav".
-inline std::string base_of(std::string_view name) { return std::string(name.substr(name.rfind('/') + 1)); }
+inline std::string base_of(std::string_view name) {
+  return std::string(name.substr(name.rfind('/') + 1));
+}
 // "b" of "a/b.wav".
 inline std::string stem_of(std::string_view name) {
   const std::string base = base_of(name);

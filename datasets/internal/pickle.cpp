@@ -9,8 +9,9 @@ namespace {
 
 using Value = PickleValue;
 
-constexpr std::string_view allowed[] = {"numpy.core.multiarray _reconstruct", "numpy ndarray",           "numpy dtype",
-                                        "scipy.sparse.csr csr_matrix",        "collections defaultdict", "__builtin__ list"};
+constexpr std::string_view allowed[] = {
+    "numpy.core.multiarray _reconstruct", "numpy ndarray",           "numpy dtype",
+    "scipy.sparse.csr csr_matrix",        "collections defaultdict", "__builtin__ list"};
 
 // The stack machine of pickle (CPython's pickletools names the opcodes).
 class Machine {
@@ -18,37 +19,46 @@ class Machine {
   Machine(std::string_view bytes, Pickle& out) : bytes_(bytes), out_(out) {}
 
   void run() {
-    if (next("a pickle") != '\x80' || next("a pickle") != '\x02') fail(0, "is no pickle of protocol 2");
+    if (next("a pickle") != '\x80' || next("a pickle") != '\x02')
+      fail(0, "is no pickle of protocol 2");
     for (;;) {
       start_ = at_;
       const char op = next("an opcode");
       if (op == '.') break;
       if (!constant(op) && !container(op) && !memo(op) && !object(op)) unknown(op);
     }
-    if (stack_.size() != 1 || !marks_.empty()) fail(start_, "the pickle ends with " + std::to_string(stack_.size()) + " values on its stack");
+    if (stack_.size() != 1 || !marks_.empty())
+      fail(start_,
+           "the pickle ends with " + std::to_string(stack_.size()) + " values on its stack");
     if (at_ != bytes_.size()) fail(at_, "the file goes on after the pickle's end");
     out_.top = stack_[0];
   }
 
  private:
-  [[noreturn]] void fail(size_t at, const std::string& what) const { throw IOError(out_.where + ": byte " + std::to_string(at) + ": " + what); }
+  [[noreturn]] void fail(size_t at, const std::string& what) const {
+    throw IOError(out_.where + ": byte " + std::to_string(at) + ": " + what);
+  }
   [[noreturn]] void unknown(char op) const {
     constexpr char digits[] = "0123456789abcdef";
     const auto code = static_cast<unsigned char>(op);
-    fail(start_, std::string("opcode 0x") + digits[code >> 4] + digits[code & 15] + " is none that these files hold");
+    fail(start_, std::string("opcode 0x") + digits[code >> 4] + digits[code & 15] +
+                     " is none that these files hold");
   }
 
   char next(const char* what) {
-    if (at_ == bytes_.size()) fail(at_, std::string("the file ends where ") + what + " should stand");
+    if (at_ == bytes_.size())
+      fail(at_, std::string("the file ends where ") + what + " should stand");
     return bytes_[at_++];
   }
   uint32_t number(int n) {
     uint32_t v = 0;
-    for (int i = 0; i < n; ++i) v |= static_cast<uint32_t>(static_cast<unsigned char>(next("a number"))) << 8 * i;
+    for (int i = 0; i < n; ++i)
+      v |= static_cast<uint32_t>(static_cast<unsigned char>(next("a number"))) << 8 * i;
     return v;
   }
   std::string_view take(size_t n) {
-    if (n > bytes_.size() - at_) fail(at_, "the file ends where " + std::to_string(n) + " bytes of a string should stand");
+    if (n > bytes_.size() - at_)
+      fail(at_, "the file ends where " + std::to_string(n) + " bytes of a string should stand");
     at_ += n;
     return bytes_.substr(at_ - n, n);
   }
@@ -104,8 +114,10 @@ class Machine {
     marks_.pop_back();
     return items;
   }
-  Value& below(Value::Kind kind, const char* what) {  // the top of the stack, to which something is added
-    if (stack_.size() <= floor() || out_.values[static_cast<size_t>(stack_.back())].kind != kind) fail(start_, what);
+  // the top of the stack, to which something is added
+  Value& below(Value::Kind kind, const char* what) {
+    if (stack_.size() <= floor() || out_.values[static_cast<size_t>(stack_.back())].kind != kind)
+      fail(start_, what);
     return out_.values[static_cast<size_t>(stack_.back())];
   }
 
@@ -162,8 +174,10 @@ class Machine {
         out_.values[static_cast<size_t>(stack_.back())].items.push_back(held);
       }
     }
-    Value* to = stack_.size() > floor() ? &out_.values[static_cast<size_t>(stack_.back())] : nullptr;
-    if (to && to->kind == Value::object && to->items.size() == 3) to = &out_.values[static_cast<size_t>(to->items[2])];
+    Value* to =
+        stack_.size() > floor() ? &out_.values[static_cast<size_t>(stack_.back())] : nullptr;
+    if (to && to->kind == Value::object && to->items.size() == 3)
+      to = &out_.values[static_cast<size_t>(to->items[2])];
     if (!to || to->kind != Value::dict) fail(start_, "keys for what is no dict");
     to->items.insert(to->items.end(), pairs.begin(), pairs.end());
   }
@@ -193,7 +207,8 @@ class Machine {
       case 'R':
       case '\x81': {
         const std::vector<int32_t> call = pop_many(2);
-        if (out_.values[static_cast<size_t>(call[0])].kind != Value::global || out_.values[static_cast<size_t>(call[1])].kind != Value::tuple)
+        if (out_.values[static_cast<size_t>(call[0])].kind != Value::global ||
+            out_.values[static_cast<size_t>(call[1])].kind != Value::tuple)
           fail(start_, "a call of what has no name, or without a tuple");
         push_items(Value::object, call);
         return true;
@@ -212,11 +227,12 @@ class Machine {
     const size_t first = at_;
     const std::string_view module = line(), name = line();
     for (const std::string_view one : allowed) {
-      if (one.size() == module.size() + 1 + name.size() && one.substr(0, module.size()) == module && one[module.size()] == ' ' &&
-          one.substr(module.size() + 1) == name)
+      if (one.size() == module.size() + 1 + name.size() && one.substr(0, module.size()) == module &&
+          one[module.size()] == ' ' && one.substr(module.size() + 1) == name)
         return push_bytes(Value::global, one);
     }
-    fail(first, "opcode 'c' names " + std::string(module) + "." + std::string(name) + ", which these files do not hold and nothing here calls");
+    fail(first, "opcode 'c' names " + std::string(module) + "." + std::string(name) +
+                    ", which these files do not hold and nothing here calls");
   }
 
   std::string_view bytes_;

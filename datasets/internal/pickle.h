@@ -1,7 +1,9 @@
-// The few pickles that Planetoid's files hold, read as data: nothing that a pickle names is ever called. Internal to the readers.
+// The few pickles that Planetoid's files hold, read as data: nothing that a pickle names is ever
+// called. Internal to the readers.
 //
-// Read is Python 2's protocol 2: numbers, strings, None, bools, tuples, lists, dicts, and objects of numpy.ndarray and dtype, scipy's csr_matrix and
-// collections.defaultdict(list). Anything else is an IOError naming file, byte and opcode or name.
+// Read is Python 2's protocol 2: numbers, strings, None, bools, tuples, lists, dicts, and objects
+// of numpy.ndarray and dtype, scipy's csr_matrix and collections.defaultdict(list). Anything else
+// is an IOError naming file, byte and opcode or name.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +14,26 @@
 
 namespace regrad::detail {
 
-// A value of a pickle. Others are named by their place in Pickle::values, so that values may be shared, or hold themselves, and all go at once.
+// A value of a pickle. Others are named by their place in Pickle::values, so that values may be
+// shared, or hold themselves, and all go at once.
 struct PickleValue {
-  enum Kind : uint8_t { none, boolean, integer, string, tuple, list, dict, global, object } kind = none;
+  enum Kind : uint8_t {
+    none,
+    boolean,
+    integer,
+    string,
+    tuple,
+    list,
+    dict,
+    global,
+    object
+  } kind = none;
   int64_t number = 0;        // boolean, integer
   std::string_view bytes{};  // string; global: "module name"
   std::vector<int32_t>
-      items{};     // tuple, list; dict: key, value, key, value, ..; object: what was called, its arguments, and its state where it has one
+      // tuple, list; dict: key, value, key, value, ..; object: what was called, its arguments, and
+      // its state where it has one
+      items{};
   int64_t at = 0;  // byte of the opcode that made it
 };
 

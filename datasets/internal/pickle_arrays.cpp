@@ -9,7 +9,8 @@ namespace {
 
 using Value = PickleValue;
 
-static_assert(std::endian::native == std::endian::little, "items are little-endian, and are copied as they lie");
+static_assert(std::endian::native == std::endian::little,
+              "items are little-endian, and are copied as they lie");
 
 [[noreturn]] void fail(const Pickle& p, const Value& v, const std::string& what) {
   throw IOError(p.where + ": byte " + std::to_string(v.at) + ": " + what);
@@ -27,7 +28,8 @@ int64_t integer(const Pickle& p, const Value& v) {
 
 // An object that `name` was called for, with its state.
 void need_object(const Pickle& p, const Value& v, std::string_view name, Value::Kind state) {
-  const bool fits = v.kind == Value::object && v.items.size() == 3 && item(p, v, 0).bytes == name && item(p, v, 2).kind == state;
+  const bool fits = v.kind == Value::object && v.items.size() == 3 && item(p, v, 0).bytes == name &&
+                    item(p, v, 2).kind == state;
   if (!fits) fail(p, v, "an object of " + std::string(name) + " should stand here");
 }
 
@@ -43,14 +45,18 @@ struct Array {
 std::string_view dtype_of_items(const Pickle& p, const Value& v) {
   need_object(p, v, "numpy dtype", Value::tuple);
   const Value &args = item(p, v, 1), &state = item(p, v, 2);
-  need(!args.items.empty() && item(p, args, 0).kind == Value::string, p, v, "a dtype without a name");
+  need(!args.items.empty() && item(p, args, 0).kind == Value::string, p, v,
+       "a dtype without a name");
   const std::string_view type = item(p, args, 0).bytes;
-  need(state.items.size() >= 2 && item(p, state, 1).kind == Value::string, p, v, "a dtype without an order of bytes");
+  need(state.items.size() >= 2 && item(p, state, 1).kind == Value::string, p, v,
+       "a dtype without an order of bytes");
   const std::string_view order = item(p, state, 1).bytes;
   need(order == "<" || order == "|" || order == "=", p, v, "items are big-endian");
   for (const char* known : {"f4", "f8", "i4", "i8", "u1", "i1", "b1"})
     if (type == known) return type;
-  fail(p, v, "items of dtype '" + std::string(type.substr(0, 8)) + "'; read are f4, f8, i1, i4, i8, u1 and b1");
+  fail(p, v,
+       "items of dtype '" + std::string(type.substr(0, 8)) +
+           "'; read are f4, f8, i1, i4, i8, u1 and b1");
 }
 
 // numpy's _reconstruct(ndarray, (0,), "b") with state (1, sizes, dtype, is_fortran, bytes)
@@ -61,7 +67,8 @@ Array array_of(const Pickle& p, const Value& v) {
   const Value &sizes = item(p, state, 1), &order = item(p, state, 3), &data = item(p, state, 4);
   need(sizes.kind == Value::tuple && (sizes.items.size() == 1 || sizes.items.size() == 2), p, v,
        "an array of one or two dimensions should stand here");
-  need((order.kind == Value::boolean || order.kind == Value::integer) && data.kind == Value::string, p, v, "an array's state is order and bytes");
+  need((order.kind == Value::boolean || order.kind == Value::integer) && data.kind == Value::string,
+       p, v, "an array's state is order and bytes");
   Array a;
   a.type = dtype_of_items(p, item(p, state, 2));
   a.item_bytes = a.type[1] - '0';
@@ -72,12 +79,14 @@ Array array_of(const Pickle& p, const Value& v) {
   bool empty = false;
   for (size_t i = 0; i < sizes.items.size(); ++i) {
     const int64_t n = integer(p, item(p, sizes, i));
-    need(n >= 0 && (n == 0 || !__builtin_mul_overflow(bytes, n, &bytes)), p, sizes, "an array's sizes overflow");
+    need(n >= 0 && (n == 0 || !__builtin_mul_overflow(bytes, n, &bytes)), p, sizes,
+         "an array's sizes overflow");
     empty = empty || n == 0;
     a.sizes.push_back(n);
   }
   if (empty) bytes = 0;
-  need(bytes == static_cast<int64_t>(a.data.size()), p, data, "an array's bytes are not as many as its sizes say");
+  need(bytes == static_cast<int64_t>(a.data.size()), p, data,
+       "an array's bytes are not as many as its sizes say");
   a.count = bytes / a.item_bytes;
   return a;
 }
@@ -102,22 +111,28 @@ int64_t index_at(const Array& a, int64_t i) {
   return a.type == "i4" ? load<int32_t>(p) : load<int64_t>(p);
 }
 void need_indices(const Pickle& p, const Array& a) {
-  need((a.type == "i4" || a.type == "i8") && a.sizes.size() == 1, p, *a.value, "indices are i4 or i8, in one dimension");
+  need((a.type == "i4" || a.type == "i8") && a.sizes.size() == 1, p, *a.value,
+       "indices are i4 or i8, in one dimension");
 }
 
 const Value& entry(const Pickle& p, const Value& dict, std::string_view key) {
   for (size_t i = 0; i + 1 < dict.items.size(); i += 2)
-    if (item(p, dict, i).kind == Value::string && item(p, dict, i).bytes == key) return item(p, dict, i + 1);
+    if (item(p, dict, i).kind == Value::string && item(p, dict, i).bytes == key)
+      return item(p, dict, i + 1);
   fail(p, dict, "the matrix has no '" + std::string(key) + "'");
 }
 
 // Starts ascend from 0 to the number of items, columns lie within the matrix.
 void check_rows(const Pickle& p, const Value& v, const SparseRows& m) {
-  need(m.starts.size() == static_cast<size_t>(m.rows) + 1 && m.starts[0] == 0, p, v, "the matrix has other row starts than rows");
-  for (size_t i = 0; i + 1 < m.starts.size(); ++i) need(m.starts[i] <= m.starts[i + 1], p, v, "the matrix's row starts do not ascend");
-  need(m.starts.back() == static_cast<int64_t>(m.columns_of.size()) && m.columns_of.size() == m.items.size(), p, v,
-       "the matrix has other items than its row starts say");
-  for (const int64_t c : m.columns_of) need(c >= 0 && c < m.columns, p, v, "an item of the matrix lies outside its columns");
+  need(m.starts.size() == static_cast<size_t>(m.rows) + 1 && m.starts[0] == 0, p, v,
+       "the matrix has other row starts than rows");
+  for (size_t i = 0; i + 1 < m.starts.size(); ++i)
+    need(m.starts[i] <= m.starts[i + 1], p, v, "the matrix's row starts do not ascend");
+  need(m.starts.back() == static_cast<int64_t>(m.columns_of.size()) &&
+           m.columns_of.size() == m.items.size(),
+       p, v, "the matrix has other items than its row starts say");
+  for (const int64_t c : m.columns_of)
+    need(c >= 0 && c < m.columns, p, v, "an item of the matrix lies outside its columns");
 }
 
 }  // namespace
@@ -127,7 +142,8 @@ DenseArray dense_array(const Pickle& p) {
   DenseArray out{a.sizes[0], a.sizes.size() == 2 ? a.sizes[1] : 1, {}};
   out.items.reserve(static_cast<size_t>(a.count));
   for (int64_t i = 0; a.count && i < out.rows; ++i)
-    for (int64_t j = 0; j < out.columns; ++j) out.items.push_back(number_at(a, a.fortran ? j * out.rows + i : i * out.columns + j));
+    for (int64_t j = 0; j < out.columns; ++j)
+      out.items.push_back(number_at(a, a.fortran ? j * out.rows + i : i * out.columns + j));
   return out;
 }
 
@@ -140,7 +156,8 @@ SparseRows sparse_rows(const Pickle& p) {
   m.rows = integer(p, item(p, shape, 0));
   m.columns = integer(p, item(p, shape, 1));
   need(m.rows >= 0 && m.columns >= 0, p, shape, "a size of the matrix is below 0");
-  const Array starts = array_of(p, entry(p, dict, "indptr")), columns = array_of(p, entry(p, dict, "indices")),
+  const Array starts = array_of(p, entry(p, dict, "indptr")),
+              columns = array_of(p, entry(p, dict, "indices")),
               items = array_of(p, entry(p, dict, "data"));
   need_indices(p, starts);
   need_indices(p, columns);
@@ -148,7 +165,8 @@ SparseRows sparse_rows(const Pickle& p) {
   need(starts.count - 1 == m.rows, p, *starts.value, "the matrix has other row starts than rows");
   for (int64_t i = 0; i < starts.count; ++i) m.starts.push_back(index_at(starts, i));
   for (int64_t i = 0; i < columns.count; ++i) m.columns_of.push_back(index_at(columns, i));
-  for (int64_t i = 0; i < items.count; ++i) m.items.push_back(static_cast<float>(number_at(items, i)));
+  for (int64_t i = 0; i < items.count; ++i)
+    m.items.push_back(static_cast<float>(number_at(items, i)));
   check_rows(p, v, m);
   return m;
 }
@@ -166,7 +184,8 @@ std::vector<std::pair<int64_t, std::vector<int64_t>>> neighbour_lists(const Pick
     listed += list.items.size();
     need(listed <= p.values.size(), p, list, "more neighbours than the file can hold");
     std::vector<int64_t> neighbours;
-    for (size_t k = 0; k < list.items.size(); ++k) neighbours.push_back(integer(p, item(p, list, k)));
+    for (size_t k = 0; k < list.items.size(); ++k)
+      neighbours.push_back(integer(p, item(p, list, k)));
     out.emplace_back(integer(p, item(p, dict, i)), std::move(neighbours));
   }
   return out;

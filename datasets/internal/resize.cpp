@@ -21,7 +21,8 @@ double weight_at(Filter filter, double x) {
 
 // For each new pixel the old ones that it is made of.
 std::vector<Span> spans(int64_t from, int64_t to, Filter filter) {
-  const double scale = static_cast<double>(from) / static_cast<double>(to), widening = std::max(scale, 1.0), narrowing = 1 / widening;
+  const double scale = static_cast<double>(from) / static_cast<double>(to),
+               widening = std::max(scale, 1.0), narrowing = 1 / widening;
   const double support = (filter == Filter::box ? 0.5 : 1.0) * widening;
   std::vector<Span> out(static_cast<size_t>(to));
   for (int64_t i = 0; i < to; ++i) {
@@ -36,15 +37,20 @@ std::vector<Span> spans(int64_t from, int64_t to, Filter filter) {
     }
     Span& span = out[static_cast<size_t>(i)];
     span.first = first;
-    for (const double v : w) span.weights.push_back(static_cast<int32_t>(0.5 + (total != 0 ? v / total : v) * (1 << precision)));
+    for (const double v : w)
+      span.weights.push_back(
+          static_cast<int32_t>(0.5 + (total != 0 ? v / total : v) * (1 << precision)));
   }
   return out;
 }
 
-uint8_t rounded(int64_t sum) { return static_cast<uint8_t>(std::clamp<int64_t>(sum >> precision, 0, 255)); }
+uint8_t rounded(int64_t sum) {
+  return static_cast<uint8_t>(std::clamp<int64_t>(sum >> precision, 0, 255));
+}
 
 // Applies spans along one axis: `lines` lines whose elements lie `step` apart.
-void pass(const uint8_t* from, int64_t step, const std::vector<Span>& all, uint8_t* to, int64_t to_step) {
+void pass(const uint8_t* from, int64_t step, const std::vector<Span>& all, uint8_t* to,
+          int64_t to_step) {
   for (size_t i = 0; i < all.size(); ++i) {
     int64_t sum = int64_t{1} << (precision - 1);
     const uint8_t* p = from + all[i].first * step;
@@ -56,7 +62,8 @@ void pass(const uint8_t* from, int64_t step, const std::vector<Span>& all, uint8
   }
 }
 
-// The old pixels below [i, i + 1) of `to` new ones, lengths in units of 1 / to: new pixel i covers [i from, (i + 1) from) of from x to units.
+// The old pixels below [i, i + 1) of `to` new ones, lengths in units of 1 / to: new pixel i covers
+// [i from, (i + 1) from) of from x to units.
 std::vector<Span> overlaps(int64_t from, int64_t to) {
   std::vector<Span> out(static_cast<size_t>(to));
   for (int64_t i = 0; i < to; ++i) {
@@ -64,7 +71,8 @@ std::vector<Span> overlaps(int64_t from, int64_t to) {
     Span& span = out[static_cast<size_t>(i)];
     span.first = begin / to;
     for (int64_t j = span.first; j * to < end; ++j)
-      span.weights.push_back(static_cast<int32_t>(std::min((j + 1) * to, end) - std::max(j * to, begin)));
+      span.weights.push_back(
+          static_cast<int32_t>(std::min((j + 1) * to, end) - std::max(j * to, begin)));
   }
   return out;
 }
@@ -101,9 +109,12 @@ std::vector<double> area_average(const Picture& p, int64_t height, int64_t width
       for (const Span& column : columns) {
         int64_t sum = 0;
         for (size_t i = 0; i < row.weights.size(); ++i) {
-          const uint8_t* line = p.bytes.data() + ((row.first + static_cast<int64_t>(i)) * p.width + column.first) * p.channels + c;
+          const uint8_t* line =
+              p.bytes.data() +
+              ((row.first + static_cast<int64_t>(i)) * p.width + column.first) * p.channels + c;
           int64_t part = 0;
-          for (size_t j = 0; j < column.weights.size(); ++j) part += int64_t{column.weights[j]} * line[static_cast<int64_t>(j) * p.channels];
+          for (size_t j = 0; j < column.weights.size(); ++j)
+            part += int64_t{column.weights[j]} * line[static_cast<int64_t>(j) * p.channels];
           sum += part * row.weights[i];
         }
         out.push_back(static_cast<double>(sum) / area);
@@ -113,9 +124,11 @@ std::vector<double> area_average(const Picture& p, int64_t height, int64_t width
 
 std::vector<uint8_t> resample(const Picture& p, int64_t height, int64_t width, Filter filter) {
   // Pillow leaves out a pass that changes nothing.
-  const std::vector<Span> columns = spans(p.width, width, filter), rows = spans(p.height, height, filter);
+  const std::vector<Span> columns = spans(p.width, width, filter),
+                          rows = spans(p.height, height, filter);
   const bool narrower = width != p.width, lower = height != p.height;
-  std::vector<uint8_t> wide(static_cast<size_t>(p.channels * p.height * width)), out(static_cast<size_t>(p.channels * height * width));
+  std::vector<uint8_t> wide(static_cast<size_t>(p.channels * p.height * width)),
+      out(static_cast<size_t>(p.channels * height * width));
   for (int64_t c = 0; c < p.channels; ++c) {
     uint8_t* plane = wide.data() + c * p.height * width;
     for (int64_t y = 0; y < p.height; ++y) {

@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::string_view utf8_mark = "\xef\xbb\xbf", utf16_marks[] = {"\xff\xfe", "\xfe\xff"};
 
-std::string_view first_line(std::string_view text) { return text.substr(0, text.find_first_of("\r\n")); }
+std::string_view first_line(std::string_view text) {
+  return text.substr(0, text.find_first_of("\r\n"));
+}
 
 }  // namespace
 
@@ -25,13 +27,17 @@ char separator_of(std::string_view text, char between, size_t fields) {
   return between;
 }
 
-Records::Records(std::string_view text, std::string where, char between) : text_(text), where_(std::move(where)), between_(between) {
+Records::Records(std::string_view text, std::string where, char between)
+    : text_(text), where_(std::move(where)), between_(between) {
   if (text_.substr(0, utf8_mark.size()) == utf8_mark) at_ = utf8_mark.size();
   for (const std::string_view mark : utf16_marks)
-    if (text_.substr(0, mark.size()) == mark) throw IOError(where_ + ": byte 0: is UTF-16 text; save it as UTF-8");
+    if (text_.substr(0, mark.size()) == mark)
+      throw IOError(where_ + ": byte 0: is UTF-16 text; save it as UTF-8");
 }
 
-void Records::fail(const std::string& what) const { throw IOError(where_ + ": line " + std::to_string(line_) + ": " + what); }
+void Records::fail(const std::string& what) const {
+  throw IOError(where_ + ": line " + std::to_string(line_) + ": " + what);
+}
 
 bool Records::took_line_end() {
   if (at_ == text_.size() || (text_[at_] != '\n' && text_[at_] != '\r')) return false;
@@ -42,7 +48,8 @@ bool Records::took_line_end() {
 
 std::string_view Records::plain_field() {
   const size_t first = at_;
-  while (at_ < text_.size() && text_[at_] != between_ && text_[at_] != '\n' && text_[at_] != '\r') ++at_;
+  while (at_ < text_.size() && text_[at_] != between_ && text_[at_] != '\n' && text_[at_] != '\r')
+    ++at_;
   return text_.substr(first, at_ - first);
 }
 
@@ -77,7 +84,8 @@ bool Records::next(std::vector<std::string_view>& fields) {
       ++at_;
     }
     took_line_end();
-    if (std::any_of(fields.begin(), fields.end(), [](std::string_view f) { return !f.empty(); })) return true;
+    if (std::any_of(fields.begin(), fields.end(), [](std::string_view f) { return !f.empty(); }))
+      return true;
   }
   return false;
 }
@@ -98,20 +106,25 @@ int64_t Table::Row::number(std::string_view column, int64_t low, int64_t high) c
     if (good) n = 10 * n + (c - '0');
   }
   if (!good || n < low || n > high)
-    fail(std::string(column) + " is " + quoted(field) + ", must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+    fail(std::string(column) + " is " + quoted(field) + ", must be a whole number from " +
+         std::to_string(low) + " to " + std::to_string(high));
   return n;
 }
 
-void Table::Row::fail(const std::string& what) const { throw IOError(table_->where() + ": line " + std::to_string(line_) + ": " + what); }
+void Table::Row::fail(const std::string& what) const {
+  throw IOError(table_->where() + ": line " + std::to_string(line_) + ": " + what);
+}
 
-Table::Table(std::string_view text, std::string where, char between, const std::vector<std::string_view>& columns)
+Table::Table(std::string_view text, std::string where, char between,
+             const std::vector<std::string_view>& columns)
     : records_(text, std::move(where), separator_of(text, between, columns.size())) {
   if (records_.next(header_)) {
     for (const std::string_view column : columns) {
       const auto n = std::count(header_.begin(), header_.end(), column);
       if (n > 1) records_.fail("column " + quoted(column) + " stands there twice");
       if (n == 0)
-        records_.fail("there is no column " + quoted(column) + "; the first line must name the columns, and is " + quoted(first_line(text)));
+        records_.fail("there is no column " + quoted(column) +
+                      "; the first line must name the columns, and is " + quoted(first_line(text)));
     }
   }
   Row row;
@@ -119,7 +132,8 @@ Table::Table(std::string_view text, std::string where, char between, const std::
   while (records_.next(row.fields_)) {
     row.line_ = records_.line();
     if (row.fields_.size() != header_.size())
-      records_.fail(std::to_string(row.fields_.size()) + " fields where the header has " + std::to_string(header_.size()));
+      records_.fail(std::to_string(row.fields_.size()) + " fields where the header has " +
+                    std::to_string(header_.size()));
     rows_.push_back(row);
   }
   if (rows_.empty()) throw IOError(this->where() + ": line 1: a table of no rows");

@@ -1,4 +1,5 @@
-// Tables in text, as programs and spreadsheets write them: fields between commas or tabs, a header of column names or none. Internal to the readers.
+// Tables in text, as programs and spreadsheets write them: fields between commas or tabs, a header
+// of column names or none. Internal to the readers.
 //
 //   const Table t(text, "meta.csv", ',', {"filename", "fold"});
 //   for (const Table::Row& row : t.rows()) row["fold"];
@@ -12,9 +13,11 @@
 
 namespace regrad::detail {
 
-// Records of a text, one after the other. A byte order mark is passed over; a line ends in "\n", "\r\n" or "\r"; a field that begins with a double
-// quote goes on to the next one, whatever lies between, and "" in it is a quote (RFC 4180); records without any text are passed over. The text must
-// outlive the fields. IOError naming file and line: UTF-16, a quote without an end, text behind one.
+// Records of a text, one after the other. A byte order mark is passed over; a line ends in "\n",
+// "\r\n" or "\r"; a field that begins with a double quote goes on to the next one, whatever lies
+// between, and "" in it is a quote (RFC 4180); records without any text are passed over. The text
+// must outlive the fields. IOError naming file and line: UTF-16, a quote without an end, text
+// behind one.
 class Records {
  public:
   Records(std::string_view text, std::string where, char between);
@@ -54,9 +57,12 @@ class Table {
     std::vector<std::string_view> fields_;
   };
 
-  // The text must outlive the table. Columns may come in any order, and others beside them. A spreadsheet may have put ';', ',' or a tab in place of
-  // `between`. IOError naming file and line: as Records; a column that is missing or stands there twice, rows with another number of fields, no rows.
-  Table(std::string_view text, std::string where, char between, const std::vector<std::string_view>& columns);
+  // The text must outlive the table. Columns may come in any order, and others beside them. A
+  // spreadsheet may have put ';', ',' or a tab in place of `between`. IOError naming file and line:
+  // as Records; a column that is missing or stands there twice, rows with another number of fields,
+  // no rows.
+  Table(std::string_view text, std::string where, char between,
+        const std::vector<std::string_view>& columns);
   Table(const Table&) = delete;  // rows point here
   Table& operator=(const Table&) = delete;
 
@@ -69,7 +75,8 @@ class Table {
   std::vector<Row> rows_;
 };
 
-// The character among `between`, ';', ',' and the tab that parts the first record into at least so many fields; `between` where none does.
+// The character among `between`, ';', ',' and the tab that parts the first record into at least so
+// many fields; `between` where none does.
 char separator_of(std::string_view text, char between, size_t fields);
 
 std::string quoted(std::string_view s);  // 'the first 60 bytes', control characters as '?'

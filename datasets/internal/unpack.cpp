@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::string_view gz_magic = "\x1f\x8b", xz_magic = "\3757zXZ";
 
-bool starts(std::string_view bytes, std::string_view with) { return bytes.substr(0, with.size()) == with; }
+bool starts(std::string_view bytes, std::string_view with) {
+  return bytes.substr(0, with.size()) == with;
+}
 
 // CRC-32 of gzip (RFC 1952, section 8), a byte at a time.
 uint32_t crc32(std::string_view bytes) {
@@ -31,7 +33,8 @@ uint32_t crc32(std::string_view bytes) {
 
 uint32_t little_endian(std::string_view four) {
   uint32_t v = 0;
-  for (int i = 3; i >= 0; --i) v = v << 8 | static_cast<unsigned char>(four[static_cast<size_t>(i)]);
+  for (int i = 3; i >= 0; --i)
+    v = v << 8 | static_cast<unsigned char>(four[static_cast<size_t>(i)]);
   return v;
 }
 
@@ -40,11 +43,15 @@ void check_trailer(std::string_view packed, std::string_view bytes, const std::s
   const std::string at = where + ": byte " + std::to_string(packed.size() - 8) + ": ";
   if (little_endian(packed.substr(packed.size() - 4)) != static_cast<uint32_t>(bytes.size()))
     throw IOError(at + "the gz file holds " + std::to_string(bytes.size()) +
-                  " bytes, its end says otherwise (of several members `gzip -dc in.gz | gzip > out.gz` makes one that is read)");
-  if (little_endian(packed.substr(packed.size() - 8, 4)) != crc32(bytes)) throw IOError(at + "the gz file's checksum differs from its bytes'");
+                  " bytes, its end says otherwise (of several members `gzip -dc in.gz | gzip > "
+                  "out.gz` makes one that is read)");
+  if (little_endian(packed.substr(packed.size() - 8, 4)) != crc32(bytes))
+    throw IOError(at + "the gz file's checksum differs from its bytes'");
 }
 
-std::string place(archive* a, const std::string& where) { return where + ": byte " + std::to_string(archive_filter_bytes(a, -1)); }
+std::string place(archive* a, const std::string& where) {
+  return where + ": byte " + std::to_string(archive_filter_bytes(a, -1));
+}
 
 // The one stream below one filter.
 std::string drain(archive* a, int64_t most, const std::string& where) {
@@ -56,33 +63,46 @@ std::string drain(archive* a, int64_t most, const std::string& where) {
     if (got == 0) return bytes;
     bytes.append(block, static_cast<size_t>(got));
     if (static_cast<int64_t>(bytes.size()) > most)
-      throw IOError(place(a, where) + ": unpacks to more than the " + std::to_string(most) + " bytes it may have");
+      throw IOError(place(a, where) + ": unpacks to more than the " + std::to_string(most) +
+                    " bytes it may have");
   }
 }
 
 }  // namespace
 
-bool is_packed(std::string_view first_bytes) { return starts(first_bytes, gz_magic) || starts(first_bytes, xz_magic); }
+bool is_packed(std::string_view first_bytes) {
+  return starts(first_bytes, gz_magic) || starts(first_bytes, xz_magic);
+}
 
 std::string unpack(std::string packed, const std::string& where, int64_t most_bytes) {
   if (!is_packed(packed)) return packed;
   const bool gz = starts(packed, gz_magic);
-  if (packed.size() < 18) throw IOError(where + ": ends at byte " + std::to_string(packed.size()) + ", too early for a gz or xz file");
+  if (packed.size() < 18)
+    throw IOError(where + ": ends at byte " + std::to_string(packed.size()) +
+                  ", too early for a gz or xz file");
   const Archive a(archive_read_new());
-  if (!a || archive_read_support_format_raw(a.get()) != ARCHIVE_OK) throw OutOfMemory("out of memory: no room to unpack a file");
-  const int filter = gz ? archive_read_support_filter_gzip(a.get()) : archive_read_support_filter_xz(a.get());
-  if (filter != ARCHIVE_OK) broken(a.get(), where, "gz and xz files are not read: libarchive was built without them");
+  if (!a || archive_read_support_format_raw(a.get()) != ARCHIVE_OK)
+    throw OutOfMemory("out of memory: no room to unpack a file");
+  const int filter =
+      gz ? archive_read_support_filter_gzip(a.get()) : archive_read_support_filter_xz(a.get());
+  if (filter != ARCHIVE_OK)
+    broken(a.get(), where, "gz and xz files are not read: libarchive was built without them");
   archive_entry* e = nullptr;
-  if (archive_read_open_memory(a.get(), packed.data(), packed.size()) != ARCHIVE_OK || archive_read_next_header(a.get(), &e) != ARCHIVE_OK)
+  if (archive_read_open_memory(a.get(), packed.data(), packed.size()) != ARCHIVE_OK ||
+      archive_read_next_header(a.get(), &e) != ARCHIVE_OK)
     broken(a.get(), place(a.get(), where), "is no whole gz or xz file");
-  if (archive_filter_count(a.get()) != 2) throw IOError(where + ": byte 0: a gz or xz header that is broken, or one file packed in another");
-  std::string bytes = drain(a.get(), allowance(static_cast<int64_t>(packed.size()), most_bytes), where);
+  if (archive_filter_count(a.get()) != 2)
+    throw IOError(where +
+                  ": byte 0: a gz or xz header that is broken, or one file packed in another");
+  std::string bytes =
+      drain(a.get(), allowance(static_cast<int64_t>(packed.size()), most_bytes), where);
   if (gz) check_trailer(packed, bytes, where);
   return bytes;
 }
 
 std::string read_unpacked(const std::string& path, int64_t most_bytes) {
-  { const InputFile file(path); }  // a regular file, with the system's own words where there is none
+  // a regular file, with the system's own words where there is none
+  { const InputFile file(path); }
   return unpack(read_file(path), path, most_bytes);
 }
 

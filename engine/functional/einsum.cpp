@@ -1,4 +1,5 @@
-// Einstein sums, two operands at a time: letters that neither the output nor a later operand needs are summed, by a batched matmul.
+// Einstein sums, two operands at a time: letters that neither the output nor a later operand needs
+// are summed, by a batched matmul.
 #include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
 
@@ -9,13 +10,16 @@
 namespace regrad {
 namespace {
 
-// A tensor whose dims carry letters. Broadcast dims ("...") get the letters '0', '1', ... from the right.
+// A tensor whose dims carry letters. Broadcast dims ("...") get the letters '0', '1', ... from the
+// right.
 struct Labelled {
   Tensor x;
   std::string letters;
 };
 
-[[noreturn]] void refuse(std::string_view equation, const std::string& why) { throw ShapeError("einsum: \"" + std::string(equation) + "\": " + why); }
+[[noreturn]] void refuse(std::string_view equation, const std::string& why) {
+  throw ShapeError("einsum: \"" + std::string(equation) + "\": " + why);
+}
 
 struct Equation {
   std::vector<std::string> inputs;
@@ -43,8 +47,10 @@ Equation parse(std::string_view equation) {
 std::string spell_out(const std::string& term, int n, std::string_view equation) {
   std::string out;
   const size_t dots = term.find("...");
-  const int named = static_cast<int>(term.size()) - (dots == std::string::npos ? 0 : 3), spare = n - named;
-  if (spare < 0 || (dots == std::string::npos && spare != 0)) refuse(equation, "\"" + term + "\" for a tensor of " + std::to_string(n) + " dims");
+  const int named = static_cast<int>(term.size()) - (dots == std::string::npos ? 0 : 3),
+            spare = n - named;
+  if (spare < 0 || (dots == std::string::npos && spare != 0))
+    refuse(equation, "\"" + term + "\" for a tensor of " + std::to_string(n) + " dims");
   for (size_t i = 0; i < term.size(); ++i) {
     if (i == dots) {
       for (int k = spare - 1; k >= 0; --k) out += static_cast<char>('0' + k);
@@ -64,7 +70,8 @@ Labelled without_repeats(Labelled v, std::string_view equation) {
     const size_t j = v.letters.find(v.letters[i], i + 1);
     if (j == std::string::npos) continue;
     if (v.x.shape()[static_cast<int>(i)] != v.x.shape()[static_cast<int>(j)])
-      refuse(equation, std::string("sizes of '") + v.letters[i] + "' differ in " + str(v.x.shape()));
+      refuse(equation,
+             std::string("sizes of '") + v.letters[i] + "' differ in " + str(v.x.shape()));
     const char letter = v.letters[i];
     v.x = diagonal(v.x, 0, static_cast<int64_t>(i), static_cast<int64_t>(j));
     v.letters.erase(j, 1);
@@ -112,7 +119,8 @@ int64_t size_of(const Labelled& v, char c) {
   return at == std::string::npos ? 1 : v.x.shape()[static_cast<int>(at)];
 }
 
-// Product over shared letters, summed over those that `needed` lacks: batch letters in front, then rows x columns of a matmul.
+// Product over shared letters, summed over those that `needed` lacks: batch letters in front, then
+// rows x columns of a matmul.
 Labelled contract(Labelled a, Labelled b, const std::string& needed, std::string_view equation) {
   a = summed(a, needed + b.letters);
   b = summed(b, needed + a.letters);
@@ -123,9 +131,11 @@ Labelled contract(Labelled a, Labelled b, const std::string& needed, std::string
   for (char c : batch + inner) {
     const int64_t p = size_of(a, c), q = size_of(b, c);
     if (p != q && !((p == 1 || q == 1) && c >= '0' && c <= '9'))
-      refuse(equation, std::string("sizes of '") + c + "' differ: " + std::to_string(p) + " and " + std::to_string(q));
+      refuse(equation, std::string("sizes of '") + c + "' differ: " + std::to_string(p) + " and " +
+                           std::to_string(q));
   }
-  const auto matrix = [](const Labelled& v, const std::string& lead, const std::string& m, const std::string& n) {
+  const auto matrix = [](const Labelled& v, const std::string& lead, const std::string& m,
+                         const std::string& n) {
     const Tensor x = ordered(v, lead + m + n);
     Shape sizes(x.shape().begin(), x.shape().begin() + static_cast<int>(lead.size()));
     int64_t p = 1, q = 1;
@@ -173,25 +183,32 @@ Tensor einsum(std::string_view equation, TensorList operands) {
   const detail::Called as("einsum(operands)", operands);
   const Equation e = parse(equation);
   if (static_cast<int64_t>(e.inputs.size()) != operands.size()) {
-    refuse(equation, std::to_string(e.inputs.size()) + " terms for " + std::to_string(operands.size()) + " tensors");
+    refuse(equation, std::to_string(e.inputs.size()) + " terms for " +
+                         std::to_string(operands.size()) + " tensors");
   }
   std::vector<Labelled> values;
   std::string all;
   int broadcast_dims = 0;
   for (int64_t i = 0; i < operands.size(); ++i) {
-    const std::string letters = spell_out(e.inputs[static_cast<size_t>(i)], operands[i].dim(), equation);
-    for (char c : letters) broadcast_dims = std::max(broadcast_dims, c >= '0' && c <= '9' ? c - '0' + 1 : 0);
+    const std::string letters =
+        spell_out(e.inputs[static_cast<size_t>(i)], operands[i].dim(), equation);
+    for (char c : letters)
+      broadcast_dims = std::max(broadcast_dims, c >= '0' && c <= '9' ? c - '0' + 1 : 0);
     values.push_back({operands[i], letters});
     all += letters;
   }
   std::string output = implied_output(values);
   if (e.explicit_output) {
-    const int named = static_cast<int>(e.output.size()) - (e.output.find("...") == std::string::npos ? 0 : 3);
-    output = spell_out(e.output, named + (e.output.find("...") == std::string::npos ? 0 : broadcast_dims), equation);
+    const int named =
+        static_cast<int>(e.output.size()) - (e.output.find("...") == std::string::npos ? 0 : 3);
+    output = spell_out(e.output,
+                       named + (e.output.find("...") == std::string::npos ? 0 : broadcast_dims),
+                       equation);
   }
   for (size_t i = 0; i < output.size(); ++i) {
     if (!has(all, output[i])) refuse(equation, std::string("'") + output[i] + "' is in no operand");
-    if (output.find(output[i], i + 1) != std::string::npos) refuse(equation, std::string("'") + output[i] + "' is twice in the output");
+    if (output.find(output[i], i + 1) != std::string::npos)
+      refuse(equation, std::string("'") + output[i] + "' is twice in the output");
   }
   for (Labelled& v : values) v = without_repeats(std::move(v), equation);
   Labelled result = values[0];

@@ -13,23 +13,27 @@ namespace regrad {
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
   const detail::Called as("masked_fill(x, mask)", x, mask);
   if (broadcast(mask.shape(), x.shape(), "masked_fill") != x.shape()) {
-    throw ShapeError("masked_fill: mask " + str(mask.shape()) + " does not broadcast to " + str(x.shape()));
+    throw ShapeError("masked_fill: mask " + str(mask.shape()) + " does not broadcast to " +
+                     str(x.shape()));
   }
   return where(mask, scalar(value, x.dtype()), x);
 }
 
 Tensor one_hot(const Tensor& index, int64_t classes) {
   const detail::Called as("one_hot(index)", index);
-  if (index.dtype() != DType::i64) throw DTypeError(std::string("one_hot: the index is ") + name(index.dtype()) + ", must be i64");
+  if (index.dtype() != DType::i64)
+    throw DTypeError(std::string("one_hot: the index is ") + name(index.dtype()) + ", must be i64");
   const std::vector<int64_t> all = index.to_vector<int64_t>();
   int64_t largest = -1;
   for (int64_t i : all) {
     if (i < 0) throw ShapeError("one_hot: negative index");
     largest = std::max(largest, i);
   }
-  if (classes < 0 && index.numel() == 0) throw ShapeError("one_hot: no index to take the number of classes from");
+  if (classes < 0 && index.numel() == 0)
+    throw ShapeError("one_hot: no index to take the number of classes from");
   if (classes >= 0 && largest >= classes)
-    throw ShapeError("one_hot: index " + std::to_string(largest) + " of " + std::to_string(classes) + " classes");
+    throw ShapeError("one_hot: index " + std::to_string(largest) + " of " +
+                     std::to_string(classes) + " classes");
   const int64_t n = classes < 0 ? largest + 1 : classes;
   return to(eq(unsqueeze(index, -1), arange(0, static_cast<double>(n))), DType::i64);
 }
@@ -39,10 +43,12 @@ namespace {
 // The flat position of each index tuple among x's first dims, and their common shape.
 Tensor flat_positions(const Tensor& x, TensorList indices) {
   if (indices.size() == 0 || indices.size() > x.dim())
-    throw ShapeError("index_put: " + std::to_string(indices.size()) + " indices for " + str(x.shape()));
+    throw ShapeError("index_put: " + std::to_string(indices.size()) + " indices for " +
+                     str(x.shape()));
   Shape sizes;
   for (const Tensor& i : indices) {
-    if (i.dtype() != DType::i64) throw DTypeError(std::string("index_put: an index is ") + name(i.dtype()) + ", must be i64");
+    if (i.dtype() != DType::i64)
+      throw DTypeError(std::string("index_put: an index is ") + name(i.dtype()) + ", must be i64");
     sizes = broadcast(sizes, i.shape(), "index_put");
   }
   Tensor at = zeros(sizes, DType::i64);
@@ -50,9 +56,12 @@ Tensor flat_positions(const Tensor& x, TensorList indices) {
     const int64_t n = x.shape()[d];
     for (int64_t i : indices[d].to_vector<int64_t>()) {
       if (i < -n || i >= n)
-        throw ShapeError("index_put: index " + std::to_string(i) + " is outside dim " + std::to_string(d) + " of " + str(x.shape()));
+        throw ShapeError("index_put: index " + std::to_string(i) + " is outside dim " +
+                         std::to_string(d) + " of " + str(x.shape()));
     }
-    const Tensor positive = where(indices[d] < scalar(0, DType::i64), indices[d] + scalar(static_cast<double>(n), DType::i64), indices[d]);
+    const Tensor positive =
+        where(indices[d] < scalar(0, DType::i64),
+              indices[d] + scalar(static_cast<double>(n), DType::i64), indices[d]);
     at = at * static_cast<double>(n) + positive;
   }
   return at;
@@ -73,7 +82,8 @@ std::vector<double> winners(const Tensor& at) {
 
 Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, bool accumulate) {
   const detail::Called as("index_put(x, indices, values)", x, indices, values);
-  if (x.dtype() > DType::i64) return index_put(x.to(DType::i64), indices, values.to(DType::i64), accumulate).to(x.dtype());
+  if (x.dtype() > DType::i64)
+    return index_put(x.to(DType::i64), indices, values.to(DType::i64), accumulate).to(x.dtype());
   Tensor at;
   {
     const NoGrad quiet;
@@ -87,7 +97,8 @@ Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, bool
     rows.push_back(x.shape()[d]);
   }
   if (broadcast(values.shape(), value_sizes, "index_put") != value_sizes) {
-    throw ShapeError("index_put: values " + str(values.shape()) + " do not broadcast to " + str(value_sizes));
+    throw ShapeError("index_put: values " + str(values.shape()) + " do not broadcast to " +
+                     str(value_sizes));
   }
   Shape entries = rows;
   entries[0] = at.numel();
@@ -104,7 +115,8 @@ Tensor index_put(const Tensor& x, TensorList indices, const Tensor& values, bool
   for (int d = 1; d < column.size(); ++d) column[d] = 1;
   const Tensor spread = expand(reshape(index, column), entries);
   if (!accumulate) {
-    const Tensor written = scatter_add(zeros(rows, DType::i64), 0, spread, ones(entries, DType::i64));
+    const Tensor written =
+        scatter_add(zeros(rows, DType::i64), 0, spread, ones(entries, DType::i64));
     base = where(to(written, DType::b8), scalar(0, x.dtype()), base);
   }
   return reshape(scatter_add(base, 0, spread, source), x.shape());
@@ -123,7 +135,8 @@ Tensor dropout(const Tensor& x, double p, const Random& r) {
 Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau, bool hard, int64_t dim) {
   const detail::Called as("gumbel_softmax(logits)", logits);
   if (!(tau > 0)) throw ConfigError("gumbel_softmax: tau " + decimal(tau) + " must be above 0");
-  // -log(-log u), u in (0, 1): 1 - u keeps clear of 0, and a u of 0 gives log 1 = 0, which the small number keeps from infinity.
+  // -log(-log u), u in (0, 1): 1 - u keeps clear of 0, and a u of 0 gives log 1 = 0, which the
+  // small number keeps from infinity.
   const Tensor u = uniform(r, logits.shape(), 0, 1, logits.dtype());
   const Tensor noise = -log(-log1p(-u) + std::numeric_limits<float>::min());
   const Tensor soft = softmax((logits + noise) / tau, dim);
@@ -131,7 +144,8 @@ Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau, bool ha
   const int d = wrap_dim(dim, logits.dim(), "gumbel_softmax");
   const Tensor hit = to(one_hot(argmax(soft.detach(), d), logits.size(d)), logits.dtype());
   Dims back;  // one_hot puts the classes last
-  for (int i = 0; i < logits.dim(); ++i) back.push_back(i < d ? i : i == d ? logits.dim() - 1 : i - 1);
+  for (int i = 0; i < logits.dim(); ++i)
+    back.push_back(i < d ? i : i == d ? logits.dim() - 1 : i - 1);
   return ste(permute(hit, back), soft);
 }
 
@@ -144,7 +158,8 @@ Tensor stop_gradient(const Tensor& x) {
 Tensor ste(const Tensor& forward, const Tensor& gradient) {
   const detail::Called as("ste(forward, gradient)", forward, gradient);
   if (forward.shape() != gradient.shape())
-    throw ShapeError("ste: forward " + str(forward.shape()) + " and gradient " + str(gradient.shape()) + " differ");
+    throw ShapeError("ste: forward " + str(forward.shape()) + " and gradient " +
+                     str(gradient.shape()) + " differ");
   return forward.detach() + (gradient - gradient.detach());
 }
 

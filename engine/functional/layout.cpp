@@ -13,10 +13,12 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, in
   for (int64_t n : sizes) {
     if (n < 0) throw ShapeError("split: a piece of size " + std::to_string(n));
     out.push_back(slice(x, dim, at, n > INT64_MAX - at ? INT64_MAX : at + n));
-    if (__builtin_add_overflow(at, n, &at)) throw ShapeError("split: the sizes add up to more than 63 bits");
+    if (__builtin_add_overflow(at, n, &at))
+      throw ShapeError("split: the sizes add up to more than 63 bits");
   }
   if (at != x.size(dim))
-    throw ShapeError("split: the sizes add up to " + std::to_string(at) + ", dim " + std::to_string(dim) + " of " + str(x.shape()) + " has another");
+    throw ShapeError("split: the sizes add up to " + std::to_string(at) + ", dim " +
+                     std::to_string(dim) + " of " + str(x.shape()) + " has another");
   return out;
 }
 std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim) {
@@ -36,18 +38,23 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value) {
   const detail::Called as("pad(x)", x);
   if (pads.size() % 2 || static_cast<int>(pads.size() / 2) > x.dim()) {
-    throw ShapeError("pad: " + std::to_string(pads.size()) + " numbers for " + str(x.shape()) + "; two a dim, from the last dim on");
+    throw ShapeError("pad: " + std::to_string(pads.size()) + " numbers for " + str(x.shape()) +
+                     "; two a dim, from the last dim on");
   }
   Tensor y = x;
   for (size_t i = 0; i < pads.size() / 2; ++i) {
     const int d = x.dim() - 1 - static_cast<int>(i);
     const int64_t before = pads[2 * i], after = pads[2 * i + 1], n = y.shape()[d];
     int64_t longer;
-    if (__builtin_add_overflow(before, after, &longer) || __builtin_add_overflow(n, longer, &longer))
-      throw ShapeError("pad: " + std::to_string(before) + " and " + std::to_string(after) + " around " + std::to_string(n) + " overflow 63 bits");
+    if (__builtin_add_overflow(before, after, &longer) ||
+        __builtin_add_overflow(n, longer, &longer))
+      throw ShapeError("pad: " + std::to_string(before) + " and " + std::to_string(after) +
+                       " around " + std::to_string(n) + " overflow 63 bits");
     if (longer < 0)
-      throw ShapeError("pad: dim " + std::to_string(d) + " of " + str(x.shape()) + " cannot lose " + std::to_string(-before - after));
-    if (before < 0 || after < 0) y = slice(y, d, std::max<int64_t>(0, -before), std::min(n, n + after));
+      throw ShapeError("pad: dim " + std::to_string(d) + " of " + str(x.shape()) + " cannot lose " +
+                       std::to_string(-before - after));
+    if (before < 0 || after < 0)
+      y = slice(y, d, std::max<int64_t>(0, -before), std::min(n, n + after));
     const int64_t front = std::max<int64_t>(0, before), back = std::max<int64_t>(0, after);
     if (front == 0 && back == 0) continue;
     if (value == 0) {
@@ -84,8 +91,11 @@ Tensor roll(const Tensor& x, int64_t shift, int64_t dim) {
 Tensor repeat(const Tensor& x, const Shape& times) {
   const detail::Called as("repeat(x)", x);
   const int lead = times.size() - x.dim();
-  if (lead < 0) throw ShapeError("repeat: " + str(times) + " has fewer entries than " + str(x.shape()) + " has dims");
-  if (std::any_of(times.begin(), times.end(), [](int64_t n) { return n < 0; })) throw ShapeError("repeat: " + str(times) + " times");
+  if (lead < 0)
+    throw ShapeError("repeat: " + str(times) + " has fewer entries than " + str(x.shape()) +
+                     " has dims");
+  if (std::any_of(times.begin(), times.end(), [](int64_t n) { return n < 0; }))
+    throw ShapeError("repeat: " + str(times) + " times");
   // A dim at a time: [.., n, ..] -> [.., t, n, ..] by a view, and one copy to join the two.
   Shape padded = x.shape();
   for (int i = 0; i < lead; ++i) padded.insert(0, 1);
@@ -131,14 +141,17 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   order.push_back(b);
   const Tensor matrices = permute(x, order);
   const int64_t rows = matrices.shape()[-2], columns = matrices.shape()[-1];
-  const int64_t count = std::max<int64_t>(0, offset >= 0 ? std::min(rows, columns - offset) : std::min(rows + offset, columns));
+  const int64_t count = std::max<int64_t>(
+      0, offset >= 0 ? std::min(rows, columns - offset) : std::min(rows + offset, columns));
   const int64_t first = offset >= 0 ? offset : -offset * columns;
   const Tensor flat = flatten(matrices, -2, -1);
-  return count ? slice(flat, -1, first, first + (count - 1) * (columns + 1) + 1, columns + 1) : slice(flat, -1, 0, 0);
+  return count ? slice(flat, -1, first, first + (count - 1) * (columns + 1) + 1, columns + 1)
+               : slice(flat, -1, 0, 0);
 }
 Tensor outer(const Tensor& a, const Tensor& b) {
   const detail::Called as("outer(a, b)", a, b);
-  if (a.dim() != 1 || b.dim() != 1) throw ShapeError("outer: needs two vectors, not " + str(a.shape()) + " and " + str(b.shape()));
+  if (a.dim() != 1 || b.dim() != 1)
+    throw ShapeError("outer: needs two vectors, not " + str(a.shape()) + " and " + str(b.shape()));
   return unsqueeze(a, 1) * unsqueeze(b, 0);
 }
 

@@ -27,16 +27,20 @@ Tensor by_task(const Tensor& x) {
 
 void need_equal(const Tensor& input, const Tensor& target, const char* loss) {
   if (input.shape() != target.shape())
-    throw ShapeError(std::string(loss) + ": input " + str(input.shape()) + " and target " + str(target.shape()) + " differ");
+    throw ShapeError(std::string(loss) + ": input " + str(input.shape()) + " and target " +
+                     str(target.shape()) + " differ");
 }
 
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const detail::Called as("linear(x, weight, bias?)", x, weight, bias);
-  if (weight.dim() != 2 && weight.dim() != 3) throw ShapeError("linear: weight " + str(weight.shape()) + " must be [out,in] or [tasks,out,in]");
+  if (weight.dim() != 2 && weight.dim() != 3)
+    throw ShapeError("linear: weight " + str(weight.shape()) +
+                     " must be [out,in] or [tasks,out,in]");
   if (x.dim() == 0 || x.shape()[-1] != weight.shape()[-1])
-    throw ShapeError("linear: x " + str(x.shape()) + " does not end in weight's in, " + str(weight.shape()));
+    throw ShapeError("linear: x " + str(x.shape()) + " does not end in weight's in, " +
+                     str(weight.shape()));
   if (x.dim() == 1) return squeeze(linear(unsqueeze(x, 0), weight, bias), 0);
   if (!bias.defined()) return matmul(x, weight.mT());
   return addmm(weight.dim() == 3 ? unsqueeze(bias, -2) : bias, x, weight.mT());
@@ -56,8 +60,11 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, double delta, Reduc
   const detail::Called as("huber_loss(input, target)", input, target);
   need_equal(input, target, "huber_loss");
   if (!(delta > 0)) throw ConfigError("huber_loss: delta " + decimal(delta) + " must be above 0");
-  const Tensor d = input - target, distance = abs(d), zero = scalar(0, d.dtype()), far = distance >= scalar(delta, d.dtype());
-  return reduce(0.5 * square(where(far, zero, d)) + where(far, delta * (distance - 0.5 * delta), zero), reduction, "huber_loss");
+  const Tensor d = input - target, distance = abs(d), zero = scalar(0, d.dtype()),
+               far = distance >= scalar(delta, d.dtype());
+  return reduce(
+      0.5 * square(where(far, zero, d)) + where(far, delta * (distance - 0.5 * delta), zero),
+      reduction, "huber_loss");
 }
 Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& options) {
   const detail::Called as("kl_div(input, target)", input, target);
@@ -65,25 +72,35 @@ Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& opt
   const auto divergence = [&] {
     if (options.log_target) return exp(target) * (target - input);
     const Tensor zero = scalar(0, target.dtype()), positive = target > zero;
-    const Tensor entropy = where(positive, target * log(where(positive, target, scalar(1, target.dtype()))), zero);
+    const Tensor entropy =
+        where(positive, target * log(where(positive, target, scalar(1, target.dtype()))), zero);
     // log 0 is allowed where the target is 0: a finite number stands for it there.
-    const double least = input.dtype() == DType::f32 ? std::numeric_limits<float>::lowest() : std::numeric_limits<double>::lowest();
-    return entropy - target * where(eq(target, zero), clamp(input, least, std::numeric_limits<double>::infinity()), input);
+    const double least = input.dtype() == DType::f32 ? std::numeric_limits<float>::lowest()
+                                                     : std::numeric_limits<double>::lowest();
+    return entropy - target * where(eq(target, zero),
+                                    clamp(input, least, std::numeric_limits<double>::infinity()),
+                                    input);
   };
-  if (options.reduction != Reduction::batchmean) return reduce(divergence(), options.reduction, "kl_div");
+  if (options.reduction != Reduction::batchmean)
+    return reduce(divergence(), options.reduction, "kl_div");
   const Tensor all = sum(divergence());
   return input.dim() == 0 ? all : all / static_cast<double>(input.size(0));
 }
-Tensor kl_div(const Tensor& input, const Tensor& target, Reduction reduction) { return kl_div(input, target, KlDivOptions{reduction, false}); }
+Tensor kl_div(const Tensor& input, const Tensor& target, Reduction reduction) {
+  return kl_div(input, target, KlDivOptions{reduction, false});
+}
 
 // Both terms are sums of positive numbers, each exact in its tail.
-Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const BceOptions& options) {
+Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target,
+                                        const BceOptions& options) {
   constexpr const char* loss = "binary_cross_entropy_with_logits";
-  const detail::Called as("binary_cross_entropy_with_logits(input, target, weight?, pos_weight?)", input, target, options.weight, options.pos_weight);
+  const detail::Called as("binary_cross_entropy_with_logits(input, target, weight?, pos_weight?)",
+                          input, target, options.weight, options.pos_weight);
   need_equal(input, target, loss);
   const auto need_fit = [&](const Tensor& w, const char* what) {
     if (broadcast(w.shape(), input.shape(), loss) != input.shape())
-      throw ShapeError(std::string(loss) + ": " + what + " " + str(w.shape()) + " does not broadcast to input " + str(input.shape()));
+      throw ShapeError(std::string(loss) + ": " + what + " " + str(w.shape()) +
+                       " does not broadcast to input " + str(input.shape()));
   };
   Tensor positive = target * softplus(-input);
   if (options.pos_weight.defined()) {
@@ -97,7 +114,8 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
   }
   return reduce(each, options.reduction, loss);
 }
-Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, Reduction reduction) {
+Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target,
+                                        Reduction reduction) {
   return binary_cross_entropy_with_logits(input, target, BceOptions{{}, {}, reduction});
 }
 
@@ -107,11 +125,13 @@ void need_rows(const Tensor& input, const Tensor& target, const char* loss) {
   Shape rows = input.shape();
   if (!rows.empty()) rows.erase(rows.size() - 1);
   if (input.dim() == 0 || rows != target.shape())
-    throw ShapeError(std::string(loss) + ": input " + str(input.shape()) + " needs a target " + str(rows) + ", not " + str(target.shape()));
+    throw ShapeError(std::string(loss) + ": input " + str(input.shape()) + " needs a target " +
+                     str(rows) + ", not " + str(target.shape()));
 }
 void need_class_weight(const Tensor& input, const Tensor& weight, const char* loss) {
   if (weight.defined() && weight.shape() != Shape{input.size(-1)})
-    throw ShapeError(std::string(loss) + ": weight " + str(weight.shape()) + " for " + std::to_string(input.size(-1)) + " classes");
+    throw ShapeError(std::string(loss) + ": weight " + str(weight.shape()) + " for " +
+                     std::to_string(input.size(-1)) + " classes");
 }
 
 // Labels, each in [0, classes): those to ignore as 0, and where they count (undefined: all do).
@@ -119,8 +139,10 @@ struct Labels {
   Tensor index, counts;
   int64_t n = 0;  // that count
 };
-Labels labels_of(const Tensor& target, int64_t classes, std::optional<int64_t> ignore_index, const char* loss) {
-  if (target.dtype() != DType::i64) throw DTypeError(std::string(loss) + ": labels must be i64, not " + name(target.dtype()));
+Labels labels_of(const Tensor& target, int64_t classes, std::optional<int64_t> ignore_index,
+                 const char* loss) {
+  if (target.dtype() != DType::i64)
+    throw DTypeError(std::string(loss) + ": labels must be i64, not " + name(target.dtype()));
   const NoGrad quiet;
   const Tensor all = target.contiguous();
   const int64_t* label = all.data<int64_t>();
@@ -128,8 +150,9 @@ Labels labels_of(const Tensor& target, int64_t classes, std::optional<int64_t> i
   for (int64_t i = 0; i < all.numel(); ++i) {
     if (ignore_index && label[i] == *ignore_index) continue;
     if (label[i] < 0 || label[i] >= classes)
-      throw ShapeError(std::string(loss) + ": label " + std::to_string(label[i]) + " (element " + std::to_string(i) + " of target " +
-                       str(target.shape()) + ") is outside [0, " + std::to_string(classes) + ")");
+      throw ShapeError(std::string(loss) + ": label " + std::to_string(label[i]) + " (element " +
+                       std::to_string(i) + " of target " + str(target.shape()) +
+                       ") is outside [0, " + std::to_string(classes) + ")");
     ++out.n;
   }
   if (out.n == all.numel()) return out;
@@ -139,32 +162,42 @@ Labels labels_of(const Tensor& target, int64_t classes, std::optional<int64_t> i
 }
 
 // x where labels count, else 0 without a gradient.
-Tensor where_counted(const Labels& l, const Tensor& x) { return l.counts.defined() ? where(l.counts, x, scalar(0, x.dtype())) : x; }
+Tensor where_counted(const Labels& l, const Tensor& x) {
+  return l.counts.defined() ? where(l.counts, x, scalar(0, x.dtype())) : x;
+}
 
-// (1 - smoothing) of the loss at the label and smoothing of its mean over classes, of log probabilities log_p.
-Tensor by_label(const Tensor& log_p, const Tensor& target, const NllOptions& o, double smoothing, const char* loss) {
+// (1 - smoothing) of the loss at the label and smoothing of its mean over classes, of log
+// probabilities log_p.
+Tensor by_label(const Tensor& log_p, const Tensor& target, const NllOptions& o, double smoothing,
+                const char* loss) {
   need_rows(log_p, target, loss);
   need_class_weight(log_p, o.weight, loss);
   const int64_t classes = log_p.size(-1);
   const Labels l = labels_of(target, classes, o.ignore_index, loss);
   Tensor each = where_counted(l, -squeeze(gather(log_p, -1, unsqueeze(l.index, -1)), -1)), weights;
   if (o.weight.defined()) {
-    weights = where_counted(l, reshape(index_select(o.weight, 0, reshape(l.index, {-1})), target.shape()));
+    weights = where_counted(
+        l, reshape(index_select(o.weight, 0, reshape(l.index, {-1})), target.shape()));
     each = std::move(each) * weights;
   }
   if (smoothing > 0) {
     const Tensor spread = -sum(o.weight.defined() ? log_p * o.weight : log_p, {-1});
-    each = (1 - smoothing) * std::move(each) + smoothing / static_cast<double>(classes) * where_counted(l, spread);
+    each = (1 - smoothing) * std::move(each) +
+           smoothing / static_cast<double>(classes) * where_counted(l, spread);
   }
-  if (o.reduction != Reduction::mean || (l.n == target.numel() && !weights.defined())) return reduce(each, o.reduction, loss);
+  if (o.reduction != Reduction::mean || (l.n == target.numel() && !weights.defined()))
+    return reduce(each, o.reduction, loss);
   return weights.defined() ? sum(each) / sum(weights) : sum(each) / static_cast<double>(l.n);
 }
 
 // -sum_c weight[c] p[c] log_p[c]
-Tensor by_probabilities(const Tensor& log_p, const Tensor& p, const Tensor& weight, double smoothing, Reduction reduction) {
+Tensor by_probabilities(const Tensor& log_p, const Tensor& p, const Tensor& weight,
+                        double smoothing, Reduction reduction) {
   need_equal(log_p, p, "cross_entropy");
   need_class_weight(log_p, weight, "cross_entropy");
-  Tensor each = log_p * (smoothing > 0 ? affine(p, 1 - smoothing, smoothing / static_cast<double>(log_p.size(-1))) : p);
+  Tensor each = log_p * (smoothing > 0 ? affine(p, 1 - smoothing,
+                                                smoothing / static_cast<double>(log_p.size(-1)))
+                                       : p);
   if (weight.defined()) each = std::move(each) * weight;
   return reduce(-sum(each, {-1}), reduction, "cross_entropy");
 }
@@ -175,17 +208,23 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const NllOptions& opt
   const detail::Called as("nll_loss(input, target, weight?)", input, target, options.weight);
   return by_label(input, target, options, 0, "nll_loss");
 }
-Tensor nll_loss(const Tensor& input, const Tensor& target, Reduction reduction) { return nll_loss(input, target, NllOptions{{}, {}, reduction}); }
+Tensor nll_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
+  return nll_loss(input, target, NllOptions{{}, {}, reduction});
+}
 
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntropyOptions& o) {
   const detail::Called as("cross_entropy(input, target, weight?)", input, target, o.weight);
   if (!(o.label_smoothing >= 0 && o.label_smoothing <= 1))
-    throw ConfigError("cross_entropy: label_smoothing " + decimal(o.label_smoothing) + " is outside [0, 1]");
+    throw ConfigError("cross_entropy: label_smoothing " + decimal(o.label_smoothing) +
+                      " is outside [0, 1]");
   if (!is_floating(target.dtype())) {
     need_rows(input, target, "cross_entropy");
-    return by_label(log_softmax(input, -1), target, {o.weight, o.ignore_index, o.reduction}, o.label_smoothing, "cross_entropy");
+    return by_label(log_softmax(input, -1), target, {o.weight, o.ignore_index, o.reduction},
+                    o.label_smoothing, "cross_entropy");
   }
-  if (o.ignore_index) throw ConfigError("cross_entropy: ignore_index goes with labels, and target holds probabilities");
+  if (o.ignore_index)
+    throw ConfigError(
+        "cross_entropy: ignore_index goes with labels, and target holds probabilities");
   if (input.dim() == 0) throw ShapeError("cross_entropy: input [] has no classes");
   return by_probabilities(log_softmax(input, -1), target, o.weight, o.label_smoothing, o.reduction);
 }
@@ -223,7 +262,8 @@ Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p, double eps)
 Tensor cdist(const Tensor& a, const Tensor& b, double p) {
   const detail::Called as("cdist(a, b)", a, b);
   if (a.dim() < 2 || b.dim() < 2 || a.shape()[-1] != b.shape()[-1]) {
-    throw ShapeError("cdist: needs [..,N,D] and [..,M,D], not " + str(a.shape()) + " and " + str(b.shape()));
+    throw ShapeError("cdist: needs [..,N,D] and [..,M,D], not " + str(a.shape()) + " and " +
+                     str(b.shape()));
   }
   return norm(unsqueeze(a, -2) - unsqueeze(b, -3), p, {-1});
 }

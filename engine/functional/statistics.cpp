@@ -17,8 +17,11 @@ int64_t elements_over(const Tensor& x, const Dims& dims) {
   return n;
 }
 
-// x in the opposite order of size: -x, and of integers -1 - x, which has a value for the least of them too.
-Tensor reversed(const Tensor& x) { return is_floating(x.dtype()) ? -x : affine(x.to(DType::i64), -1, -1); }
+// x in the opposite order of size: -x, and of integers -1 - x, which has a value for the least of
+// them too.
+Tensor reversed(const Tensor& x) {
+  return is_floating(x.dtype()) ? -x : affine(x.to(DType::i64), -1, -1);
+}
 
 Tensor number_like(const Tensor& x, double v) { return scalar(v, x.dtype()); }
 
@@ -36,9 +39,13 @@ Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
   // About one of the elements first: equal ones are exactly 0, whatever their mean rounds to.
   Tensor one = x.detach();
   for (int d = 0; d < x.dim(); ++d)
-    if (dims.empty() || std::any_of(dims.begin(), dims.end(), [&](int64_t k) { return wrap_dim(k, x.dim(), "var") == d; })) one = slice(one, d, 0, 1);
-  const Tensor moved = elements_over(x, dims) ? x - one : x, centred = moved - mean(moved, dims, true);
-  return sum(square(centred), dims, keepdim) / std::max(0.0, static_cast<double>(elements_over(x, dims)) - correction);
+    if (dims.empty() || std::any_of(dims.begin(), dims.end(),
+                                    [&](int64_t k) { return wrap_dim(k, x.dim(), "var") == d; }))
+      one = slice(one, d, 0, 1);
+  const Tensor moved = elements_over(x, dims) ? x - one : x,
+               centred = moved - mean(moved, dims, true);
+  return sum(square(centred), dims, keepdim) /
+         std::max(0.0, static_cast<double>(elements_over(x, dims)) - correction);
 }
 Tensor std(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
   const detail::Called as("std(x)", x);
@@ -53,7 +60,8 @@ Tensor norm(const Tensor& x, double p, const Dims& dims, bool keepdim) {
   if (p == 2) return safe_root(sum(square(x), dims, keepdim), 2);
   // |x|^p: for p < 2 its second derivative at 0 is no number, so zeros are left out there.
   const Tensor zero = number_like(x, 0), gone = eq(x, zero);
-  return safe_root(sum(where(gone, zero, pow(abs(where(gone, number_like(x, 1), x)), p)), dims, keepdim), p);
+  return safe_root(
+      sum(where(gone, zero, pow(abs(where(gone, number_like(x, 1), x)), p)), dims, keepdim), p);
 }
 
 // Halves are multiplied until one element is left: only products, so zeros are no special case.
@@ -108,7 +116,8 @@ Tensor leaky_relu(const Tensor& x, double negative_slope) {
 }
 Tensor elu(const Tensor& x, double alpha) {
   const detail::Called as("elu(x)", x);
-  return where(x <= number_like(x, 0), expm1(clamp(x, -std::numeric_limits<double>::infinity(), 0)) * alpha, x);
+  return where(x <= number_like(x, 0),
+               expm1(clamp(x, -std::numeric_limits<double>::infinity(), 0)) * alpha, x);
 }
 
 }  // namespace regrad

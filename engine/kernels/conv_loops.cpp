@@ -7,7 +7,8 @@
 namespace regrad::kernels {
 namespace {
 
-// f(image, output row, output column, kernel row, kernel column, input row, input column) wherever the kernel meets the image.
+// f(image, output row, output column, kernel row, kernel column, input row, input column) wherever
+// the kernel meets the image.
 template <class F>
 void each_tap(const Conv& s, F&& f) {
   for (int64_t n = 0; n < s.n; ++n)
@@ -18,12 +19,14 @@ void each_tap(const Conv& s, F&& f) {
           if (y < 0 || y >= s.h) continue;
           for (int64_t q = 0; q < s.kw; ++q) {
             const int64_t x = j * s.stride_w + q * s.dilation_w - s.pad_w;
-            if (x >= 0 && x < s.w) f(((n * s.h + y) * s.w + x) * s.c, ((n * s.oh + i) * s.ow + j) * s.o, p * s.kw + q);
+            if (x >= 0 && x < s.w)
+              f(((n * s.h + y) * s.w + x) * s.c, ((n * s.oh + i) * s.ow + j) * s.o, p * s.kw + q);
           }
         }
 }
 
-// Weights as [tap][group][c][o] (channels inside a group), so that inner loops run over neighbours, and the way back.
+// Weights as [tap][group][c][o] (channels inside a group), so that inner loops run over neighbours,
+// and the way back.
 struct Taps {
   const Conv& s;
   int64_t taps = s.kh * s.kw, cg = s.c / s.groups, og = s.o / s.groups;
@@ -32,7 +35,8 @@ struct Taps {
   void each(F&& f) const {  // f(index in PyTorch's order, index here)
     for (int64_t o = 0; o < s.o; ++o)
       for (int64_t c = 0; c < cg; ++c)
-        for (int64_t t = 0; t < taps; ++t) f((o * cg + c) * taps + t, at(t, o / og) + c * og + o % og);
+        for (int64_t t = 0; t < taps; ++t)
+          f((o * cg + c) * taps + t, at(t, o / og) + c * og + o % og);
   }
 };
 

@@ -6,7 +6,8 @@
 namespace regrad::kernels {
 
 inline const dnnl::engine& engine() {
-  static const auto* e = new dnnl::engine(dnnl::engine::kind::cpu, 0);  // never destroyed: plans may outlive static objects
+  // never destroyed: plans may outlive static objects
+  static const auto* e = new dnnl::engine(dnnl::engine::kind::cpu, 0);
   return *e;
 }
 inline dnnl::stream& stream() {

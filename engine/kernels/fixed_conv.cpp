@@ -25,19 +25,25 @@ constexpr int64_t line = 64;
 struct Bytes {
   std::vector<char> all;
   void* at = nullptr;
-  explicit Bytes(size_t n) : all(n + line) { at = all.data() + (line - static_cast<int64_t>(reinterpret_cast<uintptr_t>(all.data()) % line)) % line; }
+  explicit Bytes(size_t n) : all(n + line) {
+    at = all.data() +
+         (line - static_cast<int64_t>(reinterpret_cast<uintptr_t>(all.data()) % line)) % line;
+  }
 };
 
-// What oneDNN is asked for. A stride over pixels of a 1 x 1 kernel is none of its: the pixels are picked first (its own way to do that writes past
-// its scratchpad where channels are few). Vectors are the pixels of one image, as a matrix has rows.
+// What oneDNN is asked for. A stride over pixels of a 1 x 1 kernel is none of its: the pixels are
+// picked first (its own way to do that writes past its scratchpad where channels are few). Vectors
+// are the pixels of one image, as a matrix has rows.
 struct Asked {
   Conv s;
   bool picks = false;
   explicit Asked(const Conv& given, int64_t n) : s(given) {
     s.n = n;
-    picks = s.kh == 1 && s.kw == 1 && (s.stride_h > 1 || s.stride_w > 1) && s.pad_h == 0 && s.pad_w == 0;
+    picks = s.kh == 1 && s.kw == 1 && (s.stride_h > 1 || s.stride_w > 1) && s.pad_h == 0 &&
+            s.pad_w == 0;
     if (picks) s.h = s.oh, s.w = s.ow, s.stride_h = s.stride_w = 1;
-    const bool vectors = s.h == 1 && s.w == 1 && s.oh == 1 && s.ow == 1 && s.kh == 1 && s.kw == 1 && s.pad_h == 0 && s.pad_w == 0;
+    const bool vectors = s.h == 1 && s.w == 1 && s.oh == 1 && s.ow == 1 && s.kh == 1 && s.kw == 1 &&
+                         s.pad_h == 0 && s.pad_w == 0;
     if (vectors) s.h = s.oh = n, s.n = 1;
   }
 };
@@ -56,9 +62,12 @@ dnnl::primitive_attr attributes(bool adds) {
   return a;
 }
 
-dnnl::convolution_forward::primitive_desc describe(const Conv& s, const memory::desc& weight, const dnnl::primitive_attr& attr) {
-  const memory::desc x({s.n, s.c, s.h, s.w}, Type::f32, Tag::nhwc), y({s.n, s.o, s.oh, s.ow}, Type::f32, Tag::nhwc), bias({s.o}, Type::f32, Tag::x);
-  const memory::dims stride{s.stride_h, s.stride_w}, dilation{s.dilation_h - 1, s.dilation_w - 1}, pad{s.pad_h, s.pad_w};
+dnnl::convolution_forward::primitive_desc describe(const Conv& s, const memory::desc& weight,
+                                                   const dnnl::primitive_attr& attr) {
+  const memory::desc x({s.n, s.c, s.h, s.w}, Type::f32, Tag::nhwc),
+      y({s.n, s.o, s.oh, s.ow}, Type::f32, Tag::nhwc), bias({s.o}, Type::f32, Tag::x);
+  const memory::dims stride{s.stride_h, s.stride_w}, dilation{s.dilation_h - 1, s.dilation_w - 1},
+      pad{s.pad_h, s.pad_w};
   const auto kind = dnnl::prop_kind::forward_inference;
   const auto direct = dnnl::algorithm::convolution_direct;
 #if DNNL_VERSION_MAJOR >= 3
@@ -68,7 +77,9 @@ dnnl::convolution_forward::primitive_desc describe(const Conv& s, const memory::
 #endif
 }
 
-int64_t whole_lines(const memory::desc& d) { return (static_cast<int64_t>(d.get_size()) + line - 1) / line * line; }
+int64_t whole_lines(const memory::desc& d) {
+  return (static_cast<int64_t>(d.get_size()) + line - 1) / line * line;
+}
 
 // For one number of images.
 struct Sized {
@@ -95,7 +106,10 @@ struct FixedConv::Parts {
     const auto found = sized.find(n);
     if (found != sized.end()) return found->second;
     const auto d = describe(Asked(shape, n).s, weight, attr);
-    return sized.emplace(n, Sized{dnnl::convolution_forward(d), d.src_desc(), d.dst_desc(), d.scratchpad_desc()}).first->second;
+    return sized
+        .emplace(
+            n, Sized{dnnl::convolution_forward(d), d.src_desc(), d.dst_desc(), d.scratchpad_desc()})
+        .first->second;
   }
 };
 
@@ -107,21 +121,23 @@ FixedConv::FixedConv(const Conv& shape, const float* weight, const float* bias, 
     const auto d = describe(s, {weight_dims(s), Type::f32, Tag::any}, attr);
     auto parts = std::make_shared<Parts>(shape, d.weights_desc(), attr, bias);
     const memory::desc plain(weight_dims(s), Type::f32, s.groups == 1 ? Tag::oihw : Tag::goihw);
-    memory from(plain, engine(), const_cast<float*>(weight)), to(parts->weight, engine(), parts->packed.at);
+    memory from(plain, engine(), const_cast<float*>(weight)),
+        to(parts->weight, engine(), parts->packed.at);
     dnnl::reorder(from, to).execute(stream(), from, to);
     parts->of(shape.n);
     parts_ = std::move(parts);
   } catch (const dnnl::error& e) {
     if (e.status == dnnl_out_of_memory) throw OutOfMemory("out of memory: a convolution by oneDNN");
-    throw Error(std::string("a convolution of ") + std::to_string(shape.c) + " to " + std::to_string(shape.o) + " channels: oneDNN says '" +
-                e.what() + "'");
+    throw Error(std::string("a convolution of ") + std::to_string(shape.c) + " to " +
+                std::to_string(shape.o) + " channels: oneDNN says '" + e.what() + "'");
   }
 }
 
 int64_t FixedConv::scratch_bytes(int64_t n) const {
   const OneThread one;
   const Conv& s = parts_->shape;
-  return whole_lines(parts_->of(n).scratch) + (Asked(s, n).picks ? n * s.oh * s.ow * s.c * 4 : 0) + line;
+  return whole_lines(parts_->of(n).scratch) + (Asked(s, n).picks ? n * s.oh * s.ow * s.c * 4 : 0) +
+         line;
 }
 
 void FixedConv::run(int64_t n, const float* x, float* y, void* scratch) const {
@@ -136,9 +152,13 @@ void FixedConv::run(int64_t n, const float* x, float* y, void* scratch) const {
     x = to;
     for (int64_t i = 0; i < n * s.oh; ++i)
       for (int64_t j = 0; j < s.ow; ++j, to += s.c)
-        std::memcpy(to, from + ((i / s.oh * s.h + i % s.oh * s.stride_h) * s.w + j * s.stride_w) * s.c, static_cast<size_t>(s.c) * 4);
+        std::memcpy(to,
+                    from + ((i / s.oh * s.h + i % s.oh * s.stride_h) * s.w + j * s.stride_w) * s.c,
+                    static_cast<size_t>(s.c) * 4);
   }
-  const auto at = [](const memory::desc& d, const void* where) { return memory(d, engine(), const_cast<void*>(where)); };
+  const auto at = [](const memory::desc& d, const void* where) {
+    return memory(d, engine(), const_cast<void*>(where));
+  };
   k.primitive.execute(stream(), {{DNNL_ARG_SRC, at(k.x, x)},
                                  {DNNL_ARG_WEIGHTS, at(p.weight, p.packed.at)},
                                  {DNNL_ARG_BIAS, at({{s.o}, Type::f32, Tag::x}, p.bias.data())},

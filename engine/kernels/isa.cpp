@@ -1,4 +1,5 @@
-// Which table: the best one that this CPU can run, or the one that the environment's REGRAD_ISA names.
+// Which table: the best one that this CPU can run, or the one that the environment's REGRAD_ISA
+// names.
 #include <cstdlib>
 #include <string>
 
@@ -30,10 +31,14 @@ struct Isa {
 Table choose() {
 #if defined(REGRAD_KERNELS_X86)
   __builtin_cpu_init();  // a static constructor may ask before the runtime has looked
-  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-                          __builtin_cpu_supports("avx512vl");
-  const Isa all[] = {{"avx512", avx512::fill, has_avx512}, {"avx2", avx2::fill, has_avx2}, {"baseline", baseline::fill, true}};
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                        __builtin_cpu_supports("bmi2");
+  const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&
+                          __builtin_cpu_supports("avx512dq") &&
+                          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  const Isa all[] = {{"avx512", avx512::fill, has_avx512},
+                     {"avx2", avx2::fill, has_avx2},
+                     {"baseline", baseline::fill, true}};
 #else
   const Isa all[] = {{"baseline", baseline::fill, true}};
 #endif
@@ -49,8 +54,9 @@ Table choose() {
     }
     present += (present.empty() ? "" : ", ") + std::string(isa.name);
   }
-  throw ConfigError("REGRAD_ISA=" + std::string(asked) + ": not an instruction set that this build and this CPU have; they have " + present +
-                    ". Set one of these, or unset REGRAD_ISA to take the best");
+  throw ConfigError("REGRAD_ISA=" + std::string(asked) +
+                    ": not an instruction set that this build and this CPU have; they have " +
+                    present + ". Set one of these, or unset REGRAD_ISA to take the best");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// The declarations are LAPACKE's (lapack.h); the code is OpenBLAS's own. liblapacke itself is not linked: it would draw in whichever BLAS the
-// system's alternatives name, beside the one that regrad links.
+// The declarations are LAPACKE's (lapack.h); the code is OpenBLAS's own. liblapacke itself is not
+// linked: it would draw in whichever BLAS the system's alternatives name, beside the one that
+// regrad links.
 #include "lapack.h"
 
 #include "one_thread.h"
@@ -18,7 +19,9 @@ lapack_int i(int64_t v) { return static_cast<lapack_int>(v); }
 
 // Lengths of scratch in elements, from LAPACK's manual, with room for blocks of 64 columns.
 constexpr int64_t block = 64;
-int64_t eigh_reals(bool vectors, int64_t n) { return vectors ? 1 + (6 + block) * n + 2 * n * n : 1 + (2 + block) * n; }
+int64_t eigh_reals(bool vectors, int64_t n) {
+  return vectors ? 1 + (6 + block) * n + 2 * n * n : 1 + (2 + block) * n;
+}
 int64_t eigh_ints(int64_t n) { return 3 + 5 * n; }
 int64_t svd_reals(int64_t m, int64_t n) {
   const int64_t k = std::min(m, n);
@@ -51,12 +54,14 @@ template <class T>
 int64_t svd_scratch(int64_t m, int64_t n) {
   return svd_reals(m, n) * int64_t{sizeof(T)} + 8 * std::min(m, n) * int64_t{sizeof(lapack_int)};
 }
-// Row-major a is column-major a^T = v s u^T: LAPACK's left vectors are v, its right ones, stored column-major, are u row-major.
+// Row-major a is column-major a^T = v s u^T: LAPACK's left vectors are v, its right ones, stored
+// column-major, are u row-major.
 template <class T>
 int64_t svd(int64_t m, int64_t n, T* a, T* s, T* u, T* v, void* scratch) {
   const OneThread one;
   const char job = u ? 'S' : 'N';
-  const lapack_int rows = i(n), columns = i(m), k = std::min(rows, columns), reals = i(svd_reals(m, n));
+  const lapack_int rows = i(n), columns = i(m), k = std::min(rows, columns),
+                   reals = i(svd_reals(m, n));
   T* work = static_cast<T*>(scratch);
   auto* iwork = reinterpret_cast<lapack_int*>(work + reals);
   lapack_int info = 0;

@@ -1,4 +1,5 @@
-// OpenBLAS on the calling thread alone, for as long as one lives. The number of OpenMP threads is a setting of the calling thread; it is put back.
+// OpenBLAS on the calling thread alone, for as long as one lives. The number of OpenMP threads is a
+// setting of the calling thread; it is put back.
 #pragma once
 
 // OpenMP's own, as omp.h has them; clang 14 comes without that header.

@@ -14,7 +14,8 @@ namespace {
 
 int64_t bytes_of(const Shape& shape, DType t) {
   int64_t bytes;
-  if (__builtin_mul_overflow(shape.numel(), int64_t{item_size(t)}, &bytes)) throw OutOfMemory("out of memory: a tensor of shape " + str(shape));
+  if (__builtin_mul_overflow(shape.numel(), int64_t{item_size(t)}, &bytes))
+    throw OutOfMemory("out of memory: a tensor of shape " + str(shape));
   return bytes;
 }
 
@@ -35,14 +36,16 @@ bool is_dense(const Shape& shape, const Shape& strides) {
   return true;
 }
 
-// Whether input i's buffer may become the output: the caller gave its only handle away, nobody else holds node or storage, and no row needs the
-// value.
+// Whether input i's buffer may become the output: the caller gave its only handle away, nobody else
+// holds node or storage, and no row needs the value.
 bool reusable(const Node* y, int i, bool recording) {
   const Node* x = y->in(i).node();
-  if (x->users.load(std::memory_order_acquire) != handle_unit || x->keeps_y || x->dtype != y->dtype) return false;
+  if (x->users.load(std::memory_order_acquire) != handle_unit || x->keeps_y || x->dtype != y->dtype)
+    return false;
   if (recording && (edge_units(*y->op, i) & data_unit)) return false;
   const Storage* s = x->storage.load(std::memory_order_relaxed);
-  return s && s->size_class >= 0 && s->users.load(std::memory_order_acquire) == 1 && x->shape == y->shape && is_dense(x->shape, x->strides);
+  return s && s->size_class >= 0 && s->users.load(std::memory_order_acquire) == 1 &&
+         x->shape == y->shape && is_dense(x->shape, x->strides);
 }
 
 void place_elementwise(Node* y, unsigned given, bool recording) {
@@ -96,14 +99,16 @@ struct Unborn {
 };
 
 void borrow_inputs(Node* y, const Tensor* const* in, int n, const Op& op) {
-  if (n > 3) y->many_ = static_cast<Tensor*>(::operator new(static_cast<size_t>(n) * sizeof(Tensor)));
+  if (n > 3)
+    y->many_ = static_cast<Tensor*>(::operator new(static_cast<size_t>(n) * sizeof(Tensor)));
   Tensor* slots = n > 3 ? y->many_ : y->in_;
   y->n_in = n;
   for (int i = 0; i < n; ++i) new (slots + i) Tensor(Tensor::adopt(in[i]->node()));  // not counted
   for (int i = 0; i < n; ++i) {
     if (!in[i]->defined()) undefined_tensor(op.name, i);
     if (!in[i]->node()->storage.load(std::memory_order_relaxed)) {
-      throw Error(std::string(op.name) + ": the data of argument " + std::to_string(i) + " was freed (a row that reads it does not keep it)");
+      throw Error(std::string(op.name) + ": the data of argument " + std::to_string(i) +
+                  " was freed (a row that reads it does not keep it)");
     }
   }
 }
@@ -150,9 +155,10 @@ void check_finite(const Node* y) {
   const int64_t at = y->dtype == DType::f32 ? first_bad<float>(y) : first_bad<double>(y);
   if (at < 0) return;
   const double bad = y->dtype == DType::f32 ? y->ptr<float>()[at] : y->ptr<double>()[at];
-  throw NumericError("detect_anomaly: '" + std::string(y->op->name) + "' gave " + decimal(bad) + " at order " + std::to_string(mode.order) +
-                     (mode.order ? " (while differentiating)" : " (forward)") + ", element " + std::to_string(at) + " of " + str(y->shape) +
-                     "; its inputs: " + parents(y));
+  throw NumericError("detect_anomaly: '" + std::string(y->op->name) + "' gave " + decimal(bad) +
+                     " at order " + std::to_string(mode.order) +
+                     (mode.order ? " (while differentiating)" : " (forward)") + ", element " +
+                     std::to_string(at) + " of " + str(y->shape) + "; its inputs: " + parents(y));
 }
 
 }  // namespace
@@ -160,7 +166,8 @@ void check_finite(const Node* y) {
 
 void Call::need_kept(const Tensor& t) const {
   if (!t.node()->storage.load(std::memory_order_relaxed))
-    throw Error(std::string(n_->op->name) + ": data that its gradient reads was freed (the row does not keep it)");
+    throw Error(std::string(n_->op->name) +
+                ": data that its gradient reads was freed (the row does not keep it)");
 }
 
 Tensor declared_zero(const Call&) { return {}; }
@@ -168,7 +175,8 @@ Tensor declared_zero(const Call&) { return {}; }
 namespace detail {
 namespace {
 
-Tensor evaluate(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes, unsigned given) {
+Tensor evaluate(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes,
+                unsigned given) {
   const bool profiled = profiling.load(std::memory_order_relaxed);
   const int64_t start = profiled ? profile_clock() : 0;
   Node* y = new_node();
@@ -196,7 +204,8 @@ Tensor evaluate(const Op& op, const Tensor* const* in, int n, const void* attrs,
 }  // namespace
 }  // namespace detail
 
-Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes, unsigned given) {
+Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes,
+             unsigned given) {
   return typed_memory([&] { return detail::evaluate(op, in, n, attrs, attr_bytes, given); });
 }
 

@@ -19,22 +19,30 @@ std::vector<double> add_reference(const RefCall& c) {
   std::vector<double> y(static_cast<size_t>(c.out.numel()));
   for (size_t i = 0; i < y.size(); ++i) {
     const auto at = static_cast<int64_t>(i);
-    y[i] = broadcast_at(c.in[0], c.out, at) + c.attrs<Params>().p0 * broadcast_at(c.in[1], c.out, at);
+    y[i] =
+        broadcast_at(c.in[0], c.out, at) + c.attrs<Params>().p0 * broadcast_at(c.in[1], c.out, at);
   }
   return y;
 }
 
-// 0 where it loses, g/2 at ties, g elsewhere: how PyTorch shares the gradient of minimum and maximum (where one is NaN, each gets all of it).
-Tensor share(const Tensor& g, const Tensor& loses, const Tensor& ties) { return where(loses, scalar(0, g.dtype()), where(ties, g * 0.5, g)); }
+// 0 where it loses, g/2 at ties, g elsewhere: how PyTorch shares the gradient of minimum and
+// maximum (where one is NaN, each gets all of it).
+Tensor share(const Tensor& g, const Tensor& loses, const Tensor& ties) {
+  return where(loses, scalar(0, g.dtype()), where(ties, g * 0.5, g));
+}
 // Where both hold.
-Tensor both(const Tensor& a, const Tensor& b) { return to(to(a, DType::i64) * to(b, DType::i64), DType::b8); }
+Tensor both(const Tensor& a, const Tensor& b) {
+  return to(to(a, DType::i64) * to(b, DType::i64), DType::b8);
+}
 
 void where_infer(const Call& c) {
   const Tensor &cond = c.in(0), &a = c.in(1), &b = c.in(2);
   if (cond.dtype() != DType::b8 && cond.dtype() != DType::u8)
-    throw DTypeError(std::string("where: the condition is ") + name(cond.dtype()) + ", must be b8 or u8");
+    throw DTypeError(std::string("where: the condition is ") + name(cond.dtype()) +
+                     ", must be b8 or u8");
   if (a.dtype() != b.dtype())
-    throw DTypeError(std::string("where: ") + name(a.dtype()) + " with " + name(b.dtype()) + "; convert one with x.to(dtype)");
+    throw DTypeError(std::string("where: ") + name(a.dtype()) + " with " + name(b.dtype()) +
+                     "; convert one with x.to(dtype)");
   detail::kernel_dtype(c, a.dtype());
   c.out(broadcast(cond.shape(), broadcast(a.shape(), b.shape(), "where"), "where"), a.dtype());
 }
@@ -60,7 +68,8 @@ void where_samples(Samples& s) {
   s.bad({{2}, {3}, {3}});
 }
 
-// Comparisons: no derivative. The domain keeps values apart, and every second sample has equal tensors' worth of ties through integers.
+// Comparisons: no derivative. The domain keeps values apart, and every second sample has equal
+// tensors' worth of ties through integers.
 template <Compare K, double (*F)(double, double)>
 consteval Op comparison(const char* name) {
   return {.name = name,
@@ -72,76 +81,86 @@ consteval Op comparison(const char* name) {
           .reference = pointwise2<F>,
           .samples = [](Samples& s) {
             binary_shapes(s, {}, {});
-            binary_shapes(s, {.low = 0, .high = 3, .kind = Domain::index}, {.low = 0, .high = 3, .kind = Domain::index});
+            binary_shapes(s, {.low = 0, .high = 3, .kind = Domain::index},
+                          {.low = 0, .high = 3, .kind = Domain::index});
           }};
 }
 
 }  // namespace
 
 // y = a + p0 b
-constinit const Op add_op = row({.name = "add",
-                                 .arity = 2,
-                                 .layout = Layout::elementwise,
-                                 .infer = broadcast_two,
-                                 .forward = binary<Binary::add, true>,
-                                 .vjp = {[](const Call& c) { return sum_to(c.g(), c.in(0).shape()); },
-                                         [](const Call& c) {
-                                           const double alpha = c.attrs<Params>().p0;
-                                           return alpha == 1 ? sum_to(c.g(), c.in(1).shape()) : sum_to(c.g(), c.in(1).shape()) * alpha;
-                                         }},
-                                 .smooth = true,
-                                 .reference = add_reference,
-                                 .samples = [](Samples& s) {
-                                   for (double alpha : {1.0, -1.0, 0.3}) binary_shapes(s, {}, {}, Params{alpha, 0});
-                                 }});
+constinit const Op add_op =
+    row({.name = "add",
+         .arity = 2,
+         .layout = Layout::elementwise,
+         .infer = broadcast_two,
+         .forward = binary<Binary::add, true>,
+         .vjp = {[](const Call& c) { return sum_to(c.g(), c.in(0).shape()); },
+                 [](const Call& c) {
+                   const double alpha = c.attrs<Params>().p0;
+                   return alpha == 1 ? sum_to(c.g(), c.in(1).shape())
+                                     : sum_to(c.g(), c.in(1).shape()) * alpha;
+                 }},
+         .smooth = true,
+         .reference = add_reference,
+         .samples = [](Samples& s) {
+           for (double alpha : {1.0, -1.0, 0.3}) binary_shapes(s, {}, {}, Params{alpha, 0});
+         }});
 
-constinit const Op mul_op = row({.name = "mul",
-                                 .arity = 2,
-                                 .keep = keep_0 | keep_1,
-                                 .layout = Layout::elementwise,
-                                 .infer = broadcast_two,
-                                 .forward = binary<Binary::mul>,
-                                 .vjp = {[](const Call& c) { return sum_to(c.g() * c.in(1), c.in(0).shape()); },
-                                         [](const Call& c) { return sum_to(c.g() * c.in(0), c.in(1).shape()); }},
-                                 .smooth = true,
-                                 .reference = pointwise2<([](double a, double b) { return a * b; })>,
-                                 .samples = [](Samples& s) { binary_shapes(s, {}, {}); }});
+constinit const Op mul_op =
+    row({.name = "mul",
+         .arity = 2,
+         .keep = keep_0 | keep_1,
+         .layout = Layout::elementwise,
+         .infer = broadcast_two,
+         .forward = binary<Binary::mul>,
+         .vjp = {[](const Call& c) { return sum_to(c.g() * c.in(1), c.in(0).shape()); },
+                 [](const Call& c) { return sum_to(c.g() * c.in(0), c.in(1).shape()); }},
+         .smooth = true,
+         .reference = pointwise2<([](double a, double b) { return a * b; })>,
+         .samples = [](Samples& s) { binary_shapes(s, {}, {}); }});
 
 // d/da = 1/b, d/db = -y/b
-constinit const Op div_op = row({.name = "div",
-                                 .arity = 2,
-                                 .keep = keep_1 | keep_y,
-                                 .layout = Layout::elementwise,
-                                 .infer = broadcast_real,
-                                 .forward = binary<Binary::div>,
-                                 .vjp = {[](const Call& c) { return sum_to(c.g() / c.in(1), c.in(0).shape()); },
-                                         [](const Call& c) { return sum_to(-(c.g() * c.y() / c.in(1)), c.in(1).shape()); }},
-                                 .smooth = true,
-                                 .reference = pointwise2<([](double a, double b) { return a / b; })>,
-                                 .samples = [](Samples& s) { binary_shapes(s, {}, {.low = 0.7, .high = 3}); }});
+constinit const Op div_op =
+    row({.name = "div",
+         .arity = 2,
+         .keep = keep_1 | keep_y,
+         .layout = Layout::elementwise,
+         .infer = broadcast_real,
+         .forward = binary<Binary::div>,
+         .vjp = {[](const Call& c) { return sum_to(c.g() / c.in(1), c.in(0).shape()); },
+                 [](const Call& c) { return sum_to(-(c.g() * c.y() / c.in(1)), c.in(1).shape()); }},
+         .smooth = true,
+         .reference = pointwise2<([](double a, double b) { return a / b; })>,
+         .samples = [](Samples& s) { binary_shapes(s, {}, {.low = 0.7, .high = 3}); }});
 
-// y = a^b, d/da = b a^(b-1) (0 where b = 0 and that power is no number), d/db = y log a (0 where a = 0 and b >= 0). What is left out there is not
-// computed, as 0 times its infinity would come back at the next order.
-constinit const Op pow_op = row({.name = "pow",
-                                 .arity = 2,
-                                 .keep = keep_0 | keep_1 | keep_y,
-                                 .layout = Layout::elementwise,
-                                 .infer = broadcast_real,
-                                 .forward = binary<Binary::pow>,
-                                 .vjp = {[](const Call& c) {
-                                           const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
-                                           const Tensor flat = both(eq(b, zero), eq(abs(a) > zero, scalar(0, DType::i64)));
-                                           const Tensor safe = where(flat, scalar(1, a.dtype()), a);
-                                           return sum_to(where(flat, zero, c.g() * b * pow(safe, b - 1)), a.shape());
-                                         },
-                                         [](const Call& c) {
-                                           const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
-                                           const Tensor gone = both(eq(a, zero), b >= zero), safe = where(gone, scalar(1, a.dtype()), a);
-                                           return sum_to(where(gone, zero, c.g() * c.y() * log(safe)), b.shape());
-                                         }},
-                                 .smooth = true,
-                                 .reference = pointwise2<std::pow>,
-                                 .samples = [](Samples& s) { binary_shapes(s, {.low = 0.5, .high = 2}, {.low = -1.5, .high = 2.5}); }});
+// y = a^b, d/da = b a^(b-1) (0 where b = 0 and that power is no number), d/db = y log a (0 where a
+// = 0 and b >= 0). What is left out there is not computed, as 0 times its infinity would come back
+// at the next order.
+constinit const Op pow_op =
+    row({.name = "pow",
+         .arity = 2,
+         .keep = keep_0 | keep_1 | keep_y,
+         .layout = Layout::elementwise,
+         .infer = broadcast_real,
+         .forward = binary<Binary::pow>,
+         .vjp = {[](const Call& c) {
+                   const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
+                   const Tensor flat = both(eq(b, zero), eq(abs(a) > zero, scalar(0, DType::i64)));
+                   const Tensor safe = where(flat, scalar(1, a.dtype()), a);
+                   return sum_to(where(flat, zero, c.g() * b * pow(safe, b - 1)), a.shape());
+                 },
+                 [](const Call& c) {
+                   const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
+                   const Tensor gone = both(eq(a, zero), b >= zero),
+                                safe = where(gone, scalar(1, a.dtype()), a);
+                   return sum_to(where(gone, zero, c.g() * c.y() * log(safe)), b.shape());
+                 }},
+         .smooth = true,
+         .reference = pointwise2<std::pow>,
+         .samples = [](Samples& s) {
+           binary_shapes(s, {.low = 0.5, .high = 2}, {.low = -1.5, .high = 2.5});
+         }});
 
 constinit const Op minimum_op =
     row({.name = "minimum",
@@ -150,10 +169,18 @@ constinit const Op minimum_op =
          .layout = Layout::elementwise,
          .infer = broadcast_two,
          .forward = binary<Binary::minimum>,
-         .vjp = {[](const Call& c) { return sum_to(share(c.g(), c.in(0) > c.in(1), eq(c.in(0), c.in(1))), c.in(0).shape()); },
-                 [](const Call& c) { return sum_to(share(c.g(), c.in(1) > c.in(0), eq(c.in(0), c.in(1))), c.in(1).shape()); }},
+         .vjp = {[](const Call& c) {
+                   return sum_to(share(c.g(), c.in(0) > c.in(1), eq(c.in(0), c.in(1))),
+                                 c.in(0).shape());
+                 },
+                 [](const Call& c) {
+                   return sum_to(share(c.g(), c.in(1) > c.in(0), eq(c.in(0), c.in(1))),
+                                 c.in(1).shape());
+                 }},
          .reference = pointwise2<([](double a, double b) { return std::min(a, b); })>,
-         .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
+         .samples = [](Samples& s) {
+           binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct});
+         }});
 
 constinit const Op maximum_op =
     row({.name = "maximum",
@@ -162,52 +189,81 @@ constinit const Op maximum_op =
          .layout = Layout::elementwise,
          .infer = broadcast_two,
          .forward = binary<Binary::maximum>,
-         .vjp = {[](const Call& c) { return sum_to(share(c.g(), c.in(0) < c.in(1), eq(c.in(0), c.in(1))), c.in(0).shape()); },
-                 [](const Call& c) { return sum_to(share(c.g(), c.in(1) < c.in(0), eq(c.in(0), c.in(1))), c.in(1).shape()); }},
+         .vjp = {[](const Call& c) {
+                   return sum_to(share(c.g(), c.in(0) < c.in(1), eq(c.in(0), c.in(1))),
+                                 c.in(0).shape());
+                 },
+                 [](const Call& c) {
+                   return sum_to(share(c.g(), c.in(1) < c.in(0), eq(c.in(0), c.in(1))),
+                                 c.in(1).shape());
+                 }},
          .reference = pointwise2<([](double a, double b) { return std::max(a, b); })>,
-         .samples = [](Samples& s) { binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct}); }});
+         .samples = [](Samples& s) {
+           binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct});
+         }});
 
 // g where y > 0, else 0. Linear in g; its mask does not change in y.
-constinit const Op relu_grad_op = row({.name = "relu_grad",
-                                       .arity = 2,
-                                       .keep = keep_1,
-                                       .layout = Layout::elementwise,
-                                       .infer = broadcast_real,
-                                       .forward = binary<Binary::relu_grad>,
-                                       .vjp = {[](const Call& c) { return sum_to(relu_grad(c.g(), c.in(1)), c.in(0).shape()); }, declared_zero},
-                                       .reference = pointwise2<([](double g, double y) { return (y <= 0) ? 0 : g; })>,
-                                       .samples = [](Samples& s) { binary_shapes(s, {}, {.away_from_zero = 0.1}); }});
-
-constinit const Op eq_op = row(comparison<Compare::eq, ([](double a, double b) { return double(a == b); })>("eq"));
-constinit const Op ne_op = row(comparison<Compare::ne, ([](double a, double b) { return double(a != b); })>("ne"));
-constinit const Op lt_op = row(comparison<Compare::lt, ([](double a, double b) { return double(a < b); })>("lt"));
-constinit const Op le_op = row(comparison<Compare::le, ([](double a, double b) { return double(a <= b); })>("le"));
-constinit const Op gt_op = row(comparison<Compare::gt, ([](double a, double b) { return double(a > b); })>("gt"));
-constinit const Op ge_op = row(comparison<Compare::ge, ([](double a, double b) { return double(a >= b); })>("ge"));
-
-constinit const Op where_op =
-    row({.name = "where",
-         .arity = 3,
-         .keep = keep_0,
+constinit const Op relu_grad_op =
+    row({.name = "relu_grad",
+         .arity = 2,
+         .keep = keep_1,
          .layout = Layout::elementwise,
-         .infer = where_infer,
-         .forward = [](const Call& c) { detail::walk(c, kernels::table().where[detail::kernel_dtype(c, c.in(1).dtype())], {}); },
-         .vjp = {declared_zero, [](const Call& c) { return sum_to(where(c.in(0), c.g(), scalar(0, c.g().dtype())), c.in(1).shape()); },
-                 [](const Call& c) { return sum_to(where(c.in(0), scalar(0, c.g().dtype()), c.g()), c.in(2).shape()); }},
-         .smooth = true,
-         .reference = where_reference,
-         .samples = where_samples});
+         .infer = broadcast_real,
+         .forward = binary<Binary::relu_grad>,
+         .vjp = {[](const Call& c) { return sum_to(relu_grad(c.g(), c.in(1)), c.in(0).shape()); },
+                 declared_zero},
+         .reference = pointwise2<([](double g, double y) { return (y <= 0) ? 0 : g; })>,
+         .samples = [](Samples& s) { binary_shapes(s, {}, {.away_from_zero = 0.1}); }});
+
+constinit const Op eq_op =
+    row(comparison<Compare::eq, ([](double a, double b) { return double(a == b); })>("eq"));
+constinit const Op ne_op =
+    row(comparison<Compare::ne, ([](double a, double b) { return double(a != b); })>("ne"));
+constinit const Op lt_op =
+    row(comparison<Compare::lt, ([](double a, double b) { return double(a < b); })>("lt"));
+constinit const Op le_op =
+    row(comparison<Compare::le, ([](double a, double b) { return double(a <= b); })>("le"));
+constinit const Op gt_op =
+    row(comparison<Compare::gt, ([](double a, double b) { return double(a > b); })>("gt"));
+constinit const Op ge_op =
+    row(comparison<Compare::ge, ([](double a, double b) { return double(a >= b); })>("ge"));
+
+constinit const Op where_op = row(
+    {.name = "where",
+     .arity = 3,
+     .keep = keep_0,
+     .layout = Layout::elementwise,
+     .infer = where_infer,
+     .forward =
+         [](const Call& c) {
+           detail::walk(c, kernels::table().where[detail::kernel_dtype(c, c.in(1).dtype())], {});
+         },
+     .vjp = {declared_zero,
+             [](const Call& c) {
+               return sum_to(where(c.in(0), c.g(), scalar(0, c.g().dtype())), c.in(1).shape());
+             },
+             [](const Call& c) {
+               return sum_to(where(c.in(0), scalar(0, c.g().dtype()), c.g()), c.in(2).shape());
+             }},
+     .smooth = true,
+     .reference = where_reference,
+     .samples = where_samples});
 
 namespace {
 
-// Two dtypes become one: the larger of b8 < u8 < i64 < floating; f32 and f64 are left for the shape rule to refuse. Arithmetic on b8 and u8 is i64's.
-bool needs_promotion(const Tensor& a, const Tensor& b) { return a.defined() && b.defined() && (a.dtype() != b.dtype() || a.dtype() > DType::i64); }
+// Two dtypes become one: the larger of b8 < u8 < i64 < floating; f32 and f64 are left for the shape
+// rule to refuse. Arithmetic on b8 and u8 is i64's.
+bool needs_promotion(const Tensor& a, const Tensor& b) {
+  return a.defined() && b.defined() && (a.dtype() != b.dtype() || a.dtype() > DType::i64);
+}
 DType promoted(const Tensor& a, const Tensor& b) {
   if (is_floating(a.dtype())) return a.dtype();
   return is_floating(b.dtype()) ? b.dtype() : DType::i64;
 }
 // What is one of two bytes, or two bools, is one again.
-Tensor in_kind(const Tensor& a, const Tensor& b, Tensor y) { return a.dtype() > DType::i64 && a.dtype() == b.dtype() ? y.to(a.dtype()) : y; }
+Tensor in_kind(const Tensor& a, const Tensor& b, Tensor y) {
+  return a.dtype() > DType::i64 && a.dtype() == b.dtype() ? y.to(a.dtype()) : y;
+}
 Tensor as(const Tensor& x, DType t) { return is_floating(x.dtype()) ? x : x.to(t); }
 
 template <class A = NoAttrs>
@@ -224,8 +280,12 @@ Tensor two_given(const Op& op, Tensor&& a, const Tensor& b, const A& attrs = {})
 
 }  // namespace
 
-Tensor add(const Tensor& a, const Tensor& b, double alpha) { return two(add_op, a, b, Params{alpha, 0}); }
-Tensor add(Tensor&& a, const Tensor& b, double alpha) { return two_given(add_op, std::move(a), b, Params{alpha, 0}); }
+Tensor add(const Tensor& a, const Tensor& b, double alpha) {
+  return two(add_op, a, b, Params{alpha, 0});
+}
+Tensor add(Tensor&& a, const Tensor& b, double alpha) {
+  return two_given(add_op, std::move(a), b, Params{alpha, 0});
+}
 Tensor sub(const Tensor& a, const Tensor& b, double alpha) {
   const detail::Called as("sub(a, b)", a, b);
   return add(a, b, -alpha);

@@ -1,5 +1,6 @@
-// The end of a broadcasted residual block: y = relu(x + row + residual), where row has one frequency. One pass over memory forward and one back,
-// which also sums the row's gradient: gz = g where y > 0; d x = d residual = gz, d row = sum of gz over frequencies.
+// The end of a broadcasted residual block: y = relu(x + row + residual), where row has one
+// frequency. One pass over memory forward and one back, which also sums the row's gradient: gz = g
+// where y > 0; d x = d residual = gz, d row = sum of gz over frequencies.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/called.h>
 #include <regrad/engine/freq.h>
@@ -17,19 +18,27 @@ namespace {
 
 void infer(const Call& c) {
   const Tensor& x = c.x();
-  if (c.n_in() < 2 || c.n_in() > 3) throw ShapeError("broadcast_residual: takes x, row and at most a residual");
-  if (!is_floating(x.dtype())) throw DTypeError(std::string("broadcast_residual: needs f32 or f64, not ") + name(x.dtype()));
+  if (c.n_in() < 2 || c.n_in() > 3)
+    throw ShapeError("broadcast_residual: takes x, row and at most a residual");
+  if (!is_floating(x.dtype()))
+    throw DTypeError(std::string("broadcast_residual: needs f32 or f64, not ") + name(x.dtype()));
   const Shape& s = x.shape();
   if (s.size() != 4) throw ShapeError("broadcast_residual: needs [N,C,F,T], not " + str(s));
   if (c.in(1).shape() != Shape{s[0], s[1], 1, s[3]})
-    throw ShapeError("broadcast_residual: a row " + str(c.in(1).shape()) + " for " + str(s) + "; needs " + str(Shape{s[0], s[1], 1, s[3]}));
-  if (c.n_in() == 3 && c.in(2).shape() != s) throw ShapeError("broadcast_residual: a residual " + str(c.in(2).shape()) + " for " + str(s));
+    throw ShapeError("broadcast_residual: a row " + str(c.in(1).shape()) + " for " + str(s) +
+                     "; needs " + str(Shape{s[0], s[1], 1, s[3]}));
+  if (c.n_in() == 3 && c.in(2).shape() != s)
+    throw ShapeError("broadcast_residual: a residual " + str(c.in(2).shape()) + " for " + str(s));
   for (int i = 1; i < c.n_in(); ++i)
-    if (c.in(i).dtype() != x.dtype()) throw DTypeError(std::string("broadcast_residual: ") + name(c.in(i).dtype()) + " with " + name(x.dtype()));
+    if (c.in(i).dtype() != x.dtype())
+      throw DTypeError(std::string("broadcast_residual: ") + name(c.in(i).dtype()) + " with " +
+                       name(x.dtype()));
   c.out(s, x.dtype());
 }
 
-int64_t images_a_block(const Shape& s) { return std::max<int64_t>(1, (int64_t{1} << 15) / std::max<int64_t>(1, s[1] * s[2] * s[3])); }
+int64_t images_a_block(const Shape& s) {
+  return std::max<int64_t>(1, (int64_t{1} << 15) / std::max<int64_t>(1, s[1] * s[2] * s[3]));
+}
 template <class F>
 void each_image(const Shape& s, const F& f) {
   const int64_t a_block = images_a_block(s);
@@ -46,8 +55,9 @@ void forward_of(const Call& c) {
   const Images x(c.x()), row(c.in(1)), residual(c.in(c.n_in() - 1));
   const int64_t n = s[1] * s[3];
   each_image(s, [&](int64_t i) {
-    kernels::table().broadcast_row[sizeof(T) == 8].add(s[2], n, x.at<T>(0, i), row.at<T>(0, i), c.n_in() == 3 ? residual.at<T>(0, i) : nullptr,
-                                                       c.node()->ptr<T>() + i * s[2] * n);
+    kernels::table().broadcast_row[sizeof(T) == 8].add(
+        s[2], n, x.at<T>(0, i), row.at<T>(0, i), c.n_in() == 3 ? residual.at<T>(0, i) : nullptr,
+        c.node()->ptr<T>() + i * s[2] * n);
   });
 }
 
@@ -57,11 +67,13 @@ void fused_of(const Call& c, Tensor* out) {
   const Shape& s = c.x().shape();
   const Images g(c.g());
   out[0] = detail::empty_strided(s, channels_last_strides(s), c.x().dtype());
-  out[1] = detail::empty_strided(c.in(1).shape(), channels_last_strides(c.in(1).shape()), c.x().dtype());
+  out[1] =
+      detail::empty_strided(c.in(1).shape(), channels_last_strides(c.in(1).shape()), c.x().dtype());
   const int64_t n = s[1] * s[3];
   each_image(s, [&](int64_t i) {
-    kernels::table().broadcast_row[sizeof(T) == 8].gradient(s[2], n, g.at<T>(0, i), c.y().node()->ptr<T>() + i * s[2] * n,
-                                                            out[0].node()->ptr<T>() + i * s[2] * n, out[1].node()->ptr<T>() + i * n);
+    kernels::table().broadcast_row[sizeof(T) == 8].gradient(
+        s[2], n, g.at<T>(0, i), c.y().node()->ptr<T>() + i * s[2] * n,
+        out[0].node()->ptr<T>() + i * s[2] * n, out[1].node()->ptr<T>() + i * n);
   });
   if (c.n_in() == 3) out[2] = out[0];
 }
@@ -75,7 +87,8 @@ void gradients(const Call& c, Tensor* out) {
 std::vector<double> reference(const RefCall& c) {
   std::vector<double> y = c.in[0].v;
   for (size_t i = 0; i < y.size(); ++i) {
-    y[i] += broadcast_at(c.in[1], c.out, static_cast<int64_t>(i)) + (c.in.size() == 3 ? c.in[2].v[i] : 0);
+    y[i] += broadcast_at(c.in[1], c.out, static_cast<int64_t>(i)) +
+            (c.in.size() == 3 ? c.in[2].v[i] : 0);
     y[i] = std::max(y[i], 0.0);
   }
   return y;
@@ -94,20 +107,19 @@ constinit const Op broadcast_residual_op =
          .fused = typed<fused_of<float>, fused_of<double>>,
          .smooth = true,
          .reference = reference,
-         .samples =
-             [](Samples& s) {
-               // ReLU: far from its kink, open or shut.
-               const Domain open{.low = 0.5, .high = 2}, shut{.low = -2, .high = -0.5};
-               for (const Domain& d : {open, shut})
-                 for (const Shape& x :
-                      {Shape{2, 3, 2, 2}, Shape{1, 2, 3, 4}, Shape{2, 1, 1, 3}, Shape{1, 4, 2, 1}, Shape{0, 2, 2, 2}, Shape{1, 2, 0, 2}}) {
-                   s.add({x, {x[0], x[1], 1, x[3]}}, {d});
-                   s.add({x, {x[0], x[1], 1, x[3]}, x}, {d});
-                 }
-               s.bad({{2, 3}, {2, 3}});
-               s.bad({{2, 3, 4, 5}, {2, 3, 4, 5}});
-               s.bad({{2, 3, 4, 5}, {2, 3, 1, 5}, {2, 3, 1, 5}});
-             }});
+         .samples = [](Samples& s) {
+           // ReLU: far from its kink, open or shut.
+           const Domain open{.low = 0.5, .high = 2}, shut{.low = -2, .high = -0.5};
+           for (const Domain& d : {open, shut})
+             for (const Shape& x : {Shape{2, 3, 2, 2}, Shape{1, 2, 3, 4}, Shape{2, 1, 1, 3},
+                                    Shape{1, 4, 2, 1}, Shape{0, 2, 2, 2}, Shape{1, 2, 0, 2}}) {
+               s.add({x, {x[0], x[1], 1, x[3]}}, {d});
+               s.add({x, {x[0], x[1], 1, x[3]}, x}, {d});
+             }
+           s.bad({{2, 3}, {2, 3}});
+           s.bad({{2, 3, 4, 5}, {2, 3, 4, 5}});
+           s.bad({{2, 3, 4, 5}, {2, 3, 1, 5}, {2, 3, 1, 5}});
+         }});
 
 Tensor broadcast_residual(const Tensor& x, const Tensor& row, const Tensor& residual) {
   const detail::Called as("broadcast_residual(x, row, residual?)", x, row, residual);

@@ -20,7 +20,8 @@ struct Along {
   int64_t dim;
 };
 
-// Calls f(pointer to element, index) for x's elements in row-major order, a row of the last dim at a time: f(first, stride, n, at).
+// Calls f(pointer to element, index) for x's elements in row-major order, a row of the last dim at
+// a time: f(first, stride, n, at).
 template <class T, class F>
 void each_row(const Node* x, F&& f) {
   const Shape &s = x->shape, &st = x->strides;
@@ -95,11 +96,13 @@ void cat_infer(const Call& c) {
     Shape expected = first.shape();
     if (x.dim() == first.dim()) expected[d] = x.shape()[d];
     if (x.shape() != expected)
-      throw ShapeError("cat: shape " + str(x.shape()) + " beside " + str(first.shape()) + "; all sizes but that of dim " + std::to_string(d) +
-                       " must be equal");
-    if (x.dtype() != first.dtype()) throw DTypeError(std::string("cat: ") + name(x.dtype()) + " beside " + name(first.dtype()));
+      throw ShapeError("cat: shape " + str(x.shape()) + " beside " + str(first.shape()) +
+                       "; all sizes but that of dim " + std::to_string(d) + " must be equal");
+    if (x.dtype() != first.dtype())
+      throw DTypeError(std::string("cat: ") + name(x.dtype()) + " beside " + name(first.dtype()));
     if (__builtin_add_overflow(sizes[d], x.shape()[d], &sizes[d]))
-      throw ShapeError("cat: dim " + std::to_string(d) + " is longer than 63 bits count, from " + str(x.shape()) + " on");
+      throw ShapeError("cat: dim " + std::to_string(d) + " is longer than 63 bits count, from " +
+                       str(x.shape()) + " on");
   }
   c.out(sizes, first.dtype());
 }
@@ -115,7 +118,9 @@ void cat_forward(const Call& c) {
   for (int i = 0; i < c.n_in(); ++i) {
     const Tensor x = c.in(i).contiguous();
     const int64_t run = x.shape()[d] * inner;
-    for (int64_t o = 0; o < outer; ++o) std::memcpy(y + o * pitch, static_cast<const char*>(x.node()->raw()) + o * run, static_cast<size_t>(run));
+    for (int64_t o = 0; o < outer; ++o)
+      std::memcpy(y + o * pitch, static_cast<const char*>(x.node()->raw()) + o * run,
+                  static_cast<size_t>(run));
     y += run;
   }
 }
@@ -144,58 +149,61 @@ std::vector<double> cat_reference(const RefCall& c) {
 
 }  // namespace
 
-constinit const Op contiguous_op =
-    row({.name = "contiguous",
-         .infer = [](const Call& c) { c.out(c.x().shape(), c.x().dtype()); },
-         .forward = [](const Call& c) { copy_to(c.x(), c.x().dtype(), c.node()->raw()); },
-         .vjp = {[](const Call& c) { return c.g(); }},
-         .smooth = true,
-         .reference = itself,
-         .samples =
-             [](Samples& s) {
-               for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1}, Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2},
-                                          Shape{1, 17}, Shape{4, 4}, Shape{3, 2, 4}, Shape{2, 5, 1}, Shape{17}})
-                 s.add({shape}, {{}});
-             }});
+constinit const Op contiguous_op = row(
+    {.name = "contiguous",
+     .infer = [](const Call& c) { c.out(c.x().shape(), c.x().dtype()); },
+     .forward = [](const Call& c) { copy_to(c.x(), c.x().dtype(), c.node()->raw()); },
+     .vjp = {[](const Call& c) { return c.g(); }},
+     .smooth = true,
+     .reference = itself,
+     .samples =
+         [](Samples& s) {
+           for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1},
+                                      Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2}, Shape{1, 17},
+                                      Shape{4, 4}, Shape{3, 2, 4}, Shape{2, 5, 1}, Shape{17}})
+             s.add({shape}, {{}});
+         }});
 
 // Between f32 and f64 the gradient is cast back; to and from integers there is none.
-constinit const Op to_op =
-    row({.name = "to",
-         .infer = [](const Call& c) { c.out(c.x().shape(), c.attrs<Target>().dtype); },
-         .forward = [](const Call& c) { copy_to(c.x(), c.node()->dtype, c.node()->raw()); },
-         .vjp = {[](const Call& c) { return to(c.g(), c.x().dtype()); }},
-         .smooth = true,
-         .reference = itself,
-         .samples =
-             [](Samples& s) {
-               for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1}, Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2},
-                                          Shape{1, 17}, Shape{4, 4}, Shape{3, 2, 4}, Shape{2, 5, 1}, Shape{17}})
-                 s.add({shape}, {{}}, Target{DType::f64});
-             }});
+constinit const Op to_op = row(
+    {.name = "to",
+     .infer = [](const Call& c) { c.out(c.x().shape(), c.attrs<Target>().dtype); },
+     .forward = [](const Call& c) { copy_to(c.x(), c.node()->dtype, c.node()->raw()); },
+     .vjp = {[](const Call& c) { return to(c.g(), c.x().dtype()); }},
+     .smooth = true,
+     .reference = itself,
+     .samples =
+         [](Samples& s) {
+           for (const Shape& shape : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{3, 1},
+                                      Shape{2, 3, 2}, Shape{2, 2, 2, 2}, Shape{0, 2}, Shape{1, 17},
+                                      Shape{4, 4}, Shape{3, 2, 4}, Shape{2, 5, 1}, Shape{17}})
+             s.add({shape}, {{}}, Target{DType::f64});
+         }});
 
-constinit const Op cat_op = row({.name = "cat",
-                                 .arity = -1,
-                                 .infer = cat_infer,
-                                 .forward = cat_forward,
-                                 .vjp = {cat_vjp},
-                                 .smooth = true,
-                                 .reference = cat_reference,
-                                 .samples = [](Samples& s) {
-                                   for (const auto& [shapes, d] :
-                                        std::initializer_list<std::pair<std::vector<Shape>, int64_t>>{{{{3}}, 0},
-                                                                                                      {{{3}, {2}}, 0},
-                                                                                                      {{{1}, {2}, {3}, {1}}, 0},
-                                                                                                      {{{2, 3}, {1, 3}}, 0},
-                                                                                                      {{{2, 3}, {2, 2}, {2, 1}}, 1},
-                                                                                                      {{{2, 3}, {2, 3}}, -1},
-                                                                                                      {{{2, 2, 3}, {2, 1, 3}}, 1},
-                                                                                                      {{{0, 2}, {3, 2}}, 0},
-                                                                                                      {{{2, 2}, {2, 2}, {2, 2}, {2, 2}, {2, 2}}, 0}})
-                                     s.add(shapes, {{}}, Along{d});
-                                   s.bad({{2, 3}, {3, 3, 1}}, Along{0});
-                                   s.bad({{2, 3}, {2, 4}}, Along{0});
-                                   s.bad({{2}, {2}}, Along{1});
-                                 }});
+constinit const Op cat_op = row(
+    {.name = "cat",
+     .arity = -1,
+     .infer = cat_infer,
+     .forward = cat_forward,
+     .vjp = {cat_vjp},
+     .smooth = true,
+     .reference = cat_reference,
+     .samples = [](Samples& s) {
+       for (const auto& [shapes, d] : std::initializer_list<std::pair<std::vector<Shape>, int64_t>>{
+                {{{3}}, 0},
+                {{{3}, {2}}, 0},
+                {{{1}, {2}, {3}, {1}}, 0},
+                {{{2, 3}, {1, 3}}, 0},
+                {{{2, 3}, {2, 2}, {2, 1}}, 1},
+                {{{2, 3}, {2, 3}}, -1},
+                {{{2, 2, 3}, {2, 1, 3}}, 1},
+                {{{0, 2}, {3, 2}}, 0},
+                {{{2, 2}, {2, 2}, {2, 2}, {2, 2}, {2, 2}}, 0}})
+         s.add(shapes, {{}}, Along{d});
+       s.bad({{2, 3}, {3, 3, 1}}, Along{0});
+       s.bad({{2, 3}, {2, 4}}, Along{0});
+       s.bad({{2}, {2}}, Along{1});
+     }});
 
 Tensor contiguous(const Tensor& x) {
   const detail::Called as("contiguous(x)", x);

@@ -1,4 +1,5 @@
-// Eigenvalues and eigenvectors of symmetric matrices. One row packs both, [.., n+1, n]: the values, then the vectors as columns.
+// Eigenvalues and eigenvectors of symmetric matrices. One row packs both, [.., n+1, n]: the values,
+// then the vectors as columns.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/called.h>
 #include <regrad/engine/linalg.h>
@@ -46,7 +47,8 @@ void eigh_as(const Call& c, const Tensor& x, bool vectors, const char* op) {
   const Shape batch = batch_of(x.shape());
   const int64_t n = x.shape()[-1];
   linalg::by_matrices(batch.numel(), n, [&](int64_t first, int64_t count) {
-    const linalg::Scratch scratch(n * n * int64_t{sizeof(T)} + kernels::eigh_scratch<T>(vectors, n));
+    const linalg::Scratch scratch(n * n * int64_t{sizeof(T)} +
+                                  kernels::eigh_scratch<T>(vectors, n));
     T* a = scratch.as<T>();
     for (int64_t i = first; i < first + count; ++i) {
       T* y = c.node()->ptr<T>() + i * (vectors ? n + 1 : 1) * n;
@@ -68,13 +70,17 @@ void eigh_forward(const Call& c, bool vectors) {
 Tensor values_of(const Tensor& packed) { return select(packed, -2, 0); }
 Tensor vectors_of(const Tensor& packed) { return slice(packed, -2, 1, packed.shape()[-2]); }
 
-// With a = V diag(w) V^T and F_ij = 1/(w_j - w_i) off the diagonal, 0 on it (Giles 2008, section 3.1):
-//   g_a = V (diag(g_w) + F o (V^T g_V)) V^T, whose symmetric part is wanted: F is skew, so that of F o M is F o (M - M^T) / 2.
+// With a = V diag(w) V^T and F_ij = 1/(w_j - w_i) off the diagonal, 0 on it (Giles 2008, section
+// 3.1):
+//   g_a = V (diag(g_w) + F o (V^T g_V)) V^T, whose symmetric part is wanted: F is skew, so that of
+//       F o M is F o (M - M^T) / 2.
 Tensor eigh_vjp(const Call& c) {
   const Tensor w = values_of(c.y()), v = vectors_of(c.y()), gv = vectors_of(c.g());
   linalg::need_distinct(w, gv, w.shape()[-1], false, "eigh", "eigenvalue");
   const Tensor m = matmul(v.mT(), gv);
-  const Tensor core = linalg::diagonal_matrices(values_of(c.g())) + linalg::over_gaps((m - m.mT()) * 0.5, w, w, linalg::Gaps::off_diagonal, "eigh");
+  const Tensor core =
+      linalg::diagonal_matrices(values_of(c.g())) +
+      linalg::over_gaps((m - m.mT()) * 0.5, w, w, linalg::Gaps::off_diagonal, "eigh");
   return matmul(matmul(v, core), v.mT());
 }
 // dw_i = v_i^T da v_i
@@ -83,11 +89,13 @@ Tensor eigvalsh_vjp(const Call& c) {
   return matmul(v * unsqueeze(c.g(), -2), v.mT());
 }
 
-// One Jacobi rotation that makes a[p][q] zero (Golub & Van Loan, section 8.5); v gathers the rotations, its columns the vectors.
+// One Jacobi rotation that makes a[p][q] zero (Golub & Van Loan, section 8.5); v gathers the
+// rotations, its columns the vectors.
 void rotate(std::vector<double>& a, std::vector<double>& v, size_t n, size_t p, size_t q) {
   if (a[p * n + q] == 0) return;
   const double tau = (a[q * n + q] - a[p * n + p]) / (2 * a[p * n + q]);
-  const double t = (tau < 0 ? -1 : 1) / (std::abs(tau) + std::sqrt(1 + tau * tau)), cos = 1 / std::sqrt(1 + t * t), sin = t * cos;
+  const double t = (tau < 0 ? -1 : 1) / (std::abs(tau) + std::sqrt(1 + tau * tau)),
+               cos = 1 / std::sqrt(1 + t * t), sin = t * cos;
   const auto turn = [&](double& x, double& y) {
     const double before = x;
     x = cos * before - sin * y;
@@ -110,10 +118,12 @@ std::vector<double> jacobi(const double* x, size_t n) {
       for (size_t q = p + 1; q < n; ++q) rotate(a, v, n, p, q);
   std::vector<size_t> order(n);
   std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t i, size_t j) { return a[i * n + i] < a[j * n + j]; });
+  std::sort(order.begin(), order.end(),
+            [&](size_t i, size_t j) { return a[i * n + i] < a[j * n + j]; });
   for (size_t j = 0; j < n; ++j) {
     y[j] = a[order[j] * n + order[j]];
-    const double sign = linalg::sign_of(v.data() + order[j], static_cast<int64_t>(n), static_cast<int64_t>(n));
+    const double sign =
+        linalg::sign_of(v.data() + order[j], static_cast<int64_t>(n), static_cast<int64_t>(n));
     for (size_t i = 0; i < n; ++i) y[(i + 1) * n + j] = sign * v[i * n + order[j]];
   }
   return y;
@@ -124,30 +134,33 @@ std::vector<double> eigh_reference(const RefCall& c, bool vectors) {
   std::vector<double> y;
   for (size_t at = 0; at < c.in[0].v.size(); at += n * n) {
     const std::vector<double> one = jacobi(c.in[0].v.data() + at, n);
-    y.insert(y.end(), one.begin(), vectors ? one.end() : one.begin() + static_cast<std::ptrdiff_t>(n));
+    y.insert(y.end(), one.begin(),
+             vectors ? one.end() : one.begin() + static_cast<std::ptrdiff_t>(n));
   }
   return y;
 }
 
 }  // namespace
 
-constinit const Op eigh_op = row({.name = "eigh",
-                                  .keep = keep_y,
-                                  .infer = eigh_infer,
-                                  .forward = [](const Call& c) { eigh_forward(c, true); },
-                                  .vjp = {eigh_vjp},
-                                  .smooth = true,
-                                  .reference = [](const RefCall& c) { return eigh_reference(c, true); },
-                                  .samples = linalg::square_samples});
+constinit const Op eigh_op =
+    row({.name = "eigh",
+         .keep = keep_y,
+         .infer = eigh_infer,
+         .forward = [](const Call& c) { eigh_forward(c, true); },
+         .vjp = {eigh_vjp},
+         .smooth = true,
+         .reference = [](const RefCall& c) { return eigh_reference(c, true); },
+         .samples = linalg::square_samples});
 
-constinit const Op eigvalsh_op = row({.name = "eigvalsh",
-                                      .keep = keep_0,
-                                      .infer = eigvalsh_infer,
-                                      .forward = [](const Call& c) { eigh_forward(c, false); },
-                                      .vjp = {eigvalsh_vjp},
-                                      .smooth = true,
-                                      .reference = [](const RefCall& c) { return eigh_reference(c, false); },
-                                      .samples = linalg::square_samples});
+constinit const Op eigvalsh_op =
+    row({.name = "eigvalsh",
+         .keep = keep_0,
+         .infer = eigvalsh_infer,
+         .forward = [](const Call& c) { eigh_forward(c, false); },
+         .vjp = {eigvalsh_vjp},
+         .smooth = true,
+         .reference = [](const RefCall& c) { return eigh_reference(c, false); },
+         .samples = linalg::square_samples});
 
 Eigh eigh(const Tensor& a) {
   const detail::Called as("eigh(a)", a);

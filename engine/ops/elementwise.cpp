@@ -9,7 +9,9 @@ namespace detail {
 namespace {
 
 constexpr int max_operands = 4;
-constexpr int64_t block = 65536;  // elements a parallel block works on, at least: some 10 us, several times what waking a thread costs
+// elements a parallel block works on, at least: some 10 us, several times what waking a thread
+// costs
+constexpr int64_t block = 65536;
 
 struct Loop {
   int operands = 0;
@@ -25,10 +27,12 @@ void add_operand(Loop& l, const Node* n, const Shape& out) {
   l.data[k] = static_cast<char*>(n->raw());
   l.item[k] = item_size(n->dtype);
   const int lead = out.size() - n->shape.size();
-  for (int d = 0; d < out.size(); ++d) l.stride[k][d] = d < lead || n->shape[d - lead] == 1 ? 0 : n->strides[d - lead];
+  for (int d = 0; d < out.size(); ++d)
+    l.stride[k][d] = d < lead || n->shape[d - lead] == 1 ? 0 : n->strides[d - lead];
 }
 
-// Drops dims of one element, sorts the rest by the output's stride (longest first), and joins neighbours that run on in every operand.
+// Drops dims of one element, sorts the rest by the output's stride (longest first), and joins
+// neighbours that run on in every operand.
 void simplify(Loop& l, const Shape& out) {
   int order[max_dims], n = 0;
   for (int d = 0; d < out.size(); ++d)
@@ -39,7 +43,8 @@ void simplify(Loop& l, const Shape& out) {
   for (int i = 0; i < n; ++i) {
     const int d = order[i];
     bool joins = r.dims > 0;
-    for (int k = 0; k < l.operands && joins; ++k) joins = r.stride[k][r.dims - 1] == l.stride[k][d] * out[d];
+    for (int k = 0; k < l.operands && joins; ++k)
+      joins = r.stride[k][r.dims - 1] == l.stride[k][d] * out[d];
     if (!joins) r.size[r.dims++] = 1;
     r.size[r.dims - 1] *= out[d];
     for (int k = 0; k < l.operands; ++k) r.stride[k][r.dims - 1] = l.stride[k][d];
@@ -48,14 +53,16 @@ void simplify(Loop& l, const Shape& out) {
 }
 
 // Strips [first, last) of the loop: the last dim is the strip, the others count them.
-void run(const Loop& l, kernels::Strip strip, const kernels::Params& p, int64_t first, int64_t last) {
+void run(const Loop& l, kernels::Strip strip, const kernels::Params& p, int64_t first,
+         int64_t last) {
   const int inner = l.dims - 1;
   int64_t stride[max_operands], at[max_dims] = {};
   for (int k = 0; k < l.operands; ++k) stride[k] = l.stride[k][inner];
   void* data[max_operands];
   for (int k = 0; k < l.operands; ++k) data[k] = l.data[k];
   const auto move = [&](int d, int64_t steps) {
-    for (int k = 0; k < l.operands; ++k) data[k] = static_cast<char*>(data[k]) + steps * l.stride[k][d] * l.item[k];
+    for (int k = 0; k < l.operands; ++k)
+      data[k] = static_cast<char*>(data[k]) + steps * l.stride[k][d] * l.item[k];
   };
   int64_t rest = first;
   for (int d = inner - 1; d >= 0; --d) {
@@ -121,24 +128,29 @@ void walk(const Call& c, kernels::Strip strip, const kernels::Params& params) {
   if (l.dims == 1) return run_long(l, strip, params);
   const int64_t strips = n / l.size[l.dims - 1];
   const int64_t a_block = std::max<int64_t>(1, block / l.size[l.dims - 1]);
-  parallel_for((strips + a_block - 1) / a_block, [&](int64_t b) { run(l, strip, params, b * a_block, std::min(strips, (b + 1) * a_block)); });
+  parallel_for((strips + a_block - 1) / a_block, [&](int64_t b) {
+    run(l, strip, params, b * a_block, std::min(strips, (b + 1) * a_block));
+  });
 }
 
 int kernel_dtype(const Call& c, DType t) {
   if (t <= DType::i64) return static_cast<int>(t);
-  throw DTypeError(std::string(c.node()->op->name) + ": " + name(t) + " has no arithmetic; use x.to(DType::i64) or a floating dtype");
+  throw DTypeError(std::string(c.node()->op->name) + ": " + name(t) +
+                   " has no arithmetic; use x.to(DType::i64) or a floating dtype");
 }
 
 }  // namespace detail
 
 namespace {
 void need_real(const Call& c, const Tensor& x) {
-  if (!is_floating(x.dtype())) throw DTypeError(std::string(c.node()->op->name) + ": needs f32 or f64, not " + name(x.dtype()));
+  if (!is_floating(x.dtype()))
+    throw DTypeError(std::string(c.node()->op->name) + ": needs f32 or f64, not " +
+                     name(x.dtype()));
 }
 void need_same(const Call& c) {
   if (c.in(0).dtype() != c.in(1).dtype()) {
-    throw DTypeError(std::string(c.node()->op->name) + ": " + name(c.in(0).dtype()) + " with " + name(c.in(1).dtype()) +
-                     "; convert one with x.to(dtype)");
+    throw DTypeError(std::string(c.node()->op->name) + ": " + name(c.in(0).dtype()) + " with " +
+                     name(c.in(1).dtype()) + "; convert one with x.to(dtype)");
   }
 }
 }  // namespace

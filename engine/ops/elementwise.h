@@ -1,4 +1,5 @@
-// What elementwise rows share: walking up to four operands of any layout strip by strip, shape rules, references, samples.
+// What elementwise rows share: walking up to four operands of any layout strip by strip, shape
+// rules, references, samples.
 #pragma once
 
 #include <regrad/engine/kernels/kernels.h>
@@ -7,7 +8,8 @@
 namespace regrad {
 
 namespace detail {
-// Runs the kernel over the call's output and inputs (broadcast to the output), in blocks where there is much to do.
+// Runs the kernel over the call's output and inputs (broadcast to the output), in blocks where
+// there is much to do.
 void walk(const Call& c, kernels::Strip strip, const kernels::Params& params);
 // 0, 1, 2 for f32, f64, i64; DTypeError naming op for the rest.
 int kernel_dtype(const Call& c, DType t);
@@ -18,11 +20,13 @@ inline kernels::Params params_of(const Call& c) { return c.attrs<kernels::Params
 
 template <kernels::Unary K, bool with_params = false>
 void unary(const Call& c) {
-  detail::walk(c, kernels::table().unary[detail::kernel_dtype(c, c.x().dtype())][int(K)], with_params ? params_of(c) : kernels::Params{});
+  detail::walk(c, kernels::table().unary[detail::kernel_dtype(c, c.x().dtype())][int(K)],
+               with_params ? params_of(c) : kernels::Params{});
 }
 template <kernels::Binary K, bool with_params = false>
 void binary(const Call& c) {
-  detail::walk(c, kernels::table().binary[detail::kernel_dtype(c, c.x().dtype())][int(K)], with_params ? params_of(c) : kernels::Params{});
+  detail::walk(c, kernels::table().binary[detail::kernel_dtype(c, c.x().dtype())][int(K)],
+               with_params ? params_of(c) : kernels::Params{});
 }
 template <kernels::Compare K>
 void compare(const Call& c) {
@@ -55,13 +59,16 @@ std::vector<double> pointwise2(const RefCall& c) {
   return y;
 }
 
-// Samples: shapes that reach every path (scalar, one element, short, odd, a vector and a tail, several dims, ones, empty), in the given domain.
+// Samples: shapes that reach every path (scalar, one element, short, odd, a vector and a tail,
+// several dims, ones, empty), in the given domain.
 template <class A = NoAttrs>
 void unary_shapes(Samples& s, const Domain& d, const A& attrs = {}) {
   for (const Shape& shape :
-       {Shape{},        Shape{1},          Shape{3},          Shape{7},          Shape{17},   Shape{2, 3},    Shape{3, 5}, Shape{1, 4},
-        Shape{2, 3, 2}, Shape{2, 1, 3, 1}, Shape{0},          Shape{2, 0, 3},    Shape{33},   Shape{2, 2},    Shape{4, 3}, Shape{5, 2},
-        Shape{1, 3, 2}, Shape{2, 2, 2},    Shape{2, 2, 1, 2}, Shape{2, 3, 2, 2}, Shape{3, 2}, Shape{2, 1, 4}, Shape{2, 5}})
+       {Shape{},     Shape{1},       Shape{3},       Shape{7},          Shape{17},
+        Shape{2, 3}, Shape{3, 5},    Shape{1, 4},    Shape{2, 3, 2},    Shape{2, 1, 3, 1},
+        Shape{0},    Shape{2, 0, 3}, Shape{33},      Shape{2, 2},       Shape{4, 3},
+        Shape{5, 2}, Shape{1, 3, 2}, Shape{2, 2, 2}, Shape{2, 2, 1, 2}, Shape{2, 3, 2, 2},
+        Shape{3, 2}, Shape{2, 1, 4}, Shape{2, 5}})
     s.add({shape}, {d}, attrs);
 }
 // Pairs that broadcast in every way.

@@ -23,7 +23,8 @@ template <class F>
 void each(const Gemm& g, double* total, F&& f) {
   for (int64_t b = 0; b < g.batch; ++b)
     for (int64_t i = 0; i < g.m; ++i)
-      for (int64_t j = 0; j < g.n; ++j) f(static_cast<float*>(g.c)[b * g.c_batch + i * g.c_row + j], *total++);
+      for (int64_t j = 0; j < g.n; ++j)
+        f(static_cast<float*>(g.c)[b * g.c_batch + i * g.c_row + j], *total++);
 }
 
 void in_pieces(const Gemm& g) {
@@ -43,7 +44,9 @@ void in_pieces(const Gemm& g) {
   each(g, total, [](float& c, double sum) { c = static_cast<float>(sum); });
 }
 
-void whole(const Gemv& g, bool columns, int t) { (columns ? kernels::table().gemv_columns : kernels::table().gemv_rows)[t](g); }
+void whole(const Gemv& g, bool columns, int t) {
+  (columns ? kernels::table().gemv_columns : kernels::table().gemv_rows)[t](g);
+}
 
 void in_pieces(const Gemv& g, bool columns) {
   const Scratch room(g.m * g.n * int64_t{sizeof(double)});
@@ -58,7 +61,8 @@ void in_pieces(const Gemv& g, bool columns) {
     if (from) piece.bias = nullptr;
     whole(piece, columns, 0);
     for (int64_t i = 0; i < g.m; ++i)
-      for (int64_t j = 0; j < g.n; ++j) total[i * g.n + j] += static_cast<double>(y[i * g.y_row + j]);
+      for (int64_t j = 0; j < g.n; ++j)
+        total[i * g.n + j] += static_cast<double>(y[i * g.y_row + j]);
   }
   for (int64_t i = 0; i < g.m; ++i)
     for (int64_t j = 0; j < g.n; ++j) y[i * g.y_row + j] = static_cast<float>(total[i * g.n + j]);
@@ -67,6 +71,8 @@ void in_pieces(const Gemv& g, bool columns) {
 }  // namespace
 
 void gemm(const Gemm& g, int t) { t == 0 && g.k > long_k ? in_pieces(g) : whole(g, t); }
-void gemv(const Gemv& g, bool columns, int t) { t == 0 && g.k > long_k ? in_pieces(g, columns) : whole(g, columns, t); }
+void gemv(const Gemv& g, bool columns, int t) {
+  t == 0 && g.k > long_k ? in_pieces(g, columns) : whole(g, columns, t);
+}
 
 }  // namespace regrad::detail

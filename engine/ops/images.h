@@ -1,4 +1,5 @@
-// Images as rows see them: [n, c, h, w], or [t, n, c, h, w] with a task dimension, and in memory channels last.
+// Images as rows see them: [n, c, h, w], or [t, n, c, h, w] with a task dimension, and in memory
+// channels last.
 #pragma once
 
 #include <regrad/engine/node.h>
@@ -6,7 +7,8 @@
 
 namespace regrad {
 
-// x itself where its images lie dense and channels last (tasks at any distance), else such a copy. Outside of any graph.
+// x itself where its images lie dense and channels last (tasks at any distance), else such a copy.
+// Outside of any graph.
 Tensor channels_last(const Tensor& x);
 
 // An image operand after channels_last().

@@ -1,4 +1,5 @@
-// index_select, gather and scatter_add: gather and scatter_add are each other's transposes, so every order is there.
+// index_select, gather and scatter_add: gather and scatter_add are each other's transposes, so
+// every order is there.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/memory.h>
 #include <regrad/engine/ops.h>
@@ -17,11 +18,14 @@ struct Along {
 };
 
 void need_index(const Tensor& index, const char* op) {
-  if (index.dtype() != DType::i64) throw DTypeError(std::string(op) + ": the index is " + name(index.dtype()) + ", must be i64");
+  if (index.dtype() != DType::i64)
+    throw DTypeError(std::string(op) + ": the index is " + name(index.dtype()) + ", must be i64");
 }
 
 int64_t wrap_index(int64_t i, int64_t n, const char* op) {
-  if (i < -n || i >= n) throw ShapeError(std::string(op) + ": index " + std::to_string(i) + " is outside a dim of size " + std::to_string(n));
+  if (i < -n || i >= n)
+    throw ShapeError(std::string(op) + ": index " + std::to_string(i) +
+                     " is outside a dim of size " + std::to_string(n));
   return i < 0 ? i + n : i;
 }
 
@@ -30,13 +34,15 @@ void check_inside(const Shape& index, const Shape& other, int dim, const char* o
   bool fits = index.size() == other.size();
   for (int d = 0; fits && d < index.size(); ++d) fits = d == dim || index[d] <= other[d];
   if (!fits)
-    throw ShapeError(std::string(op) + ": index " + str(index) + " on " + str(other) + ", dim " + std::to_string(dim) +
-                     "; equal rank, and no larger but along dim");
+    throw ShapeError(std::string(op) + ": index " + str(index) + " on " + str(other) + ", dim " +
+                     std::to_string(dim) + "; equal rank, and no larger but along dim");
 }
 
-// Calls f(offset in p, offset in q) for each element of index, row-major; p's offset has the index in place of the position along dim.
+// Calls f(offset in p, offset in q) for each element of index, row-major; p's offset has the index
+// in place of the position along dim.
 template <class F>
-void each_indexed(const Tensor& index, int dim, const Shape& p_sizes, const Shape& p, const Shape& q, const char* op, F&& f) {
+void each_indexed(const Tensor& index, int dim, const Shape& p_sizes, const Shape& p,
+                  const Shape& q, const char* op, F&& f) {
   const Shape& s = index.shape();
   const int64_t total = s.numel();
   const int64_t* at = index.data<int64_t>();
@@ -56,7 +62,8 @@ template <class T>
 void gather_as(const Tensor& x, const Tensor& index, int dim, Node* y) {
   const T* from = static_cast<const T*>(x.node()->raw());
   T* out = static_cast<T*>(y->raw());
-  each_indexed(index, dim, x.shape(), x.strides(), y->strides, "gather", [&](int64_t a, int64_t b) { out[b] = from[a]; });
+  each_indexed(index, dim, x.shape(), x.strides(), y->strides, "gather",
+               [&](int64_t a, int64_t b) { out[b] = from[a]; });
 }
 
 void gather_infer(const Call& c) {
@@ -82,7 +89,8 @@ template <class T>
 void scatter_as(const Tensor& index, const Tensor& source, int dim, Node* y) {
   T* out = y->ptr<T>();
   const T* from = source.node()->ptr<T>();
-  each_indexed(index, dim, y->shape, y->strides, source.strides(), "scatter_add", [&](int64_t a, int64_t b) { out[a] += from[b]; });
+  each_indexed(index, dim, y->shape, y->strides, source.strides(), "scatter_add",
+               [&](int64_t a, int64_t b) { out[a] += from[b]; });
 }
 // The same in double: a million f32 numbers that meet in one place would be 1% off.
 constexpr int64_t many = 4096;
@@ -103,8 +111,11 @@ void scatter_infer(const Call& c) {
   const int d = wrap_dim(c.attrs<Along>().dim, x.dim(), "scatter_add");
   check_inside(index.shape(), x.shape(), d, "scatter_add");
   check_inside(index.shape(), source.shape(), -1, "scatter_add");
-  if (source.dtype() != x.dtype()) throw DTypeError(std::string("scatter_add: source is ") + name(source.dtype()) + ", x is " + name(x.dtype()));
-  if (x.dtype() > DType::i64) throw DTypeError(std::string("scatter_add: ") + name(x.dtype()) + " has no arithmetic");
+  if (source.dtype() != x.dtype())
+    throw DTypeError(std::string("scatter_add: source is ") + name(source.dtype()) + ", x is " +
+                     name(x.dtype()));
+  if (x.dtype() > DType::i64)
+    throw DTypeError(std::string("scatter_add: ") + name(x.dtype()) + " has no arithmetic");
   c.out(x.shape(), x.dtype());
 }
 void scatter_forward(const Call& c) {
@@ -113,7 +124,8 @@ void scatter_forward(const Call& c) {
   const int d = wrap_dim(c.attrs<Along>().dim, x.dim(), "scatter_add");
   Node* y = c.node();
   std::memcpy(y->raw(), x.node()->raw(), static_cast<size_t>(x.numel() * item_size(x.dtype())));
-  if (x.dtype() == DType::f32) return (index.shape()[d] > many ? scatter_many : scatter_as<float>)(index, c.in(2), d, y);
+  if (x.dtype() == DType::f32)
+    return (index.shape()[d] > many ? scatter_many : scatter_as<float>)(index, c.in(2), d, y);
   if (x.dtype() == DType::f64) return scatter_as<double>(index, c.in(2), d, y);
   scatter_as<int64_t>(index, c.in(2), d, y);
 }
@@ -129,7 +141,8 @@ Tensor uncovered(const Tensor& g, const Shape& sizes) {
 void index_select_infer(const Call& c) {
   const Tensor &x = c.in(0), &index = c.in(1);
   need_index(index, "index_select");
-  if (index.dim() != 1) throw ShapeError("index_select: the index must have one dim, not " + str(index.shape()));
+  if (index.dim() != 1)
+    throw ShapeError("index_select: the index must have one dim, not " + str(index.shape()));
   Shape sizes = x.shape();
   sizes[wrap_dim(c.attrs<Along>().dim, x.dim(), "index_select")] = index.numel();
   c.out(sizes, x.dtype());
@@ -148,7 +161,8 @@ void index_select_forward(const Call& c) {
   for (int64_t i = 0; i < index.numel(); ++i) wrap_index(at[i], n, "index_select");
   for (int64_t o = 0; o < outer; ++o)
     for (int64_t i = 0; i < index.numel(); ++i, y += inner)
-      std::memcpy(y, from + (o * n + wrap_index(at[i], n, "index_select")) * inner, static_cast<size_t>(inner));
+      std::memcpy(y, from + (o * n + wrap_index(at[i], n, "index_select")) * inner,
+                  static_cast<size_t>(inner));
 }
 
 // index [n] as an index of shape sizes, constant along all dims but one.
@@ -222,76 +236,91 @@ constinit const Op index_select_op =
          .vjp = {[](const Call& c) {
                    const Tensor& x = c.in(0);
                    const int d = wrap_dim(c.attrs<Along>().dim, x.dim(), "index_select");
-                   return scatter_add(zeros(x.shape(), x.dtype()), d, spread_index(c.in(1), c.g().shape(), d), c.g());
+                   return scatter_add(zeros(x.shape(), x.dtype()), d,
+                                      spread_index(c.in(1), c.g().shape(), d), c.g());
                  },
                  declared_zero},
          .smooth = true,
          .reference = index_select_reference,
          .samples = [](Samples& s) {
-           for (const auto& [x, n, d] : std::initializer_list<std::tuple<Shape, int64_t, int64_t>>{{{4}, 3, 0},
-                                                                                                   {{4}, 1, 0},
-                                                                                                   {{4}, 9, 0},
-                                                                                                   {{3, 4}, 2, 0},
-                                                                                                   {{4, 3}, 5, 0},
-                                                                                                   {{3, 4}, 3, 1},
-                                                                                                   {{3, 4}, 2, -1},
-                                                                                                   {{2, 3, 2}, 4, 1},
-                                                                                                   {{2, 3, 2}, 0, 1},
-                                                                                                   {{1, 2}, 3, 0}})
+           for (const auto& [x, n, d] :
+                std::initializer_list<std::tuple<Shape, int64_t, int64_t>>{{{4}, 3, 0},
+                                                                           {{4}, 1, 0},
+                                                                           {{4}, 9, 0},
+                                                                           {{3, 4}, 2, 0},
+                                                                           {{4, 3}, 5, 0},
+                                                                           {{3, 4}, 3, 1},
+                                                                           {{3, 4}, 2, -1},
+                                                                           {{2, 3, 2}, 4, 1},
+                                                                           {{2, 3, 2}, 0, 1},
+                                                                           {{1, 2}, 3, 0}})
              s.add({x, {n}}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)]))}, Along{d});
            s.bad({{3}, {2, 2}}, Along{0});
          }});
 
-constinit const Op gather_op = row(
-    {.name = "gather",
-     .arity = 2,
-     .keep = keep_1,
-     .infer = gather_infer,
-     .forward = gather_forward,
-     .vjp = {[](const Call& c) { return scatter_add(zeros(c.in(0).shape(), c.g().dtype()), c.attrs<Along>().dim, c.in(1), c.g()); }, declared_zero},
-     .smooth = true,
-     .reference = gather_reference,
-     .samples = [](Samples& s) {
-       for (const auto& [x, i, d] : std::initializer_list<std::tuple<Shape, Shape, int64_t>>{{{4}, {3}, 0},
-                                                                                             {{4}, {7}, 0},
-                                                                                             {{3, 4}, {2, 4}, 0},
-                                                                                             {{3, 4}, {5, 2}, 0},
-                                                                                             {{3, 4}, {3, 1}, 1},
-                                                                                             {{3, 4}, {2, 6}, -1},
-                                                                                             {{2, 3, 2}, {2, 4, 2}, 1},
-                                                                                             {{2, 3, 2}, {1, 2, 2}, 1},
-                                                                                             {{3}, {0}, 0},
-                                                                                             {{1, 1}, {1, 3}, 1}})
-         s.add({x, i}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)]))}, Along{d});
-       s.bad({{3, 4}, {3}}, Along{0});
-     }});
-
-constinit const Op scatter_add_op =
-    row({.name = "scatter_add",
-         .arity = 3,
+constinit const Op gather_op =
+    row({.name = "gather",
+         .arity = 2,
          .keep = keep_1,
-         .infer = scatter_infer,
-         .forward = scatter_forward,
-         .vjp = {[](const Call& c) { return c.g(); }, declared_zero,
-                 [](const Call& c) { return uncovered(gather(c.g(), c.attrs<Along>().dim, c.in(1)), c.in(2).shape()); }},
+         .infer = gather_infer,
+         .forward = gather_forward,
+         .vjp = {[](const Call& c) {
+                   return scatter_add(zeros(c.in(0).shape(), c.g().dtype()), c.attrs<Along>().dim,
+                                      c.in(1), c.g());
+                 },
+                 declared_zero},
          .smooth = true,
-         .reference = scatter_reference,
+         .reference = gather_reference,
          .samples = [](Samples& s) {
-           for (const auto& [x, i, src, d] : std::initializer_list<std::tuple<Shape, Shape, Shape, int64_t>>{{{4}, {3}, {3}, 0},
-                                                                                                             {{4}, {7}, {7}, 0},
-                                                                                                             {{3, 4}, {2, 4}, {2, 4}, 0},
-                                                                                                             {{3, 4}, {5, 2}, {5, 3}, 0},
-                                                                                                             {{3, 4}, {3, 1}, {3, 2}, 1},
-                                                                                                             {{3, 4}, {2, 6}, {2, 6}, -1},
-                                                                                                             {{2, 3, 2}, {2, 4, 2}, {2, 4, 2}, 1},
-                                                                                                             {{3}, {0}, {0}, 0},
-                                                                                                             {{1, 1}, {1, 3}, {1, 3}, 1}})
-             s.add({x, i, src}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)])), {}}, Along{d});
-           s.bad({{3, 4}, {3}, {3}}, Along{0});
+           for (const auto& [x, i, d] :
+                std::initializer_list<std::tuple<Shape, Shape, int64_t>>{{{4}, {3}, 0},
+                                                                         {{4}, {7}, 0},
+                                                                         {{3, 4}, {2, 4}, 0},
+                                                                         {{3, 4}, {5, 2}, 0},
+                                                                         {{3, 4}, {3, 1}, 1},
+                                                                         {{3, 4}, {2, 6}, -1},
+                                                                         {{2, 3, 2}, {2, 4, 2}, 1},
+                                                                         {{2, 3, 2}, {1, 2, 2}, 1},
+                                                                         {{3}, {0}, 0},
+                                                                         {{1, 1}, {1, 3}, 1}})
+             s.add({x, i}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)]))}, Along{d});
+           s.bad({{3, 4}, {3}}, Along{0});
          }});
 
-Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) { return apply2(index_select_op, x, index, Along{dim}); }
-Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) { return apply2(gather_op, x, index, Along{dim}); }
+constinit const Op scatter_add_op = row(
+    {.name = "scatter_add",
+     .arity = 3,
+     .keep = keep_1,
+     .infer = scatter_infer,
+     .forward = scatter_forward,
+     .vjp = {[](const Call& c) { return c.g(); }, declared_zero,
+             [](const Call& c) {
+               return uncovered(gather(c.g(), c.attrs<Along>().dim, c.in(1)), c.in(2).shape());
+             }},
+     .smooth = true,
+     .reference = scatter_reference,
+     .samples = [](Samples& s) {
+       for (const auto& [x, i, src, d] :
+            std::initializer_list<std::tuple<Shape, Shape, Shape, int64_t>>{
+                {{4}, {3}, {3}, 0},
+                {{4}, {7}, {7}, 0},
+                {{3, 4}, {2, 4}, {2, 4}, 0},
+                {{3, 4}, {5, 2}, {5, 3}, 0},
+                {{3, 4}, {3, 1}, {3, 2}, 1},
+                {{3, 4}, {2, 6}, {2, 6}, -1},
+                {{2, 3, 2}, {2, 4, 2}, {2, 4, 2}, 1},
+                {{3}, {0}, {0}, 0},
+                {{1, 1}, {1, 3}, {1, 3}, 1}})
+         s.add({x, i, src}, {{}, up_to(static_cast<double>(x[static_cast<int>(d)])), {}}, Along{d});
+       s.bad({{3, 4}, {3}, {3}}, Along{0});
+     }});
+
+Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
+  return apply2(index_select_op, x, index, Along{dim});
+}
+Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
+  return apply2(gather_op, x, index, Along{dim});
+}
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
   return apply3(scatter_add_op, x, index, source, Along{dim});
 }

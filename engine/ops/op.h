@@ -1,8 +1,11 @@
-// The row: all that regrad knows of one op, in one place. Tests, benchmarks and the reference page walk the list of rows (list.h).
+// The row: all that regrad knows of one op, in one place. Tests, benchmarks and the reference page
+// walk the list of rows (list.h).
 //
 //   // tanh: y = tanh(x), dy/dx = 1 - y^2. Written with y, so x may be freed.
-//   const Op tanh_op = {.name = "tanh", .keep = keep_y, .layout = Layout::elementwise, .infer = same, .forward = unary<kernels::Unary::tanh>,
-//                       .vjp = {[](const Call& c) { return c.g() * (1 - c.y() * c.y()); }}, .smooth = true,
+//   const Op tanh_op = {.name = "tanh", .keep = keep_y, .layout = Layout::elementwise, .infer =
+//       same, .forward = unary<kernels::Unary::tanh>,
+//                       .vjp = {[](const Call& c) { return c.g() * (1 - c.y() * c.y()); }}, .smooth
+//                           = true,
 //                       .reference = pointwise<std::tanh>, .samples = unary_samples<-3, 3>};
 //
 // A vjp uses public ops only, so that every derivative can be differentiated again.
@@ -15,10 +18,13 @@
 
 namespace regrad {
 
-// What a row is given. In `infer` the node's shape and dtype are still to be set; in `forward` its memory is there; in a vjp there is a gradient too.
+// What a row is given. In `infer` the node's shape and dtype are still to be set; in `forward` its
+// memory is there; in a vjp there is a gradient too.
 class Call {
  public:
-  explicit Call(detail::Node* n, const Tensor* g = nullptr, const Tensor* y = nullptr, int index = 0) : n_(n), g_(g), y_(y), index_(index) {}
+  explicit Call(detail::Node* n, const Tensor* g = nullptr, const Tensor* y = nullptr,
+                int index = 0)
+      : n_(n), g_(g), y_(y), index_(index) {}
 
   int n_in() const { return n_->n_in; }
   const Tensor& in(int i) const { return n_->in(i); }
@@ -28,11 +34,13 @@ class Call {
     static_assert(std::is_trivially_copyable_v<A> && sizeof(A) <= detail::attr_room);
     return *std::launder(reinterpret_cast<const A*>(n_->attrs));
   }
-  // vjp only: the upstream gradient, the output, and which input's gradient is asked for (for rows with any number of inputs).
+  // vjp only: the upstream gradient, the output, and which input's gradient is asked for (for rows
+  // with any number of inputs).
   const Tensor& g() const { return *g_; }
   const Tensor& y() const { return *y_; }
   int index() const { return index_; }
-  // For fused gradients, which read memory without an op: Error where t's data was freed because `keep` does not name it.
+  // For fused gradients, which read memory without an op: Error where t's data was freed because
+  // `keep` does not name it.
   void need_kept(const Tensor& t) const;
 
   // infer only.
@@ -55,7 +63,8 @@ class Call {
   int index_;
 };
 
-// A row's kernel for f32 and the one for f64, chosen by the first input: .forward = typed<forward_of<float>, forward_of<double>>.
+// A row's kernel for f32 and the one for f64, chosen by the first input: .forward =
+// typed<forward_of<float>, forward_of<double>>.
 template <auto of_f32, auto of_f64>
 void typed(const Call& c) {
   c.x().dtype() == DType::f32 ? of_f32(c) : of_f64(c);
@@ -69,22 +78,29 @@ using Vjp = Tensor (*)(const Call&);
 // The derivative is zero wherever it exists, and said so.
 Tensor declared_zero(const Call&);
 
-// Which data a vjp, at any order, reads: bits for inputs 0, 1, 2 (bit 2 stands for all later ones too) and for the output.
+// Which data a vjp, at any order, reads: bits for inputs 0, 1, 2 (bit 2 stands for all later ones
+// too) and for the output.
 enum Keep : uint8_t { keep_none = 0, keep_0 = 1, keep_1 = 2, keep_2 = 4, keep_y = 8 };
 
 enum class Layout : uint8_t {
-  fresh,          // a new contiguous tensor
-  channels_last,  // a new tensor [.., c, h, w] with neighbouring channels in memory, as convolutions read and write images
-  elementwise,    // inputs of the output's shape; takes the layout of the first such input that is dense, or its buffer where the caller gave it away
-  view,           // shares input 0's storage
+  fresh,  // a new contiguous tensor
+  // a new tensor [.., c, h, w] with neighbouring channels in memory, as convolutions read and write
+  // images
+  channels_last,
+  // inputs of the output's shape; takes the layout of the first such input that is dense, or its
+  // buffer where the caller gave it away
+  elementwise,
+  view,  // shares input 0's storage
 };
 
 // Inputs for the harness. Values are drawn in [low, high], kept `away` from `kinks` by the domain.
 struct Domain {
   double low = -2, high = 2;
-  // distinct: no two closer than 0.05; index: i64 in [low, high), place: u8 in it; mask: b8; spread: matrices with 2, 4, 6, .. added along the
-  // diagonal, which are positive definite and well conditioned, with eigenvalues and singular values apart (the table test never repeats their rows); csr: the packed
-  // structure (sparse.h) of a matrix of `low` rows and `high` columns (never repeated)
+  // distinct: no two closer than 0.05; index: i64 in [low, high), place: u8 in it; mask: b8;
+  // spread: matrices with 2, 4, 6, .. added along the diagonal, which are positive definite and
+  // well conditioned, with eigenvalues and singular values apart (the table test never repeats
+  // their rows); csr: the packed structure (sparse.h) of a matrix of `low` rows and `high` columns
+  // (never repeated)
   enum Kind : uint8_t { real, distinct, index, place, mask, spread, csr } kind = real;
   double away_from_zero = 0;  // |value| at least this
 };
@@ -106,7 +122,9 @@ class Samples {
     s.attr_bytes = sizeof(A);
     list.push_back(std::move(s));
   }
-  void add(std::vector<Shape> shapes, std::vector<Domain> domains) { list.push_back(Sample{std::move(shapes), std::move(domains)}); }
+  void add(std::vector<Shape> shapes, std::vector<Domain> domains) {
+    list.push_back(Sample{std::move(shapes), std::move(domains)});
+  }
   // Shapes that do not fit: the row must throw ShapeError (or DTypeError) on them.
   template <class A>
   void bad(std::vector<Shape> shapes, const A& attrs) {
@@ -144,11 +162,11 @@ struct Op {
   // What users call, where that does more than evaluate the row (a reshape that must copy first).
   Tensor (*entry)(const Tensor& x, const std::byte* attrs) = nullptr;
   Vjp vjp[3] = {};  // gradient of each input; a row of any number of inputs has one for all
-  // Instead of vjp, where the inputs' gradients share work: all at once, by public ops. out[i], for at most four inputs, is left undefined where
-  // there is none.
+  // Instead of vjp, where the inputs' gradients share work: all at once, by public ops. out[i], for
+  // at most four inputs, is left undefined where there is none.
   void (*gradients)(const Call& c, Tensor* out) = nullptr;
-  // All gradients at once by kernels, for sweeps that record nothing; out[i] is left undefined where there is none. The table test holds it equal to
-  // vjp.
+  // All gradients at once by kernels, for sweeps that record nothing; out[i] is left undefined
+  // where there is none. The table test holds it equal to vjp.
   void (*fused)(const Call& c, Tensor* out) = nullptr;
   bool smooth = false;  // third order is checked too
   Reference reference;
@@ -160,11 +178,14 @@ constexpr bool complete(const Op& op) {
   const int n = op.arity < 0 ? 1 : op.arity;
   for (int i = 0; i < n; ++i)
     if (!op.vjp[i] && !op.gradients) return false;
-  return op.name && op.infer && op.reference && op.samples && (op.forward || op.layout == Layout::view) && n <= 3;
+  return op.name && op.infer && op.reference && op.samples &&
+         (op.forward || op.layout == Layout::view) && n <= 3;
 }
 
-// Evaluates a row on n inputs and records it where gradients are wanted. `given`: a bit for each input whose handle the caller gives away.
-Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes, unsigned given = 0);
+// Evaluates a row on n inputs and records it where gradients are wanted. `given`: a bit for each
+// input whose handle the caller gives away.
+Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes,
+             unsigned given = 0);
 
 struct NoAttrs {};
 template <class A = NoAttrs>
@@ -173,12 +194,14 @@ Tensor apply(const Op& op, const Tensor& a, const A& attrs = {}, unsigned given 
   return apply(op, in, 1, &attrs, std::is_empty_v<A> ? 0 : sizeof(A), given);
 }
 template <class A = NoAttrs>
-Tensor apply2(const Op& op, const Tensor& a, const Tensor& b, const A& attrs = {}, unsigned given = 0) {
+Tensor apply2(const Op& op, const Tensor& a, const Tensor& b, const A& attrs = {},
+              unsigned given = 0) {
   const Tensor* in[] = {&a, &b};
   return apply(op, in, 2, &attrs, std::is_empty_v<A> ? 0 : sizeof(A), given);
 }
 template <class A = NoAttrs>
-Tensor apply3(const Op& op, const Tensor& a, const Tensor& b, const Tensor& c, const A& attrs = {}, unsigned given = 0) {
+Tensor apply3(const Op& op, const Tensor& a, const Tensor& b, const Tensor& c, const A& attrs = {},
+              unsigned given = 0) {
   const Tensor* in[] = {&a, &b, &c};
   return apply(op, in, 3, &attrs, std::is_empty_v<A> ? 0 : sizeof(A), given);
 }

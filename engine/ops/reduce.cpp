@@ -37,7 +37,8 @@ Shape reduced(const Shape& x, const Run& r, bool keepdim) {
 
 void check_run(const Call& c, const Run& r) {
   if (r.first < 0 || r.count < 0 || r.first + r.count > c.x().dim())
-    throw ShapeError(std::string(c.node()->op->name) + ": no such dims in shape " + str(c.x().shape()));
+    throw ShapeError(std::string(c.node()->op->name) + ": no such dims in shape " +
+                     str(c.x().shape()));
 }
 void sum_infer(const Call& c) {
   check_run(c, c.attrs<Run>());
@@ -48,7 +49,9 @@ void amax_infer(const Call& c) {
   sum_infer(c);
   const Run& r = c.attrs<Run>();
   for (int d = r.first; d < r.first + r.count; ++d)
-    if (c.x().shape()[d] == 0) throw ShapeError("amax: no elements along dim " + std::to_string(d) + " of " + str(c.x().shape()));
+    if (c.x().shape()[d] == 0)
+      throw ShapeError("amax: no elements along dim " + std::to_string(d) + " of " +
+                       str(c.x().shape()));
 }
 
 // A run of dims as one: size and stride; false where their strides do not run on.
@@ -88,7 +91,8 @@ void reduce_rows(const Kernels& k, const char* x, const Box& b, char* y) {
   if (pieces <= 1) {
     const int64_t rows = std::max<int64_t>(1, block / b.middle.size);
     parallel_for((b.outer.size + rows - 1) / rows, [&](int64_t i) {
-      k.rows(x + i * rows * b.outer.stride * k.item, std::min(rows, b.outer.size - i * rows), b.outer.stride, b.middle.size, y + i * rows * k.item);
+      k.rows(x + i * rows * b.outer.stride * k.item, std::min(rows, b.outer.size - i * rows),
+             b.outer.stride, b.middle.size, y + i * rows * k.item);
     });
     return;
   }
@@ -97,18 +101,21 @@ void reduce_rows(const Kernels& k, const char* x, const Box& b, char* y) {
   char* p = partial.as<char>();
   parallel_for(b.outer.size * pieces, [&](int64_t i) {
     const int64_t from = i % pieces * block;
-    k.rows(x + (i / pieces * b.outer.stride + from) * k.item, 1, 0, std::min(block, b.middle.size - from), p + i * k.item);
+    k.rows(x + (i / pieces * b.outer.stride + from) * k.item, 1, 0,
+           std::min(block, b.middle.size - from), p + i * k.item);
   });
   k.rows(p, b.outer.size, pieces, pieces, y);
 }
 
 void reduce_columns(const Kernels& k, const char* x, const Box& b, char* y) {
-  const int64_t n = b.inner.size, rows = std::max<int64_t>(16, block / n), pieces = (b.middle.size + rows - 1) / rows;
+  const int64_t n = b.inner.size, rows = std::max<int64_t>(16, block / n),
+                pieces = (b.middle.size + rows - 1) / rows;
   if (pieces <= 1) {
     const int64_t boxes = std::max<int64_t>(1, block / (n * b.middle.size));
     parallel_for((b.outer.size + boxes - 1) / boxes, [&](int64_t i) {
       for (int64_t o = i * boxes; o < std::min(b.outer.size, (i + 1) * boxes); ++o)
-        k.columns(x + o * b.outer.stride * k.item, b.middle.size, b.middle.stride, n, y + o * n * k.item);
+        k.columns(x + o * b.outer.stride * k.item, b.middle.size, b.middle.stride, n,
+                  y + o * n * k.item);
     });
     return;
   }
@@ -116,21 +123,24 @@ void reduce_columns(const Kernels& k, const char* x, const Box& b, char* y) {
   char* p = partial.as<char>();
   parallel_for(b.outer.size * pieces, [&](int64_t i) {
     const int64_t from = i % pieces * rows;
-    k.columns(x + (i / pieces * b.outer.stride + from * b.middle.stride) * k.item, std::min(rows, b.middle.size - from), b.middle.stride, n,
-              p + i * n * k.item);
+    k.columns(x + (i / pieces * b.outer.stride + from * b.middle.stride) * k.item,
+              std::min(rows, b.middle.size - from), b.middle.stride, n, p + i * n * k.item);
   });
-  for (int64_t o = 0; o < b.outer.size; ++o) k.columns(p + o * pieces * n * k.item, pieces, n, n, y + o * n * k.item);
+  for (int64_t o = 0; o < b.outer.size; ++o)
+    k.columns(p + o * pieces * n * k.item, pieces, n, n, y + o * n * k.item);
 }
 
 void reduce(const Tensor& input, const Run& r, const Kernels& k, Node* y) {
   if (y->shape.numel() == 0) return;
-  if (input.numel() == 0) return void(std::memset(y->raw(), 0, static_cast<size_t>(y->shape.numel() * k.item)));
+  if (input.numel() == 0)
+    return void(std::memset(y->raw(), 0, static_cast<size_t>(y->shape.numel() * k.item)));
   const int end = r.first + r.count, dims = input.dim();
   Box b;
   Tensor x = input;
   const auto boxed = [&] {
     b = {};
-    return join(x, 0, r.first, b.outer) && join(x, r.first, end, b.middle) && join(x, end, dims, b.inner) &&
+    return join(x, 0, r.first, b.outer) && join(x, r.first, end, b.middle) &&
+           join(x, end, dims, b.inner) &&
            (b.inner.size == 1 ? b.middle.size == 1 || b.middle.stride == 1 : b.inner.stride == 1);
   };
   if (!boxed()) {
@@ -155,11 +165,16 @@ void sum_forward(const Call& c) {
 }
 void amax_forward(const Call& c) {
   const int t = detail::kernel_dtype(c, c.x().dtype());
-  reduce(c.x(), c.attrs<Run>(), {kernels::table().max_rows[t], kernels::table().max_columns[t], item_size(c.node()->dtype)}, c.node());
+  reduce(
+      c.x(), c.attrs<Run>(),
+      {kernels::table().max_rows[t], kernels::table().max_columns[t], item_size(c.node()->dtype)},
+      c.node());
 }
 
 // g of the reduced shape, spread over x's.
-Tensor spread(const Tensor& g, const Shape& x, const Run& r) { return expand(r.keepdim || r.count == 0 ? g : reshape(g, reduced(x, r, true)), x); }
+Tensor spread(const Tensor& g, const Shape& x, const Run& r) {
+  return expand(r.keepdim || r.count == 0 ? g : reshape(g, reduced(x, r, true)), x);
+}
 
 // Calls f(y index, x index) for all elements.
 template <class F>
@@ -168,7 +183,8 @@ void each_reduced(const RefCall& c, const Run& r, F&& f) {
   int64_t middle = 1, inner = 1;
   for (int d = r.first; d < r.first + r.count; ++d) middle *= s[d];
   for (int d = r.first + r.count; d < s.size(); ++d) inner *= s[d];
-  for (int64_t i = 0; i < s.numel(); ++i) f(static_cast<size_t>(i / (middle * inner) * inner + i % inner), static_cast<size_t>(i));
+  for (int64_t i = 0; i < s.numel(); ++i)
+    f(static_cast<size_t>(i / (middle * inner) * inner + i % inner), static_cast<size_t>(i));
 }
 std::vector<double> sum_reference(const RefCall& c) {
   const Run& r = c.attrs<Run>();
@@ -177,7 +193,8 @@ std::vector<double> sum_reference(const RefCall& c) {
   return y;
 }
 std::vector<double> amax_reference(const RefCall& c) {
-  std::vector<double> y(static_cast<size_t>(c.out.numel()), -std::numeric_limits<double>::infinity());
+  std::vector<double> y(static_cast<size_t>(c.out.numel()),
+                        -std::numeric_limits<double>::infinity());
   each_reduced(c, c.attrs<Run>(), [&](size_t o, size_t i) { y[o] = std::max(y[o], c.in[0].v[i]); });
   return y;
 }
@@ -199,7 +216,8 @@ void run_samples(Samples& s, const Domain& d) {
 // Rows of the last dim.
 void last_infer(const Call& c) {
   same(c);
-  if (c.x().dim() == 0) throw ShapeError(std::string(c.node()->op->name) + ": a tensor without dims has no rows");
+  if (c.x().dim() == 0)
+    throw ShapeError(std::string(c.node()->op->name) + ": a tensor without dims has no rows");
 }
 void logsumexp_infer(const Call& c) {
   last_infer(c);
@@ -209,13 +227,15 @@ using RowKernel = void (*)(const void* x, int64_t rows, int64_t n, void* y);
 void by_rows(const Call& c, RowKernel kernel, bool one_a_row) {
   const NoGrad quiet;
   const Tensor x = c.x().contiguous();
-  const int64_t n = x.shape()[-1], rows = n ? x.numel() / n : c.node()->shape.numel(), item = item_size(x.dtype());
+  const int64_t n = x.shape()[-1], rows = n ? x.numel() / n : c.node()->shape.numel(),
+                item = item_size(x.dtype());
   if (rows == 0 || (n == 0 && !one_a_row)) return;
   const int64_t a_block = std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1));
   const auto* from = static_cast<const char*>(x.node()->raw());
   auto* y = static_cast<char*>(c.node()->raw());
   parallel_for((rows + a_block - 1) / a_block, [&](int64_t b) {
-    kernel(from + b * a_block * n * item, std::min(a_block, rows - b * a_block), n, y + b * a_block * (one_a_row ? 1 : n) * item);
+    kernel(from + b * a_block * n * item, std::min(a_block, rows - b * a_block), n,
+           y + b * a_block * (one_a_row ? 1 : n) * item);
   });
 }
 int real(const Call& c) { return c.x().dtype() == DType::f64; }
@@ -229,7 +249,8 @@ double row_lse(const RefCall& c, size_t row, size_t n) {
 }
 std::vector<double> logsumexp_reference(const RefCall& c) {
   std::vector<double> y(static_cast<size_t>(c.out.numel()));
-  for (size_t r = 0; r < y.size(); ++r) y[r] = row_lse(c, r, static_cast<size_t>(c.in[0].shape[-1]));
+  for (size_t r = 0; r < y.size(); ++r)
+    y[r] = row_lse(c, r, static_cast<size_t>(c.in[0].shape[-1]));
   return y;
 }
 std::vector<double> log_softmax_reference(const RefCall& c) {
@@ -244,8 +265,9 @@ std::vector<double> softmax_reference(const RefCall& c) {
   return y;
 }
 void row_samples(Samples& s) {
-  for (const Shape& shape : {Shape{1}, Shape{3}, Shape{7}, Shape{17}, Shape{2, 3}, Shape{3, 5}, Shape{4, 1}, Shape{2, 2, 3}, Shape{2, 1, 3},
-                             Shape{1, 2, 1, 4}, Shape{0, 3}, Shape{33}, Shape{2, 2}})
+  for (const Shape& shape :
+       {Shape{1}, Shape{3}, Shape{7}, Shape{17}, Shape{2, 3}, Shape{3, 5}, Shape{4, 1},
+        Shape{2, 2, 3}, Shape{2, 1, 3}, Shape{1, 2, 1, 4}, Shape{0, 3}, Shape{33}, Shape{2, 2}})
     s.add({shape}, {{-3, 3}});
   s.bad({Shape{}});
 }
@@ -277,47 +299,52 @@ void argmax_forward(const Call& c) {
 }  // namespace
 
 // y = sum of x over the run / divisor
-constinit const Op sum_op = row({.name = "sum",
-                                 .infer = sum_infer,
-                                 .forward = sum_forward,
-                                 .vjp = {[](const Call& c) {
-                                   const Run& r = c.attrs<Run>();
-                                   return spread(r.divisor == 1 ? c.g() : c.g() / r.divisor, c.x().shape(), r);
-                                 }},
-                                 .smooth = true,
-                                 .reference = sum_reference,
-                                 .samples = [](Samples& s) {
-                                   run_samples(s, {});
-                                   s.add({{3, 4}}, {{}}, Run{1, 1, false, 4});
-                                   s.add({{2, 0}}, {{}}, Run{1, 1, false, 1});
-                                 }});
+constinit const Op sum_op =
+    row({.name = "sum",
+         .infer = sum_infer,
+         .forward = sum_forward,
+         .vjp = {[](const Call& c) {
+           const Run& r = c.attrs<Run>();
+           return spread(r.divisor == 1 ? c.g() : c.g() / r.divisor, c.x().shape(), r);
+         }},
+         .smooth = true,
+         .reference = sum_reference,
+         .samples = [](Samples& s) {
+           run_samples(s, {});
+           s.add({{3, 4}}, {{}}, Run{1, 1, false, 4});
+           s.add({{2, 0}}, {{}}, Run{1, 1, false, 1});
+         }});
 
-// The gradient is shared by all elements equal to the maximum; at a NaN maximum it is NaN (PyTorch's).
-constinit const Op amax_op = row({.name = "amax",
-                                  .keep = keep_0 | keep_y,
-                                  .infer = amax_infer,
-                                  .forward = amax_forward,
-                                  .vjp = {[](const Call& c) {
-                                    const Run& r = c.attrs<Run>();
-                                    const Tensor hit = eq(c.x(), spread(c.y(), c.x().shape(), r)), each = to(hit, c.g().dtype());
-                                    Dims dims;
-                                    for (int d = r.first; d < r.first + r.count; ++d) dims.push_back(d);
-                                    const Tensor count = r.count ? sum(each, dims, r.keepdim) : each;
-                                    const auto over_x = [&](const Tensor& t) { return spread(t, c.x().shape(), r); };
-                                    return where(hit, over_x(c.g() / count), over_x(count / count - 1));
-                                  }},
-                                  .reference = amax_reference,
-                                  .samples = [](Samples& s) {
-                                    run_samples(s, {.kind = Domain::distinct});
-                                    s.bad({{2, 0}}, Run{1, 1, false, 1});
-                                  }});
+// The gradient is shared by all elements equal to the maximum; at a NaN maximum it is NaN
+// (PyTorch's).
+constinit const Op amax_op =
+    row({.name = "amax",
+         .keep = keep_0 | keep_y,
+         .infer = amax_infer,
+         .forward = amax_forward,
+         .vjp = {[](const Call& c) {
+           const Run& r = c.attrs<Run>();
+           const Tensor hit = eq(c.x(), spread(c.y(), c.x().shape(), r)),
+                        each = to(hit, c.g().dtype());
+           Dims dims;
+           for (int d = r.first; d < r.first + r.count; ++d) dims.push_back(d);
+           const Tensor count = r.count ? sum(each, dims, r.keepdim) : each;
+           const auto over_x = [&](const Tensor& t) { return spread(t, c.x().shape(), r); };
+           return where(hit, over_x(c.g() / count), over_x(count / count - 1));
+         }},
+         .reference = amax_reference,
+         .samples = [](Samples& s) {
+           run_samples(s, {.kind = Domain::distinct});
+           s.bad({{2, 0}}, Run{1, 1, false, 1});
+         }});
 
 // The first largest of each row of the last dim.
 constinit const Op argmax_op =
     row({.name = "argmax",
          .infer =
              [](const Call& c) {
-               if (c.x().dim() == 0 || c.x().shape()[-1] == 0) throw ShapeError("argmax: no elements in the last dim of " + str(c.x().shape()));
+               if (c.x().dim() == 0 || c.x().shape()[-1] == 0)
+                 throw ShapeError("argmax: no elements in the last dim of " + str(c.x().shape()));
                Shape s = c.x().shape();
                s.erase(s.size() - 1);
                c.out(s, DType::i64);
@@ -328,46 +355,52 @@ constinit const Op argmax_op =
              [](const RefCall& c) {
                std::vector<double> y;
                const int64_t n = c.in[0].shape[-1];
-               for (auto at = c.in[0].v.begin(); at != c.in[0].v.end(); at += n) y.push_back(static_cast<double>(std::max_element(at, at + n) - at));
+               for (auto at = c.in[0].v.begin(); at != c.in[0].v.end(); at += n)
+                 y.push_back(static_cast<double>(std::max_element(at, at + n) - at));
                return y;
              },
          .samples =
              [](Samples& s) {
-               for (const Shape& shape : {Shape{1}, Shape{5}, Shape{17}, Shape{3, 4}, Shape{4, 3}, Shape{2, 2}, Shape{2, 33}, Shape{0, 3},
-                                          Shape{7, 1}, Shape{1, 6}, Shape{2, 3, 2}, Shape{3, 2, 4}, Shape{2, 1, 5}, Shape{2, 2, 2, 3}})
+               for (const Shape& shape :
+                    {Shape{1}, Shape{5}, Shape{17}, Shape{3, 4}, Shape{4, 3}, Shape{2, 2},
+                     Shape{2, 33}, Shape{0, 3}, Shape{7, 1}, Shape{1, 6}, Shape{2, 3, 2},
+                     Shape{3, 2, 4}, Shape{2, 1, 5}, Shape{2, 2, 2, 3}})
                  s.add({shape}, {{.kind = Domain::distinct}});
                s.bad({Shape{2, 0}});
              }});
 
 // y = log sum exp x, dy/dx = softmax(x)
-constinit const Op logsumexp_op = row({.name = "logsumexp",
-                                       .keep = keep_0,
-                                       .infer = logsumexp_infer,
-                                       .forward = [](const Call& c) { by_rows(c, kernels::table().logsumexp[real(c)], true); },
-                                       .vjp = {[](const Call& c) { return unsqueeze(c.g(), -1) * softmax(c.x(), -1); }},
-                                       .smooth = true,
-                                       .reference = logsumexp_reference,
-                                       .samples = row_samples});
+constinit const Op logsumexp_op =
+    row({.name = "logsumexp",
+         .keep = keep_0,
+         .infer = logsumexp_infer,
+         .forward = [](const Call& c) { by_rows(c, kernels::table().logsumexp[real(c)], true); },
+         .vjp = {[](const Call& c) { return unsqueeze(c.g(), -1) * softmax(c.x(), -1); }},
+         .smooth = true,
+         .reference = logsumexp_reference,
+         .samples = row_samples});
 
 // J^T g = y (g - <g, y>)
-constinit const Op softmax_op = row({.name = "softmax",
-                                     .keep = keep_y,
-                                     .infer = last_infer,
-                                     .forward = [](const Call& c) { by_rows(c, kernels::table().softmax[real(c)], false); },
-                                     .vjp = {[](const Call& c) { return c.y() * (c.g() - sum(c.g() * c.y(), {-1}, true)); }},
-                                     .smooth = true,
-                                     .reference = softmax_reference,
-                                     .samples = row_samples});
+constinit const Op softmax_op =
+    row({.name = "softmax",
+         .keep = keep_y,
+         .infer = last_infer,
+         .forward = [](const Call& c) { by_rows(c, kernels::table().softmax[real(c)], false); },
+         .vjp = {[](const Call& c) { return c.y() * (c.g() - sum(c.g() * c.y(), {-1}, true)); }},
+         .smooth = true,
+         .reference = softmax_reference,
+         .samples = row_samples});
 
 // J^T g = g - e^y sum g
-constinit const Op log_softmax_op = row({.name = "log_softmax",
-                                         .keep = keep_y,
-                                         .infer = last_infer,
-                                         .forward = [](const Call& c) { by_rows(c, kernels::table().log_softmax[real(c)], false); },
-                                         .vjp = {[](const Call& c) { return c.g() - exp(c.y()) * sum(c.g(), {-1}, true); }},
-                                         .smooth = true,
-                                         .reference = log_softmax_reference,
-                                         .samples = row_samples});
+constinit const Op log_softmax_op =
+    row({.name = "log_softmax",
+         .keep = keep_y,
+         .infer = last_infer,
+         .forward = [](const Call& c) { by_rows(c, kernels::table().log_softmax[real(c)], false); },
+         .vjp = {[](const Call& c) { return c.g() - exp(c.y()) * sum(c.g(), {-1}, true); }},
+         .smooth = true,
+         .reference = log_softmax_reference,
+         .samples = row_samples});
 
 namespace {
 
@@ -376,22 +409,27 @@ unsigned dim_set(const Tensor& x, const Dims& dims, const char* op) {
   return dims.empty() ? (1u << x.dim()) - 1 : dim_set(dims, x.dim(), op);
 }
 
-// x's dims as they lie in memory, the farthest first; those of one element stay in front. False where that is their own order, or elements repeat.
+// x's dims as they lie in memory, the farthest first; those of one element stay in front. False
+// where that is their own order, or elements repeat.
 bool memory_order(const Tensor& x, Dims& order) {
   if (x.is_contiguous()) return false;
   for (int d = 0; d < x.dim(); ++d) {
     if (x.shape()[d] != 1 && x.strides()[d] == 0) return false;
     order.push_back(d);
   }
-  const auto stride = [&](int64_t d) { return x.shape()[static_cast<int>(d)] == 1 ? INT64_MAX : x.strides()[static_cast<int>(d)]; };
-  std::stable_sort(&order[0], &order[0] + order.size(), [&](int64_t a, int64_t b) { return stride(a) > stride(b); });
+  const auto stride = [&](int64_t d) {
+    return x.shape()[static_cast<int>(d)] == 1 ? INT64_MAX : x.strides()[static_cast<int>(d)];
+  };
+  std::stable_sort(&order[0], &order[0] + order.size(),
+                   [&](int64_t a, int64_t b) { return stride(a) > stride(b); });
   return !std::is_sorted(order.begin(), order.end());
 }
 
 Tensor over_runs(const Op& op, const Tensor& x, unsigned set, bool keepdim, double divisor);
 
 // The same on dims in memory's order, and back.
-Tensor in_memory_order(const Op& op, const Tensor& x, const Dims& order, unsigned set, bool keepdim, double divisor) {
+Tensor in_memory_order(const Op& op, const Tensor& x, const Dims& order, unsigned set, bool keepdim,
+                       double divisor) {
   unsigned there = 0;
   Dims back = order;
   for (int i = 0; i < order.size(); ++i) {
@@ -459,7 +497,8 @@ Tensor sum(const Tensor& x, const Dims& dims, bool keepdim) {
 }
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
   const detail::Called as("mean(x)", x);
-  if (!is_floating(x.dtype())) throw DTypeError(std::string("mean: needs f32 or f64, not ") + name(x.dtype()));
+  if (!is_floating(x.dtype()))
+    throw DTypeError(std::string("mean: needs f32 or f64, not ") + name(x.dtype()));
   const unsigned set = dim_set(x, dims, "mean");
   int64_t n = 1;
   for (int d = 0; d < x.dim(); ++d)
@@ -482,12 +521,15 @@ Tensor amax(const Tensor& x, const Dims& dims, bool keepdim) {
   for (int d = 0; d < x.dim(); ++d)
     if (!(set >> d & 1) || keepdim) result.push_back(set >> d & 1 ? 1 : x.size(d));
   rows.push_back(n);
-  return reshape(over_runs(amax_op, reshape(permute(x, order), rows), 1u << kept.size(), false, 1), result);
+  return reshape(over_runs(amax_op, reshape(permute(x, order), rows), 1u << kept.size(), false, 1),
+                 result);
 }
 Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) {
   const detail::Called as("argmax(x)", x);
   const int d = wrap_dim(dim, x.dim(), "argmax");
-  if (x.dim() > 0 && x.size(d) == 0) throw ShapeError("argmax: no elements along dim " + std::to_string(d) + " of " + str(x.shape()));
+  if (x.dim() > 0 && x.size(d) == 0)
+    throw ShapeError("argmax: no elements along dim " + std::to_string(d) + " of " +
+                     str(x.shape()));
   // The rank drops by one: the last dim's place stays free for the one that was moved.
   Tensor y = unsqueeze(apply(argmax_op, d == x.dim() - 1 ? x : transpose(x, d, -1)), -1);
   if (d != x.dim() - 1) y = transpose(y, d, -1);

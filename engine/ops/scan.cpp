@@ -44,7 +44,8 @@ void cumsum_as(const T* x, const Line& l, bool reverse, T* y) {
     std::fill(sum, sum + l.inner, Total(0));
     for (int64_t k = 0; k < l.n; ++k) {
       const int64_t at = (reverse ? l.n - 1 - k : k) * l.inner;
-      for (int64_t i = 0; i < l.inner; ++i) y[at + i] = static_cast<T>(sum[i] += static_cast<Total>(x[at + i]));
+      for (int64_t i = 0; i < l.inner; ++i)
+        y[at + i] = static_cast<T>(sum[i] += static_cast<Total>(x[at + i]));
     }
   }
 }
@@ -59,9 +60,14 @@ void cumsum_forward(const Call& c) {
   const Line l = line(x.shape(), wrap_dim(s.dim, x.dim(), "cumsum"));
   Node* y = c.node();
   switch (x.dtype()) {
-    case DType::f32: return cumsum_as<float, double>(x.node()->ptr<float>(), l, s.reverse, y->ptr<float>());
-    case DType::f64: return cumsum_as<double, double>(x.node()->ptr<double>(), l, s.reverse, y->ptr<double>());
-    default: return cumsum_as<uint64_t, uint64_t>(x.node()->ptr<uint64_t>(), l, s.reverse, y->ptr<uint64_t>());  // wraps around
+    case DType::f32:
+      return cumsum_as<float, double>(x.node()->ptr<float>(), l, s.reverse, y->ptr<float>());
+    case DType::f64:
+      return cumsum_as<double, double>(x.node()->ptr<double>(), l, s.reverse, y->ptr<double>());
+    // wraps around
+    default:
+      return cumsum_as<uint64_t, uint64_t>(x.node()->ptr<uint64_t>(), l, s.reverse,
+                                           y->ptr<uint64_t>());
   }
 }
 std::vector<double> cumsum_reference(const RefCall& c) {
@@ -95,7 +101,8 @@ void argsort_as(const T* x, int64_t rows, int64_t n, const Order& o, int64_t* y)
 void argsort_infer(const Call& c) {
   const Shape& s = c.x().shape();
   const Order& o = c.attrs<Order>();
-  if (s.empty() || o.count < 0 || o.count > s[-1]) throw ShapeError("argsort: " + std::to_string(o.count) + " elements of each row of " + str(s));
+  if (s.empty() || o.count < 0 || o.count > s[-1])
+    throw ShapeError("argsort: " + std::to_string(o.count) + " elements of each row of " + str(s));
   detail::kernel_dtype(c, c.x().dtype());
   Shape out = s;
   out[-1] = o.count;
@@ -123,7 +130,9 @@ std::vector<double> argsort_reference(const RefCall& c) {
     std::vector<double> at(static_cast<size_t>(n));
     for (int64_t i = 0; i < n; ++i) {
       int64_t place = 0;
-      for (int64_t j = 0; j < n; ++j) place += o.descending ? x[j] > x[i] || (x[j] == x[i] && j < i) : x[j] < x[i] || (x[j] == x[i] && j < i);
+      for (int64_t j = 0; j < n; ++j)
+        place += o.descending ? x[j] > x[i] || (x[j] == x[i] && j < i)
+                              : x[j] < x[i] || (x[j] == x[i] && j < i);
       at[static_cast<size_t>(place)] = static_cast<double>(i);
     }
     y.insert(y.end(), at.begin(), at.begin() + o.count);
@@ -133,23 +142,26 @@ std::vector<double> argsort_reference(const RefCall& c) {
 
 }  // namespace
 
-constinit const Op cumsum_op = row({.name = "cumsum",
-                                    .infer = cumsum_infer,
-                                    .forward = cumsum_forward,
-                                    .vjp = {[](const Call& c) {
-                                      return apply(cumsum_op, c.g(), Scan{c.attrs<Scan>().dim, !c.attrs<Scan>().reverse});
-                                    }},
-                                    .smooth = true,
-                                    .reference = cumsum_reference,
-                                    .samples = [](Samples& s) {
-                                      for (bool reverse : {false, true}) {
-                                        for (const Shape& shape : {Shape{1}, Shape{5}, Shape{17}, Shape{3, 4}, Shape{2, 3, 2}, Shape{0, 3}})
-                                          s.add({shape}, {{}}, Scan{0, reverse});
-                                        for (const Shape& shape : {Shape{3, 4}, Shape{2, 3, 2}, Shape{4, 1}}) s.add({shape}, {{}}, Scan{-1, reverse});
-                                        s.add({{2, 3, 2}}, {{}}, Scan{1, reverse});
-                                      }
-                                      s.bad({{3}}, Scan{1, false});
-                                    }});
+constinit const Op cumsum_op =
+    row({.name = "cumsum",
+         .infer = cumsum_infer,
+         .forward = cumsum_forward,
+         .vjp = {[](const Call& c) {
+           return apply(cumsum_op, c.g(), Scan{c.attrs<Scan>().dim, !c.attrs<Scan>().reverse});
+         }},
+         .smooth = true,
+         .reference = cumsum_reference,
+         .samples = [](Samples& s) {
+           for (bool reverse : {false, true}) {
+             for (const Shape& shape :
+                  {Shape{1}, Shape{5}, Shape{17}, Shape{3, 4}, Shape{2, 3, 2}, Shape{0, 3}})
+               s.add({shape}, {{}}, Scan{0, reverse});
+             for (const Shape& shape : {Shape{3, 4}, Shape{2, 3, 2}, Shape{4, 1}})
+               s.add({shape}, {{}}, Scan{-1, reverse});
+             s.add({{2, 3, 2}}, {{}}, Scan{1, reverse});
+           }
+           s.bad({{3}}, Scan{1, false});
+         }});
 
 constinit const Op argsort_op =
     row({.name = "argsort",
@@ -159,7 +171,8 @@ constinit const Op argsort_op =
          .reference = argsort_reference,
          .samples = [](Samples& s) {
            for (bool descending : {false, true}) {
-             for (const Shape& shape : {Shape{1}, Shape{5}, Shape{17}, Shape{3, 4}, Shape{2, 3, 2}, Shape{1, 6}, Shape{0, 3}})
+             for (const Shape& shape : {Shape{1}, Shape{5}, Shape{17}, Shape{3, 4}, Shape{2, 3, 2},
+                                        Shape{1, 6}, Shape{0, 3}})
                s.add({shape}, {{.kind = Domain::distinct}}, Order{shape[-1], descending});
              for (const Shape& shape : {Shape{5}, Shape{3, 4}, Shape{2, 3, 2}, Shape{7, 2}})
                s.add({shape}, {{.kind = Domain::distinct}}, Order{2, descending});
@@ -174,7 +187,8 @@ namespace {
 Extreme by_order(const Tensor& x, int64_t dim, int64_t count, bool descending, const char* op) {
   const int d = wrap_dim(dim, x.dim(), op);
   const bool last = d == x.dim() - 1;
-  const Tensor numbers = x.dtype() > DType::i64 ? x.to(DType::i64) : x, rows = last ? numbers : transpose(numbers, d, -1);
+  const Tensor numbers = x.dtype() > DType::i64 ? x.to(DType::i64) : x,
+               rows = last ? numbers : transpose(numbers, d, -1);
   Tensor index = apply(argsort_op, rows, Order{count, descending});
   if (!last) index = transpose(index, d, -1);
   return {gather(x, d, index), index};
@@ -196,7 +210,9 @@ Extreme sort(const Tensor& x, int64_t dim, bool descending) {
 }
 Extreme topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
   const detail::Called as("topk(x)", x);
-  if (k < 0 || k > x.size(dim)) throw ShapeError("topk: k " + std::to_string(k) + " of dim " + std::to_string(dim) + " of " + str(x.shape()));
+  if (k < 0 || k > x.size(dim))
+    throw ShapeError("topk: k " + std::to_string(k) + " of dim " + std::to_string(dim) + " of " +
+                     str(x.shape()));
   return by_order(x, dim, k, largest, "topk");
 }
 

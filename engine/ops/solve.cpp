@@ -22,14 +22,17 @@ void transpose_copy(const T* x, int64_t m, int64_t n, T* out) {
         for (int64_t j = j0; j < std::min(n, j0 + tile); ++j) out[j * m + i] = x[i * n + j];
 }
 
-// The factors of all of a's matrices: row-major a is column-major a^T, and that is what is factored.
+// The factors of all of a's matrices: row-major a is column-major a^T, and that is what is
+// factored.
 template <class T>
 struct Factors {
   T* lu;
   int32_t* pivots;
   Factors(const detail::Storage* s, int64_t matrices, int64_t n)
       : lu(static_cast<T*>(s->data)), pivots(reinterpret_cast<int32_t*>(lu + matrices * n * n)) {}
-  static int64_t bytes(int64_t matrices, int64_t n) { return matrices * n * (n * int64_t{sizeof(T)} + int64_t{sizeof(int32_t)}); }
+  static int64_t bytes(int64_t matrices, int64_t n) {
+    return matrices * n * (n * int64_t{sizeof(T)} + int64_t{sizeof(int32_t)});
+  }
 };
 
 template <class T>
@@ -43,7 +46,8 @@ detail::Storage* factor(const Tensor& a) {
       std::copy_n(a.node()->ptr<T>() + first * n * n, count * n * n, f.lu + first * n * n);
       for (int64_t i = first; i < first + count; ++i) {
         if (const int64_t bad = kernels::lu(n, f.lu + i * n * n, f.pivots + i * n))
-          throw NumericError("solve: pivot " + std::to_string(bad - 1) + linalg::of_matrix(batch, i) + " is 0: a is singular");
+          throw NumericError("solve: pivot " + std::to_string(bad - 1) +
+                             linalg::of_matrix(batch, i) + " is 0: a is singular");
       }
     });
   } catch (...) {
@@ -55,7 +59,8 @@ detail::Storage* factor(const Tensor& a) {
 
 // y [out] = a^-1 b, or a^-T b, from the factors of matrices of the batch `as`.
 template <class T>
-void with_factors(const detail::Storage* s, const Shape& as, const Tensor& b, bool transposed, detail::Node* y) {
+void with_factors(const detail::Storage* s, const Shape& as, const Tensor& b, bool transposed,
+                  detail::Node* y) {
   const Shape batch = batch_of(y->shape), bs = batch_of(b.shape());
   const int64_t n = y->shape[-2], r = y->shape[-1];
   const Factors<T> f(s, as.numel(), n);
@@ -94,7 +99,9 @@ void solve_fused(const Call& c, Tensor* out) {
   const Tensor g = c.g().contiguous(), gb = detail::empty(g.shape(), g.dtype());
   if (factors) {
     linalg::need_finite(g, "solve", "the gradient");
-    linalg::by_dtype(g.dtype(), [&](auto zero) { with_factors<decltype(zero)>(factors, batch_of(c.in(0).shape()), g, true, gb.node()); });
+    linalg::by_dtype(g.dtype(), [&](auto zero) {
+      with_factors<decltype(zero)>(factors, batch_of(c.in(0).shape()), g, true, gb.node());
+    });
   }
   if (c.in(0).requires_grad()) out[0] = sum_to(-matmul(gb, c.y().mT()), c.in(0).shape());
   if (c.in(1).requires_grad()) out[1] = sum_to(gb, c.in(1).shape());
@@ -102,9 +109,12 @@ void solve_fused(const Call& c, Tensor* out) {
 
 // Giles 2008, section 2.2.3: g_b = a^-T g, g_a = -g_b x^T
 Tensor right_side_gradient(const Call& c) { return apply2(solve_op, c.in(0).mT(), c.g()); }
-Tensor matrix_gradient(const Call& c) { return sum_to(-matmul(right_side_gradient(c), c.y().mT()), c.in(0).shape()); }
+Tensor matrix_gradient(const Call& c) {
+  return sum_to(-matmul(right_side_gradient(c), c.y().mT()), c.in(0).shape());
+}
 
-// Gauss-Jordan elimination with partial pivoting on a [n,n] beside b [n,r], which becomes a^-1 b. Returns det a.
+// Gauss-Jordan elimination with partial pivoting on a [n,n] beside b [n,r], which becomes a^-1 b.
+// Returns det a.
 double eliminate(std::vector<double>& a, std::vector<double>& b, size_t n, size_t r) {
   double det = 1;
   const auto swap_rows = [](std::vector<double>& x, size_t i, size_t j, size_t width) {
@@ -146,18 +156,19 @@ std::vector<double> solve_reference(const RefCall& c) {
 }
 
 void solve_samples(Samples& s) {
-  for (const auto& [a, b] : std::initializer_list<std::pair<Shape, Shape>>{{{1, 1}, {1, 1}},
-                                                                           {{2, 2}, {2, 1}},
-                                                                           {{2, 2}, {2, 3}},
-                                                                           {{3, 3}, {3, 2}},
-                                                                           {{4, 4}, {4, 1}},
-                                                                           {{2, 3, 3}, {2, 3, 1}},
-                                                                           {{2, 2, 2}, {2, 1}},
-                                                                           {{3, 3}, {2, 3, 1}},
-                                                                           {{2, 1, 2, 2}, {2, 2, 1}},
-                                                                           {{0, 0}, {0, 2}},
-                                                                           {{2, 2}, {2, 0}},
-                                                                           {{0, 2, 2}, {2, 1}}})
+  for (const auto& [a, b] :
+       std::initializer_list<std::pair<Shape, Shape>>{{{1, 1}, {1, 1}},
+                                                      {{2, 2}, {2, 1}},
+                                                      {{2, 2}, {2, 3}},
+                                                      {{3, 3}, {3, 2}},
+                                                      {{4, 4}, {4, 1}},
+                                                      {{2, 3, 3}, {2, 3, 1}},
+                                                      {{2, 2, 2}, {2, 1}},
+                                                      {{3, 3}, {2, 3, 1}},
+                                                      {{2, 1, 2, 2}, {2, 2, 1}},
+                                                      {{0, 0}, {0, 2}},
+                                                      {{2, 2}, {2, 0}},
+                                                      {{0, 2, 2}, {2, 1}}})
     s.add({a, b}, {linalg::spread, {}});
   s.bad({{2, 3}, {2, 1}});
   s.bad({{3, 3}, {2, 1}});
@@ -199,7 +210,9 @@ void slogdet_forward(const Call& c) {
 }
 
 // d log |det a| = tr(a^-1 da)
-Tensor slogdet_vjp(const Call& c) { return unsqueeze(unsqueeze(select(c.g(), -1, 1), -1), -1) * inverse(c.x()).mT(); }
+Tensor slogdet_vjp(const Call& c) {
+  return unsqueeze(unsqueeze(select(c.g(), -1, 1), -1), -1) * inverse(c.x()).mT();
+}
 
 std::vector<double> slogdet_reference(const RefCall& c) {
   const auto n = static_cast<size_t>(c.in[0].shape[-1]);
@@ -216,16 +229,21 @@ std::vector<double> slogdet_reference(const RefCall& c) {
 
 }  // namespace
 
-constinit const Op solve_op = row({.name = "solve",
-                                   .arity = 2,
-                                   .keep = keep_0 | keep_y,
-                                   .infer = [](const Call& c) { c.out(linalg::solution_shape(c.in(0), c.in(1), "solve"), c.in(0).dtype()); },
-                                   .forward = solve_forward,
-                                   .vjp = {matrix_gradient, [](const Call& c) { return sum_to(right_side_gradient(c), c.in(1).shape()); }},
-                                   .fused = solve_fused,
-                                   .smooth = true,
-                                   .reference = solve_reference,
-                                   .samples = solve_samples});
+constinit const Op solve_op =
+    row({.name = "solve",
+         .arity = 2,
+         .keep = keep_0 | keep_y,
+         .infer =
+             [](const Call& c) {
+               c.out(linalg::solution_shape(c.in(0), c.in(1), "solve"), c.in(0).dtype());
+             },
+         .forward = solve_forward,
+         .vjp = {matrix_gradient,
+                 [](const Call& c) { return sum_to(right_side_gradient(c), c.in(1).shape()); }},
+         .fused = solve_fused,
+         .smooth = true,
+         .reference = solve_reference,
+         .samples = solve_samples});
 
 constinit const Op slogdet_op = row({.name = "slogdet",
                                      .keep = keep_0,
@@ -247,7 +265,8 @@ Tensor solve(const Tensor& a, const Tensor& b) {
   linalg::need_square(a, "solve");
   Shape vectors = a.shape();
   vectors.erase(vectors.size() - 1);
-  if (b.dim() == 1 || b.shape() == vectors) return squeeze(apply2(solve_op, a, unsqueeze(b, -1)), -1);
+  if (b.dim() == 1 || b.shape() == vectors)
+    return squeeze(apply2(solve_op, a, unsqueeze(b, -1)), -1);
   return apply2(solve_op, a, b);
 }
 Tensor inverse(const Tensor& a) {

@@ -42,7 +42,8 @@ std::vector<double> pow_reference(const RefCall& c) {
   return y;
 }
 
-// Steps: the derivative is zero between them, and PyTorch's at them. Values lie in (n + 0.1, n + 0.4), away from every step.
+// Steps: the derivative is zero between them, and PyTorch's at them. Values lie in (n + 0.1, n +
+// 0.4), away from every step.
 template <Unary K, double (*F)(double)>
 consteval Op rounding(const char* name) {
   return {.name = name,
@@ -81,27 +82,30 @@ constinit const Op div_scalar_op = row({.name = "div_scalar",
                                         .smooth = true,
                                         .reference = div_scalar_reference,
                                         .samples = [](Samples& s) {
-                                          for (double by : {-1.5, 3.0, 0.25}) unary_shapes(s, {}, Params{by, 0});
+                                          for (double by : {-1.5, 3.0, 0.25})
+                                            unary_shapes(s, {}, Params{by, 0});
                                         }});
 
 // y = |x|, dy/dx = sign(x), 0 at 0
-constinit const Op abs_op = row({.name = "abs",
-                                 .keep = keep_0,
-                                 .layout = Layout::elementwise,
-                                 .infer = same_any,
-                                 .forward = unary<Unary::abs>,
-                                 .vjp = {[](const Call& c) { return c.g() * sign(c.x()); }},
-                                 .reference = pointwise<std::abs>,
-                                 .samples = [](Samples& s) { unary_shapes(s, {.away_from_zero = 0.1}); }});
+constinit const Op abs_op =
+    row({.name = "abs",
+         .keep = keep_0,
+         .layout = Layout::elementwise,
+         .infer = same_any,
+         .forward = unary<Unary::abs>,
+         .vjp = {[](const Call& c) { return c.g() * sign(c.x()); }},
+         .reference = pointwise<std::abs>,
+         .samples = [](Samples& s) { unary_shapes(s, {.away_from_zero = 0.1}); }});
 
 // y = -1, 0, 1
-constinit const Op sign_op = row({.name = "sign",
-                                  .layout = Layout::elementwise,
-                                  .infer = same_any,
-                                  .forward = unary<Unary::sign>,
-                                  .vjp = {declared_zero},
-                                  .reference = pointwise<sign_of>,
-                                  .samples = [](Samples& s) { unary_shapes(s, {.away_from_zero = 0.1}); }});
+constinit const Op sign_op =
+    row({.name = "sign",
+         .layout = Layout::elementwise,
+         .infer = same_any,
+         .forward = unary<Unary::sign>,
+         .vjp = {declared_zero},
+         .reference = pointwise<sign_of>,
+         .samples = [](Samples& s) { unary_shapes(s, {.away_from_zero = 0.1}); }});
 
 constinit const Op floor_op = row(rounding<Unary::floor, std::floor>("floor"));
 constinit const Op ceil_op = row(rounding<Unary::ceil, std::ceil>("ceil"));
@@ -173,17 +177,18 @@ constinit const Op sqrt_op = row({.name = "sqrt",
                                   }});
 
 // dy/dx = -y^3/2
-constinit const Op rsqrt_op = row({.name = "rsqrt",
-                                   .keep = keep_y,
-                                   .layout = Layout::elementwise,
-                                   .infer = same,
-                                   .forward = unary<Unary::rsqrt>,
-                                   .vjp = {[](const Call& c) { return c.g() * (-0.5 * pow(c.y(), 3)); }},
-                                   .smooth = true,
-                                   .reference = pointwise<([](double x) { return 1 / std::sqrt(x); })>,
-                                   .samples = [](Samples& s) {
-                                     unary_shapes(s, {0.5, 4});
-                                   }});
+constinit const Op rsqrt_op =
+    row({.name = "rsqrt",
+         .keep = keep_y,
+         .layout = Layout::elementwise,
+         .infer = same,
+         .forward = unary<Unary::rsqrt>,
+         .vjp = {[](const Call& c) { return c.g() * (-0.5 * pow(c.y(), 3)); }},
+         .smooth = true,
+         .reference = pointwise<([](double x) { return 1 / std::sqrt(x); })>,
+         .samples = [](Samples& s) {
+           unary_shapes(s, {0.5, 4});
+         }});
 
 constinit const Op sin_op = row({.name = "sin",
                                  .keep = keep_0,
@@ -209,160 +214,180 @@ constinit const Op cos_op = row({.name = "cos",
                                    unary_shapes(s, {-4, 4});
                                  }});
 
-// dy/dx = 1 - y^2 = 4 s(2x) s(-2x), s = sigmoid: a product keeps its relative accuracy in both tails
-constinit const Op tanh_op = row({.name = "tanh",
-                                  .keep = keep_0,
-                                  .layout = Layout::elementwise,
-                                  .infer = same,
-                                  .forward = unary<Unary::tanh>,
-                                  .vjp = {[](const Call& c) { return c.g() * (sigmoid(2 * c.x()) * sigmoid(-2 * c.x()) * 4); }},
-                                  .smooth = true,
-                                  .reference = pointwise<std::tanh>,
-                                  .samples = [](Samples& s) {
-                                    unary_shapes(s, {-2.5, 2.5});
-                                  }});
+// dy/dx = 1 - y^2 = 4 s(2x) s(-2x), s = sigmoid: a product keeps its relative accuracy in both
+// tails
+constinit const Op tanh_op = row(
+    {.name = "tanh",
+     .keep = keep_0,
+     .layout = Layout::elementwise,
+     .infer = same,
+     .forward = unary<Unary::tanh>,
+     .vjp = {[](const Call& c) { return c.g() * (sigmoid(2 * c.x()) * sigmoid(-2 * c.x()) * 4); }},
+     .smooth = true,
+     .reference = pointwise<std::tanh>,
+     .samples = [](Samples& s) {
+       unary_shapes(s, {-2.5, 2.5});
+     }});
 
 // dy/dx = y (1 - y), and 1 - y = sigmoid(-x)
-constinit const Op sigmoid_op = row({.name = "sigmoid",
-                                     .keep = keep_0 | keep_y,
-                                     .layout = Layout::elementwise,
-                                     .infer = same,
-                                     .forward = unary<Unary::sigmoid>,
-                                     .vjp = {[](const Call& c) { return c.g() * (c.y() * sigmoid(-c.x())); }},
-                                     .smooth = true,
-                                     .reference = pointwise<sigmoid_of>,
-                                     .samples = [](Samples& s) {
-                                       unary_shapes(s, {-4, 4});
-                                     }});
+constinit const Op sigmoid_op =
+    row({.name = "sigmoid",
+         .keep = keep_0 | keep_y,
+         .layout = Layout::elementwise,
+         .infer = same,
+         .forward = unary<Unary::sigmoid>,
+         .vjp = {[](const Call& c) { return c.g() * (c.y() * sigmoid(-c.x())); }},
+         .smooth = true,
+         .reference = pointwise<sigmoid_of>,
+         .samples = [](Samples& s) {
+           unary_shapes(s, {-4, 4});
+         }});
 
 // dy/dx = 1 where y > 0, else 0
-constinit const Op relu_op = row({.name = "relu",
-                                  .keep = keep_y,
-                                  .layout = Layout::elementwise,
-                                  .infer = same_any,
-                                  .forward = unary<Unary::relu>,
-                                  .vjp = {[](const Call& c) { return relu_grad(c.g(), c.y()); }},
-                                  .reference = pointwise<([](double x) { return std::max(x, 0.0); })>,
-                                  .samples = [](Samples& s) { unary_shapes(s, {.away_from_zero = 0.1}); }});
+constinit const Op relu_op =
+    row({.name = "relu",
+         .keep = keep_y,
+         .layout = Layout::elementwise,
+         .infer = same_any,
+         .forward = unary<Unary::relu>,
+         .vjp = {[](const Call& c) { return relu_grad(c.g(), c.y()); }},
+         .reference = pointwise<([](double x) { return std::max(x, 0.0); })>,
+         .samples = [](Samples& s) { unary_shapes(s, {.away_from_zero = 0.1}); }});
 
 // dy/dx = 2/sqrt(pi) exp(-x^2)
-constinit const Op erf_op = row({.name = "erf",
-                                 .keep = keep_0,
-                                 .layout = Layout::elementwise,
-                                 .infer = same,
-                                 .forward = unary<Unary::erf>,
-                                 .vjp = {[](const Call& c) { return c.g() * (2 * std::numbers::inv_sqrtpi * exp(-square(c.x()))); }},
-                                 .smooth = true,
-                                 .reference = pointwise<std::erf>,
-                                 .samples = [](Samples& s) {
-                                   unary_shapes(s, {-2, 2});
-                                 }});
+constinit const Op erf_op =
+    row({.name = "erf",
+         .keep = keep_0,
+         .layout = Layout::elementwise,
+         .infer = same,
+         .forward = unary<Unary::erf>,
+         .vjp = {[](const Call& c) {
+           return c.g() * (2 * std::numbers::inv_sqrtpi * exp(-square(c.x())));
+         }},
+         .smooth = true,
+         .reference = pointwise<std::erf>,
+         .samples = [](Samples& s) {
+           unary_shapes(s, {-2, 2});
+         }});
 
 // y = 1 - erf(x), with its relative accuracy where erf is 1; dy/dx = -2/sqrt(pi) exp(-x^2)
-constinit const Op erfc_op = row({.name = "erfc",
-                                  .keep = keep_0,
-                                  .layout = Layout::elementwise,
-                                  .infer = same,
-                                  .forward = unary<Unary::erfc>,
-                                  .vjp = {[](const Call& c) { return c.g() * (-2 * std::numbers::inv_sqrtpi * exp(-square(c.x()))); }},
-                                  .smooth = true,
-                                  .reference = pointwise<std::erfc>,
-                                  .samples = [](Samples& s) {
-                                    unary_shapes(s, {-2, 2});
-                                  }});
+constinit const Op erfc_op =
+    row({.name = "erfc",
+         .keep = keep_0,
+         .layout = Layout::elementwise,
+         .infer = same,
+         .forward = unary<Unary::erfc>,
+         .vjp = {[](const Call& c) {
+           return c.g() * (-2 * std::numbers::inv_sqrtpi * exp(-square(c.x())));
+         }},
+         .smooth = true,
+         .reference = pointwise<std::erfc>,
+         .samples = [](Samples& s) {
+           unary_shapes(s, {-2, 2});
+         }});
 
-// y = x Phi(x), dy/dx = Phi(x) + x phi(x), with the normal distribution's Phi(x) = erfc(-x / sqrt 2) / 2 and phi
-constinit const Op gelu_op = row({.name = "gelu",
-                                  .keep = keep_0,
-                                  .layout = Layout::elementwise,
-                                  .infer = same,
-                                  .forward = unary<Unary::gelu>,
-                                  .vjp = {[](const Call& c) {
-                                    const Tensor& x = c.x();
-                                    const Tensor cdf = 0.5 * erfc(x * (-1 / std::numbers::sqrt2));
-                                    const Tensor pdf = exp(-0.5 * square(x)) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-                                    return c.g() * (cdf + x * pdf);
-                                  }},
-                                  .smooth = true,
-                                  .reference = pointwise<gelu_of>,
-                                  .samples = [](Samples& s) {
-                                    unary_shapes(s, {-3, 3});
-                                  }});
+// y = x Phi(x), dy/dx = Phi(x) + x phi(x), with the normal distribution's Phi(x) = erfc(-x / sqrt
+// 2) / 2 and phi
+constinit const Op gelu_op =
+    row({.name = "gelu",
+         .keep = keep_0,
+         .layout = Layout::elementwise,
+         .infer = same,
+         .forward = unary<Unary::gelu>,
+         .vjp = {[](const Call& c) {
+           const Tensor& x = c.x();
+           const Tensor cdf = 0.5 * erfc(x * (-1 / std::numbers::sqrt2));
+           const Tensor pdf =
+               exp(-0.5 * square(x)) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+           return c.g() * (cdf + x * pdf);
+         }},
+         .smooth = true,
+         .reference = pointwise<gelu_of>,
+         .samples = [](Samples& s) {
+           unary_shapes(s, {-3, 3});
+         }});
 
 // y = x s(x), dy/dx = s(x) (1 + x s(-x))
-constinit const Op silu_op = row({.name = "silu",
-                                  .keep = keep_0,
-                                  .layout = Layout::elementwise,
-                                  .infer = same,
-                                  .forward = unary<Unary::silu>,
-                                  .vjp = {[](const Call& c) {
-                                    const Tensor& x = c.x();
-                                    return c.g() * (sigmoid(x) * (1 + x * sigmoid(-x)));
-                                  }},
-                                  // Only further derivatives need sigmoid(-x) in its tail: beside 1, 1 - s(x) is as good.
-                                  .fused =
-                                      [](const Call& c, Tensor* out) {
-                                        const Tensor s = sigmoid(c.x());
-                                        out[0] = c.g() * (s * (1 + c.x() * (1 - s)));
-                                      },
-                                  .smooth = true,
-                                  .reference = pointwise<([](double x) { return x * sigmoid_of(x); })>,
-                                  .samples =
-                                      [](Samples& s) {
-                                        unary_shapes(s, {-4, 4});
-                                      }});
+constinit const Op silu_op =
+    row({.name = "silu",
+         .keep = keep_0,
+         .layout = Layout::elementwise,
+         .infer = same,
+         .forward = unary<Unary::silu>,
+         .vjp = {[](const Call& c) {
+           const Tensor& x = c.x();
+           return c.g() * (sigmoid(x) * (1 + x * sigmoid(-x)));
+         }},
+         // Only further derivatives need sigmoid(-x) in its tail: beside
+         // 1, 1 - s(x) is as good.
+         .fused =
+             [](const Call& c, Tensor* out) {
+               const Tensor s = sigmoid(c.x());
+               out[0] = c.g() * (s * (1 + c.x() * (1 - s)));
+             },
+         .smooth = true,
+         .reference = pointwise<([](double x) { return x * sigmoid_of(x); })>,
+         .samples =
+             [](Samples& s) {
+               unary_shapes(s, {-4, 4});
+             }});
 
 // y = log(1 + e^x), dy/dx = sigmoid(x)
-constinit const Op softplus_op = row({.name = "softplus",
-                                      .keep = keep_0,
-                                      .layout = Layout::elementwise,
-                                      .infer = same,
-                                      .forward = unary<Unary::softplus>,
-                                      .vjp = {[](const Call& c) { return c.g() * sigmoid(c.x()); }},
-                                      .smooth = true,
-                                      .reference = pointwise<([](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); })>,
-                                      .samples = [](Samples& s) {
-                                        unary_shapes(s, {-4, 4});
-                                      }});
+constinit const Op softplus_op =
+    row({.name = "softplus",
+         .keep = keep_0,
+         .layout = Layout::elementwise,
+         .infer = same,
+         .forward = unary<Unary::softplus>,
+         .vjp = {[](const Call& c) { return c.g() * sigmoid(c.x()); }},
+         .smooth = true,
+         .reference = pointwise<(
+             [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); })>,
+         .samples = [](Samples& s) {
+           unary_shapes(s, {-4, 4});
+         }});
 
 // dy/dx = 1 in [p0, p1], where y is x; outside the gradient is 0, whatever arrives
-constinit const Op clamp_op = row({.name = "clamp",
-                                   .keep = keep_0,
-                                   .layout = Layout::elementwise,
-                                   .infer = same_any,
-                                   .forward = unary<Unary::clamp, true>,
-                                   .vjp = {[](const Call& c) {
-                                     const Tensor& x = c.x();
-                                     return where(eq(x, clamp(x, p(c).p0, p(c).p1)), c.g(), scalar(0, c.g().dtype()));
-                                   }},
-                                   .reference = clamp_reference,
-                                   .samples = [](Samples& s) {
-                                     unary_shapes(s, {.low = -2, .high = 2, .away_from_zero = 0.1}, Params{-0.05, 0.05});
-                                     unary_shapes(s, {.low = 0.1, .high = 0.9}, Params{0, 1});
-                                   }});
+constinit const Op clamp_op =
+    row({.name = "clamp",
+         .keep = keep_0,
+         .layout = Layout::elementwise,
+         .infer = same_any,
+         .forward = unary<Unary::clamp, true>,
+         .vjp = {[](const Call& c) {
+           const Tensor& x = c.x();
+           return where(eq(x, clamp(x, p(c).p0, p(c).p1)), c.g(), scalar(0, c.g().dtype()));
+         }},
+         .reference = clamp_reference,
+         .samples = [](Samples& s) {
+           unary_shapes(s, {.low = -2, .high = 2, .away_from_zero = 0.1}, Params{-0.05, 0.05});
+           unary_shapes(s, {.low = 0.1, .high = 0.9}, Params{0, 1});
+         }});
 
 // y = x^p0, dy/dx = p0 x^(p0 - 1); 0 for p0 = 0
-constinit const Op pow_scalar_op = row({.name = "pow_scalar",
-                                        .keep = keep_0,
-                                        .layout = Layout::elementwise,
-                                        .infer = same,
-                                        .forward = unary<Unary::pow_scalar, true>,
-                                        .vjp = {[](const Call& c) {
-                                          const double e = p(c).p0;
-                                          return e == 0 ? Tensor() : c.g() * (e * pow(c.x(), e - 1));
-                                        }},
-                                        .smooth = true,
-                                        .reference = pow_reference,
-                                        .samples = [](Samples& s) {
-                                          for (double e : {2.0, 3.0, 1.0}) unary_shapes(s, {-2, 2}, Params{e, 0});
-                                          for (double e : {0.5, -1.0, -0.5, 1.7, 0.0}) unary_shapes(s, {0.5, 2}, Params{e, 0});
-                                        }});
+constinit const Op pow_scalar_op =
+    row({.name = "pow_scalar",
+         .keep = keep_0,
+         .layout = Layout::elementwise,
+         .infer = same,
+         .forward = unary<Unary::pow_scalar, true>,
+         .vjp = {[](const Call& c) {
+           const double e = p(c).p0;
+           return e == 0 ? Tensor() : c.g() * (e * pow(c.x(), e - 1));
+         }},
+         .smooth = true,
+         .reference = pow_reference,
+         .samples = [](Samples& s) {
+           for (double e : {2.0, 3.0, 1.0}) unary_shapes(s, {-2, 2}, Params{e, 0});
+           for (double e : {0.5, -1.0, -0.5, 1.7, 0.0}) unary_shapes(s, {0.5, 2}, Params{e, 0});
+         }});
 
 Tensor affine(const Tensor& x, double scale, double shift) {
   // Numbers that an i64 holds; others make it f32.
   const auto fits = [](double v) { return v == std::floor(v) && std::abs(v) < 0x1p63; };
   const bool whole = fits(scale) && fits(shift);
-  if (x.defined() && !is_floating(x.dtype())) return apply(affine_op, x.to(whole ? DType::i64 : DType::f32), Params{scale, shift});
+  if (x.defined() && !is_floating(x.dtype()))
+    return apply(affine_op, x.to(whole ? DType::i64 : DType::f32), Params{scale, shift});
   return apply(affine_op, x, Params{scale, shift});
 }
 Tensor affine(Tensor&& x, double scale, double shift) {
@@ -380,7 +405,8 @@ Tensor reciprocal(const Tensor& x) {
 }
 Tensor operator/(const Tensor& x, double s) {
   const detail::Called as("div(x)", x);
-  return apply(div_scalar_op, x.defined() && !is_floating(x.dtype()) ? x.to(DType::f32) : x, Params{s, 0});
+  return apply(div_scalar_op, x.defined() && !is_floating(x.dtype()) ? x.to(DType::f32) : x,
+               Params{s, 0});
 }
 Tensor operator/(double s, const Tensor& x) {
   const detail::Called as("div(x)", x);
@@ -426,7 +452,8 @@ Tensor square(const Tensor& x) {
   return mul(x, x);
 }
 Tensor clamp(const Tensor& x, double low, double high) {
-  if (low > high) throw ShapeError("clamp: low " + decimal(low) + " is above high " + decimal(high));
+  if (low > high)
+    throw ShapeError("clamp: low " + decimal(low) + " is above high " + decimal(high));
   return apply(clamp_op, x, Params{low, high});
 }
 Tensor pow(const Tensor& x, double exponent) {

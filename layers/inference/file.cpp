@@ -1,8 +1,10 @@
 // The file of an InferenceNet. Metadata "layers" has a line a layer:
 //
-//   conv from=0 padding=1 relu=1 weight=16,3,3,3 bitmap=1        (and residual, stride, groups, channels where they are not the usual ones)
+//   conv from=0 padding=1 relu=1 weight=16,3,3,3 bitmap=1
+//   (and residual, stride, groups, channels where they are not the usual ones)
 //
-// Three tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with bitmap=1 the kept ones only; "mask", the bitmaps.
+// Three tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with
+// bitmap=1 the kept ones only; "mask", the bitmaps.
 #include <regrad/engine/error.h>
 #include <regrad/engine/serialize.h>
 #include <regrad/layers/inference/inference.h>
@@ -19,7 +21,8 @@ namespace {
 using Layer = InferenceLayer;
 
 constexpr const char* format = "regrad-inference-1";
-constexpr std::array<const char*, 6> kinds = {"conv", "linear", "affine", "max_pool", "mean", "subsample"};
+constexpr std::array<const char*, 6> kinds = {"conv",     "linear", "affine",
+                                              "max_pool", "mean",   "subsample"};
 constexpr int64_t most_weights = int64_t{1} << 28;
 
 std::string joined(const Shape& s) {
@@ -34,12 +37,15 @@ std::string line_of(const Layer& l) {
   const auto field = [](const char* name, int64_t value, int64_t usual) {
     return value == usual ? std::string() : " " + std::string(name) + "=" + std::to_string(value);
   };
-  return kinds[l.kind] + field("from", l.from, -1) + field("residual", l.residual, plain.residual) + field("stride", l.stride, plain.stride) +
-         field("padding", l.padding, plain.padding) + field("groups", l.groups, plain.groups) + field("channels", l.channels, plain.channels) +
-         field("relu", l.relu, plain.relu) + (l.weight.defined() ? " weight=" + joined(l.weight.shape()) : "");
+  return kinds[l.kind] + field("from", l.from, -1) + field("residual", l.residual, plain.residual) +
+         field("stride", l.stride, plain.stride) + field("padding", l.padding, plain.padding) +
+         field("groups", l.groups, plain.groups) + field("channels", l.channels, plain.channels) +
+         field("relu", l.relu, plain.relu) +
+         (l.weight.defined() ? " weight=" + joined(l.weight.shape()) : "");
 }
 
-// All layers' weights one after the other: a bitmap for each that has enough zeros, kept values (of the others every value), and biases.
+// All layers' weights one after the other: a bitmap for each that has enough zeros, kept values (of
+// the others every value), and biases.
 struct Packed {
   std::vector<uint8_t> mask = {};
   std::vector<float> values = {}, bias = {};
@@ -65,7 +71,8 @@ std::vector<std::string> split(const std::string& text, char at) {
   std::vector<std::string> out;
   if (text.empty()) return out;
   size_t begin = 0;
-  for (size_t end; (end = text.find(at, begin)) != std::string::npos; begin = end + 1) out.push_back(text.substr(begin, end - begin));
+  for (size_t end; (end = text.find(at, begin)) != std::string::npos; begin = end + 1)
+    out.push_back(text.substr(begin, end - begin));
   out.push_back(text.substr(begin));
   return out;
 }
@@ -76,18 +83,22 @@ class Reader {
   explicit Reader(const TensorFile& file) : file_(file) {}
 
   InferenceNet net(InferenceMode mode) {
-    if (text("format") != format) fail("its format is '" + text("format") + "', not " + format + "; regrad-sparse export makes such files");
+    if (text("format") != format)
+      fail("its format is '" + text("format") + "', not " + format +
+           "; regrad-sparse export makes such files");
     InferenceInfo info;
     const std::vector<std::string> input = split(text("input"), ',');
     if (input.size() != 3) fail("input: '" + text("input") + "' is not channels,height,width");
-    info.channels = number(input[0], 1, 65536), info.height = number(input[1], 1, 65536), info.width = number(input[2], 1, 65536);
+    info.channels = number(input[0], 1, 65536), info.height = number(input[1], 1, 65536),
+    info.width = number(input[2], 1, 65536);
     info.classes = split(text("classes"), '\n');
     info.mean = reals("mean", info.channels), info.deviation = reals("deviation", info.channels);
     for (float d : info.deviation)
       if (d == 0) fail("a deviation of 0");
     if (info.mean.empty() != info.deviation.empty()) fail("mean without deviation, or the reverse");
     std::vector<Layer> layers;
-    for (const std::string& line : split(text("layers"), '\n')) layers.push_back(layer(line, layers.size()));
+    for (const std::string& line : split(text("layers"), '\n'))
+      layers.push_back(layer(line, layers.size()));
     check_all_used();
     try {
       InferenceNet out(std::move(layers), std::move(info), mode);
@@ -106,7 +117,8 @@ class Reader {
 
   const std::string& text(const std::string& key) const {
     const auto found = file_.metadata.find(key);
-    if (found == file_.metadata.end()) fail("its metadata have no '" + key + "'; is it a file that regrad-sparse export made?");
+    if (found == file_.metadata.end())
+      fail("its metadata have no '" + key + "'; is it a file that regrad-sparse export made?");
     return found->second;
   }
 
@@ -114,7 +126,8 @@ class Reader {
     int64_t v = 0;
     const auto [end, error] = std::from_chars(t.data(), t.data() + t.size(), v);
     if (error != std::errc() || end != t.data() + t.size() || v < low || v > high)
-      fail("'" + t + "' is not a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+      fail("'" + t + "' is not a whole number from " + std::to_string(low) + " to " +
+           std::to_string(high));
     return v;
   }
 
@@ -123,24 +136,29 @@ class Reader {
     for (const std::string& t : split(text(key), ',')) {
       float v = 0;
       const auto [end, error] = std::from_chars(t.data(), t.data() + t.size(), v);
-      if (error != std::errc() || end != t.data() + t.size() || !std::isfinite(v)) fail(key + ": '" + t + "' is not a number");
+      if (error != std::errc() || end != t.data() + t.size() || !std::isfinite(v))
+        fail(key + ": '" + t + "' is not a number");
       out.push_back(v);
     }
-    if (!out.empty() && static_cast<int64_t>(out.size()) != count) fail(key + ": not one number a channel");
+    if (!out.empty() && static_cast<int64_t>(out.size()) != count)
+      fail(key + ": not one number a channel");
     return out;
   }
 
   Layer layer(const std::string& line, size_t i) {
     const std::vector<std::string> words = split(line, ' ');
     const auto kind = words.empty() ? kinds.end() : std::find(kinds.begin(), kinds.end(), words[0]);
-    if (kind == kinds.end()) fail("layer " + std::to_string(i) + " is '" + line + "', which names no kind of layer");
+    if (kind == kinds.end())
+      fail("layer " + std::to_string(i) + " is '" + line + "', which names no kind of layer");
     Layer l;
     l.kind = static_cast<Layer::Kind>(kind - kinds.begin());
     std::map<std::string, std::string> fields;
     for (size_t w = 1; w < words.size(); ++w) {
       const size_t equals = words[w].find('=');
-      if (equals == std::string::npos || !fields.emplace(words[w].substr(0, equals), words[w].substr(equals + 1)).second)
-        fail("layer " + std::to_string(i) + ": '" + words[w] + "' is not name=value, or is there twice");
+      if (equals == std::string::npos ||
+          !fields.emplace(words[w].substr(0, equals), words[w].substr(equals + 1)).second)
+        fail("layer " + std::to_string(i) + ": '" + words[w] +
+             "' is not name=value, or is there twice");
     }
     const auto take = [&](const char* name, int64_t low, int64_t high, int64_t usual) {
       const auto found = fields.find(name);
@@ -150,17 +168,21 @@ class Reader {
       return v;
     };
     if (!fields.count("from")) fail("layer " + std::to_string(i) + ": no from");
-    l.from = static_cast<int>(take("from", 0, 65536, 0)), l.residual = static_cast<int>(take("residual", -1, 65536, l.residual));
-    l.stride = take("stride", 1, 64, l.stride), l.padding = take("padding", 0, 64, l.padding), l.groups = take("groups", 1, 65536, l.groups);
+    l.from = static_cast<int>(take("from", 0, 65536, 0)),
+    l.residual = static_cast<int>(take("residual", -1, 65536, l.residual));
+    l.stride = take("stride", 1, 64, l.stride), l.padding = take("padding", 0, 64, l.padding),
+    l.groups = take("groups", 1, 65536, l.groups);
     l.channels = take("channels", 0, 65536, l.channels), l.relu = take("relu", 0, 1, l.relu) == 1;
     const auto weight = fields.find("weight");
     if (weight != fields.end()) {
       const Shape sizes = shape(weight->second, std::to_string(i));
       fields.erase(weight);
-      l.weight = take("bitmap", 0, 1, 0) ? unpacked(sizes, std::to_string(i)) : next_values(sizes, std::to_string(i));
+      l.weight = take("bitmap", 0, 1, 0) ? unpacked(sizes, std::to_string(i))
+                                         : next_values(sizes, std::to_string(i));
       l.bias = next({sizes[0]}, "bias", bias_at_, "layer " + std::to_string(i));
     }
-    if (!fields.empty()) fail("layer " + std::to_string(i) + ": unknown '" + fields.begin()->first + "'");
+    if (!fields.empty())
+      fail("layer " + std::to_string(i) + ": unknown '" + fields.begin()->first + "'");
     return l;
   }
 
@@ -168,7 +190,8 @@ class Reader {
     Shape s;
     int64_t n = 1;
     const std::vector<std::string> dims = split(sizes, ',');
-    if (dims.empty() || dims.size() > 4) fail("layer " + name + ": a weight of " + std::to_string(dims.size()) + " dims");
+    if (dims.empty() || dims.size() > 4)
+      fail("layer " + name + ": a weight of " + std::to_string(dims.size()) + " dims");
     for (const std::string& d : dims) {
       s.insert(s.size(), number(d, 1, most_weights));
       if ((n *= s[-1]) > most_weights) fail("layer " + name + ": more than 2^28 weights");
@@ -181,7 +204,8 @@ class Reader {
   const T* take_from(const char* tensor, int64_t n, int64_t& at, const std::string& where) {
     const Tensor& t = file_[tensor];
     if (t.dim() != 1 || t.dtype() != dtype_of<T>())
-      fail(std::string(tensor) + " is " + name(t.dtype()) + " " + str(t.shape()) + ", not one row of " + name(dtype_of<T>()));
+      fail(std::string(tensor) + " is " + name(t.dtype()) + " " + str(t.shape()) +
+           ", not one row of " + name(dtype_of<T>()));
     if (n > t.numel() - at) fail(where + ": '" + tensor + "' ends too early");
     at += n;
     return t.data<T>() + (at - n);
@@ -189,7 +213,9 @@ class Reader {
   Tensor next(const Shape& s, const char* tensor, int64_t& at, const std::string& where) {
     return from_data(take_from(tensor, s.numel(), at, where), s, DType::f32);
   }
-  Tensor next_values(const Shape& s, const std::string& layer) { return next(s, "values", values_at_, "layer " + layer); }
+  Tensor next_values(const Shape& s, const std::string& layer) {
+    return next(s, "values", values_at_, "layer " + layer);
+  }
 
   Tensor unpacked(const Shape& s, const std::string& layer) {
     const int64_t n = s.numel(), bytes = (n + 7) / 8;
@@ -205,10 +231,12 @@ class Reader {
   }
 
   void check_all_used() const {
-    const std::pair<const char*, int64_t> used[] = {{"mask", mask_at_}, {"values", values_at_}, {"bias", bias_at_}};
+    const std::pair<const char*, int64_t> used[] = {
+        {"mask", mask_at_}, {"values", values_at_}, {"bias", bias_at_}};
     for (const auto& [tensor, at] : used)
       if (file_[tensor].numel() != at)
-        fail(std::string("'") + tensor + "' has " + std::to_string(file_[tensor].numel()) + " entries, its layers use " + std::to_string(at));
+        fail(std::string("'") + tensor + "' has " + std::to_string(file_[tensor].numel()) +
+             " entries, its layers use " + std::to_string(at));
   }
 
   const TensorFile& file_;
@@ -235,10 +263,15 @@ void save_inference(const InferenceNet& net, const std::string& path) {
     lines += (i ? "\n" : "") + line_of(l);
     if (l.weight.defined()) lines += packed.add(l.weight, l.bias) ? " bitmap=1" : "";
   }
-  const auto row = [](const auto& v, DType t) { return from_data(v.data(), {static_cast<int64_t>(v.size())}, t); };
+  const auto row = [](const auto& v, DType t) {
+    return from_data(v.data(), {static_cast<int64_t>(v.size())}, t);
+  };
   const InferenceInfo& info = net.info();
   for (const std::string& c : info.classes) classes += (classes.empty() ? "" : "\n") + c;
-  save_safetensors(path, {{"mask", row(packed.mask, DType::u8)}, {"values", row(packed.values, DType::f32)}, {"bias", row(packed.bias, DType::f32)}},
+  save_safetensors(path,
+                   {{"mask", row(packed.mask, DType::u8)},
+                    {"values", row(packed.values, DType::f32)},
+                    {"bias", row(packed.bias, DType::f32)}},
                    {{"format", format},
                     {"input", joined(Shape{info.channels, info.height, info.width})},
                     {"classes", classes},

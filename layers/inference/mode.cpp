@@ -1,4 +1,5 @@
-// Which way of running takes less time: costs by instruction set, measured, and counted over the layers.
+// Which way of running takes less time: costs by instruction set, measured, and counted over the
+// layers.
 #include <regrad/layers/inference/plan.h>
 
 namespace regrad::inference {
@@ -21,7 +22,8 @@ Cost cost_on(const std::string& isa) {
 
 }  // namespace
 
-InferenceMode faster_mode(const std::vector<InferenceLayer>& layers, const Plan& plan, const std::string& isa) {
+InferenceMode faster_mode(const std::vector<InferenceLayer>& layers, const Plan& plan,
+                          const std::string& isa) {
   const Cost c = cost_on(isa);
   double dense = 0, sparse = 0;
   for (size_t i = 0; i < layers.size(); ++i) {

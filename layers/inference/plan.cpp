@@ -13,11 +13,15 @@ std::string place(size_t i) { return "inference layer " + std::to_string(i) + ":
 
 Size conv_size(const Layer& l, const Size& x, const std::string& where) {
   const Shape& w = l.weight.shape();
-  if (w.size() != 4 || l.stride < 1 || l.padding < 0 || l.groups < 1 || w[0] % l.groups || w[1] * l.groups != x.c)
-    throw ShapeError(where + "a convolution of weight " + str(w) + " in " + std::to_string(l.groups) + " groups does not fit " + std::to_string(x.c) +
+  if (w.size() != 4 || l.stride < 1 || l.padding < 0 || l.groups < 1 || w[0] % l.groups ||
+      w[1] * l.groups != x.c)
+    throw ShapeError(where + "a convolution of weight " + str(w) + " in " +
+                     std::to_string(l.groups) + " groups does not fit " + std::to_string(x.c) +
                      " channels");
-  const Size y{w[0], (x.h + 2 * l.padding - w[2]) / l.stride + 1, (x.w + 2 * l.padding - w[3]) / l.stride + 1};
-  if (x.h + 2 * l.padding < w[2] || x.w + 2 * l.padding < w[3]) throw ShapeError(where + "the image is smaller than the kernel");
+  const Size y{w[0], (x.h + 2 * l.padding - w[2]) / l.stride + 1,
+               (x.w + 2 * l.padding - w[3]) / l.stride + 1};
+  if (x.h + 2 * l.padding < w[2] || x.w + 2 * l.padding < w[3])
+    throw ShapeError(where + "the image is smaller than the kernel");
   return y;
 }
 
@@ -28,11 +32,15 @@ Size size_after(const Layer& l, const Size& x, const std::string& where) {
   switch (l.kind) {
     case Layer::conv: return conv_size(l, x, where);
     case Layer::linear:
-      need(l.weight.shape().size() == 2 && l.weight.shape()[1] == x.numel(), "a matrix that does not fit its input");
+      need(l.weight.shape().size() == 2 && l.weight.shape()[1] == x.numel(),
+           "a matrix that does not fit its input");
       return {l.weight.shape()[0], 1, 1};
-    case Layer::affine: need(l.weight.shape() == Shape{x.c}, "an affine map with another number of channels"); return x;
+    case Layer::affine:
+      need(l.weight.shape() == Shape{x.c}, "an affine map with another number of channels");
+      return x;
     case Layer::max_pool:
-      need(l.stride >= 1 && x.h >= l.stride && x.w >= l.stride, "a pooling window larger than the image");
+      need(l.stride >= 1 && x.h >= l.stride && x.w >= l.stride,
+           "a pooling window larger than the image");
       return {x.c, x.h / l.stride, x.w / l.stride};
     case Layer::mean: return {x.c, 1, 1};
     case Layer::subsample:
@@ -44,15 +52,20 @@ Size size_after(const Layer& l, const Size& x, const std::string& where) {
 
 void check_weights(const Layer& l, const std::string& where) {
   const bool weighted = l.kind == Layer::conv || l.kind == Layer::linear || l.kind == Layer::affine;
-  if (weighted != l.weight.defined() || weighted != l.bias.defined()) throw ShapeError(where + "weights and bias are missing, or there for nothing");
+  if (weighted != l.weight.defined() || weighted != l.bias.defined())
+    throw ShapeError(where + "weights and bias are missing, or there for nothing");
   if (!weighted) return;
-  if (l.weight.dtype() != DType::f32 || l.bias.dtype() != DType::f32) throw DTypeError(where + "weights are f32");
-  if (l.bias.shape() != Shape{l.weight.shape()[0]}) throw ShapeError(where + "bias " + str(l.bias.shape()) + " with weight " + str(l.weight.shape()));
+  if (l.weight.dtype() != DType::f32 || l.bias.dtype() != DType::f32)
+    throw DTypeError(where + "weights are f32");
+  if (l.bias.shape() != Shape{l.weight.shape()[0]})
+    throw ShapeError(where + "bias " + str(l.bias.shape()) + " with weight " +
+                     str(l.weight.shape()));
 }
 
 int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
-// The largest steps, in pixels of a phase, that a tap makes out of the image: before its first pixel, and behind its last.
+// The largest steps, in pixels of a phase, that a tap makes out of the image: before its first
+// pixel, and behind its last.
 int64_t before(const Layer& l) { return std::max<int64_t>(0, -floor_div(-l.padding, l.stride)); }
 int64_t behind(const Layer& l) {
   const int64_t k = std::max(l.weight.shape()[2], l.weight.shape()[3]);
@@ -65,7 +78,8 @@ struct Tap {
   int64_t dy, dx;
 };
 Tap tap_at(const Layer& l, int64_t kh, int64_t kw) {
-  const int64_t y = kh - l.padding, x = kw - l.padding, dy = floor_div(y, l.stride), dx = floor_div(x, l.stride);
+  const int64_t y = kh - l.padding, x = kw - l.padding, dy = floor_div(y, l.stride),
+                dx = floor_div(x, l.stride);
   return {static_cast<int>((y - dy * l.stride) * l.stride + (x - dx * l.stride)), dy, dx};
 }
 
@@ -99,7 +113,9 @@ LayerPlan conv_plan(const Layer& l, const Planes& from, const Planes& to) {
   p.mask = mask_of(to);
   p.behind = behind(l);
   const auto phases = static_cast<int64_t>(p.used.size());
-  p.phases = l.stride == 1 ? from : Planes({from.size.c * phases, to.size.h, to.size.w}, margin(l), to.row, false);
+  p.phases = l.stride == 1
+                 ? from
+                 : Planes({from.size.c * phases, to.size.h, to.size.w}, margin(l), to.row, false);
   const float* v = l.weight.data<float>();
   p.taps.begin.push_back(0);
   for (int64_t o = 0; o < w[0]; ++o) {
@@ -108,8 +124,10 @@ LayerPlan conv_plan(const Layer& l, const Planes& from, const Planes& to) {
         for (int64_t kw = 0; kw < w[3]; ++kw, ++v) {
           if (*v == 0) continue;
           const Tap t = tap_at(l, kh, kw);
-          const int64_t channel = o / per_group * w[1] + c, plane = channel * phases + slot[static_cast<size_t>(t.phase)];
-          p.taps.offsets.push_back(static_cast<int32_t>(plane * p.phases.plane + p.phases.first() + t.dy * p.phases.row + t.dx));
+          const int64_t channel = o / per_group * w[1] + c,
+                        plane = channel * phases + slot[static_cast<size_t>(t.phase)];
+          p.taps.offsets.push_back(static_cast<int32_t>(plane * p.phases.plane + p.phases.first() +
+                                                        t.dy * p.phases.row + t.dx));
           p.taps.values.push_back(*v);
         }
     p.taps.begin.push_back(static_cast<int64_t>(p.taps.values.size()));
@@ -127,39 +145,49 @@ LayerPlan linear_plan(const Layer& l, const Planes& from) {
     for (int64_t i = 0; i < w[1]; ++i, ++v) {
       if (*v == 0) continue;
       const int64_t c = i / area, y = i % area / from.size.w, x = i % from.size.w;
-      p.taps.offsets.push_back(static_cast<int32_t>(c * from.plane + from.first() + y * from.row + x));
+      p.taps.offsets.push_back(
+          static_cast<int32_t>(c * from.plane + from.first() + y * from.row + x));
       p.taps.values.push_back(*v);
     }
     p.taps.begin.push_back(static_cast<int64_t>(p.taps.values.size()));
   }
-  p.taps.offsets.resize(p.taps.offsets.size() + 7, 0), p.taps.values.resize(p.taps.values.size() + 7, 0.0f);  // taps_dot reads eight at a time
+  // taps_dot reads eight at a time
+  p.taps.offsets.resize(p.taps.offsets.size() + 7, 0),
+      p.taps.values.resize(p.taps.values.size() + 7, 0.0f);
   return p;
 }
 
 }  // namespace
 
 Planes::Planes(const Size& s, int64_t padding, int64_t pitch, bool tight)
-    : size(s), pad(padding), row(std::max(pitch, s.w + padding)), plane((s.h + 2 * padding) * row + 2 * padding) {
+    : size(s),
+      pad(padding),
+      row(std::max(pitch, s.w + padding)),
+      plane((s.h + 2 * padding) * row + 2 * padding) {
   if (!tight) plane = (plane + room - 1) / room * room;
 }
 bool Planes::operator==(const Planes& o) const {
-  return size.c == o.size.c && size.h == o.size.h && size.w == o.size.w && pad == o.pad && row == o.row && plane == o.plane;
+  return size.c == o.size.c && size.h == o.size.h && size.w == o.size.w && pad == o.pad &&
+         row == o.row && plane == o.plane;
 }
 
 std::vector<Size> sizes_of(const std::vector<Layer>& layers, const InferenceInfo& info) {
   if (layers.empty()) throw ConfigError("inference: no layers");
-  if (info.channels < 1 || info.height < 1 || info.width < 1) throw ShapeError("inference: an input without elements");
+  if (info.channels < 1 || info.height < 1 || info.width < 1)
+    throw ShapeError("inference: an input without elements");
   std::vector<Size> out = {{info.channels, info.height, info.width}};
   for (size_t i = 0; i < layers.size(); ++i) {
     const Layer& l = layers[i];
     const int there = static_cast<int>(i);
-    if (l.from < 0 || l.from > there || l.residual < -1 || l.residual > there || (l.residual >= 0 && l.kind != Layer::conv))
+    if (l.from < 0 || l.from > there || l.residual < -1 || l.residual > there ||
+        (l.residual >= 0 && l.kind != Layer::conv))
       throw ConfigError(place(i) + "it reads values that are not there yet");
     check_weights(l, place(i));
     const Size y = size_after(l, out[static_cast<size_t>(l.from)], place(i));
     if (l.residual >= 0) {
       const Size& r = out[static_cast<size_t>(l.residual)];
-      if (r.c != y.c || r.h != y.h || r.w != y.w) throw ShapeError(place(i) + "the residual has another size");
+      if (r.c != y.c || r.h != y.h || r.w != y.w)
+        throw ShapeError(place(i) + "the residual has another size");
     }
     if (y.numel() > (int64_t{1} << 28)) throw ShapeError(place(i) + "more than 2^28 values");
     out.push_back(y);
@@ -169,8 +197,10 @@ std::vector<Size> sizes_of(const std::vector<Layer>& layers, const InferenceInfo
 
 namespace {
 
-// How far apart the rows of each value are: what its paddings need, and the same in all that a convolution reads and writes.
-std::vector<int64_t> pitches(const std::vector<Layer>& layers, const std::vector<Size>& sizes, const std::vector<int64_t>& pads) {
+// How far apart the rows of each value are: what its paddings need, and the same in all that a
+// convolution reads and writes.
+std::vector<int64_t> pitches(const std::vector<Layer>& layers, const std::vector<Size>& sizes,
+                             const std::vector<int64_t>& pads) {
   std::vector<int64_t> pitch(sizes.size());
   for (size_t v = 0; v < sizes.size(); ++v) pitch[v] = sizes[v].w + pads[v];
   for (bool changed = true; changed;) {
@@ -212,7 +242,8 @@ Plan plan_of(const std::vector<Layer>& layers, const std::vector<Size>& sizes) {
   Plan p;
   for (size_t v = 0; v < sizes.size(); ++v) {
     const bool one = sizes[v].h == 1 && sizes[v].w == 1;
-    p.values.emplace_back(sizes[v], pads[v], pitch[v], !convolved[v] && pads[v] == 0 && (one || !read[v]));
+    p.values.emplace_back(sizes[v], pads[v], pitch[v],
+                          !convolved[v] && pads[v] == 0 && (one || !read[v]));
   }
   for (size_t i = 0; i < layers.size(); ++i) {
     const Planes& from = p.values[static_cast<size_t>(layers[i].from)];
@@ -221,7 +252,9 @@ Plan plan_of(const std::vector<Layer>& layers, const std::vector<Size>& sizes) {
     if (layers[i].kind == Layer::linear) l = linear_plan(layers[i], from);
     p.layers.push_back(std::move(l));
   }
-  p.slot = memories(layers, [&p](int a, int b) { return p.values[static_cast<size_t>(a)] == p.values[static_cast<size_t>(b)]; });
+  p.slot = memories(layers, [&p](int a, int b) {
+    return p.values[static_cast<size_t>(a)] == p.values[static_cast<size_t>(b)];
+  });
   for (size_t v = 0; v < p.slot.size(); ++v)
     if (p.slot[v] == static_cast<int>(p.slots.size())) p.slots.push_back(p.values[v]);
   return p;

@@ -1,8 +1,10 @@
-// How a list of layers is run: the sizes of every value, and for the sparse way tables of offsets into padded planes. Internal.
+// How a list of layers is run: the sizes of every value, and for the sparse way tables of offsets
+// into padded planes. Internal.
 //
-// A value [C,H,W] lies as C planes with `pad` zeros before each row, which are the zeros behind the row before it too, and `pad` rows of zeros above
-// and below. So a tap of a convolution is one offset for all pixels of a plane, and a plane of outputs is a sum of shifted planes of inputs, made in
-// long vectors: rows lie equally far apart in both, and what falls between them is masked.
+// A value [C,H,W] lies as C planes with `pad` zeros before each row, which are the zeros behind the
+// row before it too, and `pad` rows of zeros above and below. So a tap of a convolution is one
+// offset for all pixels of a plane, and a plane of outputs is a sum of shifted planes of inputs,
+// made in long vectors: rows lie equally far apart in both, and what falls between them is masked.
 #pragma once
 
 #include <regrad/engine/kernels/fixed_conv.h>
@@ -24,15 +26,18 @@ struct Planes {
   Size size;
   int64_t pad = 0, row = 0, plane = 0;  // row: w + pad at least
   Planes() = default;
-  // tight: planes are h w elements, as run_vectors takes them, where no convolution passes over them; else they are whole vectors, so that the last
-  // vector of one ends before the next one's pixels.
+  // tight: planes are h w elements, as run_vectors takes them, where no convolution passes over
+  // them; else they are whole vectors, so that the last vector of one ends before the next one's
+  // pixels.
   Planes(const Size& s, int64_t padding, int64_t pitch, bool tight);
-  int64_t first() const { return pad * row + pad; }              // of pixel (0,0) in a plane
-  int64_t reach() const { return (size.h - 1) * row + size.w; }  // from the first pixel to the last one's end
+  int64_t first() const { return pad * row + pad; }  // of pixel (0,0) in a plane
+  // from the first pixel to the last one's end
+  int64_t reach() const { return (size.h - 1) * row + size.w; }
   int64_t elements() const { return plane * size.c; }
   bool operator==(const Planes& o) const;
 };
-inline constexpr int64_t room = 16;  // elements before and behind the planes: what vectors may read there
+// elements before and behind the planes: what vectors may read there
+inline constexpr int64_t room = 16;
 
 // Entries of a row of weights that are not 0.
 struct Taps {
@@ -43,56 +48,73 @@ struct Taps {
 
 struct LayerPlan {
   Taps taps;
-  Planes phases;              // stride above 1: [C phases] planes of every stride-th pixel
-  int64_t behind = 0;         // pixels of a phase behind a row of outputs that some tap may need
-  std::vector<int> used;      // phases (row * stride + column) that some tap needs
-  std::vector<int32_t> mask;  // of an output plane from its first pixel on: all bits where there is a pixel; empty where rows touch
+  Planes phases;          // stride above 1: [C phases] planes of every stride-th pixel
+  int64_t behind = 0;     // pixels of a phase behind a row of outputs that some tap may need
+  std::vector<int> used;  // phases (row * stride + column) that some tap needs
+  // of an output plane from its first pixel on: all bits where there is a pixel; empty where rows
+  // touch
+  std::vector<int32_t> mask;
 };
 
-// The sparse way. Values' paddings are what the convolutions that read them need; rows are equally far apart in all that a convolution reads and writes.
+// The sparse way. Values' paddings are what the convolutions that read them need; rows are equally
+// far apart in all that a convolution reads and writes.
 struct Plan {
   std::vector<Planes> values;
   std::vector<LayerPlan> layers;
-  std::vector<int> slot;      // of each value: the memory it lies in, which is another's once nobody reads this one any more
+  // of each value: the memory it lies in, which is another's once nobody reads this one any more
+  std::vector<int> slot;
   std::vector<Planes> slots;  // what each memory holds
 };
 Plan plan_of(const std::vector<InferenceLayer>& layers, const std::vector<Size>& sizes);
 
 // One image x [C,H,W] -> the last value.
-void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x, float* out);
+void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x,
+               float* out);
 inline constexpr int64_t wide = 64;
 // Vectors x [n, I], n at most `wide`, through layers that are all linear -> [n, O] of the last.
-void run_vectors(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x, int64_t n, float* out);
+void run_vectors(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x,
+                 int64_t n, float* out);
 
-// The dense way: values [n,h,w,c], some images at a time; convolutions and matrices with their weights packed once.
+// The dense way: values [n,h,w,c], some images at a time; convolutions and matrices with their
+// weights packed once.
 struct DensePlan {
   std::vector<Size> values;
   std::vector<std::optional<kernels::FixedConv>> convs;  // of each layer that runs as one
-  std::vector<std::vector<float>> matrices;              // of each linear layer on pictures: its weight, over [h,w,c]
-  std::vector<int> slot;                                 // of each value
-  std::vector<int64_t> slots;                            // elements an image, of each memory
-  int64_t most = 1;                                      // images at a time
+  // of each linear layer on pictures: its weight, over [h,w,c]
+  std::vector<std::vector<float>> matrices;
+  std::vector<int> slot;       // of each value
+  std::vector<int64_t> slots;  // elements an image, of each memory
+  int64_t most = 1;            // images at a time
 };
 DensePlan dense_plan_of(const std::vector<InferenceLayer>& layers, const std::vector<Size>& sizes);
 // Images x [n,C,H,W], n at most plan.most -> the last value.
-void run_dense(const std::vector<InferenceLayer>& layers, const DensePlan& plan, const float* x, int64_t n, float* out);
+void run_dense(const std::vector<InferenceLayer>& layers, const DensePlan& plan, const float* x,
+               int64_t n, float* out);
 
-// The way that takes less time on an instruction set ("avx512", "avx2", "baseline"), by costs of a multiply-add that were measured there.
-InferenceMode faster_mode(const std::vector<InferenceLayer>& layers, const Plan& plan, const std::string& isa);
+// The way that takes less time on an instruction set ("avx512", "avx2", "baseline"), by costs of a
+// multiply-add that were measured there.
+InferenceMode faster_mode(const std::vector<InferenceLayer>& layers, const Plan& plan,
+                          const std::string& isa);
 
-// Which memory each value may lie in: one whose last value nobody reads any more, where fits(that value, this one). A residual is read where the sum is
-// written, element by element, so the layer that reads it as one may write there, and does if it can.
+// Which memory each value may lie in: one whose last value nobody reads any more, where fits(that
+// value, this one). A residual is read where the sum is written, element by element, so the layer
+// that reads it as one may write there, and does if it can.
 template <class F>
 std::vector<int> memories(const std::vector<InferenceLayer>& layers, F&& fits) {
-  std::vector<int> until(layers.size() + 1, -1), slot, lies, busy;  // lies: the first value of each memory; busy: until when
+  // lies: the first value of each memory; busy: until when
+  std::vector<int> until(layers.size() + 1, -1), slot, lies, busy;
   for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
     const InferenceLayer& l = layers[static_cast<size_t>(i)];
-    const auto reads = [&](int v, int when) { until[static_cast<size_t>(v)] = std::max(until[static_cast<size_t>(v)], when); };
+    const auto reads = [&](int v, int when) {
+      until[static_cast<size_t>(v)] = std::max(until[static_cast<size_t>(v)], when);
+    };
     if (l.residual >= 0) reads(l.residual, 2 * i);
     reads(l.from, 2 * i + 1);
   }
   for (int v = 0; v <= static_cast<int>(layers.size()); ++v) {
-    const auto is_free = [&](int s) { return busy[static_cast<size_t>(s)] <= 2 * (v - 1) && fits(lies[static_cast<size_t>(s)], v); };
+    const auto is_free = [&](int s) {
+      return busy[static_cast<size_t>(s)] <= 2 * (v - 1) && fits(lies[static_cast<size_t>(s)], v);
+    };
     const int residual = v > 0 ? layers[static_cast<size_t>(v - 1)].residual : -1;
     int s = residual >= 0 ? slot[static_cast<size_t>(residual)] : 0;
     if (residual < 0 || !is_free(s))

@@ -34,31 +34,38 @@ struct Workspace {
 };
 
 kernels::Taps rows_of(const Layer& l, const Taps& t) {
-  return {l.weight.shape()[0], t.begin.data(), t.offsets.data(), t.values.data(), l.bias.data<float>()};
+  return {l.weight.shape()[0], t.begin.data(), t.offsets.data(), t.values.data(),
+          l.bias.data<float>()};
 }
 
-// Every stride-th pixel of each plane, a plane a phase. What lies beyond the image is 0: another net of the same planes may have had pixels there.
-void split_phases(const Planes& from, const float* x, const LayerPlan& l, int64_t stride, float* out) {
+// Every stride-th pixel of each plane, a plane a phase. What lies beyond the image is 0: another
+// net of the same planes may have had pixels there.
+void split_phases(const Planes& from, const float* x, const LayerPlan& l, int64_t stride,
+                  float* out) {
   const Planes& to = l.phases;
   const auto phases = static_cast<int64_t>(l.used.size());
   for (int64_t c = 0; c < from.size.c; ++c)
     for (int64_t p = 0; p < phases; ++p) {
-      const int64_t a = l.used[static_cast<size_t>(p)] / stride, b = l.used[static_cast<size_t>(p)] % stride;
+      const int64_t a = l.used[static_cast<size_t>(p)] / stride,
+                    b = l.used[static_cast<size_t>(p)] % stride;
       float* y = out + (c * phases + p) * to.plane + to.first();
       const float* plane = x + c * from.plane + from.first();
       const int64_t all_rows = to.size.h + l.behind, all_columns = to.size.w + l.behind;
-      const int64_t rows = std::clamp<int64_t>((from.size.h - a + stride - 1) / stride, 0, all_rows),
-                    columns = std::clamp<int64_t>((from.size.w - b + stride - 1) / stride, 0, all_columns);
+      const int64_t rows =
+                        std::clamp<int64_t>((from.size.h - a + stride - 1) / stride, 0, all_rows),
+                    columns = std::clamp<int64_t>((from.size.w - b + stride - 1) / stride, 0,
+                                                  all_columns);
       for (int64_t i = 0; i < rows; ++i) {
-        for (int64_t j = 0; j < columns; ++j) y[i * to.row + j] = plane[(i * stride + a) * from.row + j * stride + b];
+        for (int64_t j = 0; j < columns; ++j)
+          y[i * to.row + j] = plane[(i * stride + a) * from.row + j * stride + b];
         for (int64_t j = columns; j < all_columns; ++j) y[i * to.row + j] = 0;
       }
       for (int64_t i = rows; i < all_rows; ++i) std::fill_n(y + i * to.row, all_columns, 0.0f);
     }
 }
 
-void run_conv(const Layer& l, const LayerPlan& p, const Planes& from, const Planes& to, const float* x, const Planes* residual, const float* r,
-              Buffer& phases, float* y) {
+void run_conv(const Layer& l, const LayerPlan& p, const Planes& from, const Planes& to,
+              const float* x, const Planes* residual, const float* r, Buffer& phases, float* y) {
   if (l.stride > 1) {
     phases.fit(p.phases);
     split_phases(from, x, p, l.stride, phases.planes());
@@ -81,11 +88,14 @@ template <class F>
 void each_pixel(const Planes& to, float* y, F&& f) {
   for (int64_t c = 0; c < to.size.c; ++c)
     for (int64_t i = 0; i < to.size.h; ++i)
-      for (int64_t j = 0; j < to.size.w; ++j) y[c * to.plane + to.first() + i * to.row + j] = f(c, i, j);
+      for (int64_t j = 0; j < to.size.w; ++j)
+        y[c * to.plane + to.first() + i * to.row + j] = f(c, i, j);
 }
 
 void run_simple(const Layer& l, const Planes& from, const Planes& to, const float* x, float* y) {
-  const auto at = [&](int64_t c, int64_t i, int64_t j) { return x[c * from.plane + from.first() + i * from.row + j]; };
+  const auto at = [&](int64_t c, int64_t i, int64_t j) {
+    return x[c * from.plane + from.first() + i * from.row + j];
+  };
   if (l.kind == Layer::affine) {
     const float *w = l.weight.data<float>(), *b = l.bias.data<float>();
     each_pixel(to, y, [&](int64_t c, int64_t i, int64_t j) {
@@ -120,16 +130,21 @@ void run_simple(const Layer& l, const Planes& from, const Planes& to, const floa
 
 }  // namespace
 
-void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x, float* out) {
+void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, const float* x,
+               float* out) {
   static thread_local Workspace work;
   work.slots.resize(std::max(work.slots.size(), plan.slots.size()));
   work.phases.resize(std::max(work.phases.size(), layers.size()));
   for (size_t i = 0; i < plan.slots.size(); ++i) work.slots[i].fit(plan.slots[i]);
-  const auto at = [&](size_t value) { return work.slots[static_cast<size_t>(plan.slot[value])].planes(); };
+  const auto at = [&](size_t value) {
+    return work.slots[static_cast<size_t>(plan.slot[value])].planes();
+  };
   const Planes& in = plan.values[0];
   for (int64_t c = 0; c < in.size.c; ++c)
     for (int64_t i = 0; i < in.size.h; ++i)
-      std::memcpy(at(0) + c * in.plane + in.first() + i * in.row, x + (c * in.size.h + i) * in.size.w, sizeof(float) * static_cast<size_t>(in.size.w));
+      std::memcpy(at(0) + c * in.plane + in.first() + i * in.row,
+                  x + (c * in.size.h + i) * in.size.w,
+                  sizeof(float) * static_cast<size_t>(in.size.w));
   for (size_t i = 0; i < layers.size(); ++i) {
     const Layer& l = layers[i];
     const auto source = static_cast<size_t>(l.from);
@@ -137,9 +152,11 @@ void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, cons
     if (l.kind == Layer::conv) {
       const bool has = l.residual >= 0;
       const auto r = static_cast<size_t>(has ? l.residual : 0);
-      run_conv(l, plan.layers[i], from, to, at(source), has ? &plan.values[r] : nullptr, has ? at(r) : nullptr, work.phases[i], at(i + 1));
+      run_conv(l, plan.layers[i], from, to, at(source), has ? &plan.values[r] : nullptr,
+               has ? at(r) : nullptr, work.phases[i], at(i + 1));
     } else if (l.kind == Layer::linear) {
-      kernels::table().taps_dot(rows_of(l, plan.layers[i].taps), at(source), l.relu, at(i + 1) + to.first(), to.plane);
+      kernels::table().taps_dot(rows_of(l, plan.layers[i].taps), at(source), l.relu,
+                                at(i + 1) + to.first(), to.plane);
     } else {
       run_simple(l, from, to, at(source), at(i + 1));
     }
@@ -148,26 +165,32 @@ void run_image(const std::vector<InferenceLayer>& layers, const Plan& plan, cons
   const float* y = at(plan.values.size() - 1);
   for (int64_t c = 0; c < last.size.c; ++c)
     for (int64_t i = 0; i < last.size.h; ++i)
-      std::memcpy(out + (c * last.size.h + i) * last.size.w, y + c * last.plane + last.first() + i * last.row,
+      std::memcpy(out + (c * last.size.h + i) * last.size.w,
+                  y + c * last.plane + last.first() + i * last.row,
                   sizeof(float) * static_cast<size_t>(last.size.w));
 }
 
-// [rows, columns] -> [columns, to_row]: tiles of 16 x 16, so that neither side is walked across its cache lines.
-static void transpose(const float* x, int64_t rows, int64_t columns, int64_t from_row, float* y, int64_t to_row) {
+// [rows, columns] -> [columns, to_row]: tiles of 16 x 16, so that neither side is walked across its
+// cache lines.
+static void transpose(const float* x, int64_t rows, int64_t columns, int64_t from_row, float* y,
+                      int64_t to_row) {
   for (int64_t i = 0; i < rows; i += 16)
     for (int64_t j = 0; j < columns; j += 16)
       for (int64_t c = j; c < std::min(columns, j + 16); ++c)
-        for (int64_t r = i; r < std::min(rows, i + 16); ++r) y[c * to_row + r] = x[r * from_row + c];
+        for (int64_t r = i; r < std::min(rows, i + 16); ++r)
+          y[c * to_row + r] = x[r * from_row + c];
 }
 
 // `wide` vectors side by side: an entry of a matrix then meets a row of them.
-void run_vectors(const std::vector<Layer>& layers, const Plan& plan, const float* x, int64_t n, float* out) {
+void run_vectors(const std::vector<Layer>& layers, const Plan& plan, const float* x, int64_t n,
+                 float* out) {
   static thread_local std::vector<float> memory[2];
   int64_t most = 0;
   for (const Planes& p : plan.values) most = std::max(most, p.size.numel());
   float* values[2];
   for (int i = 0; i < 2; ++i) {  // at a cache line: a vector that crosses two costs two
-    if (memory[i].size() < static_cast<size_t>(most * wide + 16)) memory[i].assign(static_cast<size_t>(most * wide + 16), 0.0f);
+    if (memory[i].size() < static_cast<size_t>(most * wide + 16))
+      memory[i].assign(static_cast<size_t>(most * wide + 16), 0.0f);
     values[i] = memory[i].data() + (64 - reinterpret_cast<uintptr_t>(memory[i].data()) % 64) / 4;
   }
   const int64_t inputs = plan.values[0].size.numel(), outputs = plan.values.back().size.numel();

@@ -9,10 +9,13 @@ namespace {
 
 int64_t width_of(const char* net, double base, double times) {
   const double w = base * times;
-  if (!(w >= 1) || w != std::floor(w)) throw ConfigError(std::string(net) + ": tau gives a stage of " + decimal(w) + " channels");
+  if (!(w >= 1) || w != std::floor(w))
+    throw ConfigError(std::string(net) + ": tau gives a stage of " + decimal(w) + " channels");
   return static_cast<int64_t>(w);
 }
-Conv2d pointwise(const Random& r, int64_t in, int64_t out, DType t, bool with_bias = false) { return {r, in, out, 1, {}, with_bias, t}; }
+Conv2d pointwise(const Random& r, int64_t in, int64_t out, DType t, bool with_bias = false) {
+  return {r, in, out, 1, {}, with_bias, t};
+}
 Tensor over_map(const Tensor& x) { return mean(x, {2, 3}, true); }
 Tensor logits_of(const Tensor& y) { return reshape(y, {y.size(0), y.size(1)}); }
 
@@ -21,27 +24,34 @@ constexpr const char* names[] = {"none", "in", "ifn", "ln", "resnorm", "rfn", "b
 }  // namespace
 
 BcBlock::BcBlock(const Random& r, int64_t in, int64_t out, const Options& o)
-    : over_freq(r / "over_freq", out, out, Pair{3, 1}, {.stride = {o.freq_stride, 1}, .padding = {1, 0}, .groups = out}, false, o.dtype),
-      over_time(r / "over_time", out, out, Pair{1, 3}, {.padding = {0, o.time_dilation}, .dilation = {1, o.time_dilation}, .groups = out}, false,
-                o.dtype),
+    : over_freq(r / "over_freq", out, out, Pair{3, 1},
+                {.stride = {o.freq_stride, 1}, .padding = {1, 0}, .groups = out}, false, o.dtype),
+      over_time(r / "over_time", out, out, Pair{1, 3},
+                {.padding = {0, o.time_dilation}, .dilation = {1, o.time_dilation}, .groups = out},
+                false, o.dtype),
       mix(pointwise(r / "mix", out, out, o.dtype)),
       freq_norm(out, o.bands, o.dtype),
       time_norm(out, 1, o.dtype),
       dropout(o.dropout),
       index(o.index) {
-  if (!o.transition && in != out) throw ConfigError("BcBlock: " + std::to_string(in) + " to " + std::to_string(out) + " channels needs a transition");
+  if (!o.transition && in != out)
+    throw ConfigError("BcBlock: " + std::to_string(in) + " to " + std::to_string(out) +
+                      " channels needs a transition");
   if (!o.transition) return;
   enter = pointwise(r / "enter", in, out, o.dtype);
   enter_norm = SubSpectralNorm(out, 1, o.dtype);
 }
 Tensor BcBlock::row(const Tensor& f2, Context& ctx, const Convolve& how) const {
-  Tensor y = convolve(how, mix, silu(time_norm(convolve(how, over_time, mean(f2, {2}, true)), ctx)));
+  Tensor y =
+      convolve(how, mix, silu(time_norm(convolve(how, over_time, mean(f2, {2}, true)), ctx)));
   if (!ctx.training || !ctx.random || dropout == 0) return y;
   return dropout2d(y, dropout, *ctx.random / "dropout" / index);
 }
 Tensor BcBlock::operator()(const Tensor& x, Context& ctx, const Convolve& how) const {
   const bool transition = enter.weight.defined();
-  const Tensor f2 = freq_norm(convolve(how, over_freq, transition ? enter_norm(convolve(how, enter, x), ctx, true) : x), ctx);
+  const Tensor f2 = freq_norm(
+      convolve(how, over_freq, transition ? enter_norm(convolve(how, enter, x), ctx, true) : x),
+      ctx);
   return broadcast_residual(f2, row(f2, ctx, how), transition ? Tensor() : x);
 }
 
@@ -107,7 +117,9 @@ Tensor FreqNormPlace::operator()(const Tensor& x, Context& ctx) const {
     case FreqNorm::rfn: return rfn(x, lambda);
     case FreqNorm::bin: return bin(x, ctx);
     case FreqNorm::global:
-      if (!global.mean.defined()) throw ConfigError("FreqNorm::global: give the net the training set's statistics first (FreqStatistics)");
+      if (!global.mean.defined())
+        throw ConfigError(
+            "FreqNorm::global: give the net the training set's statistics first (FreqStatistics)");
       return global(x);
   }
   return x;
@@ -115,7 +127,9 @@ Tensor FreqNormPlace::operator()(const Tensor& x, Context& ctx) const {
 
 namespace {
 
-int64_t asc_width(const BcResnetAscOptions& o, double times) { return width_of("BcResnetAsc", 10 * o.tau, times); }
+int64_t asc_width(const BcResnetAscOptions& o, double times) {
+  return width_of("BcResnetAsc", 10 * o.tau, times);
+}
 
 }  // namespace
 
@@ -135,17 +149,23 @@ BcResnetAsc::BcResnetAsc(const Random& r, const BcResnetAscOptions& o) {
     std::vector<BcBlock> blocks;
     for (int i = 0; i < (stage == 3 ? 3 : 2); ++i, ++index) {
       blocks.emplace_back(r / "block" / index, in, out,
-                          BcBlock::Options{.bands = o.bands, .dropout = o.dropout, .transition = i == 0, .index = index, .dtype = o.dtype});
+                          BcBlock::Options{.bands = o.bands,
+                                           .dropout = o.dropout,
+                                           .transition = i == 0,
+                                           .index = index,
+                                           .dtype = o.dtype});
       in = out;
     }
     stages.push_back(std::move(blocks));
-    // Behind instance norm every channel's mean over the map is 0, and the classifier of that mean would know nothing.
+    // Behind instance norm every channel's mean over the map is 0, and the classifier of that mean
+    // would know nothing.
     const bool emptied = o.norm == FreqNorm::in && stage == 3;
     norms.emplace_back(on_input_alone || emptied ? FreqNorm::none : o.norm, o.lambda, out, o.dtype);
   }
   classifier = pointwise(r / "classifier", in, o.classes, o.dtype, true);
 }
-std::vector<Tensor> BcResnetAsc::activations(const Tensor& x, Context& ctx, const Convolve& how) const {
+std::vector<Tensor> BcResnetAsc::activations(const Tensor& x, Context& ctx,
+                                             const Convolve& how) const {
   std::vector<Tensor> maps{head_norm(convolve(how, head, norms[0](x, ctx)), ctx, true)};
   for (size_t s = 0; s < stages.size(); ++s) {
     Tensor y = s == 1 || s == 2 ? max_pool2d(maps.back(), 2) : maps.back();

@@ -1,12 +1,15 @@
-// Broadcasted residual nets over spectrograms [N,1,F,T]: BC-ResNet for keyword spotting (Kim et al. 2021, arXiv 2106.04140; the layout of the
-// authors' code) and BC-ResNet-Mod, called BC-ResNet-ASC too, for acoustic scenes (arXiv 2206.13909, 2111.06531; the layout as public
-// re-implementations have it, which gives the 315k parameters that the paper states).
+// Broadcasted residual nets over spectrograms [N,1,F,T]: BC-ResNet for keyword spotting (Kim et al.
+// 2021, arXiv 2106.04140; the layout of the authors' code) and BC-ResNet-Mod, called BC-ResNet-ASC
+// too, for acoustic scenes (arXiv 2206.13909, 2111.06531; the layout as public re-implementations
+// have it, which gives the 315k parameters that the paper states).
 //
-//   BcResnetAsc net(Random(seed), {.tau = 1, .norm = FreqNorm::resnorm});     // [N,1,F,T] -> [N,10], F a multiple of 32
+//   BcResnetAsc net(Random(seed), {.tau = 1, .norm = FreqNorm::resnorm});
+//       // [N,1,F,T] -> [N,10], F a multiple of 32
 //   Context ctx{.training = true, .random = Random(seed) / "step" / i};
 //   Tensor loss = cross_entropy(net(x, ctx), y);
 //
-// f32 or f64. Initial values of convolutions are PyTorch's. ShapeError where F does not divide into the bands of a norm.
+// f32 or f64. Initial values of convolutions are PyTorch's. ShapeError where F does not divide into
+// the bands of a norm.
 #pragma once
 
 #include <regrad/layers/conv.h>
@@ -14,15 +17,18 @@
 
 namespace regrad {
 
-// f2 = SSN(depthwise 3x1 over frequencies); f1 = dropout(1x1(silu(BN(depthwise 1x3 over frames)))) of f2's mean over frequencies, [N,C,1,T].
-//   y = relu(x + f2 + f1), or, where channels change ("transition"), y = relu(f2 + f1) of u = relu(BN(1x1(x))). No biases.
+// f2 = SSN(depthwise 3x1 over frequencies); f1 = dropout(1x1(silu(BN(depthwise 1x3 over frames))))
+// of f2's mean over frequencies, [N,C,1,T].
+//   y = relu(x + f2 + f1), or, where channels change ("transition"), y = relu(f2 + f1) of u =
+//       relu(BN(1x1(x))). No biases.
 struct BcBlock {
   Conv2d enter;  // of a transition; else its weight is undefined
   SubSpectralNorm enter_norm;
   Conv2d over_freq, over_time, mix;
   SubSpectralNorm freq_norm, time_norm;
   double dropout = 0.1;
-  int64_t index = 0;  // of the block in its net: names its dropout's stream, ctx.random / "dropout" / index
+  // of the block in its net: names its dropout's stream, ctx.random / "dropout" / index
+  int64_t index = 0;
 
   struct Options {
     int64_t bands = 4, freq_stride = 1, time_dilation = 1;
@@ -34,8 +40,10 @@ struct BcBlock {
   BcBlock() = default;
   // ConfigError: channels that change without a transition.
   BcBlock(const Random& r, int64_t in, int64_t out, const Options& o);
-  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;  // [N,in,F,T] -> [N,out,(F - 1) / stride + 1,T]
-  Tensor row(const Tensor& f2, Context& ctx, const Convolve& how = {}) const;        // f1: [N,C,F,T] -> [N,C,1,T]
+  // [N,in,F,T] -> [N,out,(F - 1) / stride + 1,T]
+  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
+  // f1: [N,C,F,T] -> [N,C,1,T]
+  Tensor row(const Tensor& f2, Context& ctx, const Convolve& how = {}) const;
   static void parts(auto& self, auto&& part) {
     part("enter", self.enter);
     part("enter_norm", self.enter_norm);
@@ -54,9 +62,10 @@ struct BcResnetOptions {
   bool classifier_bias = true;
   DType dtype = DType::f32;
 };
-// conv 5x5 stride (2,1), BN, ReLU; stages of 2, 2, 4, 4 blocks, widths b, 1.5b, 2b, 2.5b (b = 8 tau), frequency stride 2 at the start of the second
-// and third, frames dilated by 1, 2, 4, 8; depthwise 5x5 without padding over frequencies; 1x1 to 4b, BN, ReLU; mean over the map; 1x1 to classes. F
-// = 40 as in the paper; any F whose F/8 is a multiple of `bands` and at least 5.
+// conv 5x5 stride (2,1), BN, ReLU; stages of 2, 2, 4, 4 blocks, widths b, 1.5b, 2b, 2.5b (b = 8
+// tau), frequency stride 2 at the start of the second and third, frames dilated by 1, 2, 4, 8;
+// depthwise 5x5 without padding over frequencies; 1x1 to 4b, BN, ReLU; mean over the map; 1x1 to
+// classes. F = 40 as in the paper; any F whose F/8 is a multiple of `bands` and at least 5.
 struct BcResnet {
   Conv2d head, tail, widen, classifier;
   SubSpectralNorm head_norm, widen_norm;
@@ -64,8 +73,10 @@ struct BcResnet {
 
   BcResnet() = default;
   BcResnet(const Random& r, const BcResnetOptions& o);
-  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;  // [N,1,F,T] -> [N,classes]
-  Tensor operator()(const Tensor& x) const;                                          // not in training
+  // [N,1,F,T] -> [N,classes]
+  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
+  // not in training
+  Tensor operator()(const Tensor& x) const;
   static void parts(auto& self, auto&& part) {
     part("head", self.head);
     part("head_norm", self.head_norm);
@@ -77,7 +88,8 @@ struct BcResnet {
   }
 };
 
-// What stands at the five places of an ASC net: on the input and at the end of each stage. global: on the input only.
+// What stands at the five places of an ASC net: on the input and at the end of each stage. global:
+// on the input only.
 enum class FreqNorm { none, in, ifn, ln, resnorm, rfn, bin, global };
 const char* name(FreqNorm n);                 // "none", "in", ...
 FreqNorm freq_norm(const std::string& name);  // ConfigError naming the choices
@@ -90,7 +102,8 @@ struct FreqNormPlace {
 
   FreqNormPlace() = default;
   FreqNormPlace(FreqNorm k, double l, int64_t channels, DType t);
-  Tensor operator()(const Tensor& x, Context& ctx) const;  // ConfigError: global, and no statistics were given
+  // ConfigError: global, and no statistics were given
+  Tensor operator()(const Tensor& x, Context& ctx) const;
   static void parts(auto& self, auto&& part) {
     part("bin", self.bin);
     part("global", self.global);
@@ -106,10 +119,12 @@ struct BcResnetAscOptions {
   double dropout = 0.1;
   DType dtype = DType::f32;
 };
-// ConfigError where a stage would not have a whole number of channels, at least 1: what the constructor refuses, told without making a net.
+// ConfigError where a stage would not have a whole number of channels, at least 1: what the
+// constructor refuses, told without making a net.
 void check(const BcResnetAscOptions& o);
-// [norm]; conv 5x5 stride 2 to 2c, BN, ReLU; stages c (2 blocks), max pool 2, 1.5c (2), max pool 2, 2c (2), 2.5c (3), each a transition and normal
-// blocks, and a norm at its end (before the pool); 1x1 to classes with bias; mean over the map. in has no norm after the last stage: each channel's
+// [norm]; conv 5x5 stride 2 to 2c, BN, ReLU; stages c (2 blocks), max pool 2, 1.5c (2), max pool 2,
+// 2c (2), 2.5c (3), each a transition and normal blocks, and a norm at its end (before the pool);
+// 1x1 to classes with bias; mean over the map. in has no norm after the last stage: each channel's
 // mean over the map would be 0, and every clip's answer the bias.
 struct BcResnetAsc {
   Conv2d head, classifier;
@@ -119,9 +134,12 @@ struct BcResnetAsc {
 
   BcResnetAsc() = default;
   BcResnetAsc(const Random& r, const BcResnetAscOptions& o);
-  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;  // [N,1,F,T] -> [N,classes]
-  Tensor operator()(const Tensor& x) const;                                          // not in training
-  Tensor logit_map(const Tensor& x, Context& ctx, const Convolve& how = {}) const;   // before the mean: [N,classes,F/8,T/8]
+  // [N,1,F,T] -> [N,classes]
+  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
+  // not in training
+  Tensor operator()(const Tensor& x) const;
+  // before the mean: [N,classes,F/8,T/8]
+  Tensor logit_map(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
   // After the head and after each stage (its norm included, its pool not): five maps.
   std::vector<Tensor> activations(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
   static void parts(auto& self, auto&& part) {

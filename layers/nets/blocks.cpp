@@ -4,9 +4,12 @@
 
 namespace regrad {
 
-Conv2d he_conv(const Random& r, int64_t in, int64_t out, int64_t kernel, int64_t stride, DType t, int64_t groups) {
+Conv2d he_conv(const Random& r, int64_t in, int64_t out, int64_t kernel, int64_t stride, DType t,
+               int64_t groups) {
   Conv2d c;
-  c.weight = init::kaiming_normal(r / "weight", {out, in / groups, kernel, kernel}, std::sqrt(2.0), t).requires_grad_();
+  c.weight =
+      init::kaiming_normal(r / "weight", {out, in / groups, kernel, kernel}, std::sqrt(2.0), t)
+          .requires_grad_();
   c.options = {.stride = stride, .padding = kernel / 2, .groups = groups};
   return c;
 }

@@ -6,8 +6,10 @@
 
 namespace regrad {
 
-// k x k with padding k/2, He's initial values (fan in), no bias. groups = in: depthwise. Stream: r / "weight".
-Conv2d he_conv(const Random& r, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, DType t = DType::f32, int64_t groups = 1);
+// k x k with padding k/2, He's initial values (fan in), no bias. groups = in: depthwise. Stream: r
+// / "weight".
+Conv2d he_conv(const Random& r, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1,
+               DType t = DType::f32, int64_t groups = 1);
 
 // relu(norm(conv(x)))
 struct ConvNorm {
@@ -15,9 +17,13 @@ struct ConvNorm {
   BatchNorm norm;
 
   ConvNorm() = default;
-  ConvNorm(const Random& r, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, DType t = DType::f32, int64_t groups = 1)
-      : conv(he_conv(r, in, out, kernel, stride, t, groups)), norm(out, BatchNorm::Track::running, t) {}
-  Tensor operator()(const Tensor& x, Context& ctx) const { return norm(conv(x), ctx, {.relu = true}); }
+  ConvNorm(const Random& r, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1,
+           DType t = DType::f32, int64_t groups = 1)
+      : conv(he_conv(r, in, out, kernel, stride, t, groups)),
+        norm(out, BatchNorm::Track::running, t) {}
+  Tensor operator()(const Tensor& x, Context& ctx) const {
+    return norm(conv(x), ctx, {.relu = true});
+  }
   static void parts(auto& self, auto&& part) {
     part("conv", self.conv);
     part("norm", self.norm);

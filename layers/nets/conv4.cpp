@@ -22,7 +22,8 @@ constexpr int pooled_blocks = 3;
 }  // namespace
 
 ConvBlock::ConvBlock(const Random& r, int64_t in, int64_t out, bool with_bias, DType t)
-    : conv(r / "conv", in, out, 3, {.padding = 1}, with_bias, t), norm(out, BatchNorm::Track::never, t) {}
+    : conv(r / "conv", in, out, 3, {.padding = 1}, with_bias, t),
+      norm(out, BatchNorm::Track::never, t) {}
 
 Tensor ConvBlock::operator()(const Tensor& x, bool pool) const {
   BatchNormOptions after{.relu = true};
@@ -31,11 +32,14 @@ Tensor ConvBlock::operator()(const Tensor& x, bool pool) const {
 }
 
 Conv4Body::Conv4Body(const Random& r, const Conv4Options& o) {
-  for (int i = 0; i < 4; ++i) blocks.emplace_back(r / i, i == 0 ? o.in_channels : o.channels, o.channels, o.conv_bias, o.dtype);
+  for (int i = 0; i < 4; ++i)
+    blocks.emplace_back(r / i, i == 0 ? o.in_channels : o.channels, o.channels, o.conv_bias,
+                        o.dtype);
 }
 std::vector<Tensor> Conv4Body::activations(const Tensor& x) const {
   std::vector<Tensor> out;
-  for (size_t i = 0; i < blocks.size(); ++i) out.push_back(blocks[i](i == 0 ? x : out.back(), i < pooled_blocks));
+  for (size_t i = 0; i < blocks.size(); ++i)
+    out.push_back(blocks[i](i == 0 ? x : out.back(), i < pooled_blocks));
   return out;
 }
 Tensor Conv4Body::operator()(const Tensor& x) const {
@@ -44,12 +48,16 @@ Tensor Conv4Body::operator()(const Tensor& x) const {
   return y;
 }
 
-Conv4Head::Conv4Head(const Random& r, const Conv4Options& o, int64_t ways) : linear(r, o.channels * last_pixels(o), ways, true, o.dtype) {}
-Tensor Conv4Head::operator()(const Tensor& features) const { return linear(flat(poolable(features) ? max_pool2d(features, 2) : features)); }
+Conv4Head::Conv4Head(const Random& r, const Conv4Options& o, int64_t ways)
+    : linear(r, o.channels * last_pixels(o), ways, true, o.dtype) {}
+Tensor Conv4Head::operator()(const Tensor& features) const {
+  return linear(flat(poolable(features) ? max_pool2d(features, 2) : features));
+}
 
 Conv4CoHead::Conv4CoHead(const Random& r, const Conv4Options& o, int64_t ways, int convs)
     : linear(r / "linear", o.channels * last_pixels(o), ways, true, o.dtype) {
-  for (int i = 0; i < convs; ++i) blocks.emplace_back(r / "block" / i, o.channels, o.channels, o.conv_bias, o.dtype);
+  for (int i = 0; i < convs; ++i)
+    blocks.emplace_back(r / "block" / i, o.channels, o.channels, o.conv_bias, o.dtype);
 }
 Tensor Conv4CoHead::operator()(const Tensor& features) const {
   Tensor y = features;

@@ -1,12 +1,14 @@
-// The four-block convolutional net of few-shot learning (Vinyals et al. 2016; Finn et al. 2017), and its co-learner for CML, in the layout of the
-// authors' code: the branch stands after the fourth block's conv, norm and ReLU, before its pooling.
+// The four-block convolutional net of few-shot learning (Vinyals et al. 2016; Finn et al. 2017),
+// and its co-learner for CML, in the layout of the authors' code: the branch stands after the
+// fourth block's conv, norm and ReLU, before its pooling.
 //
 //   body    3 x [conv 3x3, norm, ReLU, max pool 2] and [conv 3x3, norm, ReLU]
 //   head    max pool 2, flatten, linear
 //   cohead  [conv, norm, ReLU], [conv, norm, ReLU, max pool 2], flatten, linear
 //
-// Norms always take the batch's own statistics, so a query is normalized with its task's other queries (transductive). Where the map before a pooling
-// is one pixel wide, that pooling is left out. Parameters may have a task dimension, with images [T,N,C,H,W].
+// Norms always take the batch's own statistics, so a query is normalized with its task's other
+// queries (transductive). Where the map before a pooling is one pixel wide, that pooling is left
+// out. Parameters may have a task dimension, with images [T,N,C,H,W].
 #pragma once
 
 #include <regrad/layers/conv.h>
@@ -40,8 +42,9 @@ struct Conv4Body {
 
   Conv4Body() = default;
   Conv4Body(const Random& r, const Conv4Options& o);
-  Tensor operator()(const Tensor& x) const;                // [N,C,S,S] -> [N,channels,S/8,S/8]
-  std::vector<Tensor> activations(const Tensor& x) const;  // after each block; the last one is the body's output
+  Tensor operator()(const Tensor& x) const;  // [N,C,S,S] -> [N,channels,S/8,S/8]
+  // after each block; the last one is the body's output
+  std::vector<Tensor> activations(const Tensor& x) const;
   static void parts(auto& self, auto&& part) { part("blocks", self.blocks); }
 };
 
@@ -59,7 +62,8 @@ struct Conv4CoHead {
   Linear linear;
 
   Conv4CoHead() = default;
-  Conv4CoHead(const Random& r, const Conv4Options& o, int64_t ways, int convs = 2);  // convs: blocks before the linear map, 0 to 4 in the paper
+  // convs: blocks before the linear map, 0 to 4 in the paper
+  Conv4CoHead(const Random& r, const Conv4Options& o, int64_t ways, int convs = 2);
   Tensor operator()(const Tensor& features) const;
   static void parts(auto& self, auto&& part) {
     part("blocks", self.blocks);
@@ -73,7 +77,8 @@ struct Conv4 {
   Conv4Head head;
 
   Conv4() = default;
-  Conv4(const Random& r, const Conv4Options& o, int64_t ways) : body(r / "body", o), head(r / "head", o, ways) {}
+  Conv4(const Random& r, const Conv4Options& o, int64_t ways)
+      : body(r / "body", o), head(r / "head", o, ways) {}
   Tensor operator()(const Tensor& x) const { return head(body(x)); }
   static void parts(auto& self, auto&& part) {
     part("body", self.body);

@@ -1,8 +1,10 @@
-// The two-layer graph convolutional network of Kipf and Welling (2017, eq. 9): S relu(S X W1 + b1) W2 + b2.
+// The two-layer graph convolutional network of Kipf and Welling (2017, eq. 9): S relu(S X W1 + b1)
+// W2 + b2.
 //
 //   const Gcn net(Random(seed) / "gcn", 1433, 7);
 //   Tensor logits = net(s, x);                                       // evaluation
-//   Tensor training = net(s, x, Random(seed) / "dropout" / step);    // half of the hidden units are 0
+//   Tensor training = net(s, x, Random(seed) / "dropout" / step);
+//       // half of the hidden units are 0
 #pragma once
 
 #include <optional>
@@ -18,10 +20,14 @@ struct Gcn {
 
   Gcn() = default;
   // in hidden + hidden + hidden out + out parameters. Streams: r / "conv1", r / "conv2".
-  Gcn(const Random& r, int64_t in, int64_t out, int64_t hidden = 16, double dropout_p = 0.5, DType t = DType::f32)
-      : conv1(r / "conv1", in, hidden, true, t), conv2(r / "conv2", hidden, out, true, t), p(dropout_p) {}
+  Gcn(const Random& r, int64_t in, int64_t out, int64_t hidden = 16, double dropout_p = 0.5,
+      DType t = DType::f32)
+      : conv1(r / "conv1", in, hidden, true, t),
+        conv2(r / "conv2", hidden, out, true, t),
+        p(dropout_p) {}
 
-  // s [nodes,nodes]; x [nodes,in], dense or sparse -> [nodes,out], with a leading T where parameters have one. A stream turns dropout on.
+  // s [nodes,nodes]; x [nodes,in], dense or sparse -> [nodes,out], with a leading T where
+  // parameters have one. A stream turns dropout on.
   template <class X>
   Tensor operator()(const Csr& s, const X& x, const std::optional<Random>& drop = {}) const {
     Tensor h = relu(conv1(s, x));

@@ -1,4 +1,5 @@
-// An image classifier by name: one type for all of them, so that a method or a file format is written once.
+// An image classifier by name: one type for all of them, so that a method or a file format is
+// written once.
 //
 //   NamedNet net(Random(seed), {.name = "resnet20", .in_channels = 3, .size = 32, .classes = 10});
 //   Tensor logits = net(x, ctx);                                   // [N,3,32,32] -> [N,10]
@@ -19,9 +20,10 @@ struct NamedNetOptions {
   DType dtype = DType::f32;
 };
 
-// tiny (two convolutions of 8 and 16 channels), mlp (two hidden layers of 128), r8 (ResNet of depth 8), resnet20, resnet32, resnet56 (projected
-// shortcuts), resnet56-bottleneck (what DCIL's code calls ResNet-56), resnet20-pad, resnet32-pad, resnet56-pad (shortcuts without parameters),
-// vgg16, wrn-28-2, mobilenet.
+// tiny (two convolutions of 8 and 16 channels), mlp (two hidden layers of 128), r8 (ResNet of depth
+// 8), resnet20, resnet32, resnet56 (projected shortcuts), resnet56-bottleneck (what DCIL's code
+// calls ResNet-56), resnet20-pad, resnet32-pad, resnet56-pad (shortcuts without parameters), vgg16,
+// wrn-28-2, mobilenet.
 const std::vector<std::string>& net_names();
 
 // An Mlp on the pixels of [N,C,H,W].
@@ -49,9 +51,10 @@ struct NamedNet {
   }
 };
 
-// The options as a file's metadata ("net", "in_channels", "size", "classes"), and back. IOError beginning with `where` for what is missing or no
-// number, or names no net.
+// The options as a file's metadata ("net", "in_channels", "size", "classes"), and back. IOError
+// beginning with `where` for what is missing or no number, or names no net.
 std::map<std::string, std::string> to_metadata(const NamedNetOptions& o);
-NamedNetOptions net_from_metadata(const std::map<std::string, std::string>& metadata, const std::string& where);
+NamedNetOptions net_from_metadata(const std::map<std::string, std::string>& metadata,
+                                  const std::string& where);
 
 }  // namespace regrad

@@ -18,7 +18,8 @@ ChainNet vgg16(const Random& r, const ConvNetOptions& o, int64_t classes) {
   ChainNet net;
   int64_t in = o.in_channels;
   for (const int64_t times : {1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 8, 8, 8}) {
-    net.convs.emplace_back(r / "conv" / static_cast<int64_t>(net.convs.size()), in, o.width * times, 3, 1, o.dtype);
+    net.convs.emplace_back(r / "conv" / static_cast<int64_t>(net.convs.size()), in, o.width * times,
+                           3, 1, o.dtype);
     in = o.width * times;
   }
   net.linear = Linear(r / "linear", in, classes, true, o.dtype);
@@ -33,7 +34,19 @@ ChainNet mobilenet(const Random& r, const ConvNetOptions& o, int64_t classes) {
   ChainNet net;
   int64_t in = o.width / 2;
   net.convs.emplace_back(r / "conv" / 0, o.in_channels, in, 3, 1, o.dtype);
-  for (const Step p : {Step{1, 1}, {2, 1}, {2, 1}, {4, 2}, {4, 1}, {8, 2}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {8, 1}, {16, 2}, {16, 1}}) {
+  for (const Step p : {Step{1, 1},
+                       {2, 1},
+                       {2, 1},
+                       {4, 2},
+                       {4, 1},
+                       {8, 2},
+                       {8, 1},
+                       {8, 1},
+                       {8, 1},
+                       {8, 1},
+                       {8, 1},
+                       {16, 2},
+                       {16, 1}}) {
     const auto at = static_cast<int64_t>(net.convs.size());
     net.convs.emplace_back(r / "conv" / at, in, in, 3, p.stride, o.dtype, in);
     net.convs.emplace_back(r / "conv" / (at + 1), in, o.width * p.times, 1, 1, o.dtype);

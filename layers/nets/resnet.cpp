@@ -7,19 +7,22 @@ namespace {
 
 constexpr BatchNorm::Track own = BatchNorm::Track::never;
 
-// Every second pixel, and zero channels on both sides. Channels are neighbours in memory, so the padding works on them as the last dim.
+// Every second pixel, and zero channels on both sides. Channels are neighbours in memory, so the
+// padding works on them as the last dim.
 Tensor subsampled(const Tensor& x, int64_t stride, int64_t channels) {
   const int64_t before = (channels - x.size(-3)) / 2;
   const Tensor small = slice(slice(x, -2, 0, x.size(-2), stride), -1, 0, x.size(-1), stride);
   if (channels == x.size(-3)) return small;
-  return pad(small.permute({0, 2, 3, 1}), {before, channels - x.size(-3) - before}).permute({0, 3, 1, 2});
+  return pad(small.permute({0, 2, 3, 1}), {before, channels - x.size(-3) - before})
+      .permute({0, 3, 1, 2});
 }
 
 Tensor averaged(const Tensor& x) { return mean(x, {-2, -1}); }
 
 int blocks_a_stage(int depth, int rest, int a_block = 6) {
   if (depth <= rest || (depth - rest) % a_block)
-    throw ConfigError("a depth of " + std::to_string(depth) + " is not " + std::to_string(a_block) + " n + " + std::to_string(rest));
+    throw ConfigError("a depth of " + std::to_string(depth) + " is not " + std::to_string(a_block) +
+                      " n + " + std::to_string(rest));
   return (depth - rest) / a_block;
 }
 
@@ -31,7 +34,8 @@ void enter(Net& net, const Random& r, const ResnetOptions& o) {
 
 }  // namespace
 
-BasicBlock::BasicBlock(const Random& r, int64_t in, int64_t out, int64_t stride, Shortcut kind, DType t)
+BasicBlock::BasicBlock(const Random& r, int64_t in, int64_t out, int64_t stride, Shortcut kind,
+                       DType t)
     : conv1(he_conv(r / "conv1", in, out, 3, stride, t)),
       conv2(he_conv(r / "conv2", out, out, 3, 1, t)),
       norm1(out, BatchNorm::Track::running, t),
@@ -60,13 +64,15 @@ Resnet::Resnet(const Random& r, const ResnetOptions& o, int64_t classes) {
   for (int stage = 0; stage < 3; ++stage)
     for (int i = 0; i < n; ++i) {
       const int64_t out = o.width << stage;
-      blocks.emplace_back(r / "block" / (stage * n + i), in, out, stage > 0 && i == 0 ? 2 : 1, o.shortcut, o.dtype);
+      blocks.emplace_back(r / "block" / (stage * n + i), in, out, stage > 0 && i == 0 ? 2 : 1,
+                          o.shortcut, o.dtype);
       in = out;
     }
   linear = Linear(r / "linear", in, classes, true, o.dtype);
 }
 
-BottleneckBlock::BottleneckBlock(const Random& r, int64_t in, int64_t width, int64_t stride, DType t)
+BottleneckBlock::BottleneckBlock(const Random& r, int64_t in, int64_t width, int64_t stride,
+                                 DType t)
     : conv1(he_conv(r / "conv1", in, width, 1, 1, t)),
       conv2(he_conv(r / "conv2", width, width, 3, stride, t)),
       conv3(he_conv(r / "conv3", width, 4 * width, 1, 1, t)),
@@ -80,7 +86,9 @@ BottleneckBlock::BottleneckBlock(const Random& r, int64_t in, int64_t width, int
 }
 Tensor BottleneckBlock::operator()(const Tensor& x, Context& ctx) const {
   const Tensor y = conv3(norm2(conv2(norm1(conv1(x), ctx, {.relu = true})), ctx, {.relu = true}));
-  return norm3(y, ctx, {.relu = true, .residual = shortcut.weight.defined() ? shortcut_norm(shortcut(x), ctx) : x});
+  return norm3(
+      y, ctx,
+      {.relu = true, .residual = shortcut.weight.defined() ? shortcut_norm(shortcut(x), ctx) : x});
 }
 
 BottleneckResnet::BottleneckResnet(const Random& r, const ResnetOptions& o, int64_t classes) {
@@ -90,7 +98,8 @@ BottleneckResnet::BottleneckResnet(const Random& r, const ResnetOptions& o, int6
   for (int stage = 0; stage < 3; ++stage)
     for (int i = 0; i < n; ++i) {
       const int64_t width = o.width << stage;
-      blocks.emplace_back(r / "block" / (stage * n + i), in, width, stage > 0 && i == 0 ? 2 : 1, o.dtype);
+      blocks.emplace_back(r / "block" / (stage * n + i), in, width, stage > 0 && i == 0 ? 2 : 1,
+                          o.dtype);
       in = 4 * width;
     }
   linear = Linear(r / "linear", in, classes, true, o.dtype);
@@ -109,13 +118,15 @@ Tensor PreActBlock::operator()(const Tensor& x, Context& ctx) const {
   return y + (shortcut.weight.defined() ? shortcut(a) : x);
 }
 
-WideResnet::WideResnet(const Random& r, const WideResnetOptions& o, int64_t classes) : conv(he_conv(r / "conv", o.in_channels, 16, 3, 1, o.dtype)) {
+WideResnet::WideResnet(const Random& r, const WideResnetOptions& o, int64_t classes)
+    : conv(he_conv(r / "conv", o.in_channels, 16, 3, 1, o.dtype)) {
   const int n = blocks_a_stage(o.depth, 4);
   int64_t in = 16;
   for (int stage = 0; stage < 3; ++stage)
     for (int i = 0; i < n; ++i) {
       const int64_t out = int64_t{16} * o.widen << stage;
-      blocks.emplace_back(r / "block" / (stage * n + i), in, out, stage > 0 && i == 0 ? 2 : 1, o.dtype);
+      blocks.emplace_back(r / "block" / (stage * n + i), in, out, stage > 0 && i == 0 ? 2 : 1,
+                          o.dtype);
       in = out;
     }
   norm = BatchNorm(in, BatchNorm::Track::running, o.dtype);
@@ -147,7 +158,8 @@ Tensor Resnet12Block::operator()(const Tensor& x) const {
   return max_pool2d(leaky_relu(y + shortcut_norm(shortcut(x)), 0.1), 2);
 }
 
-Resnet12::Resnet12(const Random& r, int64_t ways, const std::vector<int64_t>& channels, int64_t in_channels, DType t) {
+Resnet12::Resnet12(const Random& r, int64_t ways, const std::vector<int64_t>& channels,
+                   int64_t in_channels, DType t) {
   int64_t in = in_channels;
   for (size_t i = 0; i < channels.size(); ++i) {
     blocks.emplace_back(r / static_cast<int64_t>(i), in, channels[i], t);

@@ -1,5 +1,5 @@
-// Residual nets for small images: ResNet-20, 32, 44, 56, 110 (He et al. 2016, section 4.2), WRN-28-2 (Zagoruyko and Komodakis 2016) and the
-// few-shot ResNet-12.
+// Residual nets for small images: ResNet-20, 32, 44, 56, 110 (He et al. 2016, section 4.2),
+// WRN-28-2 (Zagoruyko and Komodakis 2016) and the few-shot ResNet-12.
 //
 //   Resnet net(Random(seed), {.depth = 20}, 10);          // [N,3,32,32] -> [N,10]
 //   Context ctx{.training = true};
@@ -11,8 +11,8 @@
 
 namespace regrad {
 
-// Where the number of channels grows. pad (option A): every second pixel, zero channels before and after; project (option B): a strided 1x1
-// convolution and batch norm.
+// Where the number of channels grows. pad (option A): every second pixel, zero channels before and
+// after; project (option B): a strided 1x1 convolution and batch norm.
 enum class Shortcut { pad, project };
 
 // relu(norm(conv(relu(norm(conv(x))))) + shortcut(x))
@@ -21,7 +21,8 @@ struct BasicBlock {
   BatchNorm norm1, norm2, shortcut_norm;
 
   BasicBlock() = default;
-  BasicBlock(const Random& r, int64_t in, int64_t out, int64_t stride, Shortcut kind, DType t = DType::f32);
+  BasicBlock(const Random& r, int64_t in, int64_t out, int64_t stride, Shortcut kind,
+             DType t = DType::f32);
   Tensor operator()(const Tensor& x, Context& ctx) const;
   static void parts(auto& self, auto&& part) {
     part("conv1", self.conv1);
@@ -64,15 +65,15 @@ struct ResidualNet {
   }
 };
 
-// Three stages of n basic blocks with width, 2 width, 4 width channels. Convolutions have no bias and He's initial values. ConfigError where depth is
-// not 6 n + 2.
+// Three stages of n basic blocks with width, 2 width, 4 width channels. Convolutions have no bias
+// and He's initial values. ConfigError where depth is not 6 n + 2.
 struct Resnet : ResidualNet<BasicBlock> {
   Resnet() = default;
   Resnet(const Random& r, const ResnetOptions& o, int64_t classes);
 };
 
-// relu(norm(conv1x1(relu(norm(conv3x3(relu(norm(conv1x1(x)))))))) + shortcut(x)) with 4 width channels at the end; the shortcut is a projection where
-// channels or stride change.
+// relu(norm(conv1x1(relu(norm(conv3x3(relu(norm(conv1x1(x)))))))) + shortcut(x)) with 4 width
+// channels at the end; the shortcut is a projection where channels or stride change.
 struct BottleneckBlock {
   Conv2d conv1, conv2, conv3, shortcut;
   BatchNorm norm1, norm2, norm3, shortcut_norm;
@@ -91,14 +92,15 @@ struct BottleneckBlock {
     part("shortcut_norm", self.shortcut_norm);
   }
 };
-// The same of bottleneck blocks: depth 9 n + 2 (ConfigError otherwise). DCIL's published code builds its ResNet-56 so. `shortcut` is not looked at.
+// The same of bottleneck blocks: depth 9 n + 2 (ConfigError otherwise). DCIL's published code
+// builds its ResNet-56 so. `shortcut` is not looked at.
 struct BottleneckResnet : ResidualNet<BottleneckBlock> {
   BottleneckResnet() = default;
   BottleneckResnet(const Random& r, const ResnetOptions& o, int64_t classes);
 };
 
-// Norm and ReLU before each convolution: x + conv2(relu(norm2(conv1(relu(norm1(x)))))); where channels or stride change, the shortcut is a 1x1
-// convolution of relu(norm1(x)).
+// Norm and ReLU before each convolution: x + conv2(relu(norm2(conv1(relu(norm1(x)))))); where
+// channels or stride change, the shortcut is a 1x1 convolution of relu(norm1(x)).
 struct PreActBlock {
   BatchNorm norm1, norm2;
   Conv2d conv1, conv2, shortcut;
@@ -138,7 +140,8 @@ struct WideResnet {
   }
 };
 
-// Three [conv 3x3, norm] with leaky ReLU 0.1 between, a projected shortcut, leaky ReLU, max pool 2. Norms by the batch's own statistics.
+// Three [conv 3x3, norm] with leaky ReLU 0.1 between, a projected shortcut, leaky ReLU, max pool 2.
+// Norms by the batch's own statistics.
 struct Resnet12Block {
   std::vector<Conv2d> convs;
   std::vector<BatchNorm> norms;
@@ -155,13 +158,16 @@ struct Resnet12Block {
     part("shortcut_norm", self.shortcut_norm);
   }
 };
-// Four such blocks, then global average pooling and a linear map. Channels as in Oreshkin et al. 2018 (64, 128, 256, 512) unless given.
+// Four such blocks, then global average pooling and a linear map. Channels as in Oreshkin et al.
+// 2018 (64, 128, 256, 512) unless given.
 struct Resnet12 {
   std::vector<Resnet12Block> blocks;
   Linear linear;
 
   Resnet12() = default;
-  Resnet12(const Random& r, int64_t ways, const std::vector<int64_t>& channels = {64, 128, 256, 512}, int64_t in_channels = 3, DType t = DType::f32);
+  Resnet12(const Random& r, int64_t ways,
+           const std::vector<int64_t>& channels = {64, 128, 256, 512}, int64_t in_channels = 3,
+           DType t = DType::f32);
   Tensor operator()(const Tensor& x) const;
   static void parts(auto& self, auto&& part) {
     part("blocks", self.blocks);

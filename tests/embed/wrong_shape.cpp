@@ -13,5 +13,8 @@ int main() {
     message = e.what();
   }
   std::printf("%s\n", message.c_str());
-  return message == "matmul: inner dimensions differ, [10,40] x [30,1]" && sum(ones({3})).item() == 3 ? 0 : 1;
+  return message == "matmul: inner dimensions differ, [10,40] x [30,1]" &&
+                 sum(ones({3})).item() == 3
+             ? 0
+             : 1;
 }

@@ -11,7 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t n) {
     const detail::Pickle p = detail::read_pickle(bytes.substr(1), "fuzz");
     fuzz::must(p.values.size() <= 2 * bytes.size(), "more values than opcodes");
     const auto kind = static_cast<unsigned char>(bytes[0]) % 3;
-    if (kind == 0) fuzz::must(detail::dense_array(p).items.size() <= bytes.size(), "more items than bytes");
+    if (kind == 0)
+      fuzz::must(detail::dense_array(p).items.size() <= bytes.size(), "more items than bytes");
     if (kind == 1) {
       const detail::SparseRows m = detail::sparse_rows(p);
       fuzz::must(m.items.size() <= bytes.size(), "more items than bytes");

@@ -1,4 +1,5 @@
-// Feeds files to a fuzz target once each, without a fuzzer: replay FOLDER. Ends with 1 where there is none.
+// Feeds files to a fuzz target once each, without a fuzzer: replay FOLDER. Ends with 1 where there
+// is none.
 #include <regrad/engine/files.h>
 
 #include <algorithm>
@@ -11,7 +12,8 @@
 int main(int argc, char** argv) {
   std::vector<std::string> files;
   for (int i = 1; i < argc; ++i)
-    for (const auto& entry : std::filesystem::directory_iterator(argv[i])) files.push_back(entry.path().string());
+    for (const auto& entry : std::filesystem::directory_iterator(argv[i]))
+      files.push_back(entry.path().string());
   std::sort(files.begin(), files.end());
   for (const std::string& name : files) {
     const std::string bytes = regrad::read_file(name);

@@ -13,8 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t n) {
     fuzz::must(held <= 8 * static_cast<int64_t>(bytes.size()), "more data than the file can hold");
     const std::string written = to_safetensors(file.tensors, file.metadata);
     const TensorFile again = parse_safetensors(written, "fuzz");
-    fuzz::must(again.metadata == file.metadata && again.tensors.size() == file.tensors.size(), "lost on the way");
-    for (const auto& [name, t] : again.tensors) fuzz::must(t.shape() == file[name].shape() && t.dtype() == file[name].dtype(), "another tensor");
+    fuzz::must(again.metadata == file.metadata && again.tensors.size() == file.tensors.size(),
+               "lost on the way");
+    for (const auto& [name, t] : again.tensors)
+      fuzz::must(t.shape() == file[name].shape() && t.dtype() == file[name].dtype(),
+                 "another tensor");
     fuzz::must(to_safetensors(again.tensors, again.metadata) == written, "other bytes");
   });
 }

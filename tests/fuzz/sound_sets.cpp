@@ -26,6 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t n) {
   fuzz::run(data, n, [](std::string_view bytes) { check(parse_esc10(bytes, 5, "fuzz")); });
   return fuzz::run(data, n, [](std::string_view bytes) {
     const std::vector<Microphone> all = parse_microphones(bytes, "fuzz");
-    for (size_t i = 0; i < all.size(); ++i) fuzz::must(all[i].seen == (i < all.size() * 2 / 3), "roles out of order");
+    for (size_t i = 0; i < all.size(); ++i)
+      fuzz::must(all[i].seen == (i < all.size() * 2 / 3), "roles out of order");
   });
 }

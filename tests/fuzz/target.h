@@ -1,4 +1,5 @@
-// A fuzz target reads bytes as a file of one format. The reader may answer with tensors or with an IOError; anything else ends the process.
+// A fuzz target reads bytes as a file of one format. The reader may answer with tensors or with an
+// IOError; anything else ends the process.
 #pragma once
 
 #include <regrad/engine/error.h>
@@ -24,10 +25,12 @@ int run(const uint8_t* data, size_t n, Read&& read) {
   try {
     read(bytes);
   } catch (const IOError& e) {
-    must(std::string_view(e.what()).substr(0, 4) == "fuzz", "an IOError that does not name its file");
+    must(std::string_view(e.what()).substr(0, 4) == "fuzz",
+         "an IOError that does not name its file");
   }
   const MemoryStats after = memory_stats();
-  must(after.live_nodes == before.live_nodes && after.live_bytes == before.live_bytes, "tensors are left over");
+  must(after.live_nodes == before.live_nodes && after.live_bytes == before.live_bytes,
+       "tensors are left over");
   return 0;
 }
 

@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t n) {
     const AudioSet set = parse_tau({lists[0], lists[1], lists[2], lists[3]}, "fuzz");
     std::map<std::string, Part> part_of;
     for (const Clip& c : set.clips) {
-      fuzz::must(c.label >= 0 && c.label < 10 && c.name.find("..") == std::string::npos, "a clip that should have been refused");
+      fuzz::must(c.label >= 0 && c.label < 10 && c.name.find("..") == std::string::npos,
+                 "a clip that should have been refused");
       if (c.part == Part::unused) continue;
       const auto at = part_of.try_emplace(std::to_string(c.label) + c.place, c.part).first;
       fuzz::must(at->second == c.part, "a location in both parts");

@@ -1,4 +1,5 @@
-// Runs every mutant against the table test of its own row, and prints one line each. sites.h is written by mutants.py.
+// Runs every mutant against the table test of its own row, and prints one line each. sites.h is
+// written by mutants.py.
 #include "../op_cases.h"
 #include "mutant.h"
 #include "sites.h"
@@ -28,11 +29,12 @@ int main() {
       mutant::active = -1;
       ++total;
       killed += !fault.empty();
-      std::printf("%s %s:%d %s %s: %s\n", fault.empty() ? "SURVIVED" : "killed", s.file, s.line, s.row, names[kind],
-                  fault.empty() ? s.text : fault.substr(0, 100).c_str());
+      std::printf("%s %s:%d %s %s: %s\n", fault.empty() ? "SURVIVED" : "killed", s.file, s.line,
+                  s.row, names[kind], fault.empty() ? s.text : fault.substr(0, 100).c_str());
       std::fflush(stdout);
     }
   }
-  std::printf("%d of %d mutants killed (%.1f%%) at %zu places\n", killed, total, 100.0 * killed / total, std::size(sites));
+  std::printf("%d of %d mutants killed (%.1f%%) at %zu places\n", killed, total,
+              100.0 * killed / total, std::size(sites));
   return killed * 10 >= total * 9 ? 0 : 1;
 }

@@ -1,5 +1,6 @@
-// Mutants of the vjps. mutants.py puts these in the place of c.g(), c.in(i), c.x(), c.y() and of the numbers of a copy of the rows; `active` says
-// which single one of them lies: site * kinds + kind.
+// Mutants of the vjps. mutants.py puts these in the place of c.g(), c.in(i), c.x(), c.y() and of
+// the numbers of a copy of the rows; `active` says which single one of them lies: site * kinds +
+// kind.
 #pragma once
 
 #include <regrad/engine/ops.h>
@@ -21,7 +22,9 @@ inline Tensor lie(int site, const Tensor& t) {
 }
 inline Tensor g(int site, const Call& c) { return lie(site, c.g()); }
 inline Tensor y(int site, const Call& c) { return lie(site, c.y()); }
-inline Tensor in(int site, const Call& c, int i) { return is(site, index) ? c.in((i + 1) % c.n_in()) : lie(site, c.in(i)); }
+inline Tensor in(int site, const Call& c, int i) {
+  return is(site, index) ? c.in((i + 1) % c.n_in()) : lie(site, c.in(i));
+}
 inline double number(int site, double v) {
   if (is(site, sign)) return -v;
   if (is(site, scale)) return 1.5 * v;

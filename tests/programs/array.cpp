@@ -51,7 +51,9 @@ Shape broadcast_place(const Shape& sizes, Multi at) {
   return p;
 }
 Array map2(const Array& a, const Array& b, const std::function<Jet(const Jet&, const Jet&)>& f) {
-  return build(broadcast_shape(a.shape, b.shape), [&](Multi at) { return f(a[broadcast_place(a.shape, at)], b[broadcast_place(b.shape, at)]); });
+  return build(broadcast_shape(a.shape, b.shape), [&](Multi at) {
+    return f(a[broadcast_place(a.shape, at)], b[broadcast_place(b.shape, at)]);
+  });
 }
 Array broadcast_to(const Array& x, const Shape& sizes) {
   need(broadcast_shape(x.shape, sizes) == sizes);
@@ -71,7 +73,8 @@ std::vector<bool> chosen(const Array& x, const std::vector<int64_t>& dims) {
 }
 }  // namespace
 
-Array over(const Array& x, const std::vector<int64_t>& dims, const std::function<Line(const Line&)>& f) {
+Array over(const Array& x, const std::vector<int64_t>& dims,
+           const std::function<Line(const Line&)>& f) {
   const std::vector<bool> in = chosen(x, dims);
   Shape outer = x.shape, inner = x.shape;
   for (int d = 0; d < x.dim(); ++d) (in[static_cast<size_t>(d)] ? outer : inner)[d] = 1;
@@ -91,7 +94,8 @@ Array over(const Array& x, const std::vector<int64_t>& dims, const std::function
   });
   return y;
 }
-Array reduce(const Array& x, const std::vector<int64_t>& dims, bool keepdim, const std::function<Jet(const Line&)>& f) {
+Array reduce(const Array& x, const std::vector<int64_t>& dims, bool keepdim,
+             const std::function<Jet(const Line&)>& f) {
   const std::vector<bool> in = chosen(x, dims);
   Shape outer = x.shape, inner = x.shape, kept;
   for (int d = 0; d < x.dim(); ++d) {

@@ -54,11 +54,13 @@ Array broadcast_to(const Array& x, const Shape& sizes);
 
 using Line = std::vector<Jet>;
 // Reductions: f of all elements over dims (none: all).
-Array reduce(const Array& x, const std::vector<int64_t>& dims, bool keepdim, const std::function<Jet(const Line&)>& f);
+Array reduce(const Array& x, const std::vector<int64_t>& dims, bool keepdim,
+             const std::function<Jet(const Line&)>& f);
 // f of each line along dim, whose results (of any one length) take its place.
 Array along(const Array& x, int64_t dim, const std::function<Line(const Line&)>& f);
 // f of the elements over dims, whose results (as many) take their places.
-Array over(const Array& x, const std::vector<int64_t>& dims, const std::function<Line(const Line&)>& f);
+Array over(const Array& x, const std::vector<int64_t>& dims,
+           const std::function<Line(const Line&)>& f);
 
 Array transposed(const Array& x, int64_t a, int64_t b);
 Array reshaped(const Array& x, Shape sizes);

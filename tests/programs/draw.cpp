@@ -4,11 +4,14 @@
 
 namespace regrad::programs {
 
-double Draw::real() { return static_cast<double>(once_in(4) ? whole(-2, 2) : whole(-8, 8)) / (flag() ? 4 : 5); }
+double Draw::real() {
+  return static_cast<double>(once_in(4) ? whole(-2, 2) : whole(-8, 8)) / (flag() ? 4 : 5);
+}
 
 Shape Draw::shape(int least, int most) {
   Shape s;
-  for (int64_t d = whole(least, most); d > 0; --d) s.push_back(once_in(40) ? 0 : once_in(3) ? 1 : once_in(40) ? whole(6, 40) : whole(2, 5));
+  for (int64_t d = whole(least, most); d > 0; --d)
+    s.push_back(once_in(40) ? 0 : once_in(3) ? 1 : once_in(40) ? whole(6, 40) : whole(2, 5));
   while (s.numel() > 600) s[static_cast<int>(whole(0, s.size() - 1))] = 1;
   return s;
 }
@@ -16,7 +19,10 @@ Shape Draw::shape(int least, int most) {
 double Draw::value(Fill fill) {
   const double inf = std::numeric_limits<double>::infinity(), u = unit();
   const bool single = p_.dtype == DType::f32;
-  double v = fill == Fill::positive ? 0.25 + 2 * u : fill == Fill::probability ? u : fill == Fill::small ? u - 0.5 : 4 * u - 2;
+  double v = fill == Fill::positive      ? 0.25 + 2 * u
+             : fill == Fill::probability ? u
+             : fill == Fill::small       ? u - 0.5
+                                         : 4 * u - 2;
   if (fill == Fill::any && style_ == 0) v = std::rint(v * 1.25);
   if (fill == Fill::probability && once_in(5)) v = std::rint(v);
   if (p_.special && fill == Fill::any && once_in(5)) {
@@ -49,7 +55,8 @@ int Draw::leaf(const Shape& s, Fill fill) {
       if (p_.dtype == DType::f32) v = static_cast<double>(static_cast<float>(v));
     }
   }
-  n.lay = flag() ? Lay::contiguous : static_cast<Lay>(whole(0, static_cast<int64_t>(Lay::count) - 1));
+  n.lay =
+      flag() ? Lay::contiguous : static_cast<Lay>(whole(0, static_cast<int64_t>(Lay::count) - 1));
   n.wanted = !once_in(4);
   n.recorded = flag();
   p_.nodes.push_back(n);
@@ -60,7 +67,8 @@ int Draw::index(const Shape& s, int64_t low, int64_t high) {
   Node n;
   n.shape = s;
   n.leaf = Leaf::index;
-  for (int64_t k = 0; k < s.numel(); ++k) n.values.push_back(static_cast<double>(whole(low, high - 1)));
+  for (int64_t k = 0; k < s.numel(); ++k)
+    n.values.push_back(static_cast<double>(whole(low, high - 1)));
   p_.nodes.push_back(n);
   arrays.push_back(interpret(p_, static_cast<int>(p_.nodes.size()) - 1, arrays));
   return static_cast<int>(p_.nodes.size()) - 1;
@@ -73,10 +81,12 @@ int Draw::mask(const Shape& s) {
 
 int Draw::any(int least, int most) {
   for (int tries = 0; tries < 6 && !p_.nodes.empty(); ++tries) {
-    const int64_t last = static_cast<int64_t>(p_.nodes.size()) - 1, at = flag() ? last - std::min(last, whole(0, 1)) : whole(0, last);
+    const int64_t last = static_cast<int64_t>(p_.nodes.size()) - 1,
+                  at = flag() ? last - std::min(last, whole(0, 1)) : whole(0, last);
     const Node& n = p_.nodes[static_cast<size_t>(at)];
     const Shape& s = of(static_cast<int>(at));
-    if ((n.row || n.leaf == Leaf::real) && s.size() >= least && s.size() <= most) return static_cast<int>(at);
+    if ((n.row || n.leaf == Leaf::real) && s.size() >= least && s.size() <= most)
+      return static_cast<int>(at);
   }
   return leaf(shape(least, std::max(least, std::min(most, 4))));
 }
@@ -137,12 +147,15 @@ bool draw_dims(Draw& d, Node& n) {
 
 namespace {
 
-// All coefficients are finite, not large and not blurred, so that what follows can be compared closely.
+// All coefficients are finite, not large and not blurred, so that what follows can be compared
+// closely.
 bool tame(const Array& a) {
   for (const Jet& j : a.v)
     for (int s = 0; s < 8; ++s) {
       const Number& n = j.c[s];
-      if ((j.live >> s & 1) && !(std::abs(n.v) < (s ? 1e7 : 1e4) && n.e < 1e3 * rounding.unit * (std::abs(n.v) + 1))) return false;
+      if ((j.live >> s & 1) &&
+          !(std::abs(n.v) < (s ? 1e7 : 1e4) && n.e < 1e3 * rounding.unit * (std::abs(n.v) + 1)))
+        return false;
     }
   return true;
 }
@@ -175,7 +188,8 @@ Program draw_program(uint64_t seed, int64_t number, const Row* only) {
       rounding.clear();
       try {
         Array y = interpret(p, static_cast<int>(p.nodes.size()) - 1, d.arrays);
-        good = y.v.size() <= 1500 && !rounding.undecided && (p.special || (tame(y) && !rounding.huge));
+        good =
+            y.v.size() <= 1500 && !rounding.undecided && (p.special || (tame(y) && !rounding.huge));
         d.arrays.push_back(std::move(y));
       } catch (const Unfit&) {
         good = false;

@@ -7,7 +7,8 @@
 
 namespace regrad::programs {
 
-enum class Fill : uint8_t { any, positive, spread, small, probability };  // spread: matrices with a dominant diagonal
+// spread: matrices with a dominant diagonal
+enum class Fill : uint8_t { any, positive, spread, small, probability };
 
 class Draw {
  public:
@@ -23,7 +24,8 @@ class Draw {
   int index(const Shape& s, int64_t low, int64_t high);  // in [low, high)
   int mask(const Shape& s);
 
-  // A real node: any; with so many dims; a node or new leaf of a shape, or one that broadcasts with it.
+  // A real node: any; with so many dims; a node or new leaf of a shape, or one that broadcasts with
+  // it.
   int any(int least = 0, int most = 8);
   int like(const Shape& s);
   int beside(const Shape& s);

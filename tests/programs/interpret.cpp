@@ -5,8 +5,9 @@ namespace regrad::programs {
 const std::vector<const Row*>& rows() {
   static const std::vector<const Row*> list = [] {
     std::vector<const Row*> all;
-    for (const Table* t : {&elementwise_rows(), &reduction_rows(), &order_rows(), &view_rows(), &index_rows(), &product_rows(), &matrix_rows(),
-                           &image_rows(), &norm_rows(), &loss_rows()})
+    for (const Table* t :
+         {&elementwise_rows(), &reduction_rows(), &order_rows(), &view_rows(), &index_rows(),
+          &product_rows(), &matrix_rows(), &image_rows(), &norm_rows(), &loss_rows()})
       for (const Row& r : *t) all.push_back(&r);
     return all;
   }();
@@ -25,8 +26,9 @@ std::vector<int> Program::sinks() const {
 }
 
 double weight(int stream, int node, int64_t element) {
-  uint64_t h =
-      static_cast<uint64_t>(element) * 0x9e3779b97f4a7c15u + static_cast<uint64_t>(stream * 1009 + node) * 0xd1342543de82ef95u + 0x2545f4914f6cdd1du;
+  uint64_t h = static_cast<uint64_t>(element) * 0x9e3779b97f4a7c15u +
+               static_cast<uint64_t>(stream * 1009 + node) * 0xd1342543de82ef95u +
+               0x2545f4914f6cdd1du;
   h = (h ^ h >> 29) * 0xbf58476d1ce4e5b9u;
   h ^= h >> 32;
   const int quarter = static_cast<int>(h % 16) - 8;
@@ -62,7 +64,8 @@ Array of_leaf(const Node& n, int at, const Element* only) {
 Array interpret(const Program& p, int node, const std::vector<Array>& before, const Element* only) {
   rounding.unit = p.dtype == DType::f32 ? 0x1p-24 : 0x1p-53;
   rounding.tiny = p.dtype == DType::f32 ? 0x1p-126 : 0x1p-1022;
-  rounding.largest = p.dtype == DType::f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  rounding.largest = p.dtype == DType::f32 ? std::numeric_limits<float>::max()
+                                           : std::numeric_limits<double>::max();
   const Node& n = p.nodes[static_cast<size_t>(node)];
   if (!n.row) return of_leaf(n, node, only);
   In in{n, {}};
@@ -83,7 +86,8 @@ Interpreted interpret(const Program& p, const Element* only) {
   std::vector<Jet> terms;
   for (int s : p.sinks()) {
     const Array& y = out.nodes[static_cast<size_t>(s)];
-    for (size_t k = 0; k < y.v.size(); ++k) terms.push_back(Jet(weight(0, s, static_cast<int64_t>(k))) * y.v[k]);
+    for (size_t k = 0; k < y.v.size(); ++k)
+      terms.push_back(Jet(weight(0, s, static_cast<int64_t>(k))) * y.v[k]);
   }
   out.loss = total(terms);
   out.smooth = out.smooth && !rounding.huge && !rounding.lost;

@@ -1,10 +1,12 @@
-// Random programs over the public API against a plain interpreter: values, gradients, Hessian-vector products and third derivatives.
+// Random programs over the public API against a plain interpreter: values, gradients,
+// Hessian-vector products and third derivatives.
 //
 //   fuzz-programs COUNT SEED [--from N] [--row NAME] [--plant NAME] [--keep-going]
 //
-// COUNT programs from number N on; exits 1 at the first mismatch, which it shrinks and prints as C++. --row: programs of one op alone. --plant: puts
-// a wrong row in place of a right one (tanh: its second derivative; cumsum: its value), which must be found. --keep-going: one mismatch a kind and
-// op, then a summary. --list: the ops.
+// COUNT programs from number N on; exits 1 at the first mismatch, which it shrinks and prints as
+// C++. --row: programs of one op alone. --plant: puts a wrong row in place of a right one (tanh:
+// its second derivative; cumsum: its value), which must be found. --keep-going: one mismatch a kind
+// and op, then a summary. --list: the ops.
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -29,7 +31,8 @@ namespace {
 long long current = 0, seed_now = 0;
 void tell_current() {
   char text[96];
-  const int n = std::snprintf(text, sizeof text, "\nin program %lld of seed %lld (--from %lld)\n", current, seed_now, current);
+  const int n = std::snprintf(text, sizeof text, "\nin program %lld of seed %lld (--from %lld)\n",
+                              current, seed_now, current);
   if (write(2, text, static_cast<size_t>(n)) < 0) return;
 }
 #if !defined(__SANITIZE_ADDRESS__)
@@ -45,7 +48,9 @@ Tensor wrong_tanh(const Args& a) {
   const Tensor y = tanh(a[0].detach());
   return ste(y, a[0] * (1 - square(y)));
 }
-Tensor wrong_cumsum(const Args& a) { return a[0].size(a.i(0)) > 2 ? a[0] + 1.0 : cumsum(a[0], a.i(0)); }
+Tensor wrong_cumsum(const Args& a) {
+  return a[0].size(a.i(0)) > 2 ? a[0] + 1.0 : cumsum(a[0], a.i(0));
+}
 
 Row* row_named(const char* name) {
   for (const Row* r : rows())
@@ -83,7 +88,8 @@ Options parse(int argc, char** argv) {
         std::exit(2);
       }
     } else {
-      (place++ == 0 ? void(o.count = std::atoll(argv[k])) : void(o.seed = static_cast<uint64_t>(std::atoll(argv[k]))));
+      (place++ == 0 ? void(o.count = std::atoll(argv[k]))
+                    : void(o.seed = static_cast<uint64_t>(std::atoll(argv[k]))));
     }
   }
   return o;
@@ -97,9 +103,11 @@ std::string rows_of(const Program& p) {
 }
 
 void report(const Program& p, const std::string& fault, const Options& o) {
-  std::printf("program %lld of seed %llu: %s\n", current, static_cast<unsigned long long>(o.seed), fault.c_str());
+  std::printf("program %lld of seed %llu: %s\n", current, static_cast<unsigned long long>(o.seed),
+              fault.c_str());
   const Program small = shrink(p);
-  std::printf("shrunk, %s: %s\n%s\n", rows_of(small).c_str(), check(small).c_str(), to_text(small).c_str());
+  std::printf("shrunk, %s: %s\n%s\n", rows_of(small).c_str(), check(small).c_str(),
+              to_text(small).c_str());
   std::fflush(stdout);
 }
 
@@ -130,14 +138,18 @@ int main(int argc, char** argv) {
     const Program small = shrink(p);
     if (found[kind_of(fault) + ", " + rows_of(small)]++ == 0) report(p, fault, o);
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  for (const auto& [what, times] : found) std::printf("%lld x %s\n", static_cast<long long>(times), what.c_str());
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (const auto& [what, times] : found)
+    std::printf("%lld x %s\n", static_cast<long long>(times), what.c_str());
   const auto n = [](int64_t v) { return static_cast<long long>(v); };
   std::printf(
-      "%lld programs, %lld mismatches; %lld nodes, %lld values, %lld elements of gradients and %lld derivatives compared, %lld of these to 1e-3 or "
+      "%lld programs, %lld mismatches; %lld nodes, %lld values, %lld elements of gradients and "
+      "%lld derivatives compared, %lld of these to 1e-3 or "
       "better; %lld programs undecided; "
       "%.0f a second\n",
-      n(done), n(mismatches), n(tally.nodes), n(tally.values), n(tally.elements), n(tally.derivatives), n(tally.sharp), n(tally.undecided),
+      n(done), n(mismatches), n(tally.nodes), n(tally.values), n(tally.elements),
+      n(tally.derivatives), n(tally.sharp), n(tally.undecided),
       static_cast<double>(done) / seconds);
   return mismatches ? 1 : 0;
 }

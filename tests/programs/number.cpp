@@ -48,7 +48,8 @@ Jet log1p(const Jet& x) {
 Jet sqrt(const Jet& x) {
   settled(x);
   const double s = std::sqrt(x.v()), r = 1 / x.v();
-  Jet y = chain(x, {{s, s * r / 2, -s * r * r / 4, 3 * s * r * r * r / 8, -15 * s * r * r * r * r / 16}});
+  Jet y = chain(
+      x, {{s, s * r / 2, -s * r * r / 4, 3 * s * r * r * r / 8, -15 * s * r * r * r * r / 16}});
   if (x.c[0].e == 0 && fits(s) && std::fma(s, s, -x.v()) == 0) y.c[0] = {s, 0};
   if (x.v() == 0 && !x.constant())
     for (int s1 = 1; s1 < 8; ++s1)
@@ -58,7 +59,8 @@ Jet sqrt(const Jet& x) {
 Jet rsqrt(const Jet& x) {
   settled_divisor(x);
   const double s = 1 / std::sqrt(x.v()), r = 1 / x.v();
-  return chain(x, {{s, -s * r / 2, 3 * s * r * r / 4, -15 * s * r * r * r / 8, 105 * s * r * r * r * r / 16}});
+  return chain(x, {{s, -s * r / 2, 3 * s * r * r / 4, -15 * s * r * r * r / 8,
+                    105 * s * r * r * r * r / 16}});
 }
 Jet sin(const Jet& x) {
   const double s = std::sin(x.v()), c = std::cos(x.v());
@@ -70,7 +72,8 @@ Jet cos(const Jet& x) {
 }
 Jet tanh(const Jet& x) {
   const double t = std::tanh(x.v()), c = 1 / std::cosh(x.v()), s = c * c;
-  return chain(x, {{t, s, -2 * t * s, -2 * s * s + 4 * t * t * s, 16 * t * s * s - 8 * t * t * t * s}, 1});
+  return chain(
+      x, {{t, s, -2 * t * s, -2 * s * s + 4 * t * t * s, 16 * t * s * s - 8 * t * t * t * s}, 1});
 }
 namespace {
 // The sigmoid and its derivatives.
@@ -93,7 +96,8 @@ Jet softplus(const Jet& x) {
 }
 Jet erf(const Jet& x) {
   const double v = x.v(), g = 2 / std::sqrt(M_PI) * std::exp(-v * v);
-  return chain(x, {{std::erf(v), g, -2 * v * g, (4 * v * v - 2) * g, (-8 * v * v * v + 12 * v) * g}, 2 * g});
+  return chain(
+      x, {{std::erf(v), g, -2 * v * g, (4 * v * v - 2) * g, (-8 * v * v * v + 12 * v) * g}, 2 * g});
 }
 Jet pow(const Jet& x, double p) {
   if (p == -0.5) return rsqrt(x);  // of the halves: also at infinities and the negative zero

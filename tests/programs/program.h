@@ -1,4 +1,5 @@
-// A program: leaves and ops on earlier nodes, all of one floating dtype. Its sinks (nodes that no other reads) are its outputs.
+// A program: leaves and ops on earlier nodes, all of one floating dtype. Its sinks (nodes that no
+// other reads) are its outputs.
 #pragma once
 
 #include <string>
@@ -12,8 +13,18 @@ namespace regrad::programs {
 
 struct Row;
 
-// How a leaf lies in memory. blob: the caller's memory from its second item to its last, so that a read past the end is one past the allocation.
-enum class Lay : uint8_t { contiguous, transposed, offset, strided, pitched, channels_last, blob, count };
+// How a leaf lies in memory. blob: the caller's memory from its second item to its last, so that a
+// read past the end is one past the allocation.
+enum class Lay : uint8_t {
+  contiguous,
+  transposed,
+  offset,
+  strided,
+  pitched,
+  channels_last,
+  blob,
+  count
+};
 enum class Leaf : uint8_t { real, index, mask };
 
 struct Node {
@@ -37,7 +48,8 @@ struct Program {
   std::vector<int> sinks() const;
 };
 
-// The weights of outputs (stream 0) and the directions of derivatives (1, 2, 3): quarters in [-2, 2], never 0, the same for a node and element.
+// The weights of outputs (stream 0) and the directions of derivatives (1, 2, 3): quarters in [-2,
+// 2], never 0, the same for a node and element.
 double weight(int stream, int node, int64_t element);
 
 // What an op's loops are given.
@@ -51,7 +63,9 @@ struct In {
   bool has(size_t k) const { return k < arrays.size() && arrays[k]; }
   int64_t i(size_t k) const { return node.i.at(k); }
   double d(size_t k) const { return node.d.at(k); }
-  std::vector<int64_t> rest(size_t k) const { return {node.i.begin() + static_cast<std::ptrdiff_t>(k), node.i.end()}; }
+  std::vector<int64_t> rest(size_t k) const {
+    return {node.i.begin() + static_cast<std::ptrdiff_t>(k), node.i.end()};
+  }
   // An index operand's elements, of which negative ones count from n.
   std::vector<int64_t> whole(size_t k, int64_t n = 0) const;
 };
@@ -79,8 +93,9 @@ struct Row {
   bool (*draw)(Draw& d, Node& n);  // operands and arguments; false where none fit
   Array (*loops)(const In& in);
   Tensor (*engine)(const Args& a);
-  const char* text;  // C++: $k an operand, #k and @k arguments, #k.. the arguments from there on, % an equation
-  int chance = 2;    // how often it is drawn, against others
+  // C++: $k an operand, #k and @k arguments, #k.. the arguments from there on, % an equation
+  const char* text;
+  int chance = 2;  // how often it is drawn, against others
 };
 // Every row.
 const std::vector<const Row*>& rows();
@@ -105,22 +120,26 @@ struct Element {
   int64_t at;
 };
 // One node's array from those before it.
-Array interpret(const Program& p, int node, const std::vector<Array>& before, const Element* only = nullptr);
+Array interpret(const Program& p, int node, const std::vector<Array>& before,
+                const Element* only = nullptr);
 struct Interpreted {
   std::vector<Array> nodes;
-  Jet loss;       // sum of weights times outputs
-  bool smooth;    // all values and derivatives are finite (of one element: all derivatives): they can be compared
+  Jet loss;  // sum of weights times outputs
+  // all values and derivatives are finite (of one element: all derivatives): they can be compared
+  bool smooth;
   bool decided;   // no comparison that rounding may turn
   bool singular;  // some derivative at a point without one, masked or not
 };
 Interpreted interpret(const Program& p, const Element* only = nullptr);
 
-// Empty where engine and interpreter agree, else what differs: a kind ("value", "order 2", ..), a colon and the numbers.
+// Empty where engine and interpreter agree, else what differs: a kind ("value", "order 2", ..), a
+// colon and the numbers.
 std::string check(const Program& p);
 std::string kind_of(const std::string& fault);
 // How many comparisons check made so far, and of what sharpness.
 struct Tally {
-  int64_t programs = 0, undecided = 0, nodes = 0, values = 0, derivatives = 0, sharp = 0, elements = 0;
+  int64_t programs = 0, undecided = 0, nodes = 0, values = 0, derivatives = 0, sharp = 0,
+          elements = 0;
 };
 extern Tally tally;
 

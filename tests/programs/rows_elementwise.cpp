@@ -102,7 +102,9 @@ Jet absolute(const Jet& x) {
   y.c[0].v = std::abs(x.v());
   return y;
 }
-Jet positive_part(const Jet& x) { return std::isnan(x.v()) || below(0, x) ? x : number(x.v() == 0 ? x.v() : 0); }
+Jet positive_part(const Jet& x) {
+  return std::isnan(x.v()) || below(0, x) ? x : number(x.v() == 0 ? x.v() : 0);
+}
 Jet leaky(const Jet& x, double slope) { return below(0, x) ? x : x * argument(slope); }
 Jet less(const Jet& a, const Jet& b) {
   if (std::isnan(a.v()) || std::isnan(b.v())) return a + b;  // neither loses
@@ -144,34 +146,74 @@ Jet raised(const Jet& x, const Jet& p) { return exp(p * log(x)); }
 const Table& elementwise_rows() {
   static const Table table = {
       {"add", draw_pair_scaled,
-       [](const In& in) { return map2(in.x(0), in.x(1), [&](const Jet& a, const Jet& b) { return a + b * argument(in.d(0)); }); },
+       [](const In& in) {
+         return map2(in.x(0), in.x(1),
+                     [&](const Jet& a, const Jet& b) { return a + b * argument(in.d(0)); });
+       },
        [](const Args& a) { return add(a[0], a[1], a.d(0)); }, "add($0, $1, @0)"},
       {"sub", draw_pair_scaled,
-       [](const In& in) { return map2(in.x(0), in.x(1), [&](const Jet& a, const Jet& b) { return a - b * argument(in.d(0)); }); },
+       [](const In& in) {
+         return map2(in.x(0), in.x(1),
+                     [&](const Jet& a, const Jet& b) { return a - b * argument(in.d(0)); });
+       },
        [](const Args& a) { return sub(a[0], a[1], a.d(0)); }, "sub($0, $1, @0)"},
-      {"mul", draw_two, [](const In& in) { return map2(in.x(0), in.x(1), [](const Jet& a, const Jet& b) { return a * b; }); }, call2<regrad::mul>,
-       "$0 * $1", 6},
-      {"div", draw_two, [](const In& in) { return map2(in.x(0), in.x(1), [](const Jet& a, const Jet& b) { return a / b; }); }, call2<regrad::div>,
-       "$0 / $1", 4},
-      {"affine", draw_scalars, [](const In& in) { return map(in.x(), [&](const Jet& x) { return x * argument(in.d(0)) + argument(in.d(1)); }); },
+      {"mul", draw_two,
+       [](const In& in) {
+         return map2(in.x(0), in.x(1), [](const Jet& a, const Jet& b) { return a * b; });
+       },
+       call2<regrad::mul>, "$0 * $1", 6},
+      {"div", draw_two,
+       [](const In& in) {
+         return map2(in.x(0), in.x(1), [](const Jet& a, const Jet& b) { return a / b; });
+       },
+       call2<regrad::div>, "$0 / $1", 4},
+      {"affine", draw_scalars,
+       [](const In& in) {
+         return map(in.x(),
+                    [&](const Jet& x) { return x * argument(in.d(0)) + argument(in.d(1)); });
+       },
        [](const Args& a) { return affine(a[0], a.d(0), a.d(1)); }, "affine($0, @0, @1)"},
       {"given away", draw_two,
-       [](const In& in) { return map2(in.x(0), in.x(1), [](const Jet& a, const Jet& b) { return positive_part((a + b) * number(2) - a); }); },
-       [](const Args& a) { return relu((a[0] + a[1]) * 2.0 - a[0]); }, "relu(($0 + $1) * 2.0 - $0)"},
-      {"neg", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return -x; }); }, call<regrad::neg>, "neg($0)", 1},
+       [](const In& in) {
+         return map2(in.x(0), in.x(1), [](const Jet& a, const Jet& b) {
+           return positive_part((a + b) * number(2) - a);
+         });
+       },
+       [](const Args& a) { return relu((a[0] + a[1]) * 2.0 - a[0]); },
+       "relu(($0 + $1) * 2.0 - $0)"},
+      {"neg", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return -x; }); },
+       call<regrad::neg>, "neg($0)", 1},
       {"reciprocal", draw_one, each_of<reciprocal>, call<regrad::reciprocal>, "reciprocal($0)", 1},
-      {"by a number", draw_scalar, [](const In& in) { return map(in.x(), [&](const Jet& x) { return x / argument(in.d(0)); }); },
+      {"by a number", draw_scalar,
+       [](const In& in) {
+         return map(in.x(), [&](const Jet& x) { return x / argument(in.d(0)); });
+       },
        [](const Args& a) { return a[0] / a.d(0); }, "$0 / @0"},
-      {"number by", draw_scalar, [](const In& in) { return map(in.x(), [&](const Jet& x) { return argument(in.d(0)) / x; }); },
+      {"number by", draw_scalar,
+       [](const In& in) {
+         return map(in.x(), [&](const Jet& x) { return argument(in.d(0)) / x; });
+       },
        [](const Args& a) { return a.d(0) / a[0]; }, "@0 / $0"},
       {"abs", draw_one, each_of<absolute>, call<regrad::abs>, "abs($0)"},
-      {"sign", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return number(below(0, x) - below(x, 0)); }); }, call<regrad::sign>,
-       "sign($0)", 1},
-      {"floor", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return stepped(x, std::floor(x.v())); }); }, call<regrad::floor>,
-       "floor($0)", 1},
-      {"ceil", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return stepped(x, std::ceil(x.v())); }); }, call<regrad::ceil>,
-       "ceil($0)", 1},
-      {"round", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return stepped(x, std::nearbyint(x.v())); }); },
+      {"sign", draw_one,
+       [](const In& in) {
+         return map(in.x(), [](const Jet& x) { return number(below(0, x) - below(x, 0)); });
+       },
+       call<regrad::sign>, "sign($0)", 1},
+      {"floor", draw_one,
+       [](const In& in) {
+         return map(in.x(), [](const Jet& x) { return stepped(x, std::floor(x.v())); });
+       },
+       call<regrad::floor>, "floor($0)", 1},
+      {"ceil", draw_one,
+       [](const In& in) {
+         return map(in.x(), [](const Jet& x) { return stepped(x, std::ceil(x.v())); });
+       },
+       call<regrad::ceil>, "ceil($0)", 1},
+      {"round", draw_one,
+       [](const In& in) {
+         return map(in.x(), [](const Jet& x) { return stepped(x, std::nearbyint(x.v())); });
+       },
        call<regrad::round>, "round($0)", 1},
       {"exp", draw_one, each_of<exp>, call<regrad::exp>, "exp($0)", 4},
       {"expm1", draw_one, each_of<expm1>, call<regrad::expm1>, "expm1($0)"},
@@ -186,23 +228,38 @@ const Table& elementwise_rows() {
       {"relu", draw_one, each_of<positive_part>, call<regrad::relu>, "relu($0)", 4},
       {"erf", draw_one, each_of<erf>, call<regrad::erf>, "erf($0)"},
       {"gelu", draw_one, each_of<gelu_of>, call<regrad::gelu>, "gelu($0)"},
-      {"silu", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return x * sigmoid(x); }); }, call<regrad::silu>, "silu($0)"},
+      {"silu", draw_one,
+       [](const In& in) { return map(in.x(), [](const Jet& x) { return x * sigmoid(x); }); },
+       call<regrad::silu>, "silu($0)"},
       {"softplus", draw_one, each_of<softplus>, call<regrad::softplus>, "softplus($0)"},
-      {"square", draw_one, [](const In& in) { return map(in.x(), [](const Jet& x) { return x * x; }); }, call<regrad::square>, "square($0)"},
-      {"clamp", draw_range, [](const In& in) { return map(in.x(), [&](const Jet& x) { return cut(x, in.d(0), in.d(1)); }); },
+      {"square", draw_one,
+       [](const In& in) { return map(in.x(), [](const Jet& x) { return x * x; }); },
+       call<regrad::square>, "square($0)"},
+      {"clamp", draw_range,
+       [](const In& in) {
+         return map(in.x(), [&](const Jet& x) { return cut(x, in.d(0), in.d(1)); });
+       },
        [](const Args& a) { return clamp(a[0], a.d(0), a.d(1)); }, "clamp($0, @0, @1)", 4},
-      {"leaky_relu", draw_scalar, [](const In& in) { return map(in.x(), [&](const Jet& x) { return leaky(x, in.d(0)); }); },
+      {"leaky_relu", draw_scalar,
+       [](const In& in) { return map(in.x(), [&](const Jet& x) { return leaky(x, in.d(0)); }); },
        [](const Args& a) { return leaky_relu(a[0], a.d(0)); }, "leaky_relu($0, @0)"},
-      {"elu", draw_scalar, [](const In& in) { return map(in.x(), [&](const Jet& x) { return below(0, x) ? x : expm1(x) * argument(in.d(0)); }); },
+      {"elu", draw_scalar,
+       [](const In& in) {
+         return map(in.x(),
+                    [&](const Jet& x) { return below(0, x) ? x : expm1(x) * argument(in.d(0)); });
+       },
        [](const Args& a) { return elu(a[0], a.d(0)); }, "elu($0, @0)"},
-      {"pow by a number", draw_power, [](const In& in) { return map(in.x(), [&](const Jet& x) { return pow(x, in.d(0)); }); },
+      {"pow by a number", draw_power,
+       [](const In& in) { return map(in.x(), [&](const Jet& x) { return pow(x, in.d(0)); }); },
        [](const Args& a) { return pow(a[0], a.d(0)); }, "pow($0, @0)", 4},
       {"pow", draw_powers, pairs<raised>, call2<regrad::pow>, "pow($0, $1)"},
       {"minimum", draw_two, pairs<less>, call2<regrad::minimum>, "minimum($0, $1)", 3},
       {"maximum", draw_two, pairs<more>, call2<regrad::maximum>, "maximum($0, $1)", 3},
       {"relu_grad", draw_same,
        [](const In& in) {
-         return map2(in.x(0), in.x(1), [](const Jet& g, const Jet& y) { return std::isnan(y.v()) || below(0, y) ? g : number(0); });
+         return map2(in.x(0), in.x(1), [](const Jet& g, const Jet& y) {
+           return std::isnan(y.v()) || below(0, y) ? g : number(0);
+         });
        },
        call2<regrad::relu_grad>, "relu_grad($0, $1)", 1},
       {"eq", draw_two, compared<0>, compare<regrad::eq>, "to($0 == $1, $0.dtype())", 1},
@@ -213,9 +270,13 @@ const Table& elementwise_rows() {
       {"ge", draw_two, compared<5>, compare<regrad::ge>, "to($0 >= $1, $0.dtype())", 1},
       {"where", draw_where,
        [](const In& in) {
-         const Array a = broadcast_to(in.x(1), broadcast_shape(broadcast_shape(in.x(0).shape, in.x(1).shape), in.x(2).shape));
+         const Array a = broadcast_to(
+             in.x(1),
+             broadcast_shape(broadcast_shape(in.x(0).shape, in.x(1).shape), in.x(2).shape));
          return build(a.shape, [&](Multi at) {
-           return in.x(0)[broadcast_place(in.x(0).shape, at)].v() != 0 ? a[at] : in.x(2)[broadcast_place(in.x(2).shape, at)];
+           return in.x(0)[broadcast_place(in.x(0).shape, at)].v() != 0
+                      ? a[at]
+                      : in.x(2)[broadcast_place(in.x(2).shape, at)];
          });
        },
        [](const Args& a) { return where(a[0], a[1], a[2]); }, "where($0, $1, $2)", 4},
@@ -228,9 +289,11 @@ const Table& elementwise_rows() {
          });
        },
        call2<regrad::ste>, "ste($0, $1)", 1},
-      {"to and back", draw_one, [](const In& in) { return in.x(); }, [](const Args& a) { return to(to(a[0], DType::f64), a[0].dtype()); },
+      {"to and back", draw_one, [](const In& in) { return in.x(); },
+       [](const Args& a) { return to(to(a[0], DType::f64), a[0].dtype()); },
        "to(to($0, DType::f64), $0.dtype())", 1},
-      {"stop_gradient", draw_one, [](const In& in) { return map(in.x(), frozen); }, call<regrad::stop_gradient>, "stop_gradient($0)", 1},
+      {"stop_gradient", draw_one, [](const In& in) { return map(in.x(), frozen); },
+       call<regrad::stop_gradient>, "stop_gradient($0)", 1},
   };
   return table;
 }

@@ -53,9 +53,11 @@ bool draw_put(Draw& d, Node& n) {  // x, values, indices..; accumulate
   Shape v = at;
   for (int k = static_cast<int>(count); k < s.size(); ++k) v.push_back(s[k]);
   n.in.push_back(d.to(v));
-  for (int k = 0; k < count; ++k) n.in.push_back(d.index(d.once_in(4) ? Shape{1} : at, -s[k], s[k]));
+  for (int k = 0; k < count; ++k)
+    n.in.push_back(d.index(d.once_in(4) ? Shape{1} : at, -s[k], s[k]));
   for (int k = 2; k < 2 + count; ++k)
-    if (d.of(n.in[static_cast<size_t>(k)]) != at) n.in[static_cast<size_t>(k)] = d.index(at, -s[k - 2], s[k - 2]);
+    if (d.of(n.in[static_cast<size_t>(k)]) != at)
+      n.in[static_cast<size_t>(k)] = d.index(at, -s[k - 2], s[k - 2]);
   n.i = {d.flag()};
   return true;
 }
@@ -143,8 +145,11 @@ Array put(const In& in) {
   each(v, [&](Multi o) {
     Shape to = x.shape;
     size_t place = 0;
-    for (int k = 0; k < s.size(); ++k) place = place * static_cast<size_t>(s[k]) + static_cast<size_t>(o[k]);
-    for (int k = 0; k < x.dim(); ++k) to[k] = k < count ? checked(at[static_cast<size_t>(k)][place], x.shape[k]) : o[s.size() + k - count];
+    for (int k = 0; k < s.size(); ++k)
+      place = place * static_cast<size_t>(s[k]) + static_cast<size_t>(o[k]);
+    for (int k = 0; k < x.dim(); ++k)
+      to[k] = k < count ? checked(at[static_cast<size_t>(k)][place], x.shape[k])
+                        : o[s.size() + k - count];
     Line& there = terms[x.place(to)];
     if (in.i(0) == 0) there.clear();
     there.push_back(values.v[e++]);
@@ -155,16 +160,20 @@ Array put(const In& in) {
 }
 Array gumbel(const In& in) {
   Array y = in.x();
-  const std::vector<double> u =
-      uniform(Random(static_cast<uint64_t>(in.i(2))), y.shape, 0, 1, rounding.single() ? DType::f32 : DType::f64).to_vector();
-  for (size_t k = 0; k < y.v.size(); ++k) y.v[k] = (y.v[k] - log(-log1p(-Jet(u[k])) + Jet(std::numeric_limits<float>::min()))) / Jet(in.d(0));
+  const std::vector<double> u = uniform(Random(static_cast<uint64_t>(in.i(2))), y.shape, 0, 1,
+                                        rounding.single() ? DType::f32 : DType::f64)
+                                    .to_vector();
+  for (size_t k = 0; k < y.v.size(); ++k)
+    y.v[k] =
+        (y.v[k] - log(-log1p(-Jet(u[k])) + Jet(std::numeric_limits<float>::min()))) / Jet(in.d(0));
   return along(y, in.i(0), [&](const Line& v) {
     Line soft = softmax_of(v);
     if (!in.i(1)) return soft;
     size_t best = 0;
     for (size_t k = 1; k < soft.size(); ++k)
       if (below(soft[best], soft[k])) best = k;
-    for (size_t k = 0; k < soft.size(); ++k) soft[k].c[0] = {(k == best) + (soft[k].v() - soft[k].v()), 0};
+    for (size_t k = 0; k < soft.size(); ++k)
+      soft[k].c[0] = {(k == best) + (soft[k].v() - soft[k].v()), 0};
     return soft;
   });
 }
@@ -172,11 +181,13 @@ Array gumbel(const In& in) {
 Array dropped(const In& in) {
   const double p = in.d(0);
   if (p == 0) return in.x();
-  const std::vector<double> u =
-      uniform(Random(static_cast<uint64_t>(in.i(0))), in.x().shape, 0, 1, rounding.single() ? DType::f32 : DType::f64).to_vector();
+  const std::vector<double> u = uniform(Random(static_cast<uint64_t>(in.i(0))), in.x().shape, 0, 1,
+                                        rounding.single() ? DType::f32 : DType::f64)
+                                    .to_vector();
   Array y = in.x();
   const double bound = rounding.single() ? static_cast<double>(static_cast<float>(p)) : p;
-  for (size_t k = 0; k < y.v.size(); ++k) y.v[k] = p == 1 || u[k] < bound ? Jet(0.0) : y.v[k] * (Jet(1.0) / Jet(1 - p));
+  for (size_t k = 0; k < y.v.size(); ++k)
+    y.v[k] = p == 1 || u[k] < bound ? Jet(0.0) : y.v[k] * (Jet(1.0) / Jet(1 - p));
   return y;
 }
 
@@ -184,18 +195,28 @@ Array dropped(const In& in) {
 
 const Table& index_rows() {
   static const Table table = {
-      {"index_select", draw_select, selected, [](const Args& a) { return index_select(a[0], a.i(0), a[1]); }, "index_select($0, #0, $1)", 3},
-      {"gather", draw_gather, gathered, [](const Args& a) { return gather(a[0], a.i(0), a[1]); }, "gather($0, #0, $1)", 3},
-      {"scatter_add", draw_scatter, scattered, [](const Args& a) { return scatter_add(a[0], a.i(0), a[1], a[2]); }, "scatter_add($0, #0, $1, $2)", 3},
+      {"index_select", draw_select, selected,
+       [](const Args& a) { return index_select(a[0], a.i(0), a[1]); }, "index_select($0, #0, $1)",
+       3},
+      {"gather", draw_gather, gathered, [](const Args& a) { return gather(a[0], a.i(0), a[1]); },
+       "gather($0, #0, $1)", 3},
+      {"scatter_add", draw_scatter, scattered,
+       [](const Args& a) { return scatter_add(a[0], a.i(0), a[1], a[2]); },
+       "scatter_add($0, #0, $1, $2)", 3},
       {"index_put", draw_put, put,
-       [](const Args& a) { return index_put(a[0], TensorList(a.t.data() + 2, static_cast<int64_t>(a.t.size()) - 2), a[1], a.i(0)); },
+       [](const Args& a) {
+         return index_put(a[0], TensorList(a.t.data() + 2, static_cast<int64_t>(a.t.size()) - 2),
+                          a[1], a.i(0));
+       },
        "index_put($0, {$2, $3}, $1, #0)", 3},
       {"masked_fill", draw_fill,
        [](const In& in) {
          const Array m = broadcast_to(in.x(1), in.x().shape);
          Array y = in.x();
          for (size_t k = 0; k < y.v.size(); ++k)
-           if (m.v[k].v() != 0) y.v[k] = Jet(rounding.single() ? static_cast<double>(static_cast<float>(in.d(0))) : in.d(0));
+           if (m.v[k].v() != 0)
+             y.v[k] = Jet(rounding.single() ? static_cast<double>(static_cast<float>(in.d(0)))
+                                            : in.d(0));
          return y;
        },
        [](const Args& a) { return masked_fill(a[0], a[1], a.d(0)); }, "masked_fill($0, $1, @0)", 3},
@@ -211,13 +232,20 @@ const Table& index_rows() {
            return Jet(static_cast<double>(at[-1]) == k);
          });
        },
-       [](const Args& a) { return to(one_hot(a[0], a.i(0)), a.dtype); }, "to(one_hot($0, #0), dtype)", 1},
-      {"times whole numbers", draw_whole, [](const In& in) { return map2(in.x(0), in.x(1), [](const Jet& x, const Jet& k) { return x * k; }); },
+       [](const Args& a) { return to(one_hot(a[0], a.i(0)), a.dtype); },
+       "to(one_hot($0, #0), dtype)", 1},
+      {"times whole numbers", draw_whole,
+       [](const In& in) {
+         return map2(in.x(0), in.x(1), [](const Jet& x, const Jet& k) { return x * k; });
+       },
        [](const Args& a) { return a[0] * a[1]; }, "$0 * $1"},
       {"gumbel_softmax", draw_gumbel, gumbel,
-       [](const Args& a) { return gumbel_softmax(a[0], Random(static_cast<uint64_t>(a.i(2))), a.d(0), a.i(1), a.i(0)); },
+       [](const Args& a) {
+         return gumbel_softmax(a[0], Random(static_cast<uint64_t>(a.i(2))), a.d(0), a.i(1), a.i(0));
+       },
        "gumbel_softmax($0, Random(#2), @0, #1, #0)", 1},
-      {"dropout", draw_dropout, dropped, [](const Args& a) { return dropout(a[0], a.d(0), Random(static_cast<uint64_t>(a.i(0)))); },
+      {"dropout", draw_dropout, dropped,
+       [](const Args& a) { return dropout(a[0], a.d(0), Random(static_cast<uint64_t>(a.i(0)))); },
        "dropout($0, @0, Random(#0))", 1},
   };
   return table;

@@ -80,7 +80,8 @@ bool draw_rows_weighted(Draw& d, Node& n) {
   n.d = {d.flag() ? 0 : 0.3};
   return true;
 }
-bool draw_soft(Draw& d, Node& n) {  // input, probabilities, weights of classes; reduction; smoothing
+// input, probabilities, weights of classes; reduction; smoothing
+bool draw_soft(Draw& d, Node& n) {
   if (!draw_likelihood(d, n) || d.of(n.in[0]).size() == 0) return false;
   n.in.push_back(d.flag() ? d.leaf({d.of(n.in[0])[-1]}, Fill::positive) : -1);
   n.d = {d.flag() ? 0 : 0.3};
@@ -124,23 +125,30 @@ Array rows_of(const In& in, bool soft) {
   });
 }
 
-Jet weight_of(const In& in, size_t k, Multi at) { return in.has(k) ? broadcast_to(in.x(k), in.x().shape)[at] : Jet(1.0); }
+Jet weight_of(const In& in, size_t k, Multi at) {
+  return in.has(k) ? broadcast_to(in.x(k), in.x().shape)[at] : Jet(1.0);
+}
 Array crossed(const In& in) {
   need(in.x(0).shape == in.x(1).shape);
   return reduced(build(in.x().shape,
                        [&](Multi at) {
                          const Jet &x = in.x(0)[at], &t = in.x(1)[at];
-                         return weight_of(in, 2, at) * (weight_of(in, 3, at) * t * softplus(-x) + (Jet(1.0) - t) * softplus(x));
+                         return weight_of(in, 2, at) * (weight_of(in, 3, at) * t * softplus(-x) +
+                                                        (Jet(1.0) - t) * softplus(x));
                        }),
                  in.i(0));
 }
 Array diverged(const In& in) {
-  const Array all = paired(in, [&](const Jet& q, const Jet& p) { return in.i(1) ? exp(p) * (p - q) : divergence(q, p); });
+  const Array all = paired(in, [&](const Jet& q, const Jet& p) {
+    return in.i(1) ? exp(p) * (p - q) : divergence(q, p);
+  });
   if (in.i(0) != 3) return reduced(all, in.i(0));
   need(all.dim() > 0 && all.shape[0] > 0);
-  return map(reduced(all, 2), [&](const Jet& x) { return x / Jet(static_cast<double>(all.shape[0])); });
+  return map(reduced(all, 2),
+             [&](const Jet& x) { return x / Jet(static_cast<double>(all.shape[0])); });
 }
-// -sum over classes of share times log softmax, by rows; the mean divides by the sum of the targets' weights (soft targets: by the rows).
+// -sum over classes of share times log softmax, by rows; the mean divides by the sum of the
+// targets' weights (soft targets: by the rows).
 Array soft_rows(const In& in, bool soft, bool logits) {
   const Array& x = in.x();
   need(x.dim() >= 1 && x.shape.numel() > 0 && in.i(0) <= 2);
@@ -165,9 +173,13 @@ Array soft_rows(const In& in, bool soft, bool logits) {
     if (!soft) weights += in.has(2) ? in.x(2).v[static_cast<size_t>(target)].v() : 1;
     for (int64_t c = 0; c < classes; ++c) {
       from[-1] = c;
-      const Jet share = soft ? in.x(1)[from] : Jet(c == target ? 1.0 : 0.0), w = in.has(2) ? in.x(2).v[static_cast<size_t>(c)] : Jet(1.0);
+      const Jet share = soft ? in.x(1)[from] : Jet(c == target ? 1.0 : 0.0),
+                w = in.has(2) ? in.x(2).v[static_cast<size_t>(c)] : Jet(1.0);
       if (!soft && smoothing == 0 && c != target) continue;
-      const Jet blended = smoothing == 0 ? share : share * Jet(rounded(1 - smoothing, 0)) + Jet(rounded(smoothing / static_cast<double>(classes), 0));
+      const Jet blended = smoothing == 0
+                              ? share
+                              : share * Jet(rounded(1 - smoothing, 0)) +
+                                    Jet(rounded(smoothing / static_cast<double>(classes), 0));
       terms.push_back(w * blended * (norm - line[static_cast<size_t>(c)]));
     }
     return total(terms);
@@ -185,54 +197,89 @@ Array soft_rows(const In& in, bool soft, bool logits) {
   }
   return map(y, [&](const Jet& v) { return v / total(count); });
 }
-std::optional<int64_t> ignored(const Args& a) { return a.i(1) < 0 ? std::nullopt : std::optional<int64_t>(a.i(1)); }
+std::optional<int64_t> ignored(const Args& a) {
+  return a.i(1) < 0 ? std::nullopt : std::optional<int64_t>(a.i(1));
+}
 
 }  // namespace
 
 const Table& loss_rows() {
   static const Table table = {
       {"mse_loss", draw_pair, [](const In& in) { return reduced(paired(in, squared), in.i(0)); },
-       [](const Args& a) { return mse_loss(a[0], a[1], reduction(a)); }, "mse_loss($0, $1, Reduction(#0))"},
+       [](const Args& a) { return mse_loss(a[0], a[1], reduction(a)); },
+       "mse_loss($0, $1, Reduction(#0))"},
       {"l1_loss", draw_pair, [](const In& in) { return reduced(paired(in, distance), in.i(0)); },
-       [](const Args& a) { return l1_loss(a[0], a[1], reduction(a)); }, "l1_loss($0, $1, Reduction(#0))"},
+       [](const Args& a) { return l1_loss(a[0], a[1], reduction(a)); },
+       "l1_loss($0, $1, Reduction(#0))"},
       {"huber_loss", draw_huber,
-       [](const In& in) { return reduced(paired(in, [&](const Jet& a, const Jet& b) { return huber(a, b, in.d(0)); }), in.i(0)); },
-       [](const Args& a) { return huber_loss(a[0], a[1], a.d(0), reduction(a)); }, "huber_loss($0, $1, @0, Reduction(#0))"},
-      {"kl_div", draw_likelihood, [](const In& in) { return reduced(paired(in, divergence), in.i(0)); },
-       [](const Args& a) { return kl_div(a[0], a[1], reduction(a)); }, "kl_div($0, $1, Reduction(#0))"},
-      {"bce_with_logits", draw_likelihood, [](const In& in) { return reduced(paired(in, crossing), in.i(0)); },
+       [](const In& in) {
+         return reduced(
+             paired(in, [&](const Jet& a, const Jet& b) { return huber(a, b, in.d(0)); }), in.i(0));
+       },
+       [](const Args& a) { return huber_loss(a[0], a[1], a.d(0), reduction(a)); },
+       "huber_loss($0, $1, @0, Reduction(#0))"},
+      {"kl_div", draw_likelihood,
+       [](const In& in) { return reduced(paired(in, divergence), in.i(0)); },
+       [](const Args& a) { return kl_div(a[0], a[1], reduction(a)); },
+       "kl_div($0, $1, Reduction(#0))"},
+      {"bce_with_logits", draw_likelihood,
+       [](const In& in) { return reduced(paired(in, crossing), in.i(0)); },
        [](const Args& a) { return binary_cross_entropy_with_logits(a[0], a[1], reduction(a)); },
        "binary_cross_entropy_with_logits($0, $1, Reduction(#0))"},
       {"nll_loss", draw_rows, [](const In& in) { return reduced(rows_of(in, false), in.i(0)); },
-       [](const Args& a) { return nll_loss(a[0], a[1], reduction(a)); }, "nll_loss($0, $1, Reduction(#0))"},
+       [](const Args& a) { return nll_loss(a[0], a[1], reduction(a)); },
+       "nll_loss($0, $1, Reduction(#0))"},
       {"cross_entropy", draw_rows, [](const In& in) { return reduced(rows_of(in, true), in.i(0)); },
-       [](const Args& a) { return cross_entropy(a[0], a[1], reduction(a)); }, "cross_entropy($0, $1, Reduction(#0))", 4},
+       [](const Args& a) { return cross_entropy(a[0], a[1], reduction(a)); },
+       "cross_entropy($0, $1, Reduction(#0))", 4},
       {"bce_with_logits, weighted", draw_weighted, crossed,
        [](const Args& a) {
-         return binary_cross_entropy_with_logits(a[0], a[1], BceOptions{.weight = a[2], .pos_weight = a[3], .reduction = reduction(a)});
+         return binary_cross_entropy_with_logits(
+             a[0], a[1], BceOptions{.weight = a[2], .pos_weight = a[3], .reduction = reduction(a)});
        },
-       "binary_cross_entropy_with_logits($0, $1, BceOptions{.weight = $2, .pos_weight = $3, .reduction = Reduction(#0)})"},
+       "binary_cross_entropy_with_logits($0, $1, BceOptions{.weight = $2, .pos_weight = $3, "
+       ".reduction = Reduction(#0)})"},
       {"kl_div, options", draw_divergence, diverged,
-       [](const Args& a) { return kl_div(a[0], a[1], KlDivOptions{.reduction = reduction(a), .log_target = a.i(1) != 0}); },
+       [](const Args& a) {
+         return kl_div(a[0], a[1],
+                       KlDivOptions{.reduction = reduction(a), .log_target = a.i(1) != 0});
+       },
        "kl_div($0, $1, KlDivOptions{.reduction = Reduction(#0), .log_target = bool(#1)})"},
-      {"nll_loss, options", draw_rows_weighted, [](const In& in) { return soft_rows(in, false, false); },
-       [](const Args& a) { return nll_loss(a[0], a[1], NllOptions{.weight = a[2], .ignore_index = ignored(a), .reduction = reduction(a)}); },
-       "nll_loss($0, $1, NllOptions{.weight = $2, .ignore_index = #1, .reduction = Reduction(#0)})"},
-      {"cross_entropy, options", draw_rows_weighted, [](const In& in) { return soft_rows(in, false, true); },
+      {"nll_loss, options", draw_rows_weighted,
+       [](const In& in) { return soft_rows(in, false, false); },
+       [](const Args& a) {
+         return nll_loss(
+             a[0], a[1],
+             NllOptions{.weight = a[2], .ignore_index = ignored(a), .reduction = reduction(a)});
+       },
+       "nll_loss($0, $1, NllOptions{.weight = $2, .ignore_index = #1, .reduction = "
+       "Reduction(#0)})"},
+      {"cross_entropy, options", draw_rows_weighted,
+       [](const In& in) { return soft_rows(in, false, true); },
        [](const Args& a) {
          return cross_entropy(a[0], a[1],
-                              CrossEntropyOptions{.weight = a[2], .ignore_index = ignored(a), .label_smoothing = a.d(0), .reduction = reduction(a)});
+                              CrossEntropyOptions{.weight = a[2],
+                                                  .ignore_index = ignored(a),
+                                                  .label_smoothing = a.d(0),
+                                                  .reduction = reduction(a)});
        },
-       "cross_entropy($0, $1, CrossEntropyOptions{.weight = $2, .ignore_index = #1, .label_smoothing = @0, .reduction = Reduction(#0)})"},
+       "cross_entropy($0, $1, CrossEntropyOptions{.weight = $2, .ignore_index = #1, "
+       ".label_smoothing = @0, .reduction = Reduction(#0)})"},
       {"cross_entropy, soft", draw_soft, [](const In& in) { return soft_rows(in, true, true); },
        [](const Args& a) {
-         return cross_entropy(a[0], a[1], CrossEntropyOptions{.weight = a[2], .label_smoothing = a.d(0), .reduction = reduction(a)});
+         return cross_entropy(
+             a[0], a[1],
+             CrossEntropyOptions{
+                 .weight = a[2], .label_smoothing = a.d(0), .reduction = reduction(a)});
        },
-       "cross_entropy($0, $1, CrossEntropyOptions{.weight = $2, .label_smoothing = @0, .reduction = Reduction(#0)})"},
+       "cross_entropy($0, $1, CrossEntropyOptions{.weight = $2, .label_smoothing = @0, .reduction "
+       "= Reduction(#0)})"},
       {"mse_loss_by_task", draw_tasks, [](const In& in) { return by_task(paired(in, squared)); },
        [](const Args& a) { return mse_loss_by_task(a[0], a[1]); }, "mse_loss_by_task($0, $1)", 1},
-      {"cross_entropy_by_task", draw_task_rows, [](const In& in) { return by_task(rows_of(in, true)); },
-       [](const Args& a) { return cross_entropy_by_task(a[0], a[1]); }, "cross_entropy_by_task($0, $1)", 1},
+      {"cross_entropy_by_task", draw_task_rows,
+       [](const In& in) { return by_task(rows_of(in, true)); },
+       [](const Args& a) { return cross_entropy_by_task(a[0], a[1]); },
+       "cross_entropy_by_task($0, $1)", 1},
   };
   return table;
 }

@@ -29,7 +29,8 @@ Matrix matrix(const Array& x, int64_t batch) {
   }
   return m;
 }
-// Solutions are as exact as their matrix is large: elimination in another order cancels other terms.
+// Solutions are as exact as their matrix is large: elimination in another order cancels other
+// terms.
 Matrix blurred(Matrix m) {
   for (int s = 0; s < 8; ++s) {
     double largest = 0;
@@ -145,14 +146,17 @@ void need_system(const Array& a, const Array& b) {
 }
 Array solved(const Array& a, const Array& b, const std::function<Matrix(Matrix)>& prepare) {
   need_system(a, b);
-  return from_matrices(lead_of(b), b.shape[-2], b.shape[-1], [&](int64_t k) { return blurred(eliminate(prepare(matrix(a, k)), matrix(b, k))); });
+  return from_matrices(lead_of(b), b.shape[-2], b.shape[-1], [&](int64_t k) {
+    return blurred(eliminate(prepare(matrix(a, k)), matrix(b, k)));
+  });
 }
 Array inverted(const In& in) {
   need_square(in.x());
   const size_t n = static_cast<size_t>(in.x().shape[-1]);
   Matrix one(n, Line(n));
   for (size_t i = 0; i < n; ++i) one[i][i] = Jet(1.0);
-  return from_matrices(lead_of(in.x()), in.x().shape[-1], in.x().shape[-1], [&](int64_t k) { return blurred(eliminate(matrix(in.x(), k), one)); });
+  return from_matrices(lead_of(in.x()), in.x().shape[-1], in.x().shape[-1],
+                       [&](int64_t k) { return blurred(eliminate(matrix(in.x(), k), one)); });
 }
 enum class Volume { det, log, sign };
 Array volume(const In& in, Volume what) {
@@ -182,7 +186,8 @@ std::vector<double> eigenvalues(const Matrix& m) {
     for (size_t p = 0; p < n; ++p)
       for (size_t q = p + 1; q < n; ++q) {
         if (a[p][q] == 0) continue;
-        const double t = std::atan2(2 * a[p][q], a[q][q] - a[p][p]) / 2, c = std::cos(t), s = std::sin(t);
+        const double t = std::atan2(2 * a[p][q], a[q][q] - a[p][p]) / 2, c = std::cos(t),
+                     s = std::sin(t);
         for (size_t k = 0; k < n; ++k) {
           const double x = a[k][p], y = a[k][q];
           a[k][p] = c * x - s * y, a[k][q] = s * x + c * y;
@@ -212,7 +217,8 @@ Array spectrum(const In& in, bool singular) {
   const double n = static_cast<double>(std::max(x.shape[-1], x.shape[-2]));
   for (int64_t b = 0; b < batches(x.shape); ++b) {
     Matrix m = matrix(x, b);
-    if (singular) {  // of [0 m; m' 0], whose eigenvalues are the singular values and their negatives
+    // of [0 m; m' 0], whose eigenvalues are the singular values and their negatives
+    if (singular) {
       const size_t r = m.size(), c = static_cast<size_t>(x.shape[-1]);
       Matrix both(r + c, Line(r + c));
       for (size_t i = 0; i < r; ++i)
@@ -223,17 +229,22 @@ Array spectrum(const In& in, bool singular) {
     if (singular) std::reverse(v.begin(), v.end());
     for (int64_t k = 0; k < s[-1]; ++k)
       y.v.push_back(Jet(
-          Number{singular ? std::max(0.0, v[static_cast<size_t>(k)]) : v[static_cast<size_t>(k)], n * error + 4 * n * rounding.unit * largest * n}));
+          Number{singular ? std::max(0.0, v[static_cast<size_t>(k)]) : v[static_cast<size_t>(k)],
+                 n * error + 4 * n * rounding.unit * largest * n}));
   }
   return y;
 }
 
-// A sparse matrix of fixed structure: [3, 4] with an empty row, an entry that occurs twice, and one row of all.
+// A sparse matrix of fixed structure: [3, 4] with an empty row, an entry that occurs twice, and one
+// row of all.
 const std::vector<double> pointers = {0, 2, 2, 7}, columns = {1, 3, 0, 2, 2, 1, 3};
 constexpr int64_t entries = 7;
 int64_t row_of(int64_t k) { return k < 2 ? 0 : 2; }
 int64_t column_of(int64_t k) { return static_cast<int64_t>(columns[static_cast<size_t>(k)]); }
-Csr csr(const Tensor& values) { return sparse_csr_tensor(tensor(pointers, {4}, DType::i64), tensor(columns, {entries}, DType::i64), values, 3, 4); }
+Csr csr(const Tensor& values) {
+  return sparse_csr_tensor(tensor(pointers, {4}, DType::i64),
+                           tensor(columns, {entries}, DType::i64), values, 3, 4);
+}
 
 bool draw_sparse(Draw& d, Node& n) {  // values, x; transposed
   n.i = {d.flag()};
@@ -274,10 +285,14 @@ Array sparse_product(const In& in) {
 const Table& matrix_rows() {
   static const auto all = [](Matrix m) { return m; };
   static const Table table = {
-      {"solve", draw_system, [](const In& in) { return solved(in.x(0), in.x(1), all); }, [](const Args& a) { return solve(a[0], a[1]); },
-       "solve($0, $1)"},
-      {"solve_triangular", draw_system, [](const In& in) { return solved(in.x(0), in.x(1), [&](Matrix m) { return named_triangle(m, in.i(0)); }); },
-       [](const Args& a) { return solve_triangular(a[0], a[1], a.i(0)); }, "solve_triangular($0, $1, #0)"},
+      {"solve", draw_system, [](const In& in) { return solved(in.x(0), in.x(1), all); },
+       [](const Args& a) { return solve(a[0], a[1]); }, "solve($0, $1)"},
+      {"solve_triangular", draw_system,
+       [](const In& in) {
+         return solved(in.x(0), in.x(1), [&](Matrix m) { return named_triangle(m, in.i(0)); });
+       },
+       [](const Args& a) { return solve_triangular(a[0], a[1], a.i(0)); },
+       "solve_triangular($0, $1, #0)"},
       {"cholesky_solve", draw_system,
        [](const In& in) {
          return solved(in.x(0), in.x(1), [&](const Matrix& m) {
@@ -285,32 +300,41 @@ const Table& matrix_rows() {
            return in.i(0) ? times(turned(l), l) : times(l, turned(l));
          });
        },
-       [](const Args& a) { return cholesky_solve(a[1], a[0], a.i(0)); }, "cholesky_solve($1, $0, #0)", 1},
+       [](const Args& a) { return cholesky_solve(a[1], a[0], a.i(0)); },
+       "cholesky_solve($1, $0, #0)", 1},
       {"cholesky", draw_square,
        [](const In& in) {
          need_square(in.x());
-         return from_matrices(lead_of(in.x()), in.x().shape[-1], in.x().shape[-1], [&](int64_t k) { return blurred(factor(matrix(in.x(), k))); });
+         return from_matrices(lead_of(in.x()), in.x().shape[-1], in.x().shape[-1],
+                              [&](int64_t k) { return blurred(factor(matrix(in.x(), k))); });
        },
        [](const Args& a) { return cholesky(a[0]); }, "cholesky($0)"},
-      {"inverse", draw_square, inverted, [](const Args& a) { return inverse(a[0]); }, "inverse($0)"},
-      {"det", draw_square, [](const In& in) { return volume(in, Volume::det); }, [](const Args& a) { return det(a[0]); }, "det($0)"},
-      {"slogdet", draw_square, [](const In& in) { return volume(in, Volume::log); }, [](const Args& a) { return slogdet(a[0]).logabsdet; },
-       "slogdet($0).logabsdet"},
-      {"slogdet's sign", draw_square, [](const In& in) { return volume(in, Volume::sign); }, [](const Args& a) { return slogdet(a[0]).sign; },
-       "slogdet($0).sign", 1},
-      {"eigvalsh", draw_square, [](const In& in) { return spectrum(in, false); }, [](const Args& a) { return eigvalsh(a[0]).detach(); },
-       "eigvalsh($0).detach()", 1},
-      {"svdvals", draw_any_matrix, [](const In& in) { return spectrum(in, true); }, [](const Args& a) { return svdvals(a[0]).detach(); },
-       "svdvals($0).detach()", 1},
-      {"spmm", draw_sparse, sparse_product, [](const Args& a) { return a.i(0) ? spmm(transpose(csr(a[0])), a[1]) : spmm(csr(a[0]), a[1]); },
+      {"inverse", draw_square, inverted, [](const Args& a) { return inverse(a[0]); },
+       "inverse($0)"},
+      {"det", draw_square, [](const In& in) { return volume(in, Volume::det); },
+       [](const Args& a) { return det(a[0]); }, "det($0)"},
+      {"slogdet", draw_square, [](const In& in) { return volume(in, Volume::log); },
+       [](const Args& a) { return slogdet(a[0]).logabsdet; }, "slogdet($0).logabsdet"},
+      {"slogdet's sign", draw_square, [](const In& in) { return volume(in, Volume::sign); },
+       [](const Args& a) { return slogdet(a[0]).sign; }, "slogdet($0).sign", 1},
+      {"eigvalsh", draw_square, [](const In& in) { return spectrum(in, false); },
+       [](const Args& a) { return eigvalsh(a[0]).detach(); }, "eigvalsh($0).detach()", 1},
+      {"svdvals", draw_any_matrix, [](const In& in) { return spectrum(in, true); },
+       [](const Args& a) { return svdvals(a[0]).detach(); }, "svdvals($0).detach()", 1},
+      {"spmm", draw_sparse, sparse_product,
+       [](const Args& a) {
+         return a.i(0) ? spmm(transpose(csr(a[0])), a[1]) : spmm(csr(a[0]), a[1]);
+       },
        "spmm(#0 ? transpose(csr($0)) : csr($0), $1)", 3},
       {"sddmm", draw_sampled,
        [](const In& in) {
          const Array &g = in.x(1), &x = in.x(2);
-         need(g.dim() == 2 && x.dim() == 2 && g.shape[0] == 3 && x.shape[0] == 4 && g.shape[1] == x.shape[1]);
+         need(g.dim() == 2 && x.dim() == 2 && g.shape[0] == 3 && x.shape[0] == 4 &&
+              g.shape[1] == x.shape[1]);
          return build({entries}, [&](Multi at) {
            Line terms;
-           for (int64_t f = 0; f < g.shape[1]; ++f) terms.push_back(g[{row_of(at[0]), f}] * x[{column_of(at[0]), f}]);
+           for (int64_t f = 0; f < g.shape[1]; ++f)
+             terms.push_back(g[{row_of(at[0]), f}] * x[{column_of(at[0]), f}]);
            return total(terms);
          });
        },
@@ -321,7 +345,8 @@ const Table& matrix_rows() {
          return build({3, 4}, [&](Multi at) {
            Line terms;
            for (int64_t k = 0; k < entries; ++k)
-             if (row_of(k) == at[0] && column_of(k) == at[1]) terms.push_back(in.x().v[static_cast<size_t>(k)]);
+             if (row_of(k) == at[0] && column_of(k) == at[1])
+               terms.push_back(in.x().v[static_cast<size_t>(k)]);
            return total(terms);
          });
        },

@@ -19,7 +19,8 @@ Jet running_mean(const Line& v) {
   Jet m = mean_of(v);
   double size = 0;
   for (const Jet& x : v) size += std::abs(x.v());
-  if (v.size() > 1 && std::isfinite(size)) m.c[0].e += rounding.unit * size / static_cast<double>(v.size());
+  if (v.size() > 1 && std::isfinite(size))
+    m.c[0].e += rounding.unit * size / static_cast<double>(v.size());
   return m;
 }
 Line standard(const Line& v) {
@@ -27,7 +28,8 @@ Line standard(const Line& v) {
   Line out;
   for (const Jet& x : v) {
     Jet d = x - m;
-    if (d.v() * d.v() < rounding.tiny) d.c[0].e += std::abs(d.v());  // whose square is none: equal elements
+    // whose square is none: equal elements
+    if (d.v() * d.v() < rounding.tiny) d.c[0].e += std::abs(d.v());
     out.push_back(d * r);
   }
   return out;
@@ -38,13 +40,14 @@ Array times(const Array& a, const Array& b) {
 Array plus(const Array& a, const Array& b) {
   return map2(a, b, [](const Jet& x, const Jet& y) { return x + y; });
 }
-// Channels [C] or [T,C] beside images [.., C, rest]: with ones behind, and for tasks one after the first.
+// Channels [C] or [T,C] beside images [.., C, rest]: with ones behind, and for tasks one after the
+// first.
 Array beside(const Array& c, const Array& x, int channel) {
   Array y = c;
   if (c.dim() == 2) y.shape.insert(1, 1);
   for (int d = channel + 1; d < x.dim(); ++d) y.shape.push_back(1);
-  need(y.dim() <= x.dim() && broadcast_shape(y.shape, x.shape) == x.shape && c.shape[-1] == x.shape[channel] &&
-       (c.dim() == 1 || c.shape[0] == x.shape[0]));
+  need(y.dim() <= x.dim() && broadcast_shape(y.shape, x.shape) == x.shape &&
+       c.shape[-1] == x.shape[channel] && (c.dim() == 1 || c.shape[0] == x.shape[0]));
   return y;
 }
 Array scaled(Array y, const In& in, size_t weight, const Array& x, int channel) {
@@ -57,14 +60,21 @@ Array scaled(Array y, const In& in, size_t weight, const Array& x, int channel) 
 void unsettled(const In& in, size_t k) {
   if (!in.has(k)) return;
   for (const Jet& x : in.x(k).v)
-    if (!std::isfinite(x.v()) || (x.v() != 0 && std::abs(x.v()) < (rounding.single() ? 1e-25 : 1e-150))) rounding.undecided = true;
+    if (!std::isfinite(x.v()) ||
+        (x.v() != 0 && std::abs(x.v()) < (rounding.single() ? 1e-25 : 1e-150)))
+      rounding.undecided = true;
 }
 
-// (x - mean) / sqrt(var + eps) weight + bias, whose terms cancel as x scale + (bias - mean scale) does.
+// (x - mean) / sqrt(var + eps) weight + bias, whose terms cancel as x scale + (bias - mean scale)
+// does.
 Array by_given(const Array& x, const In& in, size_t mean, size_t weight, int channel) {
-  Array scale = map(beside(in.x(mean + 1), x, channel), [](const Jet& v) { return rsqrt(v + tiny(eps)); });
-  if (in.has(weight)) scale = map2(scale, beside(in.x(weight), x, channel), [](const Jet& a, const Jet& b) { return a * b; });
-  const Array m = beside(in.x(mean), x, channel), bias = in.has(weight + 1) ? beside(in.x(weight + 1), x, channel) : Array(Shape{});
+  Array scale =
+      map(beside(in.x(mean + 1), x, channel), [](const Jet& v) { return rsqrt(v + tiny(eps)); });
+  if (in.has(weight))
+    scale = map2(scale, beside(in.x(weight), x, channel),
+                 [](const Jet& a, const Jet& b) { return a * b; });
+  const Array m = beside(in.x(mean), x, channel),
+              bias = in.has(weight + 1) ? beside(in.x(weight + 1), x, channel) : Array(Shape{});
   return build(x.shape, [&](Multi at) {
     const auto here = [&](const Array& a) { return a[broadcast_place(a.shape, at)]; };
     return total({x[at] * here(scale), -(here(m) * here(scale)), here(bias)});
@@ -149,7 +159,8 @@ Array pooled(const Array& x, int64_t k, int64_t stride, int64_t pad) {
       for (int64_t j = 0; j < k; ++j) {
         from[-2] = at[-2] * stride - pad + i;
         from[-1] = at[-1] * stride - pad + j;
-        if (from[-2] < 0 || from[-2] >= x.shape[-2] || from[-1] < 0 || from[-1] >= x.shape[-1]) continue;
+        if (from[-2] < 0 || from[-2] >= x.shape[-2] || from[-1] < 0 || from[-1] >= x.shape[-1])
+          continue;
         const Jet& e = x[from];
         if (!any || (!std::isnan(best.v()) && (std::isnan(e.v()) || below(best, e)))) best = e;
         any = true;
@@ -185,7 +196,10 @@ BatchNormOptions batch_options(const Args& a) {
   return o;
 }
 
-int spectrograms(Draw& d) { return d.once_in(3) ? d.any(4, 4) : d.like({d.whole(1, 3), d.whole(1, 4), d.whole(1, 6), d.whole(1, 5)}); }
+int spectrograms(Draw& d) {
+  return d.once_in(3) ? d.any(4, 4)
+                      : d.like({d.whole(1, 3), d.whole(1, 4), d.whole(1, 6), d.whole(1, 5)});
+}
 bool draw_res(Draw& d, Node& n) {
   n.in = {spectrograms(d)};
   n.d = {d.once_in(3) ? 0 : d.real()};
@@ -217,7 +231,8 @@ Array bands_of(const In& in) {
   Array y = reshaped(x, {x.shape[0], x.shape[1] * bands, x.shape[2] / bands, x.shape[3]});
   const Array split = y;
   for (size_t k : {1, 2, 3, 4}) unsettled(in, k);
-  y = in.has(3) ? by_given(split, in, 3, 1, 1) : scaled(over(y, {0, 2, 3}, standard), in, 1, split, 1);
+  y = in.has(3) ? by_given(split, in, 3, 1, 1)
+                : scaled(over(y, {0, 2, 3}, standard), in, 1, split, 1);
   if (in.i(1)) y = map(y, relu_of);
   return reshaped(y, x.shape);
 }
@@ -247,7 +262,10 @@ const Table& norm_rows() {
       {"standardize", draw_over, [](const In& in) { return over(in.x(), in.node.i, standard); },
        [](const Args& a) { return standardize(a[0], a.rest(0)); }, "standardize($0, {#0..})", 5},
       {"inv_std", draw_over,
-       [](const In& in) { return reduce(in.x(), in.node.i, true, [](const Line& v) { return rsqrt(variance(v, 0) + tiny(eps)); }); },
+       [](const In& in) {
+         return reduce(in.x(), in.node.i, true,
+                       [](const Line& v) { return rsqrt(variance(v, 0) + tiny(eps)); });
+       },
        [](const Args& a) { return inv_std(a[0], a.rest(0)); }, "inv_std($0, {#0..})", 3},
       {"layer_norm", draw_layer,
        [](const In& in) {
@@ -262,30 +280,44 @@ const Table& norm_rows() {
            }
          return y;
        },
-       [](const Args& a) { return layer_norm(a[0], Shape(a[0].shape().end() - a.i(0), a[0].shape().end()), a[1], a[2]); },
+       [](const Args& a) {
+         return layer_norm(a[0], Shape(a[0].shape().end() - a.i(0), a[0].shape().end()), a[1],
+                           a[2]);
+       },
        "layer_norm($0, Shape($0.shape().end() - #0, $0.shape().end()), $1, $2)", 4},
       {"group_norm", draw_groups, [](const In& in) { return grouped(in, in.i(0)); },
-       [](const Args& a) { return group_norm(a[0], a.i(0), a[1], a[2]); }, "group_norm($0, #0, $1, $2)", 4},
+       [](const Args& a) { return group_norm(a[0], a.i(0), a[1], a[2]); },
+       "group_norm($0, #0, $1, $2)", 4},
       {"instance_norm", draw_instance, [](const In& in) { return grouped(in, in.x().size(1)); },
-       [](const Args& a) { return instance_norm(a[0], a[1], a[2]); }, "instance_norm($0, $1, $2)", 2},
-      {"batch_norm", draw_batch_seen, batch_of, [](const Args& a) { return batch_norm(a[0], a[1], a[2], batch_options(a)); },
-       "batch_norm($0, $1, $2, {.relu = bool(#0), .residual = $3, .max_pool = Window{#1, #2, #3}})", 8},
+       [](const Args& a) { return instance_norm(a[0], a[1], a[2]); }, "instance_norm($0, $1, $2)",
+       2},
+      {"batch_norm", draw_batch_seen, batch_of,
+       [](const Args& a) { return batch_norm(a[0], a[1], a[2], batch_options(a)); },
+       "batch_norm($0, $1, $2, {.relu = bool(#0), .residual = $3, .max_pool = Window{#1, #2, #3}})",
+       8},
       {"batch_norm, given", draw_batch_given, batch_of,
        [](const Args& a) {
          return batch_norm(a[0], BatchStatistics{a[4], a[5]}, a[1], a[2], batch_options(a));
        },
-       "batch_norm($0, BatchStatistics{$4, $5}, $1, $2, {.relu = bool(#0), .residual = $3, .max_pool = Window{#1, #2, #3}})", 2},
+       "batch_norm($0, BatchStatistics{$4, $5}, $1, $2, {.relu = bool(#0), .residual = $3, "
+       ".max_pool = Window{#1, #2, #3}})",
+       2},
       {"res_norm", draw_res,
        [](const In& in) {
          need(in.x().dim() == 4);
-         return plus(over(in.x(), {1, 3}, standard), map(in.x(), [&](const Jet& x) { return x * tiny(in.d(0)); }));
+         return plus(over(in.x(), {1, 3}, standard),
+                     map(in.x(), [&](const Jet& x) { return x * tiny(in.d(0)); }));
        },
        [](const Args& a) { return res_norm(a[0], a.d(0)); }, "res_norm($0, @0)", 3},
-      {"sub_spectral_norm", draw_bands, bands_of, [](const Args& a) { return sub_spectral_norm(a[0], a.i(0), a[1], a[2], {.relu = a.i(1) != 0}); },
+      {"sub_spectral_norm", draw_bands, bands_of,
+       [](const Args& a) {
+         return sub_spectral_norm(a[0], a.i(0), a[1], a[2], {.relu = a.i(1) != 0});
+       },
        "sub_spectral_norm($0, #0, $1, $2, {.relu = bool(#1)})", 4},
       {"sub_spectral_norm, given", draw_bands_given, bands_of,
        [](const Args& a) {
-         return sub_spectral_norm(a[0], a.i(0), BatchStatistics{a[3], a[4]}, a[1], a[2], {.relu = a.i(1) != 0});
+         return sub_spectral_norm(a[0], a.i(0), BatchStatistics{a[3], a[4]}, a[1], a[2],
+                                  {.relu = a.i(1) != 0});
        },
        "sub_spectral_norm($0, #0, BatchStatistics{$3, $4}, $1, $2, {.relu = bool(#1)})", 2},
       {"broadcast_residual", draw_residual,
@@ -294,10 +326,12 @@ const Table& norm_rows() {
          if (in.has(2)) need(in.x(2).shape == in.x().shape);
          const Array row = broadcast_to(in.x(1), in.x().shape);
          return build(row.shape, [&](Multi at) {
-           return relu_of(total(in.has(2) ? Line{in.x()[at], row[at], in.x(2)[at]} : Line{in.x()[at], row[at]}));
+           return relu_of(total(in.has(2) ? Line{in.x()[at], row[at], in.x(2)[at]}
+                                          : Line{in.x()[at], row[at]}));
          });
        },
-       [](const Args& a) { return broadcast_residual(a[0], a[1], a[2]); }, "broadcast_residual($0, $1, $2)", 3},
+       [](const Args& a) { return broadcast_residual(a[0], a[1], a[2]); },
+       "broadcast_residual($0, $1, $2)", 3},
   };
   return table;
 }

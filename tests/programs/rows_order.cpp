@@ -20,7 +20,8 @@ bool draw_topk(Draw& d, Node& n) {  // dim, k, largest
   return true;
 }
 
-// Places in order. Equal values keep theirs; NaN is the largest. Every pair is asked, so that one that rounding may turn is seen.
+// Places in order. Equal values keep theirs; NaN is the largest. Every pair is asked, so that one
+// that rounding may turn is seen.
 std::vector<size_t> order(const Line& v, bool descending) {
   std::vector<size_t> at(v.size());
   std::iota(at.begin(), at.end(), size_t{0});
@@ -59,16 +60,20 @@ Array running(const In& in) {
 const Table& order_rows() {
   static const Table table = {
       {"sort", draw_sort, [](const In& in) { return ordered(in, in.i(1), SIZE_MAX, false); },
-       [](const Args& a) { return sort(a[0], a.i(0), a.i(1)).values; }, "sort($0, #0, #1).values", 3},
+       [](const Args& a) { return sort(a[0], a.i(0), a.i(1)).values; }, "sort($0, #0, #1).values",
+       3},
       {"argsort", draw_sort, [](const In& in) { return ordered(in, in.i(1), SIZE_MAX, true); },
-       [](const Args& a) { return to(argsort(a[0], a.i(0), a.i(1)), a[0].dtype()); }, "to(argsort($0, #0, #1), $0.dtype())", 1},
+       [](const Args& a) { return to(argsort(a[0], a.i(0), a.i(1)), a[0].dtype()); },
+       "to(argsort($0, #0, #1), $0.dtype())", 1},
       {"topk", draw_topk,
        [](const In& in) {
          need(in.i(1) >= 0 && in.i(1) <= in.x().size(in.i(0)));
          return ordered(in, in.i(2), static_cast<size_t>(in.i(1)), false);
        },
-       [](const Args& a) { return topk(a[0], a.i(1), a.i(0), a.i(2)).values; }, "topk($0, #1, #0, #2).values", 3},
-      {"cumsum", draw_dim, running, [](const Args& a) { return cumsum(a[0], a.i(0)); }, "cumsum($0, #0)", 4},
+       [](const Args& a) { return topk(a[0], a.i(1), a.i(0), a.i(2)).values; },
+       "topk($0, #1, #0, #2).values", 3},
+      {"cumsum", draw_dim, running, [](const Args& a) { return cumsum(a[0], a.i(0)); },
+       "cumsum($0, #0)", 4},
   };
   return table;
 }

@@ -17,7 +17,8 @@ Array matmul_of(const Array& one, const Array& two, const Array* bias) {
   if (one.dim() == 1) a.shape.insert(0, 1);
   if (two.dim() == 1) b.shape.push_back(1);
   need(a.shape[-1] == b.shape[-2]);
-  const Shape s = broadcast_shape({a.shape.begin(), a.shape.end() - 2}, {b.shape.begin(), b.shape.end() - 2});
+  const Shape s =
+      broadcast_shape({a.shape.begin(), a.shape.end() - 2}, {b.shape.begin(), b.shape.end() - 2});
   Shape full = s;
   full.push_back(a.shape[-2]);
   full.push_back(b.shape[-1]);
@@ -94,9 +95,10 @@ bool draw_outer(Draw& d, Node& n) {
   return true;
 }
 
-const char* const equations[] = {"ij,jk->ik",    "i,i",        "...i,...i->...", "ii->i",        "ij->ji",  "iij,j",
-                                 "bij,bjk->bik", "ij,ij->ij",  "ij->",           "ij,jk,kl->il", "i,j->ij", "bhid,bhjd->bhij",
-                                 "...ij->...ji", "ab,cb,c->a", "iij->ji",        "ab,b...->a..."};
+const char* const equations[] = {
+    "ij,jk->ik",    "i,i",        "...i,...i->...", "ii->i",        "ij->ji",  "iij,j",
+    "bij,bjk->bik", "ij,ij->ij",  "ij->",           "ij,jk,kl->il", "i,j->ij", "bhid,bhjd->bhij",
+    "...ij->...ji", "ab,cb,c->a", "iij->ji",        "ab,b...->a..."};
 // Sizes for an equation's letters, and operands of them.
 bool draw_einsum(Draw& d, Node& n) {
   n.i = {d.whole(0, static_cast<int64_t>(std::size(equations)) - 1)};
@@ -119,7 +121,8 @@ bool draw_einsum(Draw& d, Node& n) {
   }
   return true;
 }
-// The sum over all letters' values of the product of operands. Broadcast dims are letters '0', '1', .. from the right.
+// The sum over all letters' values of the product of operands. Broadcast dims are letters '0', '1',
+// .. from the right.
 Array einsum_of(const In& in) {
   const std::string e = equations[in.i(0)];
   const size_t arrow = e.find("->");
@@ -184,7 +187,9 @@ Array einsum_of(const In& in) {
         for (int d = 0; d < at.size(); ++d) {
           const char c = terms[k][static_cast<size_t>(d)];
           const size_t place = out.find(c);
-          at[d] = at[d] == 1 ? 0 : place != std::string::npos ? o[static_cast<int>(place)] : s[static_cast<int>(gone.find(c))];
+          at[d] = at[d] == 1                   ? 0
+                  : place != std::string::npos ? o[static_cast<int>(place)]
+                                               : s[static_cast<int>(gone.find(c))];
         }
         product = k == 0 ? in.x(0)[at] : product * in.x(k)[at];
       }
@@ -217,10 +222,14 @@ bool draw_attention(Draw& d, Node& n) {  // q, k, v, mask; causal, whether the m
 }
 Array attended(const In& in) {
   const Array &q = in.x(0), &k = in.x(1);
-  need(q.dim() >= 2 && k.dim() == q.dim() && in.x(2).dim() == q.dim() && k.shape[-1] == q.shape[-1] && in.x(2).shape[-2] == k.shape[-2]);
-  for (int d = 0; d < q.dim() - 2; ++d) need(q.shape[d] == k.shape[d] && k.shape[d] == in.x(2).shape[d]);
-  const double scale = !in.node.d.empty() ? in.d(0) : 1 / std::sqrt(static_cast<double>(q.shape[-1]));
-  Array scores = map(matmul_of(q, transposed(k, -1, -2)), [&](const Jet& x) { return x * Jet(rounded(scale, 0)); });
+  need(q.dim() >= 2 && k.dim() == q.dim() && in.x(2).dim() == q.dim() &&
+       k.shape[-1] == q.shape[-1] && in.x(2).shape[-2] == k.shape[-2]);
+  for (int d = 0; d < q.dim() - 2; ++d)
+    need(q.shape[d] == k.shape[d] && k.shape[d] == in.x(2).shape[d]);
+  const double scale =
+      !in.node.d.empty() ? in.d(0) : 1 / std::sqrt(static_cast<double>(q.shape[-1]));
+  Array scores = map(matmul_of(q, transposed(k, -1, -2)),
+                     [&](const Jet& x) { return x * Jet(rounded(scale, 0)); });
   Array seen;
   if (in.has(3)) {
     seen = broadcast_to(in.x(3), scores.shape);
@@ -232,7 +241,8 @@ Array attended(const In& in) {
       if (std::isnan(x.v())) rounding.undecided = true;
   for (size_t operand = 0; operand < 3; ++operand)
     for (const Jet& x : in.x(operand).v)
-      if (!std::isfinite(x.v())) (in.has(3) ? rounding.undecided : rounding.lost) = true;  // a weight of 0 times no number
+      // a weight of 0 times no number
+      if (!std::isfinite(x.v())) (in.has(3) ? rounding.undecided : rounding.lost) = true;
   // Rows of weights, over the keys that are seen; none: zeros.
   Array weights(scores.shape);
   Shape rows = scores.shape;
@@ -244,7 +254,9 @@ Array attended(const In& in) {
     for (int64_t j = 0; j < scores.shape[-1]; ++j) {
       at[-1] = j;
       if (causal && j > row[-2]) continue;
-      if (in.has(3) && (in.i(1) ? seen[at].v() == -std::numeric_limits<double>::infinity() : seen[at].v() == 0)) continue;
+      if (in.has(3) &&
+          (in.i(1) ? seen[at].v() == -std::numeric_limits<double>::infinity() : seen[at].v() == 0))
+        continue;
       line.push_back(scores[at]);
       places.push_back(at);
     }
@@ -275,8 +287,10 @@ Array cosine(const In& in) {
   };
   need(s.size() > 0);
   for (size_t k : {0, 1})
-    for (const Jet& x : in.x(k).v) look(x.c[0]);  // of no products at all its gradient is 0 times no number
-  return reduce(map2(unit(a), unit(b), [](const Jet& x, const Jet& y) { return x * y; }), {in.i(0)}, false, total);
+    // of no products at all its gradient is 0 times no number
+    for (const Jet& x : in.x(k).v) look(x.c[0]);
+  return reduce(map2(unit(a), unit(b), [](const Jet& x, const Jet& y) { return x * y; }), {in.i(0)},
+                false, total);
 }
 double draw_power(Draw& d) {
   static const double powers[] = {1, 1.5, 2, 2, 2, 3, std::numeric_limits<double>::infinity()};
@@ -303,7 +317,8 @@ Array distances(const In& in) {
   Array p = a, q = b;
   p.shape.insert(a.dim() - 1, 1);
   q.shape.insert(b.dim() - 2, 1);
-  return reduce(map2(p, q, [](const Jet& x, const Jet& y) { return x - y; }), {-1}, false, [&](const Line& v) { return norm_of(v, in.d(0)); });
+  return reduce(map2(p, q, [](const Jet& x, const Jet& y) { return x - y; }), {-1}, false,
+                [&](const Line& v) { return norm_of(v, in.d(0)); });
 }
 Tensor attention_call(const Args& a) {
   AttentionOptions o;
@@ -323,10 +338,10 @@ const char* equation(int64_t k) { return equations[k]; }
 
 const Table& product_rows() {
   static const Table table = {
-      {"matmul", draw_matmul, [](const In& in) { return matmul_of(in.x(0), in.x(1)); }, [](const Args& a) { return matmul(a[0], a[1]); },
-       "matmul($0, $1)", 10},
-      {"addmm", draw_addmm, [](const In& in) { return matmul_of(in.x(1), in.x(2), &in.x(0)); }, [](const Args& a) { return addmm(a[0], a[1], a[2]); },
-       "addmm($0, $1, $2)", 3},
+      {"matmul", draw_matmul, [](const In& in) { return matmul_of(in.x(0), in.x(1)); },
+       [](const Args& a) { return matmul(a[0], a[1]); }, "matmul($0, $1)", 10},
+      {"addmm", draw_addmm, [](const In& in) { return matmul_of(in.x(1), in.x(2), &in.x(0)); },
+       [](const Args& a) { return addmm(a[0], a[1], a[2]); }, "addmm($0, $1, $2)", 3},
       {"linear", draw_linear,
        [](const In& in) {
          const Array w = transposed(in.x(1), -1, -2);
@@ -339,23 +354,31 @@ const Table& product_rows() {
       {"outer", draw_outer,
        [](const In& in) {
          need(in.x(0).dim() == 1 && in.x(1).dim() == 1);
-         return build({in.x(0).shape[0], in.x(1).shape[0]}, [&](Multi at) { return in.x(0)[{at[0]}] * in.x(1)[{at[1]}]; });
+         return build({in.x(0).shape[0], in.x(1).shape[0]},
+                      [&](Multi at) { return in.x(0)[{at[0]}] * in.x(1)[{at[1]}]; });
        },
        [](const Args& a) { return outer(a[0], a[1]); }, "outer($0, $1)", 1},
-      {"einsum", draw_einsum, einsum_of, [](const Args& a) { return einsum(equations[a.i(0)], a.t); }, "einsum(%, {$0, $1, $2})", 5},
-      {"attention", draw_attention, attended, attention_call, "scaled_dot_product_attention($0, $1, $2, {.mask = $3, .is_causal = bool(#0)})", 4},
+      {"einsum", draw_einsum, einsum_of,
+       [](const Args& a) { return einsum(equations[a.i(0)], a.t); }, "einsum(%, {$0, $1, $2})", 5},
+      {"attention", draw_attention, attended, attention_call,
+       "scaled_dot_product_attention($0, $1, $2, {.mask = $3, .is_causal = bool(#0)})", 4},
       {"attention, scaled", draw_scaled_attention, attended, attention_call,
-       "scaled_dot_product_attention($0, $1, $2, {.mask = $3, .is_causal = bool(#0), .scale = @0})"},
-      {"cosine_similarity", draw_cosine, cosine, [](const Args& a) { return cosine_similarity(a[0], a[1], a.i(0)); }, "cosine_similarity($0, $1, #0)",
-       3},
+       "scaled_dot_product_attention($0, $1, $2, {.mask = $3, .is_causal = bool(#0), .scale = "
+       "@0})"},
+      {"cosine_similarity", draw_cosine, cosine,
+       [](const Args& a) { return cosine_similarity(a[0], a[1], a.i(0)); },
+       "cosine_similarity($0, $1, #0)", 3},
       {"pairwise_distance", draw_distance,
        [](const In& in) {
          const Jet eps(rounding.single() ? static_cast<double>(1e-6f) : 1e-6);
-         return reduce(map2(in.x(0), in.x(1), [&](const Jet& x, const Jet& y) { return x - y + eps; }), {-1}, false,
-                       [&](const Line& v) { return norm_of(v, in.d(0)); });
+         return reduce(
+             map2(in.x(0), in.x(1), [&](const Jet& x, const Jet& y) { return x - y + eps; }), {-1},
+             false, [&](const Line& v) { return norm_of(v, in.d(0)); });
        },
-       [](const Args& a) { return pairwise_distance(a[0], a[1], a.d(0)); }, "pairwise_distance($0, $1, @0)"},
-      {"cdist", draw_cdist, distances, [](const Args& a) { return cdist(a[0], a[1], a.d(0)); }, "cdist($0, $1, @0)", 3},
+       [](const Args& a) { return pairwise_distance(a[0], a[1], a.d(0)); },
+       "pairwise_distance($0, $1, @0)"},
+      {"cdist", draw_cdist, distances, [](const Args& a) { return cdist(a[0], a[1], a.d(0)); },
+       "cdist($0, $1, @0)", 3},
   };
   return table;
 }

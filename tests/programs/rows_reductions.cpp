@@ -97,7 +97,8 @@ bool draw_variance(Draw& d, Node& n) {
   return static_cast<double>(count) > n.d[0];
 }
 bool draw_norm(Draw& d, Node& n) {
-  static const double powers[] = {1, 1.5, 2, 2, 2, 2.5, 3, 4, std::numeric_limits<double>::infinity()};
+  static const double powers[] = {
+      1, 1.5, 2, 2, 2, 2.5, 3, 4, std::numeric_limits<double>::infinity()};
   draw_dims(d, n);
   n.d = {powers[d.whole(0, 8)]};
   return d.of(n.in[0]).numel() > 0;
@@ -161,22 +162,29 @@ double unequal_zero(const Line& v, bool all) {
 
 const Table& reduction_rows() {
   static const Table table = {
-      {"sum", draw_dims, reduced<total>, [](const Args& a) { return sum(a[0], a.rest(1), a.i(0)); }, "sum($0, {#1..}, #0)", 6},
-      {"mean", draw_over_some, reduced<mean_of>, [](const Args& a) { return mean(a[0], a.rest(1), a.i(0)); }, "mean($0, {#1..}, #0)", 6},
-      {"amax", draw_over_some, reduced<largest>, [](const Args& a) { return amax(a[0], a.rest(1), a.i(0)); }, "amax($0, {#1..}, #0)", 3},
-      {"amin", draw_over_some, reduced<smallest>, [](const Args& a) { return amin(a[0], a.rest(1), a.i(0)); }, "amin($0, {#1..}, #0)", 3},
-      {"max", draw_full_line, [](const In& in) { return indexed(in, false, false); }, [](const Args& a) { return max(a[0], a.i(0), a.i(1)).values; },
-       "max($0, #0, #1).values"},
-      {"min", draw_full_line, [](const In& in) { return indexed(in, true, false); }, [](const Args& a) { return min(a[0], a.i(0), a.i(1)).values; },
-       "min($0, #0, #1).values"},
+      {"sum", draw_dims, reduced<total>, [](const Args& a) { return sum(a[0], a.rest(1), a.i(0)); },
+       "sum($0, {#1..}, #0)", 6},
+      {"mean", draw_over_some, reduced<mean_of>,
+       [](const Args& a) { return mean(a[0], a.rest(1), a.i(0)); }, "mean($0, {#1..}, #0)", 6},
+      {"amax", draw_over_some, reduced<largest>,
+       [](const Args& a) { return amax(a[0], a.rest(1), a.i(0)); }, "amax($0, {#1..}, #0)", 3},
+      {"amin", draw_over_some, reduced<smallest>,
+       [](const Args& a) { return amin(a[0], a.rest(1), a.i(0)); }, "amin($0, {#1..}, #0)", 3},
+      {"max", draw_full_line, [](const In& in) { return indexed(in, false, false); },
+       [](const Args& a) { return max(a[0], a.i(0), a.i(1)).values; }, "max($0, #0, #1).values"},
+      {"min", draw_full_line, [](const In& in) { return indexed(in, true, false); },
+       [](const Args& a) { return min(a[0], a.i(0), a.i(1)).values; }, "min($0, #0, #1).values"},
       {"argmax", draw_full_line, [](const In& in) { return indexed(in, false, true); },
-       [](const Args& a) { return to(argmax(a[0], a.i(0), a.i(1)), a[0].dtype()); }, "to(argmax($0, #0, #1), $0.dtype())", 1},
+       [](const Args& a) { return to(argmax(a[0], a.i(0), a.i(1)), a[0].dtype()); },
+       "to(argmax($0, #0, #1), $0.dtype())", 1},
       {"argmin", draw_full_line, [](const In& in) { return indexed(in, true, true); },
-       [](const Args& a) { return to(argmin(a[0], a.i(0), a.i(1)), a[0].dtype()); }, "to(argmin($0, #0, #1), $0.dtype())", 1},
-      {"logsumexp", draw_logsumexp, reduced<log_sum>, [](const Args& a) { return logsumexp(a[0], a.rest(1), a.i(0)); }, "logsumexp($0, {#1..}, #0)",
-       3},
-      {"softmax", draw_dim, [](const In& in) { return along(in.x(), in.i(0), softmax_of); }, [](const Args& a) { return softmax(a[0], a.i(0)); },
-       "softmax($0, #0)", 4},
+       [](const Args& a) { return to(argmin(a[0], a.i(0), a.i(1)), a[0].dtype()); },
+       "to(argmin($0, #0, #1), $0.dtype())", 1},
+      {"logsumexp", draw_logsumexp, reduced<log_sum>,
+       [](const Args& a) { return logsumexp(a[0], a.rest(1), a.i(0)); },
+       "logsumexp($0, {#1..}, #0)", 3},
+      {"softmax", draw_dim, [](const In& in) { return along(in.x(), in.i(0), softmax_of); },
+       [](const Args& a) { return softmax(a[0], a.i(0)); }, "softmax($0, #0)", 4},
       {"log_softmax", draw_dim,
        [](const In& in) {
          return along(in.x(), in.i(0), [](const Line& v) {
@@ -187,19 +195,43 @@ const Table& reduction_rows() {
          });
        },
        [](const Args& a) { return log_softmax(a[0], a.i(0)); }, "log_softmax($0, #0)", 4},
-      {"var", draw_variance, [](const In& in) { return reduce(in.x(), in.rest(1), in.i(0), [&](const Line& v) { return variance(v, in.d(0)); }); },
-       [](const Args& a) { return var(a[0], a.rest(1), a.d(0), a.i(0)); }, "var($0, {#1..}, @0, #0)", 3},
+      {"var", draw_variance,
+       [](const In& in) {
+         return reduce(in.x(), in.rest(1), in.i(0),
+                       [&](const Line& v) { return variance(v, in.d(0)); });
+       },
+       [](const Args& a) { return var(a[0], a.rest(1), a.d(0), a.i(0)); },
+       "var($0, {#1..}, @0, #0)", 3},
       {"std", draw_variance,
-       [](const In& in) { return reduce(in.x(), in.rest(1), in.i(0), [&](const Line& v) { return root(variance(v, in.d(0)), 2); }); },
-       [](const Args& a) { return regrad::std(a[0], a.rest(1), a.d(0), a.i(0)); }, "regrad::std($0, {#1..}, @0, #0)", 3},
-      {"norm", draw_norm, [](const In& in) { return reduce(in.x(), in.rest(1), in.i(0), [&](const Line& v) { return norm_of(v, in.d(0)); }); },
-       [](const Args& a) { return norm(a[0], a.d(0), a.rest(1), a.i(0)); }, "norm($0, @0, {#1..}, #0)", 5},
+       [](const In& in) {
+         return reduce(in.x(), in.rest(1), in.i(0),
+                       [&](const Line& v) { return root(variance(v, in.d(0)), 2); });
+       },
+       [](const Args& a) { return regrad::std(a[0], a.rest(1), a.d(0), a.i(0)); },
+       "regrad::std($0, {#1..}, @0, #0)", 3},
+      {"norm", draw_norm,
+       [](const In& in) {
+         return reduce(in.x(), in.rest(1), in.i(0),
+                       [&](const Line& v) { return norm_of(v, in.d(0)); });
+       },
+       [](const Args& a) { return norm(a[0], a.d(0), a.rest(1), a.i(0)); },
+       "norm($0, @0, {#1..}, #0)", 5},
       {"prod", draw_line, [](const In& in) { return reduce(in.x(), {in.i(0)}, in.i(1), product); },
        [](const Args& a) { return prod(a[0], a.i(0), a.i(1)); }, "prod($0, #0, #1)", 3},
-      {"any", draw_dims, [](const In& in) { return reduce(in.x(), in.rest(1), in.i(0), [](const Line& v) { return Jet(unequal_zero(v, false)); }); },
-       [](const Args& a) { return to(any(a[0], a.rest(1), a.i(0)), a[0].dtype()); }, "to(any($0, {#1..}, #0), $0.dtype())", 1},
-      {"all", draw_dims, [](const In& in) { return reduce(in.x(), in.rest(1), in.i(0), [](const Line& v) { return Jet(unequal_zero(v, true)); }); },
-       [](const Args& a) { return to(all(a[0], a.rest(1), a.i(0)), a[0].dtype()); }, "to(all($0, {#1..}, #0), $0.dtype())", 1},
+      {"any", draw_dims,
+       [](const In& in) {
+         return reduce(in.x(), in.rest(1), in.i(0),
+                       [](const Line& v) { return Jet(unequal_zero(v, false)); });
+       },
+       [](const Args& a) { return to(any(a[0], a.rest(1), a.i(0)), a[0].dtype()); },
+       "to(any($0, {#1..}, #0), $0.dtype())", 1},
+      {"all", draw_dims,
+       [](const In& in) {
+         return reduce(in.x(), in.rest(1), in.i(0),
+                       [](const Line& v) { return Jet(unequal_zero(v, true)); });
+       },
+       [](const Args& a) { return to(all(a[0], a.rest(1), a.i(0)), a[0].dtype()); },
+       "to(all($0, {#1..}, #0), $0.dtype())", 1},
   };
   return table;
 }

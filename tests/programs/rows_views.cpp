@@ -30,7 +30,8 @@ bool draw_reshape(Draw& d, Node& n) {
     }
   }
   n.i = {s.begin(), s.end()};
-  if (!s.empty() && s.numel() > 0 && d.once_in(3)) n.i[static_cast<size_t>(d.whole(0, s.size() - 1))] = -1;
+  if (!s.empty() && s.numel() > 0 && d.once_in(3))
+    n.i[static_cast<size_t>(d.whole(0, s.size() - 1))] = -1;
   return true;
 }
 bool draw_flatten(Draw& d, Node& n) {
@@ -46,7 +47,8 @@ bool draw_dim_pair(Draw& d, Node& n) {
 }
 bool draw_permute(Draw& d, Node& n) {
   n.in = {d.any()};
-  for (int64_t k = 0; k < d.of(n.in[0]).size(); ++k) n.i.insert(n.i.begin() + static_cast<std::ptrdiff_t>(d.whole(0, k)), k);
+  for (int64_t k = 0; k < d.of(n.in[0]).size(); ++k)
+    n.i.insert(n.i.begin() + static_cast<std::ptrdiff_t>(d.whole(0, k)), k);
   return true;
 }
 bool draw_expand(Draw& d, Node& n) {
@@ -67,7 +69,8 @@ bool draw_unsqueeze(Draw& d, Node& n) {
 bool draw_slice(Draw& d, Node& n) {
   draw_dim(d, n);
   const int64_t size = d.of(n.in[0])[static_cast<int>(n.i[0])];
-  n.i.insert(n.i.end(), {d.whole(-size - 1, size + 1), d.whole(-size - 1, size + 2), d.whole(1, 3)});
+  n.i.insert(n.i.end(),
+             {d.whole(-size - 1, size + 1), d.whole(-size - 1, size + 2), d.whole(1, 3)});
   return true;
 }
 bool draw_select(Draw& d, Node& n) {
@@ -79,8 +82,10 @@ bool draw_select(Draw& d, Node& n) {
 }
 bool draw_unslice(Draw& d, Node& n) {
   draw_dim(d, n);
-  const int64_t size = d.of(n.in[0])[static_cast<int>(n.i[0])], start = d.whole(0, 2), step = d.whole(1, 3);
-  n.i.insert(n.i.end(), {start + std::max<int64_t>(0, (size - 1) * step + 1) + d.whole(0, 2), start, step});
+  const int64_t size = d.of(n.in[0])[static_cast<int>(n.i[0])], start = d.whole(0, 2),
+                step = d.whole(1, 3);
+  n.i.insert(n.i.end(),
+             {start + std::max<int64_t>(0, (size - 1) * step + 1) + d.whole(0, 2), start, step});
   return true;
 }
 bool draw_cat(Draw& d, Node& n) {
@@ -109,7 +114,10 @@ bool draw_pad(Draw& d, Node& n) {
   for (int64_t k = 1; k <= d.whole(1, s.size()); ++k) {
     const int64_t size = s[-static_cast<int>(std::min<int64_t>(k, s.size()))];
     const int64_t before = d.once_in(4) ? -d.whole(0, size) : d.whole(0, 2);
-    n.i.insert(n.i.end(), {before, d.once_in(4) ? -d.whole(0, std::max<int64_t>(0, size + std::min<int64_t>(before, 0))) : d.whole(0, 2)});
+    n.i.insert(n.i.end(),
+               {before, d.once_in(4)
+                            ? -d.whole(0, std::max<int64_t>(0, size + std::min<int64_t>(before, 0)))
+                            : d.whole(0, 2)});
   }
   n.i.resize(std::min(n.i.size(), static_cast<size_t>(2 * s.size())));
   n.d = {d.flag() ? 0 : d.real()};
@@ -127,7 +135,8 @@ bool draw_roll(Draw& d, Node& n) {
 }
 bool draw_repeat(Draw& d, Node& n) {
   n.in = {d.any(0, 4)};
-  for (int64_t k = d.of(n.in[0]).size() + d.whole(0, 1); k > 0; --k) n.i.push_back(d.once_in(20) ? 0 : d.whole(1, 3));
+  for (int64_t k = d.of(n.in[0]).size() + d.whole(0, 1); k > 0; --k)
+    n.i.push_back(d.once_in(20) ? 0 : d.whole(1, 3));
   return true;
 }
 bool draw_triangle(Draw& d, Node& n) {
@@ -199,7 +208,8 @@ Array stacked(const In& in) {
 // The piece that split (of `size`) or chunk gives at place `which`.
 Array piece(const In& in, bool chunks) {
   need(in.i(1) >= 1 && in.i(2) >= 0);
-  const int64_t n = in.x().size(in.i(0)), size = chunks ? std::max<int64_t>(1, (n + in.i(1) - 1) / in.i(1)) : in.i(1),
+  const int64_t n = in.x().size(in.i(0)),
+                size = chunks ? std::max<int64_t>(1, (n + in.i(1) - 1) / in.i(1)) : in.i(1),
                 count = std::max<int64_t>(1, (n + size - 1) / size);
   const int64_t k = in.i(2) % count;
   return sliced(in.x(), in.i(0), k * size, std::min(n, (k + 1) * size), 1);
@@ -218,7 +228,8 @@ Array padded(const In& in) {
     Shape from = at;
     for (int d = 0; d < x.dim(); ++d) {
       from[d] -= before[d];
-      if (from[d] < 0 || from[d] >= x.shape[d]) return Jet(rounding.single() ? static_cast<double>(static_cast<float>(in.d(0))) : in.d(0));
+      if (from[d] < 0 || from[d] >= x.shape[d])
+        return Jet(rounding.single() ? static_cast<double>(static_cast<float>(in.d(0))) : in.d(0));
     }
     return x[from];
   });
@@ -228,7 +239,8 @@ Array repeated(const In& in) {
   Shape s;
   const int lead = static_cast<int>(in.node.i.size()) - x.dim();
   need(lead >= 0);
-  for (int k = 0; k < static_cast<int>(in.node.i.size()); ++k) s.push_back(in.i(static_cast<size_t>(k)) * (k < lead ? 1 : x.shape[k - lead]));
+  for (int k = 0; k < static_cast<int>(in.node.i.size()); ++k)
+    s.push_back(in.i(static_cast<size_t>(k)) * (k < lead ? 1 : x.shape[k - lead]));
   return build(s, [&](Multi at) {
     Shape from = x.shape;
     for (int d = 0; d < x.dim(); ++d) from[d] = at[d + lead] % x.shape[d];
@@ -237,13 +249,17 @@ Array repeated(const In& in) {
 }
 Array triangle(const In& in, bool lower) {
   need(in.x().dim() >= 2);
-  return build(in.x().shape, [&](Multi at) { return (lower ? at[-1] - at[-2] <= in.i(0) : at[-1] - at[-2] >= in.i(0)) ? in.x()[at] : Jet(); });
+  return build(in.x().shape, [&](Multi at) {
+    return (lower ? at[-1] - at[-2] <= in.i(0) : at[-1] - at[-2] >= in.i(0)) ? in.x()[at] : Jet();
+  });
 }
 Array diagonal_of(const In& in) {
   const Array& x = in.x();
   const int a = x.wrap(in.i(1)), b = x.wrap(in.i(2));
   need(a != b);
-  const int64_t o = in.i(0), n = std::max<int64_t>(0, o >= 0 ? std::min(x.shape[a], x.shape[b] - o) : std::min(x.shape[a] + o, x.shape[b]));
+  const int64_t o = in.i(0),
+                n = std::max<int64_t>(0, o >= 0 ? std::min(x.shape[a], x.shape[b] - o)
+                                                : std::min(x.shape[a] + o, x.shape[b]));
   Shape s;
   for (int d = 0; d < x.dim(); ++d)
     if (d != a && d != b) s.push_back(x.shape[d]);
@@ -305,17 +321,24 @@ const Table& view_rows() {
   static const Table table = {
       {"reshape", draw_reshape, [](const In& in) { return reshaped(in.x(), shape_of(in.node.i)); },
        [](const Args& a) { return reshape(a[0], a.rest(0)); }, "reshape($0, {#0..})", 4},
-      {"flatten", draw_flatten, flattened, [](const Args& a) { return flatten(a[0], a.i(0), a.i(1)); }, "flatten($0, #0, #1)"},
-      {"transpose", draw_dim_pair, [](const In& in) { return transposed(in.x(), in.i(0), in.i(1)); },
+      {"flatten", draw_flatten, flattened,
+       [](const Args& a) { return flatten(a[0], a.i(0), a.i(1)); }, "flatten($0, #0, #1)"},
+      {"transpose", draw_dim_pair,
+       [](const In& in) { return transposed(in.x(), in.i(0), in.i(1)); },
        [](const Args& a) { return transpose(a[0], a.i(0), a.i(1)); }, "transpose($0, #0, #1)", 5},
-      {"permute", draw_permute, [](const In& in) { return permuted(in.x(), in.node.i); }, [](const Args& a) { return permute(a[0], a.rest(0)); },
-       "permute($0, {#0..})", 5},
-      {"expand", draw_expand, [](const In& in) { return broadcast_to(in.x(), shape_of(in.node.i)); },
+      {"permute", draw_permute, [](const In& in) { return permuted(in.x(), in.node.i); },
+       [](const Args& a) { return permute(a[0], a.rest(0)); }, "permute($0, {#0..})", 5},
+      {"expand", draw_expand,
+       [](const In& in) { return broadcast_to(in.x(), shape_of(in.node.i)); },
        [](const Args& a) { return expand(a[0], a.rest(0)); }, "expand($0, {#0..})", 7},
-      {"unsqueeze", draw_unsqueeze, unsqueezed, [](const Args& a) { return unsqueeze(a[0], a.i(0)); }, "unsqueeze($0, #0)"},
-      {"squeeze", draw_dim, squeezed, [](const Args& a) { return squeeze(a[0], a.i(0)); }, "squeeze($0, #0)"},
-      {"slice", draw_slice, [](const In& in) { return sliced(in.x(), in.i(0), in.i(1), in.i(2), in.i(3)); },
-       [](const Args& a) { return slice(a[0], a.i(0), a.i(1), a.i(2), a.i(3)); }, "slice($0, #0, #1, #2, #3)", 4},
+      {"unsqueeze", draw_unsqueeze, unsqueezed,
+       [](const Args& a) { return unsqueeze(a[0], a.i(0)); }, "unsqueeze($0, #0)"},
+      {"squeeze", draw_dim, squeezed, [](const Args& a) { return squeeze(a[0], a.i(0)); },
+       "squeeze($0, #0)"},
+      {"slice", draw_slice,
+       [](const In& in) { return sliced(in.x(), in.i(0), in.i(1), in.i(2), in.i(3)); },
+       [](const Args& a) { return slice(a[0], a.i(0), a.i(1), a.i(2), a.i(3)); },
+       "slice($0, #0, #1, #2, #3)", 4},
       {"select", draw_select,
        [](const In& in) {
          const int64_t n = in.x().size(in.i(0)), k = in.i(1) < 0 ? in.i(1) + n : in.i(1);
@@ -339,11 +362,14 @@ const Table& view_rows() {
          });
          return y;
        },
-       [](const Args& a) { return unslice(a[0], a.i(0), a.i(1), a.i(2), a.i(3)); }, "unslice($0, #0, #1, #2, #3)"},
-      {"contiguous", draw_one, [](const In& in) { return in.x(); }, [](const Args& a) { return contiguous(a[0]); }, "contiguous($0)", 1},
-      {"cat", draw_cat, [](const In& in) { return joined(in, in.i(0)); }, [](const Args& a) { return cat(a.t, a.i(0)); }, "cat({$0, $1, $2, $3}, #0)",
-       4},
-      {"stack", draw_stack, stacked, [](const Args& a) { return stack(a.t, a.i(0)); }, "stack({$0, $1, $2}, #0)"},
+       [](const Args& a) { return unslice(a[0], a.i(0), a.i(1), a.i(2), a.i(3)); },
+       "unslice($0, #0, #1, #2, #3)"},
+      {"contiguous", draw_one, [](const In& in) { return in.x(); },
+       [](const Args& a) { return contiguous(a[0]); }, "contiguous($0)", 1},
+      {"cat", draw_cat, [](const In& in) { return joined(in, in.i(0)); },
+       [](const Args& a) { return cat(a.t, a.i(0)); }, "cat({$0, $1, $2, $3}, #0)", 4},
+      {"stack", draw_stack, stacked, [](const Args& a) { return stack(a.t, a.i(0)); },
+       "stack({$0, $1, $2}, #0)"},
       {"split", draw_pieces, [](const In& in) { return piece(in, false); },
        [](const Args& a) {
          const auto p = split(a[0], a.i(1), a.i(0));
@@ -356,15 +382,21 @@ const Table& view_rows() {
          return p[static_cast<size_t>(a.i(2)) % p.size()];
        },
        "chunk($0, #1, #0).at(#2)"},
-      {"pad", draw_pad, padded, [](const Args& a) { return pad(a[0], a.node.i, a.d(0)); }, "pad($0, {#0..}, @0)", 4},
-      {"flip", draw_flip, [](const In& in) { return moved(in, in.node.i, INT64_MIN); }, [](const Args& a) { return flip(a[0], a.rest(0)); },
-       "flip($0, {#0..})"},
-      {"roll", draw_roll, [](const In& in) { return moved(in, {in.i(0)}, in.i(1)); }, [](const Args& a) { return roll(a[0], a.i(1), a.i(0)); },
-       "roll($0, #1, #0)"},
-      {"repeat", draw_repeat, repeated, [](const Args& a) { return repeat(a[0], a.rest(0)); }, "repeat($0, {#0..})", 3},
-      {"tril", draw_triangle, [](const In& in) { return triangle(in, true); }, [](const Args& a) { return tril(a[0], a.i(0)); }, "tril($0, #0)"},
-      {"triu", draw_triangle, [](const In& in) { return triangle(in, false); }, [](const Args& a) { return triu(a[0], a.i(0)); }, "triu($0, #0)"},
-      {"diagonal", draw_diagonal, diagonal_of, [](const Args& a) { return diagonal(a[0], a.i(0), a.i(1), a.i(2)); }, "diagonal($0, #0, #1, #2)", 3},
+      {"pad", draw_pad, padded, [](const Args& a) { return pad(a[0], a.node.i, a.d(0)); },
+       "pad($0, {#0..}, @0)", 4},
+      {"flip", draw_flip, [](const In& in) { return moved(in, in.node.i, INT64_MIN); },
+       [](const Args& a) { return flip(a[0], a.rest(0)); }, "flip($0, {#0..})"},
+      {"roll", draw_roll, [](const In& in) { return moved(in, {in.i(0)}, in.i(1)); },
+       [](const Args& a) { return roll(a[0], a.i(1), a.i(0)); }, "roll($0, #1, #0)"},
+      {"repeat", draw_repeat, repeated, [](const Args& a) { return repeat(a[0], a.rest(0)); },
+       "repeat($0, {#0..})", 3},
+      {"tril", draw_triangle, [](const In& in) { return triangle(in, true); },
+       [](const Args& a) { return tril(a[0], a.i(0)); }, "tril($0, #0)"},
+      {"triu", draw_triangle, [](const In& in) { return triangle(in, false); },
+       [](const Args& a) { return triu(a[0], a.i(0)); }, "triu($0, #0)"},
+      {"diagonal", draw_diagonal, diagonal_of,
+       [](const Args& a) { return diagonal(a[0], a.i(0), a.i(1), a.i(2)); },
+       "diagonal($0, #0, #1, #2)", 3},
   };
   return table;
 }

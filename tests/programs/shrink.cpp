@@ -1,4 +1,5 @@
-// Smaller programs with the same kind of fault: fewer outputs, ops replaced by their values, plain layouts, rounder numbers, smaller sizes.
+// Smaller programs with the same kind of fault: fewer outputs, ops replaced by their values, plain
+// layouts, rounder numbers, smaller sizes.
 #include <cmath>
 #include <functional>
 
@@ -32,7 +33,8 @@ class Shrinker {
   Shrinker(const Program& p, const std::string& kind) : best_(p), kind_(kind) {}
   Program run() {
     bool smaller = true;
-    for (int round = 0; smaller && round < 12 && left_ > 0; ++round) smaller = structure() | sizes() | leaves();
+    for (int round = 0; smaller && round < 12 && left_ > 0; ++round)
+      smaller = structure() | sizes() | leaves();
     return best_;
   }
 
@@ -66,7 +68,9 @@ class Shrinker {
     Node leaf;
     const Array y = interpret(best_).nodes[k];
     leaf.shape = y.shape;
-    for (const Jet& j : y.v) leaf.values.push_back(best_.dtype == DType::f32 ? static_cast<double>(static_cast<float>(j.v())) : j.v());
+    for (const Jet& j : y.v)
+      leaf.values.push_back(
+          best_.dtype == DType::f32 ? static_cast<double>(static_cast<float>(j.v())) : j.v());
     for (bool wanted : {false, true}) {
       Program p = best_;
       leaf.wanted = wanted;
@@ -85,13 +89,15 @@ class Shrinker {
           if (i == static_cast<int>(k)) i = operand;
       std::vector<int> outputs = p.sinks();
       for (size_t s = outputs.size(); s-- > 0;)
-        if (outputs[s] == static_cast<int>(k)) outputs.erase(outputs.begin() + static_cast<std::ptrdiff_t>(s));
+        if (outputs[s] == static_cast<int>(k))
+          outputs.erase(outputs.begin() + static_cast<std::ptrdiff_t>(s));
       if (!outputs.empty() && attempt(pruned(p, outputs))) return true;
     }
     return false;
   }
 
-  // One size of every leaf that has it at that place made smaller; the ops' own checks say whether the rest still fits.
+  // One size of every leaf that has it at that place made smaller; the ops' own checks say whether
+  // the rest still fits.
   bool sizes() {
     bool any = false;
     for (size_t k = 0; k < best_.nodes.size(); ++k) {
@@ -100,8 +106,10 @@ class Shrinker {
         continue;
       }
       for (int d = 0; d < best_.nodes[k].shape.size(); ++d)
-        while (best_.nodes[k].shape[d] > 1 && (cut(k, d, best_.nodes[k].shape[d] / 2, true) || cut(k, d, best_.nodes[k].shape[d] - 1, true) ||
-                                               cut(k, d, best_.nodes[k].shape[d] / 2, false) || cut(k, d, best_.nodes[k].shape[d] - 1, false)))
+        while (best_.nodes[k].shape[d] > 1 && (cut(k, d, best_.nodes[k].shape[d] / 2, true) ||
+                                               cut(k, d, best_.nodes[k].shape[d] - 1, true) ||
+                                               cut(k, d, best_.nodes[k].shape[d] / 2, false) ||
+                                               cut(k, d, best_.nodes[k].shape[d] - 1, false)))
           any = true;
     }
     return any;
@@ -171,7 +179,8 @@ class Shrinker {
   void simplify(size_t k, size_t e, bool& any) {
     const double v = best_.nodes[k].values[e];
     if (v == 0 || v == 1) return;
-    for (double to : {0.0, 1.0, std::isfinite(v) ? std::rint(v) : v, std::isfinite(v) ? std::rint(v * 4) / 4 : v}) {
+    for (double to : {0.0, 1.0, std::isfinite(v) ? std::rint(v) : v,
+                      std::isfinite(v) ? std::rint(v * 4) / 4 : v}) {
       if (to == v || (std::isnan(to) && std::isnan(v))) continue;
       Program p = best_;
       p.nodes[k].values[e] = to;

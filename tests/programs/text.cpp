@@ -55,7 +55,8 @@ std::string call(const Node& n) {
     const char what = *c;
     const size_t k = static_cast<size_t>(*++c - '0');
     if (what == '$') {
-      out += k >= n.in.size() || n.in[k] < 0 ? std::string("Tensor()") : "x" + std::to_string(n.in[k]);
+      out +=
+          k >= n.in.size() || n.in[k] < 0 ? std::string("Tensor()") : "x" + std::to_string(n.in[k]);
     } else if (what == '@') {
       out += k < n.d.size() ? number(n.d[k]) : "";
     } else if (c[1] == '.' && c[2] == '.') {
@@ -69,7 +70,8 @@ std::string call(const Node& n) {
 }
 
 const char* lay_name(Lay lay) {
-  static const char* names[] = {"contiguous", "transposed", "offset", "strided", "pitched", "channels last", "caller's memory"};
+  static const char* names[] = {"contiguous", "transposed",    "offset",         "strided",
+                                "pitched",    "channels last", "caller's memory"};
   return names[static_cast<int>(lay)];
 }
 
@@ -86,14 +88,21 @@ std::string to_text(const Program& p) {
       out += "const Tensor " + x + " = " + call(n) + ";  // " + str(right.nodes[k].shape) + "\n";
       continue;
     }
-    out += "const Tensor " + x + " = " + tensor_text(n.values, n.shape, n.leaf == Leaf::real ? t : n.leaf == Leaf::mask ? "b8" : "i64");
+    out += "const Tensor " + x + " = " +
+           tensor_text(n.values, n.shape,
+                       n.leaf == Leaf::real   ? t
+                       : n.leaf == Leaf::mask ? "b8"
+                                              : "i64");
     if (n.wanted) out += ".requires_grad_()";
     out += ";";
-    if (n.lay != Lay::contiguous) out += std::string("  // lies ") + lay_name(n.lay) + (n.recorded && n.wanted ? ", recorded" : "");
+    if (n.lay != Lay::contiguous)
+      out += std::string("  // lies ") + lay_name(n.lay) +
+             (n.recorded && n.wanted ? ", recorded" : "");
     out += "\n";
   }
   for (int s : p.sinks())
-    out += "const Tensor w" + std::to_string(s) + " = " + pattern_text(0, s, right.nodes[static_cast<size_t>(s)].shape, t) + ";  // weights of x" +
+    out += "const Tensor w" + std::to_string(s) + " = " +
+           pattern_text(0, s, right.nodes[static_cast<size_t>(s)].shape, t) + ";  // weights of x" +
            std::to_string(s) + "\n";
   for (size_t k = 0; k < p.nodes.size(); ++k)
     if (p.nodes[k].wanted)
@@ -108,7 +117,8 @@ std::string to_text(const Program& p) {
   }
   out += "// loss = sum over outputs of <w, x>; its derivatives along v1, v2, v3:";
   for (int order = 0; order <= 3; ++order)
-    out += (order ? ", " : " ") + number((right.loss.live >> sets[order] & 1) ? right.loss.c[sets[order]].v : 0);
+    out += (order ? ", " : " ") +
+           number((right.loss.live >> sets[order] & 1) ? right.loss.c[sets[order]].v : 0);
   return out + "\n";
 }
 

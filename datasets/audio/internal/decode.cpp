@@ -15,7 +15,8 @@ void decode_all(std::vector<Clip>& clips, std::vector<Encoded> files) {
 
 void check_there(const std::string& path, const std::string& who_says) {
   std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) throw IOError(path + ": is not there, and " + who_says + " names it");
+  if (!std::filesystem::is_regular_file(path, ignored))
+    throw IOError(path + ": is not there, and " + who_says + " names it");
 }
 
 }  // namespace regrad::detail

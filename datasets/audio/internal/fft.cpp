@@ -14,7 +14,8 @@ struct RealFft::Plans {
 };
 
 RealFft::RealFft(int64_t n) : n_(n), plans_(std::make_unique<Plans>()) {
-  if (n < 2 || n % 2 != 0 || n > int64_t{1} << 30) throw ConfigError("an FFT of " + std::to_string(n) + ": must be even, and 2 to 2^30");
+  if (n < 2 || n % 2 != 0 || n > int64_t{1} << 30)
+    throw ConfigError("an FFT of " + std::to_string(n) + ": must be even, and 2 to 2^30");
 }
 
 RealFft::~RealFft() = default;
@@ -22,13 +23,15 @@ RealFft::~RealFft() = default;
 static_assert(sizeof(kiss_fft_cpx) == sizeof(std::complex<float>));
 
 void RealFft::forward(const float* x, std::complex<float>* spectrum) {
-  if (!plans_->forward) plans_->forward = kiss_fftr_alloc(static_cast<int>(n_), 0, nullptr, nullptr);
+  if (!plans_->forward)
+    plans_->forward = kiss_fftr_alloc(static_cast<int>(n_), 0, nullptr, nullptr);
   if (!plans_->forward) throw_out_of_memory();
   kiss_fftr(plans_->forward, x, reinterpret_cast<kiss_fft_cpx*>(spectrum));
 }
 
 void RealFft::inverse(const std::complex<float>* spectrum, float* x) {
-  if (!plans_->inverse) plans_->inverse = kiss_fftr_alloc(static_cast<int>(n_), 1, nullptr, nullptr);
+  if (!plans_->inverse)
+    plans_->inverse = kiss_fftr_alloc(static_cast<int>(n_), 1, nullptr, nullptr);
   if (!plans_->inverse) throw_out_of_memory();
   kiss_fftri(plans_->inverse, reinterpret_cast<const kiss_fft_cpx*>(spectrum), x);
   const float scale = 1 / static_cast<float>(n_);

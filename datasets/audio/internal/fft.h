@@ -7,8 +7,9 @@
 
 namespace regrad::detail {
 
-// One size, for one thread at a time (it has room of its own). forward: X[k] = sum_t x[t] e^(-2 pi i k t / n), k = 0 .. n / 2. inverse: the same
-// back, divided by n, so that inverse(forward(x)) is x. ConfigError where n is odd or not in [2, 2^30].
+// One size, for one thread at a time (it has room of its own). forward: X[k] = sum_t x[t] e^(-2 pi
+// i k t / n), k = 0 .. n / 2. inverse: the same back, divided by n, so that inverse(forward(x)) is
+// x. ConfigError where n is odd or not in [2, 2^30].
 class RealFft {
  public:
   explicit RealFft(int64_t n);

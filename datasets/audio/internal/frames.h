@@ -40,12 +40,14 @@ class FrameReader {
 // f(clip, t, spectrum) of every frame of every clip.
 template <class F>
 void each_frame(const Waves& waves, const Stft& options, F&& f) {
-  const int64_t frames = options.frames(waves.samples), blocks = (frames + frames_a_block - 1) / frames_a_block;
+  const int64_t frames = options.frames(waves.samples),
+                blocks = (frames + frames_a_block - 1) / frames_a_block;
   const Tensor window = hann_window(options);
   parallel_for(waves.clips * blocks, [&](int64_t b) {
     const int64_t clip = b / blocks, first = b % blocks * frames_a_block;
     FrameReader reader(options, window);
-    for (int64_t t = first; t < std::min(frames, first + frames_a_block); ++t) f(clip, t, reader.spectrum(waves.clip(clip), waves.samples, t));
+    for (int64_t t = first; t < std::min(frames, first + frames_a_block); ++t)
+      f(clip, t, reader.spectrum(waves.clip(clip), waves.samples, t));
   });
 }
 

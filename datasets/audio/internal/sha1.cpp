@@ -8,12 +8,16 @@ uint32_t rotl(uint32_t v, int n) { return v << n | v >> (32 - n); }
 void add_block(Sha1& h, const unsigned char* block) {
   uint32_t w[80];
   for (int i = 0; i < 16; ++i)
-    w[i] = static_cast<uint32_t>(block[4 * i]) << 24 | static_cast<uint32_t>(block[4 * i + 1]) << 16 | static_cast<uint32_t>(block[4 * i + 2]) << 8 |
-           block[4 * i + 3];
+    w[i] = static_cast<uint32_t>(block[4 * i]) << 24 |
+           static_cast<uint32_t>(block[4 * i + 1]) << 16 |
+           static_cast<uint32_t>(block[4 * i + 2]) << 8 | block[4 * i + 3];
   for (int i = 16; i < 80; ++i) w[i] = rotl(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
   uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
   for (int i = 0; i < 80; ++i) {
-    const uint32_t f = i < 20 ? (b & c) | (~b & d) : i < 40 ? b ^ c ^ d : i < 60 ? (b & c) | (b & d) | (c & d) : b ^ c ^ d;
+    const uint32_t f = i < 20   ? (b & c) | (~b & d)
+                       : i < 40 ? b ^ c ^ d
+                       : i < 60 ? (b & c) | (b & d) | (c & d)
+                                : b ^ c ^ d;
     const uint32_t k = i < 20 ? 0x5a827999 : i < 40 ? 0x6ed9eba1 : i < 60 ? 0x8f1bbcdc : 0xca62c1d6;
     const uint32_t next = rotl(a, 5) + f + e + k + w[i];
     e = d, d = c, c = rotl(b, 30), b = a, a = next;

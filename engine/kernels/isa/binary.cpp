@@ -7,7 +7,8 @@ namespace {
 
 // i64: the machine's 64-bit product costs several instructions, and most sums have p0 = 1.
 void add_i64(void* const* data, const int64_t* stride, int64_t n, const Params& params) {
-  const Strip strip = params.p0 == 1.0 ? binary_strip<plus<int64_t>, int64_t> : binary_strip<add<int64_t>, int64_t>;
+  const Strip strip =
+      params.p0 == 1.0 ? binary_strip<plus<int64_t>, int64_t> : binary_strip<add<int64_t>, int64_t>;
   strip(data, stride, n, params);
 }
 

@@ -1,12 +1,14 @@
-// Depthwise convolution, channels last, stride 1 along the width. A row of pixels is w c neighbouring elements, and a tap shifts it by whole pixels:
-// loops run over many pixels at once, with the channels' weights repeated, whatever the number of channels.
+// Depthwise convolution, channels last, stride 1 along the width. A row of pixels is w c
+// neighbouring elements, and a tap shifts it by whole pixels: loops run over many pixels at once,
+// with the channels' weights repeated, whatever the number of channels.
 #include "reduce.h"
 
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
 constexpr int64_t kWide = depthwise_channels, kMostTaps = depthwise_width;
-constexpr int kLanes = kVectorBytes / 4, kVectors = kVectorBytes == 64 ? 4 : 8;  // sums, and a weight and a product beside them, fit the registers
+// sums, and a weight and a product beside them, fit the registers
+constexpr int kLanes = kVectorBytes / 4, kVectors = kVectorBytes == 64 ? 4 : 8;
 
 int64_t width_of(int64_t c) { return kWide / c * c; }
 
@@ -19,8 +21,8 @@ struct Span {
   }
 };
 
-// to[i, ..] = sum over taps of weight[tap] from[i + shift, ..], for pixels begin .. end of one row. rows: where each tap's row starts (null:
-// outside).
+// to[i, ..] = sum over taps of weight[tap] from[i + shift, ..], for pixels begin .. end of one row.
+// rows: where each tap's row starts (null: outside).
 struct Taps {
   int64_t n = 0;
   const float* row[kMostTaps];
@@ -33,18 +35,21 @@ REGRAD_INLINE void gather_vectors(const Taps& taps, int64_t c, int64_t at, int64
   typename Lanes<float, kLanes>::V sum[vectors] = {};
   for (int64_t k = 0; k < taps.n; ++k) {
     const float *x = taps.row[k] + taps.shift[k] * c + at + j, *w = taps.weight[k] + j;
-    for (int v = 0; v < vectors; ++v) sum[v] += load<kLanes>(w + v * kLanes) * load<kLanes>(x + v * kLanes);
+    for (int v = 0; v < vectors; ++v)
+      sum[v] += load<kLanes>(w + v * kLanes) * load<kLanes>(x + v * kLanes);
   }
   for (int v = 0; v < vectors; ++v) store<kLanes>(to + at + j + v * kLanes, sum[v]);
 }
 REGRAD_INLINE void gather_inside(const Taps& taps, int64_t c, int64_t at, int64_t n, float* to) {
   int64_t j = 0;
-  for (; j + kVectors * kLanes <= n; j += kVectors * kLanes) gather_vectors<kVectors>(taps, c, at, j, to);
+  for (; j + kVectors * kLanes <= n; j += kVectors * kLanes)
+    gather_vectors<kVectors>(taps, c, at, j, to);
   for (; j + kLanes <= n; j += kLanes) gather_vectors<1>(taps, c, at, j, to);
   if (j < n) gather_vectors<1>(taps, c, at, n - kLanes, to);  // some once more
 }
 
-REGRAD_INLINE void gather_row(const Taps& taps, int64_t c, int64_t pixels, int64_t limit, bool more, float* to) {
+REGRAD_INLINE void gather_row(const Taps& taps, int64_t c, int64_t pixels, int64_t limit, bool more,
+                              float* to) {
   const int64_t step = width_of(c) / c;
   int64_t left = 0, right = 0;  // how far taps reach
   for (int64_t k = 0; k < taps.n; ++k) {
@@ -83,7 +88,8 @@ void repeat(const float* weight, int64_t taps, int64_t c, float* to) {
 // One pass that gathers: rows of `to` from rows of `from`. forth: y from x; else x from y.
 template <bool forth>
 void gather(const Depthwise& s, const float* from, const float* weight, float* to) {
-  const int64_t rows = forth ? s.oh : s.h, pixels = forth ? s.ow : s.w, from_rows = forth ? s.h : s.oh, limit = forth ? s.w : s.ow;
+  const int64_t rows = forth ? s.oh : s.h, pixels = forth ? s.ow : s.w,
+                from_rows = forth ? s.h : s.oh, limit = forth ? s.w : s.ow;
   const int64_t width = width_of(s.c);
   float repeated[kMostTaps * kWide];
   for (int64_t p0 = 0, a_pass = kMostTaps / s.kw; p0 < s.kh; p0 += a_pass) {
@@ -93,7 +99,8 @@ void gather(const Depthwise& s, const float* from, const float* weight, float* t
       for (int64_t i = 0; i < rows; ++i) {
         Taps taps;
         for (int64_t p = p0; p < p1; ++p) {
-          int64_t row = forth ? i * s.stride_h - s.pad_h + p * s.dilation_h : i + s.pad_h - p * s.dilation_h;
+          int64_t row =
+              forth ? i * s.stride_h - s.pad_h + p * s.dilation_h : i + s.pad_h - p * s.dilation_h;
           if (!forth) {
             if (row < 0 || row % s.stride_h) continue;
             row /= s.stride_h;
@@ -129,7 +136,8 @@ void weights(const Depthwise& s, const float* x, const float* y, float* sums, do
             const Span in(begin, end, shift, s.w);
             if (in.last <= in.first) continue;
             const int64_t count = (in.last - in.first) * s.c;
-            const float *from = x + ((image * s.h + row) * s.w + in.first + shift) * s.c, *gp = g + in.first * s.c;
+            const float *from = x + ((image * s.h + row) * s.w + in.first + shift) * s.c,
+                        *gp = g + in.first * s.c;
             float* sum = sums + (p * s.kw + q) * width + (in.first - begin) * s.c;
             REGRAD_LOOP
             for (int64_t j = 0; j < count; ++j) sum[j] += gp[j] * from[j];
@@ -138,7 +146,8 @@ void weights(const Depthwise& s, const float* x, const float* y, float* sums, do
       }
     for (int64_t k = 0; k < taps; ++k)
       for (int64_t at = 0; at < width; at += s.c)
-        for (int64_t j = 0; j < s.c; ++j) weight[k * s.c + j] += double(sums[k * width + at + j]), sums[k * width + at + j] = 0;
+        for (int64_t j = 0; j < s.c; ++j)
+          weight[k * s.c + j] += double(sums[k * width + at + j]), sums[k * width + at + j] = 0;
   }
 }
 

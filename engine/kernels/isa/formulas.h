@@ -1,9 +1,11 @@
-// The elementwise formulas of the table, for f32, f64 and, where they have a meaning there, i64 (which wraps around).
+// The elementwise formulas of the table, for f32, f64 and, where they have a meaning there, i64
+// (which wraps around).
 //
 //   const affine<float> f(Params{2.0, 1.0});
 //   float y = f(x);                             // 2 x + 1
 //
-// Edge values are PyTorch's: a NaN comes through abs, relu, clamp, minimum and maximum; sign(NaN) = 0; relu(-0) = -0; pow(x, 0) = 1.
+// Edge values are PyTorch's: a NaN comes through abs, relu, clamp, minimum and maximum; sign(NaN) =
+// 0; relu(-0) = -0; pow(x, 0) = 1.
 #pragma once
 
 #include "functions.h"
@@ -31,7 +33,9 @@ inline __attribute__((always_inline)) int64_t parameter<int64_t>(double p) {
 // a * b + c and so on without signed overflow.
 REGRAD_INLINE float multiply_add(float a, float b, float c) { return a * b + c; }
 REGRAD_INLINE double multiply_add(double a, double b, double c) { return a * b + c; }
-REGRAD_INLINE int64_t multiply_add(int64_t a, int64_t b, int64_t c) { return int64_t(uint64_t(a) * uint64_t(b) + uint64_t(c)); }
+REGRAD_INLINE int64_t multiply_add(int64_t a, int64_t b, int64_t c) {
+  return int64_t(uint64_t(a) * uint64_t(b) + uint64_t(c));
+}
 
 template <class T>
 REGRAD_INLINE T larger(T a, T b) {  // a where they are equal; NaN if either is
@@ -55,7 +59,8 @@ template <class T>
 struct affine {
   using Type = T;
   T p0, p1;
-  explicit affine(const Params& p) : p0(parameter<T>(p.p0)), p1(p.p1 == 0.0 ? T(-0.0) : parameter<T>(p.p1)) {}
+  explicit affine(const Params& p)
+      : p0(parameter<T>(p.p0)), p1(p.p1 == 0.0 ? T(-0.0) : parameter<T>(p.p1)) {}
   T operator()(T x) const { return multiply_add(p0, x, p1); }
 };
 

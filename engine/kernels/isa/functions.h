@@ -1,5 +1,6 @@
-// Transcendental functions of one number. f32: own polynomials without a branch, so that loops over them vectorise and a value never depends on its
-// neighbours. Their coefficients are minimax fits made for this file; "up to" says how far a dense scan found them from f64, in units in the last
+// Transcendental functions of one number. f32: own polynomials without a branch, so that loops over
+// them vectorise and a value never depends on its neighbours. Their coefficients are minimax fits
+// made for this file; "up to" says how far a dense scan found them from f64, in units in the last
 // place, with and without a fused multiply-add. f64: the C library's.
 //
 //   float y = math::exp(x);
@@ -11,9 +12,12 @@ namespace regrad::kernels::REGRAD_ISA::math {
 
 REGRAD_INLINE uint32_t bits(float x) { return __builtin_bit_cast(uint32_t, x); }
 REGRAD_INLINE float from_bits(uint32_t x) { return __builtin_bit_cast(float, x); }
-REGRAD_INLINE float with_sign(float magnitude, float sign) { return from_bits(bits(magnitude) | (bits(sign) & 0x80000000u)); }
+REGRAD_INLINE float with_sign(float magnitude, float sign) {
+  return from_bits(bits(magnitude) | (bits(sign) & 0x80000000u));
+}
 
-// a*b + c: rounded once where the machine has the instruction, else twice. Contraction is off, so this is the only place that decides it.
+// a*b + c: rounded once where the machine has the instruction, else twice. Contraction is off, so
+// this is the only place that decides it.
 REGRAD_INLINE float fma(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)
   return __builtin_fmaf(a, b, c);
@@ -22,10 +26,12 @@ REGRAD_INLINE float fma(float a, float b, float c) {
 #endif
 }
 
-// A small number plus kRound holds the number's nearest integer in its low bits; plus kRound + 127 and shifted left by 23 it is 2^that.
+// A small number plus kRound holds the number's nearest integer in its low bits; plus kRound + 127
+// and shifted left by 23 it is 2^that.
 constexpr float kRound = 12582912.0f;  // 1.5 * 2^23, whose own low bits are zero
 constexpr float kLog2e = 1.44269504f;
-constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;  // the high part has 9 bits: n * kLn2High is exact
+// the high part has 9 bits: n * kLn2High is exact
+constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
 
 REGRAD_INLINE float power_of_two(float shifted) { return from_bits(bits(shifted) << 23); }
 
@@ -37,10 +43,12 @@ REGRAD_INLINE float exp_near_zero(float r) {
   q = fma(q, r, 0.499999846f);
   return fma(r * r, q, r) + 1.0f;
 }
-REGRAD_INLINE float minus_multiple_of_ln2(float x, float n) { return fma(n, -kLn2Low, fma(n, -kLn2High, x)); }
+REGRAD_INLINE float minus_multiple_of_ln2(float x, float n) {
+  return fma(n, -kLn2Low, fma(n, -kLn2High, x));
+}
 
-// e^x = e^r 2^n, n = round(x / ln 2), r = x - n ln 2. 2^n is the product of two normal numbers, so that the result is rounded once, also where it
-// overflows or is subnormal. Up to 1.1 ulp.
+// e^x = e^r 2^n, n = round(x / ln 2), r = x - n ln 2. 2^n is the product of two normal numbers, so
+// that the result is rounded once, also where it overflows or is subnormal. Up to 1.1 ulp.
 REGRAD_INLINE float exp(float x) {
   const float low = x < -110.0f ? -110.0f : x;  // a NaN passes both
   const float v = low > 89.0f ? 89.0f : low;
@@ -50,7 +58,8 @@ REGRAD_INLINE float exp(float x) {
   return e * from_bits(half << 23) * from_bits((exponents - half) << 23);
 }
 
-// factor * exp(x + small) for x <= 0 (above -120) and |small| < 0.06; the product is subnormal only if the result is.
+// factor * exp(x + small) for x <= 0 (above -120) and |small| < 0.06; the product is subnormal only
+// if the result is.
 REGRAD_INLINE float exp_falling(float x, float small, float factor) {
   const float shifted = fma(x, kLog2e, kRound + 191.0f);
   const float r = minus_multiple_of_ln2(x, shifted - (kRound + 191.0f)) + small;
@@ -61,10 +70,12 @@ REGRAD_INLINE float exp_falling(float x, float small, float factor) {
 REGRAD_INLINE float exp_of_minus_abs(float x) {
   const float v = -__builtin_fabsf(x), low = v < -110.0f ? -110.0f : v;
   const float shifted = fma(low, kLog2e, kRound + 191.0f);
-  return exp_near_zero(minus_multiple_of_ln2(low, shifted - (kRound + 191.0f))) * power_of_two(shifted) * 0x1p-64f;
+  return exp_near_zero(minus_multiple_of_ln2(low, shifted - (kRound + 191.0f))) *
+         power_of_two(shifted) * 0x1p-64f;
 }
 
-// x = 2^e (1 + f) with 1 + f in [sqrt 1/2, sqrt 2]; log(1 + f) = f - f^2/2 + f^3 R(f). Up to 0.9 ulp.
+// x = 2^e (1 + f) with 1 + f in [sqrt 1/2, sqrt 2]; log(1 + f) = f - f^2/2 + f^3 R(f). Up to 0.9
+// ulp.
 REGRAD_INLINE float log(float x) {
   const bool subnormal = x < 1.17549435e-38f;
   const uint32_t i = bits(subnormal ? x * 8388608.0f : x) + (0x3f800000u - 0x3f3504f3u);
@@ -80,7 +91,8 @@ REGRAD_INLINE float log(float x) {
   const float f2 = f * f;
   const float tail = fma(f2 * f, r, fma(e, kLn2Low, -0.5f * f2));
   const float y = fma(e, kLn2High, f + tail);
-  const float above = x > 0.0f ? y : (x == 0.0f ? -__builtin_inff() : __builtin_nanf(""));  // a NaN ends as NaN
+  // a NaN ends as NaN
+  const float above = x > 0.0f ? y : (x == 0.0f ? -__builtin_inff() : __builtin_nanf(""));
   return x == __builtin_inff() ? x : above;
 }
 
@@ -129,16 +141,20 @@ REGRAD_INLINE float log1p(float x) {
   return ((u > 0.0f) & (x < __builtin_inff())) ? (u == 1.0f ? x : y + lost) : y;
 }
 
-// 1 / (1 + e^-x), written with e^-|x| so that both tails keep their relative accuracy. Up to 2.4 ulp.
+// 1 / (1 + e^-x), written with e^-|x| so that both tails keep their relative accuracy. Up to 2.4
+// ulp.
 REGRAD_INLINE float sigmoid(float x) {
   const float e = exp_of_minus_abs(x);
   return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
 // log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). Up to 2.9 ulp.
-REGRAD_INLINE float softplus(float x) { return (x < 0.0f ? 0.0f : x) + log1p_unit(exp_of_minus_abs(x)); }
+REGRAD_INLINE float softplus(float x) {
+  return (x < 0.0f ? 0.0f : x) + log1p_unit(exp_of_minus_abs(x));
+}
 
-// g(t) = e^(t^2/2) erfc(t / sqrt 2) / 2 for 0 <= t <= 15, as a quotient of polynomials with positive coefficients: nothing cancels.
+// g(t) = e^(t^2/2) erfc(t / sqrt 2) / 2 for 0 <= t <= 15, as a quotient of polynomials with
+// positive coefficients: nothing cancels.
 REGRAD_INLINE float scaled_tail(float t) {
   float p = fma(t, 4.12555877e-3f, 0.0407003462f);
   p = fma(p, t, 0.183439985f);
@@ -152,14 +168,16 @@ REGRAD_INLINE float scaled_tail(float t) {
   return p / q;
 }
 
-// x Phi(x) = max(x, 0) - |x| Phi(-|x|), Phi(-t) = e^(-t^2/2) g(t); t^2 = high^2 + rest with high of 12 bits, so that the rounding of the square does
-// not spoil the exponential. Up to 3.6 ulp above zero, 6.3 (4e-7 relative) below.
+// x Phi(x) = max(x, 0) - |x| Phi(-|x|), Phi(-t) = e^(-t^2/2) g(t); t^2 = high^2 + rest with high of
+// 12 bits, so that the rounding of the square does not spoil the exponential. Up to 3.6 ulp above
+// zero, 6.3 (4e-7 relative) below.
 REGRAD_INLINE float gelu(float x) {
   const float a = __builtin_fabsf(x);
   const float t = a < 15.0f ? a : 15.0f;
   const float high = from_bits(bits(t) & 0xfffff000u);
   const float rest = (t - high) * (t + high);
-  return (x < 0.0f ? 0.0f : x) - exp_falling(-0.5f * (high * high), -0.5f * rest, t * scaled_tail(t));
+  return (x < 0.0f ? 0.0f : x) -
+         exp_falling(-0.5f * (high * high), -0.5f * rest, t * scaled_tail(t));
 }
 
 // |x| < 1: x + x (0.128.. + x^2 P(x^2)); above: 1 - 2 e^(-x^2) g(sqrt 2 |x|). Up to 1.3 ulp.
@@ -177,7 +195,8 @@ REGRAD_INLINE float erf(float x) {
   return x == x ? with_sign(y, x) : x;
 }
 
-// e^(-x^2) 2 g(sqrt 2 |x|) for x > 0, 2 less that below; x^2 = high^2 + rest as in gelu. Up to 5e-7 relative.
+// e^(-x^2) 2 g(sqrt 2 |x|) for x > 0, 2 less that below; x^2 = high^2 + rest as in gelu. Up to 5e-7
+// relative.
 REGRAD_INLINE float erfc(float x) {
   const float a = __builtin_fabsf(x), t = a < 10.5f ? a : 10.5f;
   const float high = from_bits(bits(t) & 0xfffff000u);
@@ -187,8 +206,9 @@ REGRAD_INLINE float erfc(float x) {
   return x == x ? y : x;
 }
 
-// |x| <= kSinRange: n = round(2x / pi), r = x - n pi/2 in four parts (11 bits each, so that n times a part is exact, and the rest); then the
-// polynomial of the quadrant. Up to 2.2 ulp. Beyond it the strip calls the C library.
+// |x| <= kSinRange: n = round(2x / pi), r = x - n pi/2 in four parts (11 bits each, so that n times
+// a part is exact, and the rest); then the polynomial of the quadrant. Up to 2.2 ulp. Beyond it the
+// strip calls the C library.
 constexpr float kSinRange = 8192.0f;
 
 REGRAD_INLINE float quadrant(float x, uint32_t& n) {
@@ -204,7 +224,8 @@ REGRAD_INLINE float quadrant(float x, uint32_t& n) {
 REGRAD_INLINE float sin_or_cos(float r, bool is_cos) {
   const float z = r * r;
   const float s = fma(fma(fma(z, -1.95140849e-4f, 8.33215505e-3f), z, -0.166666546f), z * r, r);
-  const float c = fma(fma(fma(z, 2.44348442e-5f, -1.38873371e-3f), z, 0.0416666463f), z * z, fma(z, -0.5f, 1.0f));
+  const float c = fma(fma(fma(z, 2.44348442e-5f, -1.38873371e-3f), z, 0.0416666463f), z * z,
+                      fma(z, -0.5f, 1.0f));
   return is_cos ? c : s;
 }
 REGRAD_INLINE float sin(float x) {
@@ -218,8 +239,12 @@ REGRAD_INLINE float cos(float x) {
   return from_bits(bits(sin_or_cos(r, !(n & 1u))) ^ (((n + 1u) & 2u) << 30));
 }
 
-REGRAD_INLINE float sin_any(float x) { return __builtin_fabsf(x) > kSinRange ? __builtin_sinf(x) : sin(x); }
-REGRAD_INLINE float cos_any(float x) { return __builtin_fabsf(x) > kSinRange ? __builtin_cosf(x) : cos(x); }
+REGRAD_INLINE float sin_any(float x) {
+  return __builtin_fabsf(x) > kSinRange ? __builtin_sinf(x) : sin(x);
+}
+REGRAD_INLINE float cos_any(float x) {
+  return __builtin_fabsf(x) > kSinRange ? __builtin_cosf(x) : cos(x);
+}
 
 REGRAD_INLINE float abs(float x) { return __builtin_fabsf(x); }
 REGRAD_INLINE float floor(float x) { return __builtin_floorf(x); }
@@ -236,7 +261,9 @@ REGRAD_INLINE double sigmoid(double x) {
   const double e = exp_of_minus_abs(x);
   return (x < 0.0 ? e : 1.0) / (1.0 + e);
 }
-REGRAD_INLINE double softplus(double x) { return (x < 0.0 ? 0.0 : x) + __builtin_log1p(exp_of_minus_abs(x)); }
+REGRAD_INLINE double softplus(double x) {
+  return (x < 0.0 ? 0.0 : x) + __builtin_log1p(exp_of_minus_abs(x));
+}
 REGRAD_INLINE double gelu(double x) {
   const double a = __builtin_fabs(x), t = a < 40.0 ? a : 40.0;
   return (x < 0.0 ? 0.0 : x) - 0.5 * t * __builtin_erfc(t * 0.70710678118654752440);

@@ -1,5 +1,7 @@
-// Small products: tiles of up to max_rows x 2 registers that stay in registers while k runs, so that A is read as single numbers in any layout,
-// B along its rows (in place, or from a packed panel where its columns are not neighbours), and C is written once.
+// Small products: tiles of up to max_rows x 2 registers that stay in registers while k runs, so
+// that A is read as single numbers in any layout,
+// B along its rows (in place, or from a packed panel where its columns are not neighbours), and C
+// is written once.
 #include "gemm_pack.h"
 
 #include "isa.h"
@@ -40,7 +42,8 @@ void multiply_tile(const Tile<T>& t) {
     for (int i = 0; i < rows; ++i) {
       const T* p = t.start + i * t.start_row;
       REGRAD_UNROLL
-      for (int v = 0; v < registers; ++v) sum[i][v] = is_whole(v) ? R::load(p + v * R::lanes) : R::load_lanes(p + v * R::lanes, tail);
+      for (int v = 0; v < registers; ++v)
+        sum[i][v] = is_whole(v) ? R::load(p + v * R::lanes) : R::load_lanes(p + v * R::lanes, tail);
     }
   } else {
     REGRAD_UNROLL
@@ -53,7 +56,8 @@ void multiply_tile(const Tile<T>& t) {
   for (int64_t p = 0; p < t.k; ++p, a += t.a_col, b += t.b_row) {
     typename R::V bp[registers];
     REGRAD_UNROLL
-    for (int v = 0; v < registers; ++v) bp[v] = is_whole(v) ? R::load(b + v * R::lanes) : R::load_tail(b + v * R::lanes, tail);
+    for (int v = 0; v < registers; ++v)
+      bp[v] = is_whole(v) ? R::load(b + v * R::lanes) : R::load_tail(b + v * R::lanes, tail);
     REGRAD_UNROLL
     for (int i = 0; i < rows; ++i) {
       const typename R::V x = R::repeat(a[i * t.a_row]);
@@ -109,7 +113,8 @@ bool in_place(const Gemm& g) { return g.b_col == 1 && has_load_tail; }
 template <class T>
 constexpr int64_t wide = 2 * register_bytes / int64_t(sizeof(T));
 
-// Columns [j, j + columns) of one product, columns <= wide. panel: B's columns there, or null for B in place.
+// Columns [j, j + columns) of one product, columns <= wide. panel: B's columns there, or null for B
+// in place.
 template <class T>
 void multiply_block(const Gemm& g, int64_t s, int64_t j, int64_t columns, const T* panel) {
   using Full = Reg<T, register_bytes>;
@@ -128,7 +133,8 @@ void multiply_block(const Gemm& g, int64_t s, int64_t j, int64_t columns, const 
   if (g.bias && g.bias_col != 1) {  // columns of the bias that are no neighbours: by way of C
     const T* bias = static_cast<const T*>(g.bias) + s * g.bias_batch + j * g.bias_col;
     for (int64_t r = 0; r < g.m; ++r)
-      for (int64_t q = 0; q < columns; ++q) t.c[r * g.c_row + q] = bias[r * g.bias_row + q * g.bias_col];
+      for (int64_t q = 0; q < columns; ++q)
+        t.c[r * g.c_row + q] = bias[r * g.bias_row + q * g.bias_col];
     t.start = t.c;
     t.start_row = g.c_row;
   }
@@ -147,7 +153,9 @@ void multiply(const Gemm& g, T* panel) {
   const bool packs = !in_place(g);
   const auto block = [&](int64_t s, int64_t j, bool pack_now) {
     const int64_t columns = g.n - j < wide<T> ? g.n - j : wide<T>;
-    if (pack_now) pack(static_cast<const T*>(g.b) + s * g.b_batch + j * g.b_col, g.b_row, g.b_col, g.k, columns, panel, wide<T>);
+    if (pack_now)
+      pack(static_cast<const T*>(g.b) + s * g.b_batch + j * g.b_col, g.b_row, g.b_col, g.k, columns,
+           panel, wide<T>);
     multiply_block(g, s, j, columns, packs ? static_cast<const T*>(panel) : nullptr);
   };
   if (packs && g.b_batch == 0) {  // one panel serves the whole batch

@@ -1,7 +1,9 @@
-// Registers of this instruction set, and panels of B whose columns are not contiguous, laid out as rows of registers.
+// Registers of this instruction set, and panels of B whose columns are not contiguous, laid out as
+// rows of registers.
 //
 //   Reg<float, 64>::V x = Reg<float, 64>::load(p);         // 16 floats
-//   pack(b, b_row, b_col, k, columns, panel, width);       // panel[kk * width + j] = b[kk * b_row + j * b_col]
+//   pack(b, b_row, b_col, k, columns, panel, width);
+//       // panel[kk * width + j] = b[kk * b_row + j * b_col]
 #pragma once
 
 #include <stdint.h>
@@ -20,9 +22,12 @@ namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
 template <class T, int bytes>
-struct Reg;  // V: one register of that many bytes; multiply_add rounds once where the machine has FMA, else twice
+// V: one register of that many bytes; multiply_add rounds once where the machine has FMA, else
+// twice
+struct Reg;
 
-// A Tail says which of a register's first lanes are in memory. load_tail gives zeros in the others, store_tail leaves them alone.
+// A Tail says which of a register's first lanes are in memory. load_tail gives zeros in the others,
+// store_tail leaves them alone.
 // load_lanes is load_tail that never reads beyond the lanes.
 #define REGRAD_REG(T, bytes, FMA, TAIL, TAIL_OF, LOAD_TAIL, LOAD_LANES, STORE_TAIL)     \
   template <>                                                                           \
@@ -44,9 +49,9 @@ struct Reg;  // V: one register of that many bytes; multiply_add rounds once whe
 #if REGRAD_GEMM_AVX512
 constexpr int register_bytes = 64, half_bytes = 32, pack_bytes = 32;
 constexpr bool has_load_tail = true;
-#define REGRAD_REG_512(T, bytes, M, bits, S)                                                                               \
-  REGRAD_REG(T, bytes, M##_fmadd_##S(a, b, c), __mmask##bits, __mmask##bits((1u << count) - 1), M##_maskz_loadu_##S(t, p), \
-             M##_maskz_loadu_##S(t, p), M##_mask_storeu_##S(p, t, v))
+#define REGRAD_REG_512(T, bytes, M, bits, S)                                                    \
+  REGRAD_REG(T, bytes, M##_fmadd_##S(a, b, c), __mmask##bits, __mmask##bits((1u << count) - 1), \
+             M##_maskz_loadu_##S(t, p), M##_maskz_loadu_##S(t, p), M##_mask_storeu_##S(p, t, v))
 REGRAD_REG_512(float, 64, _mm512, 16, ps)
 REGRAD_REG_512(float, 32, _mm256, 8, ps)
 REGRAD_REG_512(double, 64, _mm512, 8, pd)
@@ -77,15 +82,17 @@ TailMask tail_mask(int64_t count) {
   const int32_t* first = lane_mask + 8 - count * int64_t(sizeof(T) / 4);
   return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)), count};
 }
-REGRAD_REG(float, 32, _mm256_fmadd_ps(a, b, c), TailMask, tail_mask<float>(count), _mm256_maskload_ps(p, t.mask), load_lanes_of<V>(p, t.count),
-           store_lanes(p, v, t.count))
-REGRAD_REG(double, 32, _mm256_fmadd_pd(a, b, c), TailMask, tail_mask<double>(count), _mm256_maskload_pd(p, t.mask), load_lanes_of<V>(p, t.count),
-           store_lanes(p, v, t.count))
+REGRAD_REG(float, 32, _mm256_fmadd_ps(a, b, c), TailMask, tail_mask<float>(count),
+           _mm256_maskload_ps(p, t.mask), load_lanes_of<V>(p, t.count), store_lanes(p, v, t.count))
+REGRAD_REG(double, 32, _mm256_fmadd_pd(a, b, c), TailMask, tail_mask<double>(count),
+           _mm256_maskload_pd(p, t.mask), load_lanes_of<V>(p, t.count), store_lanes(p, v, t.count))
 #else
 constexpr int register_bytes = 16, half_bytes = 16, pack_bytes = 16;
 constexpr bool has_load_tail = false;  // load_tail reads a whole register: only from a packed panel
-REGRAD_REG(float, 16, a* b + c, int64_t, count, load(p), load_lanes_of<V>(p, t), store_lanes(p, v, t))
-REGRAD_REG(double, 16, a* b + c, int64_t, count, load(p), load_lanes_of<V>(p, t), store_lanes(p, v, t))
+REGRAD_REG(float, 16, a* b + c, int64_t, count, load(p), load_lanes_of<V>(p, t),
+           store_lanes(p, v, t))
+REGRAD_REG(double, 16, a* b + c, int64_t, count, load(p), load_lanes_of<V>(p, t),
+           store_lanes(p, v, t))
 #endif
 #endif
 #undef REGRAD_REG
@@ -123,8 +130,10 @@ inline void transpose_quad(const float* b, int64_t column, float* panel, int64_t
   R::store(panel + 2 * width, _mm256_shuffle_ps(high01, high23, 0x44));
   R::store(panel + 3 * width, _mm256_shuffle_ps(high01, high23, 0xEE));
 #else
-  const R::V low01 = __builtin_shufflevector(x0, x1, 0, 4, 1, 5), high01 = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
-  const R::V low23 = __builtin_shufflevector(x2, x3, 0, 4, 1, 5), high23 = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
+  const R::V low01 = __builtin_shufflevector(x0, x1, 0, 4, 1, 5),
+             high01 = __builtin_shufflevector(x0, x1, 2, 6, 3, 7);
+  const R::V low23 = __builtin_shufflevector(x2, x3, 0, 4, 1, 5),
+             high23 = __builtin_shufflevector(x2, x3, 2, 6, 3, 7);
   R::store(panel, __builtin_shufflevector(low01, low23, 0, 1, 4, 5));
   R::store(panel + width, __builtin_shufflevector(low01, low23, 2, 3, 6, 7));
   R::store(panel + 2 * width, __builtin_shufflevector(high01, high23, 0, 1, 4, 5));
@@ -143,16 +152,19 @@ inline void transpose_quad(const double* b, int64_t column, double* panel, int64
 #endif
 }
 
-// panel[kk * width + j] = b[kk * row + j * column], j < columns; where tails are read as whole registers, zeros up to the end of the last one.
+// panel[kk * width + j] = b[kk * row + j * column], j < columns; where tails are read as whole
+// registers, zeros up to the end of the last one.
 template <class T>
-void pack(const T* b, int64_t row, int64_t column, int64_t k, int64_t columns, T* panel, int64_t width) {
+void pack(const T* b, int64_t row, int64_t column, int64_t k, int64_t columns, T* panel,
+          int64_t width) {
   constexpr int64_t lanes = register_bytes / int64_t(sizeof(T));
   const int64_t filled = has_load_tail ? columns : (columns + lanes - 1) / lanes * lanes;
   int64_t j = 0;
   if (row == 1) {
     for (; j + group<T> <= columns; j += group<T>) {
       int64_t p = 0;
-      for (; p + quad<T> <= k; p += quad<T>) transpose_quad(b + j * column + p, column, panel + p * width + j, width);
+      for (; p + quad<T> <= k; p += quad<T>)
+        transpose_quad(b + j * column + p, column, panel + p * width + j, width);
       for (; p < k; ++p)
         for (int64_t i = j; i < j + group<T>; ++i) panel[p * width + i] = b[i * column + p];
     }

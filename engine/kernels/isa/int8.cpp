@@ -1,5 +1,6 @@
-// 8-bit convolution without VNNI: numbers widened to 16 bits, their products added in pairs to 32 bits, which is exact. The 8-bit instruction that
-// AVX2 has (vpmaddubsw) adds its pairs in 16 bits and cuts them off.
+// 8-bit convolution without VNNI: numbers widened to 16 bits, their products added in pairs to 32
+// bits, which is exact. The 8-bit instruction that AVX2 has (vpmaddubsw) adds its pairs in 16 bits
+// and cuts them off.
 #include "reduce.h"
 
 #if defined(__SSE2__)
@@ -13,27 +14,54 @@ constexpr int kSums = kVectorBytes / 4;  // in a register
 using Sums = Lanes<int32_t, kSums>::V;
 using Halves = Lanes<int16_t, 2 * kSums>::V;
 
-// sums[i] = a[2i] b[2i] + a[2i+1] b[2i+1]; interleave: a and b element by element, within each 16 bytes, their first halves or their last.
+// sums[i] = a[2i] b[2i] + a[2i+1] b[2i+1]; interleave: a and b element by element, within each 16
+// bytes, their first halves or their last.
 #if defined(__AVX512BW__)
-REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) { return Sums(_mm512_madd_epi16(__m512i(a), __m512i(b))); }
-REGRAD_INLINE Halves interleave_low(Halves a, Halves b) { return Halves(_mm512_unpacklo_epi16(__m512i(a), __m512i(b))); }
-REGRAD_INLINE Halves interleave_high(Halves a, Halves b) { return Halves(_mm512_unpackhi_epi16(__m512i(a), __m512i(b))); }
+REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) {
+  return Sums(_mm512_madd_epi16(__m512i(a), __m512i(b)));
+}
+REGRAD_INLINE Halves interleave_low(Halves a, Halves b) {
+  return Halves(_mm512_unpacklo_epi16(__m512i(a), __m512i(b)));
+}
+REGRAD_INLINE Halves interleave_high(Halves a, Halves b) {
+  return Halves(_mm512_unpackhi_epi16(__m512i(a), __m512i(b)));
+}
 #elif defined(__AVX2__)
-REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) { return Sums(_mm256_madd_epi16(__m256i(a), __m256i(b))); }
-REGRAD_INLINE Halves interleave_low(Halves a, Halves b) { return Halves(_mm256_unpacklo_epi16(__m256i(a), __m256i(b))); }
-REGRAD_INLINE Halves interleave_high(Halves a, Halves b) { return Halves(_mm256_unpackhi_epi16(__m256i(a), __m256i(b))); }
+REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) {
+  return Sums(_mm256_madd_epi16(__m256i(a), __m256i(b)));
+}
+REGRAD_INLINE Halves interleave_low(Halves a, Halves b) {
+  return Halves(_mm256_unpacklo_epi16(__m256i(a), __m256i(b)));
+}
+REGRAD_INLINE Halves interleave_high(Halves a, Halves b) {
+  return Halves(_mm256_unpackhi_epi16(__m256i(a), __m256i(b)));
+}
 #elif defined(__SSE2__)
-REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) { return Sums(_mm_madd_epi16(__m128i(a), __m128i(b))); }
-REGRAD_INLINE Halves interleave_low(Halves a, Halves b) { return Halves(_mm_unpacklo_epi16(__m128i(a), __m128i(b))); }
-REGRAD_INLINE Halves interleave_high(Halves a, Halves b) { return Halves(_mm_unpackhi_epi16(__m128i(a), __m128i(b))); }
+REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) {
+  return Sums(_mm_madd_epi16(__m128i(a), __m128i(b)));
+}
+REGRAD_INLINE Halves interleave_low(Halves a, Halves b) {
+  return Halves(_mm_unpacklo_epi16(__m128i(a), __m128i(b)));
+}
+REGRAD_INLINE Halves interleave_high(Halves a, Halves b) {
+  return Halves(_mm_unpackhi_epi16(__m128i(a), __m128i(b)));
+}
 #else
 REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) {
-  const auto even = [](Halves v) { return __builtin_convertvector(__builtin_shufflevector(v, v, 0, 2, 4, 6), Sums); };
-  const auto odd = [](Halves v) { return __builtin_convertvector(__builtin_shufflevector(v, v, 1, 3, 5, 7), Sums); };
+  const auto even = [](Halves v) {
+    return __builtin_convertvector(__builtin_shufflevector(v, v, 0, 2, 4, 6), Sums);
+  };
+  const auto odd = [](Halves v) {
+    return __builtin_convertvector(__builtin_shufflevector(v, v, 1, 3, 5, 7), Sums);
+  };
   return even(a) * even(b) + odd(a) * odd(b);
 }
-REGRAD_INLINE Halves interleave_low(Halves a, Halves b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
-REGRAD_INLINE Halves interleave_high(Halves a, Halves b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+REGRAD_INLINE Halves interleave_low(Halves a, Halves b) {
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+REGRAD_INLINE Halves interleave_high(Halves a, Halves b) {
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+}
 #endif
 
 // The pair at p in every place.
@@ -57,7 +85,8 @@ REGRAD_INLINE void store_sums(int32_t* y, Sums sum, int64_t n) {
 }
 
 template <int pixels, int vectors>
-void dense_block(const Int8Dense& s, const int16_t* x, const int16_t* weight, int64_t outputs, int32_t* y) {
+void dense_block(const Int8Dense& s, const int16_t* x, const int16_t* weight, int64_t outputs,
+                 int32_t* y) {
   Sums sum[pixels][vectors] = {};
   for (int64_t g = 0; g < s.segments; ++g) {
     const int16_t* from = x + s.segment[g];
@@ -73,11 +102,13 @@ void dense_block(const Int8Dense& s, const int16_t* x, const int16_t* weight, in
   }
   REGRAD_UNROLL
   for (int p = 0; p < pixels; ++p)
-    for (int v = 0; v < vectors; ++v) store_sums(y + p * s.y_pixel + v * kSums, sum[p][v], outputs - v * kSums);
+    for (int v = 0; v < vectors; ++v)
+      store_sums(y + p * s.y_pixel + v * kSums, sum[p][v], outputs - v * kSums);
 }
 
 template <int most, int vectors>
-void dense_pixels(const Int8Dense& s, const int16_t* x, const int16_t* weight, int64_t outputs, int64_t pixels, int32_t* y) {
+void dense_pixels(const Int8Dense& s, const int16_t* x, const int16_t* weight, int64_t outputs,
+                  int64_t pixels, int32_t* y) {
   if constexpr (most > 1)
     if (pixels < most) return dense_pixels<most - 1, vectors>(s, x, weight, outputs, pixels, y);
   dense_block<most, vectors>(s, x, weight, outputs, y);
@@ -85,16 +116,19 @@ void dense_pixels(const Int8Dense& s, const int16_t* x, const int16_t* weight, i
 
 // Blocks of pixels are cut as evenly as kPixels allows.
 template <int vectors>
-void dense_outputs(const Int8Dense& s, const int16_t* x, const int16_t* weight, int64_t outputs, int32_t* y) {
+void dense_outputs(const Int8Dense& s, const int16_t* x, const int16_t* weight, int64_t outputs,
+                   int32_t* y) {
   for (int64_t i = 0; i < s.rows; ++i)
     for (int64_t at = 0, left = (s.pixels + kPixels - 1) / kPixels; left > 0; --left) {
       const int64_t now = (s.pixels - at + left - 1) / left;
-      dense_pixels<kPixels, vectors>(s, x + i * s.row_step + at * s.pixel_step, weight, outputs, now, y + (i * s.pixels + at) * s.y_pixel);
+      dense_pixels<kPixels, vectors>(s, x + i * s.row_step + at * s.pixel_step, weight, outputs,
+                                     now, y + (i * s.pixels + at) * s.y_pixel);
       at += now;
     }
 }
 
-// Where pixels of y lie side by side, the last block comes first and stores whole registers: what passes its pixel is written again later.
+// Where pixels of y lie side by side, the last block comes first and stores whole registers: what
+// passes its pixel is written again later.
 void dense(const Int8Dense& s, const int16_t* x, const int16_t* weight, int32_t* y) {
   const int64_t each = 2 * s.segments * s.pairs;
   const bool whole = s.y_pixel == s.outputs;
@@ -120,14 +154,16 @@ REGRAD_INLINE void store_interleaved(int32_t* y, Sums low, Sums high) {
 }
 
 template <int blocks>
-REGRAD_INLINE void depthwise_block(const Int8Depthwise& s, const int16_t* x, const int16_t* weight, int32_t* y) {
+REGRAD_INLINE void depthwise_block(const Int8Depthwise& s, const int16_t* x, const int16_t* weight,
+                                   int32_t* y) {
   Sums low[blocks] = {}, high[blocks] = {};
   for (int64_t k = 0; k < s.pairs; ++k, weight += 2 * s.width) {
     const int16_t *a = x + s.tap[2 * k], *b = x + s.tap[2 * k + 1];
     for (int i = 0; i < blocks; ++i) {
       const Halves p = load<2 * kSums>(a + 2 * i * kSums), q = load<2 * kSums>(b + 2 * i * kSums);
       low[i] += multiply_pairs(interleave_low(p, q), load<2 * kSums>(weight + 4 * i * kSums));
-      high[i] += multiply_pairs(interleave_high(p, q), load<2 * kSums>(weight + 4 * i * kSums + 2 * kSums));
+      high[i] += multiply_pairs(interleave_high(p, q),
+                                load<2 * kSums>(weight + 4 * i * kSums + 2 * kSums));
     }
   }
   for (int i = 0; i < blocks; ++i) store_interleaved(y + 2 * i * kSums, low[i], high[i]);
@@ -139,7 +175,8 @@ void depthwise(const Int8Depthwise& s, const int16_t* x, const int16_t* weight, 
       const int64_t n = r + 1 < s.runs ? s.run : s.last_run;
       const int16_t* from = x + r * s.run_step;
       int64_t j = 0;
-      for (; j + 2 * kSums < n; j += 4 * kSums) depthwise_block<2>(s, from + j, weight + 2 * j, y + j);
+      for (; j + 2 * kSums < n; j += 4 * kSums)
+        depthwise_block<2>(s, from + j, weight + 2 * j, y + j);
       if (j < n) depthwise_block<1>(s, from + j, weight + 2 * j, y + j);
       y += n;
     }
@@ -157,20 +194,23 @@ void depthwise_pack(const int16_t* a, const int16_t* b, int64_t width, int16_t* 
 
 // Adding and taking away 3 2^22 rounds to a whole number, halves to even. NaN becomes the lowest.
 template <class Q>
-void quantize(const float* x, int64_t n, const float* inverse, int64_t columns, float low, float high, void* to) {
+void quantize(const float* x, int64_t n, const float* inverse, int64_t columns, float low,
+              float high, void* to) {
   constexpr float shift = 12582912;
   auto* q = static_cast<Q*>(to);
   for (int64_t i = 0; i < n; i += columns) {
     const int64_t m = n - i < columns ? n - i : columns;
     REGRAD_LOOP
     for (int64_t j = 0; j < m; ++j) {
-      const float v = x[i + j] * inverse[j], above = v > low ? v : low, held = above < high ? above : high;
+      const float v = x[i + j] * inverse[j], above = v > low ? v : low,
+                  held = above < high ? above : high;
       q[i + j] = static_cast<Q>(static_cast<int32_t>((held + shift) - shift));
     }
   }
 }
 
-void restore(const int32_t* sums, int64_t n, const float* scale, const float* bias, int64_t columns, float* y) {
+void restore(const int32_t* sums, int64_t n, const float* scale, const float* bias, int64_t columns,
+             float* y) {
   for (int64_t i = 0; i < n; i += columns) {
     const int64_t m = n - i < columns ? n - i : columns;
     REGRAD_LOOP
@@ -180,6 +220,9 @@ void restore(const int32_t* sums, int64_t n, const float* scale, const float* bi
 
 }  // namespace
 
-void fill_int8(Table& t) { t.int8 = {kSums, quantize<int8_t>, quantize<uint8_t>, quantize<int16_t>, restore, dense, depthwise, depthwise_pack}; }
+void fill_int8(Table& t) {
+  t.int8 = {kSums, quantize<int8_t>, quantize<uint8_t>, quantize<int16_t>, restore,
+            dense, depthwise,        depthwise_pack};
+}
 
 }  // namespace regrad::kernels::REGRAD_ISA

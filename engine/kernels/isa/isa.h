@@ -1,5 +1,6 @@
-// What every file of this folder shares. Each .cpp here is compiled once per instruction set, with REGRAD_ISA = baseline, avx2 or avx512, into a
-// namespace of that name. No header with inline std code may come in: the linker keeps one copy of an inline function, and might keep AVX-512's.
+// What every file of this folder shares. Each .cpp here is compiled once per instruction set, with
+// REGRAD_ISA = baseline, avx2 or avx512, into a namespace of that name. No header with inline std
+// code may come in: the linker keeps one copy of an inline function, and might keep AVX-512's.
 //
 //   namespace regrad::kernels::REGRAD_ISA { void fill_unary(Table& t) { ... } }
 #pragma once

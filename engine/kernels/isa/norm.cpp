@@ -1,7 +1,8 @@
-// Standardizing rows (runs of contiguous elements) or columns (over many rows): statistics, h = (x - m) r, and P(g, h) = g - mean(g) - h mean(g h).
+// Standardizing rows (runs of contiguous elements) or columns (over many rows): statistics, h = (x
+// - m) r, and P(g, h) = g - mean(g) - h mean(g h).
 //
-// Sums over a row run over chunks of a buffer, sums over columns over blocks of rows; both add their parts in double, in an order that only the sizes
-// give.
+// Sums over a row run over chunks of a buffer, sums over columns over blocks of rows; both add
+// their parts in double, in an order that only the sizes give.
 #include "reduce.h"
 
 namespace regrad::kernels::REGRAD_ISA {
@@ -31,7 +32,8 @@ void norm_rows(const void* input, int64_t rows, int64_t n, double eps, void* out
     const double mean = add_up<T>(n, [x](int64_t i) { return x[i]; }) / double(n);
     const T m = T(mean);
     const double rest = mean - double(m);  // what rounding took from the mean
-    const double square = add_up<T>(n, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / double(n);
+    const double square =
+        add_up<T>(n, [x, m](int64_t i) { return (x[i] - m) * (x[i] - m); }) / double(n);
     const double variance = square - rest * rest;
     const T r = T(1 / __builtin_sqrt((variance > 0 ? variance : 0 * variance) + eps));
     if (r_out) static_cast<T*>(r_out)[s] = r;
@@ -42,9 +44,11 @@ void norm_rows(const void* input, int64_t rows, int64_t n, double eps, void* out
 }
 
 template <class T>
-void norm_grad_rows(const void* gradient, const void* standard, const void* scale, int64_t rows, int64_t n, void* output) {
+void norm_grad_rows(const void* gradient, const void* standard, const void* scale, int64_t rows,
+                    int64_t n, void* output) {
   for (int64_t s = 0; s < rows; ++s) {
-    const T *g = static_cast<const T*>(gradient) + s * n, *h = static_cast<const T*>(standard) + s * n;
+    const T *g = static_cast<const T*>(gradient) + s * n,
+            *h = static_cast<const T*>(standard) + s * n;
     T* y = static_cast<T*>(output) + s * n;
     const T a = T(add_up<T>(n, [g](int64_t i) { return g[i]; }) / double(n));
     const T b = T(add_up<T>(n, [g, h](int64_t i) { return g[i] * h[i]; }) / double(n));
@@ -80,16 +84,21 @@ void sums_columns(const void* input, int64_t rows, int64_t n, double* sum) {
 template <class T>
 void squares_columns(const void* input, int64_t rows, int64_t n, const void* mean, double* sum) {
   const T *x = static_cast<const T*>(input), *m = static_cast<const T*>(mean);
-  add_up_columns<T>(rows, n, sum, [x, m, n](int64_t i, int64_t j) { return (x[i * n + j] - m[j]) * (x[i * n + j] - m[j]); });
+  add_up_columns<T>(rows, n, sum, [x, m, n](int64_t i, int64_t j) {
+    return (x[i * n + j] - m[j]) * (x[i * n + j] - m[j]);
+  });
 }
 template <class T>
 void products_columns(const void* a, const void* b, int64_t rows, int64_t n, double* sum) {
   const T *x = static_cast<const T*>(a), *y = static_cast<const T*>(b);
-  add_up_columns<T>(rows, n, sum, [x, y, n](int64_t i, int64_t j) { return x[i * n + j] * y[i * n + j]; });
+  add_up_columns<T>(rows, n, sum,
+                    [x, y, n](int64_t i, int64_t j) { return x[i * n + j] * y[i * n + j]; });
 }
 template <class T>
-void norm_columns(const void* input, int64_t rows, int64_t n, const void* mean, const void* scale, void* output) {
-  const T *x = static_cast<const T*>(input), *m = static_cast<const T*>(mean), *r = static_cast<const T*>(scale);
+void norm_columns(const void* input, int64_t rows, int64_t n, const void* mean, const void* scale,
+                  void* output) {
+  const T *x = static_cast<const T*>(input), *m = static_cast<const T*>(mean),
+          *r = static_cast<const T*>(scale);
   T* y = static_cast<T*>(output);
   for (int64_t i = 0; i < rows; ++i) {
     REGRAD_LOOP
@@ -97,20 +106,24 @@ void norm_columns(const void* input, int64_t rows, int64_t n, const void* mean, 
   }
 }
 template <class T>
-void norm_grad_columns(const void* gradient, const void* standard, const void* mean_g, const void* mean_gh, const void* scale, int64_t rows,
-                       int64_t n, void* output) {
+void norm_grad_columns(const void* gradient, const void* standard, const void* mean_g,
+                       const void* mean_gh, const void* scale, int64_t rows, int64_t n,
+                       void* output) {
   const T *g = static_cast<const T*>(gradient), *h = static_cast<const T*>(standard);
-  const T *a = static_cast<const T*>(mean_g), *b = static_cast<const T*>(mean_gh), *r = static_cast<const T*>(scale);
+  const T *a = static_cast<const T*>(mean_g), *b = static_cast<const T*>(mean_gh),
+          *r = static_cast<const T*>(scale);
   T* y = static_cast<T*>(output);
   for (int64_t i = 0; i < rows; ++i) {
     REGRAD_LOOP
-    for (int64_t j = 0; j < n; ++j) y[i * n + j] = r[j] * ((g[i * n + j] - a[j]) - h[i * n + j] * b[j]);
+    for (int64_t j = 0; j < n; ++j)
+      y[i * n + j] = r[j] * ((g[i * n + j] - a[j]) - h[i * n + j] * b[j]);
   }
 }
 
 template <class T>
 void fill_type(Norm& t) {
-  t = {norm_rows<T>, norm_grad_rows<T>, sums_columns<T>, squares_columns<T>, products_columns<T>, norm_columns<T>, norm_grad_columns<T>};
+  t = {norm_rows<T>,        norm_grad_rows<T>, sums_columns<T>,     squares_columns<T>,
+       products_columns<T>, norm_columns<T>,   norm_grad_columns<T>};
 }
 
 }  // namespace

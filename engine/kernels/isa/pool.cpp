@@ -4,13 +4,16 @@
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
-// Channels that are no multiple of this many leave loops over them a rest that is not vectorized, whose branches are guessed wrong half the time.
+// Channels that are no multiple of this many leave loops over them a rest that is not vectorized,
+// whose branches are guessed wrong half the time.
 constexpr int64_t kLanes = 16;
 REGRAD_INLINE bool ragged(const Pool& s) { return s.c % kLanes != 0; }
 
-// The tap of the largest element for `n` channels, kLanes at most, computed for kLanes: what is read past n is another pixel's, and is dropped.
+// The tap of the largest element for `n` channels, kLanes at most, computed for kLanes: what is
+// read past n is another pixel's, and is dropped.
 template <class T>
-REGRAD_INLINE void max_index_lanes(const Pool& s, const T* x, int64_t i, int64_t j, int64_t c, int64_t n, uint8_t* index) {
+REGRAD_INLINE void max_index_lanes(const Pool& s, const T* x, int64_t i, int64_t j, int64_t c,
+                                   int64_t n, uint8_t* index) {
   T best[kLanes] = {}, v[kLanes] = {};
   int32_t tap_of[kLanes] = {};
   bool first = true;
@@ -37,7 +40,8 @@ void max_index(const Pool& s, const void* input, uint8_t* index) {
   const T* x = static_cast<const T*>(input);
   each_window(s, [&](int64_t out, int64_t i, int64_t j, int64_t c, int64_t n) {
     if (ragged(s)) {
-      for (int64_t l = 0; l < n; l += kLanes) max_index_lanes(s, x, i, j, c + l, n - l < kLanes ? n - l : kLanes, index + out + l);
+      for (int64_t l = 0; l < n; l += kLanes)
+        max_index_lanes(s, x, i, j, c + l, n - l < kLanes ? n - l : kLanes, index + out + l);
       return;
     }
     T best[kStrip];
@@ -77,7 +81,8 @@ void gather(const Pool& s, const void* input, const uint8_t* index, void* output
     for (int64_t k = 0; k < n; ++k) y[out + k] = T(0);
     each_tap(s, i, j, [&](int64_t tap, int64_t at) {
       REGRAD_LOOP
-      for (int64_t k = 0; k < n; ++k) y[out + k] = index[out + k] == uint8_t(tap) ? x[at + c + k] : y[out + k];
+      for (int64_t k = 0; k < n; ++k)
+        y[out + k] = index[out + k] == uint8_t(tap) ? x[at + c + k] : y[out + k];
     });
   });
 }
@@ -105,7 +110,8 @@ void scatter(const Pool& s, const void* input, const uint8_t* index, void* outpu
     }
     each_tap(s, i, j, [&](int64_t tap, int64_t at) {
       REGRAD_LOOP
-      for (int64_t k = 0; k < n; ++k) x[at + c + k] += index[out + k] == uint8_t(tap) ? y[out + k] : T(0);
+      for (int64_t k = 0; k < n; ++k)
+        x[at + c + k] += index[out + k] == uint8_t(tap) ? y[out + k] : T(0);
     });
   });
 }

@@ -1,4 +1,5 @@
-// Windows over one channels-last image, channels in strips that fit registers and the first-level cache.
+// Windows over one channels-last image, channels in strips that fit registers and the first-level
+// cache.
 #pragma once
 
 #include "isa.h"
@@ -7,7 +8,8 @@ namespace regrad::kernels::REGRAD_ISA {
 
 constexpr int64_t kStrip = 64;
 
-// f(window, tap, offset of the tap's pixel in x) for the taps of window (i, j) that lie inside the image, in order.
+// f(window, tap, offset of the tap's pixel in x) for the taps of window (i, j) that lie inside the
+// image, in order.
 template <class F>
 REGRAD_INLINE void each_tap(const Pool& s, int64_t i, int64_t j, const F& f) {
   for (int64_t p = 0; p < s.kh; ++p) {
@@ -25,12 +27,14 @@ template <class F>
 REGRAD_INLINE void each_window(const Pool& s, const F& f) {
   for (int64_t i = 0; i < s.oh; ++i)
     for (int64_t j = 0; j < s.ow; ++j)
-      for (int64_t c = 0; c < s.c; c += kStrip) f((i * s.ow + j) * s.c + c, i, j, c, s.c - c < kStrip ? s.c - c : kStrip);
+      for (int64_t c = 0; c < s.c; c += kStrip)
+        f((i * s.ow + j) * s.c + c, i, j, c, s.c - c < kStrip ? s.c - c : kStrip);
 }
 
 // The largest value(tap pixel, channel) of a window and its tap, a channel each.
 template <class T, class Value>
-REGRAD_INLINE void largest(const Pool& s, int64_t i, int64_t j, int64_t c, int64_t n, T* best, int32_t* tap_of, const Value& value) {
+REGRAD_INLINE void largest(const Pool& s, int64_t i, int64_t j, int64_t c, int64_t n, T* best,
+                           int32_t* tap_of, const Value& value) {
   bool first = true;
   each_tap(s, i, j, [&](int64_t tap, int64_t at) {
     const int32_t t = int32_t(tap);

@@ -7,10 +7,12 @@ namespace {
 template <class Op>
 void rows_fold(const void* x, int64_t rows, int64_t row_stride, int64_t n, void* y) {
   using T = typename Op::Type;
-  for (int64_t r = 0; r < rows; ++r) static_cast<T*>(y)[r] = fold_row<Op>(static_cast<const T*>(x) + r * row_stride, n);
+  for (int64_t r = 0; r < rows; ++r)
+    static_cast<T*>(y)[r] = fold_row<Op>(static_cast<const T*>(x) + r * row_stride, n);
 }
 
-// y[j] = y[j] joined with x[r*stride + j] for r ascending; eight rows a pass, so that y is read and written once for them.
+// y[j] = y[j] joined with x[r*stride + j] for r ascending; eight rows a pass, so that y is read and
+// written once for them.
 template <class Op, class T>
 void columns_join(const T* x, int64_t rows, int64_t stride, int64_t n, T* y) {
   int64_t r = 0;
@@ -28,7 +30,8 @@ void columns_join(const T* x, int64_t rows, int64_t stride, int64_t n, T* y) {
   }
 }
 
-// Blocks of kRowBlock rows are joined in Op::Total, so that the error of a long f32 sum stays that of a block.
+// Blocks of kRowBlock rows are joined in Op::Total, so that the error of a long f32 sum stays that
+// of a block.
 template <class Op>
 void columns_fold(const void* input, int64_t rows, int64_t row_stride, int64_t n, void* output) {
   using T = typename Op::Type;
@@ -46,7 +49,8 @@ void columns_fold(const void* input, int64_t rows, int64_t row_stride, int64_t n
     Total total[kColumns];
     for (int64_t c = 0; c < columns; ++c) total[c] = Op::start;
     for (int64_t r = 0; r < rows; r += kRowBlock) {
-      columns_join<Op>(x + r * row_stride, rows - r < kRowBlock ? rows - r : kRowBlock, row_stride, columns, y);
+      columns_join<Op>(x + r * row_stride, rows - r < kRowBlock ? rows - r : kRowBlock, row_stride,
+                       columns, y);
       for (int64_t c = 0; c < columns; ++c) {
         total[c] = Op::join(total[c], Total(y[c]));
         y[c] = Op::start;

@@ -30,7 +30,8 @@ REGRAD_INLINE void store(T* p, typename Lanes<T, n>::V v) {
   *reinterpret_cast<typename Lanes<T, n>::Loose*>(p) = v;
 }
 
-// How two partial results become one; both scalars and vectors. Sums of i64 are done as uint64_t, which wraps around.
+// How two partial results become one; both scalars and vectors. Sums of i64 are done as uint64_t,
+// which wraps around.
 template <class T>
 struct Sum {
   using Type = T;
@@ -86,7 +87,8 @@ REGRAD_INLINE typename Lanes<T, 8>::V fold_32(const T* x, int64_t n) {
   }
   T lanes[32];
   for (int v = 0; v < kVectors; ++v) store<kWidth>(lanes + v * kWidth, sum[v]);
-  return Op::join(Op::join(load<8>(lanes), load<8>(lanes + 16)), Op::join(load<8>(lanes + 8), load<8>(lanes + 24)));
+  return Op::join(Op::join(load<8>(lanes), load<8>(lanes + 16)),
+                  Op::join(load<8>(lanes + 8), load<8>(lanes + 24)));
 }
 
 // Whole groups of 32 in 32 lanes, then groups of 8 in 8 lanes, folded to one; then single elements.
@@ -113,7 +115,8 @@ REGRAD_INLINE typename Op::Type fold_row(const typename Op::Type* x, int64_t n) 
   if (n <= kFoldBlock) return fold_block<Op>(x, n);
   typename Op::Total total = Op::start;
   for (int64_t i = 0; i < n; i += kFoldBlock) {
-    total = Op::join(total, typename Op::Total(fold_block<Op>(x + i, n - i < kFoldBlock ? n - i : kFoldBlock)));
+    total = Op::join(
+        total, typename Op::Total(fold_block<Op>(x + i, n - i < kFoldBlock ? n - i : kFoldBlock)));
   }
   return typename Op::Type(total);
 }

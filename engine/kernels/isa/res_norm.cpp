@@ -1,5 +1,5 @@
-// Residual normalization of groups of elements: statistics in one sweep over what lies in rows that groups share, the result in another from the
-// cache, written past it where it is large.
+// Residual normalization of groups of elements: statistics in one sweep over what lies in rows that
+// groups share, the result in another from the cache, written past it where it is large.
 #include "reduce.h"
 
 #if defined(__AVX2__)
@@ -40,7 +40,8 @@ REGRAD_INLINE Two add_up(int64_t n, const F& f, const G& g) {
 REGRAD_INLINE bool together(const Groups& s) { return s.runs == 1 && s.step == 1; }
 REGRAD_INLINE bool in_rows(const Groups& s) { return s.runs > 1 && s.step == 1; }
 
-// Groups as one run of neighbours each, or in rows: themselves, or where their elements are apart copies of all of them in `room`.
+// Groups as one run of neighbours each, or in rows: themselves, or where their elements are apart
+// copies of all of them in `room`.
 REGRAD_INLINE Groups close(Groups s) {
   if (s.step != 1) s.stride = s.runs * s.run, s.run_stride = s.run, s.step = 1;
   return s;
@@ -52,7 +53,8 @@ REGRAD_INLINE const T* close(const Groups& s, const void* groups, void* room) {
   T* to = static_cast<T*>(room);
   for (int64_t r = 0; r < s.runs; ++r)
     for (int64_t k = 0; k < s.n; ++k)
-      for (int64_t i = 0; i < s.run; ++i) to[(k * s.runs + r) * s.run + i] = x[r * s.run_stride + k * s.stride + i * s.step];
+      for (int64_t i = 0; i < s.run; ++i)
+        to[(k * s.runs + r) * s.run + i] = x[r * s.run_stride + k * s.stride + i * s.step];
   return to;
 }
 // n elements past the caches; the last partial lines as always.
@@ -92,9 +94,11 @@ REGRAD_INLINE T* next(Piece<T>& p, T* to, int64_t n) {
   return p.values + p.n - n;
 }
 
-// y[..] = f(group)(offset), in memory's order; the offset of run r of group k is r run_stride + k stride of `from`.
+// y[..] = f(group)(offset), in memory's order; the offset of run r of group k is r run_stride + k
+// stride of `from`.
 template <class T, class F>
-REGRAD_INLINE void write(const Groups& s, const Groups& from, int64_t first, int64_t last, T* y, const F& f) {
+REGRAD_INLINE void write(const Groups& s, const Groups& from, int64_t first, int64_t last, T* y,
+                         const F& f) {
   const bool past = s.past_cache && s.step == 1 && s.run <= kPiece;
   Piece<T> piece;
   for (int64_t r = 0; r < s.runs; ++r)
@@ -114,8 +118,8 @@ REGRAD_INLINE void write(const Groups& s, const Groups& from, int64_t first, int
   if (past) _mm_sfence();  // other threads may read what was written
 #endif
 }
-// A group's rounded mean and 1/sqrt(var + eps), and the means of g and of g (x - m). Where values differ by rounding alone they are taken about the
-// first one: a constant group gives exactly 0.
+// A group's rounded mean and 1/sqrt(var + eps), and the means of g and of g (x - m). Where values
+// differ by rounding alone they are taken about the first one: a constant group gives exactly 0.
 template <class T>
 struct Centre {
   T m, r;
@@ -142,7 +146,8 @@ REGRAD_INLINE Centre<T> centre(int64_t count, const T* x, const T* g, double eps
   T m = T(mean);
   const auto about = [=](T c) {
     return add_up<T>(
-        count, [x, c](int64_t i) { return (x[i] - c) * (x[i] - c); }, [x, g, c](int64_t i) { return g[i] * (x[i] - c); });
+        count, [x, c](int64_t i) { return (x[i] - c) * (x[i] - c); },
+        [x, g, c](int64_t i) { return g[i] * (x[i] - c); });
   };
   Two products = about(m);
   if (is_constant(products.f / n, m)) m = x[0], products = about(m);
@@ -150,14 +155,16 @@ REGRAD_INLINE Centre<T> centre(int64_t count, const T* x, const T* g, double eps
   return {m, inverse_deviation<T>(products.f / n - rest * rest, eps), sums.g / n, products.g / n};
 }
 
-// Sums of d, d^2, g and g d over a group, d = x - guess: lanes of a few runs, and what they have come to.
+// Sums of d, d^2, g and g d over a group, d = x - guess: lanes of a few runs, and what they have
+// come to.
 constexpr int kSums = 4, kSumLanes = 16;
 template <class T>
 struct Sums {
   T lanes[kSums][kSumLanes] = {}, guess;
   double total[kSums] = {};
 };
-// The lanes are registers side by side, of which so many at a time fit beside each other: more would lie in memory.
+// The lanes are registers side by side, of which so many at a time fit beside each other: more
+// would lie in memory.
 template <class T>
 constexpr int kWidth = kVectorBytes / int(sizeof(T));
 template <class T>
@@ -170,7 +177,8 @@ REGRAD_INLINE void add_lanes(const T* x, const T* g, int64_t n, int first, Sums<
   V d1[parts], d2[parts], g1[parts], gd[parts];
   for (int p = 0; p < parts; ++p) {
     d1[p] = load<w>(s.lanes[0] + first + p * w), d2[p] = load<w>(s.lanes[1] + first + p * w);
-    if constexpr (with_g) g1[p] = load<w>(s.lanes[2] + first + p * w), gd[p] = load<w>(s.lanes[3] + first + p * w);
+    if constexpr (with_g)
+      g1[p] = load<w>(s.lanes[2] + first + p * w), gd[p] = load<w>(s.lanes[3] + first + p * w);
   }
   for (int64_t i = first; i - first + kSumLanes <= n; i += kSumLanes)
     for (int p = 0; p < parts; ++p) {
@@ -183,13 +191,15 @@ REGRAD_INLINE void add_lanes(const T* x, const T* g, int64_t n, int first, Sums<
     }
   for (int p = 0; p < parts; ++p) {
     store<w>(s.lanes[0] + first + p * w, d1[p]), store<w>(s.lanes[1] + first + p * w, d2[p]);
-    if constexpr (with_g) store<w>(s.lanes[2] + first + p * w, g1[p]), store<w>(s.lanes[3] + first + p * w, gd[p]);
+    if constexpr (with_g)
+      store<w>(s.lanes[2] + first + p * w, g1[p]), store<w>(s.lanes[3] + first + p * w, gd[p]);
   }
 }
 
 template <class T, bool with_g>
 REGRAD_INLINE void add_run(const T* x, const T* g, int64_t n, Sums<T>& s) {
-  for (int first = 0; first < kSumLanes; first += kTogether<T> * kWidth<T>) add_lanes<T, with_g>(x, g, n, first, s);
+  for (int first = 0; first < kSumLanes; first += kTogether<T> * kWidth<T>)
+    add_lanes<T, with_g>(x, g, n, first, s);
   const int64_t i = n / kSumLanes * kSumLanes;
   for (int64_t j = 0; j < n - i; ++j) {
     const T d = x[i + j] - s.guess;
@@ -203,7 +213,8 @@ REGRAD_INLINE void fold(Sums<T>& s) {
     for (int j = 0; j < kSumLanes; ++j) s.total[i] += double(s.lanes[i][j]), s.lanes[i][j] = 0;
 }
 
-// Of all groups in rows, in memory's order and one pass: squares about a guess of the mean, that of the first run.
+// Of all groups in rows, in memory's order and one pass: squares about a guess of the mean, that of
+// the first run.
 template <class T, bool with_g>
 void centres_in_rows(const Groups& s, const T* x, const T* g, double eps, Centre<T>* of) {
   Sums<T> sums[most_groups];
@@ -230,12 +241,14 @@ void centres_in_rows(const Groups& s, const T* x, const T* g, double eps, Centre
     T m = T(double(total.guess) + shift);
     if (is_constant(total.total[1] / n - shift * shift, m)) m = x[k * s.stride];
     const double by = double(m) - double(total.guess);
-    of[k] = {m, inverse_deviation<T>(total.total[1] / n - shift * shift, eps), total.total[2] / n, (total.total[3] - by * total.total[2]) / n};
+    of[k] = {m, inverse_deviation<T>(total.total[1] / n - shift * shift, eps), total.total[2] / n,
+             (total.total[3] - by * total.total[2]) / n};
   }
 }
 
 template <class T>
-void res_norm_forward(const Groups& s, double lambda, double eps, const void* input, void* output, void* room) {
+void res_norm_forward(const Groups& s, double lambda, double eps, const void* input, void* output,
+                      void* room) {
   const Groups from = close(s);
   const T *x = close<T>(s, input, room), l = T(lambda);
   Centre<T> of[most_groups];
@@ -257,15 +270,18 @@ void res_norm_forward(const Groups& s, double lambda, double eps, const void* in
 }
 
 template <class T>
-void res_norm_gradient(const Groups& s, double lambda, double eps, const void* gradient, const void* input, void* output, void* room) {
+void res_norm_gradient(const Groups& s, double lambda, double eps, const void* gradient,
+                       const void* input, void* output, void* room) {
   const Groups from = close(s);
-  const T *x = close<T>(s, input, room), *g = close<T>(s, gradient, static_cast<T*>(room) + s.n * s.runs * s.run);
+  const T *x = close<T>(s, input, room),
+          *g = close<T>(s, gradient, static_cast<T*>(room) + s.n * s.runs * s.run);
   Centre<T> of[most_groups];
   const auto finish = [&](int64_t first, int64_t last) {
     // dx = (lambda + r) g - r mean(g) - (x - m) r^3 mean(g (x - m))
     write(s, from, first, last, static_cast<T*>(output), [&](int64_t k) {
       const double r = double(of[k].r);
-      const T m = of[k].m, scale = T(lambda) + of[k].r, shift = T(r * of[k].mean_g), slope = T(r * r * r * of[k].mean_gd);
+      const T m = of[k].m, scale = T(lambda) + of[k].r, shift = T(r * of[k].mean_g),
+              slope = T(r * r * r * of[k].mean_gd);
       return [=](int64_t i) { return scale * g[i] - shift - (x[i] - m) * slope; };
     });
   };

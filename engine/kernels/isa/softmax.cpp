@@ -1,6 +1,7 @@
 // softmax, log_softmax and logsumexp of contiguous rows: m = max x, s = sum exp(x - m).
 //
-// Rows are taken in groups of about kGroup elements, so that the exponentials run over one long vector loop even where a row has five elements.
+// Rows are taken in groups of about kGroup elements, so that the exponentials run over one long
+// vector loop even where a row has five elements.
 #include "formulas.h"
 #include "reduce.h"
 #include "strips.h"
@@ -39,7 +40,8 @@ void softmax(const void* input, int64_t rows, int64_t n, void* output) {
   const int64_t group = rows_a_group(n);
   for (int64_t begin = 0; begin < rows; begin += group) {
     const int64_t end = rows - begin < group ? rows : begin + group;
-    for (int64_t r = begin; r < end; ++r) subtract(x + r * n, fold_row<Max<T>>(x + r * n, n), n, y + r * n);
+    for (int64_t r = begin; r < end; ++r)
+      subtract(x + r * n, fold_row<Max<T>>(x + r * n, n), n, y + r * n);
     exp_contiguous(y + begin * n, (end - begin) * n);
     for (int64_t r = begin; r < end; ++r) {
       T* row = y + r * n;

@@ -1,4 +1,5 @@
-// Loops over one strip of a formula: y[i] = f(x[i]) or f(a[i], b[i]), with the strides that occur most as constants.
+// Loops over one strip of a formula: y[i] = f(x[i]) or f(a[i], b[i]), with the strides that occur
+// most as constants.
 //
 //   t.unary[0][int(Unary::relu)] = unary_strip<relu<float>>;
 //
@@ -29,8 +30,9 @@ void unary_strip(void* const* data, const int64_t* stride, int64_t n, const Para
   }
 }
 
-// For formulas of many instructions: every element goes through one vector loop over a multiple of kBatch elements; what is left over, and what is
-// strided, goes through a buffer. F has apply(x, y, n): contiguous, n a multiple of kBatch, y may be x.
+// For formulas of many instructions: every element goes through one vector loop over a multiple of
+// kBatch elements; what is left over, and what is strided, goes through a buffer. F has apply(x, y,
+// n): contiguous, n a multiple of kBatch, y may be x.
 constexpr int64_t kBatch = 16;
 
 template <class F, class T>

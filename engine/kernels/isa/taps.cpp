@@ -1,9 +1,10 @@
-// Sums of shifted rows: what a sparse convolution over padded planes, and a sparse matrix times columns, come down to.
+// Sums of shifted rows: what a sparse convolution over padded planes, and a sparse matrix times
+// columns, come down to.
 //
 //   y[o, j] = bias[o] + sum_k values[k] x[offsets[k] pixel + j],  k: the entries of row o
 //
-// A tile of y stays in registers while the entries pass. Entries are added in their order, whatever the tile; this file is compiled with contraction
-// on.
+// A tile of y stays in registers while the entries pass. Entries are added in their order, whatever
+// the tile; this file is compiled with contraction on.
 #include "reduce.h"
 
 namespace regrad::kernels::REGRAD_ISA {
@@ -35,14 +36,16 @@ REGRAD_INLINE void finish(const TapTile& t, int64_t o, V (&sum)[kVectors]) {
   float* y = t.y + o * t.y_row;
   if (t.mask) {
     REGRAD_UNROLL
-    for (int v = 0; v < kVectors; ++v) store<kLanes>(y + v * kLanes, (V)((Bits)sum[v] & load<kLanes>(t.mask + v * kLanes)));
+    for (int v = 0; v < kVectors; ++v)
+      store<kLanes>(y + v * kLanes, (V)((Bits)sum[v] & load<kLanes>(t.mask + v * kLanes)));
   } else {
     REGRAD_UNROLL
     for (int v = 0; v < kVectors; ++v) store<kLanes>(y + v * kLanes, sum[v]);
   }
 }
 
-// Rows o .. o + kRows of a tile. Several rows side by side where one has too few sums to keep the adders busy.
+// Rows o .. o + kRows of a tile. Several rows side by side where one has too few sums to keep the
+// adders busy.
 template <int kRows, int kVectors>
 REGRAD_INLINE void rows(const Taps& s, const TapTile& t, int64_t o) {
   V sum[kRows][kVectors];
@@ -93,7 +96,8 @@ void tile_of(const Taps& s, const TapTile& t, int64_t vectors) {
   }
 }
 
-// Tiles are cut as evenly as kMost vectors allow. All rows pass over a tile before the next one, so that what they share of x stays in the cache.
+// Tiles are cut as evenly as kMost vectors allow. All rows pass over a tile before the next one, so
+// that what they share of x stays in the cache.
 void taps(const Taps& s, const TapTile& whole, int64_t n) {
   TapTile t = whole;
   int64_t vectors = (n + kLanes - 1) / kLanes;
@@ -106,14 +110,17 @@ void taps(const Taps& s, const TapTile& whole, int64_t n) {
   }
 }
 
-// bias + sum_k values[k] x[offsets[k]]: eight sums side by side, so that one addition need not wait for the last.
+// bias + sum_k values[k] x[offsets[k]]: eight sums side by side, so that one addition need not wait
+// for the last.
 constexpr int kSums = 8, kPart = kLanes < kSums ? kLanes : kSums, kParts = kSums / kPart;
 using P = Lanes<float, kPart>::V;
 typedef int32_t PartBits __attribute__((vector_size(4 * kPart)));
 
-// The products of eight entries added to the sums; of those at a row's end the masked ones count, others are made 0 x 0.
+// The products of eight entries added to the sums; of those at a row's end the masked ones count,
+// others are made 0 x 0.
 template <bool masked>
-REGRAD_INLINE void add_eight(const float* x, const int32_t* offsets, const float* values, [[maybe_unused]] const int32_t* mask, P (&sum)[kParts]) {
+REGRAD_INLINE void add_eight(const float* x, const int32_t* offsets, const float* values,
+                             [[maybe_unused]] const int32_t* mask, P (&sum)[kParts]) {
   REGRAD_UNROLL
   for (int p = 0; p < kParts; ++p) {
     P from = {}, by = load<kPart>(values + p * kPart);
@@ -127,12 +134,14 @@ REGRAD_INLINE void add_eight(const float* x, const int32_t* offsets, const float
   }
 }
 
-REGRAD_INLINE float dot(const float* x, const int32_t* offsets, const float* values, int64_t entries, float bias) {
+REGRAD_INLINE float dot(const float* x, const int32_t* offsets, const float* values,
+                        int64_t entries, float bias) {
   static constexpr int32_t mask[2 * kSums] = {-1, -1, -1, -1, -1, -1, -1, -1};
   P sum[kParts] = {};
   sum[0][0] = bias;
   int64_t k = 0;
-  for (; k + kSums <= entries; k += kSums) add_eight<false>(x, offsets + k, values + k, nullptr, sum);
+  for (; k + kSums <= entries; k += kSums)
+    add_eight<false>(x, offsets + k, values + k, nullptr, sum);
   if (k < entries) add_eight<true>(x, offsets + k, values + k, mask + kSums - (entries - k), sum);
   float s[kSums];
   REGRAD_UNROLL
@@ -142,7 +151,8 @@ REGRAD_INLINE float dot(const float* x, const int32_t* offsets, const float* val
 
 void taps_dot(const Taps& s, const float* x, bool relu, float* y, int64_t y_row) {
   for (int64_t o = 0; o < s.rows; ++o) {
-    const float sum = dot(x, s.offsets + s.begin[o], s.values + s.begin[o], s.begin[o + 1] - s.begin[o], s.bias[o]);
+    const float sum = dot(x, s.offsets + s.begin[o], s.values + s.begin[o],
+                          s.begin[o + 1] - s.begin[o], s.bias[o]);
     y[o * y_row] = relu && sum < 0 ? 0.0f : sum;
   }
 }

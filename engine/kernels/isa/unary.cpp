@@ -5,7 +5,8 @@
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
-// sin and cos: the vector loop for arguments in range; a block that holds one beyond it goes through the C library for that element.
+// sin and cos: the vector loop for arguments in range; a block that holds one beyond it goes
+// through the C library for that element.
 template <float fast(float), float any(float)>
 struct Periodic : Formula<float> {
   using Formula<float>::Formula;
@@ -27,8 +28,10 @@ struct Periodic : Formula<float> {
 
 template <class T>
 void clamp_strip(void* const* data, const int64_t* stride, int64_t n, const Params& params) {
-  if (params.p0 == params.p0 && params.p1 == params.p1) return unary_strip<clamp<T>>(data, stride, n, params);
-  unary_strip<affine<T>>(data, stride, n, Params{params.p0 + params.p1, 0.0});  // a NaN bound: all NaN
+  if (params.p0 == params.p0 && params.p1 == params.p1)
+    return unary_strip<clamp<T>>(data, stride, n, params);
+  // a NaN bound: all NaN
+  unary_strip<affine<T>>(data, stride, n, Params{params.p0 + params.p1, 0.0});
 }
 
 template <class T>
