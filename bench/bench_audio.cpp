@@ -14,7 +14,7 @@
 #include <regrad/datasets/audio/devices.h>
 #include <regrad/datasets/audio/mel.h>
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/files.h>
+#include <regrad/engine/io/files.h>
 #include <regrad/layers/nets/bcresnet.h>
 
 #include <unistd.h>

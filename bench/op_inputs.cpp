@@ -6,7 +6,7 @@
 #include <cmath>
 #include <string_view>
 
-#include "../tests/op_draw.h"
+#include "../tests/engine/op_draw.h"
 
 namespace regrad::bench {
 namespace {

@@ -5,7 +5,7 @@
 #include <regrad/datasets/internal/picture.h>
 #include <regrad/datasets/internal/table.h>
 #include <regrad/datasets/internal/unpack.h>
-#include <regrad/engine/files.h>
+#include <regrad/engine/io/files.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include <regrad/datasets/internal/archive.h>
 #include <regrad/datasets/npz.h>
-#include <regrad/engine/files.h>
-#include <regrad/engine/npy.h>
+#include <regrad/engine/io/files.h>
+#include <regrad/engine/io/npy.h>
 
 #include <algorithm>
 #include <cstdlib>

@@ -4,7 +4,7 @@
 //   save_npz("out.npz", {{"x", x}, {"y", y}}, Deflate::yes);
 #pragma once
 
-#include <regrad/engine/serialize.h>
+#include <regrad/engine/io/serialize.h>
 
 namespace regrad {
 

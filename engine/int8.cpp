@@ -1,10 +1,10 @@
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
-#include <regrad/engine/fork.h>
 #include <regrad/engine/int8.h>
+#include <regrad/engine/internal/called.h>
+#include <regrad/engine/internal/fork.h>
+#include <regrad/engine/internal/node.h>
 #include <regrad/engine/kernels/int8.h>
 #include <regrad/engine/kernels/kernels.h>
-#include <regrad/engine/node.h>
 #include <regrad/engine/ops/images.h>
 #include <regrad/engine/parallel.h>
 

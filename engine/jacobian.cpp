@@ -1,6 +1,6 @@
 // vjp, jvp, hvp, jacobian, hessian: all written with grad.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/ops.h>
 
 namespace regrad {

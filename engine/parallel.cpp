@@ -1,5 +1,5 @@
-#include <regrad/engine/fork.h>
-#include <regrad/engine/node.h>
+#include <regrad/engine/internal/fork.h>
+#include <regrad/engine/internal/node.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-#include <regrad/engine/decimal.h>
-#include <regrad/engine/fork.h>
+#include <regrad/engine/internal/decimal.h>
+#include <regrad/engine/internal/fork.h>
 #include <regrad/engine/ops/op.h>
 #include <regrad/engine/profile.h>
 

@@ -1,4 +1,4 @@
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/random.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include <regrad/engine/sparse.h>
 
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/sparse.h>
 

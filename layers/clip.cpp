@@ -1,4 +1,4 @@
-#include <regrad/engine/decimal.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/ops.h>
 #include <regrad/layers/clip.h>
 

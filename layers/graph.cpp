@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/decimal.h>
 
 namespace regrad {
 namespace {

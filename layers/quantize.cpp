@@ -1,4 +1,4 @@
-#include <regrad/engine/decimal.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/layers/quantize.h>
 
 #include <regrad/engine/functional.h>

@@ -6,11 +6,11 @@
 #include <regrad/engine/freq.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/int8.h>
+#include <regrad/engine/io/serialize.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
-#include <regrad/engine/serialize.h>
 #include <regrad/engine/sparse.h>
 #include <regrad/engine/tensor.h>
 #include <regrad/layers/average.h>

@@ -1,5 +1,5 @@
-#include <regrad/engine/decimal.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/layers/schedule.h>
 
 #include <algorithm>

@@ -11,7 +11,7 @@
 //   net = with_tensors(net, load_safetensors(path), "net.");
 #pragma once
 
-#include <regrad/engine/serialize.h>
+#include <regrad/engine/io/serialize.h>
 #include <regrad/layers/params.h>
 
 namespace regrad {

@@ -1,7 +1,7 @@
 // A folder of the test's own, gone with it.
 #pragma once
 
-#include <regrad/engine/files.h>
+#include <regrad/engine/io/files.h>
 
 #include <cstdlib>
 #include <filesystem>

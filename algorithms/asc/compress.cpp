@@ -1,7 +1,7 @@
 #include <regrad/algorithms/asc/compress.h>
 #include <regrad/algorithms/shared/distill.h>
-#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/decimal.h>
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 #include <regrad/algorithms/asc/pictures.h>
 #include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/engine/error.h>
-#include <regrad/engine/files.h>
+#include <regrad/engine/io/files.h>
 #include <regrad/engine/ops.h>
 #include <CLI/CLI.hpp>
 

@@ -1,6 +1,6 @@
 #include <regrad/algorithms/asc/model.h>
-#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/layers/serialize.h>
 
 #include <cmath>

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <regrad/algorithms/scenes/clips.h>
-#include <regrad/engine/serialize.h>
+#include <regrad/engine/io/serialize.h>
 #include <regrad/layers/nets/bcresnet.h>
 
 #include <string>

@@ -1,6 +1,6 @@
 #include <regrad/algorithms/experiment/checkpoint.h>
-#include <regrad/engine/decimal.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/decimal.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -7,7 +7,7 @@
 //       // log.write(to_json({{"seed", 0}, {"loss", 0.31}}) + "\n");
 #pragma once
 
-#include <regrad/engine/files.h>
+#include <regrad/engine/io/files.h>
 
 #include <string>
 #include <string_view>

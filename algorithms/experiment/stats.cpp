@@ -1,6 +1,6 @@
 #include <regrad/algorithms/experiment/stats.h>
-#include <regrad/engine/decimal.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/random.h>
 
 #include <algorithm>

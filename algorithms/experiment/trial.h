@@ -12,7 +12,7 @@
 #include <regrad/algorithms/experiment/memory.h>
 #include <regrad/algorithms/experiment/picture.h>
 #include <regrad/algorithms/experiment/result.h>
-#include <regrad/engine/serialize.h>
+#include <regrad/engine/io/serialize.h>
 
 #include <functional>
 #include <memory>

@@ -1,7 +1,7 @@
 #include <regrad/algorithms/pruning/methods.h>
 #include <regrad/algorithms/pruning/tables.h>
 #include <regrad/algorithms/pruning/trial.h>
-#include <regrad/engine/decimal.h>
+#include <regrad/engine/internal/decimal.h>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 #include <regrad/algorithms/pruning/trial.h>
 #include <regrad/algorithms/shared/cost.h>
 #include <regrad/algorithms/shared/masks.h>
-#include <regrad/engine/decimal.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>

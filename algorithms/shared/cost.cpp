@@ -1,6 +1,6 @@
 #include <regrad/algorithms/shared/cost.h>
 #include <regrad/engine/error.h>
-#include <regrad/engine/node.h>
+#include <regrad/engine/internal/node.h>
 #include <regrad/engine/ops/list.h>
 
 #include <algorithm>

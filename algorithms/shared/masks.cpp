@@ -1,7 +1,7 @@
 #include <regrad/algorithms/shared/masks.h>
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/decimal.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/decimal.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 #include <regrad/datasets/audio/cache.h>
 #include <regrad/datasets/audio/internal/sha1.h>
-#include <regrad/engine/files.h>
-#include <regrad/engine/serialize.h>
+#include <regrad/engine/io/files.h>
+#include <regrad/engine/io/serialize.h>
 
 #include <atomic>
 #include <filesystem>

@@ -2,7 +2,7 @@
 #include <regrad/datasets/audio/internal/frames.h>
 #include <regrad/datasets/audio/mel.h>
 #include <regrad/datasets/internal/adopt.h>
-#include <regrad/engine/decimal.h>
+#include <regrad/engine/internal/decimal.h>
 
 #include <cmath>
 

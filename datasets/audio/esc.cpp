@@ -3,7 +3,7 @@
 #include <regrad/datasets/internal/files.h>
 #include <regrad/datasets/internal/names.h>
 #include <regrad/datasets/internal/table.h>
-#include <regrad/engine/files.h>
+#include <regrad/engine/io/files.h>
 
 #include <algorithm>
 #include <array>

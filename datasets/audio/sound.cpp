@@ -1,8 +1,8 @@
 #include <regrad/datasets/audio/internal/container.h>
 #include <regrad/datasets/audio/sound.h>
 #include <regrad/datasets/internal/adopt.h>
-#include <regrad/engine/files.h>
-#include <regrad/engine/fork.h>
+#include <regrad/engine/internal/fork.h>
+#include <regrad/engine/io/files.h>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 #include <regrad/datasets/audio/tau.h>
 #include <regrad/datasets/internal/names.h>
 #include <regrad/datasets/internal/table.h>
-#include <regrad/engine/files.h>
+#include <regrad/engine/io/files.h>
 
 #include <algorithm>
 #include <filesystem>

@@ -2,7 +2,7 @@
 // Internal: no public header shows libarchive.
 #pragma once
 
-#include <regrad/engine/files.h>
+#include <regrad/engine/io/files.h>
 
 #include <cstdint>
 #include <memory>

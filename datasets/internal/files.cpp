@@ -1,7 +1,7 @@
 #include <regrad/datasets/internal/archive.h>
 #include <regrad/datasets/internal/files.h>
 #include <regrad/datasets/internal/unpack.h>
-#include <regrad/engine/files.h>
+#include <regrad/engine/io/files.h>
 
 #include <algorithm>
 #include <filesystem>

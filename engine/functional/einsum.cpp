@@ -1,7 +1,7 @@
 // Einstein sums, two operands at a time: letters that neither the output nor a later operand needs
 // are summed, by a batched matmul.
-#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/called.h>
 
 #include <algorithm>
 #include <map>

@@ -1,7 +1,7 @@
 // Pooling and resampling in PyTorch's names, composed of the pooling rows, products and views.
-#include <regrad/engine/called.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/ops/pool.h>
 #include <regrad/engine/sparse.h>

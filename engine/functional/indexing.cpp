@@ -1,7 +1,7 @@
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
-#include <regrad/engine/decimal.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/called.h>
+#include <regrad/engine/internal/decimal.h>
 
 #include <algorithm>
 #include <limits>

@@ -1,5 +1,5 @@
-#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/called.h>
 
 #include <algorithm>
 #include <string>

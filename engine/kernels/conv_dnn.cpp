@@ -5,7 +5,7 @@
 #include "one_thread.h"
 
 #include <regrad/engine/error.h>
-#include <regrad/engine/fork.h>
+#include <regrad/engine/internal/fork.h>
 
 #include "dnn.h"
 

@@ -12,24 +12,14 @@ namespace regrad::kernels {
 
 // Elementwise formulas. One list: enum, per-ISA table and nothing else to edit. Formulas:
 // kernels/isa/formulas.h.
-#define REGRAD_UNARY(X)                                                                        \
-  X(affine)                                                                                    \
-  X(div_scalar)                                                                                \
-  X(abs)                                                                                       \
-  X(sign)                                                                                      \
-  X(exp)                                                                                       \
-  X(log)                                                                                       \
-  X(sqrt)                                                                                      \
-  X(rsqrt) X(sin) X(cos) X(tanh) X(sigmoid) X(relu) X(erf) X(erfc) X(gelu) X(silu) X(softplus) \
-      X(clamp) X(pow_scalar) X(log1p) X(expm1) X(floor) X(ceil) X(round)
 #define REGRAD_BINARY(X) X(add) X(mul) X(div) X(pow) X(minimum) X(maximum) X(relu_grad)
 #define REGRAD_COMPARE(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
 enum class Unary : uint8_t {
 #define X(name) name,
-  REGRAD_UNARY(X)
+#include "unary.def"
 #undef X
-      count
+  count
 };
 enum class Binary : uint8_t {
 #define X(name) name,

@@ -1,6 +1,6 @@
 // Evaluating a row: shape rule, memory, kernel, record.
-#include <regrad/engine/called.h>
-#include <regrad/engine/decimal.h>
+#include <regrad/engine/internal/called.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/ops/op.h>
 
 #include <cmath>

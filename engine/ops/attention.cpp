@@ -2,8 +2,8 @@
 // outlives its batch entry, forward or (first order) backward; the vjp is the composition in plain
 // ops, so that every order exists.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/gemm.h>
 #include <regrad/engine/ops/list.h>

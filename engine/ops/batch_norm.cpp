@@ -5,8 +5,8 @@
 //   d bias = sum gz, d weight = sum gz h, d residual = gz, dx = r weight P(gz, h)
 //   (P as in norm.cpp)
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/ops/images.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/ops/norm.h>

@@ -1,5 +1,5 @@
 // Elementwise functions of two tensors, comparisons, where.
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>

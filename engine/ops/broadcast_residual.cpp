@@ -2,8 +2,8 @@
 // frequency. One pass over memory forward and one back, which also sums the row's gradient: gz = g
 // where y > 0; d x = d residual = gz, d row = sum of gz over frequencies.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
 #include <regrad/engine/freq.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/images.h>

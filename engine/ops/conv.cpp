@@ -6,9 +6,9 @@
 // A pass is cut into blocks of images whose number only the shapes give; weight gradients of blocks
 // are added in order.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/kernels/conv.h>
 #include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/images.h>

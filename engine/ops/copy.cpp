@@ -1,6 +1,6 @@
 // Rows that copy elements: contiguous, to, cat; stack is cat of unsqueezed views.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/parallel.h>

@@ -1,7 +1,7 @@
 // Eigenvalues and eigenvectors of symmetric matrices. One row packs both, [.., n+1, n]: the values,
 // then the vectors as columns.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/linalg.h>

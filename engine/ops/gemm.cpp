@@ -1,4 +1,4 @@
-#include <regrad/engine/memory.h>
+#include <regrad/engine/internal/memory.h>
 #include <regrad/engine/ops/gemm.h>
 
 #include <algorithm>

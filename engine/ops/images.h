@@ -2,7 +2,7 @@
 // channels last.
 #pragma once
 
-#include <regrad/engine/node.h>
+#include <regrad/engine/internal/node.h>
 #include <regrad/engine/ops.h>
 
 namespace regrad {

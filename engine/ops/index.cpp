@@ -1,7 +1,7 @@
 // index_select, gather and scatter_add: gather and scatter_add are each other's transposes, so
 // every order is there.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/memory.h>
+#include <regrad/engine/internal/memory.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/list.h>
 

@@ -1,5 +1,5 @@
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/decimal.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/linalg.h>
 #include <regrad/engine/ops/list.h>

@@ -1,6 +1,6 @@
 // Products of matrices, in batches that broadcast, in any layout.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/kernels/blas.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>

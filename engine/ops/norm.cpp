@@ -7,8 +7,8 @@
 // Rows work on [outer, m, inner]; the public functions bring any dims of any layout there by views,
 // or by one copy.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>

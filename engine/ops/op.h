@@ -14,7 +14,7 @@
 #include <cmath>
 #include <vector>
 
-#include <regrad/engine/node.h>
+#include <regrad/engine/internal/node.h>
 
 namespace regrad {
 

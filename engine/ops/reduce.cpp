@@ -1,6 +1,6 @@
 // Sums and maxima over dims; softmax and its kin over the last dim.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>

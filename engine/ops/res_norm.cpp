@@ -3,8 +3,8 @@
 // the vjp is the composition on the norm rows: lambda g + r P(g, h), P as in norm.cpp.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/freq.h>
+#include <regrad/engine/internal/memory.h>
 #include <regrad/engine/kernels/kernels.h>
-#include <regrad/engine/memory.h>
 #include <regrad/engine/ops/images.h>
 #include <regrad/engine/ops/list.h>
 #include <regrad/engine/ops/norm.h>

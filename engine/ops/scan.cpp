@@ -1,7 +1,7 @@
 // cumsum, and argsort, on which sort and topk stand: an index op and a gather.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
-#include <regrad/engine/memory.h>
+#include <regrad/engine/internal/called.h>
+#include <regrad/engine/internal/memory.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>

@@ -1,6 +1,6 @@
 // Solutions and determinants of square matrices, by LU with partial pivoting.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>

@@ -5,8 +5,8 @@
 //   (P as in norm.cpp)
 // Beside it band_affine, y = relu(x scale + shift) by channel and band, for given statistics.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
 #include <regrad/engine/freq.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/kernels/kernels.h>
 #include <regrad/engine/ops/images.h>
 #include <regrad/engine/ops/list.h>

@@ -1,7 +1,7 @@
 // The thin singular value decomposition. One row packs it for x [.., m,n] and k = min(m,n), [..,
 // m+1+n, k]: u, s, v, all in columns.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/linalg.h>

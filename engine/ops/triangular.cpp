@@ -1,6 +1,6 @@
 // Triangular solutions and the Cholesky factor, whose gradients are made of them.
 #include <regrad/engine/autograd.h>
-#include <regrad/engine/called.h>
+#include <regrad/engine/internal/called.h>
 #include <regrad/engine/kernels/blas.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>

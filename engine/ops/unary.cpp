@@ -1,6 +1,6 @@
 // Elementwise functions of one tensor.
-#include <regrad/engine/called.h>
-#include <regrad/engine/decimal.h>
+#include <regrad/engine/internal/called.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
 #include <regrad/engine/ops/list.h>

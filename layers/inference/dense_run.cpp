@@ -1,7 +1,7 @@
 // The dense way of running: images channels last, a few at a time, so that what lies between two
 // layers stays in the cache.
+#include <regrad/engine/internal/memory.h>
 #include <regrad/engine/kernels/kernels.h>
-#include <regrad/engine/memory.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/layers/inference/plan.h>
 

@@ -6,7 +6,7 @@
 // Three tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with
 // bitmap=1 the kept ones only; "mask", the bitmaps.
 #include <regrad/engine/error.h>
-#include <regrad/engine/serialize.h>
+#include <regrad/engine/io/serialize.h>
 #include <regrad/layers/inference/inference.h>
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 // in the file's metadata.
 #include <regrad/datasets/audio/mel.h>
 #include <regrad/datasets/audio/sound.h>
-#include <regrad/engine/decimal.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/serialize.h>
 

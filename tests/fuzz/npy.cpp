@@ -1,5 +1,5 @@
 // What is read is written and read again: the same bytes.
-#include <regrad/engine/npy.h>
+#include <regrad/engine/io/npy.h>
 
 #include "target.h"
 

@@ -1,6 +1,6 @@
 // Feeds files to a fuzz target once each, without a fuzzer: replay FOLDER. Ends with 1 where there
 // is none.
-#include <regrad/engine/files.h>
+#include <regrad/engine/io/files.h>
 
 #include <algorithm>
 #include <cstdio>

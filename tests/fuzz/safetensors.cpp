@@ -1,5 +1,5 @@
 // What is read is written and read again: the same names, shapes and metadata.
-#include <regrad/engine/serialize.h>
+#include <regrad/engine/io/serialize.h>
 
 #include "target.h"
 

@@ -1,6 +1,6 @@
 // Runs every mutant against the table test of its own row, and prints one line each. sites.h is
 // written by mutants.py.
-#include "../op_cases.h"
+#include "../engine/op_cases.h"
 #include "mutant.h"
 #include "sites.h"
 

@@ -1,0 +1,250 @@
+// The tasks of images, on classes that are generated here: episodes, trials end to end, resumption,
+// claims.
+#include <doctest/doctest.h>
+#include <regrad/algorithms/cml/images.h>
+#include <regrad/algorithms/cml/sinusoid.h>
+#include <regrad/engine/error.h>
+#include <regrad/engine/parallel.h>
+
+#include <cmath>
+#include <set>
+
+#include "../temp_folder.h"
+
+using namespace regrad;
+using namespace regrad::cml;
+using regrad::test::complaint;
+
+namespace {
+
+// Classes of 1 x 6 x 6 images: a random pattern a class, with noise on each image.
+ImageSet patterns(const Random& r, int64_t classes, int64_t each) {
+  ImageSet set;
+  std::vector<Tensor> images;
+  std::vector<double> labels;
+  for (int64_t c = 0; c < classes; ++c) {
+    set.classes.push_back("pattern " + std::to_string(c));
+    const Tensor pattern = uniform(r / "class" / c, {1, 1, 6, 6});
+    for (int64_t i = 0; i < each; ++i) {
+      images.push_back(
+          clamp(pattern + 0.1 * normal(r / "image" / (c * each + i), {1, 1, 6, 6}), 0, 1));
+      labels.push_back(static_cast<double>(c));
+    }
+  }
+  set.images = cat(images, 0);
+  set.labels = tensor(labels, {classes * each}, DType::i64);
+  return set;
+}
+ClassSplits generated(const std::string&, int64_t) {
+  const Random r(50);
+  return {ClassSet(patterns(r / "train", 12, 10)), ClassSet(patterns(r / "validation", 6, 8)),
+          ClassSet(patterns(r / "test", 6, 8))};
+}
+
+ImageExperiment small_experiment() {
+  ImageExperiment e("images", "Patterns.", generated, 20);
+  e.choose("images", "tiny");
+  auto fields = e.fields();
+  for (const auto& [key, value] : {std::pair<const char*, const char*>{"net", "mlp"},
+                                   {"steps", "60"},
+                                   {"ways", "3"},
+                                   {"query", "4"},
+                                   {"test_query", "5"},
+                                   {"log_every", "10"},
+                                   {"last", "3"},
+                                   {"hidden", "16,16"},
+                                   {"cohead_hidden", "12"},
+                                   {"test_tasks", "25"},
+                                   {"validation_tasks", "10"}})
+    experiment::assign(fields, key, value, key);
+  e.data("");
+  e.check();
+  return e;
+}
+
+double score(const experiment::Outcome& o, const std::string& method, const std::string& metric) {
+  for (const auto& s : o.scores)
+    if (s.method == method && s.metric == metric) return s.value;
+  return std::nan("");
+}
+
+struct Run {
+  std::vector<experiment::Moment> moments;
+  experiment::Outcome outcome;
+};
+Run run(const experiment::Experiment& e, const experiment::Job& job) {
+  const auto trial = e.trial(job);
+  Run out;
+  for (int64_t i = 0; i < e.steps(job); ++i) out.moments.push_back(trial->step(i));
+  out.outcome = trial->finish();
+  return out;
+}
+bool same(const Run& a, const Run& b) {
+  if (a.moments != b.moments || a.outcome.scores.size() != b.outcome.scores.size()) return false;
+  for (size_t i = 0; i < a.outcome.scores.size(); ++i)
+    if (a.outcome.scores[i].value != b.outcome.scores[i].value) return false;
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "tasks of a set: each stream its task, whatever others come with it; images belong to their "
+    "labels") {
+  const ImageSet all = patterns(Random(1), 7, 9);
+  const ClassSet from(all, {0, 2, 3, 6});
+  const std::vector<Random> streams = {Random(3) / 0, Random(3) / 1, Random(3) / 2};
+  const EpisodeShape shape{3, 2, 4};
+  const TaskBatch batch = from.tasks(streams, shape);
+  CHECK(batch.support_x.shape() == Shape{3, 6, 1, 6, 6});
+  CHECK(batch.query_x.shape() == Shape{3, 12, 1, 6, 6});
+  CHECK(batch.support_y[1].to_vector<int64_t>() == std::vector<int64_t>{0, 0, 1, 1, 2, 2});
+  const TaskBatch alone = from.tasks({streams[1]}, shape);
+  CHECK(alone.query_x[0].to_vector() == batch.query_x[1].to_vector());
+  CHECK(alone.support_x[0].to_vector() != batch.support_x[0].to_vector());
+  const auto row_of = [&](const Tensor& image) {
+    for (int64_t i = 0; i < 63; ++i)
+      if (all.images[i].to_vector() == image.to_vector()) return i;
+    return int64_t{-1};
+  };
+  for (int64_t t = 0; t < 3; ++t) {
+    std::set<int64_t> rows;
+    std::vector<int64_t> class_of(3, -1);
+    for (int64_t i = 0; i < 18; ++i) {
+      const int64_t row = row_of(i < 6 ? batch.support_x[t][i] : batch.query_x[t][i - 6]);
+      const auto label =
+          static_cast<size_t>((i < 6 ? batch.support_y[t][i] : batch.query_y[t][i - 6]).item());
+      REQUIRE(row >= 0);
+      if (class_of[label] < 0) class_of[label] = row / 9;
+      CHECK(class_of[label] == row / 9);
+      CHECK(std::set<int64_t>{0, 2, 3, 6}.count(row / 9) == 1);
+      rows.insert(row);
+    }
+    CHECK(rows.size() == 18);
+  }
+  CHECK(from.least_rows() == 9);
+}
+
+TEST_CASE("accuracy is in %, task by task") {
+  const Tensor logits = tensor({1, 2, 0, /**/ 3, 1, 2, /**/ 0, 0, 1, /**/ 5, 1, 1}, {2, 2, 3});
+  const Tensor target = tensor({1, 2, 2, 0}, {2, 2}, DType::f64).to(DType::i64);
+  CHECK(accuracy_by_task(logits, target).to_vector() == std::vector<double>{50, 100});
+  CHECK_THROWS_AS(accuracy_by_task(logits, target[0]), ShapeError);
+}
+
+TEST_CASE(
+    "a trial on images: it learns, scores both readings, shows pictures, and the threads change no "
+    "bit") {
+  const ImageExperiment e = small_experiment();
+  const experiment::Job job{"cml", "K=1", 0};
+  const int before = num_threads();
+  set_num_threads(1);
+  const Run one = run(e, job);
+  set_num_threads(2);
+  const Run two = run(e, job);
+  set_num_threads(before);
+  CHECK(same(one, two));
+  const experiment::Outcome& o = one.outcome;
+  CHECK(score(o, "cml", "accuracy@1") > 50);  // chance is 33
+  CHECK(score(o, "cml", "accuracy@1") > score(o, "cml", "unadapted accuracy@1") + 10);
+  CHECK(score(o, "dagger", "accuracy@1") > 33);
+  CHECK(score(o, "cml", "spread of accuracy@1") > 0);
+  CHECK(score(o, "dagger", "spread of accuracy@1") > 0);
+  CHECK(score(o, "cml", "interval over tasks of accuracy@1") > 0.5);
+  // body 36-16-16, head 16-3, co-learner 16-12-3
+  CHECK(o.parameters ==
+        std::vector<std::pair<std::string, int64_t>>{{"cml", 864 + 51}, {"dagger", 864 + 243}});
+  REQUIRE(o.galleries.size() == 2);
+  CHECK(o.galleries[0].pictures.size() == 9);  // 3 support, 6 query images
+  for (const auto& p : o.galleries[0].pictures) CHECK(p.pixels.size() == 36);
+  int64_t logged = 0;
+  for (const auto& m : one.moments) {
+    if (m.empty()) continue;
+    ++logged;
+    CHECK(m[0].first == "validation accuracy");
+    CHECK(m[1].first == "query cross-entropy");
+    CHECK(m.back().first == "CKA before and after adaptation, head");
+  }
+  CHECK(logged == 6);
+}
+
+TEST_CASE("a trial taken up in the middle ends in the same bits, rates and spread too") {
+  const ImageExperiment e = small_experiment();
+  for (const char* name : {"cml", "maml++-cml", "noise", "sharp"}) {
+    const experiment::Job job{name, "K=1", 1};
+    const Run whole = run(e, job);
+    auto first = e.trial(job);
+    Run cut;
+    for (int64_t i = 0; i < 45; ++i) cut.moments.push_back(first->step(i));
+    std::vector<std::pair<std::string, Tensor>> kept;
+    first->state([&](const std::string& part, Tensor& t) { kept.emplace_back(part, t); });
+    first.reset();
+    const auto second = e.trial(job);
+    size_t at = 0;
+    second->state([&](const std::string& part, Tensor& t) {
+      REQUIRE(part == kept[at].first);
+      t = kept[at++].second;
+    });
+    for (int64_t i = 45; i < 60; ++i) cut.moments.push_back(second->step(i));
+    cut.outcome = second->finish();
+    CHECK_MESSAGE(same(cut, whole), name);
+  }
+}
+
+TEST_CASE("what cannot be drawn is a ConfigError before anything runs; a table gets its claims") {
+  ImageExperiment e = small_experiment();
+  auto fields = e.fields();
+  experiment::assign(fields, "ways", "7", "ways");
+  CHECK(complaint<ConfigError>([&] { e.check(); },
+                               "ask for 7 classes of 6 images; there are 6 validation classes, the "
+                               "smallest of 8 images") == "");
+  experiment::assign(fields, "ways", "3", "ways");
+  experiment::assign(fields, "shots", "1,5", "shots");
+  CHECK(complaint<ConfigError>([&] { e.check(); },
+                               "ask for 3 classes of 10 images; there are 6 validation classes") ==
+        "");
+  experiment::assign(fields, "shots", "1", "shots");
+  experiment::Result r;
+  r.better = e.card().better, r.metric = e.card().metric, r.baseline = "maml";
+  const auto row = [](const char* name, std::vector<double> v) {
+    return experiment::MethodResult{
+        name, {{"accuracy@1", v}, {"unadapted accuracy@1", {20, 20, 20}}}, 1};
+  };
+  r.methods = {row("maml", {60, 61, 62}), row("cml", {64, 65, 66.1}), row("dagger", {63, 66, 66}),
+               row("boil", {50, 51, 52}), row("boil-cml", {49, 50, 51.1})};
+  const auto claims = e.claims(r);
+  std::string all;
+  for (const auto& c : claims) all += experiment::name(c.verdict) + ": " + c.text + "; ";
+  CHECK(all ==
+        "shown: maml above 20% at K=1; shown: maml above itself without adaptation at K=1; shown: "
+        "cml above maml at K=1; not shown: dagger above cml "
+        "at "
+        "K=1; not shown: boil-cml above boil at K=1; ");
+}
+
+TEST_CASE(
+    "every method runs on sinusoids, and each test task is the same however many are asked for at "
+    "once") {
+  SinusoidExperiment e;
+  e.choose("sinusoid", "tiny");
+  auto fields = e.fields();
+  for (const auto& [key, value] : {std::pair<const char*, const char*>{"steps", "12"},
+                                   {"hidden", "8"},
+                                   {"cohead_hidden", "6"},
+                                   {"log_every", "4"},
+                                   {"test_tasks", "130"},
+                                   {"test_points", "5"},
+                                   {"validation_tasks", "10"}})
+    experiment::assign(fields, key, value, key);
+  e.check();
+  for (const auto& card : e.card().methods) {
+    if (!card.trained_by.empty()) continue;
+    const Run r = run(e, {card.name, "K=10", 3});
+    CHECK_MESSAGE(score(r.outcome, card.name, "mse@10") > 0, card.name);
+    experiment::assign(fields, "test_chunk", "37", "test_chunk");
+    const double other = score(run(e, {card.name, "K=10", 3}).outcome, card.name, "mse@10");
+    experiment::assign(fields, "test_chunk", "100", "test_chunk");
+    CHECK_MESSAGE(std::abs(score(r.outcome, card.name, "mse@10") - other) <= 1e-5 * other,
+                  card.name);
+  }
+}

@@ -1,0 +1,302 @@
+// Statistics, verdicts, tables, sentences, charts and reports.
+#include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/report.h>
+#include <regrad/engine/error.h>
+
+#include <cmath>
+
+#include "../temp_folder.h"
+#include "toy_experiment.h"
+
+using namespace regrad;
+using namespace regrad::experiment;
+using regrad::test::complaint;
+
+namespace {
+
+Result result_of(std::vector<double> maml, std::vector<double> cml) {
+  Result r;
+  r.regrad = "0.1.0", r.experiment = "cml", r.task = "sinusoid", r.preset = "tiny", r.threads = 2,
+  r.seconds = 1.5, r.peak_bytes = 1000;
+  for (size_t s = 0; s < maml.size(); ++s) r.seeds.push_back(s);
+  r.metric = "mse", r.baseline = "maml";
+  r.methods = {{"maml", {{"mse", maml}}, 1761}, {"cml", {{"mse", cml}}, 12345}};
+  r.claims = {claim("cml below maml", cml, maml, Direction::below)};
+  return r;
+}
+
+// Does every element close, in its order, and is all text escaped? What is wrong, else "".
+std::string malformed(const std::string& xml) {
+  std::vector<std::string> open;
+  for (size_t at = 0; at < xml.size();) {
+    if (xml[at] == '>') return "a bare > at byte " + std::to_string(at);
+    if (xml[at] == '&') {
+      const size_t end = xml.find(';', at);
+      const std::string entity = end == std::string::npos ? "" : xml.substr(at, end - at + 1);
+      bool known = false;
+      for (const char* e : {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"})
+        known = known || entity == e;
+      if (!known) return "a bare & at byte " + std::to_string(at);
+    }
+    if (xml[at] != '<') {
+      ++at;
+      continue;
+    }
+    size_t end = at;
+    for (char quote = 0; end < xml.size() && (quote || xml[end] != '>'); ++end) {
+      if (quote ? xml[end] == quote : xml[end] == '"') quote = quote ? 0 : '"';
+      if (end > at && xml[end] == '<') return "a bare < at byte " + std::to_string(end);
+    }
+    if (end == xml.size()) return "a tag without end at byte " + std::to_string(at);
+    const std::string tag = xml.substr(at + 1, end - at - 1),
+                      word = tag.substr(0, tag.find_first_of(" \n/", 1));
+    at = end + 1;
+    if (tag[0] == '!' || tag.back() == '/') continue;
+    if (tag[0] != '/') {
+      open.push_back(word);
+      if (word == "style") at = xml.find("</style>", at);
+    } else if (open.empty() || "/" + open.back() != tag) {
+      return "</" + tag + "> closes " + (open.empty() ? "nothing" : open.back());
+    } else {
+      open.pop_back();
+    }
+  }
+  return open.empty() ? "" : open.back() + " stays open";
+}
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t n = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("Student's t") {
+  // The 0.975 quantiles of the usual table, to more digits.
+  const std::pair<double, double> table[] = {{1, 12.706204736174698}, {2, 4.302652729696142},
+                                             {3, 3.182446305284263},  {5, 2.570581835636314},
+                                             {7, 2.364624251592785},  {10, 2.228138851964939},
+                                             {30, 2.042272456301238}, {1000, 1.962339080779}};
+  for (const auto& [df, t] : table) {
+    CHECK(student_quantile(0.975, df) == doctest::Approx(t).epsilon(1e-10));
+    CHECK(student_quantile(0.025, df) == doctest::Approx(-t).epsilon(1e-10));
+    CHECK(student_cdf(t, df) == doctest::Approx(0.975).epsilon(1e-11));
+  }
+  CHECK(student_cdf(0, 4) == doctest::Approx(0.5));
+  CHECK(student_cdf(1, 1) == doctest::Approx(0.75));  // 1/2 + atan(1)/pi
+  // 1/2 + t / (2 sqrt(2 + t^2))
+  CHECK(student_cdf(1, 2) == doctest::Approx(0.5 + 1 / (2 * std::sqrt(3))));
+  CHECK(complaint<ConfigError>([] { student_quantile(1, 3); }, "between 0 and 1") == "");
+  CHECK(complaint<ConfigError>([] { student_cdf(0, 0); }, "degrees of freedom") == "");
+}
+
+TEST_CASE("intervals and verdicts") {
+  const Interval m = mean_interval({1, 2, 3, 4});
+  CHECK(m.mean == 2.5);
+  CHECK(m.ci95 == doctest::Approx(3.182446305284263 * std::sqrt(5.0 / 3) / 2));
+  CHECK(std::isnan(mean_interval({1}).ci95));
+  CHECK(std::isnan(mean_interval({}).mean));
+  const Interval d = paired_difference({1.0, 2.0, 3.0}, {1.1, 2.1, 3.1});
+  CHECK(d.mean == doctest::Approx(-0.1));
+  CHECK(d.ci95 < 1e-12);  // the spread between the seeds has gone
+  CHECK(verdict(d, Direction::below) == Verdict::shown);
+  CHECK(verdict(d, Direction::above) == Verdict::not_shown);
+  CHECK(verdict({-0.1, 0.2, 3}, Direction::below) == Verdict::not_shown);
+  CHECK(verdict({-0.1, std::nan(""), 1}, Direction::below) == Verdict::not_testable);
+  CHECK(verdict({std::nan(""), 0.1, 3}, Direction::below) == Verdict::not_testable);
+  CHECK(verdict_within({0.05, 0.04, 3}, 0.1) == Verdict::shown);
+  CHECK(verdict_within({-0.07, 0.04, 3}, 0.1) == Verdict::not_shown);
+  CHECK(complaint<ConfigError>([] { paired_difference({1}, {1, 2}); }, "1 values against 2") == "");
+  CHECK(complaint<ConfigError>([] { verdict_within({0, 0, 2}, 0); }, "margin") == "");
+}
+
+TEST_CASE("a paired bootstrap over items") {
+  std::vector<double> a, b, other;
+  for (int i = 0; i < 400; ++i) {
+    a.push_back(i % 4 ? 100 : 0);            // 75% right
+    b.push_back(i % 4 && i % 10 ? 100 : 0);  // wrong where a is, and on a twentieth besides
+    other.push_back(i % 2 ? 100 : 0);
+  }
+  const Interval d = bootstrap_difference({a, a}, {b, b});
+  CHECK(d.mean == doctest::Approx(5));
+  // each difference is 0 or 100
+  const double share = 0.05, expected = 1.96 * 100 * std::sqrt(share * (1 - share) / 400);
+  CHECK(d.ci95 == doctest::Approx(expected).epsilon(0.15));
+  CHECK(bootstrap_difference({a}, {a}).ci95 == 0);
+  CHECK(bootstrap_difference({a}, {other}).ci95 > d.ci95);
+  CHECK_THROWS_AS(bootstrap_difference({a}, {b, b}), ConfigError);
+  CHECK_THROWS_AS(bootstrap_difference({a}, {{1.0}}), ConfigError);
+  CHECK_THROWS_AS(bootstrap_difference({}, {}), ConfigError);
+
+  Result r;
+  r.methods = {{"one", {}, 0, {{"accuracy", {a, a}}}}, {"two", {}, 0, {{"accuracy", {b, b}}}}};
+  CHECK(bootstrap_claim("one above two", r, "one", "two", "accuracy", Direction::above).verdict ==
+        Verdict::shown);
+  CHECK(bootstrap_claim("two above one", r, "two", "one", "accuracy", Direction::above).verdict ==
+        Verdict::not_shown);
+  CHECK_THROWS_AS(bootstrap_claim("", r, "one", "two", "loss", Direction::above), ConfigError);
+}
+
+TEST_CASE("numbers in tables") {
+  CHECK(with_interval(0.41234, 0.0234, false) == "0.412 ± 0.023");
+  CHECK(with_interval(0.41234, 0.0234, true) == "+0.412 ± 0.023");
+  CHECK(with_interval(-12.34, 3.1, true) == "-12.3 ± 3.1");
+  CHECK(with_interval(1234, 210, false) == "1234 ± 210");
+  CHECK(with_interval(0.41234, std::nan(""), false) == "0.4123");
+  CHECK(with_interval(std::nan(""), 1, false) == "not a number");
+  CHECK(grouped(1761) == "1,761");
+  CHECK(grouped(-1234567) == "-1,234,567");
+  CHECK(grouped(999) == "999");
+}
+
+TEST_CASE("the sentence tells what the table shows, whichever way it went") {
+  CHECK(sentence(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61})) ==
+        "Over 3 seeds cml has the lowest mse (0.50 ± 0.26), 0.100 ± 0.025 below the baseline maml; "
+        "shown: cml below maml.");
+  CHECK(sentence(result_of({0.5, 0.6, 0.7}, {0.6, 0.5, 0.65})) ==
+        "Over 3 seeds cml has the lowest mse (0.58 ± 0.19), 0.02 ± 0.26 below the baseline maml, "
+        "which is within the noise of the seeds; not shown: "
+        "cml below maml.");
+  CHECK(sentence(result_of({0.5, 0.6}, {0.7, 0.8}))
+            .find("maml has the lowest mse (0.55 ± 0.64), and no method beats this baseline") !=
+        std::string::npos);
+  CHECK(sentence(result_of({0.5}, {0.4})) ==
+        "With one seed cml has the lowest mse (0.4), 0.1 below the baseline maml; not testable "
+        "here: cml below maml.");
+}
+
+TEST_CASE("the table") {
+  const std::string text = table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), true);
+  CHECK(text.find("cml, sinusoid, preset tiny, 3 seeds: mse (lower is better)") == 0);
+  CHECK(text.find("maml     0.60 ± 0.25   baseline                1,761") != std::string::npos);
+  CHECK(text.find("cml      0.50 ± 0.26   -0.100 ± 0.025 *       12,345") != std::string::npos);
+  CHECK(text.find("shown   cml below maml   -0.100 ± 0.025") != std::string::npos);
+  CHECK(table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), false).find("0.60 +- 0.25") !=
+        std::string::npos);
+  CHECK(table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), false).find("±") == std::string::npos);
+}
+
+TEST_CASE("a result that contradicts itself") {
+  Result r = result_of({1, 2}, {1, 2});
+  CHECK_NOTHROW(check(r));
+  r.methods[1].metrics[0].second.pop_back();
+  CHECK(complaint<ConfigError>([&] { check(r); }, "'cml' has 1 values of 'mse' for 2 seeds") == "");
+  r = result_of({1, 2}, {1, 2});
+  r.methods[1].name = "maml";
+  CHECK(complaint<ConfigError>([&] { check(r); }, "'maml' is there twice") == "");
+  r = result_of({1, 2}, {1, 2});
+  r.metric = "accuracy";
+  CHECK(complaint<ConfigError>([&] { check(r); }, "no method has the metric 'accuracy'") == "");
+  r.methods[1].metrics.push_back({"accuracy", {1, 2}});
+  CHECK_NOTHROW(check(r));  // tables have holes
+  CHECK(table(r, true).find("Over 2 seeds cml has the") != std::string::npos);
+  r.methods[0].metrics.clear();
+  CHECK(complaint<ConfigError>([&] { check(r); }, "'maml' has no metric") == "");
+  CHECK(complaint<ConfigError>([&] { values(r, "noise", "mse"); }, "no method 'noise'") == "");
+}
+
+TEST_CASE("result.json has every key of its layout") {
+  const std::string json = to_json(result_of({0.5, 0.6}, {0.4, std::nan("")}));
+  for (const char* key : {"regrad",  "experiment", "task",    "preset",    "seeds",    "threads",
+                          "seconds", "peak_bytes", "metric",  "better",    "baseline", "methods",
+                          "name",    "metrics",    "mean",    "ci95",      "values",   "parameters",
+                          "claims",  "text",       "verdict", "difference"})
+    CHECK_MESSAGE(json.find("\"" + std::string(key) + "\"") != std::string::npos, key);
+  CHECK(json.find("nan") == std::string::npos);
+  CHECK(json.find("null") != std::string::npos);
+  CHECK(json.find("not testable here") != std::string::npos);
+}
+
+TEST_CASE("ticks are round and cover the range") {
+  CHECK(ticks(0, 1, 6) == std::vector<double>{0, 0.2, 0.4, 0.6000000000000001, 0.8, 1});
+  CHECK(ticks(-5, 5, 7) == std::vector<double>{-4, -2, 0, 2, 4});
+  CHECK(ticks(0, 50000, 7).size() == 6);
+  CHECK(ticks(1, 1, 5).empty());
+  CHECK(ticks(0, INFINITY, 5).empty());
+  for (double high : {1e-12, 3.7, 12345.0, 9e20}) {
+    const auto t = ticks(0, high, 6);
+    CHECK(t.size() >= 2);
+    CHECK(t.size() <= 6);
+  }
+}
+
+TEST_CASE("charts are well-formed whatever is in them") {
+  CHECK(malformed("<a><b/></a>") == "");
+  CHECK(malformed("<a><b></a>") != "");
+  CHECK(malformed("<a>1 & 2</a>") != "");
+  const double inf = INFINITY, nan = std::nan("");
+  const std::vector<Chart> charts = {
+      {"empty", "x", "y"},
+      {"<&\">",
+       "<x>",
+       "'y'",
+       {{"a<b", {0, 1, 2}, {1, 5, 2}},
+        {"b & c", {0, 1, 2}, {2, 2, 2}, Series::dashed},
+        {"p", {1}, {3}, Series::points}}},
+      {"not finite", "x", "y", {{"s", {0, 1, 2, 3}, {nan, inf, -inf, nan}}}},
+      {"gap", "x", "y", {{"s", {0, 1, 2, 3, 4}, {1, 2, nan, 2, 1}}}},
+      {"one point", "x", "y", {{"s", {0}, {0}}}},
+      {"log", "x", "y", {{"s", {0, 1, 2}, {1e-3, 1, 1e3}}}, true},
+      {"log of 0", "x", "y", {{"s", {0, 1}, {0, 1}}}, true},
+      {std::string("control \x01 \x1b"), "x", "y", {{"", {0, 1}, {0, 1}}}},
+  };
+  for (const Chart& c : charts) {
+    const std::string svg = to_svg(c);
+    CHECK_MESSAGE(malformed(svg) == "", c.title);
+    CHECK_MESSAGE(svg.find("nan") == std::string::npos, c.title);
+    CHECK_MESSAGE(svg.find("inf") == std::string::npos, c.title);
+    CHECK_MESSAGE(svg.find('\x01') == std::string::npos, c.title);
+  }
+  CHECK(to_svg(charts[0]).find("no data") != std::string::npos);
+  CHECK(to_svg(charts[2]).find("no data") != std::string::npos);
+  CHECK(count(to_svg(charts[3]), "<polyline") == 2);  // the gap breaks the line
+  CHECK(count(to_svg(charts[1]), "<circle") == 2);    // the point, and its mark in the legend
+}
+
+TEST_CASE("learning curves are means over the seeds, a chart for each number and variant") {
+  std::vector<Row> rows;
+  for (const char* variant : {"K=5", "K=10"})
+    for (uint64_t seed : {0u, 1u})
+      rows.push_back(
+          {{"maml", variant, seed},
+           4,
+           {{2, {{"loss", 1.0 + static_cast<double>(seed)}}}, {4, {{"loss", 3}, {"cosine", 0.5}}}},
+           true,
+           {}});
+  const std::vector<Chart> charts = learning_curves(rows);
+  REQUIRE(charts.size() == 4);
+  CHECK(charts[0].title == "loss, K=5");
+  CHECK(charts[1].title == "loss, K=10");
+  CHECK(charts[2].title == "cosine, K=5");
+  REQUIRE(charts[0].series.size() == 1);
+  CHECK(charts[0].series[0].x == std::vector<double>{2, 4});
+  CHECK(charts[0].series[0].y == std::vector<double>{1.5, 3});
+}
+
+TEST_CASE("the report is one well-formed page that says it all") {
+  ToyExperiment toy;
+  Result r = result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61});
+  r.claims.push_back({"a < b & c", Verdict::not_shown, 0.1, 0.2});
+  std::vector<Row> rows;
+  for (uint64_t seed : {0u, 1u, 2u}) {
+    Outcome o;
+    o.figures = {{"fit " + std::to_string(seed), "x", "y", {{"truth", {0, 1}, {0, 1}}}}};
+    o.galleries = {
+        {"task of " + std::to_string(seed), {{1, 1, 1, "a", "class 0 < 1", Picture::right}}}};
+    rows.push_back({{"maml", "", seed}, 2, {{2, {{"loss", 1}}}}, true, o});
+  }
+  const Card card = toy.card();
+  const std::string page = to_html({card, r, rows, "{\"lr\": 0.1}", "regrad-toy --set 'a<b'"});
+  CHECK(malformed(page) == "");
+  for (const std::string& part :
+       {std::string("<!DOCTYPE html>"), escaped(sentence(r)), std::string("a &lt; b &amp; c"),
+        std::string("12,345"), std::string("fit 0"), std::string("loss"),
+        std::string("&quot;lr&quot;: 0.1"), std::string("regrad-toy --set &#39;a&lt;b&#39;"),
+        std::string("A parabola."), std::string("task of 0"), std::string("class 0 &lt; 1")})
+    CHECK_MESSAGE(page.find(part) != std::string::npos, part);
+  CHECK(page.find("fit 1") == std::string::npos);  // figures of the first seed only
+  CHECK(page.find("task of 1") == std::string::npos);
+  CHECK(page.find("<script") == std::string::npos);
+  CHECK(page.find("http") == page.find("http://www.w3.org/2000/svg"));  // it loads nothing
+}
