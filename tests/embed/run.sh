@@ -18,6 +18,10 @@ consume() { # name, folder, build folder, cmake arguments
 }
 
 cmake --install "$build" --prefix "$work/first" >/dev/null
+echo "== headers"
+"$here/headers.sh" "$work/first"
+echo "== binaries"
+for binary in "$work"/first/bin/regrad-*; do "$binary" --version | head -n 1; done
 consume installed installed installed -DCMAKE_PREFIX_PATH="$work/first"
 mv "$work/first" "$work/second"
 consume moved installed moved -DCMAKE_PREFIX_PATH="$work/second"
