@@ -1,11 +1,11 @@
 """The workloads of bench/compare: who takes part, and how far their numbers may lie from ours."""
 
 # name: binary, peers' script, peers, relative tolerance of the checksums, (their reference). A workload in more threads than it can use still has to
-# hold its own there; those that only one thread ever works on say threads=[1].
+# hold its own there; those of one thread have threads=[1].
 TORCH, JAX = "torch eager", "jax jit"
 RUNTIMES = ["onnxruntime f32", "onnxruntime int8", "openvino f32", "openvino int8"]
 MAML = dict(binary="bench-maml", script="maml_sinusoid.py", peers=[TORCH, "torch bmm", "torch compile", "jax jit vmap"], tolerance=1e-5)
-# Tolerances by number: agreement fades as Adam's sign-like first steps, or masks that flip on rounding, tell runs apart.
+# Tolerances by number: agreement fades as Adam's sign-like first steps, or masks that flip on rounding, separate runs.
 CONV4 = dict(binary="bench-conv", script="conv_steps.py", peers=[TORCH, "torch compile", "jax jit nhwc"], tolerance=[1e-5, 1e-4, 2e-2])
 # Of 5 inner steps the last bits decide step 2: Adam's first step is lr times the sign of each gradient, and at a few weights that sign is rounding's
 # (README, "Where instruction sets differ"). In f64 regrad and PyTorch agree to all 9 digits (the reference); f32 runs of either at baseline, AVX2 and

@@ -153,7 +153,7 @@ struct Loader::Parts {
   }
 
   // False where there is no maker: none is wanted, or the system has no thread for it. Batches are
-  // then made when they are asked for, to the same bits.
+  // then made on demand, to the same bits.
   bool has_maker() {
     if (options.ahead == 0 || maker.joinable()) return options.ahead > 0;
     try {

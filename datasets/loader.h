@@ -25,7 +25,7 @@ struct LoaderOptions {
   Augment augment = {};
   // by channel: (x - mean) / deviation, after the augmentation; none: x as it is, in [0, 1]
   std::vector<double> mean = {}, deviation = {};
-  // batches made before they are asked for; 0: none, and no thread
+  // batches made ahead of their use; 0: none, and no thread
   int64_t ahead = 2;
 };
 

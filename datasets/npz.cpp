@@ -18,7 +18,7 @@ using detail::broken;
 using detail::name_of;
 using detail::Utf8Names;
 
-// Only the zip's directory says what it holds: entries that it does not name are not there.
+// Only the zip's directory lists what it holds: entries that it does not name are not there.
 Archive new_reader() {
   Archive a(archive_read_new());
   if (!a || archive_read_support_format_zip_seekable(a.get()) != ARCHIVE_OK)
@@ -59,7 +59,7 @@ TensorFile read_all(archive* a, int64_t left, const std::string& where) {
 }
 
 // Where the zip is written to. libarchive loses memory of its own when writing fails, so it never
-// does: what found no room is told at the end.
+// does: a write that found no room fails at the end.
 struct Sink {
   std::string bytes;
   bool full = false;

@@ -21,7 +21,7 @@ struct Clip {
   std::string device;  // TAU: "a", "s1", ..; else empty
   // who or where: TAU's city and location, ESC's source file, a speaker; empty where unknown
   std::string place;
-  std::string path;  // of the file, where it is read when it is asked for
+  std::string path;  // of the file, where it is read on demand
   Sound kept;        // else the sound itself
 };
 

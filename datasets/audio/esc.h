@@ -3,7 +3,7 @@
 //   const AudioSet ten = load_esc10("data/esc10_16k_ogg.tar");
 //       // 400 clips of 16 kHz, decoded at once
 //   const AudioSet fifty = load_esc50("ESC-50-master", {.only_esc10 = false, .test_fold = 5});
-//       // read when asked for
+//       // read on demand
 //
 // A clip's fold is the list's column; the test fold is Part::test, the others train; place is the
 // source file's number: clips of one source share a fold, which is checked. IOError naming file and

@@ -13,7 +13,7 @@
 
 namespace regrad {
 
-// A folder (the repository's, or that with the recordings; sounds are read when asked for) or an
+// A folder (the repository's, or that with the recordings; sounds are read on demand) or an
 // archive (decoded at once).
 AudioSet load_fsdd(const std::string& path);
 AudioSet parse_fsdd(std::string_view archive, const std::string& where = "fsdd");

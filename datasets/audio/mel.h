@@ -41,7 +41,7 @@ struct LogMel {
   int64_t frames(int64_t samples) const { return stft().frames(samples); }
   double top() const { return f_max > 0 ? f_max : static_cast<double>(rate) / 2; }
 };
-// Every setting in one line: what a cache tells spectrograms apart by.
+// Every setting in one line: the key of a cache of spectrograms.
 std::string str(const LogMel& front);
 
 // Triangles over the FFT's bins (k rate / n_fft Hz) between mels + 2 points equally spaced on the

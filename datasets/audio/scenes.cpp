@@ -17,7 +17,7 @@ struct Colour {
   std::array<double, 2> bands;     // Hz
   std::array<double, 3> partials;  // Hz
 };
-// Bands overlap between colours, so that a single row of the spectrogram tells little.
+// Bands overlap between colours, so that a single row of the spectrogram carries little.
 constexpr std::array<Colour, colours> palette{{{"low", {180, 500}, {220, 440, 660}},
                                                {"warm", {350, 900}, {310, 620, 930}},
                                                {"middle", {600, 1300}, {523, 785, 1046}},

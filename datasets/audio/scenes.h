@@ -1,5 +1,5 @@
 // Acoustic scenes that need no data: a class is a colour and a rhythm, so that neither the spectrum
-// alone nor the envelope alone tells it.
+// alone nor the envelope alone decides it.
 //
 //   const AudioSet set = Scenes().sample(Random(seed) / "scenes", 40, 10);
 //       // 10 classes, 40 train and 10 test clips of each
@@ -12,7 +12,7 @@
 //              U(0.1, 0.4) each;
 //   envelope   bursts at 2.5 Hz (rhythm 0) or 6 Hz (rhythm 1) times 2^U(-jitter, jitter), shifted
 //              at
-//              random, each U(24, 36)% of a period long, so that the mean level tells nothing;
+//              random, each U(24, 36)% of a period long, so that the mean level carries no class;
 //                  between them a level of U(0.1, 0.3);
 //   background white noise, `noise` times the RMS of the rest.
 #pragma once
@@ -30,7 +30,7 @@ struct Scenes {
 
   // `train` and `test` clips of each of 10 classes, class by class, train first. The address
   // decides each clip: the same in every call with that stream, on any number of threads.
-  // ConfigError: settings below what is said above, jitter or noise below 0, counts below 0 or both
+  // ConfigError: settings below the bounds above, jitter or noise below 0, counts below 0 or both
   // 0.
   AudioSet sample(const Random& r, int64_t train, int64_t test) const;
   // One clip, [1, frames].

@@ -20,7 +20,7 @@ namespace {
 constexpr int most_channels = 64, most_rate = 1 << 22;
 constexpr int64_t most_samples = int64_t{1} << 28, block_frames = 4096;
 
-// A file in memory, as libsndfile wants to see it.
+// A file in memory, behind the callbacks of libsndfile.
 struct MemoryFile {
   std::string_view bytes;
   sf_count_t at = 0;
@@ -100,7 +100,7 @@ void decode(SNDFILE* f, const SF_INFO& info, int64_t claimed, int64_t most,
     throw IOError(where + ": ends after " + std::to_string(frames) + " of " +
                   std::to_string(wanted) + " frames: cut");
   if (claimed > 0 && frames > claimed)
-    throw IOError(where + ": holds " + std::to_string(frames) + " frames, and its header says " +
+    throw IOError(where + ": holds " + std::to_string(frames) + " frames, and its header has " +
                   std::to_string(claimed) + "; `sox in out.wav` writes it anew");
   if (frames == 0) throw IOError(where + ": holds no samples");
   for (size_t i = before; i < out.size(); ++i) {

@@ -12,7 +12,7 @@
 // Other words are drawn by `r` among the part's. A silence is a second of background noise, from a
 // file, a place and a volume U(0, 1) that `r` draws; the noise is kept, the words are read when
 // asked for. IOError naming file: no such names, a .wav of another name, a wanted word without
-// clips, no background noise (or shorter than a second) where silence is asked for.
+// clips, no background noise (or shorter than a second) where silence is requested.
 #pragma once
 
 #include <regrad/datasets/audio/clips.h>
@@ -26,7 +26,7 @@ struct SpeechCommandsOptions {
   // of each part; 0: no such class. ConfigError outside [0, 1000]
   double unknown_percent = 10, silence_percent = 10;
 };
-// Classes: the words in their order, then "unknown" and "silence" where asked for.
+// Classes: the words in their order, then "unknown" and "silence" where requested.
 AudioSet load_speech_commands(const std::string& folder, const Random& r,
                               const SpeechCommandsOptions& options = {});
 

@@ -61,7 +61,7 @@ void read_list(std::string_view text, const std::string& where, Part part, bool 
   }
 }
 
-// Labels only: which clips are tested fold1_test.csv says.
+// Labels only: fold1_test.csv lists the clips to test.
 void check_evaluate(std::string_view text, const std::string& where, const Places& places,
                     const AudioSet& set) {
   const detail::Table table(text, where, '\t', {"filename", "scene_label"});

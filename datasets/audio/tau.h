@@ -10,7 +10,7 @@
 // Part::unused.
 //
 // IOError naming file and line: missing columns, a scene or device that is none of the ten and
-// nine, names that do not say what their row says ("airport-lisbon-1000-40000-a.wav": scene, city,
+// nine, names that contradict their row ("airport-lisbon-1000-40000-a.wav": scene, city,
 // location, segment, device), names twice, listed clips that meta.csv lacks or calls otherwise, a
 // clip in both lists, a location in both parts, a file of either part that is not there. Which
 // devices and how many clips a part has is left to the caller (tau_counts): subsets are read too.

@@ -19,7 +19,7 @@ struct FileOf {
 };
 
 // A folder (files by name, bytewise; links are followed, and lead somewhere), a zip, or a tar,
-// plain, gz or xz (files in the archive's order). What it is, the first bytes say. Archives are
+// plain, gz or xz (files in the archive's order). The first bytes decide what it is. Archives are
 // held to most_bytes over all that is read of them; -1: 64 times the file's own bytes and 16 MiB
 // more. IOError naming file, and entry or byte: neither folder nor archive; broken, cut, encrypted
 // or differing bytes; more than most_bytes; an entry that is no file or folder, stands there twice,
@@ -52,7 +52,7 @@ class Files {
   int64_t most_ = 0;
 };
 
-// Whether a path inside says that it is the system's own note (".DS_Store", "__MACOSX/..",
+// Whether a path inside is the system's own note (".DS_Store", "__MACOSX/..",
 // "._x.png") and no data.
 bool is_clutter(const std::string& name);
 

@@ -86,7 +86,7 @@ Array array_of(const Pickle& p, const Value& v) {
   }
   if (empty) bytes = 0;
   need(bytes == static_cast<int64_t>(a.data.size()), p, data,
-       "an array's bytes are not as many as its sizes say");
+       "an array's bytes are not as many as its sizes need");
   a.count = bytes / a.item_bytes;
   return a;
 }
@@ -130,7 +130,7 @@ void check_rows(const Pickle& p, const Value& v, const SparseRows& m) {
     need(m.starts[i] <= m.starts[i + 1], p, v, "the matrix's row starts do not ascend");
   need(m.starts.back() == static_cast<int64_t>(m.columns_of.size()) &&
            m.columns_of.size() == m.items.size(),
-       p, v, "the matrix has other items than its row starts say");
+       p, v, "the matrix has other items than its row starts need");
   for (const int64_t c : m.columns_of)
     need(c >= 0 && c < m.columns, p, v, "an item of the matrix lies outside its columns");
 }

@@ -51,7 +51,7 @@ struct Reader {
   Reader& operator=(const Reader&) = delete;
 };
 
-// Up to the pixels. False: words say why not.
+// Up to the pixels. False: words: why not.
 bool read_header(const Reader& r, Source& source, size_t& stored_row) {
   if (setjmp(png_jmpbuf(r.png))) return false;
   png_set_read_fn(r.png, &source, on_read);

@@ -43,7 +43,7 @@ void check_trailer(std::string_view packed, std::string_view bytes, const std::s
   const std::string at = where + ": byte " + std::to_string(packed.size() - 8) + ": ";
   if (little_endian(packed.substr(packed.size() - 4)) != static_cast<uint32_t>(bytes.size()))
     throw IOError(at + "the gz file holds " + std::to_string(bytes.size()) +
-                  " bytes, its end says otherwise (of several members `gzip -dc in.gz | gzip > "
+                  " bytes, its end has another number (of several members `gzip -dc in.gz | gzip > "
                   "out.gz` makes one that is read)");
   if (little_endian(packed.substr(packed.size() - 8, 4)) != crc32(bytes))
     throw IOError(at + "the gz file's checksum differs from its bytes'");

@@ -1,4 +1,4 @@
-"""bench/compare itself, with a program and peers of paper: compare.py BENCH_FOLDER. A case each of what it must tell, leave out, hold and write."""
+"""bench/compare itself, with a program and peers of paper: compare.py BENCH_FOLDER. A case each of what it must report, leave out, hold and write."""
 import contextlib
 import importlib.machinery
 import importlib.util

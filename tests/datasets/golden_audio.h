@@ -1,4 +1,4 @@
-// The cases of golden/audio.txt, and the signal that both sides know.
+// The cases of golden/audio.txt, and the signal of both sides.
 #pragma once
 
 #include <regrad/engine/io/files.h>

@@ -1,5 +1,5 @@
 // The real data sets beside the checkout, ../shared/data: tests that need one end with a line that
-// says so where it is missing.
+// reports where it is missing.
 #pragma once
 
 #include <doctest/doctest.h>

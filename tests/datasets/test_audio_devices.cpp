@@ -209,7 +209,7 @@ TEST_CASE("MicIRP: the real responses") {
     const Tensor y = through(m, x, 8000);
     CHECK(rms(y) == doctest::Approx(rms(x)).epsilon(1e-5));
     const double colour = rms(mean(log_mel(y, front), {1}) - before);
-    CHECK(colour > 0.02);  // it is heard
+    CHECK(colour > 0.02);  // it changes the sound
     CHECK(colour < 4);
   }
 }

@@ -264,7 +264,7 @@ TEST_CASE("wav: of writers that could not seek back, RF64, and sizes that lose s
         "");
 }
 
-TEST_CASE("sounds behind an ID3 tag, and files of other formats say what to do") {
+TEST_CASE("sounds behind an ID3 tag, and errors of other formats name the cure") {
   const auto bytes = [](const std::string& file) {
     return read_file(std::string(REGRAD_SOUND_CORPUS) + "/" + file);
   };
@@ -300,7 +300,7 @@ TEST_CASE("sounds behind an ID3 tag, and files of other formats say what to do")
                 static_cast<char>(flac[21] & 0xf0) + std::string(1, '\0') + be(frames, 3));
   };
   CHECK(parse_sound(claims(0)).samples.to_vector() == wanted);  // a writer that could not seek back
-  CHECK(refused(claims(200), "holds 300 frames, and its header says 200") == "");
+  CHECK(refused(claims(200), "holds 300 frames, and its header has 200") == "");
   CHECK(refused(claims(301), "ends after 300 of 301 frames: cut") == "");
   CHECK(parse_sound(flac + "TAG" + std::string(125, ' ')).samples.to_vector() == wanted);
   CHECK(refused(with(flac, 5, "\xff"),

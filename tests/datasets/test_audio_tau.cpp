@@ -219,7 +219,7 @@ TEST_CASE("scenes: addressed by class and number, any number of threads") {
   CHECK(complaint<ConfigError>([&] { scenes.draw(Random(1), 10); }, "class 10") == "");
 }
 
-TEST_CASE("scenes: neither spectrum nor rhythm alone tells the class, both do") {
+TEST_CASE("scenes: neither spectrum nor rhythm alone separates the classes, both do") {
   // Nearest class mean of features of 12 train and 12 test clips a class.
   const AudioSet set = Scenes().sample(Random(7), 12, 12);
   const LogMel front{.rate = 8000, .n_fft = 256, .hop = 80, .mels = 32};

@@ -74,7 +74,7 @@ TEST_CASE("glyphs: the address decides each image, whatever the threads") {
   }
 }
 
-TEST_CASE("glyphs: classes can be told apart, but not at a glance") {
+TEST_CASE("glyphs: classes can be separated, but not at a glance") {
   const Glyphs glyphs;
   const ImageSet set = glyphs.sample(Random(1), 50, 20);
   const EpisodeSampler sampler(set.labels);
@@ -88,7 +88,7 @@ TEST_CASE("glyphs: classes can be told apart, but not at a glance") {
   CHECK(one_shot < 0.95);
   CHECK(five_shot > one_shot + 0.03);
 
-  // A linear net learns ten classes from 30 drawings each and knows others of theirs.
+  // A linear net learns ten classes from 30 drawings each and recognizes others of theirs.
   const ImageSet ten = glyphs.sample(Random(4), 10, 40);
   std::vector<int64_t> train, test;
   for (int64_t i = 0; i < 400; ++i) (i % 40 < 30 ? train : test).push_back(i);

@@ -85,7 +85,7 @@ TEST_CASE("packed files: cut anywhere or changed anywhere") {
         forged[at] = static_cast<char>(forged[at] ^ change);
         try {
           const std::string out = unpack(forged, "f");
-          // Bytes of a gz header that say nothing of the data (time, system), or a magic that is
+          // Bytes of a gz header that carry nothing of the data (time, system), or a magic that is
           // one no more.
           const bool same = out == text || out == forged;
           CHECK(same);
@@ -98,7 +98,8 @@ TEST_CASE("packed files: cut anywhere or changed anywhere") {
   std::string forged = pack(Pack::gz, text);
   forged[forged.size() - 5] = static_cast<char>(forged[forged.size() - 5] ^ 1);
   CHECK(refused(forged, "checksum differs") == "");
-  CHECK(refused(pack(Pack::gz, text) + pack(Pack::gz, text + "!"), "its end says otherwise") == "");
+  CHECK(refused(pack(Pack::gz, text) + pack(Pack::gz, text + "!"), "its end has another number") ==
+        "");
   CHECK(refused(pack(Pack::gz, pack(Pack::gz, text)), "f: byte 0: ") == "");
 }
 
@@ -109,7 +110,7 @@ TEST_CASE("packed files: bombs") {
   const std::string xz = pack(Pack::xz, std::string(40 << 20, '\0'));
   CHECK(xz.size() < 10000);
   CHECK(refused(xz, "unpacks to more than the ") == "");
-  // someone who knows what it holds may lift the limit
+  // a caller that trusts the file may lift the limit
   CHECK(unpack(xz, "f", 40 << 20).size() == 40 << 20);
 }
 

@@ -154,8 +154,8 @@ TEST_CASE("augment: each change by hand") {
   for (int64_t i = 0; i < 400; ++i) {
     const auto x = augmented({.flip = true}, Random(1) / i, image, 3, 3);
     flips += x == flipped;
-    const bool known = x == flipped || x == plain;
-    REQUIRE(known);
+    const bool of_either = x == flipped || x == plain;
+    REQUIRE(of_either);
   }
   CHECK(std::abs(flips - 200) < 50);
   // A crop is the image moved by at most the padding: each of 3 x 3 ways, zeros from outside.

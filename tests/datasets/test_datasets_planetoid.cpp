@@ -176,7 +176,7 @@ TEST_CASE("planetoid: parts that do not belong together") {
   CHECK(refused("allx", replaced(allx, "K\x05K\x04\x86", "K\x05J\xff\xff\xff\x7f\x86"),
                 "ind.tx: byte 0: has other columns") == "");
   CHECK(refused("ally", replaced(ally, "K\x05K\x03\x86", "K\x05K\x04\x86"),
-                "an array's bytes are not as many as its sizes say") == "");
+                "an array's bytes are not as many as its sizes need") == "");
   CHECK(refused("ally", replaced(ally, "K\x05K\x03\x86", "J\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86"),
                 "an array's ") == "");
   CHECK(refused("ally", replaced(ally, "U\x01<", "U\x01>"), "items are big-endian") == "");

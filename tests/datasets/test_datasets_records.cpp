@@ -129,7 +129,7 @@ TEST_CASE("Fashion-MNIST: the real files") {
   const auto n = counts(train);
   CHECK(*std::min_element(n.begin(), n.end()) == 1935);
   CHECK(*std::max_element(n.begin(), n.end()) == 2068);
-  // the first test image, as known
+  // the first test image
   CHECK(test.classes[static_cast<size_t>(test.labels.data<int64_t>()[0])] == "Ankle boot");
   // Trousers are columns, so their mean is well apart from bags': pixels are read in order.
   CHECK(mean_of(test.images) > 70);
@@ -234,7 +234,7 @@ TEST_CASE("CIFAR-10: the real subset") {
     REQUIRE(names.compare(start, folder_of.size(), folder_of) == 0);
     start = names.find('\n', start) + 1;
   }
-  // Channel means of CIFAR-10 are known: 125.3, 123.0, 113.9 over all of it.
+  // Channel means of CIFAR-10: 125.3, 123.0, 113.9 over all of it.
   const Tensor x = train.images.to(DType::f64);
   const auto channels = mean(x, {0, 2, 3}).to_vector();
   CHECK(std::abs(channels[0] - 125.3) < 2.5);

@@ -102,7 +102,7 @@ TEST_CASE("npz: zip bombs") {
                     [&] { load_npz(path); },
                     path + "(x.npy): byte 128: an array of shape [25165824] is larger than") == "");
         }) < 1'000'000);
-  // someone who knows what it holds may lift the limit
+  // a caller that trusts the file may lift the limit
   CHECK(load_npz(path, 24 << 20)["x"].numel() == 24 << 20);
   CHECK_THROWS_AS(load_npz(path, (24 << 20) - 1), IOError);
   empty_cache();

@@ -37,7 +37,7 @@ size_t id3_bytes(std::string_view bytes) {
 }
 
 // STREAMINFO's 36 bits of length, from the middle of byte 21 on, taken out, so that what the file
-// holds is counted and not what it says.
+// holds is counted, its header is not trusted.
 Piece without_length(Piece p) {
   constexpr size_t middle = 21, whole = 42;
   const std::string_view start = p.bytes.substr(0, flac_start.size());

@@ -1,4 +1,4 @@
-// What libsndfile does not say: whether a WAV, FLAC or OGG file is whole, and of what sounds it is
+// What libsndfile does not report: whether a WAV, FLAC or OGG file is whole, and of what sounds it is
 // made. Internal to the readers.
 #pragma once
 
@@ -16,7 +16,7 @@ struct Piece {
   // are right
   std::string mended = {};
   std::string where;  // begins messages: the file's, and the byte where a later piece begins
-  // that a FLAC says it has: libsndfile stops there, whatever comes; 0: not said
+  // of a FLAC's header: libsndfile stops there, whatever comes; 0: not given
   int64_t frames = 0;
 };
 

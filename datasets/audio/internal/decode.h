@@ -16,7 +16,7 @@ struct Encoded {
 // clips[i].kept = the sound in files[i]. The first error by i is thrown.
 void decode_all(std::vector<Clip>& clips, std::vector<Encoded> files);
 
-// IOError naming the path unless there is a regular file; what a list says is checked before hours
+// IOError naming the path unless there is a regular file; a list is checked before hours
 // of training.
 void check_there(const std::string& path, const std::string& who_says);
 

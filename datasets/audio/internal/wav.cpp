@@ -26,7 +26,7 @@ std::string byte(const std::string& where, size_t at) {
   return where + ": byte " + std::to_string(at) + ": ";
 }
 
-// What a program writes that cannot seek back to say how much it wrote: sox 0x7ffff000, arecord
+// What a program writes that cannot seek back to fill in the length: sox 0x7ffff000, arecord
 // 0x80000000, ffmpeg 0xffffffff.
 bool unknown(uint64_t size) {
   return (size >= no_seek_low && size <= no_seek_high) || size >= no_seek_full;
@@ -113,7 +113,7 @@ class Wav {
     throw IOError(byte(where_, bytes_.size()) + "the WAV ends before its data");
   }
 
-  // A copy that says how long it is: what is less than a frame at the end was never written.
+  // A copy with its true length: what is less than a frame at the end was never written.
   Piece mended(size_t at, size_t left, size_t& next) const {
     next = bytes_.size();
     const size_t size = frame_ > 0 ? left - left % frame_ : left;
@@ -128,7 +128,7 @@ class Wav {
         {}, std::move(copy), start_ == 0 ? where_ : where_ + ": byte " + std::to_string(start_)};
   }
 
-  // Chunks may follow, and another file; anything else says that the data's size is wrong, and
+  // Chunks may follow, and another file; anything else means that the data's size is wrong, and
   // samples would be lost.
   size_t after_data(size_t data, size_t size) const {
     size_t at = data + size;
