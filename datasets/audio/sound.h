@@ -4,10 +4,10 @@
 //   const Sound s = resample(mono(read_sound("clip.wav")), 16000);      // samples [1, frames]
 //   Tensor x = tile(normalize_rms(s.samples, 0.1), 160000);             // 10 s of it, repeated
 //
-// WAV (integers of 8 to 32 bits, floats, A-law and the like; RF64; of a writer that could not seek back to fill in
-// the length), FLAC and OGG (Vorbis, Opus), up to 64 channels, by libsndfile. Integers are divided
-// by 2^(bits - 1), so they lie in [-1, 1); floats are kept as they are. A file that is several, one
-// behind the other (a chained OGG), is one sound.
+// WAV (integers of 8 to 32 bits, floats, A-law and the like; RF64; of a writer that could not seek
+// back to fill in the length), FLAC and OGG (Vorbis, Opus), up to 64 channels, by libsndfile.
+// Integers are divided by 2^(bits - 1), so they lie in [-1, 1); floats are kept as they are. A file
+// that is several, one behind the other (a chained OGG), is one sound.
 #pragma once
 
 #include <regrad/engine/tensor.h>
@@ -26,10 +26,10 @@ struct Sound {
 };
 
 // IOError naming file and reason: none of these formats, 0 or more than 64 channels, 0 Hz or more
-// than 4 MHz, no samples, data that end before the header's length (or before the last page of an OGG)
-// or go on behind it, several sounds of other rates or channels or side by side, NaN or infinite
-// samples, more than 2^28 samples or 1,024 of them a byte and 2^20 more (silence in FLAC has some
-// 400). What is allocated follows what is decoded, never the header.
+// than 4 MHz, no samples, data that end before the header's length (or before the last page of an
+// OGG) or go on behind it, several sounds of other rates or channels or side by side, NaN or
+// infinite samples, more than 2^28 samples or 1,024 of them a byte and 2^20 more (silence in FLAC
+// has some 400). What is allocated follows what is decoded, never the header.
 Sound read_sound(const std::string& path);
 // One file in memory; `where` begins messages.
 Sound parse_sound(std::string_view bytes, const std::string& where = "sound");

@@ -26,8 +26,8 @@ struct Errors : jpeg_error_mgr {
   std::longjmp(errors->back, 1);
 }
 
-// level < 0: data are damaged. Filler between segments, and what some writers note about colour, is no
-// damage.
+// level < 0: data are damaged. Filler between segments, and what some writers note about colour, is
+// no damage.
 void on_message(j_common_ptr info, int level) {
   if (level >= 0) return;
   const int code = info->err->msg_code;

@@ -1,5 +1,5 @@
-// Plain, gz and xz files as one string of bytes. The first bytes decide what a file is, not its name.
-// Internal to the readers.
+// Plain, gz and xz files as one string of bytes. The first bytes decide what a file is, not its
+// name. Internal to the readers.
 //
 //   const std::string bytes = read_unpacked("train-images-idx3-ubyte.gz");
 #pragma once

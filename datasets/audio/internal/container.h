@@ -1,5 +1,5 @@
-// What libsndfile does not report: whether a WAV, FLAC or OGG file is whole, and of what sounds it is
-// made. Internal to the readers.
+// What libsndfile does not report: whether a WAV, FLAC or OGG file is whole, and of what sounds it
+// is made. Internal to the readers.
 #pragma once
 
 #include <cstdint>
