@@ -413,17 +413,19 @@ void samples(Samples& s) {
 
 }  // namespace
 
-constinit const Op batch_norm_op = row({.name = "batch_norm",
-                                        .arity = -1,
-                                        .keep = keep_0 | keep_1 | keep_y,
-                                        .layout = Layout::channels_last,
-                                        .infer = infer,
-                                        .forward = typed<forward_of<float>, forward_of<double>>,
-                                        .gradients = gradients,
-                                        .fused = fused,
-                                        .smooth = true,
-                                        .reference = reference,
-                                        .samples = samples});
+constinit const Op batch_norm_op = row(
+    {.name = "batch_norm",
+     .doc = "y = max pool(relu((x - mean) r weight + bias + residual)), each but the norm optional",
+     .arity = -1,
+     .keep = keep_0 | keep_1 | keep_y,
+     .layout = Layout::channels_last,
+     .infer = infer,
+     .forward = typed<forward_of<float>, forward_of<double>>,
+     .gradients = gradients,
+     .fused = fused,
+     .smooth = true,
+     .reference = reference,
+     .samples = samples});
 
 namespace {
 

@@ -350,6 +350,8 @@ void each_example(F&& f) {
 
 constinit const Op conv2d_op = row(
     {.name = "conv2d",
+     .doc =
+         "y = x * w (cross-correlation), with stride, padding, dilation, groups; [T, ..] by task",
      .arity = 2,
      .keep = keep_0 | keep_1,
      .layout = Layout::channels_last,
@@ -373,6 +375,7 @@ constinit const Op conv2d_op = row(
 
 constinit const Op conv2d_input_op = row(
     {.name = "conv2d_input",
+     .doc = "conv2d's transpose in x",
      .arity = 2,
      .keep = keep_0 | keep_1,
      .layout = Layout::channels_last,
@@ -399,6 +402,7 @@ constinit const Op conv2d_input_op = row(
 
 constinit const Op conv2d_weight_op = row(
     {.name = "conv2d_weight",
+     .doc = "conv2d's transpose in w",
      .arity = 2,
      .keep = keep_0 | keep_1,
      .infer = conv2d_weight_infer,

@@ -268,6 +268,7 @@ const Shape boxes[] = {{1, 1, 1}, {1, 5, 1}, {3, 4, 1},  {2, 7, 1}, {1, 4, 3}, {
 
 constinit const Op standardize_op =
     row({.name = "standardize",
+         .doc = "h = (x - mean) r over the middle of [outer, m, inner]; dx = r P(g, h)",
          .keep = keep_0 | keep_y,
          .infer = box_infer,
          .forward = standardize_forward,
@@ -285,6 +286,7 @@ constinit const Op standardize_op =
 
 constinit const Op inv_std_op =
     row({.name = "inv_std",
+         .doc = "r = 1/sqrt(var + eps) over the middle dim; dx = -(g r^2 / m) h",
          .keep = keep_0 | keep_y,
          .infer = inv_std_infer,
          .forward = inv_std_forward,
@@ -301,6 +303,7 @@ constinit const Op inv_std_op =
 
 constinit const Op norm_grad_op =
     row({.name = "norm_grad",
+         .doc = "P(g, h) = g - mean(g) - h mean(g h)",
          .arity = 2,
          .keep = keep_0 | keep_1,
          .infer = norm_grad_infer,

@@ -298,9 +298,9 @@ void argmax_forward(const Call& c) {
 
 }  // namespace
 
-// y = sum of x over the run / divisor
 constinit const Op sum_op =
     row({.name = "sum",
+         .doc = "y = sum of x over neighbouring dims / p, p 1 or the number of elements (mean)",
          .infer = sum_infer,
          .forward = sum_forward,
          .vjp = {[](const Call& c) {
@@ -315,10 +315,10 @@ constinit const Op sum_op =
            s.add({{2, 0}}, {{}}, Run{1, 1, false, 1});
          }});
 
-// The gradient is shared by all elements equal to the maximum; at a NaN maximum it is NaN
-// (PyTorch's).
+// At a NaN maximum the gradient is NaN (PyTorch's).
 constinit const Op amax_op =
     row({.name = "amax",
+         .doc = "the largest over neighbouring dims; equal ones share the gradient; NaN wins",
          .keep = keep_0 | keep_y,
          .infer = amax_infer,
          .forward = amax_forward,
@@ -338,9 +338,9 @@ constinit const Op amax_op =
            s.bad({{2, 0}}, Run{1, 1, false, 1});
          }});
 
-// The first largest of each row of the last dim.
 constinit const Op argmax_op =
     row({.name = "argmax",
+         .doc = "i64 place of the first largest in each row of the last dim",
          .infer =
              [](const Call& c) {
                if (c.x().dim() == 0 || c.x().shape()[-1] == 0)
@@ -369,9 +369,9 @@ constinit const Op argmax_op =
                s.bad({Shape{2, 0}});
              }});
 
-// y = log sum exp x, dy/dx = softmax(x)
 constinit const Op logsumexp_op =
     row({.name = "logsumexp",
+         .doc = "y = log sum e^x over the last dim, dy/dx = softmax(x)",
          .keep = keep_0,
          .infer = logsumexp_infer,
          .forward = [](const Call& c) { by_rows(c, kernels::table().logsumexp[real(c)], true); },
@@ -380,9 +380,9 @@ constinit const Op logsumexp_op =
          .reference = logsumexp_reference,
          .samples = row_samples});
 
-// J^T g = y (g - <g, y>)
 constinit const Op softmax_op =
     row({.name = "softmax",
+         .doc = "y = e^x / sum e^x over the last dim, J^T g = y (g - <g, y>)",
          .keep = keep_y,
          .infer = last_infer,
          .forward = [](const Call& c) { by_rows(c, kernels::table().softmax[real(c)], false); },
@@ -391,9 +391,9 @@ constinit const Op softmax_op =
          .reference = softmax_reference,
          .samples = row_samples});
 
-// J^T g = g - e^y sum g
 constinit const Op log_softmax_op =
     row({.name = "log_softmax",
+         .doc = "y = x - log sum e^x over the last dim, J^T g = g - e^y sum g",
          .keep = keep_y,
          .infer = last_infer,
          .forward = [](const Call& c) { by_rows(c, kernels::table().log_softmax[real(c)], false); },

@@ -134,6 +134,7 @@ std::vector<double> reference(const RefCall& c) {
 
 constinit const Op res_norm_op =
     row({.name = "res_norm",
+         .doc = "y = p0 x + (x - mean) r, statistics of each sample and frequency",
          .keep = keep_0,
          .layout = Layout::elementwise,
          .infer = infer,

@@ -196,6 +196,7 @@ std::vector<double> remap(const RefCall& c, F&& source) {
 
 constinit const Op reshape_op =
     row({.name = "reshape",
+         .doc = "the same elements in other sizes",
          .layout = Layout::view,
          .infer = reshape_infer,
          .entry =
@@ -229,6 +230,7 @@ constinit const Op reshape_op =
 
 constinit const Op permute_op =
     row({.name = "permute",
+         .doc = "dims in another order",
          .layout = Layout::view,
          .infer = permute_infer,
          .vjp = {[](const Call& c) {
@@ -271,6 +273,7 @@ constinit const Op permute_op =
 
 constinit const Op expand_op =
     row({.name = "expand",
+         .doc = "sizes of 1 repeated; gradients are summed",
          .layout = Layout::view,
          .infer = expand_infer,
          .vjp = {[](const Call& c) { return sum_to(c.g(), c.x().shape()); }},
@@ -306,9 +309,9 @@ constinit const Op expand_op =
                s.bad({{3}}, Shape{-1, 3});
              }});
 
-// x[.., start + i step, ..]
 constinit const Op slice_op =
     row({.name = "slice",
+         .doc = "x[.., start + i step, ..]",
          .layout = Layout::view,
          .infer = slice_infer,
          .vjp = {[](const Call& c) {
@@ -347,9 +350,9 @@ constinit const Op slice_op =
                s.bad({{5}}, Slice{1, 0, 1, 1});
              }});
 
-// Zeros, with x at start + i step: the transpose of slice.
 constinit const Op unslice_op =
     row({.name = "unslice",
+         .doc = "zeros with x at start + i step: the transpose of slice",
          .infer = unslice_infer,
          .forward = unslice_forward,
          .vjp = {[](const Call& c) {
