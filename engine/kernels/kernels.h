@@ -1,7 +1,10 @@
 // The table of kernels: plain loops over pointers, sizes and strides. No tensors, no autodiff, no
-// std code: each file under kernels/isa/ is compiled once per instruction set (baseline, AVX2,
-// AVX-512) into a namespace of its own, and one table is chosen at start (isa.cpp; the
+// header with inline std code (a linker that merges such code would run one instruction set's on
+// another machine): each file under kernels/isa/ is compiled once per instruction set (baseline,
+// AVX2, AVX-512) into a namespace of its own, and one table is chosen at start (isa.cpp; the
 // environment's REGRAD_ISA = baseline | avx2 | avx512 pins it).
+//
+//   table().unary[0][int(Unary::exp)](data, stride, n, {});      // y = e^x, f32, one strip
 //
 // Every kernel runs on the calling thread alone; parallel.h cuts the work into blocks outside.
 #pragma once
@@ -10,22 +13,19 @@
 
 namespace regrad::kernels {
 
-// Elementwise formulas. One list: enum, per-ISA table and nothing else to edit. Formulas:
-// kernels/isa/formulas.h.
-#define REGRAD_BINARY(X) X(add) X(mul) X(div) X(pow) X(minimum) X(maximum) X(relu_grad)
+// Elementwise kernels. A name in a list and a formula (isa/formulas.h) of that name are all that
+// one takes: enum and tables are made of the lists.
 #define REGRAD_COMPARE(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
 enum class Unary : uint8_t {
 #define X(name) name,
 #include "unary.def"
-#undef X
   count
 };
 enum class Binary : uint8_t {
 #define X(name) name,
-  REGRAD_BINARY(X)
-#undef X
-      count
+#include "binary.def"
+  count
 };
 enum class Compare : uint8_t {
 #define X(name) name,

@@ -115,6 +115,26 @@ std::vector<double> pointwise2(const RefCall& c) {
   return y;
 }
 
+// y[i, j, ..] = x[source(i, j, ..)], and 0 where a place is negative.
+template <class F>
+std::vector<double> remap(const RefCall& c, F&& source) {
+  std::vector<double> y(static_cast<size_t>(c.out.numel()));
+  const Shape steps = contiguous_strides(c.in[0].shape);
+  for (size_t i = 0; i < y.size(); ++i) {
+    Shape at = c.out;
+    auto rest = static_cast<int64_t>(i);
+    for (int d = c.out.size() - 1; d >= 0; --d) {
+      at[d] = rest % c.out[d];
+      rest /= c.out[d];
+    }
+    const Shape from = source(at);
+    int64_t j = 0;
+    for (int d = 0; d < from.size(); ++d) j += from[d] < 0 ? INT64_MIN / 8 : from[d] * steps[d];
+    y[i] = j < 0 ? 0 : c.in[0].v[static_cast<size_t>(j)];
+  }
+  return y;
+}
+
 // Samples: shapes that reach every path (scalar, one element, short, odd, a vector and a tail,
 // several dims, ones, empty), in the given domain.
 template <class A = NoAttrs>
