@@ -4,9 +4,8 @@
 //   Tensor y = softmax(matmul(x, w.mT()) + b, -1);      // x [N,in], w [out,in], b [out]
 //
 // Dtypes: f32, f64 and, for arithmetic, comparisons and views, i64. Two tensors of different
-// dtypes: integers and bools become the other's dtype;
-// f32 with f64 is a DTypeError. A number never changes a tensor's dtype, save that an integer
-// tensor with a fraction becomes f32.
+// dtypes: integers and bools become the other's dtype; f32 with f64 is a DTypeError. A number never
+// changes a tensor's dtype, save that an integer tensor with a fraction becomes f32.
 // Shapes broadcast as in NumPy. Dims may be negative. ShapeError where shapes, dims or indices do
 // not fit.
 //

@@ -1,11 +1,11 @@
 // The public function that was called: errors of the ops that it is composed of begin with its name
 // and show its arguments.
 //
-//   Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions&
-//       options) {
+//   Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 //     const detail::Called as("conv1d(x, weight, bias?)", x, weight, bias);  // ?: may be undefined
 //     return conv2d(..);
-//         // conv1d: x [2,3,5], weight [4,2,3] (conv2d: channels of x and weight differ, ..)
+//   }
+//   // conv1d: x [2,3,5], weight [4,2,3] (conv2d: channels of x and weight differ, ..)
 //
 // The outermost one counts. A function that is one row of the same name needs none. Internal to the
 // engine.

@@ -1,4 +1,4 @@
-// The norm rows' third, for rows whose derivatives need it.
+// The third of the norm rows (norm.cpp), for rows whose derivatives need it.
 #pragma once
 
 #include <regrad/engine/tensor.h>
