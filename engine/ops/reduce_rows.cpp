@@ -33,7 +33,8 @@ void check_run(const Call& c, const Run& r) {
 }
 void sum_infer(const Call& c) {
   check_run(c, c.attrs<Run>());
-  detail::kernel_dtype(c, c.x().dtype());
+  if (detail::kernel_dtype(c, c.x().dtype()) == 2 && c.attrs<Run>().divisor != 1)
+    throw DTypeError(std::string(c.node()->op->name) + ": integers have no mean");
   c.out(reduced(c.x().shape(), c.attrs<Run>(), c.attrs<Run>().keepdim), c.x().dtype());
 }
 void amax_infer(const Call& c) {
