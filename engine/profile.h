@@ -5,7 +5,7 @@
 //   train();
 //   std::string table = profile.table(), trace = profile.trace();
 //
-// While one lives, every op of every thread is measured (about 60 ns a call); at other times the
+// While one lives, every op of every thread is measured (about 60 ns per call); at other times the
 // hook is one test of a flag.
 #pragma once
 

@@ -34,7 +34,7 @@ class Called {
   Called(const Called&) = delete;
   Called& operator=(const Called&) = delete;
 
-  // An error's words, as they are told from here.
+  // An error's words with this function's name and arguments in front.
   std::string told(const std::string& words) const;
   // ShapeError where an argument that must be there is undefined.
   void need_arguments() const;
@@ -56,8 +56,8 @@ class Called {
   Argument arguments_[most];
 };
 
-// ShapeError about a tensor that has no value: argument `which` of op, told as of the function that
-// was called.
+// ShapeError about a tensor that has no value: argument `which` of op, in the words of the function
+// that was called.
 [[noreturn]] void undefined_tensor(const char* op, int which);
 
 }  // namespace regrad::detail

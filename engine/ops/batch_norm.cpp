@@ -57,7 +57,7 @@ void infer(const Call& c) {
 
 // Over what statistics are taken.
 Dims over(const Tensor& x) { return x.dim() == 5 ? Dims{1, 3, 4} : Dims{0, 2, 3}; }
-// A value a channel, so that it broadcasts against images.
+// A value per channel, so that it broadcasts against images.
 Tensor each_channel(const Tensor& v, int dims) {
   if (dims == 5 && v.dim() == 2) return reshape(v, {v.size(0), 1, v.size(1), 1, 1});
   return reshape(v, {v.size(-1), 1, 1});

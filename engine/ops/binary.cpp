@@ -1,5 +1,5 @@
-// Elementwise functions of two tensors that have a kernel, comparisons, where. formulas.cpp has those
-// without.
+// Elementwise functions of two tensors that have a kernel, comparisons, where. formulas.cpp has
+// those without.
 #include <regrad/engine/internal/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>

@@ -1,6 +1,6 @@
-// What elementwise rows share: walking up to four operands of any layout strip by strip, by a kernel
-// or a plain formula; what all of them repeat (unary_row, binary_row); shape rules, references,
-// samples.
+// What elementwise rows share: walking up to four operands of any layout strip by strip, by a
+// kernel or a plain formula; what all of them repeat (unary_row, binary_row); shape rules,
+// references, samples.
 #pragma once
 
 #include <regrad/engine/kernels/kernels.h>

@@ -23,8 +23,8 @@
 
 namespace regrad {
 
-// What a row is given. In `infer` the node's shape and dtype are still to be set; in `forward` its
-// memory is there; in a vjp there is a gradient too.
+// What a row is called with. In `infer` the node's shape and dtype are still to be set; in
+// `forward` its memory is there; in a vjp there is a gradient too.
 class Call {
  public:
   explicit Call(detail::Node* n, const Tensor* g = nullptr, const Tensor* y = nullptr,
@@ -111,7 +111,7 @@ struct Domain {
 };
 struct Sample {
   std::vector<Shape> shapes;
-  std::vector<Domain> domains;  // one a shape, or one for all
+  std::vector<Domain> domains;  // one per shape, or one for all
   alignas(8) std::byte attrs[detail::attr_room] = {};
   int attr_bytes = 0;
   bool layouts = true;  // multiply by layouts (false: layout is the sample's point)

@@ -116,7 +116,8 @@ TEST_CASE("the page of the rows is what they say") {
   const std::string path = REGRAD_ROWS_FOLDER "/README.md",
                     page = op_page(files_of_rows(REGRAD_ROWS_FOLDER));
   if (std::getenv("REGRAD_WRITE_PAGE")) std::ofstream(path) << page;
-  CHECK_MESSAGE(text_of(path) == page, path, " is stale; its head says how it is written");
+  const bool same = text_of(path) == page;
+  CHECK_MESSAGE(same, path, " is stale; its head has the command that writes it");
 }
 
 TEST_CASE("the example in op.h is a row that compiles") {
