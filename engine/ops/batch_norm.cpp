@@ -3,7 +3,7 @@
 // for values and first-order gradients; `gradients` is the composition:
 //   gz = g back through pool and ReLU;
 //   d bias = sum gz, d weight = sum gz h, d residual = gz, dx = r weight P(gz, h)
-//   (P as in norm.cpp)
+//   (P as in norm_rows.cpp)
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/internal/called.h>

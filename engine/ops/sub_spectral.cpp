@@ -2,7 +2,7 @@
 // weight + bias), h = (x - mean) r. One row with kernels of its own for values and first-order
 // gradients; `gradients` is the composition on x seen as [N, C, S, F/S, T]:
 //   gz = g where y > 0;  d bias = sum gz, d weight = sum gz h, dx = r weight P(gz, h)
-//   (P as in norm.cpp)
+//   (P as in norm_rows.cpp)
 // Beside it band_affine, y = relu(x scale + shift) by channel and band, for given statistics.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/freq.h>
