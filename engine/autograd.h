@@ -17,7 +17,7 @@
 namespace regrad {
 
 struct GradOptions {
-  // one an output, of its shape and dtype; may be left out for outputs of one element (then 1)
+  // one per output, of its shape and dtype; may be left out for outputs of one element (then 1)
   TensorList grad_outputs = {};
   // record the gradients, so that they can be differentiated
   bool create_graph = false;
@@ -71,7 +71,7 @@ std::pair<Tensor, Tensor> jvp(const Function& f, const Tensor& x, const Tensor& 
 // (f(x), H v) for a scalar f, by differentiating <grad f, v>.
 std::pair<Tensor, Tensor> hvp(const Function& f, const Tensor& x, const Tensor& v,
                               bool create_graph = false);
-// df/dx, [shape of f(x)..., shape of x...]: one sweep an output element.
+// df/dx, [shape of f(x)..., shape of x...]: one sweep per output element.
 Tensor jacobian(const Function& f, const Tensor& x, bool create_graph = false);
 // d2f/dx2 of a scalar f, [shape of x..., shape of x...].
 Tensor hessian(const Function& f, const Tensor& x, bool create_graph = false);

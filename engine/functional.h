@@ -1,5 +1,6 @@
-// What is composed of other ops, and so needs no row: losses, statistics, norms, rearranging,
-// indexing, random masks. Differentiable to any order.
+// Losses, statistics, norms, attention, rearranging, indexing, random masks. Nearly all of them are
+// composed of the ops in ops.h; norms and attention have rows of their own. Differentiable to any
+// order.
 //
 //   Tensor loss = cross_entropy(linear(x, weight, bias), target);
 //       // x [N,in], weight [out,in], target i64 [N]

@@ -4,9 +4,8 @@
 //   Tensor y = softmax(matmul(x, w.mT()) + b, -1);      // x [N,in], w [out,in], b [out]
 //
 // Dtypes: f32, f64 and, for arithmetic, comparisons and views, i64. Two tensors of different
-// dtypes: integers and bools become the other's dtype;
-// f32 with f64 is a DTypeError. A number never changes a tensor's dtype, save that an integer
-// tensor with a fraction becomes f32.
+// dtypes: integers and bools become the other's dtype; f32 with f64 is a DTypeError. A number never
+// changes a tensor's dtype, save that an integer tensor with a fraction becomes f32.
 // Shapes broadcast as in NumPy. Dims may be negative. ShapeError where shapes, dims or indices do
 // not fit.
 //
@@ -14,6 +13,7 @@
 // it.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include <regrad/engine/tensor.h>
@@ -73,11 +73,22 @@ Tensor exp(const Tensor& x);
 Tensor expm1(const Tensor& x);  // e^x - 1, accurate near 0
 Tensor log(const Tensor& x);
 Tensor log1p(const Tensor& x);  // log(1 + x), accurate near 0
+Tensor log2(const Tensor& x);
 Tensor sqrt(const Tensor& x);
 Tensor rsqrt(const Tensor& x);  // 1/sqrt(x)
-Tensor sin(const Tensor& x);
+Tensor sin(const Tensor& x);    // radians
 Tensor cos(const Tensor& x);
+Tensor tan(const Tensor& x);
+Tensor asin(const Tensor& x);  // NaN outside of [-1, 1]
+Tensor acos(const Tensor& x);
+Tensor atan(const Tensor& x);
+Tensor sinh(const Tensor& x);
+Tensor cosh(const Tensor& x);
 Tensor tanh(const Tensor& x);
+Tensor asinh(const Tensor& x);
+Tensor acosh(const Tensor& x);  // NaN below 1
+Tensor atanh(const Tensor& x);  // NaN outside of [-1, 1]
+Tensor sinc(const Tensor& x);   // sin(pi x)/(pi x), 1 at 0; every derivative is right there too
 Tensor sigmoid(const Tensor& x);
 Tensor relu(const Tensor& x);  // derivative 0 at 0
 Tensor relu(Tensor&& x);
@@ -87,11 +98,28 @@ Tensor gelu(const Tensor& x);      // x Phi(x), the exact form
 Tensor silu(const Tensor& x);      // x sigmoid(x)
 Tensor softplus(const Tensor& x);  // log(1 + e^x)
 Tensor square(const Tensor& x);
-Tensor clamp(const Tensor& x, double low, double high);  // derivative 1 at both ends
+// Derivative 1 at both ends. One end may be left out: clamp(x, 0), clamp(x, {}, 1). ShapeError where
+// both are, or low is above high.
+Tensor clamp(const Tensor& x, std::optional<double> low, std::optional<double> high = {});
+Tensor clamp_min(const Tensor& x, double low);
+Tensor clamp_max(const Tensor& x, double high);
+// NaN and infinities replaced (unless given, infinities by the largest number of x's dtype and the
+// lowest one); no gradient goes to them. Integers as they are.
+Tensor nan_to_num(const Tensor& x, double nan = 0, std::optional<double> posinf = {},
+                  std::optional<double> neginf = {});
 Tensor pow(const Tensor& x, double exponent);
+
+// Elementwise functions of two tensors.
 Tensor pow(const Tensor& x, const Tensor& exponent);
 Tensor minimum(const Tensor& a, const Tensor& b);  // at ties each gets half the gradient; NaN wins
 Tensor maximum(const Tensor& a, const Tensor& b);
+Tensor atan2(const Tensor& y, const Tensor& x);      // the angle of (x, y); derivatives 0 at (0, 0)
+Tensor logaddexp(const Tensor& a, const Tensor& b);  // log(e^a + e^b)
+Tensor xlogy(const Tensor& x, const Tensor& y);      // x log y, 0 where x is 0
+// a less the multiple of b nearest to it from below (remainder, of b's sign) or towards 0 (fmod, of
+// a's sign). i64 too; NumericError where an integer is divided by 0.
+Tensor remainder(const Tensor& a, const Tensor& b);
+Tensor fmod(const Tensor& a, const Tensor& b);
 // 0 where y <= 0, else g: relu's derivative, linear in g
 Tensor relu_grad(const Tensor& g, const Tensor& y);
 
@@ -107,6 +135,14 @@ inline Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
 inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
 inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
 Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b);
+// b8 too. Of any dtypes: what is not 0 (a NaN is not) counts as true.
+Tensor isnan(const Tensor& x);
+Tensor isinf(const Tensor& x);
+Tensor isfinite(const Tensor& x);
+Tensor logical_not(const Tensor& x);
+Tensor logical_and(const Tensor& a, const Tensor& b);
+Tensor logical_or(const Tensor& a, const Tensor& b);
+Tensor logical_xor(const Tensor& a, const Tensor& b);
 
 // Reductions over dims (none given: all; ShapeError where one is named twice). keepdim leaves them
 // with size 1. Sums of u8 and b8 are i64; what is one of the elements (amax, max, sort, topk;
@@ -133,6 +169,8 @@ Extreme sort(const Tensor& x, int64_t dim, bool descending = false);
 // sorted; ShapeError where k is not in [0, size]
 Extreme topk(const Tensor& x, int64_t k, int64_t dim = -1, bool largest = true);
 Tensor cumsum(const Tensor& x, int64_t dim);
+// derivatives are right at zeros too
+Tensor cumprod(const Tensor& x, int64_t dim);
 
 // Views: no copy where strides allow.
 Tensor reshape(const Tensor& x, const Shape& sizes);  // one size may be -1

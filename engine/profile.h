@@ -5,7 +5,7 @@
 //   train();
 //   std::string table = profile.table(), trace = profile.trace();
 //
-// While one lives, every op of every thread is measured (about 60 ns a call); at other times the
+// While one lives, every op of every thread is measured (about 60 ns per call); at other times the
 // hook is one test of a flag.
 #pragma once
 
@@ -34,9 +34,9 @@ class Profile {
 
   // By time, longest first.
   std::vector<ProfileRow> rows() const;
-  // The rows as aligned text: op, order, calls, ms, share of the time, us a call, MB.
+  // The rows as aligned text: op, order, calls, ms, share of the time, us per call, MB.
   std::string table() const;
-  // Chrome's trace event format (JSON): one complete event an op and thread, the first million.
+  // Chrome's trace event format (JSON): one complete event per op and thread, the first million.
   std::string trace() const;
 };
 

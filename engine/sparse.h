@@ -5,7 +5,7 @@
 //       // edges i64 [2,e]: the 0/1 adjacency matrix of an undirected graph
 //   Tensor y = spmm(a, x);                               // y = A x, x [nodes,f]
 //   Tensor g = grad(sum(square(y)), a.values);
-//       // one number an entry; here zeros are no entries and have no gradient
+//       // one number per entry; here zeros are no entries and have no gradient
 //
 // The structure is checked once, when a matrix is made, and carries its transpose along: A^T g,
 // which every gradient needs, then reads rows too. No sum is shared between threads, so that all

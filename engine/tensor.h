@@ -215,7 +215,7 @@ std::string str(const Tensor& x);
 // What the engine's tensors hold, over all threads.
 struct MemoryStats {
   int64_t live_bytes;    // in storages of tensors that are alive
-  int64_t peak_bytes;    // largest live_bytes so far, to within 64 KiB a thread
+  int64_t peak_bytes;    // largest live_bytes so far, to within 64 KiB per thread
   int64_t cached_bytes;  // freed, kept for reuse
   int64_t live_nodes;
 };

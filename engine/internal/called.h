@@ -1,11 +1,11 @@
 // The public function that was called: errors of the ops that it is composed of begin with its name
 // and show its arguments.
 //
-//   Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions&
-//       options) {
+//   Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 //     const detail::Called as("conv1d(x, weight, bias?)", x, weight, bias);  // ?: may be undefined
 //     return conv2d(..);
-//         // conv1d: x [2,3,5], weight [4,2,3] (conv2d: channels of x and weight differ, ..)
+//   }
+//   // conv1d: x [2,3,5], weight [4,2,3] (conv2d: channels of x and weight differ, ..)
 //
 // The outermost one counts. A function that is one row of the same name needs none. Internal to the
 // engine.
@@ -34,7 +34,7 @@ class Called {
   Called(const Called&) = delete;
   Called& operator=(const Called&) = delete;
 
-  // An error's words, as they are told from here.
+  // An error's words with this function's name and arguments in front.
   std::string told(const std::string& words) const;
   // ShapeError where an argument that must be there is undefined.
   void need_arguments() const;
@@ -56,8 +56,8 @@ class Called {
   Argument arguments_[most];
 };
 
-// ShapeError about a tensor that has no value: argument `which` of op, told as of the function that
-// was called.
+// ShapeError about a tensor that has no value: argument `which` of op, in the words of the function
+// that was called.
 [[noreturn]] void undefined_tensor(const char* op, int which);
 
 }  // namespace regrad::detail

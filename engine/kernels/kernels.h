@@ -1,7 +1,10 @@
 // The table of kernels: plain loops over pointers, sizes and strides. No tensors, no autodiff, no
-// std code: each file under kernels/isa/ is compiled once per instruction set (baseline, AVX2,
-// AVX-512) into a namespace of its own, and one table is chosen at start (isa.cpp; the
+// header with inline std code (a linker that merges such code would run one instruction set's on
+// another machine): each file under kernels/isa/ is compiled once per instruction set (baseline,
+// AVX2, AVX-512) into a namespace of its own, and one table is chosen at start (isa.cpp; the
 // environment's REGRAD_ISA = baseline | avx2 | avx512 pins it).
+//
+//   table().unary[0][int(Unary::exp)](data, stride, n, {});      // y = e^x, f32, one strip
 //
 // Every kernel runs on the calling thread alone; parallel.h cuts the work into blocks outside.
 #pragma once
@@ -10,22 +13,19 @@
 
 namespace regrad::kernels {
 
-// Elementwise formulas. One list: enum, per-ISA table and nothing else to edit. Formulas:
-// kernels/isa/formulas.h.
-#define REGRAD_BINARY(X) X(add) X(mul) X(div) X(pow) X(minimum) X(maximum) X(relu_grad)
+// Elementwise kernels. A name in a list and a formula (isa/formulas.h) of that name are all that
+// one takes: enum and tables are made of the lists.
 #define REGRAD_COMPARE(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
 enum class Unary : uint8_t {
 #define X(name) name,
 #include "unary.def"
-#undef X
   count
 };
 enum class Binary : uint8_t {
 #define X(name) name,
-  REGRAD_BINARY(X)
-#undef X
-      count
+#include "binary.def"
+  count
 };
 enum class Compare : uint8_t {
 #define X(name) name,
@@ -81,7 +81,7 @@ struct Norm {
   // m, r = mean and 1/sqrt(variance + eps) of each row; y = (x - m) r where y is given, r_out = r
   // where it is.
   void (*rows)(const void* x, int64_t rows, int64_t n, double eps, void* y, void* r_out);
-  // y = r (g - mean(g) - h mean(g h)), a row at a time; r: one a row, or null for 1.
+  // y = r (g - mean(g) - h mean(g h)), a row at a time; r: one per row, or null for 1.
   void (*grad_rows)(const void* g, const void* h, const void* r, int64_t rows, int64_t n, void* y);
   // sum[j] += sum of x
   void (*sums)(const void* x, int64_t rows, int64_t n, double* sum);
@@ -99,7 +99,7 @@ struct Pool {
   int32_t kh, kw, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
 };
 
-// One image a call. `index`: the place of the largest element in its window, p * kw + q, a byte.
+// One image per call. `index`: the place of the largest element in its window, p * kw + q, a byte.
 struct Pooling {
   // the first of equals; NaN is largest
   void (*max_index)(const Pool& s, const void* x, uint8_t* index);
@@ -114,7 +114,7 @@ struct Pooling {
 // Batch normalization over rows of n channels: h = (x - mean) r, z = h gamma + beta (+ residual), y
 // = max(z, 0) where relu is set.
 struct BatchNorm {
-  // What the channels' arrays hold, one value a channel, in the tensor's dtype.
+  // What the channels' arrays hold, one value per channel, in the tensor's dtype.
   struct Channels {
     const void *mean, *r, *scale, *shift;  // scale = gamma r, shift = beta
   };
@@ -249,7 +249,7 @@ struct Taps {
 // Where they are read and where the sums go: y = max(z (+ residual), 0 where relu is set) & mask.
 struct TapTile {
   const float* x;
-  int64_t pixel;  // elements of x a place
+  int64_t pixel;  // elements of x per place
   float* y;
   int64_t y_row;
   const float* residual;  // null: none
@@ -280,7 +280,7 @@ struct Table {
   void (*max_columns[3])(const void* x, int64_t rows, int64_t row_stride, int64_t n, void* y);
 
   // Rows of n contiguous elements, one after the other. softmax: exp(x - max)/sum. log_softmax: x -
-  // max - log(sum). logsumexp: one value a row.
+  // max - log(sum). logsumexp: one value per row.
   // A row that is all -inf: softmax and log_softmax give NaN, logsumexp -inf (PyTorch's).
   void (*softmax[2])(const void* x, int64_t rows, int64_t n, void* y);
   void (*log_softmax[2])(const void* x, int64_t rows, int64_t n, void* y);
@@ -316,7 +316,7 @@ struct Table {
   // read: theirs count nothing, but offsets must lie in x.
   void (*taps_dot)(const Taps& s, const float* x, bool relu, float* y, int64_t y_row);
 
-  void (*gemv_rows[2])(const Gemv& g);  // w [n,k]: a row an output
+  void (*gemv_rows[2])(const Gemv& g);  // w [n,k]: a row per output
   // w [k,n]; each element is summed over k in ascending order from its bias
   void (*gemv_columns[2])(const Gemv& g);
   // Small products (the caller sends large ones to OpenBLAS). scratch: gemm_scratch bytes, 64-byte

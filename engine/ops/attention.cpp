@@ -233,6 +233,7 @@ std::vector<double> attention_reference(const RefCall& c) {
 
 constinit const Op attention_op =
     row({.name = "attention",
+         .doc = "y = softmax(scale q k^T) v, causal where asked",
          .arity = 3,
          .keep = keep_0 | keep_1 | keep_2,
          .infer = attention_infer,

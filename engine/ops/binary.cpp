@@ -1,8 +1,8 @@
-// Elementwise functions of two tensors, comparisons, where.
+// Elementwise functions of two tensors that have a kernel, comparisons, where. formulas.cpp has
+// those without.
 #include <regrad/engine/internal/called.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
-#include <regrad/engine/ops/list.h>
 
 #include <algorithm>
 #include <cmath>
@@ -68,168 +68,143 @@ void where_samples(Samples& s) {
   s.bad({{2}, {3}, {3}});
 }
 
-// Comparisons: no derivative. The domain keeps values apart, and every second sample has equal
-// tensors' worth of ties through integers.
+// No derivative. Integers, so that there are ties too.
 template <Compare K, double (*F)(double, double)>
-consteval Op comparison(const char* name) {
-  return {.name = name,
-          .arity = 2,
-          .layout = Layout::elementwise,
-          .infer = broadcast_mask,
-          .forward = compare<K>,
-          .vjp = {declared_zero, declared_zero},
-          .reference = pointwise2<F>,
-          .samples = [](Samples& s) {
-            binary_shapes(s, {}, {});
-            binary_shapes(s, {.low = 0, .high = 3, .kind = Domain::index},
-                          {.low = 0, .high = 3, .kind = Domain::index});
-          }};
+consteval Op comparison(const char* name, const char* doc) {
+  return kinked(binary_row({.name = name,
+                            .doc = doc,
+                            .infer = broadcast_mask,
+                            .forward = compare<K>,
+                            .vjp = {declared_zero, declared_zero},
+                            .reference = pointwise2<F>,
+                            .samples = [](Samples& s) {
+                              const Domain whole{.low = 0, .high = 3, .kind = Domain::index};
+                              binary_shapes(s);
+                              binary_shapes(s, whole, whole);
+                            }}));
+}
+
+// minimum and maximum: loses(a, b) is where b is taken.
+template <Binary K, Tensor (*loses)(const Tensor&, const Tensor&), double (*F)(double, double)>
+consteval Op extreme(const char* name, const char* doc) {
+  return kinked(binary_row({.name = name,
+                            .doc = doc,
+                            .keep = keep_0 | keep_1,
+                            .infer = broadcast_two,
+                            .forward = binary<K>,
+                            .vjp = {[](const Call& c) {
+                                      const Tensor &a = c.in(0), &b = c.in(1);
+                                      return sum_to(share(c.g(), loses(a, b), eq(a, b)), a.shape());
+                                    },
+                                    [](const Call& c) {
+                                      const Tensor &a = c.in(0), &b = c.in(1);
+                                      return sum_to(share(c.g(), loses(b, a), eq(a, b)), b.shape());
+                                    }},
+                            .reference = pointwise2<F>,
+                            .samples = [](Samples& s) {
+                              binary_shapes(s, {.kind = Domain::distinct},
+                                            {.kind = Domain::distinct});
+                            }}));
 }
 
 }  // namespace
 
-// y = a + p0 b
 constinit const Op add_op =
-    row({.name = "add",
-         .arity = 2,
-         .layout = Layout::elementwise,
-         .infer = broadcast_two,
-         .forward = binary<Binary::add, true>,
-         .vjp = {[](const Call& c) { return sum_to(c.g(), c.in(0).shape()); },
-                 [](const Call& c) {
-                   const double alpha = c.attrs<Params>().p0;
-                   return alpha == 1 ? sum_to(c.g(), c.in(1).shape())
-                                     : sum_to(c.g(), c.in(1).shape()) * alpha;
-                 }},
-         .smooth = true,
-         .reference = add_reference,
-         .samples = [](Samples& s) {
-           for (double alpha : {1.0, -1.0, 0.3}) binary_shapes(s, {}, {}, Params{alpha, 0});
-         }});
+    binary_row({.name = "add",
+                .doc = "y = a + p0 b",
+                .infer = broadcast_two,
+                .forward = binary<Binary::add, true>,
+                .vjp = {[](const Call& c) { return sum_to(c.g(), c.in(0).shape()); },
+                        [](const Call& c) {
+                          const double alpha = c.attrs<Params>().p0;
+                          return alpha == 1 ? sum_to(c.g(), c.in(1).shape())
+                                            : sum_to(c.g(), c.in(1).shape()) * alpha;
+                        }},
+                .reference = add_reference,
+                .samples = [](Samples& s) {
+                  for (double alpha : {1.0, -1.0, 0.3}) binary_shapes(s, {}, {}, Params{alpha, 0});
+                }});
 
 constinit const Op mul_op =
-    row({.name = "mul",
-         .arity = 2,
-         .keep = keep_0 | keep_1,
-         .layout = Layout::elementwise,
-         .infer = broadcast_two,
-         .forward = binary<Binary::mul>,
-         .vjp = {[](const Call& c) { return sum_to(c.g() * c.in(1), c.in(0).shape()); },
-                 [](const Call& c) { return sum_to(c.g() * c.in(0), c.in(1).shape()); }},
-         .smooth = true,
-         .reference = pointwise2<([](double a, double b) { return a * b; })>,
-         .samples = [](Samples& s) { binary_shapes(s, {}, {}); }});
+    binary_row({.name = "mul",
+                .doc = "y = a b",
+                .keep = keep_0 | keep_1,
+                .infer = broadcast_two,
+                .forward = binary<Binary::mul>,
+                .vjp = {[](const Call& c) { return sum_to(c.g() * c.in(1), c.in(0).shape()); },
+                        [](const Call& c) { return sum_to(c.g() * c.in(0), c.in(1).shape()); }},
+                .reference = pointwise2<([](double a, double b) { return a * b; })>,
+                .samples = [](Samples& s) { binary_shapes(s); }});
 
-// d/da = 1/b, d/db = -y/b
-constinit const Op div_op =
-    row({.name = "div",
-         .arity = 2,
-         .keep = keep_1 | keep_y,
-         .layout = Layout::elementwise,
-         .infer = broadcast_real,
-         .forward = binary<Binary::div>,
-         .vjp = {[](const Call& c) { return sum_to(c.g() / c.in(1), c.in(0).shape()); },
-                 [](const Call& c) { return sum_to(-(c.g() * c.y() / c.in(1)), c.in(1).shape()); }},
-         .smooth = true,
-         .reference = pointwise2<([](double a, double b) { return a / b; })>,
-         .samples = [](Samples& s) { binary_shapes(s, {}, {.low = 0.7, .high = 3}); }});
+constinit const Op div_op = binary_row(
+    {.name = "div",
+     .doc = "y = a / b, d/da = 1/b, d/db = -y/b",
+     .keep = keep_1 | keep_y,
+     .forward = binary<Binary::div>,
+     .vjp = {[](const Call& c) { return sum_to(c.g() / c.in(1), c.in(0).shape()); },
+             [](const Call& c) { return sum_to(-(c.g() * c.y() / c.in(1)), c.in(1).shape()); }},
+     .reference = pointwise2<([](double a, double b) { return a / b; })>,
+     .samples = [](Samples& s) { binary_shapes(s, {}, {.low = 0.7, .high = 3}); }});
 
-// y = a^b, d/da = b a^(b-1) (0 where b = 0 and that power is no number), d/db = y log a (0 where a
-// = 0 and b >= 0). What is left out there is not computed, as 0 times its infinity would come back
-// at the next order.
+// d/da is 0 where b = 0 and that power is no number, d/db where a = 0 and b >= 0. What is left out
+// there is not computed, as 0 times its infinity would come back at the next order.
 constinit const Op pow_op =
-    row({.name = "pow",
-         .arity = 2,
-         .keep = keep_0 | keep_1 | keep_y,
-         .layout = Layout::elementwise,
-         .infer = broadcast_real,
-         .forward = binary<Binary::pow>,
-         .vjp = {[](const Call& c) {
-                   const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
-                   const Tensor flat = both(eq(b, zero), eq(abs(a) > zero, scalar(0, DType::i64)));
-                   const Tensor safe = where(flat, scalar(1, a.dtype()), a);
-                   return sum_to(where(flat, zero, c.g() * b * pow(safe, b - 1)), a.shape());
-                 },
-                 [](const Call& c) {
-                   const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
-                   const Tensor gone = both(eq(a, zero), b >= zero),
-                                safe = where(gone, scalar(1, a.dtype()), a);
-                   return sum_to(where(gone, zero, c.g() * c.y() * log(safe)), b.shape());
-                 }},
-         .smooth = true,
-         .reference = pointwise2<std::pow>,
-         .samples = [](Samples& s) {
-           binary_shapes(s, {.low = 0.5, .high = 2}, {.low = -1.5, .high = 2.5});
-         }});
+    binary_row({.name = "pow",
+                .doc = "y = a^b, d/da = b a^(b-1), d/db = y log a",
+                .keep = keep_0 | keep_1 | keep_y,
+                .forward = binary<Binary::pow>,
+                .vjp = {[](const Call& c) {
+                          const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
+                          const Tensor flat =
+                              both(eq(b, zero), eq(abs(a) > zero, scalar(0, DType::i64)));
+                          const Tensor safe = where(flat, scalar(1, a.dtype()), a);
+                          return sum_to(where(flat, zero, c.g() * b * pow(safe, b - 1)), a.shape());
+                        },
+                        [](const Call& c) {
+                          const Tensor &a = c.in(0), &b = c.in(1), zero = scalar(0, b.dtype());
+                          const Tensor gone = both(eq(a, zero), b >= zero),
+                                       safe = where(gone, scalar(1, a.dtype()), a);
+                          return sum_to(where(gone, zero, c.g() * c.y() * log(safe)), b.shape());
+                        }},
+                .reference = pointwise2<std::pow>,
+                .samples = [](Samples& s) {
+                  binary_shapes(s, {.low = 0.5, .high = 2}, {.low = -1.5, .high = 2.5});
+                }});
 
 constinit const Op minimum_op =
-    row({.name = "minimum",
-         .arity = 2,
-         .keep = keep_0 | keep_1,
-         .layout = Layout::elementwise,
-         .infer = broadcast_two,
-         .forward = binary<Binary::minimum>,
-         .vjp = {[](const Call& c) {
-                   return sum_to(share(c.g(), c.in(0) > c.in(1), eq(c.in(0), c.in(1))),
-                                 c.in(0).shape());
-                 },
-                 [](const Call& c) {
-                   return sum_to(share(c.g(), c.in(1) > c.in(0), eq(c.in(0), c.in(1))),
-                                 c.in(1).shape());
-                 }},
-         .reference = pointwise2<([](double a, double b) { return std::min(a, b); })>,
-         .samples = [](Samples& s) {
-           binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct});
-         }});
-
+    extreme<Binary::minimum, gt, ([](double a, double b) { return std::min(a, b); })>(
+        "minimum", "the smaller of a and b; at ties each gets half the gradient");
 constinit const Op maximum_op =
-    row({.name = "maximum",
-         .arity = 2,
-         .keep = keep_0 | keep_1,
-         .layout = Layout::elementwise,
-         .infer = broadcast_two,
-         .forward = binary<Binary::maximum>,
-         .vjp = {[](const Call& c) {
-                   return sum_to(share(c.g(), c.in(0) < c.in(1), eq(c.in(0), c.in(1))),
-                                 c.in(0).shape());
-                 },
-                 [](const Call& c) {
-                   return sum_to(share(c.g(), c.in(1) < c.in(0), eq(c.in(0), c.in(1))),
-                                 c.in(1).shape());
-                 }},
-         .reference = pointwise2<([](double a, double b) { return std::max(a, b); })>,
-         .samples = [](Samples& s) {
-           binary_shapes(s, {.kind = Domain::distinct}, {.kind = Domain::distinct});
-         }});
+    extreme<Binary::maximum, lt, ([](double a, double b) { return std::max(a, b); })>(
+        "maximum", "the larger of a and b; at ties each gets half the gradient");
 
-// g where y > 0, else 0. Linear in g; its mask does not change in y.
-constinit const Op relu_grad_op =
-    row({.name = "relu_grad",
-         .arity = 2,
-         .keep = keep_1,
-         .layout = Layout::elementwise,
-         .infer = broadcast_real,
-         .forward = binary<Binary::relu_grad>,
-         .vjp = {[](const Call& c) { return sum_to(relu_grad(c.g(), c.in(1)), c.in(0).shape()); },
-                 declared_zero},
-         .reference = pointwise2<([](double g, double y) { return (y <= 0) ? 0 : g; })>,
-         .samples = [](Samples& s) { binary_shapes(s, {}, {.away_from_zero = 0.1}); }});
+// Linear in g; its mask does not change in y.
+constinit const Op relu_grad_op = kinked(binary_row(
+    {.name = "relu_grad",
+     .doc = "g where y > 0, else 0",
+     .keep = keep_1,
+     .forward = binary<Binary::relu_grad>,
+     .vjp = {[](const Call& c) { return sum_to(relu_grad(c.g(), c.in(1)), c.in(0).shape()); },
+             declared_zero},
+     .reference = pointwise2<([](double g, double y) { return (y <= 0) ? 0 : g; })>,
+     .samples = [](Samples& s) { binary_shapes(s, {}, {.away_from_zero = 0.1}); }}));
 
 constinit const Op eq_op =
-    row(comparison<Compare::eq, ([](double a, double b) { return double(a == b); })>("eq"));
+    comparison<Compare::eq, ([](double a, double b) { return double(a == b); })>("eq", "a == b");
 constinit const Op ne_op =
-    row(comparison<Compare::ne, ([](double a, double b) { return double(a != b); })>("ne"));
+    comparison<Compare::ne, ([](double a, double b) { return double(a != b); })>("ne", "a != b");
 constinit const Op lt_op =
-    row(comparison<Compare::lt, ([](double a, double b) { return double(a < b); })>("lt"));
+    comparison<Compare::lt, ([](double a, double b) { return double(a < b); })>("lt", "a < b");
 constinit const Op le_op =
-    row(comparison<Compare::le, ([](double a, double b) { return double(a <= b); })>("le"));
+    comparison<Compare::le, ([](double a, double b) { return double(a <= b); })>("le", "a <= b");
 constinit const Op gt_op =
-    row(comparison<Compare::gt, ([](double a, double b) { return double(a > b); })>("gt"));
+    comparison<Compare::gt, ([](double a, double b) { return double(a > b); })>("gt", "a > b");
 constinit const Op ge_op =
-    row(comparison<Compare::ge, ([](double a, double b) { return double(a >= b); })>("ge"));
+    comparison<Compare::ge, ([](double a, double b) { return double(a >= b); })>("ge", "a >= b");
 
 constinit const Op where_op = row(
     {.name = "where",
+     .doc = "a where cond is not 0, else b",
      .arity = 3,
      .keep = keep_0,
      .layout = Layout::elementwise,
@@ -280,6 +255,13 @@ Tensor two_given(const Op& op, Tensor&& a, const Tensor& b, const A& attrs = {})
 
 }  // namespace
 
+// The public functions that are a row of two tensors and nothing else.
+#define X(name)
+#define X1(name)
+#define X2(name) \
+  Tensor name(const Tensor& a, const Tensor& b) { return two(name##_op, a, b); }
+#include <regrad/engine/ops/rows.def>
+
 Tensor add(const Tensor& a, const Tensor& b, double alpha) {
   return two(add_op, a, b, Params{alpha, 0});
 }
@@ -294,9 +276,7 @@ Tensor sub(Tensor&& a, const Tensor& b, double alpha) {
   const detail::Called as("sub(a, b)", a, b);
   return add(std::move(a), b, -alpha);
 }
-Tensor mul(const Tensor& a, const Tensor& b) { return two(mul_op, a, b); }
 Tensor mul(Tensor&& a, const Tensor& b) { return two_given(mul_op, std::move(a), b); }
-Tensor div(const Tensor& a, const Tensor& b) { return two(div_op, a, b); }
 Tensor div(Tensor&& a, const Tensor& b) { return two_given(div_op, std::move(a), b); }
 Tensor pow(const Tensor& x, const Tensor& exponent) {
   const detail::Called as("pow(x, exponent)", x, exponent);
@@ -304,13 +284,6 @@ Tensor pow(const Tensor& x, const Tensor& exponent) {
 }
 Tensor minimum(const Tensor& a, const Tensor& b) { return in_kind(a, b, two(minimum_op, a, b)); }
 Tensor maximum(const Tensor& a, const Tensor& b) { return in_kind(a, b, two(maximum_op, a, b)); }
-Tensor relu_grad(const Tensor& g, const Tensor& y) { return two(relu_grad_op, g, y); }
-Tensor eq(const Tensor& a, const Tensor& b) { return two(eq_op, a, b); }
-Tensor ne(const Tensor& a, const Tensor& b) { return two(ne_op, a, b); }
-Tensor lt(const Tensor& a, const Tensor& b) { return two(lt_op, a, b); }
-Tensor le(const Tensor& a, const Tensor& b) { return two(le_op, a, b); }
-Tensor gt(const Tensor& a, const Tensor& b) { return two(gt_op, a, b); }
-Tensor ge(const Tensor& a, const Tensor& b) { return two(ge_op, a, b); }
 Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b) {
   const detail::Called called("where(cond, a, b)", cond, a, b);
   if (!needs_promotion(a, b)) return apply3(where_op, cond, a, b);

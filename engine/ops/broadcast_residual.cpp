@@ -98,6 +98,7 @@ std::vector<double> reference(const RefCall& c) {
 
 constinit const Op broadcast_residual_op =
     row({.name = "broadcast_residual",
+         .doc = "y = relu(x + row + residual), row [N,C,1,T] one for all frequencies",
          .arity = -1,
          .keep = keep_y,
          .layout = Layout::channels_last,

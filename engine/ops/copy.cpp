@@ -151,6 +151,7 @@ std::vector<double> cat_reference(const RefCall& c) {
 
 constinit const Op contiguous_op = row(
     {.name = "contiguous",
+     .doc = "a row-major copy",
      .infer = [](const Call& c) { c.out(c.x().shape(), c.x().dtype()); },
      .forward = [](const Call& c) { copy_to(c.x(), c.x().dtype(), c.node()->raw()); },
      .vjp = {[](const Call& c) { return c.g(); }},
@@ -167,6 +168,7 @@ constinit const Op contiguous_op = row(
 // Between f32 and f64 the gradient is cast back; to and from integers there is none.
 constinit const Op to_op = row(
     {.name = "to",
+     .doc = "another dtype; between f32 and f64 the gradient is cast back",
      .infer = [](const Call& c) { c.out(c.x().shape(), c.attrs<Target>().dtype); },
      .forward = [](const Call& c) { copy_to(c.x(), c.node()->dtype, c.node()->raw()); },
      .vjp = {[](const Call& c) { return to(c.g(), c.x().dtype()); }},
@@ -182,6 +184,7 @@ constinit const Op to_op = row(
 
 constinit const Op cat_op = row(
     {.name = "cat",
+     .doc = "tensors one behind the other along a dim",
      .arity = -1,
      .infer = cat_infer,
      .forward = cat_forward,

@@ -144,6 +144,7 @@ std::vector<double> eigh_reference(const RefCall& c, bool vectors) {
 
 constinit const Op eigh_op =
     row({.name = "eigh",
+         .doc = "symmetric x = V diag(w) V^T, packed [.., n+1, n]: w, then V",
          .keep = keep_y,
          .infer = eigh_infer,
          .forward = [](const Call& c) { eigh_forward(c, true); },
@@ -154,6 +155,7 @@ constinit const Op eigh_op =
 
 constinit const Op eigvalsh_op =
     row({.name = "eigvalsh",
+         .doc = "eigenvalues of a symmetric matrix, ascending",
          .keep = keep_0,
          .infer = eigvalsh_infer,
          .forward = [](const Call& c) { eigh_forward(c, false); },

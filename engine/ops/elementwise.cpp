@@ -9,7 +9,7 @@ namespace detail {
 namespace {
 
 constexpr int max_operands = 4;
-// elements a parallel block works on, at least: some 10 us, several times what waking a thread
+// elements per parallel block, at least: some 10 us of work, several times what waking a thread
 // costs
 constexpr int64_t block = 65536;
 

@@ -229,6 +229,7 @@ constexpr Domain up_to(double n) { return {.low = -n, .high = n, .kind = Domain:
 
 constinit const Op index_select_op =
     row({.name = "index_select",
+         .doc = "y = x[index] along a dim, index i64 [n]",
          .arity = 2,
          .keep = keep_1,
          .infer = index_select_infer,
@@ -260,6 +261,7 @@ constinit const Op index_select_op =
 
 constinit const Op gather_op =
     row({.name = "gather",
+         .doc = "y[i][j] = x[index[i][j]][j] along a dim",
          .arity = 2,
          .keep = keep_1,
          .infer = gather_infer,
@@ -289,6 +291,7 @@ constinit const Op gather_op =
 
 constinit const Op scatter_add_op = row(
     {.name = "scatter_add",
+     .doc = "x with source added at index, in its order: the transpose of gather",
      .arity = 3,
      .keep = keep_1,
      .infer = scatter_infer,

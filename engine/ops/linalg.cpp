@@ -252,18 +252,19 @@ void over_gaps_samples(Samples& s) {
 
 }  // namespace
 
-constinit const Op over_gaps_op =
-    row({.name = "over_gaps",
-         .arity = 3,
-         .keep = keep_1 | keep_2 | keep_y,
-         .infer = over_gaps_infer,
-         .forward = over_gaps_forward,
-         .vjp = {[](const Call& c) { return over_again(c, c.g()); },
-                 [](const Call& c) { return sum(over_again(c, c.g() * c.y()), {-1}); },
-                 [](const Call& c) { return -sum(over_again(c, c.g() * c.y()), {-2}); }},
-         .smooth = true,
-         .reference = over_gaps_reference,
-         .samples = over_gaps_samples});
+constinit const Op over_gaps_op = row(
+    {.name = "over_gaps",
+     .doc = "y_ij = m_ij / (b_j - a_i), the quotient that gradients of eigenvectors are made of",
+     .arity = 3,
+     .keep = keep_1 | keep_2 | keep_y,
+     .infer = over_gaps_infer,
+     .forward = over_gaps_forward,
+     .vjp = {[](const Call& c) { return over_again(c, c.g()); },
+             [](const Call& c) { return sum(over_again(c, c.g() * c.y()), {-1}); },
+             [](const Call& c) { return -sum(over_again(c, c.g() * c.y()), {-2}); }},
+     .smooth = true,
+     .reference = over_gaps_reference,
+     .samples = over_gaps_samples});
 
 Tensor linalg::over_gaps(const Tensor& m, const Tensor& a, const Tensor& b, Gaps gaps,
                          const char* op) {

@@ -284,9 +284,9 @@ const std::vector<std::pair<Shape, Shape>>& products() {
 
 }  // namespace
 
-// d/da = g b^T, d/db = a^T g
 constinit const Op matmul_op =
     row({.name = "matmul",
+         .doc = "y = a b, batches broadcast; d/da = g b^T, d/db = a^T g",
          .arity = 2,
          .keep = keep_0 | keep_1,
          .infer = matmul_infer,
@@ -303,9 +303,9 @@ constinit const Op matmul_op =
                s.bad({{2, 2, 3}, {3, 3, 2}});
              }});
 
-// y = x w + b
 constinit const Op addmm_op =
     row({.name = "addmm",
+         .doc = "y = x w + b",
          .arity = 3,
          .keep = keep_1 | keep_2,
          .infer = addmm_infer,

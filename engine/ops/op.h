@@ -1,14 +1,19 @@
 // The row: all that regrad knows of one op, in one place. Tests, benchmarks and the reference page
-// walk the list of rows (list.h).
+// (README.md here) walk the list of rows (list.h). The shortest one, of one tensor and without a
+// kernel of its own:
 //
-//   // tanh: y = tanh(x), dy/dx = 1 - y^2. Written with y, so x may be freed.
-//   const Op tanh_op = {.name = "tanh", .keep = keep_y, .layout = Layout::elementwise, .infer =
-//       same, .forward = unary<kernels::Unary::tanh>,
-//                       .vjp = {[](const Call& c) { return c.g() * (1 - c.y() * c.y()); }}, .smooth
-//                           = true,
-//                       .reference = pointwise<std::tanh>, .samples = unary_samples<-3, 3>};
+//   constinit const Op tan_op =
+//       unary_row({.name = "tan",
+//                  .doc = "y = tan x, dy/dx = 1 + y^2",
+//                  .keep = keep_y,
+//                  .forward = formula1<([](auto x) { return std::tan(x); })>,
+//                  .vjp = {[](const Call& c) { return c.g() * (square(c.y()) + 1); }},
+//                  .reference = pointwise<std::tan>,
+//                  .samples = [](Samples& s) { between(s, -1, 1); }});
 //
-// A vjp uses public ops only, so that every derivative can be differentiated again.
+// Beside it an op takes its name in rows.def, a declaration in ops.h and a golden case
+// (tests/golden/make.py). A vjp uses public ops only, so that every derivative can be
+// differentiated again.
 #pragma once
 
 #include <cmath>
@@ -18,8 +23,8 @@
 
 namespace regrad {
 
-// What a row is given. In `infer` the node's shape and dtype are still to be set; in `forward` its
-// memory is there; in a vjp there is a gradient too.
+// What a row is called with. In `infer` the node's shape and dtype are still to be set; in
+// `forward` its memory is there; in a vjp there is a gradient too.
 class Call {
  public:
   explicit Call(detail::Node* n, const Tensor* g = nullptr, const Tensor* y = nullptr,
@@ -106,7 +111,7 @@ struct Domain {
 };
 struct Sample {
   std::vector<Shape> shapes;
-  std::vector<Domain> domains;  // one a shape, or one for all
+  std::vector<Domain> domains;  // one per shape, or one for all
   alignas(8) std::byte attrs[detail::attr_room] = {};
   int attr_bytes = 0;
   bool layouts = true;  // multiply by layouts (false: layout is the sample's point)
@@ -154,10 +159,12 @@ using Reference = std::vector<double> (*)(const RefCall&);
 
 struct Op {
   const char* name;
-  int arity = 1;  // -1: any number, at least one
+  const char* doc = nullptr;  // one line for the reference page, with the formula
+  int arity = 1;              // -1: any number, at least one
   uint8_t keep = keep_none;
   Layout layout = Layout::fresh;
-  void (*infer)(const Call&);              // shape and dtype of the output, or the typed error
+  // shape and dtype of the output, or the typed error
+  void (*infer)(const Call&) = nullptr;
   void (*forward)(const Call&) = nullptr;  // null for views
   // What users call, where that does more than evaluate the row (a reshape that must copy first).
   Tensor (*entry)(const Tensor& x, const std::byte* attrs) = nullptr;
@@ -169,8 +176,8 @@ struct Op {
   // where there is none. The table test holds it equal to vjp.
   void (*fused)(const Call& c, Tensor* out) = nullptr;
   bool smooth = false;  // third order is checked too
-  Reference reference;
-  void (*samples)(Samples&);
+  Reference reference = nullptr;
+  void (*samples)(Samples&) = nullptr;
 };
 
 // What the list demands of a row; see list.h.
@@ -178,7 +185,7 @@ constexpr bool complete(const Op& op) {
   const int n = op.arity < 0 ? 1 : op.arity;
   for (int i = 0; i < n; ++i)
     if (!op.vjp[i] && !op.gradients) return false;
-  return op.name && op.infer && op.reference && op.samples &&
+  return op.name && op.doc && op.doc[0] && op.infer && op.reference && op.samples &&
          (op.forward || op.layout == Layout::view) && n <= 3;
 }
 

@@ -270,6 +270,7 @@ Domain places(const Example& e) {
 
 constinit const Op pool_index_op =
     row({.name = "pool_index",
+         .doc = "u8 place of the largest in each window",
          .layout = Layout::channels_last,
          .infer = index_infer,
          .forward = index_forward,
@@ -286,6 +287,7 @@ constinit const Op pool_index_op =
 
 constinit const Op pool_gather_op =
     row({.name = "pool_gather",
+         .doc = "what lies at those places",
          .arity = 2,
          .keep = keep_1,
          .layout = Layout::channels_last,
@@ -306,6 +308,7 @@ constinit const Op pool_gather_op =
 
 constinit const Op pool_scatter_op =
     row({.name = "pool_scatter",
+         .doc = "the transpose of pool_gather: zeros and sums at the places",
          .arity = 2,
          .keep = keep_1,
          .layout = Layout::channels_last,
@@ -324,6 +327,7 @@ constinit const Op pool_scatter_op =
 
 constinit const Op avg_pool2d_op =
     row({.name = "avg_pool2d",
+         .doc = "the mean of each window",
          .layout = Layout::channels_last,
          .infer = average_infer,
          .forward = average_forward,
@@ -338,6 +342,7 @@ constinit const Op avg_pool2d_op =
 
 constinit const Op avg_pool2d_grad_op =
     row({.name = "avg_pool2d_grad",
+         .doc = "the transpose of avg_pool2d",
          .layout = Layout::channels_last,
          .infer = spread_infer,
          .forward = spread_forward,

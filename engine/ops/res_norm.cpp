@@ -1,6 +1,6 @@
 // Residual normalization: y = lambda x + h, h = (x - mean) r, r = 1/sqrt(var + eps), over channels
 // and frames of each (n, f). One row with kernels of its own for values and first-order gradients;
-// the vjp is the composition on the norm rows: lambda g + r P(g, h), P as in norm.cpp.
+// the vjp is the composition on the norm rows: lambda g + r P(g, h), P as in norm_rows.cpp.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/freq.h>
 #include <regrad/engine/internal/memory.h>
@@ -134,6 +134,7 @@ std::vector<double> reference(const RefCall& c) {
 
 constinit const Op res_norm_op =
     row({.name = "res_norm",
+         .doc = "y = p0 x + (x - mean) r, statistics of each sample and frequency",
          .keep = keep_0,
          .layout = Layout::elementwise,
          .infer = infer,

@@ -144,6 +144,7 @@ std::vector<double> argsort_reference(const RefCall& c) {
 
 constinit const Op cumsum_op =
     row({.name = "cumsum",
+         .doc = "y_i = x_0 + .. + x_i along a dim, or from the end",
          .infer = cumsum_infer,
          .forward = cumsum_forward,
          .vjp = {[](const Call& c) {
@@ -165,6 +166,7 @@ constinit const Op cumsum_op =
 
 constinit const Op argsort_op =
     row({.name = "argsort",
+         .doc = "i64 places of the first k in order along the last dim; equal ones keep theirs",
          .infer = argsort_infer,
          .forward = argsort_forward,
          .vjp = {declared_zero},
@@ -199,6 +201,17 @@ Extreme by_order(const Tensor& x, int64_t dim, int64_t count, bool descending, c
 Tensor cumsum(const Tensor& x, int64_t dim) {
   const detail::Called as("cumsum(x)", x);
   return apply(cumsum_op, x.dtype() > DType::i64 ? x.to(DType::i64) : x, Scan{dim, false});
+}
+// log2(n) rounds: after each an element is the product of the last 2 reach ones. No division, so
+// zeros need no care.
+Tensor cumprod(const Tensor& x, int64_t dim) {
+  const detail::Called as("cumprod(x)", x);
+  const int d = wrap_dim(dim, x.dim(), "cumprod");
+  Tensor y = x.dtype() > DType::i64 ? x.to(DType::i64) : x;
+  const int64_t n = y.size(d);
+  for (int64_t reach = 1; reach < n; reach *= 2)
+    y = cat({slice(y, d, 0, reach), slice(y, d, reach, n) * slice(y, d, 0, n - reach)}, d);
+  return y;
 }
 Tensor argsort(const Tensor& x, int64_t dim, bool descending) {
   const detail::Called as("argsort(x)", x);

@@ -231,6 +231,7 @@ std::vector<double> slogdet_reference(const RefCall& c) {
 
 constinit const Op solve_op =
     row({.name = "solve",
+         .doc = "y = a^-1 b by LU",
          .arity = 2,
          .keep = keep_0 | keep_y,
          .infer =
@@ -246,6 +247,7 @@ constinit const Op solve_op =
          .samples = solve_samples});
 
 constinit const Op slogdet_op = row({.name = "slogdet",
+                                     .doc = "sign and log of |det a|, [.., 2]",
                                      .keep = keep_0,
                                      .infer =
                                          [](const Call& c) {

@@ -214,6 +214,7 @@ Domain structure_of(int64_t rows, int64_t cols) {
 
 constinit const Op spmm_op = row(
     {.name = "spmm",
+     .doc = "y = A x, A in CSR with its values a tensor; or A^T x",
      .arity = 3,
      .keep = keep_0 | keep_1 | keep_2,
      .infer = spmm_infer,
@@ -241,6 +242,7 @@ constinit const Op spmm_op = row(
 
 constinit const Op sddmm_op =
     row({.name = "sddmm",
+         .doc = "v_k = <g_i, x_j> at each entry k = (i, j) of A: the gradient of A x to the values",
          .arity = 3,
          .keep = keep_0 | keep_1 | keep_2,
          .infer = sddmm_infer,

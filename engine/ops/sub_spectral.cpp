@@ -2,7 +2,7 @@
 // weight + bias), h = (x - mean) r. One row with kernels of its own for values and first-order
 // gradients; `gradients` is the composition on x seen as [N, C, S, F/S, T]:
 //   gz = g where y > 0;  d bias = sum gz, d weight = sum gz h, dx = r weight P(gz, h)
-//   (P as in norm.cpp)
+//   (P as in norm_rows.cpp)
 // Beside it band_affine, y = relu(x scale + shift) by channel and band, for given statistics.
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/freq.h>
@@ -350,20 +350,23 @@ BatchStatistics statistics_of(const Tensor& y, int64_t bands) {
 
 }  // namespace
 
-constinit const Op sub_spectral_op = row({.name = "sub_spectral",
-                                          .arity = 3,
-                                          .keep = keep_0 | keep_1 | keep_y,
-                                          .layout = Layout::channels_last,
-                                          .infer = infer,
-                                          .forward = typed<forward_of<float>, forward_of<double>>,
-                                          .gradients = gradients,
-                                          .fused = typed<fused_of<float>, fused_of<double>>,
-                                          .smooth = true,
-                                          .reference = reference,
-                                          .samples = samples});
+constinit const Op sub_spectral_op =
+    row({.name = "sub_spectral",
+         .doc = "y = relu((x - mean) r weight + bias) by channel and band of frequencies",
+         .arity = 3,
+         .keep = keep_0 | keep_1 | keep_y,
+         .layout = Layout::channels_last,
+         .infer = infer,
+         .forward = typed<forward_of<float>, forward_of<double>>,
+         .gradients = gradients,
+         .fused = typed<fused_of<float>, fused_of<double>>,
+         .smooth = true,
+         .reference = reference,
+         .samples = samples});
 
 constinit const Op band_affine_op =
     row({.name = "band_affine",
+         .doc = "y = relu(x scale + shift) by channel and band of frequencies",
          .arity = 3,
          .keep = keep_0 | keep_1 | keep_y,
          .layout = Layout::channels_last,

@@ -193,6 +193,7 @@ void svd_samples(Samples& s) {
 
 constinit const Op svd_op =
     row({.name = "svd",
+         .doc = "x = U diag(s) V^T, k = min(m, n), packed [.., m+1+n, k]: U, s, V",
          .keep = keep_y,
          .infer = svd_infer,
          .forward = [](const Call& c) { svd_forward(c, true); },
@@ -203,6 +204,7 @@ constinit const Op svd_op =
 
 constinit const Op svdvals_op =
     row({.name = "svdvals",
+         .doc = "singular values, descending",
          .keep = keep_0,
          .infer = svdvals_infer,
          .forward = [](const Call& c) { svd_forward(c, false); },

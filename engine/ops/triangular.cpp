@@ -159,6 +159,7 @@ std::vector<double> cholesky_reference(const RefCall& c) {
 
 constinit const Op solve_triangular_op =
     row({.name = "solve_triangular",
+         .doc = "y = a^-1 b of a lower or upper triangle a",
          .arity = 2,
          .keep = keep_0 | keep_y,
          .infer =
@@ -173,6 +174,7 @@ constinit const Op solve_triangular_op =
          .samples = solve_triangular_samples});
 
 constinit const Op cholesky_op = row({.name = "cholesky",
+                                      .doc = "a = L L^T, L lower",
                                       .keep = keep_y,
                                       .infer =
                                           [](const Call& c) {

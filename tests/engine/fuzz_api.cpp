@@ -95,25 +95,32 @@ class Draw {
 
 using Attempt = std::function<Tensor(Draw&)>;
 
+// With those that rows.def names as public functions of one or two tensors.
+std::map<std::string, Attempt> with_rows(std::map<std::string, Attempt> given) {
+#define X(name)
+#define X1(name) given[#name] = [](Draw& d) { return name(d.x()); };
+#define X2(name) given[#name] = [](Draw& d) { return name(d.x(), d.x()); };
+#include <regrad/engine/ops/rows.def>
+  return given;
+}
+
 const std::map<std::string, Attempt>& functions() {
-  static const std::map<std::string, Attempt> list = {
+  static const std::map<std::string, Attempt> list = with_rows({
       {"add", [](Draw& d) { return add(d.x(), d.x(), d.real()); }},
       {"sub", [](Draw& d) { return sub(d.x(), d.x()); }},
-      {"mul", [](Draw& d) { return d.x() * d.x(); }},
-      {"div", [](Draw& d) { return d.x() / d.x(); }},
       {"affine", [](Draw& d) { return affine(d.x(), d.real(), d.real()); }},
       {"neg", [](Draw& d) { return neg(d.x()); }},
       {"pow", [](Draw& d) { return pow(d.x(), d.x()); }},
       {"pow_scalar", [](Draw& d) { return pow(d.x(), d.real()); }},
-      {"exp", [](Draw& d) { return exp(d.x()); }},
-      {"log", [](Draw& d) { return log(d.x()); }},
-      {"sqrt", [](Draw& d) { return sqrt(d.x()); }},
-      {"gelu", [](Draw& d) { return gelu(d.x()); }},
       {"clamp", [](Draw& d) { return clamp(d.x(), d.real(), d.real()); }},
+      {"clamp_max", [](Draw& d) { return clamp_max(d.x(), d.real()); }},
+      {"nan_to_num", [](Draw& d) { return nan_to_num(d.x()); }},
+      {"isfinite", [](Draw& d) { return isfinite(d.x()); }},
+      {"logical_xor", [](Draw& d) { return logical_xor(d.x(), d.x()); }},
+      {"cumprod", [](Draw& d) { return cumprod(d.x(), d.dim()); }},
       {"round", [](Draw& d) { return round(d.x()); }},
       {"minimum", [](Draw& d) { return minimum(d.x(), d.x()); }},
       {"maximum", [](Draw& d) { return maximum(d.x(), d.x()); }},
-      {"eq", [](Draw& d) { return eq(d.x(), d.x()); }},
       {"where", [](Draw& d) { return where(d.x(), d.x(), d.x()); }},
       {"sum", [](Draw& d) { return sum(d.x(), d.dims(), d.flag()); }},
       {"mean", [](Draw& d) { return mean(d.x(), d.dims(), d.flag()); }},
@@ -277,7 +284,7 @@ const std::map<std::string, Attempt>& functions() {
          const Tensor x = d.tensor_of(d.shape(2), DType::f64).requires_grad_();
          return grad(x * x, x, {.grad_outputs = d.x()});
        }},
-  };
+  });
   return list;
 }
 

@@ -306,7 +306,7 @@ std::string check_row(const Op& op) {
 Checked check_composition(const Composition& c) {
   Samples samples;
   c.samples(samples);
-  const Op named{.name = c.name, .infer = nullptr, .reference = nullptr, .samples = c.samples};
+  const Op named{.name = c.name, .samples = c.samples};
   std::vector<Case> cases = cases_of(named, samples);
   for (Case& each : cases) each.call = &c.call;
   return {check_cases(cases, c.smooth), static_cast<int64_t>(cases.size())};

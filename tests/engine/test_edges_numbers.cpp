@@ -229,3 +229,48 @@ TEST_CASE("resampling: an element reaches only what reads it") {
   CHECK(avg_pool2d(y, 1).to_vector() == y.to_vector());
   CHECK(index_select(y.reshape({9}), 0, tensor({3, 4}, DType::i64)).to_vector() == Numbers{1, inf});
 }
+
+TEST_CASE("sinc has every derivative at 0") {
+  const double pi = std::acos(-1.0);
+  Tensor x = tensor({0.0, -0.0, 1e-9}).to(DType::f64).detach().requires_grad_(), y = sinc(x);
+  for (const double expected : {1.0, 0.0, -pi * pi / 3, 0.0, std::pow(pi, 4) / 5}) {
+    for (double v : y.to_vector()) CHECK(v == doctest::Approx(expected).epsilon(1e-7));
+    y = grad(sum(y), x, {.create_graph = true});
+  }
+}
+
+TEST_CASE("what is no number becomes one, and gets no gradient") {
+  const double nan = std::nan("");
+  const Tensor x = tensor({nan, inf, -inf, 2.0}).requires_grad_();
+  const double largest = std::numeric_limits<float>::max();
+  CHECK(nan_to_num(x).to_vector() == std::vector<double>{0, largest, -largest, 2});
+  CHECK(nan_to_num(x.to(DType::f64)).to_vector()[1] == std::numeric_limits<double>::max());
+  CHECK(nan_to_num(x, 0.5, 7).to_vector() == std::vector<double>{0.5, 7, -largest, 2});
+  CHECK(grad(sum(nan_to_num(x)), x).to_vector() == std::vector<double>{0, 0, 0, 1});
+  CHECK(isfinite(x).to_vector() == std::vector<double>{0, 0, 0, 1});
+  CHECK(isfinite(x.detach().to(DType::i64)).to_vector() == std::vector<double>{1, 1, 1, 1});
+}
+
+TEST_CASE("remainders of integers") {
+  const auto whole = [](double v) { return scalar(v, DType::i64); };
+  CHECK_THROWS_AS(remainder(whole(3), whole(0)), NumericError);
+  CHECK_THROWS_AS(fmod(ones({70000}, DType::i64), zeros({70000}, DType::i64)), NumericError);
+  CHECK(remainder(whole(-0x1p63), whole(-1)).item() == 0);
+  CHECK(remainder(ones({2}, DType::u8), full({2}, 3, DType::u8)).dtype() == DType::i64);
+  CHECK(remainder(whole(-7), scalar(3, DType::f32)).item() == 2);
+  const int64_t odd = (int64_t{1} << 53) + 1;  // no double
+  CHECK(remainder(from_data(&odd, {1}, DType::i64), whole(2)).item() == 1);
+}
+
+TEST_CASE("ends of clamp may be left out; running products of nothing, of one and of bools") {
+  const Tensor x = tensor({-2.0, 0.5, 3.0});
+  CHECK(clamp(x, 0).to_vector() == std::vector<double>{0, 0.5, 3});
+  CHECK(clamp(x, {}, 1).to_vector() == std::vector<double>{-2, 0.5, 1});
+  CHECK(clamp(x, 0, 1).to_vector() == std::vector<double>{0, 0.5, 1});
+  CHECK_THROWS_AS(clamp(x, {}, {}), ShapeError);
+  CHECK(cumprod(zeros({2, 0}), 1).shape() == Shape{2, 0});
+  CHECK(cumprod(zeros({0, 2}), 1).shape() == Shape{0, 2});
+  CHECK(cumprod(ones({3, 1}), 1).shape() == Shape{3, 1});
+  CHECK(cumprod(ones({3}, DType::b8), 0).dtype() == DType::i64);
+  CHECK(logical_or(x, zeros({1}, DType::f64)).dtype() == DType::b8);
+}

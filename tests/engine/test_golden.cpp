@@ -1,5 +1,6 @@
 // Values, first and second derivatives against PyTorch's. golden/make.py wrote golden/golden.txt
-// and explains the file; a new row takes one line there and one in the table below.
+// and explains the file; a new row takes one line there and, unless it is X1 or X2 in rows.def, one
+// in the table below.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>
@@ -108,35 +109,39 @@ constexpr const char* equations[] = {
     "ij,jk->ki",          "bij,bjk->bik", "ii->i", "ii",      "ab,b,a->",
     "...ij,...jk->...ik", "ij",           "ba",    "i,j->ij", "ijk->k"};
 
+// With those that rows.def names as public functions of one or two tensors.
+std::map<std::string, Evaluate> with_rows(std::map<std::string, Evaluate> given) {
+#define X(name)
+#define X1(name) given[#name] = [](const Case& c) { return name(c[0]); };
+#define X2(name) given[#name] = [](const Case& c) { return name(c[0], c[1]); };
+#include <regrad/engine/ops/rows.def>
+  return given;
+}
+
 // Every function that has golden values, by the name of its row or, where it has none, by its own.
-const std::map<std::string, Evaluate> table = {
+const std::map<std::string, Evaluate> table = with_rows({
     {"div_scalar", [](const Case& c) { return c[0] / c.number(0); }},
     {"affine", [](const Case& c) { return affine(c[0], c.number(0), c.number(1)); }},
     {"neg", [](const Case& c) { return neg(c[0]); }},
     {"reciprocal", [](const Case& c) { return reciprocal(c[0]); }},
     {"square", [](const Case& c) { return square(c[0]); }},
-    {"abs", [](const Case& c) { return abs(c[0]); }},
-    {"sign", [](const Case& c) { return sign(c[0]); }},
     {"floor", [](const Case& c) { return floor(c[0]); }},
     {"ceil", [](const Case& c) { return ceil(c[0]); }},
     {"round", [](const Case& c) { return round(c[0]); }},
-    {"exp", [](const Case& c) { return exp(c[0]); }},
-    {"log", [](const Case& c) { return log(c[0]); }},
-    {"expm1", [](const Case& c) { return expm1(c[0]); }},
-    {"log1p", [](const Case& c) { return log1p(c[0]); }},
-    {"sqrt", [](const Case& c) { return sqrt(c[0]); }},
-    {"rsqrt", [](const Case& c) { return rsqrt(c[0]); }},
-    {"sin", [](const Case& c) { return sin(c[0]); }},
-    {"cos", [](const Case& c) { return cos(c[0]); }},
-    {"tanh", [](const Case& c) { return tanh(c[0]); }},
-    {"sigmoid", [](const Case& c) { return sigmoid(c[0]); }},
-    {"relu", [](const Case& c) { return relu(c[0]); }},
-    {"erfc", [](const Case& c) { return erfc(c[0]); }},
-    {"erf", [](const Case& c) { return erf(c[0]); }},
-    {"gelu", [](const Case& c) { return gelu(c[0]); }},
-    {"silu", [](const Case& c) { return silu(c[0]); }},
-    {"softplus", [](const Case& c) { return softplus(c[0]); }},
     {"clamp", [](const Case& c) { return clamp(c[0], c.number(0), c.number(1)); }},
+    {"clamp_min", [](const Case& c) { return clamp_min(c[0], c.number(0)); }},
+    {"clamp_max", [](const Case& c) { return clamp_max(c[0], c.number(0)); }},
+    {"nan_to_num", [](const Case& c) { return nan_to_num(c[0]); }},
+    {"nan_to_num_given",
+     [](const Case& c) { return nan_to_num(c[0], c.number(0), c.number(1), c.number(2)); }},
+    {"isnan", [](const Case& c) { return isnan(c[0]); }},
+    {"isinf", [](const Case& c) { return isinf(c[0]); }},
+    {"isfinite", [](const Case& c) { return isfinite(c[0]); }},
+    {"logical_not", [](const Case& c) { return logical_not(c[0]); }},
+    {"logical_and", [](const Case& c) { return logical_and(c[0], c[1]); }},
+    {"logical_or", [](const Case& c) { return logical_or(c[0], c[1]); }},
+    {"logical_xor", [](const Case& c) { return logical_xor(c[0], c[1]); }},
+    {"sinc", [](const Case& c) { return sinc(c[0]); }},
     {"pow_scalar", [](const Case& c) { return pow(c[0], c.number(0)); }},
     {"div_number", [](const Case& c) { return c[0] / c.number(0); }},
     {"number_div", [](const Case& c) { return c.number(0) / c[0]; }},
@@ -144,18 +149,9 @@ const std::map<std::string, Evaluate> table = {
 
     {"add", [](const Case& c) { return add(c[0], c[1], c.number(0)); }},
     {"sub", [](const Case& c) { return sub(c[0], c[1], c.number(0)); }},
-    {"mul", [](const Case& c) { return mul(c[0], c[1]); }},
-    {"div", [](const Case& c) { return div(c[0], c[1]); }},
     {"pow", [](const Case& c) { return pow(c[0], c[1]); }},
     {"minimum", [](const Case& c) { return minimum(c[0], c[1]); }},
     {"maximum", [](const Case& c) { return maximum(c[0], c[1]); }},
-    {"relu_grad", [](const Case& c) { return relu_grad(c[0], c[1]); }},
-    {"eq", [](const Case& c) { return eq(c[0], c[1]); }},
-    {"ne", [](const Case& c) { return ne(c[0], c[1]); }},
-    {"lt", [](const Case& c) { return lt(c[0], c[1]); }},
-    {"le", [](const Case& c) { return le(c[0], c[1]); }},
-    {"gt", [](const Case& c) { return gt(c[0], c[1]); }},
-    {"ge", [](const Case& c) { return ge(c[0], c[1]); }},
     {"where", [](const Case& c) { return where(c[0], c[1], c[2]); }},
 
     {"sum", [](const Case& c) { return sum(c[0], c.dims(0), c.flag(1)); }},
@@ -292,6 +288,7 @@ const std::map<std::string, Evaluate> table = {
     {"attention_bias",
      [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.mask = c[3]}); }},
     {"cumsum", [](const Case& c) { return cumsum(c[0], c.integer(0)); }},
+    {"cumprod", [](const Case& c) { return cumprod(c[0], c.integer(0)); }},
     {"prod", [](const Case& c) { return prod(c[0], c.integer(0)); }},
     {"argsort", [](const Case& c) { return argsort(c[0], c.integer(0), c.flag(1)); }},
     {"sort", [](const Case& c) { return sort(c[0], c.integer(0), c.flag(1)).values; }},
@@ -360,7 +357,7 @@ const std::map<std::string, Evaluate> table = {
     {"jacobian", [](const Case& c) { return jacobian(mixed, c[0], true); }},
     {"jvp", [](const Case& c) { return jvp(mixed, c[0], c[1], true).second; }},
     {"vjp", [](const Case& c) { return vjp(mixed, c[0], c[1], true).second; }},
-};
+});
 
 std::vector<double> numbers(std::string list) {
   for (char& ch : list)

@@ -2,10 +2,10 @@
 #include <doctest/doctest.h>
 
 #include "op_cases.h"
+#include "op_page.h"
 
-#include <filesystem>
+#include <cstdlib>
 #include <fstream>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -30,6 +30,13 @@ void check_rows(int part) {
     cases += of_row;
   }
   MESSAGE(cases, " cases of ", rows, " rows");
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 }  // namespace
@@ -100,24 +107,33 @@ TEST_CASE("a dropped term is caught") {
 TEST_CASE("a missing row is caught: each that a file defines is in the list") {
   std::set<std::string> listed, defined;
   for (const Op* op : all_ops) listed.insert(op->name);
-  for (const auto& file : std::filesystem::directory_iterator(REGRAD_ROWS_FOLDER)) {
-    if (file.path().extension() != ".cpp") continue;
-    std::ifstream in(file.path());
-    std::stringstream text;
-    text << in.rdbuf();
-    const std::string source = text.str();
-    const std::regex row("constinit const Op ([a-z0-9_]+)_op\\b");
-    for (std::sregex_iterator it(source.begin(), source.end(), row), end; it != end; ++it)
-      defined.insert((*it)[1]);
-  }
+  for (const auto& [row, file] : files_of_rows(REGRAD_ROWS_FOLDER)) defined.insert(row);
   CHECK(defined.size() >= 50);
   CHECK(defined == listed);
+}
+
+TEST_CASE("the page of the rows is what they say") {
+  const std::string path = REGRAD_ROWS_FOLDER "/README.md",
+                    page = op_page(files_of_rows(REGRAD_ROWS_FOLDER));
+  if (std::getenv("REGRAD_WRITE_PAGE")) std::ofstream(path) << page;
+  const bool same = text_of(path) == page;
+  CHECK_MESSAGE(same, path, " is stale; its head has the command that writes it");
+}
+
+TEST_CASE("the example in op.h is a row that compiles") {
+  std::stringstream head(text_of(REGRAD_ROWS_FOLDER "/op.h"));
+  std::string example;
+  for (std::string line; std::getline(head, line) && line != "#pragma once";)
+    if (line.rfind("//   ", 0) == 0) example += line.substr(5) + "\n";
+  CHECK(example.rfind("constinit const Op ", 0) == 0);
+  CHECK(text_of(REGRAD_ROWS_FOLDER "/formulas.cpp").find("\n" + example) != std::string::npos);
 }
 
 TEST_CASE("an incomplete row does not compile") {
   CHECK(complete(tanh_op));
   constexpr auto without = [](auto change) {
     Op op{.name = "x",
+          .doc = "y = x",
           .infer = [](const Call&) {},
           .forward = [](const Call&) {},
           .vjp = {declared_zero},
@@ -128,6 +144,8 @@ TEST_CASE("an incomplete row does not compile") {
   };
   static_assert(without([](Op&) {}));
   static_assert(!without([](Op& op) { op.samples = nullptr; }));
+  static_assert(!without([](Op& op) { op.doc = nullptr; }));
+  static_assert(!without([](Op& op) { op.doc = ""; }));
   static_assert(!without([](Op& op) { op.vjp[0] = nullptr; }));
   static_assert(!without([](Op& op) { op.arity = 2; }));  // the second input's vjp
   static_assert(!without([](Op& op) { op.reference = nullptr; }));

@@ -5,7 +5,7 @@
     python3 tests/golden/make.py --check    # exits 1 where the committed file differs from what it would write
     python3 tests/golden/make.py --only NAME[,NAME]    # these cases alone; every other line of the file stays, byte for byte
 
-A new row takes one line here, case(NAME, f, inputs, attrs), and one in the table of test_golden.cpp. NAME is the row's.
+A new row takes one line here, case(NAME, f, inputs, attrs), and, unless it is X1 or X2 in rows.def, one in the table of test_golden.cpp. NAME is the row's.
 For y = f(x...), with cotangents u and v that both sides compute:
     g_k = d <u, y> / d x_k,     h_k = d sum_i <v_i, g_i> / d x_k,     j = d sum_i <v_i, g_i> / d u = J v.
 File: 'case NAME ATTR...', then lines 'TAG DTYPE [SHAPE] values...', TAG one of x, y, g, h, j. An attribute is a number or a list of integers.
@@ -163,9 +163,30 @@ def elementwise():
     unary("gelu", F.gelu, [0.0, 5.0, -5.0, 12.0, -12.0])
     unary("silu", F.silu, [0.0, 30.0, -30.0, 100.0])
     unary("softplus", F.softplus, [0.0, 30.0, -30.0, 800.0, -800.0])
+    unary("log2", torch.log2, [1.0, 0.0, -1.0, 1e-300, 1024.0, inf, nan], low=0.1, high=4)
+    unary("tan", torch.tan, [0.0, -0.0, 1.5, 1e5, inf, nan], low=-1.3, high=1.3)
+    for name in ["asin", "acos"]:
+        unary(name, getattr(torch, name), [0.0, 1.0, -1.0, 1.5, nan], low=-0.9, high=0.9)
+    unary("atan", torch.atan, [0.0, -0.0, 1e-9, 1e100, nan])
+    unary("sinh", torch.sinh, [0.0, -0.0, 1e-9, 700.0, -800.0, inf, nan])
+    unary("cosh", torch.cosh, [0.0, 1e-9, 700.0, -800.0, inf, nan])
+    unary("asinh", torch.asinh, [0.0, -0.0, 1e-9, 1e100, -3.0, nan])
+    unary("acosh", torch.acosh, [1.0, 0.5, 1e100, nan], low=1.2, high=5)
+    unary("atanh", torch.atanh, [0.0, -0.0, 1.0, -1.0, 2.0, 1e-9, nan], low=-0.9, high=0.9)
+    # PyTorch has no second derivative at 0, where it is -pi^2/3.
+    unary("sinc", torch.sinc, [1.0, -0.5, 3.0, nan])
+    case("sinc", torch.sinc, V([0.0, -0.0, inf]), order=1)
     for low, high in [(-1.0, 1.0), (-inf, 0.5), (0.0, inf), (0.5, 0.5)]:
         case("clamp", torch.clamp, V([-1.0, 1.0, 0.0, 0.5, -3.0, 2.0, nan, inf, -inf]), attrs=[low, high])
         case("clamp", torch.clamp, R(2, 4), attrs=[low, high])
+    whole = I([-3, 0, 7])
+    for x in [V([-1.0, 0.5, 2.0, nan, inf, -inf]), R(2, 3), whole]:
+        case("clamp_min", torch.clamp_min, x, attrs=[0 if x is whole else 0.5])
+        case("clamp_max", torch.clamp_max, x, attrs=[0 if x is whole else 0.5])
+        case("nan_to_num", torch.nan_to_num, whole if x is whole else V([nan, -2.0, 0.0]))
+        case("nan_to_num_given", torch.nan_to_num, x, attrs=[0.5, 7.0, -7.0])
+        for name in ["isnan", "isinf", "isfinite", "logical_not"]:
+            case(name, getattr(torch, name), x)
     for p in [2.0, 3.0, 0.5, -1.5, 1.0, 0.0, -2.0, 2.7]:
         case("pow_scalar", torch.pow, R(2, 3, low=0.2, high=3), attrs=[p])
     for p in [2.0, 3.0, 1.0, 0.0]:
@@ -203,6 +224,25 @@ def binary():
         pairs(name, f)
         case(name, f, *ties)
         case(name, f, *special)
+    pairs("atan2", torch.atan2, away=0.2)
+    case("atan2", torch.atan2, V([0.0, -0.0, 0.0, 1.0, -1.0, 0.0, nan]), V([1.0, 1.0, -1.0, 0.0, 0.0, 2.0, 1.0]))
+    case("atan2", torch.atan2, V([0.0, -0.0, inf, -inf]), V([0.0, -0.0, 1.0, inf]), order=1)
+    pairs("logaddexp", torch.logaddexp)
+    case("logaddexp", torch.logaddexp, V([1000.0, -1000.0, 2.0, -inf, inf, nan]), V([999.0, -1001.0, 2.0, 0.0, 1.0, 0.0]), order=1)
+    case("logaddexp", torch.logaddexp, V([inf, -inf]), V([inf, -inf]))
+    pairs("xlogy", torch.xlogy, low2=0.2, high2=3)
+    case("xlogy", torch.xlogy, V([0.0, 0.0, 0.0, 1.0, 0.0, 2.0, nan]), V([0.0, -1.0, 2.0, 0.0, nan, -1.0, 1.0]), order=1)
+    for name in ["remainder", "fmod"]:
+        f = getattr(torch, name)
+        pairs(name, f, away=0.3)
+        case(name, f, V([5.0, -5.0, 5.0, -5.0, -0.0, 6.0, 0.3]), V([3.0, 3.0, -3.0, -3.0, 3.0, -3.0, 0.1]))
+        case(name, f, V([1.0, inf, nan]), V([0.0, 2.0, 1.0]), order=0)
+        case(name, f, I([7, -7, 7, -7, 6, -(2**63)]), I([3, 3, -3, -3, -3, -1]))
+    for name in ["logical_and", "logical_or", "logical_xor"]:
+        f = getattr(torch, name)
+        case(name, f, V([0.0, nan, 0.0, 2.0]), B([[True], [False]]))
+        case(name, f, I([0, -3, 0]), I([1, 1, 0]))
+        case(name, f, B([True, False, True, False]), B([True, True, False, False]))
     pairs("relu_grad", lambda g, y: torch.ops.aten.threshold_backward(g.expand(torch.broadcast_shapes(g.shape, y.shape)), y.expand(
         torch.broadcast_shapes(g.shape, y.shape)), 0))
     case("relu_grad", lambda g, y: torch.ops.aten.threshold_backward(g, y, 0), V([1.0, -2.0, 3.0, 4.0]), V([0.0, -0.0, 1e-300, nan]))
@@ -532,6 +572,7 @@ def compositions():
         case("attention_bias", lambda q, k, v, m: sdpa(q, k, v, m), R(2, 2, 3), R(2, 3, 3), R(2, 3, 2), R(2, 3))
     for shape, d in [((5,), 0), ((3, 4), 1), ((3, 2), 0), ((2, 3, 2), 1)]:
         case("cumsum", torch.cumsum, R(*shape), attrs=[d])
+        case("cumprod", torch.cumprod, R(*shape), attrs=[d])
         case("prod", lambda x, k: torch.prod(x, k), R(*shape), attrs=[d])
         for down in (0, 1):
             case("argsort", lambda x, k, o: torch.argsort(x, dim=k, descending=bool(o), stable=True), R(*shape), attrs=[d, down])
@@ -541,6 +582,8 @@ def compositions():
         case("argmin", lambda x, k: torch.argmin(x, k), R(*shape), attrs=[d])
         case("flip", lambda x, k: torch.flip(x, [k]), R(*shape), attrs=[d])
         case("roll", lambda x, k: torch.roll(x, -2, k), R(*shape), attrs=[d])
+    case("cumprod", torch.cumprod, V([[2.0, 0.0, 3.0, 0.0, -1.5], [1.0, 2.0, 0.0, 4.0, 0.5]]), attrs=[1])
+    case("cumprod", torch.cumprod, I([3, -2, 5]), attrs=[0])
     case("prod", lambda x, k: torch.prod(x, k), V([[0.0, 2.0, 3.0], [0.0, 0.0, 5.0]]), attrs=[1])
     case("argsort", lambda x, k, o: torch.argsort(x, dim=k, descending=bool(o), stable=True), V([1.0, nan, 0.0, 1.0, inf]), attrs=[0, 0])
     for c in (0, 1):

@@ -27,25 +27,27 @@ def closing(text, at):
     raise ValueError("unbalanced braces")
 
 
+def row_of(text, at):
+    """The row that a place belongs to; of a function that makes rows, the first that it makes."""
+    name, is_row = re.findall(r"(?:constinit const|consteval) Op (\w+?)(_op)?\b", text[:at])[-1]
+    return name if is_row else re.search(r"constinit const Op (\w+)_op =\s*%s<" % name, text).group(1)
+
+
 def regions(text):
     """(start, end, row) of each vjp list, and of each function of a Call that a vjp calls by name."""
-    rows = [(m.start(), m.group(1)) for m in re.finditer(r"constinit const Op (\w+)_op", text)]
     out = []
     for m in re.finditer(r"\.vjp = \{", text):
-        before = [name for start, name in rows if start < m.start()]
-        if not before:
-            continue  # a template of rows with declared zeros
-        row = before[-1]
+        row = row_of(text, m.start())
         end = closing(text, m.end() - 1)
         out.append((m.end(), end, row))
-        for called in set(re.findall(r"\b(\w+)\(c\)|\{(\w+)\b|, (\w+_vjp)\b", text[m.end():end])):
+        for called in set(re.findall(r"\b(\w+)\(c\)|\{(\w+)\b|, (\w+_vjp)\b", text[m.end() - 1:end])):
             name = next(filter(None, called), None)
             f = re.search(r"^(?:static )?Tensor %s\(const Call& c\) \{" % re.escape(name), text, re.M) if name else None
             if f and not any(start == f.end() for start, _, _ in out):
                 out.append((f.end(), closing(text, f.end() - 1), row))
     for m in re.finditer(r"\.gradients = (\w+)", text):  # all of a row's gradients in one function
         f = re.search(r"^void %s\(const Call& c, Tensor\* out\) \{" % re.escape(m.group(1)), text, re.M)
-        out.append((f.end(), closing(text, f.end() - 1), [name for start, name in rows if start < m.start()][-1]))
+        out.append((f.end(), closing(text, f.end() - 1), row_of(text, m.start())))
     return out
 
 

@@ -40,6 +40,12 @@ Jet log(const Jet& x) {
   const double r = 1 / x.v();
   return chain(x, {{std::log(x.v()), r, -r * r, 2 * r * r * r, -6 * r * r * r * r}});
 }
+Jet log2(const Jet& x) {
+  settled(x);
+  const double r = 1 / x.v(), l = 1 / std::log(2.0);
+  return chain(x,
+               {{std::log2(x.v()), l * r, -l * r * r, 2 * l * r * r * r, -6 * l * r * r * r * r}});
+}
 Jet log1p(const Jet& x) {
   below(x, Jet(-1.0));
   const double r = 1 / (1 + x.v());
@@ -69,6 +75,23 @@ Jet sin(const Jet& x) {
 Jet cos(const Jet& x) {
   const double s = std::sin(x.v()), c = std::cos(x.v());
   return chain(x, {{c, -s, -c, s, c}});
+}
+Jet tan(const Jet& x) {
+  const double t = std::tan(x.v()), s = 1 + t * t;
+  return chain(x, {{t, s, 2 * t * s, 2 * s * (1 + 3 * t * t), 8 * t * s * (2 + 3 * t * t)}});
+}
+Jet atan(const Jet& x) {
+  const double v = x.v(), r = 1 / (1 + v * v), r2 = r * r;
+  return chain(x, {{std::atan(v), r, -2 * v * r2, (6 * v * v - 2) * r * r2,
+                    24 * v * (1 - v * v) * r2 * r2}});
+}
+Jet sinh(const Jet& x) {
+  const double s = std::sinh(x.v()), c = std::cosh(x.v());
+  return chain(x, {{s, c, s, c, s}});
+}
+Jet cosh(const Jet& x) {
+  const double s = std::sinh(x.v()), c = std::cosh(x.v());
+  return chain(x, {{c, s, c, s, c}});
 }
 Jet tanh(const Jet& x) {
   const double t = std::tanh(x.v()), c = 1 / std::cosh(x.v()), s = c * c;

@@ -73,6 +73,11 @@ bool draw_power(Draw& d, Node& n) {
   n.d = {powers[d.whole(0, 11)]};
   return true;
 }
+bool draw_xlogy(Draw& d, Node& n) {
+  n.in = {d.any()};
+  n.in.push_back(d.leaf(d.of(n.in[0]), Fill::positive));
+  return true;
+}
 bool draw_powers(Draw& d, Node& n) {
   n.in = {d.leaf(d.shape(0, 4), Fill::positive)};
   n.in.push_back(d.beside(d.of(n.in[0])));
@@ -138,6 +143,16 @@ Array compared(const In& in) {
 template <Tensor (*F)(const Tensor&, const Tensor&)>
 Tensor compare(const Args& a) {
   return to(F(a[0], a[1]), a[0].dtype());
+}
+Jet log_of_sum(const Jet& a, const Jet& b) {
+  Jet y = a.v() < b.v() ? b + softplus(a - b) : a + softplus(b - a);
+  if (a.v() == b.v()) y.c[0].v = a.v() + std::log(2.0);
+  return y;
+}
+Jet times_log(const Jet& x, const Jet& y) {
+  Jet out = x * log(y);
+  if (x.v() == 0 && !std::isnan(y.v())) out.c[0] = {0, out.c[0].e};
+  return out;
 }
 Jet raised(const Jet& x, const Jet& p) { return exp(p * log(x)); }
 
@@ -218,11 +233,16 @@ const Table& elementwise_rows() {
       {"exp", draw_one, each_of<exp>, call<regrad::exp>, "exp($0)", 4},
       {"expm1", draw_one, each_of<expm1>, call<regrad::expm1>, "expm1($0)"},
       {"log", draw_positive, each_of<log>, call<regrad::log>, "log($0)", 3},
+      {"log2", draw_positive, each_of<log2>, call<regrad::log2>, "log2($0)"},
       {"log1p", draw_positive, each_of<log1p>, call<regrad::log1p>, "log1p($0)"},
       {"sqrt", draw_positive, each_of<sqrt>, call<regrad::sqrt>, "sqrt($0)", 3},
       {"rsqrt", draw_positive, each_of<rsqrt>, call<regrad::rsqrt>, "rsqrt($0)"},
       {"sin", draw_one, each_of<sin>, call<regrad::sin>, "sin($0)"},
       {"cos", draw_one, each_of<cos>, call<regrad::cos>, "cos($0)"},
+      {"tan", draw_one, each_of<tan>, call<regrad::tan>, "tan($0)"},
+      {"atan", draw_one, each_of<atan>, call<regrad::atan>, "atan($0)"},
+      {"sinh", draw_one, each_of<sinh>, call<regrad::sinh>, "sinh($0)"},
+      {"cosh", draw_one, each_of<cosh>, call<regrad::cosh>, "cosh($0)"},
       {"tanh", draw_one, each_of<tanh>, call<regrad::tanh>, "tanh($0)", 4},
       {"sigmoid", draw_one, each_of<sigmoid>, call<regrad::sigmoid>, "sigmoid($0)", 4},
       {"relu", draw_one, each_of<positive_part>, call<regrad::relu>, "relu($0)", 4},
@@ -240,6 +260,9 @@ const Table& elementwise_rows() {
          return map(in.x(), [&](const Jet& x) { return cut(x, in.d(0), in.d(1)); });
        },
        [](const Args& a) { return clamp(a[0], a.d(0), a.d(1)); }, "clamp($0, @0, @1)", 4},
+      {"clamp_min", draw_scalar,
+       [](const In& in) { return map(in.x(), [&](const Jet& x) { return cut(x, in.d(0), inf); }); },
+       [](const Args& a) { return clamp_min(a[0], a.d(0)); }, "clamp_min($0, @0)"},
       {"leaky_relu", draw_scalar,
        [](const In& in) { return map(in.x(), [&](const Jet& x) { return leaky(x, in.d(0)); }); },
        [](const Args& a) { return leaky_relu(a[0], a.d(0)); }, "leaky_relu($0, @0)"},
@@ -253,6 +276,8 @@ const Table& elementwise_rows() {
        [](const In& in) { return map(in.x(), [&](const Jet& x) { return pow(x, in.d(0)); }); },
        [](const Args& a) { return pow(a[0], a.d(0)); }, "pow($0, @0)", 4},
       {"pow", draw_powers, pairs<raised>, call2<regrad::pow>, "pow($0, $1)"},
+      {"logaddexp", draw_two, pairs<log_of_sum>, call2<regrad::logaddexp>, "logaddexp($0, $1)"},
+      {"xlogy", draw_xlogy, pairs<times_log>, call2<regrad::xlogy>, "xlogy($0, $1)"},
       {"minimum", draw_two, pairs<less>, call2<regrad::minimum>, "minimum($0, $1)", 3},
       {"maximum", draw_two, pairs<more>, call2<regrad::maximum>, "maximum($0, $1)", 3},
       {"relu_grad", draw_same,

@@ -54,6 +54,13 @@ Array running(const In& in) {
     return out;
   });
 }
+Array products(const In& in) {
+  return along(in.x(), in.i(0), [](const Line& v) {
+    Line out;
+    for (const Jet& x : v) out.push_back(out.empty() ? x : out.back() * x);
+    return out;
+  });
+}
 
 }  // namespace
 
@@ -74,6 +81,8 @@ const Table& order_rows() {
        "topk($0, #1, #0, #2).values", 3},
       {"cumsum", draw_dim, running, [](const Args& a) { return cumsum(a[0], a.i(0)); },
        "cumsum($0, #0)", 4},
+      {"cumprod", draw_dim, products, [](const Args& a) { return cumprod(a[0], a.i(0)); },
+       "cumprod($0, #0)", 2},
   };
   return table;
 }

@@ -44,23 +44,10 @@ void where_strip(void* const* data, const int64_t* stride, int64_t n, const Para
 
 template <class T>
 void fill_type(Table& t, int dtype) {
-  const auto put = [row = t.binary[dtype]](Binary op, Strip strip) { row[int(op)] = strip; };
-  put(Binary::add, binary_strip<add<T>, T>);
-  put(Binary::mul, binary_strip<mul<T>, T>);
-  put(Binary::minimum, binary_strip<minimum<T>, T>);
-  put(Binary::maximum, binary_strip<maximum<T>, T>);
 #define X(name) t.compare[dtype][int(Compare::name)] = binary_strip<name<T>, uint8_t>;
   REGRAD_COMPARE(X)
 #undef X
   t.where[dtype] = where_strip<T>;
-}
-
-template <class T>
-void fill_real(Table& t, int dtype) {
-  const auto put = [row = t.binary[dtype]](Binary op, Strip strip) { row[int(op)] = strip; };
-  put(Binary::div, binary_strip<div<T>, T>);
-  put(Binary::pow, binary_strip<pow<T>, T>);
-  put(Binary::relu_grad, binary_strip<relu_grad<T>, T>);
 }
 
 }  // namespace
@@ -69,8 +56,11 @@ void fill_binary(Table& t) {
   fill_type<float>(t, 0);
   fill_type<double>(t, 1);
   fill_type<int64_t>(t, 2);
-  fill_real<float>(t, 0);
-  fill_real<double>(t, 1);
+#define X(name)                                                      \
+  t.binary[0][int(Binary::name)] = binary_strip<name<float>, float>; \
+  t.binary[1][int(Binary::name)] = binary_strip<name<double>, double>;
+#define XI(name) X(name) t.binary[2][int(Binary::name)] = binary_strip<name<int64_t>, int64_t>;
+#include "../binary.def"
   t.binary[2][int(Binary::add)] = add_i64;
 }
 

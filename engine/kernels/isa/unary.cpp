@@ -35,63 +35,52 @@ void clamp_strip(void* const* data, const int64_t* stride, int64_t n, const Para
 }
 
 template <class T>
-void pow_scalar(void* const* data, const int64_t* stride, int64_t n, const Params& params) {
-  Strip strip = unary_strip<power_any<T>>;
-  if (params.p0 == 0.0) strip = unary_strip<power_0<T>>;
-  if (params.p0 == 1.0) strip = unary_strip<power_1<T>>;
-  if (params.p0 == 2.0) strip = unary_strip<power_2<T>>;
-  if (params.p0 == 3.0) strip = unary_strip<power_3<T>>;
-  if (params.p0 == 0.5) strip = unary_strip<sqrt<T>>;
-  if (params.p0 == -0.5) strip = unary_strip<rsqrt<T>>;
-  if (params.p0 == -1.0) strip = unary_strip<reciprocal<T>>;
-  strip(data, stride, n, params);
-}
+struct pow_scalar {
+  static void strip(void* const* data, const int64_t* stride, int64_t n, const Params& params) {
+    Strip strip = unary_strip<power_any<T>>;
+    if (params.p0 == 0.0) strip = unary_strip<power_0<T>>;
+    if (params.p0 == 1.0) strip = unary_strip<power_1<T>>;
+    if (params.p0 == 2.0) strip = unary_strip<power_2<T>>;
+    if (params.p0 == 3.0) strip = unary_strip<power_3<T>>;
+    if (params.p0 == 0.5) strip = unary_strip<sqrt<T>>;
+    if (params.p0 == -0.5) strip = unary_strip<rsqrt<T>>;
+    if (params.p0 == -1.0) strip = unary_strip<reciprocal<T>>;
+    strip(data, stride, n, params);
+  }
+};
 
-template <class T>
-void fill_type(Strip* row) {
-  const auto put = [row](Unary op, Strip strip) { row[int(op)] = strip; };
-  put(Unary::affine, unary_strip<affine<T>>);
-  put(Unary::abs, unary_strip<abs<T>>);
-  put(Unary::sign, unary_strip<sign<T>>);
-  put(Unary::relu, unary_strip<relu<T>>);
-  put(Unary::clamp, clamp_strip<T>);
+// The strip of a formula: one loop of operator(), one vector loop of apply(), or its own.
+template <class F>
+Strip strip_of(const F*) {
+  if constexpr (requires { &F::apply; })
+    return batched_strip<F>;
+  else
+    return unary_strip<F>;
 }
-
 template <class T>
-void fill_real(Strip* row) {
-  const auto put = [row](Unary op, Strip strip) { row[int(op)] = strip; };
-  put(Unary::div_scalar, unary_strip<div_scalar<T>>);
-  put(Unary::sqrt, unary_strip<sqrt<T>>);
-  put(Unary::rsqrt, unary_strip<rsqrt<T>>);
-  put(Unary::exp, batched_strip<exp<T>>);
-  put(Unary::log, batched_strip<log<T>>);
-  put(Unary::tanh, batched_strip<tanh<T>>);
-  put(Unary::sigmoid, batched_strip<sigmoid<T>>);
-  put(Unary::erf, batched_strip<erf<T>>);
-  put(Unary::erfc, batched_strip<erfc<T>>);
-  put(Unary::gelu, batched_strip<gelu<T>>);
-  put(Unary::silu, batched_strip<silu<T>>);
-  put(Unary::softplus, batched_strip<softplus<T>>);
-  put(Unary::sin, batched_strip<sin<T>>);
-  put(Unary::cos, batched_strip<cos<T>>);
-  put(Unary::log1p, batched_strip<log1p<T>>);
-  put(Unary::expm1, batched_strip<expm1<T>>);
-  put(Unary::floor, batched_strip<floor<T>>);
-  put(Unary::ceil, batched_strip<ceil<T>>);
-  put(Unary::round, batched_strip<round<T>>);
-  put(Unary::pow_scalar, pow_scalar<T>);
+Strip strip_of(const clamp<T>*) {
+  return clamp_strip<T>;
+}
+template <class T>
+Strip strip_of(const pow_scalar<T>*) {
+  return pow_scalar<T>::strip;
+}
+Strip strip_of(const sin<float>*) { return batched_strip<Periodic<math::sin, math::sin_any>>; }
+Strip strip_of(const cos<float>*) { return batched_strip<Periodic<math::cos, math::cos_any>>; }
+
+template <template <class> class F, class T>
+Strip strip() {
+  return strip_of(static_cast<const F<T>*>(nullptr));
 }
 
 }  // namespace
 
 void fill_unary(Table& t) {
-  fill_type<float>(t.unary[0]);
-  fill_type<double>(t.unary[1]);
-  fill_type<int64_t>(t.unary[2]);
-  fill_real<float>(t.unary[0]);
-  fill_real<double>(t.unary[1]);
-  t.unary[0][int(Unary::sin)] = batched_strip<Periodic<math::sin, math::sin_any>>;
-  t.unary[0][int(Unary::cos)] = batched_strip<Periodic<math::cos, math::cos_any>>;
+#define X(name)                                        \
+  t.unary[0][int(Unary::name)] = strip<name, float>(); \
+  t.unary[1][int(Unary::name)] = strip<name, double>();
+#define XI(name) X(name) t.unary[2][int(Unary::name)] = strip<name, int64_t>();
+#include "../unary.def"
 }
 
 }  // namespace regrad::kernels::REGRAD_ISA
