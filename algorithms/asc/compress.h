@@ -14,6 +14,7 @@
 //   const Int8Report r = evaluate_int8(deployed(small, masks), training_clips, tests);
 #pragma once
 
+#include <regrad/algorithms/asc/bytes.h>
 #include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/optim.h>
 #include <regrad/layers/quantize.h>
@@ -64,13 +65,9 @@ Tensor half(const Tensor& x);
 // variance 1 - eps are left), biases in half precision. Out of training only; no gradients.
 BcResnetAsc deployed(const BcResnetAsc& net, const std::vector<Tensor>& masks);
 
-// Bytes that are not 0 by the challenge's count: int8 weights and half-precision rest, as the
-// reconstruction of 61.0 KB has it; scales apart.
-// For BC-ResNet-ASC-8 at 0.89: 62,335 (and 132 of scales).
-
-// Logits [N,K] of clips x [N,1,F,T] out of training, `batch` clips at once.
+// Logits [N,K] of clips x [N,1,F,T] out of training, `batch` clips at once, as `evaluate` has it.
 Tensor logits_of(const BcResnetAsc& net, const Tensor& x, int64_t batch = 100,
-                 const Convolve& how = {});
+                 const Context::Evaluate& evaluate = {});
 
 // The deployed net by 8-bit integers.
 struct Int8Report {
