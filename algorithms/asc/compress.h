@@ -48,7 +48,7 @@ Tensor fine_tune(BcResnetAsc& net, Sgd::State& state, const Sgd& sgd,
                  const Tensor* teacher, const FineTuning& how, const Random& r);
 
 // A copy for evaluation in which channels (and bands) whose running variance is below eps / 100 are
-// their norm's bias: they said nothing in training, but the norm multiplies by 1 / sqrt(eps), 316,
+// their norm's bias: they were constant in training, but the norm multiplies by 1 / sqrt(eps), 316,
 // what other rounding puts there.
 BcResnetAsc quieted(const BcResnetAsc& net);
 
@@ -61,7 +61,7 @@ BcResnetAsc as_tuned(const BcResnetAsc& net, const std::vector<Tensor>& masks, b
 Tensor half(const Tensor& x);
 
 // What is deployed: masks multiplied in, 8-bit weights, every norm as one multiplication and one
-// addition a channel (and band) in half precision (its running statistics folded in: mean 0 and
+// addition per channel (and band) in half precision (its running statistics folded in: mean 0 and
 // variance 1 - eps are left), biases in half precision. Out of training only; no gradients.
 BcResnetAsc deployed(const BcResnetAsc& net, const std::vector<Tensor>& masks);
 

@@ -25,9 +25,10 @@ struct Gcn {
         p(dropout_p) {}
 
   // s [nodes,nodes]; x [nodes,in], dense or sparse -> [nodes,out], with a leading T where
-  // parameters have one. Dropout by ctx.random, in training.
+  // parameters have one. Dropout by ctx.random, in training; graph convolutions are evaluated as
+  // they are, whatever ctx.evaluate is.
   template <class X>
-  Tensor operator()(const Csr& s, const X& x, Context& ctx) const {
+  Tensor operator()(const Csr& s, const X& x, const Context& ctx) const {
     Tensor h = relu(conv1(s, x));
     if (ctx.training && ctx.random) h = dropout(h, p, *ctx.random);
     return conv2(s, h);

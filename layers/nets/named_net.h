@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -50,30 +51,31 @@ class NamedNet {
   // The parts are the named net's own: a file holds the same names, whichever way the net was made.
   static void parts(auto& self, auto&& part) {
     if (!self.does_) return;
-    self.does_->visit(self.net_, [&](const std::string& name, auto& tensor, bool is_buffer) {
+    const auto seen = [&](const std::string& name, auto& tensor, bool is_buffer) {
       is_buffer ? part(name.c_str(), tensor, buffer) : part(name.c_str(), tensor);
-    });
+    };
+    if constexpr (std::is_const_v<std::remove_reference_t<decltype(self)>>) {
+      self.does_->each_of_const(self.net_, seen);
+    } else {
+      self.does_->each_of(self.net_, seen);
+    }
   }
 
  private:
+  // What a net can do, whatever its type.
   struct Does {
-    using Seen = std::function<void(const std::string&, Tensor&, bool)>;
-    using SeenConst = std::function<void(const std::string&, const Tensor&, bool)>;
-    Tensor (*forward)(const std::any&, const Tensor&, Context&);
-    void (*each_of)(std::any&, const Seen&);
-    void (*each_of_const)(const std::any&, const SeenConst&);
-    void visit(std::any& net, const Seen& f) const { each_of(net, f); }
-    void visit(const std::any& net, const SeenConst& f) const { each_of_const(net, f); }
+    Tensor (*forward)(const std::any& net, const Tensor& x, Context& ctx);
+    void (*each_of)(std::any& net, const std::function<void(const std::string&, Tensor&, bool)>& f);
+    void (*each_of_const)(const std::any& net,
+                          const std::function<void(const std::string&, const Tensor&, bool)>& f);
   };
   template <class Net>
   static constexpr Does does{
       [](const std::any& net, const Tensor& x, Context& ctx) {
         return std::any_cast<const Net&>(net)(x, ctx);
       },
-      [](std::any& net, const Does::Seen& f) { each(std::any_cast<Net&>(net), f); },
-      [](const std::any& net, const Does::SeenConst& f) {
-        each(std::any_cast<const Net&>(net), f);
-      }};
+      [](std::any& net, const auto& f) { each(std::any_cast<Net&>(net), f); },
+      [](const std::any& net, const auto& f) { each(std::any_cast<const Net&>(net), f); }};
 
   std::any net_;
   const Does* does_ = nullptr;
