@@ -105,6 +105,10 @@ NamedNet::NamedNet(const Random& r, const NamedNetOptions& o) {
     throw ConfigError("net: channels, size and classes are at least 1");
   *this = found->make(r, o);
 }
+Tensor NamedNet::operator()(const Tensor& x, Context& ctx) const {
+  if (!does_) throw ConfigError("NamedNet: holds no net");
+  return does_->forward(net_, x, ctx);
+}
 
 std::map<std::string, std::string> to_metadata(const NamedNetOptions& o) {
   return {{"net", o.name},

@@ -45,8 +45,8 @@ class NamedNet {
     return out;
   }
 
-  // [N,C,H,W] -> [N,classes]
-  Tensor operator()(const Tensor& x, Context& ctx) const { return does_->forward(net_, x, ctx); }
+  // [N,C,H,W] -> [N,classes]. ConfigError: made without a name.
+  Tensor operator()(const Tensor& x, Context& ctx) const;
   Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
   // The parts are the named net's own: a file holds the same names, whichever way the net was made.
   static void parts(auto& self, auto&& part) {
