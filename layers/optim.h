@@ -19,7 +19,7 @@
 
 namespace regrad {
 
-// Factors on an optimizer's options, one a parameter in the order of parameters(net); an empty
+// Factors on an optimizer's options, one per parameter in the order of parameters(net); an empty
 // list: 1 for all. They do what parameter groups do:
 //   const Adam adamw{.lr = 1e-3, .weight_decay = 0.05, .decoupled_weight_decay = true, .factors =
 //       {.weight_decay = factors(net, matrices)}};
@@ -123,7 +123,7 @@ std::vector<Tensor> descend(const std::vector<Tensor>& params, const std::vector
 
 // The one outer door: without recording, moving buffers that nobody else holds; the result's
 // parameters are new leaves.
-// grads: one a parameter, in the order of parameters(net), or a net of gradients. ShapeError where
+// grads: one per parameter, in the order of parameters(net), or a net of gradients. ShapeError where
 // their number differs. A net that is given away is taken only after the other arguments are there:
 // update(opt, std::move(net), state, grad(loss, net)) is right whatever the order of evaluation.
 template <class Optimizer, class Net>

@@ -141,7 +141,7 @@ class Reader {
       out.push_back(v);
     }
     if (!out.empty() && static_cast<int64_t>(out.size()) != count)
-      fail(key + ": not one number a channel");
+      fail(key + ": not one number per channel");
     return out;
   }
 

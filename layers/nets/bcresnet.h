@@ -119,7 +119,7 @@ struct BcResnetAscOptions {
   DType dtype = DType::f32;
 };
 // ConfigError where a stage would not have a whole number of channels, at least 1: what the
-// constructor refuses, told without making a net.
+// constructor refuses, without making a net.
 void check(const BcResnetAscOptions& o);
 // [norm]; conv 5x5 stride 2 to 2c, BN, ReLU; stages c (2 blocks), max pool 2, 1.5c (2), max pool 2,
 // 2c (2), 2.5c (3), each a transition and normal blocks, and a norm at its end (before the pool);
