@@ -1,4 +1,4 @@
-// The file of an InferenceNet. Metadata "layers" has a line a layer:
+// The file of an InferenceNet. Metadata "layers" has a line per layer:
 //
 //   conv from=0 padding=1 relu=1 weight=16,3,3,3 bitmap=1
 //   (and residual, stride, groups, channels where they are not the usual ones)

@@ -19,8 +19,9 @@ namespace regrad {
 
 // f2 = SSN(depthwise 3x1 over frequencies); f1 = dropout(1x1(silu(BN(depthwise 1x3 over frames))))
 // of f2's mean over frequencies, [N,C,1,T].
-//   y = relu(x + f2 + f1), or, where channels change ("transition"), y = relu(f2 + f1) of u =
-//       relu(BN(1x1(x))). No biases.
+//   y = relu(x + f2 + f1), or, where channels change ("transition"),
+//   y = relu(f2 + f1) of u = relu(BN(1x1(x))).
+// No biases.
 struct BcBlock {
   Conv2d enter;  // of a transition; else its weight is undefined
   SubSpectralNorm enter_norm;
