@@ -1,4 +1,4 @@
-// Norms as layers. Batch norm knows two kinds of statistics: the batch's own, and running ones.
+// Norms as layers. Batch norm has two kinds of statistics: the batch's own, and running ones.
 //
 //   BatchNorm norm(16);
 //   Context ctx{.training = true};
@@ -34,6 +34,9 @@ struct BatchNorm {
     part("running_mean", self.running_mean, buffer);
     part("running_var", self.running_var, buffer);
   }
+
+ private:
+  Tensor normed(const Tensor& x, Context& ctx, const BatchNormOptions& options) const;
 };
 
 // x [N,C,..] in groups of neighbouring channels; groups = C is instance norm.

@@ -19,8 +19,9 @@ namespace regrad {
 
 // f2 = SSN(depthwise 3x1 over frequencies); f1 = dropout(1x1(silu(BN(depthwise 1x3 over frames))))
 // of f2's mean over frequencies, [N,C,1,T].
-//   y = relu(x + f2 + f1), or, where channels change ("transition"), y = relu(f2 + f1) of u =
-//       relu(BN(1x1(x))). No biases.
+//   y = relu(x + f2 + f1), or, where channels change ("transition"),
+//   y = relu(f2 + f1) of u = relu(BN(1x1(x))).
+// No biases.
 struct BcBlock {
   Conv2d enter;  // of a transition; else its weight is undefined
   SubSpectralNorm enter_norm;
@@ -41,9 +42,9 @@ struct BcBlock {
   // ConfigError: channels that change without a transition.
   BcBlock(const Random& r, int64_t in, int64_t out, const Options& o);
   // [N,in,F,T] -> [N,out,(F - 1) / stride + 1,T]
-  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
+  Tensor operator()(const Tensor& x, Context& ctx) const;
   // f1: [N,C,F,T] -> [N,C,1,T]
-  Tensor row(const Tensor& f2, Context& ctx, const Convolve& how = {}) const;
+  Tensor f1(const Tensor& f2, Context& ctx) const;
   static void parts(auto& self, auto&& part) {
     part("enter", self.enter);
     part("enter_norm", self.enter_norm);
@@ -74,9 +75,8 @@ struct BcResnet {
   BcResnet() = default;
   BcResnet(const Random& r, const BcResnetOptions& o);
   // [N,1,F,T] -> [N,classes]
-  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
-  // not in training
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, Context& ctx) const;
+  Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
   static void parts(auto& self, auto&& part) {
     part("head", self.head);
     part("head_norm", self.head_norm);
@@ -120,7 +120,7 @@ struct BcResnetAscOptions {
   DType dtype = DType::f32;
 };
 // ConfigError where a stage would not have a whole number of channels, at least 1: what the
-// constructor refuses, told without making a net.
+// constructor refuses, without making a net.
 void check(const BcResnetAscOptions& o);
 // [norm]; conv 5x5 stride 2 to 2c, BN, ReLU; stages c (2 blocks), max pool 2, 1.5c (2), max pool 2,
 // 2c (2), 2.5c (3), each a transition and normal blocks, and a norm at its end (before the pool);
@@ -135,13 +135,12 @@ struct BcResnetAsc {
   BcResnetAsc() = default;
   BcResnetAsc(const Random& r, const BcResnetAscOptions& o);
   // [N,1,F,T] -> [N,classes]
-  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
-  // not in training
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, Context& ctx) const;
+  Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
   // before the mean: [N,classes,F/8,T/8]
-  Tensor logit_map(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
+  Tensor logit_map(const Tensor& x, Context& ctx) const;
   // After the head and after each stage (its norm included, its pool not): five maps.
-  std::vector<Tensor> activations(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
+  std::vector<Tensor> activations(const Tensor& x, Context& ctx) const;
   static void parts(auto& self, auto&& part) {
     part("norms", self.norms);
     part("head", self.head);
