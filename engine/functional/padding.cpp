@@ -52,6 +52,12 @@ int64_t continued(int64_t i, int64_t n, PadMode mode) {
   return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
 }
 Tensor mirrored(const Tensor& x, int d, int64_t before, int64_t after, PadMode mode) {
+  if (mode == PadMode::circular && (before < 0 || after < 0)) {  // the ring is of what is left
+    padded_size(x, d, before, after);
+    const Tensor left =
+        slice(x, d, std::max<int64_t>(0, -before), x.size(d) + std::min<int64_t>(0, after));
+    return mirrored(left, d, std::max<int64_t>(0, before), std::max<int64_t>(0, after), mode);
+  }
   const int64_t n = x.shape()[d], longer = padded_size(x, d, before, after);
   // reflect leaves out the edge itself, circular goes around once, replicate as often as it likes
   const int64_t most = mode == PadMode::reflect ? n - 1 : mode == PadMode::circular ? n : INT64_MAX;
