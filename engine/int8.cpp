@@ -163,6 +163,8 @@ Int8Conv2d::Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptio
   if (input.size() != 1 && input.size() != static_cast<size_t>(options.groups))
     throw ShapeError("Int8Conv2d: " + std::to_string(input.size()) + " ranges of inputs for " +
                      std::to_string(options.groups) + " groups");
+  if (options.padding.same)
+    throw ConfigError("Int8Conv2d: padding is given in numbers, not as \"same\"");
   const Int8Range of_weight = weight_range(weight);
   State& s = *state_;
   s.weight = weight.shape(), s.options = options, s.is_signed = input.is_signed();

@@ -27,6 +27,8 @@ class Writer {
  public:
   int conv(const Conv2d& c, const BatchNorm* norm, int from, bool relu, int residual = -1) {
     const NoGrad quiet;
+    if (c.options.padding.same)
+      throw ConfigError("export: padding is given in numbers, not as \"same\"");
     Layer l;
     l.kind = Layer::conv, l.from = from, l.residual = residual, l.relu = relu;
     l.stride = c.options.stride.h, l.padding = c.options.padding.h, l.groups = c.options.groups;

@@ -723,6 +723,9 @@ std::vector<Door> norms() {
           {"weight_range", {}, {[] { weight_range(none); }}},
           {"Int8Conv2d",
            {[] {
+              Int8Conv2d(t({2, 3, 1, 1}), none, {.padding = "same"}, Int8Range{0, 1});
+            },
+            [] {
               Int8Conv2d(t({2, 3}), none, {}, Int8Range{0, 1});
             },
             [] {
