@@ -755,7 +755,7 @@ def windows():
     for r in range(3):
         for beta in (1.0, 0.4, 0.0):
             case("smooth_l1_loss", lambda a, b, e, k: F.smooth_l1_loss(a, b, reduction=REDUCTIONS[k], beta=e), R(2, 3), R(2, 3), attrs=[beta, r])
-    case("smooth_l1_loss", lambda a, b, e, k: F.smooth_l1_loss(a, b, reduction="none", beta=e), V([0.0, 1.0, -1.0, 1.5]), V([0.0, 0.0, 0.0, 0.0]), attrs=[1.0, 0], order=1)
+    case("smooth_l1_loss", lambda a, b, e, k: F.smooth_l1_loss(a, b, reduction="none", beta=e), V([0.0, 1.0, -1.0, 1.5]), V([0.0, 0.0, 0.0, 0.0]), attrs=[1.0, 0])
     case("batch_norm_sequence", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=1e-2), R(3, 2, 4), R(2), R(2))
     case("batch_norm_sequence_given", lambda x, m, v, w, b: F.batch_norm(x, m.detach(), v.detach(), w, b, False, eps=1e-2), R(2, 3, 2), R(3), R(3, low=0.5, high=2), R(3), R(3))
     for name, f in [("softmax", torch.softmax), ("log_softmax", torch.log_softmax), ("logsumexp", torch.logsumexp)]:
