@@ -22,9 +22,9 @@ struct Pair {
   Pair(int64_t height, int64_t width) : h(height), w(width) {}
 };
 
-// Zeros around an image: one number, {height, width}, or PyTorch's words: "same" (stride 1: as many
-// that the result is as large as x; an odd one goes behind) and "valid" (none). ConfigError at
-// another word.
+// Zeros around an image: one number, {height, width}, or PyTorch's words: "same" (the result is as
+// large as x, for stride 1; of an odd number the larger half goes behind) and "valid" (none).
+// ConfigError at another word.
 struct Padding : Pair {
   bool same = false;
   Padding(int both) : Pair(both) {}
@@ -111,8 +111,8 @@ Tensor adaptive_max_pool1d(const Tensor& x, int64_t output);
 enum class Interpolation { nearest, bilinear, bicubic };
 // Images of another size. nearest: element floor(i H / OH). bilinear: by the two nearest along each
 // dim; bicubic: by the four nearest (a = -0.75, may overshoot); align_corners: corners keep their
-// values (PyTorch's two conventions). OutOfMemory, before
-// any table is made, where the output does not fit.
+// values (PyTorch's two conventions). OutOfMemory, before any table is made, where the output does
+// not fit.
 Tensor interpolate(const Tensor& x, Pair output, Interpolation mode = Interpolation::nearest,
                    bool align_corners = false);
 

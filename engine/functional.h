@@ -132,13 +132,14 @@ Tensor inv_std(const Tensor& x, const Dims& dims, double eps = 1e-5);
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
                   const Tensor& bias = {}, double eps = 1e-5);
 
-// x / sqrt(mean(x^2) + eps) over the last dims, which must be normalized_shape; times weight (of that
-// shape; may be undefined). eps: by default the distance from 1 to the next number of x's dtype.
+// x / sqrt(mean(x^2) + eps) over the last dims, which must be normalized_shape; times weight (of
+// that shape; may be undefined). eps: by default the distance from 1 to the next number of x's
+// dtype. ConfigError below 0.
 Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
                 std::optional<double> eps = {});
 
-// Images [N,C,H,W] (or [N,C], [N,C,L], or [T,N,C,H,W] with weight and bias [C] or [T,C]) by their channels'
-// own statistics over all other dims (of a task):
+// Images [N,C,H,W] (or [N,C], [N,C,L], or [T,N,C,H,W] with weight and bias [C] or [T,C]) by their
+// channels' own statistics over all other dims (of a task):
 //   h = (x - mean) / sqrt(var + eps), var divided by the number of elements;
 //   z = h weight + bias + residual;  y = max_pool(relu(z))
 // each where asked for. One pass over memory forward and two back at first order; every higher
@@ -199,8 +200,9 @@ std::vector<Tensor> unbind(const Tensor& x, int64_t dim = 0);
 // dims. One dtype.
 std::vector<Tensor> meshgrid(TensorList axes, std::string_view indexing = "ij");
 // pads: {before, after} of the last dim, then of the one before it, ... (PyTorch's order); negative
-// ones cut. What is added is `value`; or (by mode) for a b c d: reflect c b|a b c d|c b, at most n -
-// 1; replicate a a|a b c d|d d; circular c d|a b c d|a b, at most n.
+// ones cut. What is added is `value`, or goes by mode, for a b c d (ShapeError beyond n - 1, n):
+//   reflect c b|a b c d|c b (at most n - 1 of n elements), replicate a a|a b c d|d d,
+//   circular c d|a b c d|a b (at most n)
 enum class PadMode { constant, reflect, replicate, circular };
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value = 0);
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, PadMode mode);
@@ -228,20 +230,20 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);
 Tensor masked_select(const Tensor& x, const Tensor& mask);
 // The places of elements that are not 0 (NaN is not), row-major: i64 [count, dims of x].
 Tensor nonzero(const Tensor& x);
-// How often 0, 1, .. occur in x [n] (i64 or u8, not negative): i64 [max(largest + 1, minlength)]; or
-// the sums of weights [n] at each, in the weights' dtype (f64 of integers).
+// How often 0, 1, .. occur in x [n] (i64 or u8, not negative): i64 [max(largest + 1, minlength)];
+// or the sums of weights [n] at each, in the weights' dtype (f64 of integers).
 Tensor bincount(const Tensor& x, const Tensor& weights = {}, int64_t minlength = 0);
 // x with source (or a number) at index along dim: y[i][index[i][j]] = source[i][j] for dim 1. index
 // of x's rank, no larger than source, nor than x but along dim. At equal places the last one wins,
 // and has the gradient.
 Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, double value);
-// x with alpha source[.., i, ..] added at place index[i] of dim. index [n]; source of x's shape, but n
-// along dim.
+// x with alpha source[.., i, ..] added at place index[i] of dim. index [n]; source of x's shape,
+// but n along dim.
 Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
                  double alpha = 1);
-// Rows of weight [entries, size] by index i64 [..] in [0, entries) (ShapeError outside): [.., size].
-// The row padding_idx (negative: from the end) has no gradient.
+// Rows of weight [entries, size] by index i64 [..] in [0, entries) (ShapeError outside): [..,
+// size]. The row padding_idx (negative: from the end) has no gradient.
 Tensor embedding(const Tensor& index, const Tensor& weight,
                  std::optional<int64_t> padding_idx = {});
 // i64 [..] -> i64 [.., classes]; -1: the largest index + 1

@@ -221,8 +221,8 @@ Tensor from_blob(void* data, const Shape& sizes, DType t, std::function<void(voi
 
 // "tensor([[1, 2], [3, 4]], f32, requires_grad)", long dims elided
 std::string str(const Tensor& x);
-// As PyTorch prints: a row a line, columns aligned, four decimals; beyond 1000 elements the first
-// and last three of each dim.
+// As PyTorch prints: one line per row, columns aligned, four decimals; beyond 1000 elements the
+// first and last three of each dim.
 //   tensor([[ 1.0000,  2.5000],
 //           [-3.0000,  4.0000]], f32)
 std::ostream& operator<<(std::ostream& out, const Tensor& x);

@@ -90,10 +90,10 @@ Tensor pinv_value(const Truncated& t, const Tensor& b) {
   return matmul(t.a.vh.mT(), unsqueeze(t.inverse, -1) * matmul(t.a.u.mT(), b));
 }
 
-// With a0 = u s v^T: c = a v s^-1 and g = s^-1 u^T a are close to u and v^T, and every a of that rank
-// is c (s^-1 u^T a v s^-1)^-1 g. So its inverse is g^+ (s^-1 u^T a v s^-1) c^+, where c^+ = (c^T
-// c)^-1 c^T and g^+ = g^T (g g^T)^-1. What the rank leaves out is 0 there, and 1 in the two matrices
-// that are inverted.
+// With a0 = u s v^T: c = a v s^-1 and g = s^-1 u^T a are close to u and v^T, and every a of that
+// rank is c (s^-1 u^T a v s^-1)^-1 g. So its inverse is g^+ (s^-1 u^T a v s^-1) c^+, where c^+ =
+// (c^T c)^-1 c^T and g^+ = g^T (g g^T)^-1. What the rank leaves out is 0 there, and 1 in the two
+// matrices that are inverted.
 Tensor pinv_at(const Tensor& a, const Truncated& t) {
   const Tensor right = t.a.vh.mT() * unsqueeze(t.inverse, -2),
                left = unsqueeze(t.inverse, -1) * t.a.u.mT(),

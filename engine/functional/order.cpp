@@ -10,7 +10,7 @@
 namespace regrad {
 namespace {
 
-// Where x is no number, along d: NaN is the largest, so the last one of the sorted ones says it.
+// Which lines along d hold a NaN: it is the largest, so the last one of the sorted ones.
 Tensor spoilt(const Tensor& sorted, int d) {
   const Tensor last = slice(sorted, d, sorted.size(d) - 1, sorted.size(d));
   return ne(last, last);

@@ -307,7 +307,8 @@ const std::map<std::string, Attempt>& functions() {
        }},
       {"bicubic",
        [](Draw& d) {
-         return interpolate(d.x(), {d.whole(0, 4), d.whole(1, 4)}, Interpolation::bicubic, d.flag());
+         return interpolate(d.x(), {d.whole(0, 4), d.whole(1, 4)}, Interpolation::bicubic,
+                            d.flag());
        }},
       {"conv same",
        [](Draw& d) {

@@ -238,6 +238,22 @@ TEST_CASE("batch_norm of sequences is that of images of one row, with all that g
   CHECK(batch_norm(x, one, w, b, {.residual = r}).shape() == x.shape());
 }
 
+TEST_CASE("softmax and kin take a number as a vector of one") {
+  const Tensor x = scalar(-3, DType::f64);
+  for (int64_t dim : {0, -1}) {
+    CHECK(softmax(x, dim).item() == 1);
+    CHECK(log_softmax(x, dim).item() == 0);
+    CHECK(logsumexp(x, {dim}).item() == -3);
+    CHECK(gumbel_softmax(x, Random(1), 1, true, dim).item() == 1);
+  }
+  CHECK(logsumexp(x, {}, true).shape() == Shape{});
+  for (int64_t dim : {1, -2}) {
+    CHECK_THROWS_AS(softmax(x, dim), ShapeError);
+    CHECK_THROWS_AS(logsumexp(x, {dim}), ShapeError);
+    CHECK_THROWS_AS(gumbel_softmax(x, Random(1), 1, false, dim), ShapeError);
+  }
+}
+
 TEST_CASE("rms_norm: zeros, and the default eps of each dtype") {
   CHECK(rms_norm(zeros({2, 3}), {3}).to_vector() == Numbers(6, 0));
   CHECK(rms_norm(zeros({0, 3}), {3}).shape() == Shape{0, 3});

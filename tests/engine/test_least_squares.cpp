@@ -1,5 +1,5 @@
-// qr, pinv and lstsq: what they must satisfy, their derivatives at high orders, and the edges: ranks,
-// batches of different ones, badly conditioned and empty matrices.
+// qr, pinv and lstsq: what they must satisfy, their derivatives at high orders, and the edges:
+// ranks, batches of different ones, badly conditioned and empty matrices.
 #include <doctest/doctest.h>
 
 #include "op_cases.h"
