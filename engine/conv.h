@@ -22,8 +22,26 @@ struct Pair {
   Pair(int64_t height, int64_t width) : h(height), w(width) {}
 };
 
+// Zeros around an image: one number, {height, width}, or PyTorch's words: "same" (the result is as
+// large as x, for stride 1; of an odd number the larger half goes behind) and "valid" (none).
+// ConfigError at another word.
+struct Padding : Pair {
+  bool same = false;
+  Padding(int both) : Pair(both) {}
+  Padding(int64_t both) : Pair(both) {}
+  Padding(int64_t height, int64_t width) : Pair(height, width) {}
+  Padding(Pair p) : Pair(p) {}
+  template <size_t n>
+  Padding(const char (&word)[n]) : Padding(of_word(word)) {}
+
+ private:
+  static Padding of_word(const char* word);
+};
+
 struct ConvOptions {
-  Pair stride = 1, padding = 0, dilation = 1;
+  Pair stride = 1;
+  Padding padding = 0;
+  Pair dilation = 1;
   int64_t groups = 1;
 };
 
@@ -40,6 +58,10 @@ Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
 // OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1.
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                         const ConvOptions& options = {}, Pair output_padding = 0);
+
+// The same along one dimension: x [N,C,L], weight [C, O/groups, K].
+Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const ConvOptions& options = {}, int64_t output_padding = 0);
 
 // For as long as one lives, on this thread and in the pool's tasks that it starts: convolutions of
 // f32 tensors, and their gradients of every order, multiply in bf16 (operands rounded to 8 bits of
@@ -58,13 +80,18 @@ class Bf16 {
 bool bf16_available();
 
 // Windows over each channel: [N,C,H,W] -> [N,C,OH,OW], OH = floor((H + 2 padding - dilation (kernel
-// - 1) - 1) / stride) + 1. stride 0: the kernel's.
+// - 1) - 1) / stride) + 1. stride 0: the kernel's. ceil_mode: a last window that reaches beyond the
+// padded image counts too, if it starts inside of the image or the padding in front; what lies
+// beyond is left out.
 struct PoolOptions {
   Pair stride = 0, padding = 0, dilation = 1;
+  bool ceil_mode = false;
 };
 // The largest element; NaN is largest; of equals the first one gets the gradient. Padding is never
 // the largest.
 Tensor max_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options = {});
+// The same, and where in its image [H,W] each largest element lies: i64, h W + w.
+Extreme max_pool2d_with_indices(const Tensor& x, Pair kernel, const PoolOptions& options = {});
 // The mean; count_include_pad: padding counts as zeros, else only what lies inside the image is
 // divided by. dilation must be 1.
 Tensor avg_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options = {},
@@ -74,10 +101,18 @@ Tensor avg_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options = {},
 Tensor adaptive_avg_pool2d(const Tensor& x, Pair output);
 Tensor adaptive_max_pool2d(const Tensor& x, Pair output);
 
-enum class Interpolation { nearest, bilinear };
+// The same along one dimension: x [N,C,L]; the w of each option counts.
+Tensor max_pool1d(const Tensor& x, int64_t kernel, const PoolOptions& options = {});
+Tensor avg_pool1d(const Tensor& x, int64_t kernel, const PoolOptions& options = {},
+                  bool count_include_pad = true);
+Tensor adaptive_avg_pool1d(const Tensor& x, int64_t output);
+Tensor adaptive_max_pool1d(const Tensor& x, int64_t output);
+
+enum class Interpolation { nearest, bilinear, bicubic };
 // Images of another size. nearest: element floor(i H / OH). bilinear: by the two nearest along each
-// dim; align_corners: corners keep their values (PyTorch's two conventions). OutOfMemory, before
-// any table is made, where the output does not fit.
+// dim; bicubic: by the four nearest (a = -0.75, may overshoot); align_corners: corners keep their
+// values (PyTorch's two conventions). OutOfMemory, before any table is made, where the output does
+// not fit.
 Tensor interpolate(const Tensor& x, Pair output, Interpolation mode = Interpolation::nearest,
                    bool align_corners = false);
 

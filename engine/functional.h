@@ -34,6 +34,10 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = 
 // d^2/2 for |d| <= delta, else delta (|d| - delta/2), d = input - target
 Tensor huber_loss(const Tensor& input, const Tensor& target, double delta = 1,
                   Reduction reduction = Reduction::mean);
+// d^2/(2 beta) for |d| < beta, else |d| - beta/2, d = input - target; beta 0: l1_loss. ConfigError
+// below 0.
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, double beta = 1,
+                      Reduction reduction = Reduction::mean);
 // target (log target - input), input = log q; 0 where target is 0. Reduction::mean divides by all
 // elements, as PyTorch's "mean" does; batchmean is the divergence of a batch of distributions
 // [N,..]. log_target: target = log p too, e^target (target - input).
@@ -104,6 +108,17 @@ Tensor amin(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 Extreme min(const Tensor& x, int64_t dim, bool keepdim = false);
 Tensor min(const Tensor& x);  // amin over all dims
 Tensor argmin(const Tensor& x, int64_t dim, bool keepdim = false);
+// The element that half of the others do not exceed; of an even number the lower one of the two in
+// the middle, as in PyTorch. NaN where any is. The gradient goes to the index; over all elements,
+// equal ones share it. ShapeError over no elements.
+Extreme median(const Tensor& x, int64_t dim, bool keepdim = false);
+Tensor median(const Tensor& x);
+// The element of rank q (n - 1) of the n sorted ones over dim (none given: all), linear between its
+// neighbours. q in [0, 1] (ConfigError), a number or of x's dtype, [] or [k], which gives k results
+// along a new first dim. NaN where any element is. ShapeError over no elements.
+Tensor quantile(const Tensor& x, double q, std::optional<int64_t> dim = {}, bool keepdim = false);
+Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim = {},
+                bool keepdim = false);
 Tensor any(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // b8; any element not 0
 Tensor all(const Tensor& x, const Dims& dims = {}, bool keepdim = false);  // b8; of nothing: true
 
@@ -118,8 +133,14 @@ Tensor inv_std(const Tensor& x, const Dims& dims, double eps = 1e-5);
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
                   const Tensor& bias = {}, double eps = 1e-5);
 
-// Images [N,C,H,W] (or [N,C], or [T,N,C,H,W] with weight and bias [C] or [T,C]) by their channels'
-// own statistics over all other dims (of a task):
+// x / sqrt(mean(x^2) + eps) over the last dims, which must be normalized_shape; times weight (of
+// that shape; may be undefined). eps: by default the distance from 1 to the next number of x's
+// dtype. ConfigError below 0.
+Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
+                std::optional<double> eps = {});
+
+// Images [N,C,H,W] (or [N,C], [N,C,L], or [T,N,C,H,W] with weight and bias [C] or [T,C]) by their
+// channels' own statistics over all other dims (of a task):
 //   h = (x - mean) / sqrt(var + eps), var divided by the number of elements;
 //   z = h weight + bias + residual;  y = max_pool(relu(z))
 // each where asked for. One pass over memory forward and two back at first order; every higher
@@ -174,9 +195,18 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim = 0);
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t dim = 0);
 // at most that many equal pieces
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim = 0);
+// as many as dim has, without it
+std::vector<Tensor> unbind(const Tensor& x, int64_t dim = 0);
+// Views of axes [n_i] (or []) along dim i of a grid [n_0, n_1, ..]: "ij"; "xy" swaps its first two
+// dims. One dtype.
+std::vector<Tensor> meshgrid(TensorList axes, std::string_view indexing = "ij");
 // pads: {before, after} of the last dim, then of the one before it, ... (PyTorch's order); negative
-// ones cut.
+// ones cut. What is added is `value`, or goes by mode, for a b c d (ShapeError beyond n - 1, n):
+//   reflect c b|a b c d|c b (at most n - 1 of n elements), replicate a a|a b c d|d d,
+//   circular c d|a b c d|a b (at most n)
+enum class PadMode { constant, reflect, replicate, circular };
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value = 0);
+Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, PadMode mode);
 Tensor flip(const Tensor& x, const Dims& dims);  // ShapeError where a dim is named twice
 Tensor roll(const Tensor& x, int64_t shift, int64_t dim);
 // as many or more entries than dims; new dims in front
@@ -186,6 +216,8 @@ Tensor tril(const Tensor& x, int64_t diagonal = 0);
 Tensor triu(const Tensor& x, int64_t diagonal = 0);
 // goes last
 Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1);
+// [n] -> the matrix with x on that diagonal and zeros elsewhere; a matrix -> its diagonal
+Tensor diag(const Tensor& x, int64_t offset = 0);
 // [n], [m] -> [n,m]
 Tensor outer(const Tensor& a, const Tensor& b);
 // Einstein sums: letters, "..." for broadcast dims in front, "->" or the sorted letters that occur
@@ -195,6 +227,26 @@ Tensor einsum(std::string_view equation, TensorList operands);
 // Indexing.
 // mask b8 or u8, broadcast to x
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);
+// x's elements where mask (b8 or u8) is not 0, both broadcast: [count], row-major
+Tensor masked_select(const Tensor& x, const Tensor& mask);
+// The places of elements that are not 0 (NaN is not), row-major: i64 [count, dims of x].
+Tensor nonzero(const Tensor& x);
+// How often 0, 1, .. occur in x [n] (i64 or u8, not negative): i64 [max(largest + 1, minlength)];
+// or the sums of weights [n] at each, in the weights' dtype (f64 of integers).
+Tensor bincount(const Tensor& x, const Tensor& weights = {}, int64_t minlength = 0);
+// x with source (or a number) at index along dim: y[i][index[i][j]] = source[i][j] for dim 1. index
+// of x's rank, no larger than source, nor than x but along dim. At equal places the last one wins,
+// and has the gradient.
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, double value);
+// x with alpha source[.., i, ..] added at place index[i] of dim. index [n]; source of x's shape,
+// but n along dim.
+Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                 double alpha = 1);
+// Rows of weight [entries, size] by index i64 [..] in [0, entries) (ShapeError outside): [..,
+// size]. The row padding_idx (negative: from the end) has no gradient.
+Tensor embedding(const Tensor& index, const Tensor& weight,
+                 std::optional<int64_t> padding_idx = {});
 // i64 [..] -> i64 [.., classes]; -1: the largest index + 1
 Tensor one_hot(const Tensor& index, int64_t classes = -1);
 // x with values at (indices[0][i], indices[1][i], ...) of its first dims. values broadcast to

@@ -110,6 +110,8 @@ Int8Conv2d::Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptio
     throw ShapeError("Int8Conv2d: " + std::to_string(input.size()) + " ranges of inputs for " +
                      std::to_string(options.groups) + " groups");
   check(quantized.weights), check(quantized.inputs);
+  if (options.padding.same)
+    throw ConfigError("Int8Conv2d: padding is given in numbers, not as \"same\"");
   const int64_t ins = input.size() == 1 ? 1 : weight.size(1) * options.groups,
                 outs = weight.size(0);
   const auto of_input = [&](int64_t c, int64_t channels) {

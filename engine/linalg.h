@@ -20,6 +20,8 @@
 // values beside equal ones, at first order; the next orders ask how all vectors move.
 #pragma once
 
+#include <optional>
+
 #include <regrad/engine/tensor.h>
 
 namespace regrad {
@@ -43,6 +45,31 @@ struct Svd {
 };
 Svd svd(const Tensor& a);
 Tensor svdvals(const Tensor& a);  // the values alone: faster
+
+// a = q r for a [.., m,n], with k = min(m,n) (PyTorch's mode="reduced"), by Householder's
+// reflections; the signs of r's diagonal are LAPACK's. NumericError where a's gradient is recorded
+// and its first k columns are not linearly independent: q and r have no derivative there.
+struct Qr {
+  Tensor q;  // [.., m,k], orthonormal columns
+  Tensor r;  // [.., k,n], zeros below the diagonal
+};
+Qr qr(const Tensor& a);
+
+// Moore and Penrose's inverse of a = u diag(s) vh [.., m,n]: vh^T diag(1 / s) u^T [.., n,m], with 0
+// for 1 / s of values up to rtol times the largest one. rtol: by default max(m,n) eps, eps the
+// dtype's (ConfigError below 0). Derivatives are those among matrices of a's rank; singular values
+// may be equal.
+Tensor pinv(const Tensor& a, std::optional<double> rtol = {});
+
+// The x of the least |a x - b|, and of these the one of the least |x|: pinv(a, rcond) b. a [..,
+// m,n]; b [.., m,r], or one vector [.., m] per matrix; equal batches (ShapeError). Any rank.
+struct LeastSquares {
+  Tensor solution;   // [.., n,r], or [.., n]
+  Tensor residuals;  // [.., r], or [..]: sums of squares of a x - b (PyTorch: only where m > n)
+  Tensor rank;       // [..], i64: how many singular values are above rcond s_0
+  Tensor singular_values;  // [.., k], descending; without a graph
+};
+LeastSquares lstsq(const Tensor& a, const Tensor& b, std::optional<double> rcond = {});
 
 // The lower triangular l with a positive diagonal and l l^T = (a + a^T) / 2. NumericError where
 // that is not positive definite: the first pivot that is not positive.

@@ -62,6 +62,15 @@ inline Tensor operator*(double s, const Tensor& x) { return affine(x, s, 0); }
 inline Tensor operator*(double s, Tensor&& x) { return affine(std::move(x), s, 0); }
 Tensor operator/(const Tensor& x, double s);  // divided, not multiplied by a rounded 1/s
 Tensor operator/(double s, const Tensor& x);
+// The handle becomes another tensor; other handles keep the old one.
+inline Tensor& operator+=(Tensor& a, const Tensor& b) { return a = add(a, b); }
+inline Tensor& operator-=(Tensor& a, const Tensor& b) { return a = sub(a, b); }
+inline Tensor& operator*=(Tensor& a, const Tensor& b) { return a = mul(a, b); }
+inline Tensor& operator/=(Tensor& a, const Tensor& b) { return a = div(a, b); }
+inline Tensor& operator+=(Tensor& a, double s) { return a = a + s; }
+inline Tensor& operator-=(Tensor& a, double s) { return a = a - s; }
+inline Tensor& operator*=(Tensor& a, double s) { return a = a * s; }
+inline Tensor& operator/=(Tensor& a, double s) { return a = a / s; }
 
 // Elementwise functions of a floating tensor. At kinks the derivative is PyTorch's.
 Tensor abs(const Tensor& x);    // derivative sign(x)
@@ -130,10 +139,25 @@ Tensor lt(const Tensor& a, const Tensor& b);
 Tensor le(const Tensor& a, const Tensor& b);
 Tensor gt(const Tensor& a, const Tensor& b);
 Tensor ge(const Tensor& a, const Tensor& b);
-inline Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
-inline Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
-inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
-inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
+// With a number in x's dtype; integers with a fraction, and beyond 63 bits, in f64.
+Tensor eq(const Tensor& x, double s);
+Tensor ne(const Tensor& x, double s);
+Tensor lt(const Tensor& x, double s);
+Tensor le(const Tensor& x, double s);
+Tensor gt(const Tensor& x, double s);
+Tensor ge(const Tensor& x, double s);
+// As operators: of elements, so also == and != (defined() says whether a handle is empty).
+#define REGRAD_COMPARES(op, name, mirrored)                                          \
+  inline Tensor operator op(const Tensor& a, const Tensor& b) { return name(a, b); } \
+  inline Tensor operator op(const Tensor& x, double s) { return name(x, s); }        \
+  inline Tensor operator op(double s, const Tensor& x) { return mirrored(x, s); }
+REGRAD_COMPARES(==, eq, eq)
+REGRAD_COMPARES(!=, ne, ne)
+REGRAD_COMPARES(<, lt, gt)
+REGRAD_COMPARES(<=, le, ge)
+REGRAD_COMPARES(>, gt, lt)
+REGRAD_COMPARES(>=, ge, le)
+#undef REGRAD_COMPARES
 Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b);
 // b8 too. Of any dtypes: what is not 0 (a NaN is not) counts as true.
 Tensor isnan(const Tensor& x);

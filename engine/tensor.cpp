@@ -209,6 +209,22 @@ Tensor arange(double start, double end, double step, DType t) {
   return out;
 }
 
+// From both ends, so that the middle is exact for symmetric ones and the last is `end`.
+Tensor linspace(double start, double end, int64_t steps, DType t) {
+  const detail::Called as("linspace()");
+  if (steps < 0) throw ShapeError("linspace: " + std::to_string(steps) + " steps");
+  Tensor out = detail::empty({steps}, t);
+  const double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
+  with_elements(out.node(), [&](auto* p) {
+    using T = std::remove_reference_t<decltype(*p)>;
+    for (int64_t i = 0; i < steps; ++i)
+      p[i] = static_cast<T>(i < steps / 2 || steps == 1
+                                ? start + static_cast<double>(i) * step
+                                : end - static_cast<double>(steps - 1 - i) * step);
+  });
+  return out;
+}
+
 Tensor eye(int64_t n, DType t) {
   const detail::Called as("eye()");
   Tensor out = zeros({n, n}, t);
@@ -234,50 +250,39 @@ Tensor tensor(std::initializer_list<double> values, DType t) {
   return tensor(std::vector<double>(values), {static_cast<int64_t>(values.size())}, t);
 }
 
+Tensor tensor(const std::vector<double>& values, DType t) {
+  return tensor(values, {static_cast<int64_t>(values.size())}, t);
+}
+template <class T>
+Tensor tensor(const std::vector<T>& values, const Shape& sizes) {
+  const detail::Called as("tensor()");
+  using Stored = std::conditional_t<std::is_same_v<T, int>, int64_t, T>;
+  Tensor out = detail::empty(sizes, dtype_of<Stored>());
+  if (out.numel() != static_cast<int64_t>(values.size()))
+    throw ShapeError("tensor: " + std::to_string(values.size()) + " values for shape " +
+                     str(sizes));
+  std::copy(values.begin(), values.end(), out.node()->ptr<Stored>());
+  return out;
+}
+template <class T>
+Tensor tensor(const std::vector<T>& values) {
+  return tensor(values, {static_cast<int64_t>(values.size())});
+}
+template Tensor tensor(const std::vector<float>&, const Shape&);
+template Tensor tensor(const std::vector<int64_t>&, const Shape&);
+template Tensor tensor(const std::vector<int>&, const Shape&);
+template Tensor tensor(const std::vector<uint8_t>&, const Shape&);
+template Tensor tensor(const std::vector<float>&);
+template Tensor tensor(const std::vector<int64_t>&);
+template Tensor tensor(const std::vector<int>&);
+template Tensor tensor(const std::vector<uint8_t>&);
+
 Tensor from_data(const void* data, const Shape& sizes, DType t) {
   const detail::Called as("from_data()");
   Tensor out = detail::empty(sizes, t);
   if (out.numel())
     std::memcpy(out.node()->raw(), data, static_cast<size_t>(out.numel() * item_size(t)));
   return out;
-}
-
-namespace {
-
-// Long dims show their first and last three entries.
-template <class Number>
-void print(const Number& number, const Shape& s, int d, size_t at, std::string& out) {
-  if (d == s.size()) {
-    out += number(at);
-    return;
-  }
-  size_t step = 1;
-  for (int i = d + 1; i < s.size(); ++i) step *= static_cast<size_t>(s[i]);
-  out += "[";
-  for (int64_t i = 0; i < s[d]; ++i) {
-    if (i) out += ", ";
-    if (s[d] > 8 && i == 3) {
-      out += "..., ";
-      i = s[d] - 3;
-    }
-    print(number, s, d + 1, at + static_cast<size_t>(i) * step, out);
-  }
-  out += "]";
-}
-
-}  // namespace
-
-std::string str(const Tensor& x) {
-  if (!x.defined()) return "tensor(undefined)";
-  std::string out = "tensor(";
-  if (is_floating(x.dtype())) {
-    print([v = x.to_vector()](size_t i) { return decimal(v[i], 4); }, x.shape(), 0, 0, out);
-  } else {  // not by way of double, which has 53 bits
-    print([v = x.to_vector<int64_t>()](size_t i) { return std::to_string(v[i]); }, x.shape(), 0, 0,
-          out);
-  }
-  if (x.numel() == 0) out += ", shape " + str(x.shape());
-  return out + ", " + name(x.dtype()) + (x.requires_grad() ? ", requires_grad)" : ")");
 }
 
 }  // namespace regrad

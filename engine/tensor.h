@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <iosfwd>
 #include <string>
 #include <utility>
 #include <vector>
@@ -190,6 +191,8 @@ Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 // ShapeError where step is 0 or leads away
 Tensor arange(double start, double end, double step = 1, DType t = DType::i64);
+// [steps], from start to end, both included. ShapeError: steps below 0
+Tensor linspace(double start, double end, int64_t steps, DType t = DType::f32);
 Tensor eye(int64_t n, DType t = DType::f32);
 // shape []
 Tensor scalar(double value, DType t = DType::f32);
@@ -197,6 +200,13 @@ Tensor scalar(double value, DType t = DType::f32);
 Tensor tensor(std::initializer_list<double> values, DType t = DType::f32);
 // ShapeError where counts differ
 Tensor tensor(const std::vector<double>& values, const Shape& sizes, DType t = DType::f32);
+// shape [n]
+Tensor tensor(const std::vector<double>& values, DType t = DType::f32);
+// The same of numbers of T = float, int64_t, int (as i64) or uint8_t, whose dtype the tensor has.
+template <class T>
+Tensor tensor(const std::vector<T>& values);
+template <class T>
+Tensor tensor(const std::vector<T>& values, const Shape& sizes);
 // Copies numel(sizes) elements from host memory.
 Tensor from_data(const void* data, const Shape& sizes, DType t);
 // Host memory as it lies, without a copy: element i of dim d is strides[d] items further (none
@@ -211,6 +221,11 @@ Tensor from_blob(void* data, const Shape& sizes, DType t, std::function<void(voi
 
 // "tensor([[1, 2], [3, 4]], f32, requires_grad)", long dims elided
 std::string str(const Tensor& x);
+// As PyTorch prints: one line per row, columns aligned, four decimals; beyond 1000 elements the
+// first and last three of each dim.
+//   tensor([[ 1.0000,  2.5000],
+//           [-3.0000,  4.0000]], f32)
+std::ostream& operator<<(std::ostream& out, const Tensor& x);
 
 // What the engine's tensors hold, over all threads.
 struct MemoryStats {

@@ -82,6 +82,7 @@ Layer Recorder::layer_of(const Step& s) const {
   switch (s.kind) {
     case Step::conv: {
       const ConvOptions& o = s.options;
+      if (o.padding.same) throw ConfigError("export: padding is given in numbers, not as \"same\"");
       if (o.stride.h != o.stride.w || o.padding.h != o.padding.w || o.dilation.h != 1 ||
           o.dilation.w != 1)
         throw ConfigError("export: a convolution with dilation, or unlike height and width");
@@ -143,9 +144,8 @@ Recorder::Noted* Recorder::into(const Noted& k) {
   if (k.layer.from == 0 || readers(k.layer.from) > 1) return nullptr;
   Noted& before = noted_[static_cast<size_t>(k.layer.from) - 1];
   if (before.layer.relu) return nullptr;
-  const bool fits = k.kind == Step::relu
-                        ? before.layer.weight.defined()
-                        : before.kind == Step::conv && before.layer.residual < 0;
+  const bool fits = k.kind == Step::relu ? before.layer.weight.defined()
+                                         : before.kind == Step::conv && before.layer.residual < 0;
   return fits ? &before : nullptr;
 }
 

@@ -1,9 +1,9 @@
-// Pooling and resampling in PyTorch's names, composed of the pooling rows, products and views.
+// Resampling of images: adaptive averages and interpolation, as sparse products along each dim.
 #include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/functional/images.h>
 #include <regrad/engine/internal/called.h>
-#include <regrad/engine/ops/list.h>
-#include <regrad/engine/ops/pool.h>
+#include <regrad/engine/ops/op.h>
 #include <regrad/engine/sparse.h>
 
 #include <algorithm>
@@ -12,48 +12,13 @@
 #include <vector>
 
 namespace regrad {
-namespace {
 
-// f on [N,C,H,W] or [T,N,C,H,W]; a single image [C,H,W] as a batch of one.
-template <class F>
-Tensor on_batch(const char* op, const Tensor& x, F&& f) {
-  if (x.dim() == 3) return f(x.unsqueeze(0)).squeeze(0);
-  if (x.dim() != 4 && x.dim() != 5)
-    throw ShapeError(std::string(op) + ": needs images [N,C,H,W], [C,H,W] or [T,N,C,H,W], not " +
-                     str(x.shape()));
-  return f(x);
-}
-
-int16_t narrow(const char* op, int64_t v) {
-  if (v != static_cast<int16_t>(v))
-    throw ShapeError(std::string(op) + ": a size of " + std::to_string(v));
-  return static_cast<int16_t>(v);
-}
-PoolAttrs attrs_of(const char* op, Pair kernel, const PoolOptions& o, bool count_pad) {
-  const auto n = [op](int64_t v) { return narrow(op, v); };
-  return {n(kernel.h),
-          n(kernel.w),
-          n(o.stride.h ? o.stride.h : kernel.h),
-          n(o.stride.w ? o.stride.w : kernel.w),
-          n(o.padding.h),
-          n(o.padding.w),
-          n(o.dilation.h),
-          n(o.dilation.w),
-          0,
-          0,
-          count_pad};
-}
-
-Tensor max_pool(const Tensor& x, const PoolAttrs& a) { return pool_gather(x, pool_index(x, a), a); }
-
-// [from, to) of each window of adaptive pooling.
-std::vector<std::pair<int64_t, int64_t>> windows(int64_t size, int64_t output) {
+std::vector<std::pair<int64_t, int64_t>> adaptive_windows(int64_t size, int64_t output) {
   std::vector<std::pair<int64_t, int64_t>> out;
   for (int64_t i = 0; i < output; ++i)
     out.emplace_back(i * size / output, ((i + 1) * size + output - 1) / output);
   return out;
 }
-// Before tables of the output's size are made: memory for the output itself.
 void need_output(const char* op, const Tensor& x, Pair output) {
   if (output.h < 1 || output.w < 1 || x.numel() == 0)
     throw ShapeError(std::string(op) + ": " + str(x.shape()) + " to " + std::to_string(output.h) +
@@ -62,6 +27,8 @@ void need_output(const char* op, const Tensor& x, Pair output) {
   sizes[-2] = output.h, sizes[-1] = output.w;
   if (output.h > x.size(-2) || output.w > x.size(-1)) detail::empty(sizes, x.dtype());
 }
+
+namespace {
 
 // A linear map along one dim, by rows of (place, weight). It is sparse, so that an element reaches
 // only what reads it: 0 times infinity is no number.
@@ -98,7 +65,7 @@ Tensor separable(const Tensor& x, const Taps& h, const Taps& w) {
 // The sums over windows, and how many elements each has.
 Taps sums(int64_t size, int64_t output) {
   Taps out;
-  for (const auto& [from, to] : windows(size, output)) {
+  for (const auto& [from, to] : adaptive_windows(size, output)) {
     out.emplace_back();
     for (int64_t i = from; i < to; ++i) out.back().emplace_back(i, 1.0);
   }
@@ -129,31 +96,30 @@ Taps bilinear(int64_t size, int64_t output, bool align_corners) {
   return out;
 }
 
+// By the four nearest along the dim, clamped to the image (Keys 1981, with PyTorch's a = -0.75):
+//   w(d) = (a + 2) d^3 - (a + 3) d^2 + 1 for d = |distance| <= 1, a (d^3 - 5 d^2 + 8 d - 4) to 2
+double cubic(double distance) {
+  constexpr double a = -0.75;
+  const double d = std::abs(distance);
+  return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : a * (((d - 5) * d + 8) * d - 4);
+}
+Taps bicubic(int64_t size, int64_t output, bool align_corners) {
+  const double in = static_cast<double>(size), n = static_cast<double>(output);
+  Taps out;
+  for (int64_t i = 0; i < output; ++i) {
+    const double at = align_corners
+                          ? (output == 1 ? 0 : static_cast<double>(i) * (in - 1) / (n - 1))
+                          : (static_cast<double>(i) + 0.5) * in / n - 0.5,
+                 low = std::floor(at);
+    out.emplace_back();
+    for (int64_t k = -1; k <= 2; ++k)
+      out.back().emplace_back(std::clamp<int64_t>(static_cast<int64_t>(low) + k, 0, size - 1),
+                              cubic(at - low - static_cast<double>(k)));
+  }
+  return out;
+}
+
 }  // namespace
-
-Tensor max_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options) {
-  const detail::Called as("max_pool2d(x)", x);
-  const PoolAttrs a = attrs_of("max_pool2d", kernel, options, false);
-  return on_batch("max_pool2d", x, [&](const Tensor& images) {
-    if (int64_t{a.kh} * a.kw <= byte_taps) return max_pool(images, a);
-    // A window too large for a byte is a row of windows, then a column of them: the first of equals
-    // is the same.
-    PoolAttrs row = a, column = a;
-    row.kh = row.stride_h = row.dilation_h = 1, row.pad_h = 0;
-    column.kw = column.stride_w = column.dilation_w = 1, column.pad_w = 0;
-    return max_pool(max_pool(images, row), column);
-  });
-}
-
-Tensor avg_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options,
-                  bool count_include_pad) {
-  const detail::Called as("avg_pool2d(x)", x);
-  if (options.dilation.h != 1 || options.dilation.w != 1)
-    throw ShapeError("avg_pool2d: has no dilation");
-  const PoolAttrs a = attrs_of("avg_pool2d", kernel, options, count_include_pad);
-  return on_batch("avg_pool2d", x,
-                  [&](const Tensor& images) { return apply(avg_pool2d_op, images, a); });
-}
 
 Tensor adaptive_avg_pool2d(const Tensor& x, Pair output) {
   const detail::Called as("adaptive_avg_pool2d(x)", x);
@@ -167,35 +133,19 @@ Tensor adaptive_avg_pool2d(const Tensor& x, Pair output) {
   });
 }
 
-Tensor adaptive_max_pool2d(const Tensor& x, Pair output) {
-  const detail::Called as("adaptive_max_pool2d(x)", x);
-  return on_batch("adaptive_max_pool2d", x, [&](const Tensor& images) {
-    need_output("adaptive_max_pool2d", images, output);
-    if (images.size(-2) % output.h == 0 && images.size(-1) % output.w == 0)
-      return max_pool2d(images, {images.size(-2) / output.h, images.size(-1) / output.w});
-    std::vector<Tensor> rows;
-    for (const auto& [top, bottom] : windows(images.size(-2), output.h)) {
-      std::vector<Tensor> row;
-      for (const auto& [left, right] : windows(images.size(-1), output.w))
-        row.push_back(max_pool2d(slice(slice(images, -2, top, bottom), -1, left, right),
-                                 {bottom - top, right - left}));
-      rows.push_back(cat(row, -1));
-    }
-    return cat(rows, -2);
-  });
-}
-
 Tensor interpolate(const Tensor& x, Pair output, Interpolation mode, bool align_corners) {
   const detail::Called as("interpolate(x)", x);
   return on_batch("interpolate", x, [&](const Tensor& images) {
     need_output("interpolate", images, output);
     if (mode == Interpolation::nearest) {
-      if (align_corners) throw ShapeError("interpolate: align_corners goes with bilinear only");
+      if (align_corners)
+        throw ShapeError("interpolate: align_corners goes with bilinear and bicubic only");
       return separable(images, nearest(images.size(-2), output.h),
                        nearest(images.size(-1), output.w));
     }
-    return separable(images, bilinear(images.size(-2), output.h, align_corners),
-                     bilinear(images.size(-1), output.w, align_corners));
+    const auto taps = mode == Interpolation::bilinear ? bilinear : bicubic;
+    return separable(images, taps(images.size(-2), output.h, align_corners),
+                     taps(images.size(-1), output.w, align_corners));
   });
 }
 

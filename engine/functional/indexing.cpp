@@ -135,6 +135,10 @@ Tensor dropout(const Tensor& x, double p, const Random& r) {
 Tensor gumbel_softmax(const Tensor& logits, const Random& r, double tau, bool hard, int64_t dim) {
   const detail::Called as("gumbel_softmax(logits)", logits);
   if (!(tau > 0)) throw ConfigError("gumbel_softmax: tau " + decimal(tau) + " must be above 0");
+  if (logits.dim() == 0) {  // a number is a vector of one
+    wrap_dim(dim, 1, "gumbel_softmax");
+    return squeeze(gumbel_softmax(unsqueeze(logits, 0), r, tau, hard, 0), 0);
+  }
   // -log(-log u), u in (0, 1): 1 - u keeps clear of 0, and a u of 0 gives log 1 = 0, which the
   // small number keeps from infinity.
   const Tensor u = uniform(r, logits.shape(), 0, 1, logits.dtype());

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace regrad {
 
@@ -35,40 +36,39 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim) {
   return split(x, std::max<int64_t>(1, (x.size(dim) - 1) / chunks + 1), dim);
 }
 
-Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value) {
-  const detail::Called as("pad(x)", x);
-  if (pads.size() % 2 || static_cast<int>(pads.size() / 2) > x.dim()) {
-    throw ShapeError("pad: " + std::to_string(pads.size()) + " numbers for " + str(x.shape()) +
-                     "; two a dim, from the last dim on");
+std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
+  const detail::Called as("unbind(x)", x);
+  const int d = wrap_dim(dim, x.dim(), "unbind");
+  std::vector<Tensor> out;
+  for (int64_t i = 0; i < x.size(d); ++i) out.push_back(select(x, d, i));
+  return out;
+}
+
+std::vector<Tensor> meshgrid(TensorList axes, std::string_view indexing) {
+  const detail::Called as("meshgrid(axes)", axes);
+  if (indexing != "ij" && indexing != "xy")
+    throw ConfigError("meshgrid: indexing is \"ij\" or \"xy\", not \"" + std::string(indexing) +
+                      "\"");
+  if (axes.size() == 0) throw ShapeError("meshgrid: no axes");
+  Shape grid;
+  for (const Tensor& axis : axes) {
+    if (axis.dim() > 1)
+      throw ShapeError("meshgrid: an axis is a number or a vector, not " + str(axis.shape()));
+    if (axis.dtype() != axes[0].dtype())
+      throw DTypeError(std::string("meshgrid: axes of ") + name(axes[0].dtype()) + " and " +
+                       name(axis.dtype()));
+    grid.push_back(axis.numel());
   }
-  Tensor y = x;
-  for (size_t i = 0; i < pads.size() / 2; ++i) {
-    const int d = x.dim() - 1 - static_cast<int>(i);
-    const int64_t before = pads[2 * i], after = pads[2 * i + 1], n = y.shape()[d];
-    int64_t longer;
-    if (__builtin_add_overflow(before, after, &longer) ||
-        __builtin_add_overflow(n, longer, &longer))
-      throw ShapeError("pad: " + std::to_string(before) + " and " + std::to_string(after) +
-                       " around " + std::to_string(n) + " overflow 63 bits");
-    if (longer < 0)
-      throw ShapeError("pad: dim " + std::to_string(d) + " of " + str(x.shape()) + " cannot lose " +
-                       std::to_string(-before - after));
-    if (before < 0 || after < 0)
-      y = slice(y, d, std::max<int64_t>(0, -before), std::min(n, n + after));
-    const int64_t front = std::max<int64_t>(0, before), back = std::max<int64_t>(0, after);
-    if (front == 0 && back == 0) continue;
-    if (value == 0) {
-      y = unslice(y, d, y.shape()[d] + front + back, front);
-      continue;
-    }
-    const auto filling = [&](int64_t count) {
-      Shape sizes = y.shape();
-      sizes[d] = count;
-      return full(sizes, value, y.dtype());
-    };
-    y = cat({filling(front), y, filling(back)}, d);
+  const bool swap = indexing == "xy" && grid.size() > 1;
+  if (swap) std::swap(grid[0], grid[1]);
+  std::vector<Tensor> out;
+  for (int i = 0; i < grid.size(); ++i) {
+    const int along = swap && i < 2 ? 1 - i : i;
+    Shape sizes;
+    for (int d = 0; d < grid.size(); ++d) sizes.push_back(d == along ? grid[d] : 1);
+    out.push_back(expand(reshape(axes[i], sizes), grid));
   }
-  return y;
+  return out;
 }
 
 Tensor flip(const Tensor& x, const Dims& dims) {
@@ -147,6 +147,17 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   const Tensor flat = flatten(matrices, -2, -1);
   return count ? slice(flat, -1, first, first + (count - 1) * (columns + 1) + 1, columns + 1)
                : slice(flat, -1, 0, 0);
+}
+Tensor diag(const Tensor& x, int64_t offset) {
+  const detail::Called as("diag(x)", x);
+  if (x.dim() == 2) return diagonal(x, offset);
+  if (x.dim() != 1) throw ShapeError("diag: needs a vector or a matrix, not " + str(x.shape()));
+  int64_t n = x.size(0), shift = offset < 0 ? -offset : offset, all;
+  if (offset == INT64_MIN || __builtin_add_overflow(n, shift, &n) ||
+      __builtin_mul_overflow(n, n, &all))
+    throw ShapeError("diag: offset " + std::to_string(offset) + " overflows 63 bits");
+  const int64_t first = offset < 0 ? shift * n : shift;
+  return reshape(unslice(x, 0, all, x.numel() ? first : 0, n + 1), {n, n});
 }
 Tensor outer(const Tensor& a, const Tensor& b) {
   const detail::Called as("outer(a, b)", a, b);

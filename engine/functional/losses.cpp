@@ -66,6 +66,15 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, double delta, Reduc
       0.5 * square(where(far, zero, d)) + where(far, delta * (distance - 0.5 * delta), zero),
       reduction, "huber_loss");
 }
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, double beta, Reduction reduction) {
+  const detail::Called as("smooth_l1_loss(input, target)", input, target);
+  if (!(beta >= 0)) throw ConfigError("smooth_l1_loss: beta " + decimal(beta) + " is below 0");
+  if (beta == 0) return l1_loss(input, target, reduction);
+  need_equal(input, target, "smooth_l1_loss");
+  const Tensor d = input - target, distance = abs(d), far = distance >= beta;
+  const Tensor near = square(where(far, scalar(0, d.dtype()), d)) * (0.5 / beta);
+  return reduce(where(far, distance - 0.5 * beta, near), reduction, "smooth_l1_loss");
+}
 Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& options) {
   const detail::Called as("kl_div(input, target)", input, target);
   need_equal(input, target, "kl_div");

@@ -25,6 +25,9 @@ std::string decimal(double v, int digits) {
 std::string fixed(double v, int places) {
   return text_of(v, std::chars_format::fixed, some(places));
 }
+std::string scientific(double v, int places) {
+  return text_of(v, std::chars_format::scientific, some(places));
+}
 
 std::optional<double> number_of(std::string_view text) {
   double v = 0;

@@ -73,6 +73,35 @@ int64_t svd(int64_t m, int64_t n, T* a, T* s, T* u, T* v, void* scratch) {
   return info;
 }
 
+template <class T>
+int64_t qr_scratch(int64_t m, int64_t n) {
+  return (std::min(m, n) + block * n) * int64_t{sizeof(T)};
+}
+// Row-major a is column-major a^T = l p, l lower triangular and p with orthonormal rows: a = p^T
+// l^T, with the signs of LAPACK's own qr.
+template <class T>
+int64_t qr(int64_t m, int64_t n, T* a, T* q, T* r, void* scratch) {
+  const OneThread one;
+  const lapack_int rows = i(n), columns = i(m), k = std::min(rows, columns), reals = i(block * n);
+  T* tau = static_cast<T*>(scratch);
+  T* work = tau + k;
+  lapack_int info = 0;
+  if constexpr (std::is_same_v<T, float>) {
+    LAPACK_sgelqf(&rows, &columns, a, &rows, tau, work, &reals, &info);
+  } else {
+    LAPACK_dgelqf(&rows, &columns, a, &rows, tau, work, &reals, &info);
+  }
+  for (int64_t c = 0; c < k; ++c)
+    for (int64_t j = 0; j < n; ++j) r[c * n + j] = j < c ? 0 : a[c * n + j];
+  if constexpr (std::is_same_v<T, float>) {
+    LAPACK_sorglq(&k, &columns, &k, a, &rows, tau, work, &reals, &info);
+  } else {
+    LAPACK_dorglq(&k, &columns, &k, a, &rows, tau, work, &reals, &info);
+  }
+  for (int64_t c = 0; c < m; ++c) std::copy_n(a + c * n, k, q + c * k);
+  return info;
+}
+
 // The row-major lower triangle is the column-major upper one: a = U^T U with U = L^T.
 template <class T>
 int64_t cholesky(int64_t n, T* a) {
@@ -121,6 +150,10 @@ template int64_t svd_scratch<float>(int64_t, int64_t);
 template int64_t svd_scratch<double>(int64_t, int64_t);
 template int64_t svd(int64_t, int64_t, float*, float*, float*, float*, void*);
 template int64_t svd(int64_t, int64_t, double*, double*, double*, double*, void*);
+template int64_t qr_scratch<float>(int64_t, int64_t);
+template int64_t qr_scratch<double>(int64_t, int64_t);
+template int64_t qr(int64_t, int64_t, float*, float*, float*, void*);
+template int64_t qr(int64_t, int64_t, double*, double*, double*, void*);
 template int64_t cholesky(int64_t, float*);
 template int64_t cholesky(int64_t, double*);
 template int64_t lu(int64_t, float*, int32_t*);

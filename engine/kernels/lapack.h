@@ -25,6 +25,13 @@ int64_t svd_scratch(int64_t m, int64_t n);
 template <class T>
 int64_t svd(int64_t m, int64_t n, T* a, T* s, T* u, T* v, void* scratch);
 
+// a [m,n], row-major and destroyed -> q [m,k] with orthonormal columns, r [k,n] with zeros below
+// its diagonal, k = min(m,n), by Householder's reflections.
+template <class T>
+int64_t qr_scratch(int64_t m, int64_t n);
+template <class T>
+int64_t qr(int64_t m, int64_t n, T* a, T* q, T* r, void* scratch);
+
 // Symmetric a [n,n] -> its Cholesky factor in the row-major lower triangle; the upper one keeps
 // what it held. k: pivot k - 1 is not positive.
 template <class T>

@@ -169,13 +169,19 @@ constinit const Op batch_norm_op = row(
 namespace {
 
 void need_images(const Tensor& x) {
-  if (x.dim() != 2 && x.dim() != 4 && x.dim() != 5)
-    throw ShapeError("batch_norm: needs images [N,C,H,W], [N,C] or [T,N,C,H,W], not " +
+  if (x.dim() < 2 || x.dim() > 5)
+    throw ShapeError("batch_norm: needs images [N,C,H,W], [N,C,L], [N,C] or [T,N,C,H,W], not " +
                      str(x.shape()));
 }
-// [N,C] as images of one pixel.
+// [N,C] as images of one pixel, [N,C,L] as images of one row.
 Tensor as_images(const Tensor& x) {
+  if (x.dim() == 3) return unsqueeze(x, -2);
   return x.dim() == 2 ? reshape(x, {x.size(0), x.size(1), 1, 1}) : x;
+}
+// The result in x's kind.
+Tensor as_given(const Tensor& y, const Tensor& x) {
+  if (x.dim() == 3) return squeeze(y, -2);
+  return x.dim() == 2 ? reshape(y, x.shape()) : y;
 }
 
 Tensor channels_of(const Tensor& v, const Tensor& x, double otherwise) {
@@ -211,7 +217,7 @@ Tensor batch_norm(const Tensor& any, const Tensor& weight, const Tensor& bias,
   const Tensor* in[] = {&x, &w, &b, &residual};
   Tensor y = apply(batch_norm_op, in, residual.defined() ? 4 : 3, &a, sizeof(a));
   if (seen) *seen = batch_norm_statistics(y, x);
-  return any.dim() == 2 ? reshape(y, any.shape()) : y;
+  return as_given(y, any);
 }
 
 Tensor batch_norm(const Tensor& any, const BatchStatistics& given, const Tensor& weight,
@@ -235,7 +241,7 @@ Tensor batch_norm(const Tensor& any, const BatchStatistics& given, const Tensor&
     const PoolAttrs a = attrs_of(options).pool;
     y = pool_gather(y, pool_index(y, a), a);
   }
-  return any.dim() == 2 ? reshape(y, any.shape()) : y;
+  return as_given(y, any);
 }
 
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias,

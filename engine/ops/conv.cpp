@@ -7,6 +7,7 @@
 #include <regrad/engine/ops/list.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 namespace regrad {
@@ -71,9 +72,35 @@ Bf16::Bf16(bool on) : before_(detail::mode.bf16) {
 Bf16::~Bf16() { detail::mode.bf16 = before_; }
 bool bf16_available() { return kernels::has_bf16(); }
 
+Padding Padding::of_word(const char* word) {
+  Padding p(0);
+  p.same = std::strcmp(word, "same") == 0;
+  if (!p.same && std::strcmp(word, "valid") != 0)
+    throw ConfigError("padding is \"same\", \"valid\" or numbers, not \"" + std::string(word) +
+                      "\"");
+  return p;
+}
+
+namespace {
+
+// dilation (k - 1) zeros along each dim: half of them in front, as the convolution's own padding;
+// an odd one is put behind x first.
+Tensor conv_same(const Tensor& x, const Tensor& weight, const Tensor& bias, ConvOptions o) {
+  if (o.stride.h != 1 || o.stride.w != 1)
+    throw ConfigError("conv2d: padding \"same\" goes with stride 1");
+  if (x.dim() < 2 || weight.dim() < 2)
+    throw ShapeError("conv2d: needs images, not " + both(x.shape(), weight.shape()));
+  const int64_t h = o.dilation.h * (weight.size(-2) - 1), w = o.dilation.w * (weight.size(-1) - 1);
+  o.padding = Padding(h / 2, w / 2);
+  return conv2d(h % 2 || w % 2 ? pad(x, {0, w % 2, 0, h % 2}) : x, weight, bias, o);
+}
+
+}  // namespace
+
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
               const ConvOptions& options) {
   const detail::Called as("conv2d(x, weight, bias?)", x, weight, bias);
+  if (options.padding.same) return conv_same(x, weight, bias, options);
   const Operands in = operands(x, weight);
   Tensor y = with_bias(conv_y(in.x, in.weight, attrs_of(options, "conv2d")), bias, "conv2d");
   return in.single ? y.squeeze(0) : y;
@@ -94,6 +121,8 @@ Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias,
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
                         const ConvOptions& options, Pair output_padding) {
   const detail::Called as("conv_transpose2d(x, weight, bias?)", x, weight, bias);
+  if (options.padding.same)
+    throw ConfigError("conv_transpose2d: padding \"same\" is for convolutions forth");
   const Operands in = operands(x, weight);
   if (in.x.dim() < 4 || in.weight.dim() < 4)
     throw ShapeError("conv_transpose2d: needs [N,C,H,W] and weights [C,O/groups,KH,KW], not " +

@@ -73,9 +73,10 @@ void row_samples(Samples& s) {
   s.bad({Shape{}});
 }
 
-// f on the last dim, for another one.
+// f on the last dim, for another one. A number is a vector of one.
 template <class F>
 Tensor on_last(const Tensor& x, int64_t dim, const char* op, F&& f) {
+  if (x.dim() == 0) return wrap_dim(dim, 1, op), f(unsqueeze(x, 0)).squeeze(0);
   const int d = wrap_dim(dim, x.dim(), op);
   return d == x.dim() - 1 ? f(x) : transpose(f(transpose(x, d, -1)), d, -1);
 }
@@ -125,6 +126,10 @@ Tensor log_softmax(const Tensor& x, int64_t dim) {
 }
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim) {
   const detail::Called as("logsumexp(x)", x);
+  if (x.dim() == 0) {
+    dim_set(dims, 1, "logsumexp");  // a number is a vector of one
+    return reshape(apply(logsumexp_op, unsqueeze(x, 0)), {});
+  }
   // The named dims go last and become one.
   const unsigned set = dims_or_all(x, dims, "logsumexp");
   Dims order;

@@ -9,6 +9,7 @@
 // functions: every element can be read; where the result has a graph, its gradients exist and have
 // their inputs' shapes; f64 and f32 agree on whether the call is allowed.
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops/list.h>
@@ -232,6 +233,105 @@ const std::map<std::string, Attempt>& functions() {
       {"one_hot", [](Draw& d) { return one_hot(d.index(), d.whole(-1, 5)); }},
       {"index_put",
        [](Draw& d) { return index_put(d.x(), {d.index(), d.index()}, d.x(), d.flag()); }},
+      {"compare a number",
+       [](Draw& d) {
+         const Tensor x = d.x();
+         const double s = d.flag() ? d.real() : static_cast<double>(d.whole(-2, 3));
+         return d.flag() ? x == s : d.flag() ? s < x : x >= s;
+       }},
+      {"assign",
+       [](Draw& d) {
+         Tensor x = d.x();
+         d.flag() ? x += d.x() : d.flag() ? x *= d.real() : d.flag() ? x /= d.x() : x -= 2;
+         return x;
+       }},
+      {"nonzero", [](Draw& d) { return nonzero(d.x()); }},
+      {"masked_select",
+       [](Draw& d) {
+         return masked_select(d.x(), d.once_in(4) ? d.x() : d.x() > 0);
+       }},
+      {"bincount",
+       [](Draw& d) {
+         return bincount(d.flag() ? d.tensor_of({d.whole(0, 5)}, DType::u8) : d.index(),
+                         d.once_in(3) ? d.x() : Tensor(), d.whole(-1, 4));
+       }},
+      {"scatter",
+       [](Draw& d) {
+         return d.flag() ? scatter(d.x(), d.dim(), d.index(), d.x())
+                         : scatter(d.x(), d.dim(), d.index(), d.real());
+       }},
+      {"index_add",
+       [](Draw& d) { return index_add(d.x(), d.dim(), d.index(), d.x(), d.real()); }},
+      {"embedding",
+       [](Draw& d) {
+         return embedding(d.index(), d.tensor_of({4, 2}, d.dtype()),
+                          d.flag() ? std::optional<int64_t>(d.whole(-5, 4)) : std::nullopt);
+       }},
+      {"unbind",
+       [](Draw& d) {
+         const std::vector<Tensor> parts = unbind(d.x(), d.dim());
+         return parts.empty() ? Tensor() : parts.back();
+       }},
+      {"diag", [](Draw& d) { return diag(d.x(), d.whole(-3, 3)); }},
+      {"meshgrid",
+       [](Draw& d) {
+         return meshgrid({d.x(), d.tensor_of({3}, d.dtype())}, d.flag() ? "ij" : "xy")[1];
+       }},
+      {"linspace",
+       [](Draw& d) { return linspace(d.real(), d.real(), d.whole(-1, 6), d.dtype()); }},
+      {"median", [](Draw& d) { return d.flag() ? median(d.x()) : median(d.x(), d.dim()).values; }},
+      {"quantile",
+       [](Draw& d) {
+         const auto dim = d.flag() ? std::optional<int64_t>(d.dim()) : std::nullopt;
+         if (d.flag()) return quantile(d.x(), d.real() / 4 + 0.5, dim, d.flag());
+         return quantile(d.x(), abs(d.tensor_of({d.whole(0, 3)}, DType::f64)) / 3.0, dim, d.flag());
+       }},
+      {"pad mode",
+       [](Draw& d) {
+         const Shape s = d.sizes();
+         return pad(d.x(), {s.begin(), s.end()}, static_cast<PadMode>(d.whole(0, 3)));
+       }},
+      {"rms_norm", [](Draw& d) { return rms_norm(d.x(), d.sizes(), d.flag() ? d.x() : Tensor()); }},
+      {"smooth_l1_loss", [](Draw& d) { return smooth_l1_loss(d.x(), d.x(), d.real()); }},
+      {"max_pool2d",
+       [](Draw& d) {
+         const PoolOptions o{d.whole(0, 3), d.whole(-1, 2), d.whole(0, 2), d.flag()};
+         return d.flag() ? max_pool2d(d.x(), {d.whole(0, 3), d.whole(1, 3)}, o)
+                         : max_pool2d_with_indices(d.x(), d.whole(1, 3), o).indices;
+       }},
+      {"avg_pool2d",
+       [](Draw& d) {
+         return avg_pool2d(d.x(), d.whole(0, 3), {d.whole(0, 3), d.whole(-1, 2), 1, d.flag()},
+                           d.flag());
+       }},
+      {"pool1d",
+       [](Draw& d) {
+         const PoolOptions o{d.whole(0, 3), d.whole(-1, 2), 1, d.flag()};
+         return d.flag()   ? max_pool1d(d.x(), d.whole(0, 3), o)
+                : d.flag() ? avg_pool1d(d.x(), d.whole(0, 3), o, d.flag())
+                : d.flag() ? adaptive_avg_pool1d(d.x(), d.whole(0, 3))
+                           : adaptive_max_pool1d(d.x(), d.whole(0, 3));
+       }},
+      {"bicubic",
+       [](Draw& d) {
+         return interpolate(d.x(), {d.whole(0, 4), d.whole(1, 4)}, Interpolation::bicubic,
+                            d.flag());
+       }},
+      {"conv same",
+       [](Draw& d) {
+         return conv2d(d.x(), d.tensor_of({2, d.whole(1, 3), d.whole(0, 3), 2}, DType::f64), {},
+                       {.padding = "same", .dilation = d.whole(0, 2)});
+       }},
+      {"conv_transpose1d",
+       [](Draw& d) {
+         return conv_transpose1d(d.x(), d.tensor_of({d.whole(1, 3), 2, d.whole(0, 3)}, DType::f64),
+                                 {}, {.stride = d.whole(0, 3), .padding = d.whole(-1, 2)},
+                                 d.whole(-1, 2));
+       }},
+      {"batch_norm", [](Draw& d) { return batch_norm(d.x(), {}, {}); }},
+      {"qr", [](Draw& d) { return d.flag() ? qr(d.x()).q : qr(d.x()).r; }},
+      {"pinv", [](Draw& d) { return pinv(d.x()); }},
+      {"lstsq", [](Draw& d) { return lstsq(d.x(), d.x()).solution; }},
       {"dropout", [](Draw& d) { return dropout(d.x(), d.real(), d.stream()); }},
       {"gumbel_softmax",
        [](Draw& d) { return gumbel_softmax(d.x(), d.stream(), d.real(), d.flag(), d.dim()); }},

@@ -10,6 +10,7 @@
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/sparse.h>
 
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -732,6 +733,9 @@ std::vector<Door> norms() {
            {[] { MinMaxObserver().observe(none); }}},
           {"Int8Conv2d",
            {[] {
+              Int8Conv2d(t({2, 3, 1, 1}), none, {.padding = "same"}, Range{0, 1});
+            },
+            [] {
               Int8Conv2d(t({2, 3}), none, {}, Range{0, 1});
             },
             [] {
@@ -833,10 +837,214 @@ std::vector<Door> factories() {
        {[] { grad(none, t({2})); }, [] { grad(sum(t({2}).requires_grad_()), none); }}}};
 }
 
+std::vector<Door> comparisons_with_numbers() {
+  std::vector<Door> out;
+  for (const auto& [name, f] :
+       std::initializer_list<std::pair<const char*, void (*)(const Tensor&)>>{
+           {"eq", [](const Tensor& x) { x == 1; }},
+           {"ne", [](const Tensor& x) { 1.5 != x; }},
+           {"lt", [](const Tensor& x) { x < 1; }},
+           {"le", [](const Tensor& x) { x <= 1; }},
+           {"gt", [](const Tensor& x) { 1 < x; }},
+           {"ge", [](const Tensor& x) { x >= 0.5; }}})
+    out.push_back({name, {}, {[f = f] { f(none); }}});
+  return out;
+}
+
+std::vector<Door> selections() {
+  const Tensor mask = ones({2}, DType::b8);
+  return {
+      {"nonzero", {}, {[] { nonzero(none); }}},
+      {"masked_select",
+       {[] { masked_select(t({2}), t({2})); }, [=] { masked_select(t({3}), mask); }},
+       {[=] { masked_select(none, mask); }, [] { masked_select(t({2}), none); }}},
+      {"bincount",
+       {[] { bincount(t({2})); },
+        [] {
+          bincount(i({2, 1}));
+        },
+        [] { bincount(i({2}, -1)); }, [] { bincount(i({2}), t({3})); },
+        [] { bincount(i({2}), {}, -1); }},
+       {[] { bincount(none); }}},
+      {"scatter",
+       {[] { scatter(t({3}), 0, i({2}), t({1})); }, [] { scatter(t({3}), 1, i({2}), 1); },
+        [] { scatter(t({3}), 0, i({2}, 3), t({2})); }, [] { scatter(t({3}), 0, t({2}), 1); },
+        [] { scatter(t({3}), 0, i({2}), i({2})); }},
+       {[] { scatter(none, 0, i({1}), t({1})); }, [] { scatter(t({3}), 0, none, t({1})); },
+        [] { scatter(t({3}), 0, i({1}), none); }, [] { scatter(none, 0, i({1}), 1); }}},
+      {"index_add",
+       {[] { index_add(t({3}), 0, i({2}), t({3})); }, [] { index_add(t({3}), 1, i({1}), t({1})); },
+        [] { index_add(t({3}), 0, i({1}, 3), t({1})); },
+        [] { index_add(t({3}), 0, t({1}), t({1})); }},
+       {[] { index_add(none, 0, i({1}), t({1})); }, [] { index_add(t({3}), 0, none, t({1})); },
+        [] { index_add(t({3}), 0, i({1}), none); }}},
+      {"embedding",
+       {[] { embedding(i({2}), t({2})); },
+        [] {
+          embedding(t({2}), t({2, 3}));
+        },
+        [] {
+          embedding(i({2}, 2), t({2, 3}));
+        },
+        [] {
+          embedding(i({2}, -1), t({2, 3}));
+        },
+        [] {
+          embedding(i({2}), t({2, 3}), 2);
+        }},
+       {[] {
+          embedding(none, t({2, 3}));
+        },
+        [] { embedding(i({2}), none); }}},
+      along("unbind", [](auto x, auto d) { unbind(x, d); }),
+      {"unbind", {[] { unbind(t({})); }}, {}},
+      {"diag",
+       {[] { diag(t({})); },
+        [] {
+          diag(t({2, 2, 2}));
+        },
+        [] { diag(t({2}), INT64_MIN); }},
+       {[] { diag(none); }}},
+      {"meshgrid",
+       {[] { meshgrid({}); },
+        [] {
+          meshgrid({t({2, 2})});
+        },
+        [] {
+          meshgrid({t({2}), i({2})});
+        },
+        [] { meshgrid({t({2})}, "yx"); }},
+       {[] {
+         meshgrid({t({2}), none});
+       }}},
+      {"pad",
+       {[] { pad(t({3}), {1}, PadMode::reflect); },
+        [] {
+          pad(t({3}), {3, 0}, PadMode::reflect);
+        },
+        [] {
+          pad(t({3}), {4, 0}, PadMode::circular);
+        },
+        [] {
+          pad(t({0}), {1, 0}, PadMode::replicate);
+        },
+        [] {
+          pad(t({3}), {-2, -2}, PadMode::circular);
+        }},
+       {[] {
+         pad(none, {1, 1}, PadMode::reflect);
+       }}},
+      along("median", [](auto x, auto d) { median(x, d); }),
+      {"median",
+       {[] { median(t({0})); },
+        [] {
+          median(t({0, 2}), 0);
+        }},
+       {[] { median(none); }}},
+      along("quantile", [](auto x, auto d) { quantile(x, 0.5, d); }),
+      {"quantile",
+       {[] { quantile(t({2}), 1.5); }, [] { quantile(i({2}), 0.5); }, [] { quantile(t({0}), 0.5); },
+        [] {
+          quantile(t({2}), t({1, 1}));
+        },
+        [] { quantile(t({2}), ones({1}, DType::f64)); }},
+       {[] { quantile(none, 0.5); }, [] { quantile(t({2}), none); }}}};
+}
+
+std::vector<Door> more_matrices() {
+  return {{"qr",
+           {[] { qr(t({2})); },
+            [] {
+              qr(i({2, 2}));
+            },
+            [] {
+              qr(full({2, 2}, NAN));
+            },
+            [] {
+              qr(t({2, 2}).requires_grad_());
+            }},
+           {[] { qr(none); }}},
+          {"pinv",
+           {[] { pinv(t({2})); },
+            [] {
+              pinv(full({2, 2}, NAN));
+            },
+            [] {
+              pinv(t({2, 2}), -1);
+            }},
+           {[] { pinv(none); }}},
+          {"lstsq",
+           {[] {
+              lstsq(t({3, 2}), t({2}));
+            },
+            [] {
+              lstsq(t({3, 2}), ones({3}, DType::f64));
+            },
+            [] {
+              lstsq(t({2, 3, 2}), t({3, 1}));
+            }},
+           {[] { lstsq(none, t({2})); },
+            [] {
+              lstsq(t({3, 2}), none);
+            }}},
+          {"rms_norm",
+           {[] {
+              rms_norm(t({2, 3}), {2});
+            },
+            [] {
+              rms_norm(t({2, 3}), {3}, t({2}));
+            },
+            [] {
+              rms_norm(i({2, 3}), {3});
+            },
+            [] {
+              rms_norm(t({2, 3}), {3}, {}, -1);
+            }},
+           {[] { rms_norm(none, {3}); }}},
+          loss("smooth_l1_loss", [](auto a, auto b) { smooth_l1_loss(a, b); }),
+          {"smooth_l1_loss", {[] { smooth_l1_loss(t({2}), t({2}), -1); }}, {}},
+          {"linspace", {[] { linspace(0, 1, -1); }}, {}}};
+}
+
+std::vector<Door> sequences() {
+  const auto sequence = [](const char* name, auto f) {
+    return Door{name, {[=] { f(t({3})); }, [=] { f(i({1, 2, 4})); }}, {[=] { f(none); }}};
+  };
+  return {conv(
+              "conv_transpose1d", [](auto x, auto w, auto b) { conv_transpose1d(x, w, b); },
+              t({2, 3, 4}), t({3, 5, 2})),
+          sequence("max_pool1d", [](auto x) { max_pool1d(x, 2); }),
+          sequence("avg_pool1d", [](auto x) { avg_pool1d(x, 2); }),
+          sequence("adaptive_avg_pool1d", [](auto x) { adaptive_avg_pool1d(x, 3); }),
+          sequence("adaptive_max_pool1d", [](auto x) { adaptive_max_pool1d(x, 3); }),
+          image("max_pool2d_with_indices", [](auto x) { max_pool2d_with_indices(x, 2); }),
+          {"max_pool2d",
+           {[] {
+             max_pool2d(t({1, 2, 2}), 5, {.stride = 1, .ceil_mode = true});
+           }},
+           {}},
+          {"avg_pool2d",
+           {[] {
+             avg_pool2d(t({1, 2, 2}), 5, {.stride = 1, .ceil_mode = true});
+           }},
+           {}},
+          {"conv2d",
+           {[] {
+             conv2d(t({1, 1, 4, 4}), t({1, 1, 3, 3}), {}, {.stride = 2, .padding = "same"});
+           }},
+           {}},
+          {"conv_transpose2d",
+           {[] {
+             conv_transpose2d(t({1, 1, 4, 4}), t({1, 1, 3, 3}), {}, {.padding = "same"});
+           }},
+           {}}};
+}
+
 std::vector<Door> doors() {
   std::vector<Door> all;
   for (const auto& part : {arithmetic(), rows(), reductions(), layouts(), products(), losses(),
-                           images(), norms(), sparse(), factories()})
+                           images(), norms(), sparse(), factories(), comparisons_with_numbers(),
+                           selections(), more_matrices(), sequences()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
@@ -875,7 +1083,7 @@ std::vector<std::string> statements(const std::string& header) {
 // The functions that return tensors or take them, operators left out.
 std::set<std::string> functions_of_tensors(const std::string& header) {
   const std::regex function("^.*?\\b(\\w+)\\((.*)"), other("\\b(operator|using|static_assert)\\b"),
-      tensors("\\b(Tensor|TensorList|Extreme|Eigh|Svd|SlogDet|Csr)\\b");
+      tensors("\\b(Tensor|TensorList|Extreme|Eigh|Svd|Qr|LeastSquares|SlogDet|Csr)\\b");
   std::set<std::string> out;
   for (const std::string& text : statements(header)) {
     std::smatch found;

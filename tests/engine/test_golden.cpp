@@ -78,6 +78,7 @@ ConvOptions conv_options(const Case& c) {
   return {pair(c, 0), pair(c, 1), pair(c, 2), c.integer(3)};
 }
 PoolOptions pool_options(const Case& c) { return {c.integer(1), c.integer(2), 1}; }
+PoolOptions ceil_options(const Case& c) { return {c.integer(1), c.integer(2), 1, true}; }
 PoolAttrs pool_attrs(const Case& c) {
   const auto n = [&](size_t i) { return static_cast<int16_t>(c.integer(i)); };
   return {n(0), n(0), n(1), n(1), n(2), n(2), 1, 1, 0, 0, 0};
@@ -350,6 +351,88 @@ const std::map<std::string, Evaluate> table = with_rows({
     {"index_put", [](const Case& c) { return index_put(c[0], {c[1], c[2]}, c[3]); }},
     {"index_put_add", [](const Case& c) { return index_put(c[0], TensorList(c[1]), c[2], true); }},
     {"einsum", [](const Case& c) { return einsum(equations[c.integer(0)], c.x); }},
+
+    {"masked_select", [](const Case& c) { return masked_select(c[0], c[1]); }},
+    {"nonzero", [](const Case& c) { return nonzero(c[0]); }},
+    {"bincount", [](const Case& c) { return bincount(c[0], {}, c.integer(0)); }},
+    {"bincount_weights", [](const Case& c) { return bincount(c[0], c[1], c.integer(0)); }},
+    {"scatter", [](const Case& c) { return scatter(c[0], c.integer(0), c[1], c[2]); }},
+    {"scatter_value",
+     [](const Case& c) { return scatter(c[0], c.integer(0), c[1], c.number(1)); }},
+    {"index_add",
+     [](const Case& c) { return index_add(c[0], c.integer(0), c[1], c[2], c.number(1)); }},
+    {"embedding", [](const Case& c) { return embedding(c[0], c[1]); }},
+    {"embedding_padding", [](const Case& c) { return embedding(c[0], c[1], c.integer(0)); }},
+    {"unbind", [](const Case& c) { return unbind(c[0], c.integer(0))[1]; }},
+    {"diag", [](const Case& c) { return diag(c[0], c.integer(0)); }},
+    {"meshgrid",
+     [](const Case& c) {
+       return meshgrid(c.x, c.flag(0) ? "xy" : "ij")[static_cast<size_t>(c.integer(1))];
+     }},
+    {"meshgrid_one", [](const Case& c) { return meshgrid(c.x, c.flag(0) ? "xy" : "ij")[0]; }},
+    {"linspace",
+     [](const Case& c) { return linspace(c.number(0), c.number(1), c.integer(2), DType::f64); }},
+    {"linspace_i64",
+     [](const Case& c) { return linspace(c.number(0), c.number(1), c.integer(2), DType::i64); }},
+    {"median", [](const Case& c) { return median(c[0], c.integer(0), c.flag(1)).values; }},
+    {"median_indices",
+     [](const Case& c) { return median(c[0], c.integer(0), c.flag(1)).indices; }},
+    {"median_all", [](const Case& c) { return median(c[0]); }},
+    {"quantile",
+     [](const Case& c) { return quantile(c[0], c.number(0), c.integer(1), c.flag(2)); }},
+    {"quantile_all", [](const Case& c) { return quantile(c[0], c.number(0), {}, c.flag(1)); }},
+    {"quantiles", [](const Case& c) { return quantile(c[0], c[1], c.integer(0), c.flag(1)); }},
+    {"qr_q", [](const Case& c) { return qr(c[0]).q; }},
+    {"qr_r", [](const Case& c) { return qr(c[0]).r; }},
+    {"pinv", [](const Case& c) { return pinv(c[0]); }},
+    {"pinv_rank", [](const Case& c) { return pinv(outer(c[0], c[1])); }},
+    {"lstsq", [](const Case& c) { return lstsq(c[0], c[1]).solution; }},
+    {"lstsq_vector", [](const Case& c) { return lstsq(c[0], c[1]).solution; }},
+    {"max_pool2d_ceil",
+     [](const Case& c) { return max_pool2d(c[0], c.integer(0), ceil_options(c)); }},
+    {"max_pool2d_indices",
+     [](const Case& c) {
+       return max_pool2d_with_indices(c[0], c.integer(0),
+                                      c.flag(3) ? ceil_options(c) : pool_options(c))
+           .indices;
+     }},
+    {"avg_pool2d_ceil",
+     [](const Case& c) { return avg_pool2d(c[0], c.integer(0), ceil_options(c), c.flag(3)); }},
+    {"max_pool1d", [](const Case& c) { return max_pool1d(c[0], c.integer(0), pool_options(c)); }},
+    {"avg_pool1d",
+     [](const Case& c) { return avg_pool1d(c[0], c.integer(0), ceil_options(c), c.flag(3)); }},
+    {"adaptive_avg_pool1d", [](const Case& c) { return adaptive_avg_pool1d(c[0], c.integer(0)); }},
+    {"adaptive_max_pool1d", [](const Case& c) { return adaptive_max_pool1d(c[0], c.integer(0)); }},
+    {"pad_mode",
+     [](const Case& c) { return pad(c[0], c.list(0), static_cast<PadMode>(c.integer(1))); }},
+    {"bicubic",
+     [](const Case& c) {
+       return interpolate(c[0], pair(c, 0), Interpolation::bicubic, c.flag(1));
+     }},
+    {"conv2d_same",
+     [](const Case& c) {
+       return conv2d(c[0], c[1], c[2], {.padding = "same", .dilation = pair(c, 0)});
+     }},
+    {"conv1d_same",
+     [](const Case& c) { return conv1d(c[0], c[1], {}, {.padding = "same"}); }},
+    {"conv_transpose1d",
+     [](const Case& c) {
+       return conv_transpose1d(c[0], c[1], c[2], conv_options(c), c.integer(4));
+     }},
+    {"rms_norm", [](const Case& c) { return rms_norm(c[0], c[1].shape(), c[1], c.number(0)); }},
+    {"rms_norm_plain", [](const Case& c) { return rms_norm(c[0], {c[0].size(-1)}); }},
+    {"smooth_l1_loss",
+     [](const Case& c) { return smooth_l1_loss(c[0], c[1], c.number(0), c.reduction(1)); }},
+    {"batch_norm_sequence",
+     [](const Case& c) { return batch_norm(c[0], c[1], c[2], {.eps = 1e-2}); }},
+    {"batch_norm_sequence_given",
+     [](const Case& c) {
+       return batch_norm(c[0], BatchStatistics{c[1].detach(), c[2].detach()}, c[3], c[4],
+                         {.eps = 1e-2});
+     }},
+    {"softmax_number", [](const Case& c) { return softmax(c[0], c.integer(0)); }},
+    {"log_softmax_number", [](const Case& c) { return log_softmax(c[0], c.integer(0)); }},
+    {"logsumexp_number", [](const Case& c) { return logsumexp(c[0], {c.integer(0)}); }},
 
     {"maml", maml},
     {"hessian", [](const Case& c) { return hessian(bent, c[0], true); }},

@@ -685,6 +685,127 @@ def nets():
     case("vjp", lambda x, v: torch.autograd.functional.vjp(lambda t: torch.softmax(t, 0) * t, x, v, create_graph=True)[1], R(3), R(3))
 
 
+def selection():
+    """By mask and index; where places repeat in scatter, PyTorch leaves the winner open, so none do."""
+    case("masked_select", torch.masked_select, R(2, 3), B([[True, False, True], [False, True, True]]))
+    case("masked_select", torch.masked_select, R(2, 1), B([True, False, True]))
+    case("masked_select", torch.masked_select, R(3), B([False, False, False]))
+    case("masked_select", torch.masked_select, R(), B(True))
+    for x in [[[0.0, 1.0, nan], [-0.0, 0.0, inf]], [0.0, 0.0], 2.0, 0.0]:
+        case("nonzero", torch.nonzero, V(x))
+    case("nonzero", torch.nonzero, I([[[0, 1], [3, 0]], [[0, 0], [-1, 2]]]))
+    case("bincount", lambda i, n: torch.bincount(i, minlength=n), I([1, 3, 3, 0, 3]), attrs=[0])
+    case("bincount", lambda i, n: torch.bincount(i, minlength=n), I([2, 2]), attrs=[5])
+    case("bincount", lambda i, n: torch.bincount(i, minlength=n), I([]), attrs=[2])
+    case("bincount_weights", lambda i, w, n: torch.bincount(i, w, n), I([1, 3, 3, 0, 3]), R(5), attrs=[0], order=0)
+    for x, dim, index, source in [(R(4), 0, [3, 0, 1], R(3)), (R(2, 3), 1, [[0, 2], [1, 0]], R(2, 2)), (R(3, 2), 0, [[2, 0], [0, 1]], R(2, 2)),
+                                  (R(2, 3, 2), -2, [[[2, 0]]], R(1, 1, 2))]:
+        case("scatter", lambda x, i, s, d: torch.scatter(x, d, i, s), x, I(index), source, attrs=[dim])
+        case("scatter_value", lambda x, i, d, v: torch.scatter(x, d, i, v), x, I(index), attrs=[dim, 0.75])
+    for x, dim, index, source, alpha in [(R(4), 0, [3, 0, 3], R(3), 1.0), (R(2, 3), 1, [1, 1], R(2, 2), -0.5), (R(3, 2, 2), -3, [2], R(1, 2, 2), 2.0)]:
+        case("index_add", lambda x, i, s, d, a: torch.index_add(x, d, i, s, alpha=a), x, I(index), source, attrs=[dim, alpha])
+    case("embedding", F.embedding, I([[0, 2], [2, 3]]), R(4, 3))
+    case("embedding", F.embedding, I(1), R(2, 3))
+    for padding in (0, -1):
+        case("embedding_padding", lambda i, w, p: F.embedding(i, w, padding_idx=p), I([0, 2, 2, 3, 0]), R(4, 2), attrs=[padding])
+    case("unbind", lambda x, d: torch.unbind(x, d)[1], R(3, 2), attrs=[0])
+    case("unbind", lambda x, d: torch.unbind(x, d)[1], R(2, 2, 3), attrs=[-1])
+    for k in (-2, 0, 1):
+        case("diag", torch.diag, R(3), attrs=[k])
+        case("diag", torch.diag, R(2, 4), attrs=[k])
+    case("diag", torch.diag, R(0), attrs=[1])
+    for k, how in enumerate(["ij", "xy"]):
+        for i in range(3):
+            case("meshgrid", lambda a, b, c, k, i: torch.meshgrid(a, b, c, indexing=["ij", "xy"][k])[i], R(2), R(3), R(), attrs=[k, i])
+        case("meshgrid_one", lambda a, k: torch.meshgrid(a, indexing=["ij", "xy"][k])[0], R(3), attrs=[k])
+    for start, end, steps in [(0.0, 1.0, 5), (-1.5, 2.25, 4), (3.0, -1.0, 3), (2.0, 7.0, 1), (2.0, 7.0, 0), (1.0, 1.0, 2)]:
+        case("linspace", lambda a, b, n: torch.linspace(a, b, n, dtype=torch.float64), attrs=[start, end, steps], order=0)
+    case("linspace_i64", lambda a, b, n: torch.linspace(a, b, n, dtype=torch.int64), attrs=[0, 10, 4])
+
+
+def middles():
+    """median and quantile; ties in median over all share the gradient, along a dim PyTorch does not say whose it is."""
+    for shape, d, keep in [((5,), 0, 0), ((3, 4), 1, 0), ((3, 4), 0, 1), ((2, 3, 2), -2, 0), ((1, 3), 0, 0)]:
+        case("median", lambda x, d, k: torch.median(x, d, bool(k)).values, R(*shape), attrs=[d, keep])
+        case("median_indices", lambda x, d, k: torch.median(x, d, bool(k)).indices, R(*shape), attrs=[d, keep])
+    case("median", lambda x, d, k: torch.median(x, d, bool(k)).values, V([[3.0, nan, 1.0], [inf, -inf, 0.0]]), attrs=[1, 0])
+    case("median_all", torch.median, R(2, 3))
+    case("median_all", torch.median, R())
+    case("median_all", torch.median, V([2.0, 1.0, 2.0, 3.0, 2.0, 0.0]))
+    case("median_all", torch.median, V([2.0, nan, 1.0]), order=0)
+    case("median_all", torch.median, I([4, 1, 3, 2]))
+    for shape, q, d, keep in [((5,), 0.3, 0, 0), ((3, 4), 0.75, 1, 0), ((3, 4), 0.0, 0, 1), ((2, 3, 2), 1.0, -2, 0), ((1,), 0.4, 0, 0)]:
+        case("quantile", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), R(*shape), attrs=[q, d, keep])
+        case("quantile_all", lambda x, q, k: torch.quantile(x, q, keepdim=bool(k)), R(*shape), attrs=[q, keep])
+    for keep in (0, 1):
+        case("quantiles", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), R(2, 5), V([0.1, 0.55, 0.9]), attrs=[1, keep])
+        case("quantiles", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), R(4, 2, 2), V([0.35]), attrs=[0, keep])
+    case("quantile", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), V([[1.0, nan, 2.0], [1.0, 3.0, inf]]), attrs=[0.25, 1, 0], order=0)
+
+
+def least_squares():
+    L = torch.linalg
+    for shape in [(1, 1), (3, 3), (4, 2), (2, 4), (2, 3, 2), (2, 2, 3)]:
+        case("qr_q", lambda a: L.qr(a).Q, M(*shape))
+        case("qr_r", lambda a: L.qr(a).R, M(*shape))
+        case("pinv", L.pinv, M(*shape))
+        case("lstsq", lambda a, b: L.lstsq(a, b).solution, M(*shape), R(*shape[:-1], 2))
+    case("qr_q", lambda a: L.qr(a).Q, V([[2.0, 1.0], [0.0, -3.0]]))
+    # Of rank 1: derivatives along the matrices of that rank, which PyTorch's are too.
+    case("pinv_rank", lambda u, v: L.pinv(torch.outer(u, v)), R(3, away=0.3), R(2, away=0.3), order=1)
+    case("pinv", L.pinv, V([[1.0, 2.0], [2.0, 4.0], [0.0, 0.0]]), order=1)
+    case("pinv", L.pinv, R(3, 0))
+    case("lstsq_vector", lambda a, b: (L.pinv(a) @ b[..., None])[..., 0], M(3, 2), R(3))
+
+
+def windows():
+    """Pools with ceil_mode and indices, along one dim; borders; bicubic; convolutions as large as their input."""
+    def pool(f):
+        return lambda x, k, s, p, c: f(x, k, s, p, ceil_mode=True, count_include_pad=bool(c))
+
+    for x, k, s, p in [([1, 2, 5, 6], 2, 2, 0), ([2, 1, 5, 4], 3, 2, 1), ([1, 1, 6, 3], 3, 4, 1), ([1, 2, 2], 3, 2, 0), ([1, 1, 4, 4], 2, 3, 1)]:
+        case("max_pool2d_indices", lambda x, k, s, p, c: F.max_pool2d(x, k, s, p, ceil_mode=bool(c), return_indices=True)[1], R(*x), attrs=[k, s, p, 1])
+        case("max_pool2d_ceil", lambda x, k, s, p: F.max_pool2d(x, k, s, p, ceil_mode=True), R(*x), attrs=[k, s, p])
+        for pad in (0, 1):
+            case("avg_pool2d_ceil", pool(F.avg_pool2d), R(*x), attrs=[k, s, p, pad])
+    case("max_pool2d_indices", lambda x, k, s, p, c: F.max_pool2d(x, k, s, p, return_indices=True)[1], R(2, 2, 5, 4), attrs=[3, 2, 1, 0])
+    case("max_pool2d_indices", lambda x, k, s, p, c: F.max_pool2d(x, k, s, p, return_indices=True)[1], V([[[1.0, 1.0, nan], [1.0, 1.0, -inf]]]), attrs=[2, 1, 0, 0])
+    for k, s, p in [(2, 2, 0), (3, 2, 1), (3, 1, 1)]:
+        case("max_pool1d", lambda x, k, s, p: F.max_pool1d(x, k, s, p), R(2, 2, 7), attrs=[k, s, p])
+        for pad in (0, 1):
+            case("avg_pool1d", pool(F.avg_pool1d), R(2, 2, 6), attrs=[k, s, p, pad])
+    for n in (1, 3, 5):
+        case("adaptive_avg_pool1d", lambda x, n: F.adaptive_avg_pool1d(x, n), R(2, 2, 7), attrs=[n])
+        case("adaptive_max_pool1d", lambda x, n: F.adaptive_max_pool1d(x, n), R(2, 2, 7), attrs=[n])
+    for m, mode in enumerate(["constant", "reflect", "replicate", "circular"]):
+        case("pad_mode", lambda x, k, m: F.pad(x, k, ["constant", "reflect", "replicate", "circular"][m]), R(2, 3, 4), attrs=[[2, 3], m])
+        case("pad_mode", lambda x, k, m: F.pad(x, k, ["constant", "reflect", "replicate", "circular"][m]), R(1, 2, 3, 4), attrs=[[1, 2, 0, 2], m])
+        case("pad_mode", lambda x, k, m: F.pad(x, k, ["constant", "reflect", "replicate", "circular"][m]), R(1, 1, 3, 3), attrs=[[-1, 1, 1, -1], m])
+    case("pad_mode", lambda x, k, m: F.pad(x, k, "replicate"), R(1, 2, 1), attrs=[[4, 3], 2])
+    for size in ([3, 7], [5, 2], [1, 1], [8, 6]):
+        for corners in (0, 1):
+            case("bicubic", lambda x, o, a: F.interpolate(x, o, mode="bicubic", align_corners=bool(a)), R(1, 2, 4, 3), attrs=[size, corners])
+    for w, d in [([3, 2, 3, 3], [1, 1]), ([2, 2, 2, 3], [2, 1]), ([1, 2, 4, 2], [1, 3])]:
+        case("conv2d_same", lambda x, w, b, d: F.conv2d(x, w, b, padding="same", dilation=d), R(2, 2, 5, 4), R(*w), R(w[0]), attrs=[d])
+    for k in (1, 2, 5):
+        case("conv1d_same", lambda x, w: F.conv1d(x, w, padding="same"), R(2, 2, 4), R(3, 2, k))
+    for s, p, d, g, more in [(1, 0, 1, 1, 0), (2, 1, 1, 2, 1), (3, 1, 2, 1, 2)]:
+        case("conv_transpose1d", lambda x, w, b, s, p, d, g, m: F.conv_transpose1d(x, w, b, s, p, m, g, d), R(2, 2, 4), R(2, 2, 3), R(2 * g), attrs=[s, p, d, g, more])
+    case("rms_norm", lambda x, w, e: F.rms_norm(x, x.shape[1:], w, e), R(2, 3), R(3), attrs=[1e-2])
+    case("rms_norm", lambda x, w, e: F.rms_norm(x, x.shape[1:], w, e), R(2, 2, 3), R(2, 3), attrs=[0.5])
+    case("rms_norm_plain", lambda x: F.rms_norm(x, x.shape[-1:]), R(3, 4))
+    case("rms_norm_plain", lambda x: F.rms_norm(x, x.shape[-1:]), V([[0.0, 0.0], [3.0, 4.0]]), order=1)
+    for r in range(3):
+        for beta in (1.0, 0.4, 0.0):
+            case("smooth_l1_loss", lambda a, b, e, k: F.smooth_l1_loss(a, b, reduction=REDUCTIONS[k], beta=e), R(2, 3), R(2, 3), attrs=[beta, r])
+    case("smooth_l1_loss", lambda a, b, e, k: F.smooth_l1_loss(a, b, reduction="none", beta=e), V([0.0, 1.0, -1.0, 1.5]), V([0.0, 0.0, 0.0, 0.0]), attrs=[1.0, 0])
+    case("batch_norm_sequence", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=1e-2), R(3, 2, 4), R(2), R(2))
+    case("batch_norm_sequence_given", lambda x, m, v, w, b: F.batch_norm(x, m.detach(), v.detach(), w, b, False, eps=1e-2), R(2, 3, 2), R(3), R(3, low=0.5, high=2), R(3), R(3))
+    for name, f in [("softmax", torch.softmax), ("log_softmax", torch.log_softmax), ("logsumexp", torch.logsumexp)]:
+        for d in (0, -1):
+            case(name + "_number", f, R(), attrs=[d])
+
+
 def committed():
     """The blocks of the file as it stands: {(name, number): lines}, in the file's order."""
     found, count = {}, {}
@@ -713,7 +834,7 @@ def merged():
 def main():
     if "--only" in sys.argv:
         only.extend(sys.argv[sys.argv.index("--only") + 1].split(","))
-    for part in [elementwise, binary, reductions, edges, views, indexing, products, sparse, linalg, norms, images, losses, compositions, nets]:
+    for part in [elementwise, binary, reductions, edges, views, indexing, products, sparse, linalg, norms, images, losses, compositions, nets, selection, middles, least_squares, windows]:
         part()
     for name in only:
         if name not in seen:

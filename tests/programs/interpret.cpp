@@ -5,9 +5,9 @@ namespace regrad::programs {
 const std::vector<const Row*>& rows() {
   static const std::vector<const Row*> list = [] {
     std::vector<const Row*> all;
-    for (const Table* t :
-         {&elementwise_rows(), &reduction_rows(), &order_rows(), &view_rows(), &index_rows(),
-          &product_rows(), &matrix_rows(), &image_rows(), &norm_rows(), &loss_rows()})
+    for (const Table* t : {&elementwise_rows(), &reduction_rows(), &order_rows(), &view_rows(),
+                           &index_rows(), &selection_rows(), &product_rows(), &matrix_rows(),
+                           &image_rows(), &norm_rows(), &loss_rows()})
       for (const Row& r : *t) all.push_back(&r);
     return all;
   }();

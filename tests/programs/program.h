@@ -105,6 +105,7 @@ const Table& reduction_rows();
 const Table& order_rows();
 const Table& view_rows();
 const Table& index_rows();
+const Table& selection_rows();
 const Table& product_rows();
 const Table& matrix_rows();
 const Table& image_rows();

@@ -218,6 +218,15 @@ const Table& loss_rows() {
        },
        [](const Args& a) { return huber_loss(a[0], a[1], a.d(0), reduction(a)); },
        "huber_loss($0, $1, @0, Reduction(#0))"},
+      {"smooth_l1_loss", draw_huber,
+       [](const In& in) {
+         return reduced(
+             paired(in, [&](const Jet& a,
+                            const Jet& b) { return huber(a, b, in.d(0)) / Jet(in.d(0)); }),
+             in.i(0));
+       },
+       [](const Args& a) { return smooth_l1_loss(a[0], a[1], a.d(0), reduction(a)); },
+       "smooth_l1_loss($0, $1, @0, Reduction(#0))"},
       {"kl_div", draw_likelihood,
        [](const In& in) { return reduced(paired(in, divergence), in.i(0)); },
        [](const Args& a) { return kl_div(a[0], a[1], reduction(a)); },
