@@ -85,7 +85,7 @@ TEST_CASE("two ways: what does not fit is refused by every path") {
     };
     CHECK_THROWS_AS(norm(images, {.residual = other}), ShapeError);
     CHECK_THROWS_AS(norm(images, {.residual = images, .max_pool = Window{}}), ShapeError);
-    CHECK_THROWS_AS(norm(maps, {}), ShapeError);
+    CHECK_THROWS_AS(norm(ones({4}), {}), ShapeError);
   }
   const Tensor q = ones({2, 2, 3}), k = ones({1, 2, 3});
   for (const AttentionOptions& o : {AttentionOptions{}, AttentionOptions{.mask = ones({2, 2})}}) {
