@@ -1,5 +1,5 @@
 #include <regrad/algorithms/experiment/experiment.h>
-#include <regrad/algorithms/rfn/tables.h>
+#include <regrad/algorithms/rfn/experiment/table.h>
 
 int main(int argc, char** argv) {
   regrad::experiment::TaskList tasks = regrad::relaxed_norm::rfn_tasks();

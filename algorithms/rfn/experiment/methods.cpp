@@ -1,10 +1,9 @@
-#include <regrad/algorithms/rfn/arms.h>
-#include <regrad/engine/error.h>
+#include <regrad/algorithms/rfn/experiment/methods.h>
 
 namespace regrad::relaxed_norm {
 
-const std::vector<Arm>& arms() {
-  static const std::vector<Arm> all = {
+const std::vector<Method>& methods() {
+  static const std::vector<Method> all = {
       {.name = "none",
        .help = "batch norm only",
        .equal = true,
@@ -87,22 +86,10 @@ const std::vector<Arm>& arms() {
   return all;
 }
 
-const Arm& arm(const std::string& name) {
-  for (const Arm& a : arms())
-    if (name == a.name) return a;
-  throw ConfigError("no arm is called '" + name + "'");
-}
-
-bool has_row(const Arm& a, const std::string& devices) {
-  if (devices == "microphones") return a.microphones;
-  if (devices == "sd0") return a.equal;
-  return devices.rfind("sd", 0) != 0 || a.spread;
-}
-
-std::vector<experiment::MethodCard> arm_cards() {
-  std::vector<experiment::MethodCard> out;
-  for (const Arm& a : arms()) out.push_back({a.name, a.help, "", a.by_default});
-  return out;
+bool has_row(const Method& m, const std::string& devices) {
+  if (devices == "microphones") return m.microphones;
+  if (devices == "sd0") return m.equal;
+  return devices.rfind("sd", 0) != 0 || m.spread;
 }
 
 }  // namespace regrad::relaxed_norm

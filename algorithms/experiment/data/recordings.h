@@ -2,12 +2,12 @@
 // test clips by all of them (audio.md section 3).
 #pragma once
 
-#include <regrad/algorithms/scenes/clips.h>
+#include <regrad/algorithms/experiment/data/sounds.h>
 #include <regrad/datasets/audio/devices.h>
 
 #include <functional>
 
-namespace regrad::scenes {
+namespace regrad::experiment {
 
 struct Recordings {
   Tensor train_x, train_y, train_device;  // f32 [n,1,mels,frames], i64 [n], i64 [n] in [0, seen)
@@ -20,8 +20,20 @@ struct Recordings {
   std::vector<std::string> devices;  // the seen ones first, of these the source first
   int64_t seen = 0;
   std::vector<std::string> classes;
-  Ear ear;
+  FrontEnd front;
+
+  int64_t clips() const { return train_x.size(0); }
+  int64_t class_count() const { return static_cast<int64_t>(classes.size()); }
 };
+
+// The training clips at these places [n], what they are and who recorded them.
+struct RecordedBatch {
+  Tensor x, y, device;  // f32 [n,1,mels,frames], i64 [n], i64 [n]
+};
+// Places position * batch on of `order` i64 [clips], turned in time by up to so many seconds by the
+// stream `roll`.
+RecordedBatch batch_of(const Recordings& data, const Tensor& order, int64_t position, int64_t batch,
+                       double seconds, const Random& roll);
 
 // A device as what it makes of a clip.
 struct Recorder {
@@ -45,12 +57,12 @@ struct RecordOptions {
 };
 // Which training clip is whose is decided by a random order of the clips. ConfigError: source
 // outside [0, 1], noise above 0.
-Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder>& recorders,
+Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<Recorder>& recorders,
                   const RecordOptions& options, const Random& r);
 
 // TAU's own recordings, all in memory: of the training part about 90 kB a clip with 64 bands, 340
 // kB with 256. Pairs are the clips that device a recorded at the same place and time. IOError as
 // load_tau.
-Recordings tau_recordings(const std::string& folder, const Ear& ear);
+Recordings tau_recordings(const std::string& folder, const FrontEnd& front);
 
-}  // namespace regrad::scenes
+}  // namespace regrad::experiment

@@ -1,4 +1,5 @@
-#include <regrad/algorithms/scenes/recordings.h>
+#include <regrad/algorithms/experiment/data/recordings.h>
+#include <regrad/datasets/audio/augment.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/internal/decimal.h>
@@ -8,7 +9,7 @@
 #include <filesystem>
 #include <memory>
 
-namespace regrad::scenes {
+namespace regrad::experiment {
 namespace {
 
 Recorder recorder_of(const Device& d, int rate) {
@@ -49,10 +50,11 @@ std::vector<Recorder> random_recorders(double sd, int rate, const Random& r) {
   return out;
 }
 
-Tensor heard(const Recorder& by, const Tensor& x, const Ear& ear, double noise, const Random& r) {
+Tensor spectrograms(const Recorder& by, const Tensor& x, const FrontEnd& front, double noise,
+                    const Random& r) {
   Tensor y = by.record(x);
   if (noise < 0) y = y + normal(r, y.shape(), 0, std::pow(10.0, noise / 20));
-  return unsqueeze(log_mel(y, ear.front), 1);
+  return unsqueeze(log_mel(y, front.mel), 1);
 }
 
 // The device of each training clip.
@@ -89,7 +91,19 @@ std::vector<Recorder> recorders(const std::string& kind, const std::string& fold
   return random_recorders(sd, rate, r);
 }
 
-Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder>& given,
+RecordedBatch batch_of(const Recordings& data, const Tensor& order, int64_t position, int64_t batch,
+                       double seconds, const Random& roll) {
+  const Tensor at = slice(order, 0, position * batch, (position + 1) * batch).contiguous();
+  RecordedBatch b{index_select(data.train_x, 0, at), index_select(data.train_y, 0, at),
+                  index_select(data.train_device, 0, at)};
+  const LogMel& mel = data.front.mel;
+  const int64_t most =
+      std::llround(seconds * static_cast<double>(mel.rate) / static_cast<double>(mel.hop));
+  if (most > 0) b.x = time_roll(b.x, most, roll);
+  return b;
+}
+
+Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<Recorder>& given,
                   const RecordOptions& o, const Random& r) {
   if (!(o.source >= 0 && o.source <= 1))
     throw ConfigError("source: the share of training clips must lie in [0, 1]");
@@ -97,7 +111,7 @@ Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder
   std::vector<Recorder> all = given;
   std::stable_partition(all.begin(), all.end(), [](const Recorder& e) { return e.seen; });
   Recordings out;
-  out.classes = clips.classes, out.ear = ear;
+  out.classes = clips.classes, out.front = front;
   out.seen = std::count_if(all.begin(), all.end(), [](const Recorder& e) { return e.seen; });
   const std::vector<int64_t> device =
       assigned(clips.train_x.size(0), out.seen, o.source, r / "assigned");
@@ -107,14 +121,14 @@ Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder
   for (size_t e = 0; e < all.size(); ++e) {
     const Random stream = r / "noise" / static_cast<int64_t>(e);
     out.devices.push_back(all[e].name);
-    out.test_x.push_back(heard(all[e], clips.test_x, ear, o.noise, stream / "test"));
+    out.test_x.push_back(spectrograms(all[e], clips.test_x, front, o.noise, stream / "test"));
     out.test_y.push_back(clips.test_y);
     std::vector<int64_t> at;
     for (size_t i = 0; i < device.size(); ++i)
       if (device[i] == static_cast<int64_t>(e)) at.push_back(static_cast<int64_t>(i));
     if (at.empty()) continue;
-    x.push_back(
-        heard(all[e], index_select(clips.train_x, 0, places(at)), ear, o.noise, stream / "train"));
+    x.push_back(spectrograms(all[e], index_select(clips.train_x, 0, places(at)), front, o.noise,
+                             stream / "train"));
     y.push_back(index_select(clips.train_y, 0, places(at)));
     d.push_back(full({static_cast<int64_t>(at.size())}, static_cast<double>(e), DType::i64));
     if (e > 0) others.insert(others.end(), at.begin(), at.end());
@@ -122,10 +136,10 @@ Recordings record(const Clips& clips, const Ear& ear, const std::vector<Recorder
   }
   out.train_x = cat(x, 0), out.train_y = cat(y, 0), out.train_device = cat(d, 0);
   if (others.empty()) return out;
-  out.pair_x = heard(all[0], index_select(clips.train_x, 0, places(others)), ear, o.noise,
-                     r / "noise" / "pairs");
+  out.pair_x = spectrograms(all[0], index_select(clips.train_x, 0, places(others)), front, o.noise,
+                            r / "noise" / "pairs");
   out.pair_of = arange(before, before + static_cast<int64_t>(others.size()));
   return out;
 }
 
-}  // namespace regrad::scenes
+}  // namespace regrad::experiment

@@ -1,4 +1,4 @@
-#include <regrad/algorithms/rfn/pooled.h>
+#include <regrad/algorithms/rfn/experiment/pooled.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
 

@@ -11,9 +11,4 @@ namespace regrad::relaxed_norm {
 std::vector<experiment::Claim> directions(const experiment::Result& result,
                                           const std::vector<std::string>& devices);
 
-// A metric of a kind of devices: "unseen@sd4".
-std::string on(const std::string& metric, const std::string& devices);
-// "nats of device in frequency statistics, head": the measure's score for a place of the net.
-std::string nats(const std::string& of, const std::string& in, const std::string& place);
-
 }  // namespace regrad::relaxed_norm

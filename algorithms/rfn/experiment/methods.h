@@ -1,8 +1,8 @@
-// The arms of the RFN tables: norms over frequencies and what stands beside them (audio.md sections
+// The methods of the RFN tables: norms over frequencies and what stands beside them (audio.md sections
 // 1 and 3).
 #pragma once
 
-#include <regrad/algorithms/experiment/trial.h>
+#include <regrad/algorithms/experiment/methods.h>
 #include <regrad/layers/nets/bcresnet.h>
 
 namespace regrad::relaxed_norm {
@@ -10,8 +10,8 @@ namespace regrad::relaxed_norm {
 // What a training batch goes through beside the net.
 enum class Change { none, mix_style, freq_mix_style, cross_grad };
 
-struct Arm {
-  const char *name, *help;
+struct Method {
+  const char *name = "", *help = "";
   FreqNorm norm = FreqNorm::none;
   double lambda = 0;
   bool input_only = false;
@@ -24,11 +24,9 @@ struct Arm {
 };
 
 // In the table's order.
-const std::vector<Arm>& arms();
-const Arm& arm(const std::string& name);  // ConfigError where there is none of that name
-// Whether the table has a row of that arm on such devices ("simulated", "microphones", "sd0",
+const std::vector<Method>& methods();
+// Whether the table has a row of that method on such devices ("simulated", "microphones", "sd0",
 // "sd4", ..).
-bool has_row(const Arm& arm, const std::string& devices);
-std::vector<experiment::MethodCard> arm_cards();
+bool has_row(const Method& method, const std::string& devices);
 
 }  // namespace regrad::relaxed_norm

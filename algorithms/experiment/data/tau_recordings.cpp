@@ -1,4 +1,4 @@
-#include <regrad/algorithms/scenes/recordings.h>
+#include <regrad/algorithms/experiment/data/recordings.h>
 #include <regrad/datasets/audio/tau.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
@@ -7,16 +7,16 @@
 #include <algorithm>
 #include <unordered_map>
 
-namespace regrad::scenes {
+namespace regrad::experiment {
 namespace {
 
 // Spectrograms of some clips, f32 [n,1,mels,frames]: sounds are read one by one, so that only these
 // stay.
-Tensor spectrograms(const AudioSet& set, const std::vector<int64_t>& at, const Ear& ear) {
+Tensor spectrograms(const AudioSet& set, const std::vector<int64_t>& at, const FrontEnd& front) {
   std::vector<Tensor> rows(at.size());
   parallel_for(static_cast<int64_t>(at.size()), [&](int64_t i) {
     const auto k = static_cast<size_t>(i);
-    rows[k] = unsqueeze(log_mel(prepared(set.sound(at[k]), ear), ear.front), 0);
+    rows[k] = unsqueeze(log_mel(prepared(set.sound(at[k]), front), front.mel), 0);
   });
   return stack(rows, 0);
 }
@@ -39,16 +39,16 @@ int64_t device_of(const Clip& c) {
 
 }  // namespace
 
-Recordings tau_recordings(const std::string& folder, const Ear& ear) {
-  const AudioSet set = load_set("tau", folder);
+Recordings tau_recordings(const std::string& folder, const FrontEnd& front) {
+  const AudioSet set = load_sounds("tau", folder);
   std::vector<int64_t> train = set.in(Part::train);
   const auto device = [&](int64_t i) { return device_of(set.clips[static_cast<size_t>(i)]); };
   std::stable_sort(train.begin(), train.end(),
                    [&](int64_t a, int64_t b) { return device(a) < device(b); });
   Recordings out;
-  out.classes = set.classes, out.ear = ear, out.devices = tau_devices(), out.seen = 6,
+  out.classes = set.classes, out.front = front, out.devices = tau_devices(), out.seen = 6,
   out.paired = false;
-  out.train_x = spectrograms(set, train, ear);
+  out.train_x = spectrograms(set, train, front);
   out.train_y = numbers(set, train, [](const Clip& c) { return c.label; });
   out.train_device = numbers(set, train, device_of);
   for (size_t d = 0; d < out.devices.size(); ++d) {
@@ -56,7 +56,7 @@ Recordings tau_recordings(const std::string& folder, const Ear& ear) {
     for (int64_t i : set.in(Part::test))
       if (device(i) == static_cast<int64_t>(d)) at.push_back(i);
     if (at.empty()) throw IOError("tau: no test clip of device " + out.devices[d]);
-    out.test_x.push_back(spectrograms(set, at, ear));
+    out.test_x.push_back(spectrograms(set, at, front));
     out.test_y.push_back(numbers(set, at, [](const Clip& c) { return c.label; }));
   }
   std::unordered_map<std::string, int64_t> by_source;
@@ -77,4 +77,4 @@ Recordings tau_recordings(const std::string& folder, const Ear& ear) {
   return out;
 }
 
-}  // namespace regrad::scenes
+}  // namespace regrad::experiment

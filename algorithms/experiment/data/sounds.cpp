@@ -1,7 +1,8 @@
-#include <regrad/algorithms/scenes/clips.h>
+#include <regrad/algorithms/experiment/data/sounds.h>
 #include <regrad/datasets/audio/esc.h>
 #include <regrad/datasets/audio/fsdd.h>
 #include <regrad/datasets/audio/scenes.h>
+#include <regrad/datasets/audio/sound_folder.h>
 #include <regrad/datasets/audio/tau.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
@@ -9,7 +10,7 @@
 
 #include <filesystem>
 
-namespace regrad::scenes {
+namespace regrad::experiment {
 namespace {
 
 namespace fs = std::filesystem;
@@ -57,10 +58,10 @@ AudioSet tau(const std::string& folder) {
   return load_tau(at);
 }
 
-Tensor rows_of(const AudioSet& set, const std::vector<int64_t>& at, const Ear& ear) {
+Tensor rows_of(const AudioSet& set, const std::vector<int64_t>& at, const FrontEnd& front) {
   std::vector<Tensor> rows(at.size());
   parallel_for(static_cast<int64_t>(at.size()), [&](int64_t i) {
-    rows[static_cast<size_t>(i)] = prepared(set.sound(at[static_cast<size_t>(i)]), ear);
+    rows[static_cast<size_t>(i)] = prepared(set.sound(at[static_cast<size_t>(i)]), front);
   });
   return stack(rows, 0);
 }
@@ -73,18 +74,18 @@ Tensor labels_of(const AudioSet& set, const std::vector<int64_t>& at) {
 
 }  // namespace
 
-Tensor prepared(const Sound& s, const Ear& ear) {
-  const Sound one = resample(mono(s), static_cast<int>(ear.front.rate));
-  return reshape(tile(normalize_rms(one.samples, ear.rms), ear.samples), {ear.samples});
+Tensor prepared(const Sound& s, const FrontEnd& front) {
+  const Sound one = resample(mono(s), static_cast<int>(front.mel.rate));
+  return reshape(tile(normalize_rms(one.samples, front.rms), front.samples), {front.samples});
 }
 
-const std::vector<std::string>& task_names() {
-  static const std::vector<std::string> names = {"scenes", "digits", "esc10", "tau"};
+const std::vector<std::string>& sound_tasks() {
+  static const std::vector<std::string> names = {"scenes", "digits", "esc10", "tau", "folder"};
   return names;
 }
 
 // n_fft is above the window where 64 bands would else have triangles narrower than a bin.
-Ear ear_of(const std::string& task, bool wide) {
+FrontEnd front_end(const std::string& task, bool wide) {
   if (task == "scenes" || task == "digits") {
     const int64_t samples = task == "digits" ? 8000 : 16000, hop = task == "digits" ? 80 : 160;
     if (wide) return {{.rate = 8000, .n_fft = 1024, .hop = 240, .mels = 128}, samples};
@@ -95,29 +96,35 @@ Ear ear_of(const std::string& task, bool wide) {
              .mels = 64},
             samples};
   }
-  if (task != "esc10" && task != "tau")
-    throw ConfigError("'" + task + "' is not one of scenes, digits, esc10, tau");
+  if (task != "esc10" && task != "tau" && task != "folder")
+    throw ConfigError("'" + task + "' is not one of scenes, digits, esc10, tau, folder");
   const int64_t samples = task == "tau" ? 160000 : 80000;
   if (wide) return {{.rate = 16000, .n_fft = 2048, .hop = 480, .mels = 256}, samples};
   return {{.rate = 16000, .n_fft = 1024, .window = 640, .hop = 320, .mels = 64}, samples};
 }
 
-AudioSet load_set(const std::string& task, const std::string& folder) {
+AudioSet load_sounds(const std::string& task, const std::string& folder) {
   if (task == "digits") return digits(folder);
   if (task == "esc10") return esc10(folder);
   if (task == "tau") return tau(folder);
-  throw ConfigError("'" + task + "' is not one of digits, esc10, tau");
+  if (task == "folder" && folder.empty())
+    missing(
+        task,
+        "a folder of WAV, FLAC or OGG sounds for each class, or with train/ and test/ that hold "
+        "such folders");
+  if (task == "folder") return load_sound_folder(folder);
+  throw ConfigError("'" + task + "' is not one of digits, esc10, tau, folder");
 }
 
-Clips load_clips(const std::string& task, const std::string& folder, const Ear& ear,
+Clips load_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
                  const Generated& generated) {
   if (task == "tau") throw ConfigError("tau: its clips have devices of their own");
   const AudioSet set = task == "scenes"
                            ? Scenes{}.sample(Random(0) / "scenes", generated.train, generated.test)
-                           : load_set(task, folder);
+                           : load_sounds(task, folder);
   const std::vector<int64_t> train = set.in(Part::train), test = set.in(Part::test);
-  return {rows_of(set, train, ear), rows_of(set, test, ear), labels_of(set, train),
+  return {rows_of(set, train, front), rows_of(set, test, front), labels_of(set, train),
           labels_of(set, test), set.classes};
 }
 
-}  // namespace regrad::scenes
+}  // namespace regrad::experiment
