@@ -91,16 +91,17 @@ std::vector<Recorder> recorders(const std::string& kind, const std::string& fold
   return random_recorders(sd, rate, r);
 }
 
-RecordedBatch batch_of(const Recordings& data, const Tensor& order, int64_t position, int64_t batch,
-                       double seconds, const Random& roll) {
+RecordedBatch batch_of(const Recordings& data, const Tensor& order, int64_t position,
+                       int64_t batch) {
   const Tensor at = slice(order, 0, position * batch, (position + 1) * batch).contiguous();
-  RecordedBatch b{index_select(data.train_x, 0, at), index_select(data.train_y, 0, at),
-                  index_select(data.train_device, 0, at)};
-  const LogMel& mel = data.front.mel;
+  return {index_select(data.train_x, 0, at), index_select(data.train_y, 0, at),
+          index_select(data.train_device, 0, at)};
+}
+
+Tensor rolled(const Tensor& x, const LogMel& mel, double seconds, const Random& r) {
   const int64_t most =
       std::llround(seconds * static_cast<double>(mel.rate) / static_cast<double>(mel.hop));
-  if (most > 0) b.x = time_roll(b.x, most, roll);
-  return b;
+  return most > 0 ? time_roll(x, most, r) : x;
 }
 
 Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<Recorder>& given,

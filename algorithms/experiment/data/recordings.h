@@ -30,10 +30,11 @@ struct Recordings {
 struct RecordedBatch {
   Tensor x, y, device;  // f32 [n,1,mels,frames], i64 [n], i64 [n]
 };
-// Places position * batch on of `order` i64 [clips], turned in time by up to so many seconds by the
-// stream `roll`.
-RecordedBatch batch_of(const Recordings& data, const Tensor& order, int64_t position, int64_t batch,
-                       double seconds, const Random& roll);
+// Those at places position * batch on of `order` i64 [clips].
+RecordedBatch batch_of(const Recordings& data, const Tensor& order, int64_t position,
+                       int64_t batch);
+// Spectrograms turned in time by up to so many seconds, each by its own number (time_roll).
+Tensor rolled(const Tensor& x, const LogMel& mel, double seconds, const Random& r);
 
 // A device as what it makes of a clip.
 struct Recorder {

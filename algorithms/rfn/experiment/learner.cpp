@@ -46,10 +46,12 @@ Tensor moved(const Tensor& x, double step, const std::function<Tensor(const Tens
 RecordedBatch DeviceSet::batch(int64_t i) const {
   const Tensor order =
       argsort(uniform(random_ / "order" / (i / batches()), {data_->clips()}, 0, 1, DType::f64), 0);
-  return batch_of(*data_, order, i % batches(), s_.batch, s_.roll, random_ / "roll" / i);
+  RecordedBatch b = batch_of(*data_, order, i % batches(), s_.batch);
+  b.x = experiment::rolled(b.x, data_->front.mel, s_.roll, random_ / "roll" / i);
+  return b;
 }
 
-experiment::Moment DeviceSet::curve(
+experiment::Moment DeviceSet::curve_of(
     const std::function<std::vector<double>(size_t device)>& hits) const {
   const auto first = static_cast<size_t>(data_->seen),
              end = std::min(first + 3, data_->test_x.size());
@@ -61,8 +63,8 @@ experiment::Moment DeviceSet::curve(
   return m;
 }
 
-void DeviceSet::score(const experiment::Job& job, const experiment::Hits& hits,
-                      experiment::Outcome& out) const {
+void DeviceSet::add_scores(const experiment::Job& job, const experiment::Hits& hits,
+                           experiment::Outcome& out) const {
   const auto seen = static_cast<size_t>(data_->seen);
   const auto add = [&](const char* metric, const std::vector<double>& of) {
     out.scores.push_back({job.method, on(metric, job.variant), experiment::mean(of)});

@@ -23,21 +23,22 @@ class DeviceSet {
   // On the first three unseen devices, and on the source.
   template <class Net>
   experiment::Moment curve(const Net& net) const {
-    return curve([&](size_t d) { return experiment::hits_of(net, data_->test_x[d], data_->test_y[d]); });
+    return curve_of(
+        [&](size_t d) { return experiment::hits_of(net, data_->test_x[d], data_->test_y[d]); });
   }
   // By clip: "source", "other seen" and "unseen", the mean over these devices, and "gap", from
   // source to unseen. Where devices have clips of their own, all clips of such a group one after
   // the other, and no gap by clip.
   template <class Net>
   void score(const experiment::Job& job, const Net& net, experiment::Outcome& out) const {
-    score(job, experiment::hits_of(net, *data_), out);
+    add_scores(job, experiment::hits_of(net, *data_), out);
   }
   const Recordings& data() const { return *data_; }
 
  private:
-  experiment::Moment curve(const std::function<std::vector<double>(size_t device)>& hits) const;
-  void score(const experiment::Job& job, const experiment::Hits& hits,
-             experiment::Outcome& out) const;
+  experiment::Moment curve_of(const std::function<std::vector<double>(size_t device)>& hits) const;
+  void add_scores(const experiment::Job& job, const experiment::Hits& hits,
+                  experiment::Outcome& out) const;
 
   std::shared_ptr<const Recordings> data_;
   Settings s_;
