@@ -1,7 +1,7 @@
 #include <fmt/format.h>
-#include <regrad/algorithms/asc/listen.h>
-#include <regrad/algorithms/asc/model.h>
-#include <regrad/algorithms/asc/pictures.h>
+#include <regrad/algorithms/asc/experiment/files.h>
+#include <regrad/algorithms/asc/experiment/model.h>
+#include <regrad/algorithms/asc/experiment/pictures.h>
 #include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/io/files.h>
@@ -19,10 +19,10 @@ namespace {
 constexpr LogMel usual{.rate = 16000, .n_fft = 1024, .window = 640, .hop = 320, .mels = 64};
 constexpr int64_t longest = 600 * 16000;  // samples that are drawn
 
-Tensor heard(const scenes::Ear& ear, const std::string& file) {
+Tensor spectrogram_of(const experiment::FrontEnd& front, const std::string& file) {
   const Sound s = read_sound(file);
   try {
-    return spectrogram(s, ear);
+    return spectrogram(s, front);
   } catch (const ConfigError& e) {  // such as a rate that cannot be resampled
     throw IOError(file + ": " + e.what());
   }
@@ -33,7 +33,8 @@ Tensor heard(const scenes::Ear& ear, const std::string& file) {
 void classify(const std::string& model, const std::vector<std::string>& files, const Print& print) {
   const SceneModel m = load_scene_model(model);
   experiment::each_file(files, [&](const std::string& file) {
-    const std::vector<double> p = softmax(m.net(heard(m.ear, file)).to(DType::f64), -1).to_vector();
+    const std::vector<double> p =
+        softmax(m.net(spectrogram_of(m.front, file)).to(DType::f64), -1).to_vector();
     std::vector<size_t> order(p.size());
     std::iota(order.begin(), order.end(), size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] > p[b]; });
@@ -46,14 +47,14 @@ void classify(const std::string& model, const std::vector<std::string>& files, c
 
 std::string draw_spectrogram(const std::string& file, const std::string& png,
                              const std::string& model) {
-  scenes::Ear ear{usual, 0};
+  experiment::FrontEnd front{usual, 0};
   if (model.empty()) {
     const Sound s = resample(mono(read_sound(file)), static_cast<int>(usual.rate));
-    ear.samples = std::min(s.frames(), longest);
+    front.samples = std::min(s.frames(), longest);
   } else {
-    ear = load_scene_model(model).ear;
+    front = load_scene_model(model).front;
   }
-  const Tensor x = heard(ear, file)[0][0];
+  const Tensor x = spectrogram_of(front, file)[0][0];
   write_file(png, to_png(spectrogram_picture(x)));
   return fmt::format("{}: {} mel bands x {} frames, from {:.1f} to {:.1f}\n", png, x.size(0),
                      x.size(1), amin(x).item(), amax(x).item());
@@ -65,19 +66,20 @@ bool is_command(int argc, const char* const* argv) {
 }
 
 void run_command(int argc, const char* const* argv, const Print& print) {
-  CLI::App app("Listens to sound files.", "regrad-asc");
+  CLI::App app("Classifies sound files.", "regrad-asc");
   app.require_subcommand(1);
   std::string model, png;
   std::vector<std::string> files;
-  CLI::App* say = app.add_subcommand("classify", "the three most likely scenes of each sound file");
-  say->add_option("MODEL", model, "safetensors file that regrad-asc left in models/")->required();
-  say->add_option("FILE", files, "WAV, FLAC or OGG")->required();
+  CLI::App* guess =
+      app.add_subcommand("classify", "the three most likely scenes of each sound file");
+  guess->add_option("MODEL", model, "safetensors file that regrad-asc left in models/")->required();
+  guess->add_option("FILE", files, "WAV, FLAC or OGG")->required();
   CLI::App* draw =
       app.add_subcommand("spectrogram", "the log-mel spectrogram of a sound file as PNG");
   draw->add_option("FILE", files, "WAV, FLAC or OGG")->required()->expected(1);
   draw->add_option("--png", png, "the picture to write")->required();
-  draw->add_option("--model", model, "hear it as this model does (rate, level, length, front end)");
-  for (CLI::App* sub : {say, draw})
+  draw->add_option("--model", model, "as this model's front end has it (rate, level, length)");
+  for (CLI::App* sub : {guess, draw})
     for (CLI::Option* option : sub->get_options())
       if (option->get_expected_min() > 0)
         option->check([](const std::string& path) {
@@ -86,19 +88,19 @@ void run_command(int argc, const char* const* argv, const Print& print) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {
-    return print((say->parsed() ? say : draw)->help());
+    return print((guess->parsed() ? guess : draw)->help());
   } catch (const CLI::ParseError& e) {
-    throw ConfigError(std::string(e.what()) + "; regrad-asc --help says how");
+    throw ConfigError(std::string(e.what()) + "; see regrad-asc --help");
   }
-  if (say->parsed()) return classify(model, files, print);
-  std::error_code unseen;
-  if (std::filesystem::equivalent(files[0], png, unseen))
+  if (guess->parsed()) return classify(model, files, print);
+  std::error_code ignored;
+  if (std::filesystem::equivalent(files[0], png, ignored))
     throw ConfigError("--png " + png + ": is the sound file itself");
   print(draw_spectrogram(files[0], png, model));
 }
 
 std::string commands_help() {
-  return "\nTwo commands listen instead (with --help each says more):\n"
+  return "\nTwo commands read sound files instead (each has a --help):\n"
          "  regrad-asc classify MODEL FILE..                      the three most likely scenes of "
          "each sound file\n"
          "  regrad-asc spectrogram FILE --png OUT [--model MODEL] what the net sees of it, as a "

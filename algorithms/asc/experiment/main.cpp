@@ -1,6 +1,6 @@
-// regrad-asc: tables of acoustic scenes by device, and two commands that listen to files.
-#include <regrad/algorithms/asc/listen.h>
-#include <regrad/algorithms/asc/tables.h>
+// regrad-asc: tables of acoustic scenes by device, and two commands on sound files.
+#include <regrad/algorithms/asc/experiment/files.h>
+#include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/experiment/experiment.h>
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-#include <regrad/algorithms/asc/model.h>
+#include <regrad/algorithms/asc/experiment/model.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/internal/decimal.h>
 #include <regrad/layers/serialize.h>
@@ -45,7 +45,7 @@ std::vector<std::string> lines(const std::string& text) {
   return out;
 }
 
-LogMel front_of(const Reader& m) {
+LogMel mel_of(const Reader& m) {
   LogMel f;
   f.rate = m.whole("rate", 1, 4'000'000), f.n_fft = m.whole("n_fft", 2, 1 << 20),
   f.window = m.whole("window", 0, 1 << 20);
@@ -60,16 +60,16 @@ LogMel front_of(const Reader& m) {
 
 }  // namespace
 
-Tensor spectrogram(const Sound& s, const scenes::Ear& ear) {
-  return reshape(log_mel(scenes::prepared(s, ear), ear.front),
-                 {1, 1, ear.front.mels, ear.front.frames(ear.samples)});
+Tensor spectrogram(const Sound& s, const experiment::FrontEnd& front) {
+  return reshape(log_mel(experiment::prepared(s, front), front.mel),
+                 {1, 1, front.mel.mels, front.mel.frames(front.samples)});
 }
 
-Metadata to_metadata(const BcResnetAscOptions& o, const scenes::Ear& e,
+Metadata to_metadata(const BcResnetAscOptions& o, const experiment::FrontEnd& front,
                      const std::vector<std::string>& classes) {
   std::string names;
   for (const std::string& c : classes) names += (names.empty() ? "" : "\n") + c;
-  const LogMel& f = e.front;
+  const LogMel& f = front.mel;
   return {{"net", "bcresnet-asc"},
           {"tau", digits(o.tau)},
           {"bands", std::to_string(o.bands)},
@@ -89,8 +89,8 @@ Metadata to_metadata(const BcResnetAscOptions& o, const scenes::Ear& e,
           {"power", digits(f.power)},
           {"offset", digits(f.offset)},
           {"center", f.center ? "1" : "0"},
-          {"samples", std::to_string(e.samples)},
-          {"rms", digits(e.rms)}};
+          {"samples", std::to_string(front.samples)},
+          {"rms", digits(front.rms)}};
 }
 
 SceneModel load_scene_model(const std::string& path) {
@@ -102,18 +102,18 @@ SceneModel load_scene_model(const std::string& path) {
   SceneModel out;
   out.classes = lines(m.text("class_names"));
   if (out.classes.empty()) throw IOError(path + ": its metadata's class_names are empty");
-  out.ear = {front_of(m), m.whole("samples", 1, 1 << 26), m.real("rms")};
+  out.front = {mel_of(m), m.whole("samples", 1, 1 << 26), m.real("rms")};
   BcResnetAscOptions& o = out.options;
   o.tau = m.real("tau"), o.bands = m.whole("bands", 1, 65536), o.lambda = m.real("lambda"),
   o.input_only = m.whole("input_only", 0, 1) == 1;
   o.classes = static_cast<int64_t>(out.classes.size());
   if (!(o.tau > 0 && o.tau <= 100))
     throw IOError(path + ": its metadata's tau is '" + m.text("tau") + "'");
-  if (!(out.ear.rms > 0)) throw IOError(path + ": its metadata's rms is '" + m.text("rms") + "'");
+  if (!(out.front.rms > 0)) throw IOError(path + ": its metadata's rms is '" + m.text("rms") + "'");
   try {
     o.norm = freq_norm(m.text("norm"));
     out.net = as_leaves(with_tensors(BcResnetAsc(Random(0), o), file), false);
-    mel_filters(out.ear.front);
+    mel_filters(out.front.mel);
   } catch (const IOError&) {
     throw;
   } catch (const Error& e) {  // a file that contradicts itself

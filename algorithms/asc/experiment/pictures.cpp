@@ -1,4 +1,4 @@
-#include <regrad/algorithms/asc/pictures.h>
+#include <regrad/algorithms/asc/experiment/pictures.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/ops.h>
 

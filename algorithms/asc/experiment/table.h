@@ -2,17 +2,14 @@
 // and the compression of the challenge's system.
 #pragma once
 
-#include <regrad/algorithms/asc/settings.h>
+#include <regrad/algorithms/asc/experiment/settings.h>
 #include <regrad/algorithms/experiment/tasks.h>
-#include <regrad/algorithms/scenes/recordings.h>
-
-#include <memory>
 
 namespace regrad::asc {
 
 class AscExperiment : public experiment::Experiment {
  public:
-  explicit AscExperiment(std::string task) : task_(std::move(task)) {}
+  explicit AscExperiment(const std::string& task) : sounds_(task) {}
 
   experiment::Card card() const override;
   void choose(const std::string& task, const std::string& preset) override;
@@ -21,6 +18,8 @@ class AscExperiment : public experiment::Experiment {
   void check() const override;
   std::vector<experiment::Need> needs(const experiment::Job& job) const override;
   void data(const std::string& folder) override;
+  // One kind of devices is the table; several are columns, "simulated", "sd4", ..
+  std::vector<std::string> variants() const override;
   int64_t steps(const experiment::Job& job) const override;
   int64_t log_every() const override;
   int64_t usual_step(const experiment::Job& job) const override;
@@ -28,15 +27,17 @@ class AscExperiment : public experiment::Experiment {
   std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 
  private:
+  const experiment::Recordings* recordings(const experiment::Job& job) const;
   void check_pairs(const experiment::Job& job) const;
 
-  std::string task_;
+  experiment::Sounds sounds_;
   Settings settings_ = {};
   int seeds_ = 3;
-  std::shared_ptr<const scenes::Recordings> data_ = nullptr;  // after data()
+  // by variant, after data()
+  std::map<std::string, std::shared_ptr<const experiment::Recordings>> data_ = {};
 };
 
-// Tasks scenes (no data), digits, esc10, tau.
+// Tasks scenes (no data), digits, esc10, tau, folder.
 experiment::TaskList asc_tasks();
 
 }  // namespace regrad::asc
