@@ -58,6 +58,19 @@ AudioSet tau(const std::string& folder) {
   return load_tau(at);
 }
 
+AudioSet own(const std::string& folder) {
+  if (folder.empty())
+    missing(
+        "folder",
+        "a folder of WAV, FLAC or OGG sounds for each class, or with train/ and test/ that hold "
+        "such folders");
+  AudioSet set = load_sound_folder(folder);
+  if (set.classes.size() < 2)
+    throw IOError("--task folder: " + folder + " holds one class, " + set.classes[0] +
+                  "; a table needs two");
+  return set;
+}
+
 }  // namespace
 
 Tensor prepared(const Sound& s, const FrontEnd& front) {
@@ -93,12 +106,7 @@ AudioSet load_sounds(const std::string& task, const std::string& folder) {
   if (task == "digits") return digits(folder);
   if (task == "esc10") return esc10(folder);
   if (task == "tau") return tau(folder);
-  if (task == "folder" && folder.empty())
-    missing(
-        task,
-        "a folder of WAV, FLAC or OGG sounds for each class, or with train/ and test/ that hold "
-        "such folders");
-  if (task == "folder") return load_sound_folder(folder);
+  if (task == "folder") return own(folder);
   throw ConfigError("'" + task + "' is not one of digits, esc10, tau, folder");
 }
 
