@@ -1,0 +1,109 @@
+#include <regrad/algorithms/asc/experiment/model.h>
+#include <regrad/algorithms/experiment/config.h>
+#include <regrad/engine/functional.h>
+#include <regrad/layers/serialize.h>
+
+#include <sstream>
+
+namespace regrad::asc {
+namespace {
+
+using experiment::between;
+
+// All but the net's tensors: the metadata of a model's file, one for each part.
+struct Facts {
+  BcResnetAscOptions options = {};
+  experiment::FrontEnd front = {};
+  std::string net = "bcresnet-asc", norm = {}, class_names = {};
+  bool slaney_scale = false, slaney_norm = false;
+
+  static void parts(auto& self, auto&& part) {
+    auto& o = self.options;
+    auto& f = self.front.mel;
+    part("net", self.net);
+    part("tau", o.tau, "", experiment::Range{0, 100, true});
+    part("bands", o.bands, "", between(1, 65536));
+    part("norm", self.norm);
+    part("lambda", o.lambda);
+    part("input_only", o.input_only);
+    part("class_names", self.class_names);
+    part("rate", f.rate, "", between(1, 4'000'000));
+    part("n_fft", f.n_fft, "", between(2, 1 << 20));
+    part("window", f.window, "", between(0, 1 << 20));
+    part("hop", f.hop, "", between(1, 1 << 20));
+    part("mels", f.mels, "", between(1, 65536));
+    part("f_min", f.f_min);
+    part("f_max", f.f_max);
+    part("slaney_scale", self.slaney_scale);
+    part("slaney_norm", self.slaney_norm);
+    part("power", f.power);
+    part("offset", f.offset);
+    part("center", f.center);
+    part("samples", self.front.samples, "", between(1, 1 << 26));
+    part("rms", self.front.rms, "", experiment::above(0));
+  }
+};
+
+Facts facts_of(const TensorFile& file) {
+  Facts out;
+  for (experiment::Field& field : experiment::fields(out)) {
+    const auto found = file.metadata.find(field.name);
+    if (found == file.metadata.end())
+      throw IOError(file.where + ": no model of regrad-asc: its metadata lack '" + field.name +
+                    "'");
+    if (!experiment::parse(field, found->second))
+      throw IOError(file.where + ": its metadata's " + field.name + " is '" + found->second +
+                    "', not " + experiment::expected(field));
+    if (const std::string what = experiment::out_of_range(field); !what.empty())
+      throw IOError(file.where + ": its metadata's " + what);
+  }
+  if (out.net != Facts{}.net)
+    throw IOError(file.where + ": its metadata's net is '" + out.net +
+                  "'; a model of regrad-asc has bcresnet-asc");
+  out.front.mel.scale = out.slaney_scale ? MelScale::slaney : MelScale::htk;
+  out.front.mel.norm = out.slaney_norm ? MelNorm::slaney : MelNorm::none;
+  return out;
+}
+
+}  // namespace
+
+Tensor spectrogram(const Sound& s, const experiment::FrontEnd& front) {
+  return reshape(log_mel(experiment::prepared(s, front), front.mel),
+                 {1, 1, front.mel.mels, front.mel.frames(front.samples)});
+}
+
+Metadata to_metadata(const BcResnetAscOptions& options, const experiment::FrontEnd& front,
+                     const std::vector<std::string>& classes) {
+  Facts facts{options, front};
+  facts.norm = name(options.norm);
+  for (const std::string& c : classes)
+    facts.class_names += (facts.class_names.empty() ? "" : "\n") + c;
+  facts.slaney_scale = front.mel.scale == MelScale::slaney;
+  facts.slaney_norm = front.mel.norm == MelNorm::slaney;
+  Metadata out;
+  for (const experiment::Field& field : experiment::fields(facts))
+    out[field.name] = experiment::text(field);
+  return out;
+}
+
+SceneModel load_scene_model(const std::string& path) {
+  const TensorFile file = load_safetensors(path);
+  const Facts facts = facts_of(file);
+  SceneModel out{facts.options, {}, facts.front, {}};
+  std::istringstream names(facts.class_names);
+  for (std::string name; std::getline(names, name);) out.classes.push_back(name);
+  if (out.classes.empty()) throw IOError(path + ": its metadata's class_names are empty");
+  out.options.classes = static_cast<int64_t>(out.classes.size());
+  try {
+    out.options.norm = freq_norm(facts.norm);
+    out.net = as_leaves(with_tensors(BcResnetAsc(Random(0), out.options), file), false);
+    mel_filters(out.front.mel);
+  } catch (const IOError&) {
+    throw;
+  } catch (const Error& e) {  // a file that contradicts itself
+    throw IOError(path + ": " + e.what());
+  }
+  return out;
+}
+
+}  // namespace regrad::asc
