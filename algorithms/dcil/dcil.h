@@ -1,5 +1,5 @@
 // DCIL: dynamic collective intelligence learning (Kim et al., arXiv 2109.04660; ACM MM 2023 as
-// "Finding Efficient Pruned Network via Refined Gradients for Pruned Weights"). All of it as the
+// "Finding Efficient Pruned Network via Refined Gradients for Pruned Weights"), all of it, as the
 // authors' published code has it (pruning.md section 3.1).
 //
 // One set of convolution weights W, two paths on the same images: the sparse one evaluates the net
@@ -15,10 +15,19 @@
 // the straight-through estimator's gradient would be one of a net in which they are absent.
 #pragma once
 
-#include <regrad/engine/autograd.h>
-#include <regrad/engine/functional.h>
+#include <regrad/algorithms/pruning/method.h>
 
 namespace regrad::dcil {
+
+struct Options {
+  bool distill = true;     // false: never
+  double begin = 0.23;     // E_kl, as a share of the epochs
+  double temperature = 2;  // T
+};
+
+// DCIL as a row with a pass of its own (pruning/method.h). Trained::extra: the dense path's norms
+// and classifier; State::memory: its running statistics.
+pruning::Method method(const Options& options = {});
 
 struct LossOptions {
   bool distill = true;     // after E_kl

@@ -1,5 +1,5 @@
 #include <regrad/algorithms/pruning/rigl.h>
-#include <regrad/algorithms/shared/masks.h>
+#include <regrad/algorithms/pruning/rows.h>
 
 #include <algorithm>
 #include <cmath>
@@ -29,7 +29,7 @@ double sum_over_product(const Tensor& w) {
 }
 
 // Weights that each layer keeps: `keep` in all.
-std::vector<int64_t> layer_counts(const std::vector<Tensor>& weights, int64_t keep) {
+std::vector<int64_t> layer_counts(const Tensors& weights, int64_t keep) {
   std::vector<int64_t> out(weights.size(), 0);
   std::vector<bool> full(weights.size(), false);
   for (bool again = true; again;) {
@@ -76,10 +76,10 @@ Tensor drop_and_grow_layer(const Tensor& mask, const Tensor& weight, const Tenso
 
 }  // namespace
 
-std::vector<Tensor> random_masks(const std::vector<Tensor>& weights, double s, const Random& r) {
+Tensors random_masks(const Tensors& weights, double s, const Random& r) {
   const int64_t n = entries_in(weights);
   const std::vector<int64_t> keep = layer_counts(weights, n - pruned_count(n, s));
-  std::vector<Tensor> out;
+  Tensors out;
   for (size_t l = 0; l < weights.size(); ++l) {
     const Order order = falling(
         uniform(r / static_cast<int64_t>(l), weights[l].shape(), 0, 1, DType::f64).to_vector());
@@ -90,13 +90,29 @@ std::vector<Tensor> random_masks(const std::vector<Tensor>& weights, double s, c
   return out;
 }
 
-std::vector<Tensor> drop_and_grow(const std::vector<Tensor>& masks,
-                                  const std::vector<Tensor>& weights,
-                                  const std::vector<Tensor>& gradients, double share) {
-  std::vector<Tensor> out;
+Tensors drop_and_grow(const Tensors& masks, const Tensors& weights, const Tensors& gradients,
+                      double share) {
+  Tensors out;
   for (size_t l = 0; l < masks.size(); ++l)
     out.push_back(drop_and_grow_layer(masks[l], weights[l], gradients[l], share));
   return out;
+}
+
+Method rigl(double share) {
+  Method m = gmp();
+  m.sparsity = in_full, m.due = at_first;
+  m.masks = [](State& s, const Schedule& t, const Step&, double p) {
+    return random_masks(weights(s), p, t.random / "masks");
+  };
+  m.pass = [share](State& s, const Method& self, const Schedule& t, const Step& step) {
+    Gradients g = one_pass(s, self, t, step);
+    const auto end = std::llround(t.target * static_cast<double>(t.steps()));
+    if (step.i == 0 || step.i % t.refresh != 0 || step.i >= end) return g;
+    const double at = M_PI * static_cast<double>(step.i) / static_cast<double>(end);
+    g.masks = drop_and_grow(s.masks, weights(s), g.raw, share / 2 * (1 + std::cos(at)));
+    return g;
+  };
+  return m;
 }
 
 }  // namespace regrad::pruning

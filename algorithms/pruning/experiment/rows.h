@@ -1,0 +1,31 @@
+// The rows of both tables: MAP, DCIL and what stands beside them (pruning.md section 1).
+#pragma once
+
+#include <regrad/algorithms/experiment/trial.h>
+#include <regrad/algorithms/pruning/experiment/settings.h>
+#include <regrad/algorithms/pruning/method.h>
+
+#include <string>
+#include <vector>
+
+namespace regrad::pruning {
+
+struct Row {
+  const char *name, *help;
+  Method (*make)(const Settings&);
+  bool by_default = false;
+  int times = 1;           // epochs, in units of the table's
+  MaskOptions masks = {};  // whole filters, or the same sparsity in every layer
+};
+
+// In the table's order.
+const std::vector<Row>& rows();
+const Row& row(const std::string& name);  // ConfigError where there is none of that name
+
+// The settings' schedule for a row: `batches` steps an epoch, `sparsity` in the end.
+Schedule schedule(const Row& row, const Settings& s, double sparsity, int64_t batches,
+                  uint64_t seed);
+// The row's step size at step i: a climb over the warm-up, then gamma at each milestone.
+double lr(const Schedule& t, const Settings& s, int64_t i);
+
+}  // namespace regrad::pruning

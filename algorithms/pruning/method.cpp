@@ -1,0 +1,158 @@
+#include <regrad/algorithms/pruning/method.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace regrad::pruning {
+namespace {
+
+// W becomes f(layer, its weight), and the momentum of pruned weights 0.
+template <class F>
+void rewrite(State& s, F&& f) {
+  const NoGrad quiet;
+  Tensors params = parameters(s.trained.net);
+  for (size_t l = 0; l < s.at.size(); ++l) {
+    const size_t k = s.at[l];
+    params[k] = f(l, params[k]).detach().requires_grad_();
+    if (!s.sgd.velocity.empty()) s.sgd.velocity[k] = s.sgd.velocity[k] * s.masks[l];
+  }
+  s.trained.net = at(std::move(s.trained.net), params);
+}
+
+void adopt(State& s, Tensors masks, bool zeros_pruned) {
+  double back = 0;
+  for (size_t l = 0; l < masks.size(); ++l) back += sum((1 - s.masks[l]) * masks[l]).item();
+  s.revived = s.revived + back;
+  s.masks = std::move(masks);
+  if (zeros_pruned) rewrite(s, [&](size_t l, const Tensor& w) { return w * s.masks[l]; });
+}
+
+// The spread of the gradients that pruned weights get: DCIL's point is that theirs differ from the
+// straight-through ones.
+void measure(State& s, const Gradients& g) {
+  const NoGrad quiet;
+  double n = 0, first = 0, second = 0;
+  for (size_t l = 0; l < s.at.size(); ++l) {
+    const Tensor pruned = ((1 - s.masks[l]) * g.all[s.at[l]]).to(DType::f64);
+    n += static_cast<double>(s.masks[l].numel()) - sum(s.masks[l].to(DType::f64)).item();
+    first += sum(pruned).item();
+    second += sum(pruned * pruned).item();
+  }
+  s.spread = scalar(n > 0 ? std::sqrt(std::max(0.0, second / n - first / n * (first / n))) : 0,
+                    DType::f64);
+}
+
+}  // namespace
+
+int64_t Schedule::at_share(double share) const {
+  return std::llround(share * static_cast<double>(epochs));
+}
+
+double cubic(const Schedule& t, int64_t i) {
+  const auto end = static_cast<double>(t.at_share(t.target));
+  if (t.by_step)
+    return cubic_sparsity(t.sparsity, static_cast<double>(i), 0,
+                          end * static_cast<double>(t.batches));
+  return cubic_sparsity(t.sparsity, static_cast<double>(t.epoch(i)), 0, end);
+}
+bool each_refresh(const Schedule& t, int64_t i) { return i % t.refresh == 0; }
+Tensors by_magnitude(State& s, const Schedule& t, const Step&, double p) {
+  return magnitude_masks(weights(s), p, t.masks);
+}
+Tensors masked(const State& s, const Schedule&, int64_t) {
+  Tensors w = weights(s);
+  for (size_t l = 0; l < w.size(); ++l) w[l] = s.masks[l] * w[l];
+  return w;
+}
+Tensor as_it_is(const State&, size_t, const Tensor& g, const Schedule&, int64_t) { return g; }
+Tensor kept_only(const State& s, size_t l, const Tensor& g, const Schedule&, int64_t) {
+  return s.masks[l] * g;
+}
+
+Tensors weights(const State& s) { return picked(parameters(s.trained.net), s.at); }
+Tensors others(const Tensors& params, const std::vector<size_t>& at) {
+  Tensors out;
+  for (size_t i = 0; i < params.size(); ++i)
+    if (!std::binary_search(at.begin(), at.end(), i)) out.push_back(params[i]);
+  return out;
+}
+Tensors merged(const Tensors& w, const Tensors& rest, const std::vector<size_t>& at) {
+  Tensors out;
+  size_t p = 0, r = 0;
+  for (size_t i = 0; i < w.size() + rest.size(); ++i)
+    out.push_back(p < at.size() && at[p] == i ? w[p++] : rest[r++]);
+  return out;
+}
+Tensors leaves(const Tensors& values) {
+  Tensors out;
+  for (const Tensor& t : values) out.push_back(t.detach().requires_grad_());
+  return out;
+}
+
+Gradients one_pass(State& s, const Method& m, const Schedule& t, const Step& step) {
+  Tensors w;
+  {
+    const NoGrad quiet;
+    w = m.forward(s, t, step.i);
+  }
+  const Tensors all = merged(leaves(w), others(parameters(s.trained.net), s.at), s.at);
+  Context ctx{.training = true};
+  Gradients out;
+  out.loss = cross_entropy(at(s.trained.net, all)(step.x, ctx), step.y);
+  out.all = grad(TensorList(out.loss), TensorList(all));
+  out.raw = picked(out.all, s.at);
+  const NoGrad quiet;
+  for (size_t l = 0; l < s.at.size(); ++l)
+    out.all[s.at[l]] = m.gradient(s, l, out.raw[l], t, step.i);
+  s.trained.net = commit(std::move(s.trained.net), ctx);
+  return out;
+}
+
+Learner::Learner(AnyNet net, Method how, Schedule when)
+    : method(std::move(how)), schedule(std::move(when)) {
+  const Tensors params = parameters(net);
+  state.at = prunable(params);
+  if (state.at.empty()) throw ConfigError("the net has no weights that can be pruned");
+  state.trained.net = std::move(net);
+  for (const Tensor& w : weights(state)) state.masks.push_back(ones_like(w.detach()));
+  state.revived = state.spread = scalar(0, DType::f64);
+  if (method.begin) method.begin(state, schedule);
+  state.sgd = schedule.sgd.initial(parameters(state.trained));
+}
+
+Tensor Learner::learn(const Tensor& x, const Tensor& y, int64_t i, double lr) {
+  const Step step{x, y, i};
+  if (method.due && method.due(schedule, i))
+    adopt(state, method.masks(state, schedule, step, method.sparsity(schedule, i)),
+          method.zeros_pruned);
+  Gradients g = method.pass(state, method, schedule, step);
+  if ((i + 1) % schedule.batches == 0) measure(state, g);
+  if (!g.masks.empty()) {
+    adopt(state, std::move(g.masks), method.zeros_pruned);
+    return g.loss.detach();
+  }
+  const bool frozen = method.frozen && method.frozen(schedule, i);
+  const Tensors before = frozen ? weights(state) : Tensors();
+  Sgd sgd = with_lr(schedule.sgd, lr);
+  sgd.factors.weight_decay = std::move(g.decay);
+  state.trained = update(sgd, std::move(state.trained), state.sgd, g.all);
+  if (frozen)  // pruned weights stay as they were, to the bit
+    rewrite(state, [&](size_t l, const Tensor& w) {
+      return where(gt(state.masks[l], zeros_like(w)), w, before[l]);
+    });
+  return g.loss.detach();
+}
+
+Tensors Learner::effective() const {
+  const NoGrad quiet;
+  return method.deployed ? method.deployed(state)
+                         : method.forward(state, schedule, schedule.steps());
+}
+
+AnyNet Learner::deployed() const {
+  Tensors all = merged(effective(), others(parameters(state.trained.net), state.at), state.at);
+  for (Tensor& t : all) t = t.detach();
+  return at(state.trained.net, all);
+}
+
+}  // namespace regrad::pruning
