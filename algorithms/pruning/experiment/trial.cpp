@@ -125,7 +125,8 @@ void Pruned::check_sparsity(const Job& job, const Tensors& effective) const {
                 " weights are zero where the schedule asks for " + std::to_string(due));
 }
 
-void Pruned::report(const Job& job, experiment::Outcome& out) const {
+void Pruned::report(const Job& job, const experiment::ImageBatches& set,
+                    experiment::Outcome& out) const {
   const Tensors effective = learner_.effective();
   check_sparsity(job, effective);
   int64_t empty = 0, emptied = 0;
@@ -134,8 +135,7 @@ void Pruned::report(const Job& job, experiment::Outcome& out) const {
     empty += of, emptied += of == w.size(0);
   }
   const AnyNet net = as_leaves(deployed());
-  const Cost cost =
-      cost_of(net(zeros({1, net_.in_channels, net_.size, net_.size})), parameters(net));
+  const Cost cost = cost_of(net(slice(set.batch(0).x, 0, 0, 1)), parameters(net));
   const auto score = [&](const std::string& metric, double value) {
     out.scores.push_back({job.method, metric + "@" + job.variant, value});
   };

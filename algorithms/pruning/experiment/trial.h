@@ -15,7 +15,8 @@ class Pruned {
   Tensor learn(const Batch& batch, int64_t i);
   AnyNet deployed() const { return learner_.deployed(); }
   void logged(experiment::Moment& m);  // after a point of the learning curve
-  void report(const experiment::Job& job, experiment::Outcome& out) const;
+  void report(const experiment::Job& job, const experiment::ImageBatches& set,
+              experiment::Outcome& out) const;
   Metadata about() const { return to_metadata(net_); }
   static void parts(auto& self, auto&& part) {
     part("learner", self.learner_);
