@@ -4,8 +4,9 @@
 
 #include <regrad/algorithms/asc/tables.h>
 #include <regrad/algorithms/cml/tasks.h>
+#include <regrad/algorithms/dcil/experiment/claims.h>
 #include <regrad/algorithms/experiment/options.h>
-#include <regrad/algorithms/pruning/tables.h>
+#include <regrad/algorithms/map/experiment/claims.h>
 #include <regrad/algorithms/rfn/tables.h>
 #include <regrad/engine/error.h>
 
@@ -45,12 +46,11 @@ struct Binary {
   std::function<TaskList()> tasks;
 };
 const std::vector<Binary>& binaries() {
-  static const std::vector<Binary> all{
-      {"cml", cml::cml_tasks},
-      {"map", [] { return pruning::pruning_tasks(pruning::Paper::map); }},
-      {"dcil", [] { return pruning::pruning_tasks(pruning::Paper::dcil); }},
-      {"rfn", relaxed_norm::rfn_tasks},
-      {"asc", asc::asc_tasks}};
+  static const std::vector<Binary> all{{"cml", cml::cml_tasks},
+                                       {"map", map_pruning::tasks},
+                                       {"dcil", dcil::tasks},
+                                       {"rfn", relaxed_norm::rfn_tasks},
+                                       {"asc", asc::asc_tasks}};
   return all;
 }
 
