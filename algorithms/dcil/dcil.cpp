@@ -1,6 +1,8 @@
 #include <regrad/algorithms/dcil/dcil.h>
 #include <regrad/algorithms/shared/distill.h>
 
+#include <algorithm>
+
 namespace regrad::dcil {
 
 using namespace pruning;
@@ -15,39 +17,40 @@ Tensors buffers(const AnyNet& net) {
   return out;
 }
 
-// The net at other parameters and running statistics.
-AnyNet path(const AnyNet& net, const Tensors& params, const Tensors& statistics) {
-  AnyNet out = at(net, params);
+AnyNet with_buffers(AnyNet net, const Tensors& buffers) {
   size_t b = 0;
-  each(out, [&](const std::string&, Tensor& t, bool is_buffer) {
-    if (is_buffer) t = statistics[b++];
+  each(net, [&](const std::string&, Tensor& t, bool is_buffer) {
+    if (is_buffer) t = buffers[b++];
   });
+  return net;
+}
+
+// Of the net's parameters those that are not pruned: norms, biases, the classifier.
+Tensors others(const Tensors& all, const std::vector<size_t>& at) {
+  Tensors out;
+  for (size_t i = 0; i < all.size(); ++i)
+    if (!std::binary_search(at.begin(), at.end(), i)) out.push_back(all[i]);
   return out;
 }
 
-Gradients two_paths(State& s, const Options& o, const Schedule& t, const Step& step) {
-  const AnyNet& net = s.trained.net;
-  Tensors w;
-  {
-    const NoGrad quiet;
-    w = masked(s, t, step.i);
-  }
-  Tensors both = merged(leaves(w), others(parameters(net), s.at), s.at);
-  const auto n = static_cast<std::ptrdiff_t>(both.size());
-  const AnyNet sparse = at(net, both);
-  const Tensors of_dense = merged(leaves(weights(s)), s.trained.extra, s.at);
-  const AnyNet dense = path(net, of_dense, s.memory);
+Gradients two_paths(State& s, const Options& o, const Schedule& t, const Minibatch& batch) {
+  const Tensors of_sparse = placed(s, as_leaves(masked(s, t, batch.i))),
+                of_dense = placed(s, as_leaves(weights(s)), s.trained.extra);
+  const AnyNet sparse = at(s.trained.net, of_sparse),
+               dense = with_buffers(at(s.trained.net, of_dense), s.memory);
   Context sparse_ctx{.training = true}, dense_ctx{.training = true};
-  const Tensor z_s = sparse(step.x, sparse_ctx), z_d = dense(step.x, dense_ctx);
-  const bool distill = o.distill && t.epoch(step.i) >= t.at_share(o.begin);
+  const Tensor z_s = sparse(batch.x, sparse_ctx), z_d = dense(batch.x, dense_ctx);
+  const bool distill = o.distill && t.epoch(batch.i) >= t.at_share(o.begin);
   Gradients out;
-  out.loss = loss(z_s, z_d, step.y, {.distill = distill, .temperature = o.temperature});
+  out.loss = loss(z_s, z_d, batch.y, {.distill = distill, .temperature = o.temperature});
+  Tensors both = of_sparse;
   both.insert(both.end(), of_dense.begin(), of_dense.end());
-  const Tensors g = grad(TensorList(out.loss), TensorList(both));
-  const NoGrad quiet;
-  const Tensors g_d(g.begin() + n, g.end());
-  out.all.assign(g.begin(), g.begin() + n);
+  both = grad(TensorList(out.loss), TensorList(both));
+  const auto middle = both.begin() + static_cast<std::ptrdiff_t>(of_sparse.size());
+  const Tensors g_d(middle, both.end());
+  out.all.assign(both.begin(), middle);
   out.raw = picked(g_d, s.at);
+  const NoGrad quiet;
   for (size_t l = 0; l < s.at.size(); ++l)
     out.all[s.at[l]] = refined(s.masks[l], out.all[s.at[l]], out.raw[l]);
   for (const Tensor& rest : others(g_d, s.at)) out.all.push_back(rest);
@@ -76,11 +79,11 @@ Tensor refined(const Tensor& mask, const Tensor& sparse, const Tensor& dense) {
 Method method(const Options& o) {
   Method m;
   m.begin = [](State& s, const Schedule&) {
-    s.trained.extra = leaves(others(parameters(s.trained.net), s.at));
+    s.trained.extra = as_leaves(others(parameters(s.trained.net), s.at));
     for (const Tensor& t : buffers(s.trained.net)) s.memory.push_back(t.detach() * 1);
   };
-  m.pass = [o](State& s, const Method&, const Schedule& t, const Step& step) {
-    return two_paths(s, o, t, step);
+  m.pass = [o](State& s, const Method&, const Schedule& t, const Minibatch& batch) {
+    return two_paths(s, o, t, batch);
   };
   return m;
 }

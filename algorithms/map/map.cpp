@@ -74,10 +74,10 @@ Method method(const Options& o) {
   m.due = [o, frozen](const Schedule& t, int64_t i) {
     return frozen(t, i) ? i == t.at_share(o.exploit) * t.batches : each_refresh(t, i);
   };
-  m.masks = [o](State& s, const Schedule& t, const Step& step, double p) {
+  m.masks = [o](State& s, const Schedule& t, const Minibatch& batch, double p) {
     s.memory = attention(weights(s), p, o);
     s.memory.push_back(scalar(lower_bound(p, o.z), DType::f64));
-    return by_magnitude(s, t, step, p);
+    return by_magnitude(s, t, batch, p);
   };
   m.forward = [o, frozen, forward](const State& s, const Schedule& t, int64_t i) {
     return forward(s, o.soft && !frozen(t, i));

@@ -56,7 +56,7 @@ double cubic(const Schedule& t, int64_t i) {
   return cubic_sparsity(t.sparsity, static_cast<double>(t.epoch(i)), 0, end);
 }
 bool each_refresh(const Schedule& t, int64_t i) { return i % t.refresh == 0; }
-Tensors by_magnitude(State& s, const Schedule& t, const Step&, double p) {
+Tensors by_magnitude(State& s, const Schedule& t, const Minibatch&, double p) {
   return magnitude_masks(weights(s), p, t.masks);
 }
 Tensors masked(const State& s, const Schedule&, int64_t) {
@@ -70,40 +70,34 @@ Tensor kept_only(const State& s, size_t l, const Tensor& g, const Schedule&, int
 }
 
 Tensors weights(const State& s) { return picked(parameters(s.trained.net), s.at); }
-Tensors others(const Tensors& params, const std::vector<size_t>& at) {
-  Tensors out;
-  for (size_t i = 0; i < params.size(); ++i)
-    if (!std::binary_search(at.begin(), at.end(), i)) out.push_back(params[i]);
-  return out;
-}
-Tensors merged(const Tensors& w, const Tensors& rest, const std::vector<size_t>& at) {
-  Tensors out;
-  size_t p = 0, r = 0;
-  for (size_t i = 0; i < w.size() + rest.size(); ++i)
-    out.push_back(p < at.size() && at[p] == i ? w[p++] : rest[r++]);
-  return out;
-}
-Tensors leaves(const Tensors& values) {
-  Tensors out;
-  for (const Tensor& t : values) out.push_back(t.detach().requires_grad_());
+Tensors placed(const State& s, const Tensors& w, const Tensors& rest) {
+  Tensors out = parameters(s.trained.net);
+  size_t l = 0, r = 0;
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (l < s.at.size() && s.at[l] == i) {
+      out[i] = w[l++];
+    } else if (!rest.empty()) {
+      out[i] = rest[r++];
+    }
+  }
   return out;
 }
 
-Gradients one_pass(State& s, const Method& m, const Schedule& t, const Step& step) {
+Gradients one_pass(State& s, const Method& m, const Schedule& t, const Minibatch& batch) {
   Tensors w;
   {
     const NoGrad quiet;
-    w = m.forward(s, t, step.i);
+    w = m.forward(s, t, batch.i);
   }
-  const Tensors all = merged(leaves(w), others(parameters(s.trained.net), s.at), s.at);
+  const Tensors all = placed(s, as_leaves(w));
   Context ctx{.training = true};
   Gradients out;
-  out.loss = cross_entropy(at(s.trained.net, all)(step.x, ctx), step.y);
+  out.loss = cross_entropy(at(s.trained.net, all)(batch.x, ctx), batch.y);
   out.all = grad(TensorList(out.loss), TensorList(all));
   out.raw = picked(out.all, s.at);
   const NoGrad quiet;
   for (size_t l = 0; l < s.at.size(); ++l)
-    out.all[s.at[l]] = m.gradient(s, l, out.raw[l], t, step.i);
+    out.all[s.at[l]] = m.gradient(s, l, out.raw[l], t, batch.i);
   s.trained.net = commit(std::move(s.trained.net), ctx);
   return out;
 }
@@ -121,11 +115,11 @@ Learner::Learner(AnyNet net, Method how, Schedule when)
 }
 
 Tensor Learner::learn(const Tensor& x, const Tensor& y, int64_t i, double lr) {
-  const Step step{x, y, i};
+  const Minibatch batch{x, y, i};
   if (method.due && method.due(schedule, i))
-    adopt(state, method.masks(state, schedule, step, method.sparsity(schedule, i)),
+    adopt(state, method.masks(state, schedule, batch, method.sparsity(schedule, i)),
           method.zeros_pruned);
-  Gradients g = method.pass(state, method, schedule, step);
+  Gradients g = method.pass(state, method, schedule, batch);
   if ((i + 1) % schedule.batches == 0) measure(state, g);
   if (!g.masks.empty()) {
     adopt(state, std::move(g.masks), method.zeros_pruned);
@@ -150,9 +144,7 @@ Tensors Learner::effective() const {
 }
 
 AnyNet Learner::deployed() const {
-  Tensors all = merged(effective(), others(parameters(state.trained.net), state.at), state.at);
-  for (Tensor& t : all) t = t.detach();
-  return at(state.trained.net, all);
+  return as_leaves(at(state.trained.net, placed(state, effective())), false);
 }
 
 }  // namespace regrad::pruning

@@ -67,7 +67,7 @@ struct State {
 };
 
 // The i-th step's images x f32 [N,C,H,W] (or what the net takes) of classes y i64 [N].
-struct Step {
+struct Minibatch {
   Tensor x, y;
   int64_t i;
 };
@@ -84,14 +84,14 @@ struct Gradients {
 // What rows are made of.
 double cubic(const Schedule& t, int64_t i);  // Zhu and Gupta's, from 0 to the target
 bool each_refresh(const Schedule& t, int64_t i);
-Tensors by_magnitude(State& s, const Schedule& t, const Step& step, double p);
+Tensors by_magnitude(State& s, const Schedule& t, const Minibatch& batch, double p);
 Tensors masked(const State& s, const Schedule& t, int64_t i);  // M W
 Tensor as_it_is(const State& s, size_t l, const Tensor& g, const Schedule& t, int64_t i);
 Tensor kept_only(const State& s, size_t l, const Tensor& g, const Schedule& t, int64_t i);  // M g
 
 struct Method;
 // Forward at W^, cross-entropy, backward, the row's gradients; running statistics move.
-Gradients one_pass(State& s, const Method& m, const Schedule& t, const Step& step);
+Gradients one_pass(State& s, const Method& m, const Schedule& t, const Minibatch& batch);
 
 // The defaults are DPF. A row that is not told by the first five functions has a pass of its own.
 struct Method {
@@ -100,7 +100,7 @@ struct Method {
   // whether masks are made before step i; none: never, and the sparsity is the method's own affair
   std::function<bool(const Schedule&, int64_t i)> due = each_refresh;
   // M at p
-  std::function<Tensors(State&, const Schedule&, const Step&, double p)> masks = by_magnitude;
+  std::function<Tensors(State&, const Schedule&, const Minibatch&, double p)> masks = by_magnitude;
   // W^ at step i
   std::function<Tensors(const State&, const Schedule&, int64_t i)> forward = masked;
   // G of layer l
@@ -113,7 +113,8 @@ struct Method {
   std::function<Tensors(const State&)> deployed = {};
   // makes Trained::extra and State::memory
   std::function<void(State&, const Schedule&)> begin = {};
-  std::function<Gradients(State&, const Method&, const Schedule&, const Step&)> pass = one_pass;
+  std::function<Gradients(State&, const Method&, const Schedule&, const Minibatch&)> pass =
+      one_pass;
 };
 
 // A method at work on a net.
@@ -132,11 +133,9 @@ struct Learner {
   static void parts(auto& self, auto&& part) { part("state", self.state); }
 };
 
-// For passes of their own: W; the net's other parameters; the net's parameters with these two in
-// their places; the same values as leaves.
+// For passes of their own: W; the net's parameters with these in the places of W and, where there
+// are any, those in the other places.
 Tensors weights(const State& s);
-Tensors others(const Tensors& params, const std::vector<size_t>& at);
-Tensors merged(const Tensors& w, const Tensors& rest, const std::vector<size_t>& at);
-Tensors leaves(const Tensors& values);
+Tensors placed(const State& s, const Tensors& w, const Tensors& rest = {});
 
 }  // namespace regrad::pruning

@@ -39,9 +39,9 @@ inline bool at_first(const Schedule&, int64_t i) { return i == 0; }
 inline Method snip() {
   Method m = gmp();
   m.sparsity = in_full, m.due = at_first;
-  m.masks = [](State& s, const Schedule& t, const Step& step, double p) {
+  m.masks = [](State& s, const Schedule& t, const Minibatch& batch, double p) {
     const AnyNet before = s.trained.net;
-    Tensors scores = one_pass(s, {}, t, step).raw;
+    Tensors scores = one_pass(s, {}, t, batch).raw;
     s.trained.net = before;  // looking at a batch is no step: running statistics stay
     const NoGrad quiet;
     const Tensors w = weights(s);

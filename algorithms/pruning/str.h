@@ -26,12 +26,11 @@ inline Method str(const StrOptions& o = {}) {
     for (const Tensor& w : weights(s))
       s.trained.extra.push_back(scalar(o.initial, w.dtype()).requires_grad_());
   };
-  m.pass = [o](State& s, const Method&, const Schedule& t, const Step& step) {
-    const Tensors w = soft_thresholded(s, t, step.i);
-    const AnyNet net = at(s.trained.net, merged(w, others(parameters(s.trained.net), s.at), s.at));
+  m.pass = [o](State& s, const Method&, const Schedule& t, const Minibatch& batch) {
+    const AnyNet net = at(s.trained.net, placed(s, soft_thresholded(s, t, batch.i)));
     Context ctx{.training = true};
     Gradients out;
-    out.loss = cross_entropy(net(step.x, ctx), step.y);
+    out.loss = cross_entropy(net(batch.x, ctx), batch.y);
     out.all = parameters(grad(out.loss, s.trained));
     out.raw = picked(out.all, s.at);
     out.decay.assign(out.all.size(), 1.0);

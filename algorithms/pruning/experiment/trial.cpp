@@ -19,18 +19,6 @@ double sparsity_of(const std::string& variant) {
   return number_of(std::string_view(variant).substr(0, variant.find('%'))).value() / 100;
 }
 
-NamedNetOptions options_of(const Settings& s, const ImageSet& set) {
-  const Shape& sizes = set.images.shape();
-  return {.name = s.net,
-          .in_channels = sizes[1],
-          .size = sizes[2],
-          .classes = static_cast<int64_t>(set.classes.size())};
-}
-
-NamedNet initial(const NamedNetOptions& o, uint64_t seed) {
-  return NamedNet(Random(seed) / "init", o);
-}
-
 // The first convolution's filters, each stretched between its own extremes and drawn eight times as
 // large.
 Gallery first_filters(const std::string& title, const Tensor& weight) {
@@ -81,11 +69,14 @@ std::string percent(double share) {
 }
 
 Pruned::Pruned(const Job& job, const Settings& s, const experiment::Images& images, int64_t batches)
-    : row_(&row(job.method)),
-      s_(s),
-      net_(options_of(s, images.train)),
-      learner_(initial(net_, job.seed), row_->make(s),
-               schedule(*row_, s, sparsity_of(job.variant), batches, job.seed)),
+    : s_(s),
+      net_{.name = s.net,
+           .in_channels = images.train.images.size(1),
+           .size = images.train.images.size(2),
+           .classes = static_cast<int64_t>(images.train.classes.size())},
+      learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method).make(s),
+               schedule(row(job.method), s, sparsity_of(job.variant), batches, job.seed)),
+      before_(weights(learner_.state)[0].detach()),
       curve_(zeros({learner_.schedule.epochs / s.log_every}, DType::f64)) {}
 
 Tensor Pruned::learn(const Batch& batch, int64_t i) {
@@ -116,19 +107,15 @@ double Pruned::swing() const {
   return change.size() < 2 ? 0 : experiment::sample_sd(change);
 }
 
-void Pruned::check_sparsity(const Job& job, const Tensors& effective) const {
-  const Schedule& t = learner_.schedule;
-  if (done_ != t.steps() || !learner_.method.due || t.masks.filters || t.masks.per_layer) return;
-  const int64_t due = pruned_count(entries_in(effective), t.sparsity), found = zeros_in(effective);
-  if (std::abs(found - due) > 1)
-    throw Error(experiment::job_name(job) + ": " + std::to_string(found) +
-                " weights are zero where the schedule asks for " + std::to_string(due));
-}
-
 void Pruned::report(const Job& job, const experiment::ImageBatches& set,
                     experiment::Outcome& out) const {
+  const Schedule& t = learner_.schedule;
   const Tensors effective = learner_.effective();
-  check_sparsity(job, effective);
+  const int64_t off = zeros_in(effective) - pruned_count(entries_in(effective), t.sparsity);
+  if (done_ == t.steps() && learner_.method.due && !t.masks.filters && !t.masks.per_layer &&
+      std::abs(off) > 1)
+    throw Error(experiment::job_name(job) + ": weights that are zero are off the schedule by " +
+                std::to_string(off));
   int64_t empty = 0, emptied = 0;
   for (const Tensor& w : effective) {
     const int64_t of = empty_filters(w);
@@ -149,9 +136,8 @@ void Pruned::report(const Job& job, const experiment::ImageBatches& set,
   out.parameters.emplace_back(job.method, cost.nonzeros);
   const std::string title = job.method + " at " + job.variant;
   out.figures.push_back(by_layer(title, effective));
-  const Tensor before = parameters(initial(net_, job.seed))[learner_.state.at[0]];
-  if (before.dim() != 4) return;
-  out.galleries = {first_filters(title + ", the first layer's filters before training", before),
+  if (before_.dim() != 4) return;
+  out.galleries = {first_filters(title + ", the first layer's filters before training", before_),
                    first_filters(title + ", the same in the deployed net", effective[0])};
 }
 

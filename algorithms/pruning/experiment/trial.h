@@ -24,13 +24,12 @@ class Pruned {
   }
 
  private:
-  void check_sparsity(const experiment::Job& job, const Tensors& effective) const;
   double swing() const;
 
-  const Row* row_;
   Settings s_;
   NamedNetOptions net_;
   Learner learner_;
+  Tensor before_;     // the first layer's weights before training
   Tensor curve_;      // f64: test accuracy at each point
   int64_t done_ = 0;  // steps, of those since this object was made
 };
