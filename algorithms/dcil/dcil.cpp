@@ -42,7 +42,7 @@ Gradients two_paths(State& s, const Options& o, const Schedule& t, const Minibat
   const Tensor z_s = sparse(batch.x, sparse_ctx), z_d = dense(batch.x, dense_ctx);
   const bool distill = o.distill && t.epoch(batch.i) >= t.at_share(o.begin);
   Gradients out;
-  out.loss = loss(z_s, z_d, batch.y, {.distill = distill, .temperature = o.temperature});
+  out.loss = loss(z_s, z_d, batch.y, distill, o.temperature);
   Tensors both = of_sparse;
   both.insert(both.end(), of_dense.begin(), of_dense.end());
   both = grad(TensorList(out.loss), TensorList(both));
@@ -61,14 +61,13 @@ Gradients two_paths(State& s, const Options& o, const Schedule& t, const Minibat
 
 }  // namespace
 
-Tensor loss(const Tensor& sparse, const Tensor& dense, const Tensor& y, const LossOptions& o) {
+Tensor loss(const Tensor& sparse, const Tensor& dense, const Tensor& y, bool distill,
+            double temperature) {
   Tensor sparse_loss = cross_entropy(sparse, y), dense_loss = cross_entropy(dense, y);
-  if (o.distill) {
-    sparse_loss = sparse_loss + distillation(sparse, dense, o.temperature, o.floor);
-    dense_loss = dense_loss + distillation(dense, sparse, o.temperature, o.floor);
+  if (distill) {
+    sparse_loss = sparse_loss + distillation(sparse, dense, temperature);
+    dense_loss = dense_loss + distillation(dense, sparse, temperature);
   }
-  if (o.sparse != 1) sparse_loss = sparse_loss * o.sparse;
-  if (o.dense != 1) dense_loss = dense_loss * o.dense;
   return sparse_loss + dense_loss;
 }
 

@@ -29,16 +29,9 @@ struct Options {
 // and classifier; State::memory: its running statistics.
 pruning::Method method(const Options& options = {});
 
-struct LossOptions {
-  bool distill = true;     // after E_kl
-  double temperature = 2;  // T
-  double floor = 0;        // DCIL's code adds 1e-7 to the teacher's probabilities
-  // factors of the paths' losses L_s = CE(z_s, y) + KD(z_d -> z_s) and L_d
-  double sparse = 1, dense = 1;
-};
-// L_s + L_d. sparse, dense: logits [B,C]; y i64 [B].
-Tensor loss(const Tensor& sparse, const Tensor& dense, const Tensor& y,
-            const LossOptions& options = {});
+// CE(z_s, y) + CE(z_d, y), after E_kl with both KD. sparse, dense: logits [B,C]; y i64 [B].
+Tensor loss(const Tensor& sparse, const Tensor& dense, const Tensor& y, bool distill = true,
+            double temperature = 2);
 
 // M g_s + (1-M) g_d.
 Tensor refined(const Tensor& mask, const Tensor& sparse, const Tensor& dense);

@@ -10,39 +10,32 @@ using namespace pruning;
 
 namespace {
 
-struct Range {
-  double low = std::numeric_limits<double>::infinity(), high = 0;
-  void take(const Tensor& magnitude) {
-    if (magnitude.numel() == 0) return;
-    high = std::max(high, amax(magnitude).item());
-    low = std::min(low, -amax(-magnitude).item());
-  }
-};
-
-Tensor attention_of(const Tensor& magnitude, const Range& r, double lb) {
-  if (!(r.high > r.low)) return ones_like(magnitude);
-  return clamp(((magnitude - r.low) / (r.high - r.low)) * (1 - lb) + lb, lb, 1.0);
+// u = (|W| - low) / (high - low) of magnitudes, as A = lb + (1-lb) u.
+Tensor attention_of(const Tensor& magnitude, double low, double high, double lb) {
+  if (!(high > low)) return ones_like(magnitude);
+  return clamp(((magnitude - low) / (high - low)) * (1 - lb) + lb, lb, 1.0);
 }
 
 }  // namespace
 
 double lower_bound(double p, double z) { return std::pow(1 - p, z); }
 
-std::vector<Tensor> attention(const std::vector<Tensor>& weights, double p,
-                              const Options& options) {
+Tensors attention(const Tensors& weights, double p, const Options& options) {
   const NoGrad quiet;
-  const double lb = lower_bound(p, options.z);
-  Range all;
-  std::vector<Tensor> magnitudes, out;
+  Tensors out;
+  std::vector<double> low, high;  // by layer
   for (const Tensor& w : weights) {
-    magnitudes.push_back(abs(w));
-    all.take(magnitudes.back());
+    out.push_back(abs(w));
+    const bool any = w.numel() > 0;
+    low.push_back(any ? amin(out.back()).item() : std::numeric_limits<double>::infinity());
+    high.push_back(any ? amax(out.back()).item() : 0);
   }
-  for (const Tensor& m : magnitudes) {
-    Range own;
-    if (options.per_layer) own.take(m);
-    out.push_back(attention_of(m, options.per_layer ? own : all, lb));
+  if (!options.per_layer && !out.empty()) {
+    std::fill(low.begin(), low.end(), *std::min_element(low.begin(), low.end()));
+    std::fill(high.begin(), high.end(), *std::max_element(high.begin(), high.end()));
   }
+  for (size_t l = 0; l < out.size(); ++l)
+    out[l] = attention_of(out[l], low[l], high[l], lower_bound(p, options.z));
   return out;
 }
 

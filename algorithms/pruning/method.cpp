@@ -64,7 +64,6 @@ Tensors masked(const State& s, const Schedule&, int64_t) {
   for (size_t l = 0; l < w.size(); ++l) w[l] = s.masks[l] * w[l];
   return w;
 }
-Tensor as_it_is(const State&, size_t, const Tensor& g, const Schedule&, int64_t) { return g; }
 Tensor kept_only(const State& s, size_t l, const Tensor& g, const Schedule&, int64_t) {
   return s.masks[l] * g;
 }
@@ -96,7 +95,7 @@ Gradients one_pass(State& s, const Method& m, const Schedule& t, const Minibatch
   out.all = grad(TensorList(out.loss), TensorList(all));
   out.raw = picked(out.all, s.at);
   const NoGrad quiet;
-  for (size_t l = 0; l < s.at.size(); ++l)
+  for (size_t l = 0; m.gradient && l < s.at.size(); ++l)
     out.all[s.at[l]] = m.gradient(s, l, out.raw[l], t, batch.i);
   s.trained.net = commit(std::move(s.trained.net), ctx);
   return out;

@@ -3,7 +3,7 @@
 //
 //   Learner learner(net, gmp(), {.sparsity = 0.9, .epochs = 12, .batches = loader.batches()});
 //   for (int64_t i = 0; i < learner.schedule.steps(); ++i) learner.learn(x, y, i, lr(i));
-//   Net sparse = learner.deployed().as<Net>();
+//   Net sparse = learner.deployed().as(net);
 //
 // W: the dense weights that can be pruned (shared/masks.h says which), M: their masks, W^: what the
 // net is evaluated at, g = dL/dW^, G: the gradient that W gets.
@@ -85,8 +85,7 @@ struct Gradients {
 double cubic(const Schedule& t, int64_t i);  // Zhu and Gupta's, from 0 to the target
 bool each_refresh(const Schedule& t, int64_t i);
 Tensors by_magnitude(State& s, const Schedule& t, const Minibatch& batch, double p);
-Tensors masked(const State& s, const Schedule& t, int64_t i);  // M W
-Tensor as_it_is(const State& s, size_t l, const Tensor& g, const Schedule& t, int64_t i);
+Tensors masked(const State& s, const Schedule& t, int64_t i);                               // M W
 Tensor kept_only(const State& s, size_t l, const Tensor& g, const Schedule& t, int64_t i);  // M g
 
 struct Method;
@@ -103,9 +102,9 @@ struct Method {
   std::function<Tensors(State&, const Schedule&, const Minibatch&, double p)> masks = by_magnitude;
   // W^ at step i
   std::function<Tensors(const State&, const Schedule&, int64_t i)> forward = masked;
-  // G of layer l
+  // G of layer l; none: g
   std::function<Tensor(const State&, size_t l, const Tensor& g, const Schedule&, int64_t i)>
-      gradient = as_it_is;
+      gradient = {};
   bool zeros_pruned = false;  // where masks are made, pruned weights and their momentum become 0
   // whether pruned weights get no step, no decay and no momentum at step i
   std::function<bool(const Schedule&, int64_t i)> frozen = {};

@@ -9,65 +9,61 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace regrad::pruning {
 
-// Holds a copy of a struct that has parts and operator()(x, ctx). Its parts are that struct's, so
-// parameters, at, commit, update and files take it as they take the struct. A copy is a copy.
+// The tensors of a struct that has parts and operator()(x, ctx), and how it is evaluated at them.
+// Its parts are that struct's: parameters, at, commit, update and files take it as they take the
+// struct.
 class AnyNet {
  public:
   AnyNet() = default;
   template <class Net>
   requires(!std::is_same_v<Net, AnyNet> &&
-           std::is_invocable_r_v<Tensor, const Net&, const Tensor&, Context&>) AnyNet(Net net)
-      : held_(std::make_unique<Held<Net>>(std::move(net))) {}
-  AnyNet(const AnyNet& other) : held_(other.held_ ? other.held_->copy() : nullptr) {}
-  AnyNet(AnyNet&&) noexcept = default;
-  AnyNet& operator=(AnyNet other) noexcept {
-    held_ = std::move(other.held_);
-    return *this;
+           std::is_invocable_r_v<Tensor, const Net&, const Tensor&, Context&>) AnyNet(Net net) {
+    each(net, [&](const std::string& name, Tensor& t, bool is_buffer) {
+      slots_.push_back({name, std::exchange(t, scalar(0)), is_buffer});
+    });
+    const auto empty = std::make_shared<const Net>(std::move(net));
+    evaluate_ = [empty](const AnyNet& self, const Tensor& x, Context& ctx) {
+      return self.as(*empty)(x, ctx);
+    };
   }
 
-  Tensor operator()(const Tensor& x, Context& ctx) const { return held_->evaluate(x, ctx); }
+  Tensor operator()(const Tensor& x, Context& ctx) const { return evaluate_(*this, x, ctx); }
   Tensor operator()(const Tensor& x) const {  // not in training
     Context ctx;
     return (*this)(x, ctx);
   }
-  // The struct that is held. ConfigError where it is of another type.
+  // `like`, a net of the struct that this one was made of, with these tensors. ShapeError where it
+  // has not as many.
   template <class Net>
-  const Net& as() const {
-    const auto* held = dynamic_cast<const Held<Net>*>(held_.get());
-    if (!held) throw ConfigError("AnyNet: the net that is held is of another type");
-    return held->net;
+  Net as(Net like) const {
+    size_t i = 0;
+    each(like, [&](const std::string&, Tensor& t, bool) {
+      if (i < slots_.size()) t = slots_[i].tensor;
+      ++i;
+    });
+    if (i != slots_.size())
+      throw ShapeError("AnyNet: " + std::to_string(slots_.size()) + " tensors for a net of " +
+                       std::to_string(i));
+    return like;
   }
 
   static void parts(auto& self, auto&& part) {
-    using Slot = std::conditional_t<std::is_const_v<std::remove_reference_t<decltype(self)>>,
-                                    const Tensor, Tensor>;
-    if (!self.held_) return;
-    self.held_->visit([&](const std::string& name, Tensor& t, bool is_buffer) {
-      Slot& slot = t;
-      is_buffer ? part(name.c_str(), slot, buffer) : part(name.c_str(), slot);
-    });
+    for (auto& s : self.slots_)
+      s.is_buffer ? part(s.name.c_str(), s.tensor, buffer) : part(s.name.c_str(), s.tensor);
   }
 
  private:
-  using Visit = std::function<void(const std::string&, Tensor&, bool is_buffer)>;
-  struct Base {
-    virtual ~Base() = default;
-    virtual std::unique_ptr<Base> copy() const = 0;
-    virtual Tensor evaluate(const Tensor& x, Context& ctx) const = 0;
-    virtual void visit(const Visit& f) = 0;
+  struct Slot {
+    std::string name;
+    Tensor tensor;
+    bool is_buffer;
   };
-  template <class Net>
-  struct Held : Base {
-    explicit Held(Net n) : net(std::move(n)) {}
-    std::unique_ptr<Base> copy() const override { return std::make_unique<Held>(net); }
-    Tensor evaluate(const Tensor& x, Context& ctx) const override { return net(x, ctx); }
-    void visit(const Visit& f) override { each(net, f); }
-    Net net;
-  };
-  std::unique_ptr<Base> held_ = nullptr;
+  std::vector<Slot> slots_ = {};
+  std::function<Tensor(const AnyNet&, const Tensor&, Context&)> evaluate_ = {};
 };
 
 }  // namespace regrad::pruning

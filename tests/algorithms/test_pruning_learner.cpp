@@ -31,7 +31,7 @@ struct Run {
   DType dtype;
   Run(const char* name, double sparsity, const Settings& of = settings(), DType t = DType::f64)
       : s(of),
-        learner(tiny(t), row(name).make(s), schedule(row(name), s, sparsity, batches, 3)),
+        learner(tiny(t), row(name, s).method, schedule(row(name, s), s, sparsity, batches, 3)),
         dtype(t) {}
   double step(int64_t i) {
     const Tensor x = normal(Random(12) / "x" / i, {6, 1, 8, 8}, 0, 1, dtype),
@@ -242,7 +242,7 @@ TEST_CASE("DCIL-7, DCIL-8: two sets of norms; what is deployed is the sparse pat
   Run run("dcil", 0.9);
   run.to(0, run.steps());
   const Tensors& second = run.learner.state.memory;  // the dense path's running statistics
-  const NamedNet net = run.learner.deployed().as<NamedNet>();
+  const NamedNet net = run.learner.deployed().as(tiny());
   CHECK(second.size() == buffers(net).size());
   CHECK(!same(second, buffers(net)));
   CHECK(parameter_count(net) == parameter_count(tiny()));
@@ -261,7 +261,7 @@ TEST_CASE("DCIL-7, DCIL-8: two sets of norms; what is deployed is the sparse pat
 
 TEST_CASE(
     "a learner's parts are all there is: a second one that takes it up goes on in the same bits") {
-  for (const Row& r : rows()) {
+  for (const Row& r : rows(settings())) {
     CAPTURE(r.name);
     Run whole(r.name, 0.9, settings(), DType::f32), first(r.name, 0.9, settings(), DType::f32),
         second(r.name, 0.9, settings(), DType::f32);

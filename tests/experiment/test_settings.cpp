@@ -4,9 +4,8 @@
 
 #include <regrad/algorithms/asc/tables.h>
 #include <regrad/algorithms/cml/tasks.h>
-#include <regrad/algorithms/dcil/experiment/claims.h>
 #include <regrad/algorithms/experiment/options.h>
-#include <regrad/algorithms/map/experiment/claims.h>
+#include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/rfn/tables.h>
 #include <regrad/engine/error.h>
 
@@ -47,8 +46,14 @@ struct Binary {
 };
 const std::vector<Binary>& binaries() {
   static const std::vector<Binary> all{{"cml", cml::cml_tasks},
-                                       {"map", map_pruning::tasks},
-                                       {"dcil", dcil::tasks},
+                                       {"map",
+                                        [] {
+                                          return pruning::tasks({"map", "", {}});
+                                        }},
+                                       {"dcil",
+                                        [] {
+                                          return pruning::tasks({"dcil", "", {}});
+                                        }},
                                        {"rfn", relaxed_norm::rfn_tasks},
                                        {"asc", asc::asc_tasks}};
   return all;

@@ -1,7 +1,13 @@
+#include <regrad/algorithms/dcil/experiment/claims.h>
 #include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/algorithms/map/experiment/claims.h>
 
 int main(int argc, char** argv) {
-  regrad::experiment::TaskList tasks = regrad::map_pruning::tasks();
-  return regrad::experiment::main(tasks, argc, argv);
+  using namespace regrad;
+  experiment::TaskList tasks =
+      pruning::tasks({"map",
+                      "MAP, magnitude attention-based dynamic pruning (Back et al. 2023), "
+                      "beside DCIL and other pruning: test accuracy in %.",
+                      {map_pruning::claims, dcil::claims}});
+  return experiment::main(tasks, argc, argv);
 }

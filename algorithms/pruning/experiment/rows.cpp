@@ -7,59 +7,42 @@
 #include <regrad/algorithms/pruning/str.h>
 
 namespace regrad::pruning {
-namespace {
 
-template <Method (*make)()>
-Method plain(const Settings&) {
-  return make();
-}
-template <bool per_layer, bool soft>
-Method map(const Settings& s) {
-  return map_pruning::method(
-      {.z = s.z, .per_layer = per_layer, .soft = soft, .exploit = s.exploit});
-}
-template <bool distill>
-Method dcil(const Settings& s) {
-  return dcil::method({.distill = distill, .begin = s.distill, .temperature = s.temperature});
-}
-
-}  // namespace
-
-const std::vector<Row>& rows() {
-  static const std::vector<Row> all = {
-      {"dense", "nothing is pruned", plain<dense>, true},
-      {"one-shot", "magnitude pruning at half time, then fine-tuning", plain<one_shot>, true},
-      {"gmp", "gradual magnitude pruning (Zhu and Gupta)", plain<gmp>, true},
-      {"ste", "straight-through, masks made anew every step", plain<ste>, true},
-      {"dpf", "dynamic pruning with feedback (Lin et al.)", plain<dpf>, true},
-      {"dpf-x2", "DPF with twice the steps, as many passes as DCIL", plain<dpf>, true, 2},
-      {"map", "MAP, hard masks, attention over all layers", map<false, false>, true},
-      {"map-layer", "MAP, hard masks, attention layer by layer", map<true, false>, true},
-      {"dcil", "DCIL: refined gradients and mutual distillation", dcil<true>, true},
-      {"dcil-nokd", "DCIL without distillation", dcil<false>},
-      {"map-soft", "MAP, pruned weights damped instead of absent", map<false, true>},
-      {"map-soft-layer", "the same, attention layer by layer", map<true, true>},
-      {"dpf-layer",
-       "DPF, the same sparsity in every layer",
-       plain<dpf>,
-       false,
-       1,
-       {.per_layer = true}},
-      {"snip", "once, at the start, by |w dL/dw|", plain<snip>},
+std::vector<Row> rows(const Settings& s) {
+  map_pruning::Options hard{.z = s.z, .exploit = s.exploit}, soft = hard;
+  soft.soft = true;
+  map_pruning::Options hard_layer = hard, soft_layer = soft;
+  hard_layer.per_layer = soft_layer.per_layer = true;
+  const dcil::Options kd{.begin = s.distill, .temperature = s.temperature};
+  return {
+      {"dense", "nothing is pruned", dense(), true},
+      {"one-shot", "magnitude pruning at half time, then fine-tuning", one_shot(), true},
+      {"gmp", "gradual magnitude pruning (Zhu and Gupta)", gmp(), true},
+      {"ste", "straight-through, masks made anew every step", ste(), true},
+      {"dpf", "dynamic pruning with feedback (Lin et al.)", dpf(), true},
+      {"dpf-x2", "DPF with twice the steps, as many passes as DCIL", dpf(), true, 2},
+      {"map", "MAP, hard masks, attention over all layers", map_pruning::method(hard), true},
+      {"map-layer", "MAP, hard masks, attention layer by layer", map_pruning::method(hard_layer),
+       true},
+      {"dcil", "DCIL: refined gradients and mutual distillation", dcil::method(kd), true},
+      {"dcil-nokd", "DCIL without distillation", dcil::method({.distill = false})},
+      {"map-soft", "MAP, pruned weights damped instead of absent", map_pruning::method(soft)},
+      {"map-soft-layer", "the same, attention layer by layer", map_pruning::method(soft_layer)},
+      {"dpf-layer", "DPF, the same sparsity in every layer", dpf(), false, 1, {.per_layer = true}},
+      {"snip", "once, at the start, by |w dL/dw|", snip()},
       {"rigl", "random masks; drops small weights, grows where gradients are large",
-       [](const Settings& s) { return rigl(s.rigl_share); }},
+       rigl(s.rigl_share)},
       {"str", "learned soft thresholds; reaches a sparsity of its own",
-       [](const Settings& s) {
-         return str({s.str_initial, s.str_decay});
-       }},
-      {"gmp-filters", "GMP on whole filters", plain<gmp>, false, 1, {.filters = true}},
-      {"dpf-filters", "DPF on whole filters", plain<dpf>, false, 1, {.filters = true}},
-      {"dcil-filters", "DCIL on whole filters", dcil<true>, false, 1, {.filters = true}},
+       str({s.str_initial, s.str_decay})},
+      {"gmp-filters", "GMP on whole filters", gmp(), false, 1, {.filters = true}},
+      {"dpf-filters", "DPF on whole filters", dpf(), false, 1, {.filters = true}},
+      {"dcil-filters", "DCIL on whole filters", dcil::method(kd), false, 1, {.filters = true}},
   };
-  return all;
 }
 
-const Row& row(const std::string& name) { return experiment::find_method(rows(), name); }
+Row row(const std::string& name, const Settings& s) {
+  return experiment::find_method(rows(s), name);
+}
 
 Schedule schedule(const Row& row, const Settings& s, double sparsity, int64_t batches,
                   uint64_t seed) {

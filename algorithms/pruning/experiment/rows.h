@@ -12,15 +12,16 @@ namespace regrad::pruning {
 
 struct Row {
   const char *name, *help;
-  Method (*make)(const Settings&);
+  Method method;
   bool by_default = false;
   int times = 1;           // epochs, in units of the table's
   MaskOptions masks = {};  // whole filters, or the same sparsity in every layer
 };
 
 // In the table's order.
-const std::vector<Row>& rows();
-const Row& row(const std::string& name);  // ConfigError where there is none of that name
+std::vector<Row> rows(const Settings& s);
+// ConfigError where there is none of that name.
+Row row(const std::string& name, const Settings& s);
 
 // The settings' schedule for a row: `batches` steps an epoch, `sparsity` in the end.
 Schedule schedule(const Row& row, const Settings& s, double sparsity, int64_t batches,

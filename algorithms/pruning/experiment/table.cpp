@@ -66,7 +66,7 @@ class Table : public experiment::Experiment {
     return {paper_.name,
             paper_.about,
             {task_},
-            experiment::method_cards(rows()),
+            experiment::method_cards(rows(s_)),
             on("accuracy", first),
             experiment::Better::higher,
             "dpf"};
@@ -79,7 +79,7 @@ class Table : public experiment::Experiment {
   std::vector<experiment::Field> fields() override { return experiment::fields(s_); }
   void check() const override { pruning::check(s_, examples()); }
   std::vector<experiment::Need> needs(const Job& job) const override {
-    return {{sizeof(double) * static_cast<double>(s_.epochs) * row(job.method).times,
+    return {{sizeof(double) * static_cast<double>(s_.epochs) * row(job.method, s_).times,
              "the accuracy after each epoch"}};
   }
   void data(const std::string& folder) override {
@@ -92,7 +92,7 @@ class Table : public experiment::Experiment {
     return out;
   }
   int64_t steps(const Job& job) const override {
-    return batches() * s_.epochs * row(job.method).times;
+    return batches() * s_.epochs * row(job.method, s_).times;
   }
   int64_t log_every() const override { return batches() * s_.log_every; }
   std::unique_ptr<experiment::Trial> trial(const Job& job) const override {

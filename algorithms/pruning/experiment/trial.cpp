@@ -74,8 +74,8 @@ Pruned::Pruned(const Job& job, const Settings& s, const experiment::Images& imag
            .in_channels = images.train.images.size(1),
            .size = images.train.images.size(2),
            .classes = static_cast<int64_t>(images.train.classes.size())},
-      learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method).make(s),
-               schedule(row(job.method), s, sparsity_of(job.variant), batches, job.seed)),
+      learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method, s).method,
+               schedule(row(job.method, s), s, sparsity_of(job.variant), batches, job.seed)),
       before_(weights(learner_.state)[0].detach()),
       curve_(zeros({learner_.schedule.epochs / s.log_every}, DType::f64)) {}
 
