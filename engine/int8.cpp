@@ -18,10 +18,6 @@
 namespace regrad {
 namespace {
 
-constexpr double least_range = 1e-30;  // 1 / s is finite in f32
-double most(bool is_signed) { return is_signed ? 127 : 255; }
-double least(bool is_signed) { return is_signed ? -127 : 0; }
-
 // v over and over, long enough for loops over it to be worth their start.
 std::vector<float> repeated(const std::vector<float>& v) {
   if (v.size() == 1) return std::vector<float>(512, v[0]);
@@ -32,82 +28,12 @@ std::vector<float> repeated(const std::vector<float>& v) {
 
 }  // namespace
 
-double Int8Range::scale() const {
-  const double largest = std::max(std::abs(low), std::abs(high));
-  return largest > least_range ? largest / most(is_signed()) : 1;
-}
-
-Int8Ranges::Int8Ranges(const std::vector<Int8Range>& by_group) : by_group_(by_group) {
-  if (by_group.empty()) throw ConfigError("Int8Ranges: of no group");
-  if (std::none_of(by_group.begin(), by_group.end(),
-                   [](const Int8Range& r) { return r.is_signed(); }))
-    return;
-  for (Int8Range& r : by_group_)
-    if (!r.is_signed()) r.low = -std::max(r.high, least_range);
-}
-
-namespace {
-
-// Of each range f(s), along x's channels: [1,C,1,1]; [] where one is for all.
-template <class F>
-Tensor along_channels(const Int8Ranges& ranges, const Tensor& x, F&& f) {
-  if (ranges.size() == 1) return full({}, f(ranges.at(0, 1).scale()), x.dtype());
-  const auto groups = static_cast<int64_t>(ranges.size());
-  if (x.dim() != 4 || x.size(1) % groups != 0)
-    throw ShapeError("8-bit levels: needs [N,C,H,W] with a C that " + std::to_string(groups) +
-                     " ranges divide, not " + str(x.shape()));
-  std::vector<double> v;
-  for (int64_t c = 0; c < x.size(1); ++c) v.push_back(f(ranges.at(c, x.size(1)).scale()));
-  return tensor(v, {1, x.size(1), 1, 1}, x.dtype());
-}
-
-Tensor levels_of(const Tensor& x, const Int8Ranges& ranges) {
-  if (!is_floating(x.dtype()))
-    throw DTypeError(std::string("8-bit levels: of f32 or f64, not ") + name(x.dtype()));
-  const NoGrad quiet;
-  const bool is_signed = ranges.is_signed();
-  return clamp(round(x.detach() * along_channels(ranges, x, [](double s) { return 1 / s; })),
-               least(is_signed), most(is_signed));
-}
-
-// values + 0, with the gradient of slope x where x is not cut off: there clamping has the
-// derivative 1, and its value goes away against itself.
-Tensor straight_through(const Tensor& values, const Tensor& x, const Int8Ranges& ranges,
-                        const Tensor& slope) {
-  if (!x.requires_grad()) return values;
-  const bool is_signed = ranges.is_signed();
-  const Tensor step = along_channels(ranges, x, [](double s) { return s; });
-  const Tensor open =
-      minimum(maximum(x, step * (least(is_signed) - 0.5)), step * (most(is_signed) + 0.5)) * slope;
-  return values + (open - open.detach());
-}
-
-}  // namespace
-
-Tensor fake_quantize(const Tensor& x, const Int8Ranges& ranges) {
-  const detail::Called as("fake_quantize(x)", x);
-  const Tensor q = levels_of(x, ranges),
-               step = along_channels(ranges, x, [](double s) { return s; });
-  return straight_through(q * step, x, ranges, ones({}, x.dtype()));
-}
-Tensor int8_levels(const Tensor& x, const Int8Ranges& ranges) {
-  const detail::Called as("int8_levels(x)", x);
-  return straight_through(levels_of(x, ranges), x, ranges,
-                          along_channels(ranges, x, [](double s) { return 1 / s; }));
-}
-
-Int8Range weight_range(const Tensor& w) {
-  const detail::Called as("weight_range(w)", w);
-  const NoGrad quiet;
-  const double largest = w.numel() ? amax(abs(w.detach())).item() : 0;
-  return {largest > 0 ? -largest : -127, largest > 0 ? largest : 127};
-}
-
 struct Int8Conv2d::State {
   Shape weight;
   std::vector<int8_t> q;
   ConvOptions options;
   bool is_signed = false;
+  Levels inputs;                   // of the first; the ends are the same for all
   std::vector<float> inverse;      // 1 / s of the inputs, channel by channel and over again
   std::vector<float> scale, bias;  // of the outputs, likewise
 
@@ -136,21 +62,41 @@ struct Int8Conv2d::State {
 namespace {
 
 // No sum of products passes 2^31: of |q_w| an output, times the largest input.
-void refuse_long_sums(const std::vector<int8_t>& q, const Tensor& weight, bool is_signed) {
+void refuse_long_sums(const std::vector<int8_t>& q, const Tensor& weight, double largest) {
   const int64_t outs = weight.size(0), each = outs ? weight.numel() / outs : 0;
   for (int64_t o = 0; o < outs; ++o) {
     int64_t sum = 0;
     for (int64_t i = 0; i < each; ++i) sum += std::abs(q[static_cast<size_t>(o * each + i)]);
-    if (sum * static_cast<int64_t>(most(is_signed)) > INT32_MAX)
+    if (sum * static_cast<int64_t>(largest) > INT32_MAX)
       throw ShapeError("Int8Conv2d: the sums of " + std::to_string(each) +
                        " products with weights " + str(weight.shape()) + " can pass 32 bits");
   }
 }
 
+void check(const QuantizeOptions& o) {
+  if (o.bits > 8 || o.scheme == Scheme::affine)
+    throw ConfigError("Int8Conv2d: needs symmetric levels of at most 8 bits");
+}
+
+// Weights as whole numbers, filter by filter.
+std::vector<int8_t> whole_numbers(const Tensor& weight, const std::vector<Levels>& of) {
+  std::vector<int8_t> q(static_cast<size_t>(weight.numel()));
+  const Tensor w = weight.detach().contiguous();
+  const int64_t each = of.empty() ? 0 : w.numel() / static_cast<int64_t>(of.size());
+  for (size_t o = 0; o < of.size(); ++o) {
+    const auto inverse = repeated({static_cast<float>(1 / of[o].scale)});
+    const int64_t first = static_cast<int64_t>(o) * each;
+    kernels::table().int8.to_s8(
+        w.data<float>() + first, each, inverse.data(), static_cast<int64_t>(inverse.size()),
+        static_cast<float>(of[o].least), static_cast<float>(of[o].most), q.data() + first);
+  }
+  return q;
+}
+
 }  // namespace
 
 Int8Conv2d::Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptions& options,
-                       const Int8Ranges& input)
+                       const Ranges& input, const Int8Options& quantized)
     : state_(std::make_shared<State>()) {
   const detail::Called as("Int8Conv2d(weight, bias?)", weight, bias);
   if (weight.dim() != 4)
@@ -163,23 +109,29 @@ Int8Conv2d::Int8Conv2d(const Tensor& weight, const Tensor& bias, const ConvOptio
   if (input.size() != 1 && input.size() != static_cast<size_t>(options.groups))
     throw ShapeError("Int8Conv2d: " + std::to_string(input.size()) + " ranges of inputs for " +
                      std::to_string(options.groups) + " groups");
-  const Int8Range of_weight = weight_range(weight);
-  State& s = *state_;
-  s.weight = weight.shape(), s.options = options, s.is_signed = input.is_signed();
-  s.q.resize(static_cast<size_t>(weight.numel()));
-  const auto by_weight = repeated({static_cast<float>(1 / of_weight.scale())});
-  kernels::table().int8.to_s8(weight.detach().contiguous().data<float>(), weight.numel(),
-                              by_weight.data(), static_cast<int64_t>(by_weight.size()), -127, 127,
-                              s.q.data());
-  refuse_long_sums(s.q, weight, s.is_signed);
+  check(quantized.weights), check(quantized.inputs);
   const int64_t ins = input.size() == 1 ? 1 : weight.size(1) * options.groups,
                 outs = weight.size(0);
+  const auto of_input = [&](int64_t c, int64_t channels) {
+    return levels_of(input.at(c, channels), input.is_signed(), quantized.inputs);
+  };
+  const Ranges ranges = weight_ranges(weight, quantized.weights);
+  std::vector<Levels> of_weight;
+  for (size_t o = 0; o < ranges.size(); ++o)
+    of_weight.push_back(
+        levels_of(ranges.at(static_cast<int64_t>(o), outs), true, quantized.weights));
+  State& s = *state_;
+  s.weight = weight.shape(), s.options = options, s.is_signed = input.is_signed();
+  s.inputs = of_input(0, 1), s.q = whole_numbers(weight, of_weight);
+  refuse_long_sums(s.q, weight, s.inputs.most);
   std::vector<float> inverse, scale, offset(static_cast<size_t>(outs), 0);
   if (bias.defined()) std::copy_n(bias.detach().contiguous().data<float>(), outs, offset.begin());
   for (int64_t c = 0; c < ins; ++c)
-    inverse.push_back(static_cast<float>(1 / input.at(c, ins).scale()));
+    inverse.push_back(static_cast<float>(1 / of_input(c, ins).scale));
   for (int64_t c = 0; c < outs; ++c)
-    scale.push_back(static_cast<float>(input.at(c, outs).scale() * of_weight.scale()));
+    scale.push_back(
+        static_cast<float>(of_input(c, outs).scale *
+                           of_weight[of_weight.size() == 1 ? 0 : static_cast<size_t>(c)].scale));
   s.inverse = repeated(inverse), s.scale = repeated(scale), s.bias = repeated(offset);
 }
 
@@ -209,7 +161,7 @@ kernels::Conv Int8Conv2d::State::geometry(const Tensor& x) const {
 void Int8Conv2d::State::levels(const kernels::Int8Plan& plan, const kernels::Conv& s,
                                const float* x, void* to) const {
   const kernels::Int8Kernels& k = kernels::table().int8;
-  const auto low = static_cast<float>(least(is_signed)), high = static_cast<float>(most(is_signed));
+  const auto low = static_cast<float>(inputs.least), high = static_cast<float>(inputs.most);
   const auto columns = static_cast<int64_t>(inverse.size());
   if (!plan.x_wide)
     return (is_signed ? k.to_s8 : k.to_u8)(x, s.c * s.h * s.w, inverse.data(), columns, low, high,

@@ -1,5 +1,5 @@
-// What a forward pass is told beside its input, and what it reports back: training or not, a random
-// stream, and batch statistics.
+// What a forward pass takes beside its input, and what it reports back: training or not, a random
+// stream, how its steps are evaluated, and batch statistics.
 //
 //   Context ctx{.training = true, .random = root / "step" / i};
 //   Tensor loss = cross_entropy(net(x, ctx), y);
@@ -7,17 +7,38 @@
 //   net = commit(std::move(net), ctx);                  // running statistics move
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
+#include <regrad/engine/conv.h>
 #include <regrad/engine/functional.h>
 #include <regrad/layers/params.h>
 
 namespace regrad {
 
+// A step of a forward pass as Context::evaluate gets it: a layer with its parameters, or an op that
+// nets report (steps.h).
+struct Step {
+  enum Kind { conv, linear, norm, relu, add, max_pool, mean, subsample, flatten } kind;
+  Tensor x;
+  Tensor weight = {}, bias = {};     // conv, linear, norm; bias may be undefined
+  ConvOptions options = {};          // conv
+  BatchStatistics running = {};      // norm: undefined where it has none
+  BatchNormOptions after = {};       // norm: eps, and what happens in the same pass
+  Tensor other = {};                 // add
+  Window window = {};                // max_pool
+  int64_t stride = 1, channels = 0;  // subsample
+};
+
 struct Context {
   bool training = false;
   std::optional<Random> random = {};  // dropout's; without one nothing is dropped
+
+  // Where set, each step's value is what this returns: what `plain` computes, or something else in
+  // its place (quantize.h), noted or not (export.h).
+  using Evaluate = std::function<Tensor(const Step& step, const std::function<Tensor()>& plain)>;
+  Evaluate evaluate = {};
 
   // A buffer's next value: the one that holds now, and what a forward pass makes of it.
   struct Report {
@@ -27,9 +48,22 @@ struct Context {
   std::vector<Report> reports = {};
 };
 
+// plain(), or what ctx.evaluate makes of step().
+template <class MakeStep, class Plain>
+Tensor evaluated(Context& ctx, MakeStep&& step, Plain&& plain) {
+  return ctx.evaluate ? ctx.evaluate(step(), plain) : plain();
+}
+
+// net(x, ctx), not in training.
+template <class Net, class... X>
+Tensor out_of_training(const Net& net, const X&... x) {
+  Context ctx;
+  return net(x..., ctx);
+}
+
 // The net with its buffers moved by the reports, in their order: b <- (1 - momentum) b + momentum
 // seen. Buffers are known by identity: copies of a net and at(net, ...) share them. Reports of
-// several contexts (one a task) are committed one context after the other.
+// several contexts (one per task) are committed one context after the other.
 template <class Net>
 Net commit(Net net, const Context& ctx) {
   const NoGrad quiet;

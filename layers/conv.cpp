@@ -15,5 +15,13 @@ Conv2d::Conv2d(const Random& r, int64_t in, int64_t out, Pair kernel, const Conv
                .requires_grad_();
   if (with_bias) bias = init::torch_default(r / "bias", {out}, fan_in, t).requires_grad_();
 }
+Tensor Conv2d::operator()(const Tensor& x, Context& ctx) const {
+  return evaluated(
+      ctx,
+      [&] {
+        return Step{.kind = Step::conv, .x = x, .weight = weight, .bias = bias, .options = options};
+      },
+      [&] { return (*this)(x); });
+}
 
 }  // namespace regrad

@@ -4,11 +4,8 @@
 //   Tensor y = conv(x);  // [N,3,H,W] -> [N,16,H,W]; [T,N,3,H,W] with per_task(conv, T)
 #pragma once
 
-#include <regrad/engine/conv.h>
+#include <regrad/layers/context.h>
 #include <regrad/layers/init.h>
-#include <regrad/layers/params.h>
-
-#include <functional>
 
 namespace regrad {
 
@@ -23,17 +20,12 @@ struct Conv2d {
   Conv2d(const Random& r, int64_t in, int64_t out, Pair kernel, const ConvOptions& opts = {},
          bool with_bias = true, DType t = DType::f32);
 
+  Tensor operator()(const Tensor& x, Context& ctx) const;
   Tensor operator()(const Tensor& x) const { return conv2d(x, weight, bias, options); }
   static void parts(auto& self, auto&& part) {
     part("weight", self.weight);
     part("bias", self.bias);
   }
 };
-
-// How a net's convolutions are evaluated, where it is not as themselves (quantize.h).
-using Convolve = std::function<Tensor(const Conv2d&, const Tensor&)>;
-inline Tensor convolve(const Convolve& how, const Conv2d& conv, const Tensor& x) {
-  return how ? how(conv, x) : conv(x);
-}
 
 }  // namespace regrad

@@ -12,128 +12,164 @@ using Layer = InferenceLayer;
 // A norm out of training as scale x + shift.
 struct Folded {
   Tensor scale, shift;
-  explicit Folded(const BatchNorm& n) {
-    if (!n.running_mean.defined())
+  explicit Folded(const Step& norm) {
+    if (!norm.running.mean.defined())
       throw ConfigError("export: a batch norm without running statistics");
-    const NoGrad quiet;
-    const Tensor mean = n.running_mean.to(DType::f64), var = n.running_var.to(DType::f64);
-    scale = n.weight.detach().to(DType::f64) / sqrt(var + n.eps);
-    shift = n.bias.detach().to(DType::f64) - mean * scale;
+    const Tensor mean = norm.running.mean.to(DType::f64), var = norm.running.var.to(DType::f64);
+    scale = norm.weight.detach().to(DType::f64) / sqrt(var + norm.after.eps);
+    shift = norm.bias.detach().to(DType::f64) - mean * scale;
   }
 };
 
-// Lists a net's layers in their order; each call gives the number of the value it makes.
-class Writer {
+// Notes the steps of a forward pass as layers, each merged into the one before it where that one
+// has no other reader. Weights stay f64 until all is folded.
+class Recorder {
  public:
-  int conv(const Conv2d& c, const BatchNorm* norm, int from, bool relu, int residual = -1) {
-    const NoGrad quiet;
-    Layer l;
-    l.kind = Layer::conv, l.from = from, l.residual = residual, l.relu = relu;
-    l.stride = c.options.stride.h, l.padding = c.options.padding.h, l.groups = c.options.groups;
-    Tensor weight = c.weight.detach().to(DType::f64),
-           bias = c.bias.defined() ? c.bias.detach().to(DType::f64)
-                                   : zeros({weight.size(0)}, DType::f64);
-    if (norm) {
-      const Folded f(*norm);
-      weight = weight * reshape(f.scale, {f.scale.numel(), 1, 1, 1});
-      bias = bias * f.scale + f.shift;
-    }
-    return add(std::move(l), weight, bias);
+  explicit Recorder(const Tensor& x) : values_{x}, number_{0} {}
+  Tensor operator()(const Step& s, const std::function<Tensor()>& plain) {
+    const Tensor y = plain();
+    values_.push_back(y), number_.push_back(s.kind == Step::flatten ? number(s.x) : added(s));
+    return y;
   }
-  int affine(const BatchNorm& norm, int from, bool relu) {
-    Layer l;
-    l.kind = Layer::affine, l.from = from, l.relu = relu;
-    const Folded f(norm);
-    return add(std::move(l), f.scale, f.shift);
-  }
-  int linear(const Linear& m, int from, bool relu = false) {
-    Layer l;
-    l.kind = Layer::linear, l.from = from, l.relu = relu;
-    const Tensor w = m.weight.detach().to(DType::f64);
-    return add(std::move(l), w,
-               m.bias.defined() ? m.bias.detach().to(DType::f64) : zeros({w.size(0)}, DType::f64));
-  }
-  int max_pool(int from) { return simple(Layer::max_pool, from, 2, 0); }
-  int mean(int from) { return simple(Layer::mean, from, 1, 0); }
-  int subsample(int from, int64_t stride, int64_t channels) {
-    return simple(Layer::subsample, from, stride, channels);
-  }
-
-  std::vector<Layer> layers = {};
+  // In the order of their last step. y: the net's output, which is the last value.
+  std::vector<Layer> layers(const Tensor& y);
 
  private:
-  int simple(Layer::Kind kind, int from, int64_t stride, int64_t channels) {
-    Layer l;
-    l.kind = kind, l.from = from, l.stride = stride, l.channels = channels;
-    layers.push_back(std::move(l));
-    return static_cast<int>(layers.size());
+  struct Noted {
+    Step::Kind kind;
+    Layer layer;
+    bool merged = false;  // into a later one
+  };
+
+  // 0: the input; i + 1: of noted_[i].
+  int number(const Tensor& v) const {
+    for (size_t i = values_.size(); i-- > 0;)
+      if (values_[i].node() == v.node()) return number_[i];
+    throw ConfigError("export: a layer reads what no step of inference gives (of shape " +
+                      str(v.shape()) + ")");
   }
-  int add(Layer l, const Tensor& weight, const Tensor& bias) {
-    l.weight = weight.to(DType::f32).contiguous(), l.bias = bias.to(DType::f32).contiguous();
-    layers.push_back(std::move(l));
-    return static_cast<int>(layers.size());
+  int added(const Step& s) {
+    noted_.push_back({s.kind, layer_of(s)});
+    if (s.kind == Step::norm && s.after.max_pool) {
+      noted_.push_back(
+          {Step::max_pool, pooled(static_cast<int>(noted_.size()), *s.after.max_pool)});
+    }
+    return static_cast<int>(noted_.size());
   }
+  static Layer pooled(int from, const Window& w);
+  Layer layer_of(const Step& s) const;
+  int readers(int v) const;
+  Noted* into(const Noted& k);
+  void merge(size_t i);
+
+  std::vector<Tensor> values_;  // held, so that no other takes a tensor's address
+  std::vector<int> number_;
+  std::vector<Noted> noted_ = {};
 };
 
-struct Exporter {
-  Writer w = {};
-  int64_t size = 0;  // of the image
+Layer Recorder::pooled(int from, const Window& w) {
+  if (w.kernel != w.stride || w.padding != 0)
+    throw ConfigError("export: a max pool whose windows overlap or are padded");
+  return {.kind = Layer::max_pool, .from = from, .stride = w.stride};
+}
 
-  int block(const BasicBlock& b, int x) {
-    int shortcut = x;
-    const int64_t stride = b.conv1.options.stride.h, in = b.conv1.weight.size(1),
-                  out = b.conv1.weight.size(0);
-    if (b.shortcut.weight.defined()) {
-      shortcut = w.conv(b.shortcut, &b.shortcut_norm, x, false);
-    } else if (stride != 1 || in != out) {
-      shortcut = w.subsample(x, stride, out);
+Layer Recorder::layer_of(const Step& s) const {
+  Layer l{.from = number(s.x)};
+  const auto bias = [&] {
+    return s.bias.defined() ? s.bias.detach().to(DType::f64)
+                            : zeros({s.weight.size(0)}, DType::f64);
+  };
+  switch (s.kind) {
+    case Step::conv: {
+      const ConvOptions& o = s.options;
+      if (o.stride.h != o.stride.w || o.padding.h != o.padding.w || o.dilation.h != 1 ||
+          o.dilation.w != 1)
+        throw ConfigError("export: a convolution with dilation, or unlike height and width");
+      l.stride = o.stride.h, l.padding = o.padding.h, l.groups = o.groups;
+      l.weight = s.weight.detach().to(DType::f64), l.bias = bias();
+      break;
     }
-    return w.conv(b.conv2, &b.norm2, w.conv(b.conv1, &b.norm1, x, true), true, shortcut);
+    case Step::linear:
+      l.kind = Layer::linear, l.weight = s.weight.detach().to(DType::f64), l.bias = bias();
+      break;
+    case Step::norm: {
+      const Folded f(s);
+      l.kind = Layer::affine, l.weight = f.scale, l.bias = f.shift, l.relu = s.after.relu;
+      if (s.after.residual.defined()) l.residual = number(s.after.residual);
+      break;
+    }
+    case Step::add: l.residual = number(s.other); break;
+    case Step::max_pool: return pooled(l.from, s.window);
+    case Step::mean: l.kind = Layer::mean; break;
+    case Step::subsample:
+      l.kind = Layer::subsample, l.stride = s.stride, l.channels = s.channels;
+      break;
+    case Step::relu:
+    case Step::flatten: break;
   }
-  int block(const BottleneckBlock& b, int x) {
-    const int shortcut =
-        b.shortcut.weight.defined() ? w.conv(b.shortcut, &b.shortcut_norm, x, false) : x;
-    return w.conv(b.conv3, &b.norm3,
-                  w.conv(b.conv2, &b.norm2, w.conv(b.conv1, &b.norm1, x, true), true), true,
-                  shortcut);
-  }
-  int block(const PreActBlock& b, int x) {
-    const int a = w.affine(b.norm1, x, true), y = w.conv(b.conv1, &b.norm2, a, true);
-    return w.conv(b.conv2, nullptr, y, false,
-                  b.shortcut.weight.defined() ? w.conv(b.shortcut, nullptr, a, false) : x);
-  }
+  return l;
+}
 
-  template <class Net>
-  void residual(const Net& net) {
-    int y = w.conv(net.conv, &net.norm, 0, true);
-    for (const auto& b : net.blocks) y = block(b, y);
-    w.linear(net.linear, w.mean(y));
+int Recorder::readers(int v) const {
+  int n = 0;
+  for (const Noted& k : noted_)
+    if (!k.merged) n += (k.layer.from == v) + (k.layer.residual == v);
+  return n;
+}
+
+// Norm, sum and ReLU into the layer whose output they alone read.
+void Recorder::merge(size_t i) {
+  Noted& k = noted_[i];
+  if (k.kind != Step::norm && k.kind != Step::add && k.kind != Step::relu) return;
+  Noted* before = into(k);
+  if (!before && k.kind == Step::add) std::swap(k.layer.from, k.layer.residual), before = into(k);
+  if (!before) {
+    if (k.kind == Step::norm && k.layer.residual < 0) return;  // a layer of its own
+    throw ConfigError("export: a sum or ReLU of what is no layer's output, or has other readers");
   }
-  void operator()(const Resnet& net) { residual(net); }
-  void operator()(const BottleneckResnet& net) { residual(net); }
-  void operator()(const WideResnet& net) {
-    int y = w.conv(net.conv, nullptr, 0, false);
-    for (const PreActBlock& b : net.blocks) y = block(b, y);
-    w.linear(net.linear, w.mean(w.affine(net.norm, y, true)));
+  Layer l = before->layer;
+  if (k.kind == Step::norm) {
+    l.weight = l.weight * reshape(k.layer.weight, {k.layer.weight.numel(), 1, 1, 1});
+    l.bias = l.bias * k.layer.weight + k.layer.bias;
   }
-  void operator()(const ChainNet& net) {
-    int y = 0;
-    int64_t now = size;
-    for (size_t i = 0; i < net.convs.size(); ++i) {
-      const Conv2d& c = net.convs[i].conv;
-      y = w.conv(c, &net.convs[i].norm, y, true);
-      now = (now - 1) / c.options.stride.h + 1;
-      const bool pools = std::find(net.pooled.begin(), net.pooled.end(), i) != net.pooled.end();
-      if (pools && now > 1) y = w.max_pool(y), now /= 2;
+  l.relu = k.kind == Step::relu || k.layer.relu;
+  if (k.layer.residual >= 0) l.residual = k.layer.residual;
+  before->merged = true;
+  k.kind = before->kind, k.layer = std::move(l);  // what follows may merge into it again
+}
+
+// The layer that k can be merged into, or nullptr.
+Recorder::Noted* Recorder::into(const Noted& k) {
+  if (k.layer.from == 0 || readers(k.layer.from) > 1) return nullptr;
+  Noted& before = noted_[static_cast<size_t>(k.layer.from) - 1];
+  if (before.layer.relu) return nullptr;
+  const bool fits = k.kind == Step::relu
+                        ? before.layer.weight.defined()
+                        : before.kind == Step::conv && before.layer.residual < 0;
+  return fits ? &before : nullptr;
+}
+
+std::vector<Layer> Recorder::layers(const Tensor& y) {
+  if (number(y) != static_cast<int>(noted_.size()))
+    throw ConfigError("export: the net's output is not that of its last step");
+  for (size_t i = 0; i < noted_.size(); ++i) merge(i);
+  std::vector<int> now{0};
+  std::vector<Layer> out;
+  for (Noted& k : noted_) {
+    if (!k.merged) {
+      Layer& l = k.layer;
+      l.from = now[static_cast<size_t>(l.from)];
+      if (l.residual >= 0) l.residual = now[static_cast<size_t>(l.residual)];
+      if (l.weight.defined()) {
+        l.weight = l.weight.to(DType::f32).contiguous();
+        l.bias = l.bias.to(DType::f32).contiguous();
+      }
+      out.push_back(std::move(l));
     }
-    w.linear(net.linear, w.mean(y));
+    now.push_back(static_cast<int>(out.size()));
   }
-  void operator()(const PixelMlp& net) {
-    int y = 0;
-    for (size_t i = 0; i < net.layers.size(); ++i)
-      y = w.linear(net.layers[i], y, i + 1 < net.layers.size());
-  }
-};
+  return out;
+}
 
 // Whether filter o of a layer gives 0 for every image.
 bool dead(const Layer& l, int64_t o) {
@@ -178,15 +214,21 @@ std::vector<Layer> without_dead_filters(std::vector<Layer> layers) {
   return layers;
 }
 
+std::vector<Layer> recorded_layers(const std::function<Tensor(const Tensor&, Context&)>& forward,
+                                   const Tensor& x) {
+  const NoGrad quiet;
+  const auto recorder = std::make_shared<Recorder>(x);
+  Context ctx{.evaluate = [recorder](const Step& s, const std::function<Tensor()>& plain) {
+    return (*recorder)(s, plain);
+  }};
+  return recorder->layers(forward(x, ctx));
+}
+
 InferenceNet export_net(const NamedNet& net, const NamedNetOptions& of,
                         const ExportOptions& options) {
-  Exporter e;
-  e.size = of.size;
-  std::visit([&](const auto& n) { e(n); }, net.net);
-  std::vector<Layer> layers =
-      options.remove_filters ? without_dead_filters(std::move(e.w.layers)) : std::move(e.w.layers);
-  return InferenceNet(std::move(layers), {of.in_channels, of.size, of.size, options.classes,
-                                          options.mean, options.deviation});
+  return export_net(
+      net, {of.in_channels, of.size, of.size, options.classes, options.mean, options.deviation},
+      options.remove_filters);
 }
 
 }  // namespace regrad

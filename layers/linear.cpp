@@ -3,13 +3,19 @@
 namespace regrad {
 namespace {
 
-Tensor through(const Mlp& net, size_t i, const Tensor& x) {
-  Tensor h = net.layers[i](x);
+Tensor through(const Mlp& net, size_t i, const Tensor& x, Context& ctx) {
+  Tensor h = net.layers[i](x, ctx);
   if (i + 1 == net.layers.size() && net.linear_output) return h;
-  return net.activation == Activation::relu ? relu(std::move(h)) : tanh(h);
+  return net.activation == Activation::relu ? relu(std::move(h), ctx) : tanh(h);
 }
 
 }  // namespace
+
+Tensor Linear::operator()(const Tensor& x, Context& ctx) const {
+  return evaluated(
+      ctx, [&] { return Step{.kind = Step::linear, .x = x, .weight = weight, .bias = bias}; },
+      [&] { return (*this)(x); });
+}
 
 Mlp::Mlp(const Random& r, const std::vector<int64_t>& sizes, bool linear_out, Activation act,
          DType t)
@@ -19,16 +25,17 @@ Mlp::Mlp(const Random& r, const std::vector<int64_t>& sizes, bool linear_out, Ac
     layers.emplace_back(r / static_cast<int64_t>(i), sizes[i], sizes[i + 1], true, t);
 }
 
-Tensor Mlp::operator()(const Tensor& x) const {
+Tensor Mlp::operator()(const Tensor& x, Context& ctx) const {
   Tensor h = x;
-  for (size_t i = 0; i < layers.size(); ++i) h = through(*this, i, h);
+  for (size_t i = 0; i < layers.size(); ++i) h = through(*this, i, h, ctx);
   return h;
 }
 
 std::vector<Tensor> Mlp::activations(const Tensor& x) const {
+  Context ctx;
   std::vector<Tensor> out;
   for (size_t i = 0; i < layers.size(); ++i)
-    out.push_back(through(*this, i, i == 0 ? x : out.back()));
+    out.push_back(through(*this, i, i == 0 ? x : out.back(), ctx));
   return out;
 }
 

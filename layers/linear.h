@@ -6,9 +6,8 @@
 
 #include <vector>
 
-#include <regrad/engine/functional.h>
 #include <regrad/layers/init.h>
-#include <regrad/layers/params.h>
+#include <regrad/layers/steps.h>
 
 namespace regrad {
 
@@ -23,6 +22,7 @@ struct Linear {
         bias(with_bias ? init::torch_default(r / "bias", {out}, in, t).requires_grad_()
                        : Tensor()) {}
 
+  Tensor operator()(const Tensor& x, Context& ctx) const;
   Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); }
   static void parts(auto& self, auto&& part) {
     part("weight", self.weight);
@@ -43,8 +43,9 @@ struct Mlp {
   Mlp(const Random& r, const std::vector<int64_t>& sizes, bool linear_out,
       Activation act = Activation::relu, DType t = DType::f32);
 
-  Tensor operator()(const Tensor& x) const;
-  // what each layer says, after its activation; the last is the output
+  Tensor operator()(const Tensor& x, Context& ctx) const;
+  Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
+  // each layer's output, after its activation; the last is the net's
   std::vector<Tensor> activations(const Tensor& x) const;
   static void parts(auto& self, auto&& part) { part("layers", self.layers); }
 };

@@ -13,6 +13,19 @@ BatchNorm::BatchNorm(int64_t channels, Track track, DType t)
 
 Tensor BatchNorm::operator()(const Tensor& x, Context& ctx, BatchNormOptions options) const {
   options.eps = eps;
+  return evaluated(
+      ctx,
+      [&] {
+        return Step{.kind = Step::norm,
+                    .x = x,
+                    .weight = weight,
+                    .bias = bias,
+                    .running = {running_mean, running_var},
+                    .after = options};
+      },
+      [&] { return normed(x, ctx, options); });
+}
+Tensor BatchNorm::normed(const Tensor& x, Context& ctx, const BatchNormOptions& options) const {
   if (!running_mean.defined()) return batch_norm(x, weight, bias, options);
   if (!ctx.training)
     return batch_norm(x, BatchStatistics{running_mean, running_var}, weight, bias, options);

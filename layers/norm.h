@@ -34,6 +34,9 @@ struct BatchNorm {
     part("running_mean", self.running_mean, buffer);
     part("running_var", self.running_var, buffer);
   }
+
+ private:
+  Tensor normed(const Tensor& x, Context& ctx, const BatchNormOptions& options) const;
 };
 
 // x [N,C,..] in groups of neighbouring channels; groups = C is instance norm.

@@ -1,132 +1,102 @@
-#include <regrad/engine/internal/decimal.h>
 #include <regrad/layers/quantize.h>
 
-#include <regrad/engine/functional.h>
-
 #include <algorithm>
-#include <numeric>
 #include <string>
 
 namespace regrad {
-
-Tensor fake_quantize(const Tensor& w) { return fake_quantize(w, weight_range(w)); }
-
-std::vector<Tensor> detail::one_shot_masks(const std::vector<Tensor>& params, double ratio) {
-  if (!(ratio >= 0 && ratio <= 1))
-    throw ConfigError("one_shot_masks: a ratio of " + decimal(ratio) + "; needs [0, 1]");
-  const NoGrad quiet;
-  std::vector<double> magnitudes;
-  for (const Tensor& t : params) {
-    if (t.dim() != 4) continue;
-    const std::vector<double> v = abs(t.detach()).to_vector();
-    magnitudes.insert(magnitudes.end(), v.begin(), v.end());
-  }
-  std::vector<size_t> order(magnitudes.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return magnitudes[a] < magnitudes[b]; });
-  const auto pruned = static_cast<size_t>(std::llround(ratio * static_cast<double>(order.size())));
-  std::vector<double> kept(magnitudes.size(), 1);
-  for (size_t i = 0; i < pruned; ++i) kept[order[i]] = 0;
-  std::vector<Tensor> masks;
-  auto at = kept.cbegin();
-  for (const Tensor& t : params) {
-    masks.push_back(ones(t.shape(), t.dtype()));
-    if (t.dim() != 4) continue;
-    masks.back() = tensor(std::vector<double>(at, at + t.numel()), t.shape(), t.dtype());
-    at += t.numel();
-  }
-  return masks;
-}
-
-ChallengeSize detail::challenge_size(const std::vector<Tensor>& params) {
-  ChallengeSize s;
-  for (const Tensor& t : params) {
-    if (t.dim() != 4) {
-      s.rest += 2 * t.numel();
-      continue;
-    }
-    const std::vector<double> v = t.detach().to_vector();
-    s.weights += std::count_if(v.begin(), v.end(), [](double w) { return w != 0; });
-    s.scales += 4;
-  }
-  return s;
-}
-
 namespace {
 
-std::vector<Int8Range> ranges_by_group(const Tensor& x, int64_t groups) {
-  const NoGrad quiet;
-  if (x.dim() != 4 || x.size(1) % groups != 0)
-    throw ShapeError("Int8Net: needs [N,C,H,W], not " + str(x.shape()));
-  const Tensor by_group =
-      reshape(x.detach(), {x.size(0), groups, x.size(1) / groups, x.size(2), x.size(3)});
-  const std::vector<double> low = amin(by_group, {0, 2, 3, 4}).to_vector(),
-                            high = amax(by_group, {0, 2, 3, 4}).to_vector();
-  std::vector<Int8Range> out;
-  for (size_t g = 0; g < low.size(); ++g)
-    out.push_back({std::min(low[g], 0.0), std::max(high[g], 0.0)});
-  return out;
+bool quantizable(const Step& s) { return s.kind == Step::conv || s.kind == Step::linear; }
+
+void check_input(const Step& s) {
+  const bool fits = s.kind == Step::conv
+                        ? s.weight.dim() == 4 && s.x.dim() == 4 &&
+                              s.x.size(1) == s.weight.size(1) * s.options.groups
+                        : s.weight.dim() == 2 && s.x.dim() > 0 && s.x.size(-1) == s.weight.size(1);
+  if (!fits)
+    throw ShapeError("Quantizer: an input " + str(s.x.shape()) + " for weights " +
+                     str(s.weight.shape()) + "; needs [N,C,H,W] or [..,in], without tasks");
+}
+
+// Along the outputs: [O,1,1] of a convolution's, [O] of a linear map's.
+Tensor along_outputs(const Step& s, const Tensor& v) {
+  return s.kind == Step::conv ? reshape(v, {v.numel(), 1, 1}) : v;
+}
+
+// s_x s_w of each output.
+Tensor output_scales(const Step& s, const Ranges& of_x, const Ranges& of_w, const Int8Options& o) {
+  const int64_t outs = s.weight.size(0);
+  std::vector<double> v;
+  for (int64_t c = 0; c < outs; ++c)
+    v.push_back(levels_of(of_x.at(c, outs), of_x.is_signed(), o.inputs).scale *
+                levels_of(of_w.at(c, outs), of_w.is_signed(), o.weights).scale);
+  return along_outputs(s, tensor(v, {outs}, s.weight.dtype()));
+}
+
+// Whole numbers in floating point: their sums are exact below 2^24 in f32, so nothing that a norm
+// could enlarge is left between this and the integers.
+Tensor simulated(const Step& s, const Ranges& of_x, const Int8Options& o) {
+  const Ranges of_w = weight_ranges(s.weight, o.weights);
+  const Tensor x = quantized_levels(s.x, of_x, o.inputs),
+               w = quantized_levels(s.weight, of_w, o.weights);
+  const Tensor sums = s.kind == Step::conv ? conv2d(x, w, Tensor(), s.options) : linear(x, w);
+  const Tensor y = sums * output_scales(s, of_x, of_w, o);
+  return s.bias.defined() ? y + along_outputs(s, s.bias) : y;
+}
+
+// A linear map is a 1x1 convolution of images of one pixel.
+Int8Conv2d by_whole_numbers(const Step& s, const Ranges& of_x, const Int8Options& o) {
+  const Tensor w = s.kind == Step::conv
+                       ? s.weight
+                       : reshape(s.weight, {s.weight.size(0), s.weight.size(1), 1, 1});
+  return {w, s.bias, s.options, of_x, o};
+}
+Tensor run(const Int8Conv2d& conv, const Step& s) {
+  if (s.kind == Step::conv) return conv(s.x);
+  Shape sizes = s.x.shape();
+  sizes[sizes.size() - 1] = s.weight.size(0);
+  const int64_t in = s.weight.size(1);
+  return reshape(conv(reshape(s.x, {in ? s.x.numel() / in : 0, in, 1, 1})), sizes);
 }
 
 }  // namespace
 
-Convolve Int8Net::calibrate() {
-  return [this](const Conv2d& c, const Tensor& x) {
-    if (x.numel()) {
-      const std::vector<Int8Range> seen = ranges_by_group(x, c.options.groups);
-      auto e = std::find_if(entries_.begin(), entries_.end(),
-                            [&](const Entry& k) { return k.weight.node() == c.weight.node(); });
-      if (e == entries_.end())
-        e = entries_.insert(e, Entry{c.weight, std::vector<Int8Range>(seen.size()), {}});
-      for (size_t g = 0; g < seen.size(); ++g)
-        e->input[g] = {std::min(e->input[g].low, seen[g].low),
-                       std::max(e->input[g].high, seen[g].high)};
-      e->ready = false;
-    }
-    return c(x);
+Context::Evaluate Quantizer::calibrate() {
+  return [this](const Step& s, const std::function<Tensor()>& plain) {
+    if (!quantizable(s) || !s.x.numel()) return plain();
+    check_input(s);
+    auto l = std::find_if(layers_.begin(), layers_.end(),
+                          [&](const Layer& k) { return k.weight.node() == s.weight.node(); });
+    if (l == layers_.end())
+      l = layers_.insert(l, Layer{s.weight, MinMaxObserver(s.options.groups)});
+    l->input.observe(s.x);
+    l->ready = false;
+    return plain();
   };
 }
 
-size_t Int8Net::place(const Conv2d& c) const {
-  for (size_t i = 0; i < entries_.size(); ++i)
-    if (entries_[i].weight.node() == c.weight.node()) return i;
-  throw ConfigError("Int8Net: a convolution with weights " + str(c.weight.shape()) +
+size_t Quantizer::place(const Step& s) const {
+  check_input(s);
+  for (size_t i = 0; i < layers_.size(); ++i)
+    if (layers_[i].weight.node() == s.weight.node()) return i;
+  throw ConfigError("Quantizer: a layer with weights " + str(s.weight.shape()) +
                     " that calibration did not see");
 }
 
-namespace {
-
-// s_x s_w of each output, [1,O,1,1].
-Tensor output_scales(const Int8Ranges& of_x, const Int8Range& of_w, const Tensor& weight) {
-  std::vector<double> v;
-  for (int64_t o = 0; o < weight.size(0); ++o)
-    v.push_back(of_x.at(o, weight.size(0)).scale() * of_w.scale());
-  return tensor(v, {1, weight.size(0), 1, 1}, weight.dtype());
-}
-
-}  // namespace
-
-// Whole numbers as f32: their sums are exact below 2^24, so nothing that a norm could enlarge is
-// left between this and the integers.
-Convolve Int8Net::simulate() const {
-  return [this](const Conv2d& c, const Tensor& x) {
-    const Int8Ranges of_x(entries_[place(c)].input);
-    const Int8Range of_w = weight_range(c.weight);
-    const Tensor y =
-        conv2d(int8_levels(x, of_x), int8_levels(c.weight, of_w), Tensor(), c.options) *
-        output_scales(of_x, of_w, c.weight);
-    return c.bias.defined() ? y + reshape(c.bias, {1, c.bias.size(0), 1, 1}) : y;
+Context::Evaluate Quantizer::simulate() const {
+  return [this](const Step& s, const std::function<Tensor()>& plain) {
+    if (!quantizable(s)) return plain();
+    return simulated(s, layers_[place(s)].input.ranges(), options_);
   };
 }
 
-Convolve Int8Net::evaluate() {
-  for (Entry& e : entries_) e.ready = false;
-  return [this](const Conv2d& c, const Tensor& x) {
-    Entry& e = entries_[place(c)];
-    if (!e.ready)
-      e.fast = Int8Conv2d(c.weight, c.bias, c.options, Int8Ranges(e.input)), e.ready = true;
-    return e.fast(x);
+Context::Evaluate Quantizer::integers() {
+  for (Layer& l : layers_) l.ready = false;
+  return [this](const Step& s, const std::function<Tensor()>& plain) {
+    if (!quantizable(s)) return plain();
+    Layer& l = layers_[place(s)];
+    if (!l.ready) l.fast = by_whole_numbers(s, l.input.ranges(), options_), l.ready = true;
+    return run(l.fast, s);
   };
 }
 

@@ -1,110 +1,64 @@
-// Compression of convolutional nets: one-shot magnitude pruning, 8-bit weights, and the count of
-// bytes of DCASE 2021 task 1A (audio.md, "Compression"). The challenge's system is described in
-// abstracts only; the rules here are a reconstruction that gives its 61.0 KB.
+// Nets at few bits (engine/quantize.h): their weights alone, in training too, or weights and inputs
+// of every convolution and linear map, simulated or by whole numbers.
 //
-//   const std::vector<Tensor> masks = one_shot_masks(net, 0.89);
-//       // of convolutions; ones elsewhere
-//   net = fake_quantized(masked(net, masks));
-//       // trains through both: gradients go straight through
-//   challenge_size(net).total();
+//   net = fake_quantized(net, {.bits = 4});         // trains: gradients go straight through
 //
-//   Int8Net int8;  // evaluates the convolutions by 8-bit integers
-//   net(clips, ctx, int8.calibrate());  // notes what comes into each convolution
-//   Tensor y = net(x, ctx, int8.evaluate()), z = net(x, ctx, int8.simulate());
+//   Quantizer q({.weights = {.bits = 8}, .inputs = {.bits = 8}});
+//   Context calibration{.evaluate = q.calibrate()}, simulated{.evaluate = q.simulate()},
+//       integers{.evaluate = q.integers()};
+//   net(images, calibration);                       // notes the ranges of every layer's input
+//   Tensor y = net(x, simulated), z = net(x, integers);
 #pragma once
 
-#include <regrad/engine/int8.h>
-#include <regrad/layers/conv.h>
+#include <vector>
 
-#include <cmath>
+#include <regrad/engine/int8.h>
+#include <regrad/layers/context.h>
 
 namespace regrad {
 
-// w as 8-bit weights have it: |w - s q| <= s / 2, s = max|w| / 127; straight-through gradient.
-Tensor fake_quantize(const Tensor& w);
-
-namespace detail {
-std::vector<Tensor> one_shot_masks(const std::vector<Tensor>& params, double ratio);
-}
-
-// A mask, 1 or 0, for each parameter: round(ratio n) of the n weights of all convolutions (four
-// dims) together, those of the smallest magnitude, are 0, ties by their place; norms and biases
-// keep ones. ConfigError: ratio outside [0, 1].
+// The net with every convolution's and linear map's weight (four dims, two) fake-quantized.
 template <class Net>
-std::vector<Tensor> one_shot_masks(const Net& net, double ratio) {
-  return detail::one_shot_masks(parameters(net), ratio);
-}
-// The net at mask * parameters. Zeros stay zero whatever is trained, for the gradient goes through
-// the product.
-template <class Net>
-Net masked(const Net& net, const std::vector<Tensor>& masks) {
-  std::vector<Tensor> p = parameters(net);
-  if (p.size() != masks.size())
-    throw ShapeError("masked: " + std::to_string(masks.size()) + " masks for " +
-                     std::to_string(p.size()) + " parameters");
-  for (size_t i = 0; i < p.size(); ++i)
-    if (p[i].dim() == 4) p[i] = p[i] * masks[i];
-  return at(net, p);
-}
-// The net with every convolution's weight fake-quantized.
-template <class Net>
-Net fake_quantized(const Net& net) {
+Net fake_quantized(const Net& net, const QuantizeOptions& options = {}) {
   std::vector<Tensor> p = parameters(net);
   for (Tensor& t : p)
-    if (t.dim() == 4) t = fake_quantize(t);
+    if (t.dim() == 4 || t.dim() == 2) t = fake_quantize(t, options);
   return at(net, p);
 }
 
-// Bytes of a net whose convolutions are 8-bit integers. Weights that are 0 are free, as are running
-// statistics.
-struct ChallengeSize {
-  int64_t weights = 0;  // non-zero weights of convolutions, a byte each
-  int64_t rest = 0;     // norms and biases, two bytes each
-  int64_t scales = 0;   // four bytes for each convolution
-  int64_t total() const { return weights + rest + scales; }
-};
-namespace detail {
-ChallengeSize challenge_size(const std::vector<Tensor>& params);
-}
-template <class Net>
-ChallengeSize challenge_size(const Net& net) {
-  return detail::challenge_size(parameters(net));
-}
-// Without the scales, as the reconstruction counts: 62,335 for BC-ResNet-ASC-8 at 0.89.
-template <class Net>
-int64_t challenge_bytes(const Net& net) {
-  const ChallengeSize s = challenge_size(net);
-  return s.weights + s.rest;
-}
-
-// Evaluation of a net's convolutions by 8-bit integers: weights at one scale a tensor, inputs at
-// one a group of channels, so that in a depthwise convolution a small channel is not lost beside
-// large ones. Norms, activations and sums stay f32. Known by their weights, so a net and its copies
-// share one. The functions refer to this object, which must outlive them; one thread at a time.
-class Int8Net {
+// Ways to evaluate a net's convolutions and linear maps. Inputs have one range per group of a
+// convolution, so that in a depthwise one a small channel is not lost beside large ones, and one in
+// a linear map; norms, activations and sums stay as they are. Layers are known by their weights, so
+// a net and its copies share a Quantizer, and a net at other parameters needs its own. What the
+// functions return refers to this object, which must outlive it; one thread at a time.
+class Quantizer {
  public:
-  // As the convolutions are, noting the ranges of each one's input over all calls. ShapeError: an
-  // input that is not [N,C,H,W].
-  Convolve calibrate();
-  // conv2d of input and weight at 8 bits, in floating point; differentiable, straight through.
-  Convolve simulate() const;
-  // By whole numbers (oneDNN); f32 only, no gradients. The same bits as simulate() in f32 while 255
-  // * 127 * (channels / groups) * kh * kw < 2^24, that is below 519 weights an output; else within
-  // rounding.
-  Convolve evaluate();
-  // ConfigError in simulate and evaluate: a convolution that calibration did not see.
+  explicit Quantizer(const Int8Options& options = {}) : options_(options) {}
 
-  size_t convolutions() const { return entries_.size(); }
+  // As the layers are, noting the range of each one's input over all calls. ShapeError: an input
+  // of a convolution that is not [N,C,H,W].
+  Context::Evaluate calibrate();
+  // s_x s_w f(l_x, l_w) + bias, f the convolution or linear map, in floating point; differentiable,
+  // straight through. Any number of bits.
+  Context::Evaluate simulate() const;
+  // By whole numbers (Int8Conv2d); f32 only, no gradients. The same bits as simulate() in f32 while
+  // no sum of products passes 2^24: at 8 bits below 519 weights an output; else within rounding.
+  // ConfigError as Int8Conv2d's: more than 8 bits, or affine.
+  Context::Evaluate integers();
+  // ConfigError in simulate and integers: a layer that calibration did not see.
+
+  size_t layers() const { return layers_.size(); }
 
  private:
-  struct Entry {
-    Tensor weight;                 // held, so that no other tensor takes its address
-    std::vector<Int8Range> input;  // of each group
-    Int8Conv2d fast;
+  struct Layer {
+    Tensor weight;  // held, so that no other tensor takes its address
+    MinMaxObserver input;
+    Int8Conv2d fast = {};
     bool ready = false;
   };
-  size_t place(const Conv2d& c) const;
-  std::vector<Entry> entries_;
+  size_t place(const Step& step) const;
+  Int8Options options_;
+  std::vector<Layer> layers_;
 };
 
 }  // namespace regrad

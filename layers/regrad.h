@@ -10,6 +10,7 @@
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
+#include <regrad/engine/quantize.h>
 #include <regrad/engine/random.h>
 #include <regrad/engine/sparse.h>
 #include <regrad/engine/tensor.h>
@@ -22,13 +23,19 @@
 #include <regrad/layers/init.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/nets/bcresnet.h>
+#include <regrad/layers/nets/bottleneck.h>
 #include <regrad/layers/nets/conv4.h>
 #include <regrad/layers/nets/gcn.h>
+#include <regrad/layers/nets/mobilenet.h>
 #include <regrad/layers/nets/named_net.h>
 #include <regrad/layers/nets/resnet.h>
+#include <regrad/layers/nets/resnet12.h>
+#include <regrad/layers/nets/vgg.h>
+#include <regrad/layers/nets/wide_resnet.h>
 #include <regrad/layers/norm.h>
 #include <regrad/layers/optim.h>
 #include <regrad/layers/params.h>
 #include <regrad/layers/quantize.h>
 #include <regrad/layers/schedule.h>
 #include <regrad/layers/serialize.h>
+#include <regrad/layers/steps.h>

@@ -103,12 +103,13 @@ BcResnetAsc deployed(const BcResnetAsc& net, const std::vector<Tensor>& masks) {
   return out;
 }
 
-Tensor logits_of(const BcResnetAsc& net, const Tensor& x, int64_t batch, const Convolve& how) {
+Tensor logits_of(const BcResnetAsc& net, const Tensor& x, int64_t batch,
+                 const Context::Evaluate& evaluate) {
   const NoGrad quiet;
   std::vector<Tensor> out;
   for (int64_t at = 0; at < x.size(0); at += batch) {
-    Context ctx;
-    out.push_back(net(slice(x, 0, at, std::min(at + batch, x.size(0))).contiguous(), ctx, how));
+    Context ctx{.evaluate = evaluate};
+    out.push_back(net(slice(x, 0, at, std::min(at + batch, x.size(0))).contiguous(), ctx));
   }
   return cat(out, 0);
 }
@@ -116,10 +117,10 @@ Tensor logits_of(const BcResnetAsc& net, const Tensor& x, int64_t batch, const C
 Int8Report evaluate_int8(const BcResnetAsc& net, const Tensor& calibration,
                          const std::vector<Tensor>& tests) {
   if (calibration.size(0) == 0) throw ConfigError("evaluate_int8: no clips to calibrate by");
-  Int8Net int8;
-  logits_of(net, calibration, 100, int8.calibrate());
+  Quantizer quantizer;
+  logits_of(net, calibration, 100, quantizer.calibrate());
   Int8Report out;
-  const Convolve fast = int8.evaluate(), simulated = int8.simulate();
+  const Context::Evaluate fast = quantizer.integers(), simulated = quantizer.simulate();
   for (const Tensor& x : tests) {
     out.logits.push_back(logits_of(net, x, 100, fast));
     const double apart = amax(abs(out.logits.back() - logits_of(net, x, 100, simulated))).item();

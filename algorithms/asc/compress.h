@@ -14,6 +14,7 @@
 //   const Int8Report r = evaluate_int8(deployed(small, masks), training_clips, tests);
 #pragma once
 
+#include <regrad/algorithms/asc/bytes.h>
 #include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/optim.h>
 #include <regrad/layers/quantize.h>
@@ -47,7 +48,7 @@ Tensor fine_tune(BcResnetAsc& net, Sgd::State& state, const Sgd& sgd,
                  const Tensor* teacher, const FineTuning& how, const Random& r);
 
 // A copy for evaluation in which channels (and bands) whose running variance is below eps / 100 are
-// their norm's bias: they said nothing in training, but the norm multiplies by 1 / sqrt(eps), 316,
+// their norm's bias: they were constant in training, but the norm multiplies by 1 / sqrt(eps), 316,
 // what other rounding puts there.
 BcResnetAsc quieted(const BcResnetAsc& net);
 
@@ -60,17 +61,13 @@ BcResnetAsc as_tuned(const BcResnetAsc& net, const std::vector<Tensor>& masks, b
 Tensor half(const Tensor& x);
 
 // What is deployed: masks multiplied in, 8-bit weights, every norm as one multiplication and one
-// addition a channel (and band) in half precision (its running statistics folded in: mean 0 and
+// addition per channel (and band) in half precision (its running statistics folded in: mean 0 and
 // variance 1 - eps are left), biases in half precision. Out of training only; no gradients.
 BcResnetAsc deployed(const BcResnetAsc& net, const std::vector<Tensor>& masks);
 
-// Bytes that are not 0 by the challenge's count: int8 weights and half-precision rest, as the
-// reconstruction of 61.0 KB has it; scales apart.
-// For BC-ResNet-ASC-8 at 0.89: 62,335 (and 132 of scales).
-
-// Logits [N,K] of clips x [N,1,F,T] out of training, `batch` clips at once.
+// Logits [N,K] of clips x [N,1,F,T] out of training, `batch` clips at once, as `evaluate` has it.
 Tensor logits_of(const BcResnetAsc& net, const Tensor& x, int64_t batch = 100,
-                 const Convolve& how = {});
+                 const Context::Evaluate& evaluate = {});
 
 // The deployed net by 8-bit integers.
 struct Int8Report {

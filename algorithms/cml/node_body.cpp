@@ -23,32 +23,29 @@ std::vector<std::vector<int64_t>> nodes_by_class(const Tensor& labels, int64_t c
   return out;
 }
 
-std::optional<Random> drop_of(const Context& ctx) {
-  return ctx.training ? ctx.random : std::nullopt;
-}
-
 // G-Meta: nodes [N] -> [N,out].
-Tensor by_subgraphs(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes,
-                    const std::optional<Random>& drop) {
+Tensor by_subgraphs(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes, const Context& ctx) {
   const Subgraphs around = neighbourhoods(g.adjacency, nodes, 2);
   return spmm(around.mean, gcn(normalized(around.adjacency, Propagation::random_walk),
-                               index_rows(g.words, around.nodes), drop));
+                               index_rows(g.words, around.nodes), ctx));
 }
 // Tasks have subgraphs of different sizes: one by one.
 Tensor by_subgraphs_of_tasks(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes,
-                             const std::optional<Random>& drop) {
+                             const Context& ctx) {
   std::vector<Tensor> tasks;
   for (int64_t t = 0; t < nodes.size(0); ++t) {
     const Gcn own =
         gcn.conv1.weight.dim() == 3 ? map(gcn, [t](const Tensor& p) { return p[t]; }) : gcn;
-    tasks.push_back(by_subgraphs(own, g, nodes[t], drop ? std::optional(*drop / t) : drop));
+    Context of_task = ctx;
+    if (ctx.random) of_task.random = *ctx.random / t;
+    tasks.push_back(by_subgraphs(own, g, nodes[t], of_task));
   }
   return stack(tasks, 0);
 }
 
 // AMM-GNN: X diag(1 + 0.01 scale) W is X times W with its rows scaled, so X stays sparse.
 Tensor on_whole_graph(Gcn gcn, const FeatureScale& scale, const NodeGraph& g, const Tensor& nodes,
-                      const std::optional<Random>& drop) {
+                      const Context& ctx) {
   Tensor at = nodes;
   if (nodes.dim() == 3) {
     at = select(nodes, 2, 0);
@@ -56,7 +53,7 @@ Tensor on_whole_graph(Gcn gcn, const FeatureScale& scale, const NodeGraph& g, co
     gcn.conv1.weight = gcn.conv1.weight *
                        unsqueeze(affine(scale(mean(rows(g.features, support), {1})), 0.01, 1), 2);
   }
-  const Tensor h = gcn(g.propagation, g.words, drop);
+  const Tensor h = gcn(g.propagation, g.words, ctx);
   if (at.dim() == 1) return index_select(h, 0, at);
   std::vector<Tensor> tasks;
   for (int64_t t = 0; t < at.size(0); ++t)
@@ -97,9 +94,9 @@ Tensor NodeBody::operator()(const Tensor& nodes, const Context& ctx) const {
   switch (graph->encoder) {
     case NodeEncoder::sgc: return linear(rows(graph->features, nodes));
     case NodeEncoder::gmeta:
-      return nodes.dim() == 1 ? by_subgraphs(gcn, *graph, nodes, drop_of(ctx))
-                              : by_subgraphs_of_tasks(gcn, *graph, nodes, drop_of(ctx));
-    default: return on_whole_graph(gcn, scale, *graph, nodes, drop_of(ctx));
+      return nodes.dim() == 1 ? by_subgraphs(gcn, *graph, nodes, ctx)
+                              : by_subgraphs_of_tasks(gcn, *graph, nodes, ctx);
+    default: return on_whole_graph(gcn, scale, *graph, nodes, ctx);
   }
 }
 

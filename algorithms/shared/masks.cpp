@@ -119,6 +119,20 @@ std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p,
   return magnitude_masks(scores, p, options);
 }
 
+std::vector<Tensor> detail::one_shot_masks(const std::vector<Tensor>& params, double ratio) {
+  if (!(ratio >= 0 && ratio <= 1))
+    throw ConfigError("one_shot_masks: a ratio of " + decimal(ratio) + "; needs [0, 1]");
+  const std::vector<size_t> at = prunable(params);
+  const std::vector<Tensor> weights = picked(params, at);
+  const auto n = static_cast<double>(entries_in(weights));
+  const double share = n > 0 ? std::round(ratio * n) / n : 0;
+  const std::vector<Tensor> found = magnitude_masks(weights, share);
+  std::vector<Tensor> masks;
+  for (const Tensor& t : params) masks.push_back(ones(t.shape(), t.dtype()));
+  for (size_t l = 0; l < at.size(); ++l) masks[at[l]] = found[l];
+  return masks;
+}
+
 int64_t zeros_in(const std::vector<Tensor>& tensors) {
   int64_t n = 0;
   for (const Tensor& t : tensors) {
@@ -144,12 +158,6 @@ int64_t empty_filters(const Tensor& weight) {
                          [](double x) { return x == 0; });
   }
   return empty;
-}
-
-Tensor straight_through(const Tensor& w, const Tensor& effective) {
-  if (w.shape() != effective.shape())
-    throw ShapeError("straight_through: " + str(w.shape()) + " and " + str(effective.shape()));
-  return effective.detach() + (w - w.detach());  // w - w is exactly 0
 }
 
 }  // namespace regrad

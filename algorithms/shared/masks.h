@@ -6,7 +6,9 @@
 #pragma once
 
 #include <regrad/engine/functional.h>
+#include <regrad/layers/params.h>
 
+#include <string>
 #include <vector>
 
 namespace regrad {
@@ -39,14 +41,32 @@ std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& weights, double p
 std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p,
                                 const MaskOptions& options = {});
 
+namespace detail {
+std::vector<Tensor> one_shot_masks(const std::vector<Tensor>& params, double ratio);
+}
+// A mask for each parameter: round(ratio n) of the n prunable weights together, those of the
+// smallest magnitude, are 0, ties by their place; all else keeps ones. ConfigError: ratio outside
+// [0, 1].
+template <class Net>
+std::vector<Tensor> one_shot_masks(const Net& net, double ratio) {
+  return detail::one_shot_masks(parameters(net), ratio);
+}
+// The net at mask * prunable weights. Zeros stay zero whatever is trained, for the gradient goes
+// through the product. ShapeError where the masks are not as many as the parameters.
+template <class Net>
+Net masked(const Net& net, const std::vector<Tensor>& masks) {
+  std::vector<Tensor> p = parameters(net);
+  if (p.size() != masks.size())
+    throw ShapeError("masked: " + std::to_string(masks.size()) + " masks for " +
+                     std::to_string(p.size()) + " parameters");
+  for (const size_t i : prunable(p)) p[i] = p[i] * masks[i];
+  return at(net, p);
+}
+
 // Entries that are 0, and all of them.
 int64_t zeros_in(const std::vector<Tensor>& tensors);
 int64_t entries_in(const std::vector<Tensor>& tensors);
 // Filters (dim 0) without an entry that is not 0.
 int64_t empty_filters(const Tensor& weight);
-
-// The value of `effective` with the gradient going to w as it is: straight-through estimation.
-// ShapeError, DTypeError where the two differ.
-Tensor straight_through(const Tensor& w, const Tensor& effective);
 
 }  // namespace regrad

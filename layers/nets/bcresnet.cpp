@@ -41,18 +41,16 @@ BcBlock::BcBlock(const Random& r, int64_t in, int64_t out, const Options& o)
   enter = pointwise(r / "enter", in, out, o.dtype);
   enter_norm = SubSpectralNorm(out, 1, o.dtype);
 }
-Tensor BcBlock::row(const Tensor& f2, Context& ctx, const Convolve& how) const {
-  Tensor y =
-      convolve(how, mix, silu(time_norm(convolve(how, over_time, mean(f2, {2}, true)), ctx)));
+Tensor BcBlock::f1(const Tensor& f2, Context& ctx) const {
+  Tensor y = mix(silu(time_norm(over_time(mean(f2, {2}, true), ctx), ctx)), ctx);
   if (!ctx.training || !ctx.random || dropout == 0) return y;
   return dropout2d(y, dropout, *ctx.random / "dropout" / index);
 }
-Tensor BcBlock::operator()(const Tensor& x, Context& ctx, const Convolve& how) const {
+Tensor BcBlock::operator()(const Tensor& x, Context& ctx) const {
   const bool transition = enter.weight.defined();
-  const Tensor f2 = freq_norm(
-      convolve(how, over_freq, transition ? enter_norm(convolve(how, enter, x), ctx, true) : x),
-      ctx);
-  return broadcast_residual(f2, row(f2, ctx, how), transition ? Tensor() : x);
+  const Tensor f2 =
+      freq_norm(over_freq(transition ? enter_norm(enter(x, ctx), ctx, true) : x, ctx), ctx);
+  return broadcast_residual(f2, f1(f2, ctx), transition ? Tensor() : x);
 }
 
 BcResnet::BcResnet(const Random& r, const BcResnetOptions& o) {
@@ -83,15 +81,11 @@ BcResnet::BcResnet(const Random& r, const BcResnetOptions& o) {
   widen_norm = SubSpectralNorm(width(4), 1, o.dtype);
   classifier = pointwise(r / "classifier", width(4), o.classes, o.dtype, o.classifier_bias);
 }
-Tensor BcResnet::operator()(const Tensor& x, Context& ctx, const Convolve& how) const {
-  Tensor y = head_norm(convolve(how, head, x), ctx, true);
-  for (const BcBlock& b : blocks) y = b(y, ctx, how);
-  y = widen_norm(convolve(how, widen, convolve(how, tail, y)), ctx, true);
-  return logits_of(convolve(how, classifier, over_map(y)));
-}
-Tensor BcResnet::operator()(const Tensor& x) const {
-  Context ctx;
-  return (*this)(x, ctx);
+Tensor BcResnet::operator()(const Tensor& x, Context& ctx) const {
+  Tensor y = head_norm(head(x, ctx), ctx, true);
+  for (const BcBlock& b : blocks) y = b(y, ctx);
+  y = widen_norm(widen(tail(y, ctx), ctx), ctx, true);
+  return logits_of(classifier(over_map(y), ctx));
 }
 
 const char* name(FreqNorm n) { return names[static_cast<int>(n)]; }
@@ -164,26 +158,21 @@ BcResnetAsc::BcResnetAsc(const Random& r, const BcResnetAscOptions& o) {
   }
   classifier = pointwise(r / "classifier", in, o.classes, o.dtype, true);
 }
-std::vector<Tensor> BcResnetAsc::activations(const Tensor& x, Context& ctx,
-                                             const Convolve& how) const {
-  std::vector<Tensor> maps{head_norm(convolve(how, head, norms[0](x, ctx)), ctx, true)};
+std::vector<Tensor> BcResnetAsc::activations(const Tensor& x, Context& ctx) const {
+  std::vector<Tensor> maps{head_norm(head(norms[0](x, ctx), ctx), ctx, true)};
   for (size_t s = 0; s < stages.size(); ++s) {
     Tensor y = s == 1 || s == 2 ? max_pool2d(maps.back(), 2) : maps.back();
-    for (const BcBlock& b : stages[s]) y = b(y, ctx, how);
+    for (const BcBlock& b : stages[s]) y = b(y, ctx);
     maps.push_back(norms[s + 1](y, ctx));
   }
   return maps;
 }
-Tensor BcResnetAsc::logit_map(const Tensor& x, Context& ctx, const Convolve& how) const {
-  return convolve(how, classifier, activations(x, ctx, how).back());
+Tensor BcResnetAsc::logit_map(const Tensor& x, Context& ctx) const {
+  return classifier(activations(x, ctx).back(), ctx);
 }
 // The classifier is linear: of the mean it is the mean of what it gives.
-Tensor BcResnetAsc::operator()(const Tensor& x, Context& ctx, const Convolve& how) const {
-  return logits_of(convolve(how, classifier, over_map(activations(x, ctx, how).back())));
-}
-Tensor BcResnetAsc::operator()(const Tensor& x) const {
-  Context ctx;
-  return (*this)(x, ctx);
+Tensor BcResnetAsc::operator()(const Tensor& x, Context& ctx) const {
+  return logits_of(classifier(over_map(activations(x, ctx).back()), ctx));
 }
 
 }  // namespace regrad

@@ -41,9 +41,9 @@ struct BcBlock {
   // ConfigError: channels that change without a transition.
   BcBlock(const Random& r, int64_t in, int64_t out, const Options& o);
   // [N,in,F,T] -> [N,out,(F - 1) / stride + 1,T]
-  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
+  Tensor operator()(const Tensor& x, Context& ctx) const;
   // f1: [N,C,F,T] -> [N,C,1,T]
-  Tensor row(const Tensor& f2, Context& ctx, const Convolve& how = {}) const;
+  Tensor f1(const Tensor& f2, Context& ctx) const;
   static void parts(auto& self, auto&& part) {
     part("enter", self.enter);
     part("enter_norm", self.enter_norm);
@@ -74,9 +74,8 @@ struct BcResnet {
   BcResnet() = default;
   BcResnet(const Random& r, const BcResnetOptions& o);
   // [N,1,F,T] -> [N,classes]
-  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
-  // not in training
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, Context& ctx) const;
+  Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
   static void parts(auto& self, auto&& part) {
     part("head", self.head);
     part("head_norm", self.head_norm);
@@ -135,13 +134,12 @@ struct BcResnetAsc {
   BcResnetAsc() = default;
   BcResnetAsc(const Random& r, const BcResnetAscOptions& o);
   // [N,1,F,T] -> [N,classes]
-  Tensor operator()(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
-  // not in training
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, Context& ctx) const;
+  Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
   // before the mean: [N,classes,F/8,T/8]
-  Tensor logit_map(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
+  Tensor logit_map(const Tensor& x, Context& ctx) const;
   // After the head and after each stage (its norm included, its pool not): five maps.
-  std::vector<Tensor> activations(const Tensor& x, Context& ctx, const Convolve& how = {}) const;
+  std::vector<Tensor> activations(const Tensor& x, Context& ctx) const;
   static void parts(auto& self, auto&& part) {
     part("norms", self.norms);
     part("head", self.head);

@@ -11,6 +11,9 @@ namespace regrad {
 Conv2d he_conv(const Random& r, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1,
                DType t = DType::f32, int64_t groups = 1);
 
+// n where depth = per_stage n + rest, the blocks of each of three stages. ConfigError: another depth.
+int blocks_per_stage(int depth, int rest, int per_stage);
+
 // relu(norm(conv(x)))
 struct ConvNorm {
   Conv2d conv;
@@ -22,7 +25,7 @@ struct ConvNorm {
       : conv(he_conv(r, in, out, kernel, stride, t, groups)),
         norm(out, BatchNorm::Track::running, t) {}
   Tensor operator()(const Tensor& x, Context& ctx) const {
-    return norm(conv(x), ctx, {.relu = true});
+    return norm(conv(x, ctx), ctx, {.relu = true});
   }
   static void parts(auto& self, auto&& part) {
     part("conv", self.conv);

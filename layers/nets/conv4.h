@@ -24,7 +24,7 @@ struct ConvBlock {
 
   ConvBlock() = default;
   ConvBlock(const Random& r, int64_t in, int64_t out, bool with_bias = true, DType t = DType::f32);
-  Tensor operator()(const Tensor& x, bool pool) const;
+  Tensor operator()(const Tensor& x, bool pool, Context& ctx) const;
   static void parts(auto& self, auto&& part) {
     part("conv", self.conv);
     part("norm", self.norm);
@@ -42,7 +42,8 @@ struct Conv4Body {
 
   Conv4Body() = default;
   Conv4Body(const Random& r, const Conv4Options& o);
-  Tensor operator()(const Tensor& x) const;  // [N,C,S,S] -> [N,channels,S/8,S/8]
+  Tensor operator()(const Tensor& x, Context& ctx) const;  // [N,C,S,S] -> [N,channels,S/8,S/8]
+  Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
   // after each block; the last one is the body's output
   std::vector<Tensor> activations(const Tensor& x) const;
   static void parts(auto& self, auto&& part) { part("blocks", self.blocks); }
@@ -53,7 +54,8 @@ struct Conv4Head {
 
   Conv4Head() = default;
   Conv4Head(const Random& r, const Conv4Options& o, int64_t ways);
-  Tensor operator()(const Tensor& features) const;  // -> [N,ways]
+  Tensor operator()(const Tensor& features, Context& ctx) const;  // -> [N,ways]
+  Tensor operator()(const Tensor& features) const { return out_of_training(*this, features); }
   static void parts(auto& self, auto&& part) { part("linear", self.linear); }
 };
 
@@ -64,7 +66,8 @@ struct Conv4CoHead {
   Conv4CoHead() = default;
   // convs: blocks before the linear map, 0 to 4 in the paper
   Conv4CoHead(const Random& r, const Conv4Options& o, int64_t ways, int convs = 2);
-  Tensor operator()(const Tensor& features) const;
+  Tensor operator()(const Tensor& features, Context& ctx) const;
+  Tensor operator()(const Tensor& features) const { return out_of_training(*this, features); }
   static void parts(auto& self, auto&& part) {
     part("blocks", self.blocks);
     part("linear", self.linear);
@@ -79,7 +82,8 @@ struct Conv4 {
   Conv4() = default;
   Conv4(const Random& r, const Conv4Options& o, int64_t ways)
       : body(r / "body", o), head(r / "head", o, ways) {}
-  Tensor operator()(const Tensor& x) const { return head(body(x)); }
+  Tensor operator()(const Tensor& x, Context& ctx) const { return head(body(x, ctx), ctx); }
+  Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
   static void parts(auto& self, auto&& part) {
     part("body", self.body);
     part("head", self.head);

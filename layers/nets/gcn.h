@@ -3,13 +3,11 @@
 //
 //   const Gcn net(Random(seed) / "gcn", 1433, 7);
 //   Tensor logits = net(s, x);                                       // evaluation
-//   Tensor training = net(s, x, Random(seed) / "dropout" / step);
-//       // half of the hidden units are 0
+//   Context ctx{.training = true, .random = Random(seed) / "dropout" / step};
+//   Tensor training = net(s, x, ctx);                                // half of the hidden units are 0
 #pragma once
 
-#include <optional>
-
-#include <regrad/engine/functional.h>
+#include <regrad/layers/context.h>
 #include <regrad/layers/graph.h>
 
 namespace regrad {
@@ -27,12 +25,17 @@ struct Gcn {
         p(dropout_p) {}
 
   // s [nodes,nodes]; x [nodes,in], dense or sparse -> [nodes,out], with a leading T where
-  // parameters have one. A stream turns dropout on.
+  // parameters have one. Dropout by ctx.random, in training; graph convolutions are evaluated as
+  // they are, whatever ctx.evaluate is.
   template <class X>
-  Tensor operator()(const Csr& s, const X& x, const std::optional<Random>& drop = {}) const {
+  Tensor operator()(const Csr& s, const X& x, const Context& ctx) const {
     Tensor h = relu(conv1(s, x));
-    if (drop) h = dropout(h, p, *drop);
+    if (ctx.training && ctx.random) h = dropout(h, p, *ctx.random);
     return conv2(s, h);
+  }
+  template <class X>
+  Tensor operator()(const Csr& s, const X& x) const {
+    return out_of_training(*this, s, x);
   }
   static void parts(auto& self, auto&& part) {
     part("conv1", self.conv1);

@@ -1,4 +1,10 @@
+#include <regrad/layers/nets/bottleneck.h>
+#include <regrad/layers/nets/mobilenet.h>
 #include <regrad/layers/nets/named_net.h>
+#include <regrad/layers/nets/resnet.h>
+#include <regrad/layers/nets/two_convs.h>
+#include <regrad/layers/nets/vgg.h>
+#include <regrad/layers/nets/wide_resnet.h>
 
 #include <algorithm>
 #include <charconv>
@@ -6,41 +12,64 @@
 namespace regrad {
 namespace {
 
-template <class Net>
-NamedNet named(Net net) {
-  NamedNet out;
-  out.net = std::move(net);
-  return out;
+using Options = NamedNetOptions;
+
+// An Mlp on the pixels of [N,C,H,W].
+struct PixelMlp : Mlp {
+  using Mlp::Mlp;
+  Tensor operator()(const Tensor& x, Context& ctx) const {
+    return Mlp::operator()(flatten_pixels(x, ctx), ctx);
+  }
+};
+NamedNet mlp(const Random& r, const Options& o) {
+  return NamedNet::of(PixelMlp(r, {o.in_channels * o.size * o.size, 128, 128, o.classes}, true,
+                               Activation::relu, o.dtype));
+}
+template <ChainNet (*net)(const Random&, const ConvNetOptions&, int64_t), int64_t width = 64>
+NamedNet chain(const Random& r, const Options& o) {
+  return NamedNet::of(
+      net(r, {.in_channels = o.in_channels, .width = width, .dtype = o.dtype}, o.classes));
+}
+template <int depth, Shortcut shortcut, class Net = Resnet>
+NamedNet residual(const Random& r, const Options& o) {
+  return NamedNet::of(
+      Net(r, {.depth = depth, .in_channels = o.in_channels, .shortcut = shortcut, .dtype = o.dtype},
+          o.classes));
+}
+NamedNet wrn_28_2(const Random& r, const Options& o) {
+  return NamedNet::of(WideResnet(r, {.in_channels = o.in_channels, .dtype = o.dtype}, o.classes));
 }
 
-NamedNet residual(const Random& r, const NamedNetOptions& o, int depth, Shortcut shortcut) {
-  return named(Resnet(
-      r, {.depth = depth, .in_channels = o.in_channels, .shortcut = shortcut, .dtype = o.dtype},
-      o.classes));
-}
+struct Choice {
+  const char* name;
+  NamedNet (*make)(const Random&, const Options&);
+};
+constexpr Choice choices[] = {
+    {"tiny", chain<two_convs, 8>},
+    {"mlp", mlp},
+    {"r8", residual<8, Shortcut::project>},
+    {"resnet20", residual<20, Shortcut::project>},
+    {"resnet32", residual<32, Shortcut::project>},
+    {"resnet56", residual<56, Shortcut::project>},
+    {"resnet20-pad", residual<20, Shortcut::pad>},
+    {"resnet32-pad", residual<32, Shortcut::pad>},
+    {"resnet56-pad", residual<56, Shortcut::pad>},
+    {"resnet56-bottleneck", residual<56, Shortcut::project, BottleneckResnet>},
+    {"vgg16", chain<vgg16>},
+    {"wrn-28-2", wrn_28_2},
+    {"mobilenet", chain<mobilenet>},
+};
 
-NamedNet made(const Random& r, const NamedNetOptions& o) {
-  const std::string& name = o.name;
-  if (name == "tiny")
-    return named(
-        two_convs(r, {.in_channels = o.in_channels, .width = 8, .dtype = o.dtype}, o.classes));
-  if (name == "mlp")
-    return named(PixelMlp(r, {o.in_channels * o.size * o.size, 128, 128, o.classes}, true,
-                          Activation::relu, o.dtype));
-  if (name == "r8") return residual(r, o, 8, Shortcut::project);
-  if (name == "resnet20") return residual(r, o, 20, Shortcut::project);
-  if (name == "resnet32") return residual(r, o, 32, Shortcut::project);
-  if (name == "resnet56") return residual(r, o, 56, Shortcut::project);
-  if (name == "resnet20-pad") return residual(r, o, 20, Shortcut::pad);
-  if (name == "resnet32-pad") return residual(r, o, 32, Shortcut::pad);
-  if (name == "resnet56-pad") return residual(r, o, 56, Shortcut::pad);
-  if (name == "resnet56-bottleneck")
-    return named(BottleneckResnet(r, {.depth = 56, .in_channels = o.in_channels, .dtype = o.dtype},
-                                  o.classes));
-  if (name == "wrn-28-2")
-    return named(WideResnet(r, {.in_channels = o.in_channels, .dtype = o.dtype}, o.classes));
-  const ConvNetOptions conv{.in_channels = o.in_channels, .width = 64, .dtype = o.dtype};
-  return named(name == "vgg16" ? vgg16(r, conv, o.classes) : mobilenet(r, conv, o.classes));
+// nullptr where there is none.
+const Choice* choice(const std::string& name) {
+  const auto* found = std::find_if(std::begin(choices), std::end(choices),
+                                   [&](const Choice& c) { return c.name == name; });
+  return found == std::end(choices) ? nullptr : found;
+}
+std::string all_names() {
+  std::string all;
+  for (const std::string& n : net_names()) all += (all.empty() ? "" : ", ") + n;
+  return all;
 }
 
 int64_t number(const std::map<std::string, std::string>& metadata, const std::string& key,
@@ -61,23 +90,24 @@ int64_t number(const std::map<std::string, std::string>& metadata, const std::st
 }  // namespace
 
 const std::vector<std::string>& net_names() {
-  static const std::vector<std::string> names = {
-      "tiny",     "mlp",          "r8",           "resnet20",     "resnet32",
-      "resnet56", "resnet20-pad", "resnet32-pad", "resnet56-pad", "resnet56-bottleneck",
-      "vgg16",    "wrn-28-2",     "mobilenet"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> out;
+    for (const Choice& c : choices) out.emplace_back(c.name);
+    return out;
+  }();
   return names;
 }
 
 NamedNet::NamedNet(const Random& r, const NamedNetOptions& o) {
-  const std::vector<std::string>& names = net_names();
-  if (std::find(names.begin(), names.end(), o.name) == names.end()) {
-    std::string all;
-    for (const std::string& n : names) all += (all.empty() ? "" : ", ") + n;
-    throw ConfigError("net: '" + o.name + "' is not one of " + all);
-  }
+  const Choice* found = choice(o.name);
+  if (!found) throw ConfigError("net: '" + o.name + "' is not one of " + all_names());
   if (o.in_channels < 1 || o.size < 1 || o.classes < 1)
     throw ConfigError("net: channels, size and classes are at least 1");
-  *this = made(r, o);
+  *this = found->make(r, o);
+}
+Tensor NamedNet::operator()(const Tensor& x, Context& ctx) const {
+  if (!does_) throw ConfigError("NamedNet: holds no net");
+  return does_->forward(net_, x, ctx);
 }
 
 std::map<std::string, std::string> to_metadata(const NamedNetOptions& o) {
@@ -90,13 +120,13 @@ std::map<std::string, std::string> to_metadata(const NamedNetOptions& o) {
 NamedNetOptions net_from_metadata(const std::map<std::string, std::string>& metadata,
                                   const std::string& where) {
   const auto name = metadata.find("net");
-  const std::vector<std::string>& names = net_names();
   if (name == metadata.end())
     throw IOError(
         where +
         ": its metadata name no 'net'; is it a model that regrad-map or regrad-dcil wrote?");
-  if (std::find(names.begin(), names.end(), name->second) == names.end())
-    throw IOError(where + ": its metadata name '" + name->second + "', which is no net of ours");
+  if (!choice(name->second))
+    throw IOError(where + ": its metadata name '" + name->second + "', which is not one of " +
+                  all_names());
   return {.name = name->second,
           .in_channels = number(metadata, "in_channels", where),
           .size = number(metadata, "size", where),

@@ -3,14 +3,19 @@
 //
 //   NamedNet net(Random(seed), {.name = "resnet20", .in_channels = 3, .size = 32, .classes = 10});
 //   Tensor logits = net(x, ctx);                                   // [N,3,32,32] -> [N,10]
+//
+// A new net is a file of its own, and a line of the list in named_net.cpp.
 #pragma once
 
+#include <any>
+#include <functional>
 #include <map>
 #include <string>
-#include <variant>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
-#include <regrad/layers/nets/plain.h>
-#include <regrad/layers/nets/resnet.h>
+#include <regrad/layers/context.h>
 
 namespace regrad {
 
@@ -26,29 +31,54 @@ struct NamedNetOptions {
 // wrn-28-2, mobilenet.
 const std::vector<std::string>& net_names();
 
-// An Mlp on the pixels of [N,C,H,W].
-struct PixelMlp : Mlp {
-  using Mlp::Mlp;
-  Tensor operator()(const Tensor& x, Context&) const { return Mlp::operator()(flatten(x, -3)); }
-};
-
-struct NamedNet {
-  std::variant<ChainNet, PixelMlp, Resnet, BottleneckResnet, WideResnet> net;
-
+class NamedNet {
+ public:
   NamedNet() = default;
   // ConfigError for a name that is none (with the names there are), and for counts below 1.
   NamedNet(const Random& r, const NamedNetOptions& o);
-  Tensor operator()(const Tensor& x, Context& ctx) const {
-    return std::visit([&](const auto& n) { return n(x, ctx); }, net);
+  // Any net with net(x, ctx) and parts.
+  template <class Net>
+  static NamedNet of(Net net) {
+    NamedNet out;
+    out.net_ = std::move(net);
+    out.does_ = &does<Net>;
+    return out;
   }
-  Tensor operator()(const Tensor& x) const {  // not in training
-    Context ctx;
-    return (*this)(x, ctx);
-  }
+
+  // [N,C,H,W] -> [N,classes]. ConfigError: made without a name.
+  Tensor operator()(const Tensor& x, Context& ctx) const;
+  Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
   // The parts are the named net's own: a file holds the same names, whichever way the net was made.
   static void parts(auto& self, auto&& part) {
-    std::visit([&](auto& n) { std::decay_t<decltype(n)>::parts(n, part); }, self.net);
+    if (!self.does_) return;
+    const auto seen = [&](const std::string& name, auto& tensor, bool is_buffer) {
+      is_buffer ? part(name.c_str(), tensor, buffer) : part(name.c_str(), tensor);
+    };
+    if constexpr (std::is_const_v<std::remove_reference_t<decltype(self)>>) {
+      self.does_->each_of_const(self.net_, seen);
+    } else {
+      self.does_->each_of(self.net_, seen);
+    }
   }
+
+ private:
+  // What a net can do, whatever its type.
+  struct Does {
+    Tensor (*forward)(const std::any& net, const Tensor& x, Context& ctx);
+    void (*each_of)(std::any& net, const std::function<void(const std::string&, Tensor&, bool)>& f);
+    void (*each_of_const)(const std::any& net,
+                          const std::function<void(const std::string&, const Tensor&, bool)>& f);
+  };
+  template <class Net>
+  static constexpr Does does{
+      [](const std::any& net, const Tensor& x, Context& ctx) {
+        return std::any_cast<const Net&>(net)(x, ctx);
+      },
+      [](std::any& net, const auto& f) { each(std::any_cast<Net&>(net), f); },
+      [](const std::any& net, const auto& f) { each(std::any_cast<const Net&>(net), f); }};
+
+  std::any net_;
+  const Does* does_ = nullptr;
 };
 
 // The options as a file's metadata ("net", "in_channels", "size", "classes"), and back. IOError

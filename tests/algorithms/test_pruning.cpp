@@ -90,15 +90,6 @@ TEST_CASE("prunable weights: convolutions alone; of nets without any, matrices b
   CHECK(n_of(picked(parameters(mlp), prunable(parameters(mlp)))) == 784 * 128 + 128 * 128);
 }
 
-TEST_CASE("straight-through: the value to the bit, the gradient as it comes") {
-  const Tensor w = drawn("st", {40}).requires_grad_(), g = drawn("g", {40}),
-               effective = magnitude_masks({w.detach()}, 0.5)[0] * w.detach() * 1.7;
-  const Tensor y = straight_through(w, effective);
-  CHECK(apart(y, effective) == 0);
-  CHECK(apart(grad(sum(y * g), w), g) == 0);
-  CHECK_THROWS_AS(straight_through(w, drawn("other", {41})), ShapeError);
-}
-
 TEST_CASE("distillation: gradients of both sides (section 0, DCIL-3)") {
   const double t = 2, floor = 1e-7;
   const int64_t b = 6, c = 5;

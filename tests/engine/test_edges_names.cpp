@@ -704,34 +704,39 @@ std::vector<Door> norms() {
             }}},
           {"fake_quantize",
            {[] {
-              fake_quantize(i({2}), Int8Range{0, 1});
+              fake_quantize(i({2}), Range{0, 1});
             },
             [] {
-              fake_quantize(t({2}), Int8Ranges({{0, 1}, {0, 2}}));
+              fake_quantize(t({2}), Ranges({{0, 1}, {0, 2}}));
             }},
            {[] {
-             fake_quantize(none, Int8Range{0, 1});
+             fake_quantize(none, Range{0, 1});
            }}},
-          {"int8_levels",
+          {"quantized_levels",
            {[] {
-             int8_levels(i({2}), Int8Range{0, 1});
+             quantized_levels(i({2}), Range{0, 1});
            }},
            {[] {
-             int8_levels(none, Int8Range{0, 1});
+             quantized_levels(none, Range{0, 1});
            }}},
-          {"weight_range", {}, {[] { weight_range(none); }}},
+          {"weight_ranges", {}, {[] { weight_ranges(none); }}},
+          {"MinMaxObserver::observe",
+           {[] {
+             MinMaxObserver(2).observe(t({2, 3}));
+           }},
+           {[] { MinMaxObserver().observe(none); }}},
           {"Int8Conv2d",
            {[] {
-              Int8Conv2d(t({2, 3}), none, {}, Int8Range{0, 1});
+              Int8Conv2d(t({2, 3}), none, {}, Range{0, 1});
             },
             [] {
-              Int8Conv2d(t({2, 3, 1, 1}), none, {}, Int8Range{0, 1})(t({1, 2, 2, 2}));
+              Int8Conv2d(t({2, 3, 1, 1}), none, {}, Range{0, 1})(t({1, 2, 2, 2}));
             }},
            {[] {
-              Int8Conv2d(none, none, {}, Int8Range{0, 1});
+              Int8Conv2d(none, none, {}, Range{0, 1});
             },
             [] {
-              Int8Conv2d(t({2, 3, 1, 1}), none, {}, Int8Range{0, 1})(none);
+              Int8Conv2d(t({2, 3, 1, 1}), none, {}, Range{0, 1})(none);
             }}}};
 }
 
@@ -868,7 +873,7 @@ TEST_CASE("every public function of tensors stands among them") {
       "Tensor>) (\\w+)\\(.*");
   std::map<std::string, int> seen_in;
   for (const char* header : {"ops.h", "functional.h", "conv.h", "linalg.h", "freq.h", "sparse.h",
-                             "int8.h", "random.h", "tensor.h", "autograd.h"}) {
+                             "quantize.h", "random.h", "tensor.h", "autograd.h"}) {
     std::ifstream file(std::string(REGRAD_ENGINE_FOLDER) + "/" + header);
     REQUIRE(file);
     std::smatch found;

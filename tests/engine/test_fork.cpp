@@ -27,7 +27,7 @@ double work(int64_t n) {
   const Tensor loss = sum(square(conv2d(x, w, {}, {.padding = 1}))) +
                       sum(matmul(ones({160, 160}), ones({160, 160})));
   const std::vector<Tensor> g = grad(TensorList(loss), {x, w});
-  static const Int8Conv2d integers(full({4, 8, 3, 3}, 0.25), {}, {.padding = 1}, Int8Range{0, 1});
+  static const Int8Conv2d integers(full({4, 8, 3, 3}, 0.25), {}, {.padding = 1}, Range{0, 1});
   return loss.item() + sum(g[0]).item() + sum(g[1]).item() + sum(integers(x.detach())).item() +
          num_threads() + static_cast<double>(memory_stats().live_nodes > 0);
 }

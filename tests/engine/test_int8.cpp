@@ -161,7 +161,7 @@ TEST_CASE("8-bit convolutions of tensors: 255 x 127 and 255 x -127 add up to the
     const int64_t top = is_signed ? 127 : 255, c = 19, o = 21;
     const Int8Conv2d conv(cat({full({o - 1, c, 3, 3}, 127), full({1, c, 3, 3}, -127)}, 0), {},
                           {.padding = 1},
-                          Int8Range{is_signed ? -127.0 : 0.0, static_cast<double>(top)});
+                          Range{is_signed ? -127.0 : 0.0, static_cast<double>(top)});
     const std::vector<double> y =
         conv(full({2, c, 5, 6}, static_cast<double>(top))).contiguous().to_vector();
     int64_t wrong = 0;
@@ -177,8 +177,33 @@ TEST_CASE("8-bit convolutions of tensors: 255 x 127 and 255 x -127 add up to the
 
 TEST_CASE("8-bit convolutions refuse sums that can pass 32 bits") {
   const Tensor long_one = ones({1, 66312, 1, 1});  // 66,312 x 255 x 127 is just above 2^31
-  CHECK_THROWS_AS(Int8Conv2d(long_one, {}, {}, Int8Range{0, 1}), ShapeError);
-  CHECK(Int8Conv2d(slice(long_one, 1, 0, 66311), {}, {}, Int8Range{0, 1})(ones({1, 66311, 1, 1}))
+  CHECK_THROWS_AS(Int8Conv2d(long_one, {}, {}, Range{0, 1}), ShapeError);
+  CHECK(Int8Conv2d(slice(long_one, 1, 0, 66311), {}, {}, Range{0, 1})(ones({1, 66311, 1, 1}))
             .item() == doctest::Approx(66311));
-  Int8Conv2d(long_one, {}, {}, Int8Range{-1, 1});
+  Int8Conv2d(long_one, {}, {}, Range{-1, 1});
+}
+
+TEST_CASE("integers of 2 to 8 bits, at one scale or one per channel, are the simulated levels") {
+  const Tensor w = normal(Random(5) / "w", {6, 4, 3, 3}) *
+                   tensor({1, 10, 0.1, 5, 0.01, 2}, {6, 1, 1, 1}, DType::f32),
+               bias = normal(Random(5) / "bias", {6}), x = normal(Random(5) / "x", {2, 4, 7, 6});
+  for (const int bits : {2, 3, 4, 8})
+    for (const bool per_channel : {false, true})
+      for (const bool is_signed : {false, true}) {
+        CAPTURE(bits);
+        CAPTURE(per_channel);
+        CAPTURE(is_signed);
+        const Int8Options o{.weights = {.bits = bits, .per_channel = per_channel},
+                            .inputs = {.bits = bits}};
+        const Range range{is_signed ? -2.0 : 0.0, 2};
+        const Tensor expected =
+            conv2d(fake_quantize(x, range, o.inputs).to(DType::f64),
+                   fake_quantize(w, o.weights).to(DType::f64), bias.to(DType::f64), {.padding = 1});
+        const Tensor y = Int8Conv2d(w, bias, {.padding = 1}, range, o)(x);
+        CHECK(amax(abs(y.to(DType::f64) - expected)).item() < 1e-6 * amax(abs(expected)).item());
+      }
+  CHECK_THROWS_AS(Int8Conv2d(w, {}, {}, Range{0, 1}, {.weights = {.bits = 9}}), ConfigError);
+  CHECK_THROWS_AS(Int8Conv2d(w, {}, {}, Range{0, 1}, {.inputs = {.scheme = Scheme::affine}}),
+                  ConfigError);
+  CHECK_THROWS_AS(Int8Conv2d(w, {}, {}, Range{-1, 1}, {.inputs = {.bits = 1}}), ConfigError);
 }

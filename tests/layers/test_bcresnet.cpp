@@ -156,12 +156,12 @@ TEST_CASE(
   }
   const BcBlock block =
       trained(BcBlock(Random(4), 6, 6, {.dropout = 0.5, .index = 7, .dtype = DType::f64}));
-  const Tensor f2 = block.freq_norm(block.over_freq(x), ctx), f1 = block.row(f2, ctx);
+  const Tensor f2 = block.freq_norm(block.over_freq(x), ctx), f1 = block.f1(f2, ctx);
   CHECK(f1.shape() == Shape{3, 6, 1, 9});
   CHECK(apart(block(x, ctx), relu(x + f2 + f1)) < 1e-12);
 
   Context training{.training = true, .random = Random(5)}, still{.training = true};
-  const Tensor dropped = block.row(f2, training), whole = block.row(f2, still);
+  const Tensor dropped = block.f1(f2, training), whole = block.f1(f2, still);
   int64_t zero = 0, kept = 0;
   for (int64_t n = 0; n < 3; ++n)
     for (int64_t c = 0; c < 6; ++c) {
@@ -172,7 +172,7 @@ TEST_CASE(
   CHECK(zero > 0);
   CHECK(kept > 0);
   Context after{.random = Random(5)};
-  CHECK(apart(block.row(f2, after), f1) == 0);
+  CHECK(apart(block.f1(f2, after), f1) == 0);
 }
 
 TEST_CASE("22: the mean of the classifier's map is the classifier of the mean") {

@@ -263,10 +263,14 @@ TEST_CASE("Gcn: counts; dropout by its stream alone; permuting node ids permutes
   const Gcn net(Random(19), 6, 3, 16, 0.5, DType::f64);
   const Csr s = normalized_adjacency(edges, n, Propagation::random_walk, DType::f64);
   const Tensor y = net(s, x);
+  const auto dropped = [&](int64_t seed, bool training = true) {
+    return net(s, x, Context{.training = training, .random = Random(seed)});
+  };
   CHECK(net(s, x).to_vector() == y.to_vector());
-  CHECK(net(s, x, Random(1)).to_vector() == net(s, x, Random(1)).to_vector());
-  CHECK(net(s, x, Random(1)).to_vector() != net(s, x, Random(2)).to_vector());
-  CHECK(gap(net(s, x, Random(1)), y) > 1e-3);
+  CHECK(dropped(1, false).to_vector() == y.to_vector());
+  CHECK(dropped(1).to_vector() == dropped(1).to_vector());
+  CHECK(dropped(1).to_vector() != dropped(2).to_vector());
+  CHECK(gap(dropped(1), y) > 1e-3);
   // Node i becomes node places[i].
   const Tensor order = randperm(Random(20), n), places = argsort(order, 0);
   const Csr moved = normalized_adjacency(
@@ -284,10 +288,11 @@ TEST_CASE("a Gcn learns the classes of a block model from a few labels") {
   Gcn net(Random(22), g.features.size(1), 7);
   const Adam adam{.lr = 0.02};
   Adam::State state;
-  for (int64_t i = 0; i < 60; ++i)
-    net = update(
-        adam, std::move(net), state,
-        grad(cross_entropy(index_select(net(s, words, Random(23) / i), 0, known), labels), net));
+  for (int64_t i = 0; i < 60; ++i) {
+    const Context ctx{.training = true, .random = Random(23) / i};
+    net = update(adam, std::move(net), state,
+                 grad(cross_entropy(index_select(net(s, words, ctx), 0, known), labels), net));
+  }
   const auto share = [&](const Gcn& at) {
     return mean(eq(argmax(at(s, words), 1), g.labels).to(DType::f64)).item();
   };

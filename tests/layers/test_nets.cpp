@@ -3,6 +3,8 @@
 
 #include <regrad/layers/nets/conv4.h>
 #include <regrad/layers/nets/resnet.h>
+#include <regrad/layers/nets/resnet12.h>
+#include <regrad/layers/nets/wide_resnet.h>
 
 #include <cmath>
 

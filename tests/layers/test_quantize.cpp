@@ -1,8 +1,11 @@
-// Pruning, 8-bit weights, the challenge's bytes (audio.md, checks 26 and 27) and inference by 8-bit
-// integers.
+// Nets at few bits: 8-bit weights (audio.md, check 27), inference by integers, calibration and
+// simulation of any net.
 #include <doctest/doctest.h>
 
+#include <regrad/algorithms/shared/masks.h>
 #include <regrad/layers/nets/bcresnet.h>
+#include <regrad/layers/nets/conv4.h>
+#include <regrad/layers/nets/named_net.h>
 #include <regrad/layers/optim.h>
 #include <regrad/layers/quantize.h>
 
@@ -18,12 +21,6 @@ double apart(const Tensor& a, const Tensor& b) {
 Tensor drawn(const char* name, const Shape& s, DType t = DType::f32) {
   return normal(Random(10) / name, s, 0, 1, t);
 }
-int64_t zeros_of(const Tensor& t) {
-  int64_t n = 0;
-  for (const double v : t.to_vector()) n += v == 0;
-  return n;
-}
-
 template <class Net>
 Net step(const Net& net, const std::vector<Tensor>& masks, const Tensor& x, const Tensor& y,
          double* loss_of = nullptr) {
@@ -63,64 +60,13 @@ TEST_CASE(
   CHECK(apart(grad(sum(g), w), 6 * fake_quantize(w)) < 1e-12);
   // Inputs outside of their range are held to its ends and have no gradient.
   const Tensor x = tensor({-1, 0.3, 5}, DType::f64).requires_grad_();
-  const Int8Range unit{0, 1};
+  const Range unit{0, 1};
   CHECK(apart(fake_quantize(x, unit), tensor({0, std::nearbyint(0.3 * 255) / 255, 1}, DType::f64)) <
         1e-12);
   CHECK(apart(grad(sum(fake_quantize(x, unit)), x), tensor({0, 1, 0}, DType::f64)) == 0);
-  CHECK(apart(int8_levels(x, unit), tensor({0, std::nearbyint(0.3 * 255), 255}, DType::f64)) == 0);
-  CHECK(apart(grad(sum(int8_levels(x, unit)), x), tensor({0, 255, 0}, DType::f64)) < 1e-12);
-}
-
-TEST_CASE(
-    "26: round(r n) weights of convolutions are pruned, stay so in training, and nothing else is") {
-  BcResnetAsc net(Random(1), {.tau = 1, .dropout = 0});
-  int64_t n = 0;
-  for (const Tensor& t : parameters(net)) n += t.dim() == 4 ? t.numel() : 0;
-  for (const double ratio : {0.0, 0.5, 0.89, 1.0}) {
-    const std::vector<Tensor> masks = one_shot_masks(net, ratio);
-    const std::vector<Tensor> p = parameters(masked(net, masks));
-    int64_t zero = 0;
-    double largest_pruned = 0, smallest_kept = 1e9;
-    for (size_t i = 0; i < p.size(); ++i) {
-      if (p[i].dim() != 4) {
-        CHECK(zeros_of(masks[i]) == 0);
-        continue;
-      }
-      zero += zeros_of(p[i]);
-      const std::vector<double> w = parameters(net)[i].to_vector(), m = masks[i].to_vector();
-      for (size_t j = 0; j < w.size(); ++j) {
-        if (m[j] == 0) largest_pruned = std::max(largest_pruned, std::abs(w[j]));
-        if (m[j] == 1) smallest_kept = std::min(smallest_kept, std::abs(w[j]));
-      }
-    }
-    CHECK(zero == std::llround(ratio * static_cast<double>(n)));
-    CHECK(largest_pruned <= smallest_kept);
-  }
-  CHECK_THROWS_AS(one_shot_masks(net, 1.5), ConfigError);
-
-  const std::vector<Tensor> masks = one_shot_masks(net, 0.7);
-  const Tensor x = drawn("x", {8, 1, 32, 24}), y = tensor({0, 1, 2, 3, 0, 1, 2, 3}, DType::i64);
-  const auto count = [&] {
-    int64_t zero = 0;
-    for (const Tensor& t : parameters(masked(net, masks))) zero += t.dim() == 4 ? zeros_of(t) : 0;
-    return zero;
-  };
-  double first = 0, last = 0;
-  for (int i = 0; i < 15; ++i) net = step(net, masks, x, y, i ? &last : &first);
-  CHECK(last < first);
-  CHECK(count() == std::llround(0.7 * static_cast<double>(n)));
-}
-
-TEST_CASE("27: 62,335 bytes and 132 of scales for the net of 314,970 at 89%") {
-  const BcResnetAsc net(Random(2), {.tau = 8});
-  const BcResnetAsc small = fake_quantized(masked(net, one_shot_masks(net, 0.89)));
-  const ChallengeSize s = challenge_size(small);
-  CHECK(s.weights == 33035);
-  CHECK(s.rest == 2 * (14640 + 10));
-  CHECK(s.scales == 132);
-  CHECK(challenge_bytes(small) == 62335);
-  CHECK(s.total() == 62467);
-  CHECK(challenge_bytes(net) == 300320 + 29300);
+  CHECK(apart(quantized_levels(x, unit), tensor({0, std::nearbyint(0.3 * 255), 255}, DType::f64)) ==
+        0);
+  CHECK(apart(grad(sum(quantized_levels(x, unit)), x), tensor({0, 255, 0}, DType::f64)) < 1e-12);
 }
 
 TEST_CASE(
@@ -144,7 +90,7 @@ TEST_CASE(
       CAPTURE(is_signed);
       const Tensor x =
           is_signed ? drawn("x", {3, s.c, s.h, s.w}) : abs(drawn("x", {3, s.c, s.h, s.w}));
-      const Int8Range range{is_signed ? -amax(abs(x)).item() : 0, amax(x).item()};
+      const Range range{is_signed ? -amax(abs(x)).item() : 0, amax(x).item()};
       const Int8Conv2d conv(w, bias, s.options, range);
       // The exact sum of the same whole numbers, in f64.
       const Tensor expected =
@@ -155,12 +101,12 @@ TEST_CASE(
     }
   }
   CHECK_THROWS_AS(
-      Int8Conv2d(drawn("w", {2, 3, 1, 1}), {}, {}, Int8Range{0, 1})(drawn("x", {1, 4, 2, 2})),
+      Int8Conv2d(drawn("w", {2, 3, 1, 1}), {}, {}, Range{0, 1})(drawn("x", {1, 4, 2, 2})),
       ShapeError);
   CHECK_THROWS_AS(
-      Int8Conv2d(drawn("w", {2, 3, 5, 5}), {}, {}, Int8Range{0, 1})(drawn("x", {1, 3, 2, 2})),
+      Int8Conv2d(drawn("w", {2, 3, 5, 5}), {}, {}, Range{0, 1})(drawn("x", {1, 3, 2, 2})),
       ShapeError);
-  CHECK_THROWS_AS(Int8Conv2d(drawn("w", {2, 3, 1, 1}, DType::f64), {}, {}, Int8Range{0, 1}),
+  CHECK_THROWS_AS(Int8Conv2d(drawn("w", {2, 3, 1, 1}, DType::f64), {}, {}, Range{0, 1}),
                   DTypeError);
 }
 
@@ -179,14 +125,13 @@ TEST_CASE(
       CAPTURE(is_signed);
       Tensor x = drawn("x", {3, c, 7, 9}) * tensor(sizes, {1, c, 1, 1});
       if (!is_signed) x = abs(x);
-      std::vector<Int8Range> seen;
+      std::vector<Range> seen;
       for (int64_t g = 0; g < groups; ++g) {
         const Tensor part = slice(x, 1, g * each, (g + 1) * each);
         // one without a sign among signed ones
         seen.push_back({is_signed && g != 1 ? amin(part).item() : 0, amax(part).item()});
       }
-      const Int8Ranges ranges(seen),
-          one(Int8Range{is_signed ? -amax(abs(x)).item() : 0, amax(x).item()});
+      const Ranges ranges(seen), one(Range{is_signed ? -amax(abs(x)).item() : 0, amax(x).item()});
       const Int8Conv2d conv(w, bias, options, ranges);
       const Tensor held = fake_quantize(x, ranges);
       const Tensor expected = conv2d(held.to(DType::f64), fake_quantize(w).to(DType::f64),
@@ -205,7 +150,7 @@ TEST_CASE(
   // One range without values, in a tensor with a sign: zeros, no NaN.
   const Tensor x = cat({zeros({1, 1, 4, 4}), drawn("x", {1, 1, 4, 4})}, 1),
                w = drawn("w", {2, 1, 1, 1});
-  const Int8Ranges ranges({{0, 0}, {-3, 3}});
+  const Ranges ranges({{0, 0}, {-3, 3}});
   CHECK(ranges.is_signed());
   const Tensor y = Int8Conv2d(w, {}, {.groups = 2}, ranges)(x);
   CHECK(amax(abs(slice(y, 1, 0, 1))).item() == 0);
@@ -213,20 +158,20 @@ TEST_CASE(
         1e-6);
 
   const Tensor leaf = tensor({0.2, 9.0, 0.2, 9.0}, {1, 4, 1, 1}, DType::f64).requires_grad_();
-  const Int8Ranges two({{0, 1}, {0, 10}});
+  const Ranges two({{0, 1}, {0, 10}});
   CHECK(apart(fake_quantize(leaf, two),
               tensor({std::nearbyint(0.2 * 255) / 255, 1, std::nearbyint(5.1) / 25.5,
                       std::nearbyint(229.5) / 25.5},
                      {1, 4, 1, 1}, DType::f64)) < 1e-12);
   CHECK(apart(grad(sum(fake_quantize(leaf, two)), leaf),
               tensor({1, 0, 1, 1}, {1, 4, 1, 1}, DType::f64)) == 0);
-  CHECK_THROWS_AS(Int8Ranges(std::vector<Int8Range>{}), ConfigError);
+  CHECK_THROWS_AS(Ranges(std::vector<Range>{}), ConfigError);
   CHECK_THROWS_AS(fake_quantize(drawn("x", {1, 3, 2, 2}), two), ShapeError);
-  CHECK_THROWS_AS(fake_quantize(drawn("x", {4, 4}), two), ShapeError);
+  CHECK_THROWS_AS(fake_quantize(drawn("x", {4}), two), ShapeError);
   CHECK_THROWS_AS(Int8Conv2d(drawn("w", {4, 1, 1, 1}), {}, {.groups = 4}, two), ShapeError);
-  Int8Net net;
-  CHECK_THROWS_AS(net.calibrate()(Conv2d(Random(1), 3, 4, 1), drawn("x", {2, 4, 3, 5, 5})),
-                  ShapeError);
+  Quantizer q;
+  Context calibration{.evaluate = q.calibrate()};
+  CHECK_THROWS_AS(Conv2d(Random(1), 3, 4, 1)(drawn("x", {2, 4, 3, 5, 5}), calibration), ShapeError);
 }
 
 TEST_CASE("the compressed net by 8-bit integers: logits of the simulated ones, bit for bit") {
@@ -245,15 +190,14 @@ TEST_CASE("the compressed net by 8-bit integers: logits of the simulated ones, b
     const std::vector<Tensor> masks = one_shot_masks(net, ratio);
     for (int i = 0; i < 12; ++i) net = step(net, masks, x, y);
     const BcResnetAsc small = as_leaves(fake_quantized(masked(net, masks)), false);
-    Context ctx;
-    Int8Net int8;
-    const Tensor plain = small(x, ctx, int8.calibrate());
-    CHECK(apart(plain, small(x)) == 0);
-    CHECK(int8.convolutions() == 33);
+    Quantizer q;
+    Context calibration{.evaluate = q.calibrate()};
+    CHECK(apart(small(x, calibration), small(x)) == 0);
+    CHECK(q.layers() == 33);
+    Context integers{.evaluate = q.integers()}, simulation{.evaluate = q.simulate()};
     const Tensor fresh = drawn("fresh", {5, 1, 32, 40});
     for (const Tensor& clips : {x, fresh}) {
-      const Tensor fast = small(clips, ctx, int8.evaluate()),
-                   simulated = small(clips, ctx, int8.simulate());
+      const Tensor fast = small(clips, integers), simulated = small(clips, simulation);
       MESSAGE("tau ", tau, ": integers and simulation ", apart(fast, simulated),
               " apart, simulation and f32 ", apart(simulated, small(clips)), ", logits to ",
               amax(abs(simulated)).item());
@@ -263,6 +207,98 @@ TEST_CASE("the compressed net by 8-bit integers: logits of the simulated ones, b
       CHECK(apart(slice(simulated, 0, 0, 1), slice(simulated, 0, 1, 2)) > 1e-3);
       CHECK(apart(simulated, small(clips)) > 0);
     }
-    CHECK_THROWS_AS(BcResnetAsc(Random(4), {})(x, ctx, int8.evaluate()), ConfigError);
+    CHECK_THROWS_AS(BcResnetAsc(Random(4), {})(x, integers), ConfigError);
+  }
+}
+
+namespace {
+
+// A net whose norms have seen something, at its deployed parameters.
+NamedNet trained(const std::string& name, const Tensor& x) {
+  NamedNet net(Random(5), {.name = name, .in_channels = 3, .size = x.size(-1), .classes = 10});
+  for (int i = 0; i < 8; ++i) {
+    Context ctx{.training = true};
+    net(x, ctx);
+    net = commit(std::move(net), ctx);
+  }
+  return as_leaves(std::move(net), false);
+}
+
+}  // namespace
+
+TEST_CASE("any net is calibrated, simulated at 8 and 4 bits, and run by whole numbers at 8") {
+  const Tensor x = drawn("images", {6, 3, 16, 16}), fresh = drawn("fresh images", {3, 3, 16, 16});
+  for (const auto& [name, layers] : {std::pair<std::string, size_t>{"resnet20", 22},
+                                     {"mobilenet", 28},
+                                     {"mlp", 3},
+                                     {"wrn-28-2", 29}}) {
+    CAPTURE(name);
+    const NamedNet net = trained(name, x);
+    double before = 0;
+    for (const int bits : {8, 4}) {
+      CAPTURE(bits);
+      Quantizer q({.weights = {.bits = bits, .per_channel = true}, .inputs = {.bits = bits}});
+      Context calibration{.evaluate = q.calibrate()};
+      CHECK(apart(net(x, calibration), net(x)) == 0);
+      CHECK(q.layers() == layers);
+      Context integers{.evaluate = q.integers()}, simulation{.evaluate = q.simulate()};
+      for (const Tensor& images : {x, fresh}) {
+        const Tensor simulated = net(images, simulation), whole = net(images, integers);
+        const double largest = amax(abs(net(images))).item();
+        // no sum of whole numbers comes near 2^24, so f32 holds them all
+        CHECK(apart(whole, simulated) == 0);
+        CHECK(apart(simulated, net(images)) > 0);
+        if (bits == 8) CHECK(apart(simulated, net(images)) < 0.4 * largest);
+      }
+      const double lost = apart(net(x, simulation), net(x));
+      if (bits == 4) CHECK(lost > before);
+      before = lost;
+    }
+  }
+}
+
+TEST_CASE("simulation by any scheme: a net trains through it; integers refuse what they have not") {
+  Conv4 net(Random(8), {.in_channels = 3, .channels = 6, .size = 12}, 4);
+  const Tensor x = drawn("few", {8, 3, 12, 12}), y = tensor({0, 1, 2, 3, 0, 1, 2, 3}, DType::i64);
+  for (const QuantizeOptions& o :
+       {QuantizeOptions{.bits = 3}, {.bits = 12}, {.bits = 5, .scheme = Scheme::affine}}) {
+    CAPTURE(o.bits);
+    Conv4 here = net;
+    double first = 0, last = 0;
+    for (int i = 0; i < 12; ++i) {
+      Quantizer q({.weights = o, .inputs = o});
+      Context calibration{.evaluate = q.calibrate()}, simulation{.evaluate = q.simulate()};
+      here(x, calibration);
+      const Tensor loss = cross_entropy(here(x, simulation), y);
+      (i == 0 ? first : last) = loss.item();
+      std::vector<Tensor> p = parameters(here), d = parameters(grad(loss, here));
+      for (size_t k = 0; k < p.size(); ++k) p[k] = (p[k] - 0.2 * d[k]).detach().requires_grad_();
+      here = at(here, p);
+    }
+    CHECK(last < 0.8 * first);
+  }
+  Quantizer q({.weights = {.bits = 8, .scheme = Scheme::affine}}), wide({.inputs = {.bits = 12}});
+  for (Quantizer* each : {&q, &wide}) {
+    Context calibration{.evaluate = each->calibrate()};
+    net(x, calibration);
+    Context integers{.evaluate = each->integers()};
+    CHECK_THROWS_AS(net(x, integers), ConfigError);
+  }
+  Context tasks{.evaluate = q.calibrate()};
+  CHECK_THROWS_AS(per_task(net, 2)(drawn("tasks", {2, 4, 3, 12, 12}), tasks), ShapeError);
+}
+
+TEST_CASE(
+    "fake_quantized: convolutions and linear maps at few bits, norms and biases as they are") {
+  const NamedNet net(Random(6), {.name = "tiny", .in_channels = 1, .size = 8, .classes = 3});
+  const std::vector<Tensor> p = parameters(net),
+                            few = parameters(fake_quantized(net, {.bits = 2, .per_channel = true}));
+  for (size_t i = 0; i < p.size(); ++i) {
+    if (p[i].dim() == 1) {
+      CHECK(few[i].node() == p[i].node());
+    } else {
+      CHECK(apart(few[i], fake_quantize(p[i], {.bits = 2, .per_channel = true})) == 0);
+      CHECK(apart(few[i], p[i]) > 0);
+    }
   }
 }
