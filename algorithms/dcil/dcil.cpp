@@ -9,7 +9,7 @@ using namespace pruning;
 
 namespace {
 
-Tensors buffers(const AnyNet& net) {
+Tensors buffers(const NamedNet& net) {
   Tensors out;
   each(net, [&](const std::string&, const Tensor& t, bool is_buffer) {
     if (is_buffer) out.push_back(t);
@@ -17,7 +17,7 @@ Tensors buffers(const AnyNet& net) {
   return out;
 }
 
-AnyNet with_buffers(AnyNet net, const Tensors& buffers) {
+NamedNet with_buffers(NamedNet net, const Tensors& buffers) {
   size_t b = 0;
   each(net, [&](const std::string&, Tensor& t, bool is_buffer) {
     if (is_buffer) t = buffers[b++];
@@ -36,8 +36,8 @@ Tensors others(const Tensors& all, const std::vector<size_t>& at) {
 Gradients two_paths(State& s, const Options& o, const Schedule& t, const Minibatch& batch) {
   const Tensors of_sparse = placed(s, as_leaves(masked(s, t, batch.i))),
                 of_dense = placed(s, as_leaves(weights(s)), s.trained.extra);
-  const AnyNet sparse = at(s.trained.net, of_sparse),
-               dense = with_buffers(at(s.trained.net, of_dense), s.memory);
+  const NamedNet sparse = at(s.trained.net, of_sparse),
+                 dense = with_buffers(at(s.trained.net, of_dense), s.memory);
   Context sparse_ctx{.training = true}, dense_ctx{.training = true};
   const Tensor z_s = sparse(batch.x, sparse_ctx), z_d = dense(batch.x, dense_ctx);
   const bool distill = o.distill && t.epoch(batch.i) >= t.at_share(o.begin);

@@ -101,7 +101,7 @@ Gradients one_pass(State& s, const Method& m, const Schedule& t, const Minibatch
   return out;
 }
 
-Learner::Learner(AnyNet net, Method how, Schedule when)
+Learner::Learner(NamedNet net, Method how, Schedule when)
     : method(std::move(how)), schedule(std::move(when)) {
   const Tensors params = parameters(net);
   state.at = prunable(params);
@@ -142,7 +142,7 @@ Tensors Learner::effective() const {
                          : method.forward(state, schedule, schedule.steps());
 }
 
-AnyNet Learner::deployed() const {
+NamedNet Learner::deployed() const {
   return as_leaves(at(state.trained.net, placed(state, effective())), false);
 }
 

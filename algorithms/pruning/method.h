@@ -3,15 +3,15 @@
 //
 //   Learner learner(net, gmp(), {.sparsity = 0.9, .epochs = 12, .batches = loader.batches()});
 //   for (int64_t i = 0; i < learner.schedule.steps(); ++i) learner.learn(x, y, i, lr(i));
-//   Net sparse = learner.deployed().as(net);
+//   Net sparse = learner.deployed().as<Net>();
 //
 // W: the dense weights that can be pruned (shared/masks.h says which), M: their masks, W^: what the
 // net is evaluated at, g = dL/dW^, G: the gradient that W gets.
 #pragma once
 
-#include <regrad/algorithms/pruning/net.h>
 #include <regrad/algorithms/shared/masks.h>
 #include <regrad/engine/random.h>
+#include <regrad/layers/nets/named_net.h>
 #include <regrad/layers/optim.h>
 
 #include <functional>
@@ -39,7 +39,7 @@ struct Schedule {
 
 // What the optimizer moves: the net with its dense weights, and what a method adds to it.
 struct Trained {
-  AnyNet net = {};
+  NamedNet net = {};
   Tensors extra = {};
   static void parts(auto& self, auto&& part) {
     part("net", self.net);
@@ -122,13 +122,17 @@ struct Learner {
   Schedule schedule;
   State state;
 
-  // ConfigError where the net has no weights that can be pruned.
-  Learner(AnyNet net, Method method, Schedule schedule);
+  // The net: a NamedNet, or any struct that has parts and operator()(x, ctx). ConfigError where it
+  // has no weights that can be pruned.
+  Learner(NamedNet net, Method how, Schedule when);
+  template <class Net>
+  Learner(const Net& net, Method how, Schedule when)
+      : Learner(NamedNet::of(net), std::move(how), std::move(when)) {}
 
   // The i-th step: makes masks where they are due, steps, and gives the loss before the step.
   Tensor learn(const Tensor& x, const Tensor& y, int64_t i, double lr);
   Tensors effective() const;  // the prunable weights as they are deployed
-  AnyNet deployed() const;    // the net with them: one set of norms, one classifier
+  NamedNet deployed() const;  // the net with them: one set of norms, one classifier
   static void parts(auto& self, auto&& part) { part("state", self.state); }
 };
 

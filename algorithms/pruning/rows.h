@@ -40,7 +40,7 @@ inline Method snip() {
   Method m = gmp();
   m.sparsity = in_full, m.due = at_first;
   m.masks = [](State& s, const Schedule& t, const Minibatch& batch, double p) {
-    const AnyNet before = s.trained.net;
+    const NamedNet before = s.trained.net;
     Tensors scores = one_pass(s, {}, t, batch).raw;
     s.trained.net = before;  // looking at a batch is no step: running statistics stay
     const NoGrad quiet;

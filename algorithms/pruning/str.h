@@ -27,7 +27,7 @@ inline Method str(const StrOptions& o = {}) {
       s.trained.extra.push_back(scalar(o.initial, w.dtype()).requires_grad_());
   };
   m.pass = [o](State& s, const Method&, const Schedule& t, const Minibatch& batch) {
-    const AnyNet net = at(s.trained.net, placed(s, soft_thresholded(s, t, batch.i)));
+    const NamedNet net = at(s.trained.net, placed(s, soft_thresholded(s, t, batch.i)));
     Context ctx{.training = true};
     Gradients out;
     out.loss = cross_entropy(net(batch.x, ctx), batch.y);

@@ -242,7 +242,7 @@ TEST_CASE("DCIL-7, DCIL-8: two sets of norms; what is deployed is the sparse pat
   Run run("dcil", 0.9);
   run.to(0, run.steps());
   const Tensors& second = run.learner.state.memory;  // the dense path's running statistics
-  const NamedNet net = run.learner.deployed().as(tiny());
+  const NamedNet net = run.learner.deployed();
   CHECK(second.size() == buffers(net).size());
   CHECK(!same(second, buffers(net)));
   CHECK(parameter_count(net) == parameter_count(tiny()));

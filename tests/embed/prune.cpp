@@ -31,7 +31,7 @@ int main() {
     const Tensor x = batch(i, y);
     learner.learn(x, y, i, 0.05);
   }
-  const Net sparse = learner.deployed().as(net);  // a Net again, to save, export or run
+  const Net sparse = learner.deployed().as<Net>();  // a Net again, to save, export or run
   const Tensor x = batch(-1, y);
   Context ctx;
   const double right = mean(eq(argmax(sparse(x, ctx), -1), y).to(DType::f32)).item();

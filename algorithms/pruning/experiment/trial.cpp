@@ -121,7 +121,7 @@ void Pruned::report(const Job& job, const experiment::ImageBatches& set,
     const int64_t of = empty_filters(w);
     empty += of, emptied += of == w.size(0);
   }
-  const AnyNet net = as_leaves(deployed());
+  const NamedNet net = as_leaves(deployed());
   const Cost cost = cost_of(net(slice(set.batch(0).x, 0, 0, 1)), parameters(net));
   const auto score = [&](const std::string& metric, double value) {
     out.scores.push_back({job.method, metric + "@" + job.variant, value});

@@ -13,7 +13,7 @@ class Pruned {
          int64_t batches);
 
   Tensor learn(const Batch& batch, int64_t i);
-  AnyNet deployed() const { return learner_.deployed(); }
+  NamedNet deployed() const { return learner_.deployed(); }
   void logged(experiment::Moment& m);  // after a point of the learning curve
   void report(const experiment::Job& job, const experiment::ImageBatches& set,
               experiment::Outcome& out) const;
