@@ -28,7 +28,7 @@ struct Schedule {
   double target = 0.75;              // share after which the final sparsity is reached
   int64_t refresh = 16;              // steps between two masks
   bool by_step = false;              // the cubic schedule counts steps, not epochs
-  MaskOptions masks = {};            // one threshold or one a layer, whole filters, DCIL's count
+  MaskOptions masks = {};            // one threshold or one per layer, whole filters, DCIL's count
   Sgd sgd = {.momentum = 0.9, .weight_decay = 5e-4, .nesterov = true};  // lr comes with a step
   Random random = Random(0);
 
@@ -50,7 +50,7 @@ struct Trained {
 // All that learn() changes: a checkpoint is its parts.
 struct State {
   Trained trained = {};
-  Tensors masks = {}, memory = {};  // M, a tensor a prunable weight; what a method remembers
+  Tensors masks = {}, memory = {};  // M, one per prunable weight; what a method remembers
   // f64 scalars: weights that came back since the count was last taken; spread (sd) of the gradient
   // that pruned weights got at the last step of an epoch, 0 where none got any
   Tensor revived = {}, spread = {};
@@ -75,10 +75,10 @@ struct Minibatch {
 // What a pass over a batch gives.
 struct Gradients {
   Tensor loss;                     // before the step
-  Tensors all;                     // one a parameter of State::trained
+  Tensors all;                     // one per parameter of State::trained
   Tensors raw;                     // g, or what takes its place
   Tensors masks = {};              // where there are any, they are taken up instead of a step
-  std::vector<double> decay = {};  // factors on the weight decay, one a parameter; none: 1
+  std::vector<double> decay = {};  // factors on the weight decay, one per parameter; none: 1
 };
 
 // What rows are made of.
@@ -92,7 +92,7 @@ struct Method;
 // Forward at W^, cross-entropy, backward, the row's gradients; running statistics move.
 Gradients one_pass(State& s, const Method& m, const Schedule& t, const Minibatch& batch);
 
-// The defaults are DPF. A row that is not told by the first five functions has a pass of its own.
+// The defaults are DPF. A row that the first five functions do not cover has a pass of its own.
 struct Method {
   // p at step i
   std::function<double(const Schedule&, int64_t i)> sparsity = cubic;
@@ -123,7 +123,7 @@ struct Learner {
   State state;
 
   // The net: a NamedNet, or any struct that has parts and operator()(x, ctx). ConfigError where it
-  // has no weights that can be pruned.
+  // has no weights that can be pruned, or the schedule counts below 1.
   Learner(NamedNet net, Method how, Schedule when);
   template <class Net>
   Learner(const Net& net, Method how, Schedule when)

@@ -5,12 +5,13 @@
 
 namespace regrad::dcil {
 
-// The abstract: refined gradients are better than the straight-through estimator's, and training is
+// Refined gradients are better than the straight-through estimator's, and training is
 // more stable.
 inline void claims(experiment::Claims& c, const std::string& variant) {
-  for (const char* other : {"ste", "dpf", "dpf-x2"}) pruning::above(c, "dcil", other, variant);
-  for (const char* other : {"ste", "dpf"}) pruning::swings_less(c, "dcil", other, variant);
-  pruning::above(c, "dcil-filters", "dpf-filters", variant);
+  for (const char* other : {"ste", "dpf", "dpf-x2"})
+    pruning::ask(c, "accuracy", "dcil", other, variant);
+  for (const char* other : {"ste", "dpf"}) pruning::ask(c, "swing", "dcil", other, variant);
+  pruning::ask(c, "accuracy", "dcil-filters", "dpf-filters", variant);
 }
 
 }  // namespace regrad::dcil

@@ -5,12 +5,13 @@
 
 namespace regrad::map_pruning {
 
-// The abstract: sparse models near dense accuracy, and above earlier pruning methods. "Near" is
-// ours: within one point.
+// Sparse models near dense accuracy, and above earlier pruning methods. "Near" is ours:
+// within one point.
 inline void claims(experiment::Claims& c, const std::string& variant) {
   const std::string metric = experiment::on("accuracy", variant);
   for (const std::string own : {"map", "map-layer"}) {
-    for (const char* other : {"one-shot", "gmp", "dpf"}) pruning::above(c, own, other, variant);
+    for (const char* other : {"one-shot", "gmp", "dpf"})
+      pruning::ask(c, "accuracy", own, other, variant);
     c.within(own + " within 1 point of dense at " + variant, c.seeds(own, metric),
              c.seeds("dense", metric), 1);
   }

@@ -132,16 +132,13 @@ experiment::TaskList tasks(const Paper& paper) {
   return out;
 }
 
-void above(experiment::Claims& c, const std::string& a, const std::string& b,
-           const std::string& variant) {
-  const std::string metric = on("accuracy", variant);
-  c.above(a + " above " + b + " at " + variant, c.seeds(a, metric), c.seeds(b, metric));
-}
-void swings_less(experiment::Claims& c, const std::string& a, const std::string& b,
-                 const std::string& variant) {
-  const std::string metric = on("swing", variant);
-  c.below("swing of " + a + " below swing of " + b + " at " + variant, c.seeds(a, metric),
-          c.seeds(b, metric));
+void ask(experiment::Claims& c, const std::string& metric, const std::string& a,
+         const std::string& b, const std::string& variant) {
+  const experiment::Sample of_a = c.seeds(a, on(metric, variant)),
+                           of_b = c.seeds(b, on(metric, variant));
+  if (metric == "accuracy") return c.above(a + " above " + b + " at " + variant, of_a, of_b);
+  const std::string of = metric + " of ";
+  c.below(of + a + " below " + of + b + " at " + variant, of_a, of_b);
 }
 
 }  // namespace regrad::pruning

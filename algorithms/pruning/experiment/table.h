@@ -19,10 +19,8 @@ struct Paper {
 // Tasks glyphs (no data), fmnist, cifar10 and a folder of pictures.
 experiment::TaskList tasks(const Paper& paper);
 
-// "a above b at 90%", "swing of a below swing of b at 90%".
-void above(experiment::Claims& c, const std::string& a, const std::string& b,
-           const std::string& variant);
-void swings_less(experiment::Claims& c, const std::string& a, const std::string& b,
-                 const std::string& variant);
+// "a above b at 90%" of accuracy, "swing of a below swing of b at 90%" of any other metric.
+void ask(experiment::Claims& c, const std::string& metric, const std::string& a,
+         const std::string& b, const std::string& variant);
 
 }  // namespace regrad::pruning

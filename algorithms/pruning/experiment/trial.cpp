@@ -24,17 +24,14 @@ double sparsity_of(const std::string& variant) {
 Gallery first_filters(const std::string& title, const Tensor& weight) {
   constexpr int64_t most = 16, zoom = 8;
   Gallery g{title};
-  for (int64_t f = 0; f < std::min(most, weight.size(0)) && weight.dim() == 4; ++f) {
-    const std::vector<double> v = weight[f][0].to_vector();
-    const int64_t h = weight.size(2), w = weight.size(3);
-    const auto [low, high] = std::minmax_element(v.begin(), v.end());
-    const double from = *low, range = std::max(*high - *low, 1e-12);
+  for (int64_t f = 0; f < std::min(most, weight.size(0)); ++f) {
+    const Tensor x = weight[f][0].to(DType::f64), low = amin(x);
+    const Tensor grey = (x - low) / std::max((amax(x) - low).item(), 1e-12) * 255;
+    const int64_t h = x.size(0), w = x.size(1);
     Picture p{static_cast<int>(w * zoom), static_cast<int>(h * zoom), 1, "",
               "filter " + std::to_string(f + 1)};
-    for (int64_t y = 0; y < h * zoom; ++y)
-      for (int64_t x = 0; x < w * zoom; ++x)
-        p.pixels += static_cast<char>(static_cast<unsigned char>(
-            (v[static_cast<size_t>(y / zoom * w + x / zoom)] - from) / range * 255));
+    for (double v : grey.reshape({h, 1, w, 1}).expand({h, zoom, w, zoom}).to_vector())
+      p.pixels += static_cast<char>(static_cast<unsigned char>(v));
     g.pictures.push_back(std::move(p));
   }
   return g;
