@@ -4,6 +4,8 @@
 #include <regrad/algorithms/pruning/experiment/rows.h>
 #include <regrad/algorithms/pruning/experiment/trial.h>
 #include <regrad/algorithms/pruning/rigl.h>
+#include <regrad/algorithms/pruning/rows.h>
+#include <regrad/layers/linear.h>
 
 #include <cmath>
 
@@ -281,6 +283,52 @@ TEST_CASE(
     CHECK(same(all(whole), all(second)));
     CHECK(same(whole.masks(), second.masks()));
   }
+}
+
+namespace {
+
+struct OwnNet {  // [N,8] -> [N,4]
+  Linear first{Random(1), 8, 16, true, DType::f64}, last{Random(2), 16, 4, true, DType::f64};
+  Tensor operator()(const Tensor& x, Context&) const { return last(relu(first(x))); }
+  static void parts(auto& self, auto&& part) {
+    part("first", self.first);
+    part("last", self.last);
+  }
+};
+
+struct OneMatrix {  // a classifier alone
+  Linear last{Random(1), 8, 4};
+  Tensor operator()(const Tensor& x, Context&) const { return last(x); }
+  static void parts(auto& self, auto&& part) { part("last", self.last); }
+};
+
+}  // namespace
+
+TEST_CASE("a struct of one's own is pruned as it is, and comes back as what it was") {
+  const Tensor x = normal(Random(12), {6, 8}, 0, 1, DType::f64),
+               y = tensor({0, 1, 2, 3, 0, 1}, DType::i64);
+  const OwnNet net;
+  for (const Row& r : rows(settings())) {
+    CAPTURE(r.name);
+    Learner learner(net, r.method, {.sparsity = 0.5, .epochs = 8, .batches = 2, .refresh = 2});
+    const double before = learner.learn(x, y, 0, 0.05).item();
+    for (int64_t i = 1; i < learner.schedule.steps(); ++i) learner.learn(x, y, i, 0.05);
+    const OwnNet sparse = learner.deployed().as<OwnNet>();
+    Context ctx;
+    CHECK(cross_entropy(sparse(x, ctx), y).item() < before);
+    CHECK(same({sparse.first.weight}, learner.effective()));
+    if (r.method.due) CHECK(zeros_in({sparse.first.weight}) == 64);
+    CHECK(net.first.weight.to_vector() == OwnNet().first.weight.to_vector());
+  }
+  CHECK_THROWS_AS(Learner(net, dpf(), {}).deployed().as<NamedNet>(), ConfigError);
+}
+
+TEST_CASE("nets without prunable weights and schedules without steps are refused") {
+  CHECK_THROWS_AS(Learner(OneMatrix(), dpf(), {}), ConfigError);
+  CHECK_THROWS_AS(Learner(OwnNet(), dpf(), {.epochs = 0}), ConfigError);
+  CHECK_THROWS_AS(Learner(OwnNet(), dpf(), {.batches = 0}), ConfigError);
+  CHECK_THROWS_AS(Learner(OwnNet(), dpf(), {.refresh = 0}), ConfigError);
+  CHECK_THROWS_AS(row("mapp", settings()), ConfigError);
 }
 
 TEST_CASE("percent") {
