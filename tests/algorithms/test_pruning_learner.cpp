@@ -6,8 +6,11 @@
 #include <regrad/algorithms/pruning/rigl.h>
 #include <regrad/algorithms/pruning/rows.h>
 #include <regrad/layers/linear.h>
+#include <regrad/layers/serialize.h>
 
 #include <cmath>
+
+#include "../temp_folder.h"
 
 using namespace regrad;
 using namespace regrad::pruning;
@@ -263,6 +266,7 @@ TEST_CASE("DCIL-7, DCIL-8: two sets of norms; what is deployed is the sparse pat
 
 TEST_CASE(
     "a learner's parts are all there is: a second one that takes it up goes on in the same bits") {
+  const test::TempFolder folder;
   for (const Row& r : rows(settings())) {
     CAPTURE(r.name);
     Run whole(r.name, 0.9, settings(), DType::f32), first(r.name, 0.9, settings(), DType::f32),
@@ -271,14 +275,8 @@ TEST_CASE(
     const int64_t cut = 83, end = whole.steps();
     whole.to(0, end);
     first.to(0, cut);
-    std::vector<Tensor> kept;
-    each(first.learner, [&](const std::string&, Tensor& t, bool) { kept.push_back(t.detach()); });
-    size_t at = 0;
-    each(second.learner, [&](const std::string&, Tensor& t, bool) {
-      const bool leaf = t.requires_grad();
-      t = kept[at++].detach();
-      if (leaf) t.requires_grad_();
-    });
+    save(first.learner, folder / "learner");
+    second.learner = load(std::move(second.learner), folder / "learner");
     second.to(cut, end);
     CHECK(same(all(whole), all(second)));
     CHECK(same(whole.masks(), second.masks()));
