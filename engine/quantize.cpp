@@ -48,8 +48,8 @@ Tensor rounded(const Tensor& x, const Ranges& ranges, const QuantizeOptions& o) 
 }
 
 // The values with the gradient of slope x; 0 where x is cut off, for there clamping has none.
-Tensor straight_through(const Tensor& values, const Tensor& x, const Ranges& ranges,
-                        const QuantizeOptions& o, const Tensor& slope) {
+Tensor with_gradient(const Tensor& values, const Tensor& x, const Ranges& ranges,
+                     const QuantizeOptions& o, const Tensor& slope) {
   if (!x.requires_grad()) return values;
   if (!o.clip_gradient) return ste(values, x * slope);
   const auto bound = [&](auto f) {
@@ -109,15 +109,15 @@ Levels levels_of(const Range& range, bool is_signed, const QuantizeOptions& o) {
 Tensor fake_quantize(const Tensor& x, const Ranges& ranges, const QuantizeOptions& options) {
   const detail::Called as("fake_quantize(x)", x);
   const Tensor values = rounded(x, ranges, options) * along_channels(ranges, x, options, scale_of);
-  return straight_through(values, x, ranges, options, ones({}, x.dtype()));
+  return with_gradient(values, x, ranges, options, ones({}, x.dtype()));
 }
 Tensor fake_quantize(const Tensor& w, const QuantizeOptions& options) {
   return fake_quantize(w, weight_ranges(w, options), options);
 }
 Tensor quantized_levels(const Tensor& x, const Ranges& ranges, const QuantizeOptions& options) {
   const detail::Called as("quantized_levels(x)", x);
-  return straight_through(rounded(x, ranges, options), x, ranges, options,
-                          along_channels(ranges, x, options, inverse_of));
+  return with_gradient(rounded(x, ranges, options), x, ranges, options,
+                       along_channels(ranges, x, options, inverse_of));
 }
 
 Ranges weight_ranges(const Tensor& w, const QuantizeOptions& options) {

@@ -62,7 +62,7 @@ Tensor out_of_training(const Net& net, const X&... x) {
 }
 
 // The net with its buffers moved by the reports, in their order: b <- (1 - momentum) b + momentum
-// seen. Buffers are known by identity: copies of a net and at(net, ...) share them. Reports of
+// seen. Buffers are matched by identity: copies of a net and at(net, ...) share them. Reports of
 // several contexts (one per task) are committed one context after the other.
 template <class Net>
 Net commit(Net net, const Context& ctx) {

@@ -41,7 +41,7 @@ struct GraphConv {
 
   // s [m,nodes]; x [nodes,in] or [T,nodes,in] -> [m,out] or [T,m,out].
   Tensor operator()(const Csr& s, const Tensor& x) const;
-  // The same at sparse features, [nodes,in]: few words of a vocabulary a node.
+  // The same at sparse features, [nodes,in]: few words of a vocabulary per node.
   Tensor operator()(const Csr& s, const Csr& x) const;
   static void parts(auto& self, auto&& part) {
     part("weight", self.weight);
@@ -66,9 +66,8 @@ struct Subgraphs {
 Subgraphs neighbourhoods(const Csr& a, const Tensor& centres, int hops);
 
 // AMM-GNN's modulation: features times 1 + weight * scale, feature by feature. x [..,n,f], scale
-// [f] or [T,f].
-// What it is made of (Wang et al. 2020 learn it from the support set's attributes) is ours:
-// FeatureScale.
+// [f] or [T,f]. Wang et al. 2020 learn the scale from the support set's attributes; what it is made
+// of here is ours: FeatureScale.
 Tensor modulate(const Tensor& x, const Tensor& scale, double weight = 0.01);
 
 // Ours: scale = tanh(V relu(U m)), m the mean feature vector of a task's support nodes, [f] or

@@ -1,4 +1,4 @@
-// Norms as layers. Batch norm knows two kinds of statistics: the batch's own, and running ones.
+// Norms as layers. Batch norm has two kinds of statistics: the batch's own, and running ones.
 //
 //   BatchNorm norm(16);
 //   Context ctx{.training = true};

@@ -19,10 +19,10 @@
 
 namespace regrad {
 
-// Factors on an optimizer's options, one a parameter in the order of parameters(net); an empty
+// Factors on an optimizer's options, one per parameter in the order of parameters(net); an empty
 // list: 1 for all. They do what parameter groups do:
-//   const Adam adamw{.lr = 1e-3, .weight_decay = 0.05, .decoupled_weight_decay = true, .factors =
-//       {.weight_decay = factors(net, matrices)}};
+//   const Adam adamw{.lr = 1e-3, .weight_decay = 0.05, .decoupled_weight_decay = true,
+//                    .factors = {.weight_decay = factors(net, matrices)}};
 struct Factors {
   std::vector<double> lr = {}, weight_decay = {};
 };
@@ -81,14 +81,15 @@ struct Adam {
 
 // LARS (You, Gitman and Ginsburg 2017), in the form of MoCo v3's code: for each parameter tensor
 //   d = g + weight_decay p;   q = trust_coefficient |p| / |d|, or 1 where a norm is 0;
-//   v = momentum v + q d;   p - lr v, or p - lr (q d + momentum
-//   v).
+//   v = momentum v + q d;   p - lr v, or with nesterov p - lr (q d + momentum v).
 // The paper has |g| + weight_decay |p| below the line (`sum_of_norms`), and lr inside v: the same
 // for a constant lr.
-// exclude: a flag a parameter; those set are stepped with q = 1 and without weight decay. Empty:
+// exclude: a flag per parameter; those set are stepped with q = 1 and without weight decay. Empty:
 // none is.
-//   const Lars lars{.lr = 0.3, .weight_decay = 1e-6, .exclude = flags(net, [](const std::string&,
-//       const Tensor& t) { return t.dim() < 2; })};
+//   const Lars lars{.lr = 0.3, .weight_decay = 1e-6,
+//                   .exclude = flags(net, [](const std::string&, const Tensor& t) {
+//                     return t.dim() < 2;
+//                   })};
 struct Lars {
   double lr = 0.1, momentum = 0.9, weight_decay = 0, trust_coefficient = 0.001;
   bool nesterov = false, sum_of_norms = false;
@@ -123,9 +124,10 @@ std::vector<Tensor> descend(const std::vector<Tensor>& params, const std::vector
 
 // The one outer door: without recording, moving buffers that nobody else holds; the result's
 // parameters are new leaves.
-// grads: one a parameter, in the order of parameters(net), or a net of gradients. ShapeError where
-// their number differs. A net that is given away is taken only after the other arguments are there:
-// update(opt, std::move(net), state, grad(loss, net)) is right whatever the order of evaluation.
+// grads: one per parameter, in the order of parameters(net), or a net of gradients. ShapeError
+// where their number differs. A net that is given away is taken only after the other arguments are
+// there: update(opt, std::move(net), state, grad(loss, net)) is right whatever the order of
+// evaluation.
 template <class Optimizer, class Net>
 requires(!std::is_reference_v<Net>) Net
     update(const Optimizer& optimizer, Net&& given, typename Optimizer::State& state,

@@ -2,8 +2,10 @@
 //
 //   struct Linear {
 //     Tensor weight, bias;
-//     static void parts(auto& self, auto&& part) { part("weight", self.weight); part("bias",
-//         self.bias); }
+//     static void parts(auto& self, auto&& part) {
+//       part("weight", self.weight);
+//       part("bias", self.bias);
+//     }
 //   };
 //   std::vector<Tensor> p = parameters(net);
 //   Linear fast = at(net, {p[0] - lr * g[0], p[1] - lr * g[1]});

@@ -27,10 +27,10 @@ Net fake_quantized(const Net& net, const QuantizeOptions& options = {}) {
 }
 
 // Ways to evaluate a net's convolutions and linear maps. Inputs have one range per group of a
-// convolution, so that in a depthwise one a small channel is not lost beside large ones, and one in
-// a linear map; norms, activations and sums stay as they are. Layers are known by their weights, so
-// a net and its copies share a Quantizer, and a net at other parameters needs its own. What the
-// functions return refers to this object, which must outlive it; one thread at a time.
+// convolution, so that in a depthwise one a small channel is not lost beside large ones, and one
+// per linear map; norms, activations and sums stay as they are. Layers are matched by their
+// weights, so a net and its copies share a Quantizer, and a net at other parameters needs its own.
+// What the functions return refers to this object, which must outlive it; one thread at a time.
 class Quantizer {
  public:
   explicit Quantizer(const Int8Options& options = {}) : options_(options) {}

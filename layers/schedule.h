@@ -1,8 +1,8 @@
 // Step sizes as pure functions of the step, 0 being the first: lr(step). Values are PyTorch's
 // torch.optim.lr_scheduler, whose names these have.
 //
-//   const Warmup<CosineAnnealingLr> lr{.steps = 500, .after = {.lr = 1e-3, .eta_min = 1e-5, .t_max
-//       = 10000}};
+//   const Warmup<CosineAnnealingLr> lr{
+//       .steps = 500, .after = {.lr = 1e-3, .eta_min = 1e-5, .t_max = 10000}};
 //   net = update(with_lr(adam, lr(step)), std::move(net), state, g);
 //
 // Each throws ConfigError for a step below 0, and for lengths below 1.
@@ -66,9 +66,8 @@ struct OneCycleLr {
   double operator()(int64_t step) const;
 };
 
-// From start_factor after(0) up to after(0) in a straight line over `steps` steps, then after(step
-// - steps): PyTorch's
-// SequentialLR([LinearLR, after], milestones=[steps]).
+// From start_factor after(0) up to after(0) in a straight line over `steps` steps, then
+// after(step - steps): PyTorch's SequentialLR([LinearLR, after], milestones=[steps]).
 template <class After>
 struct Warmup {
   int64_t steps = 0;

@@ -1,8 +1,8 @@
 // Masks over a net's prunable weights: 1 is kept, 0 is pruned (pruning.md section 0).
 //
 //   const std::vector<size_t> at = prunable(parameters(net));
-//   std::vector<Tensor> masks = magnitude_masks(picked(parameters(net), at), cubic_sparsity(0.9,
-//       epoch, 0, 225));
+//   std::vector<Tensor> masks =
+//       magnitude_masks(picked(parameters(net), at), cubic_sparsity(0.9, epoch, 0, 225));
 #pragma once
 
 #include <regrad/engine/functional.h>
@@ -37,7 +37,7 @@ struct MaskOptions {
 // By |w|. Masks have the weights' shapes and dtypes. ConfigError where p is outside [0, 1].
 std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& weights, double p,
                                     const MaskOptions& options = {});
-// The same by scores >= 0 that are given, one an entry.
+// The same by scores >= 0 that are given, one per entry.
 std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p,
                                 const MaskOptions& options = {});
 

@@ -1,4 +1,4 @@
-// The file of an InferenceNet. Metadata "layers" has a line a layer:
+// The file of an InferenceNet. Metadata "layers" has a line per layer:
 //
 //   conv from=0 padding=1 relu=1 weight=16,3,3,3 bitmap=1
 //   (and residual, stride, groups, channels where they are not the usual ones)
@@ -141,7 +141,7 @@ class Reader {
       out.push_back(v);
     }
     if (!out.empty() && static_cast<int64_t>(out.size()) != count)
-      fail(key + ": not one number a channel");
+      fail(key + ": not one number per channel");
     return out;
   }
 

@@ -19,10 +19,10 @@ namespace regrad {
 // One layer. Values are numbered: 0 is the net's input, i the output of layer i - 1 of the list.
 struct InferenceLayer {
   enum Kind {
-    conv,  // weight [O, C/groups, KH, KW], bias [O]; then + residual, then ReLU, where said
-    // weight [O, I], bias [O] on [N, I], or on [N, C, H, W] seen as [N, C H W]; ReLU where said
+    conv,  // weight [O, C/groups, KH, KW], bias [O]; then + residual, then ReLU, where set
+    // weight [O, I], bias [O] on [N, I], or on [N, C, H, W] seen as [N, C H W]; ReLU where set
     linear,
-    affine,    // weight [C] x + bias [C] of each channel; ReLU where said
+    affine,    // weight [C] x + bias [C] of each channel; ReLU where set
     max_pool,  // stride x stride, what does not fill a window is left out
     mean,      // over pixels: [N, C, H, W] -> [N, C]
     // every stride-th pixel, zero channels before and after, so that there are `channels`

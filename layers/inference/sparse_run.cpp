@@ -38,7 +38,7 @@ kernels::Taps rows_of(const Layer& l, const Taps& t) {
           l.bias.data<float>()};
 }
 
-// Every stride-th pixel of each plane, a plane a phase. What lies beyond the image is 0: another
+// Every stride-th pixel of each plane, a plane per phase. What lies beyond the image is 0: another
 // net of the same planes may have had pixels there.
 void split_phases(const Planes& from, const float* x, const LayerPlan& l, int64_t stride,
                   float* out) {

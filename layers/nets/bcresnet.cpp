@@ -151,8 +151,8 @@ BcResnetAsc::BcResnetAsc(const Random& r, const BcResnetAscOptions& o) {
       in = out;
     }
     stages.push_back(std::move(blocks));
-    // Behind instance norm every channel's mean over the map is 0, and the classifier of that mean
-    // would know nothing.
+    // Behind instance norm every channel's mean over the map is 0, and logits would be the
+    // classifier's bias.
     const bool emptied = o.norm == FreqNorm::in && stage == 3;
     norms.emplace_back(on_input_alone || emptied ? FreqNorm::none : o.norm, o.lambda, out, o.dtype);
   }

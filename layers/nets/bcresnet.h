@@ -19,8 +19,9 @@ namespace regrad {
 
 // f2 = SSN(depthwise 3x1 over frequencies); f1 = dropout(1x1(silu(BN(depthwise 1x3 over frames))))
 // of f2's mean over frequencies, [N,C,1,T].
-//   y = relu(x + f2 + f1), or, where channels change ("transition"), y = relu(f2 + f1) of u =
-//       relu(BN(1x1(x))). No biases.
+//   y = relu(x + f2 + f1), or, where channels change ("transition"),
+//   y = relu(f2 + f1) of u = relu(BN(1x1(x))).
+// No biases.
 struct BcBlock {
   Conv2d enter;  // of a transition; else its weight is undefined
   SubSpectralNorm enter_norm;
@@ -119,7 +120,7 @@ struct BcResnetAscOptions {
   DType dtype = DType::f32;
 };
 // ConfigError where a stage would not have a whole number of channels, at least 1: what the
-// constructor refuses, told without making a net.
+// constructor refuses, without making a net.
 void check(const BcResnetAscOptions& o);
 // [norm]; conv 5x5 stride 2 to 2c, BN, ReLU; stages c (2 blocks), max pool 2, 1.5c (2), max pool 2,
 // 2c (2), 2.5c (3), each a transition and normal blocks, and a norm at its end (before the pool);

@@ -11,7 +11,7 @@ namespace regrad {
 Conv2d he_conv(const Random& r, int64_t in, int64_t out, int64_t kernel, int64_t stride = 1,
                DType t = DType::f32, int64_t groups = 1);
 
-// n where depth = per_stage n + rest, the blocks of each of three stages. ConfigError: another depth.
+// n of depth = per_stage n + rest: the blocks of each of three stages. ConfigError: another depth.
 int blocks_per_stage(int depth, int rest, int per_stage);
 
 // relu(norm(conv(x)))

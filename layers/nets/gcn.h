@@ -2,9 +2,9 @@
 // W2 + b2.
 //
 //   const Gcn net(Random(seed) / "gcn", 1433, 7);
-//   Tensor logits = net(s, x);                                       // evaluation
+//   Tensor logits = net(s, x);
 //   Context ctx{.training = true, .random = Random(seed) / "dropout" / step};
-//   Tensor training = net(s, x, ctx);                                // half of the hidden units are 0
+//   Tensor training = net(s, x, ctx);  // half of the hidden units are 0
 #pragma once
 
 #include <regrad/layers/context.h>

@@ -26,8 +26,9 @@ struct ResidualNet {
   Linear linear;
 
   ResidualNet() = default;
-  // n blocks a stage, each made by Block(r, in, width of the stage, stride, shortcut, dtype) with
-  // Block::expansion times that width as output. Streams: r / "conv", r / "block" / i, r / "linear".
+  // n blocks per stage, each made by Block(r, in, width of the stage, stride, shortcut, dtype) with
+  // Block::expansion times that width as output. Streams: r / "conv", r / "block" / i,
+  // r / "linear".
   ResidualNet(const Random& r, const ResnetOptions& o, int n, int64_t classes)
       : conv(he_conv(r / "conv", o.in_channels, o.width, 3, 1, o.dtype)),
         norm(o.width, BatchNorm::Track::running, o.dtype) {

@@ -5,6 +5,10 @@
 #include <regrad/engine/io/serialize.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/layers/export.h>
+#include <regrad/layers/linear.h>
+#include <regrad/layers/nets/bcresnet.h>
+#include <regrad/layers/nets/conv4.h>
+#include <regrad/layers/nets/wide_resnet.h>
 
 #include <cmath>
 #include <filesystem>
@@ -69,6 +73,84 @@ TEST_CASE("export: every net's logits, dense and sparse, at odd sizes and batche
       CHECK(apart(sparse(x), y) < 2e-5 * scale);
     }
   }
+}
+
+namespace {
+
+// A net of nobody's list: ReLU and sum as steps of their own, a norm that pools, a convolution that
+// two layers read.
+struct Own {
+  Conv2d first{Random(30) / "first", 2, 6, 3, {.padding = 1}}, second, across;
+  BatchNorm norm{6};
+  Linear linear{Random(30) / "linear", 6, 4};
+  int what = 0;
+
+  Own() : second(Random(30) / "second", 6, 6, 3, {.padding = 1}), across(second) {
+    across.weight = normal(Random(30) / "across", {6, 6, 1, 1}), across.options = {};
+    norm.running_mean = normal(Random(30) / "mean", {6}) * 0.3;
+    norm.running_var = uniform(Random(30) / "var", {6}, 0.5, 2);
+  }
+  Tensor operator()(const Tensor& x, Context& ctx) const {
+    const Tensor a = norm(first(x, ctx), ctx, {.relu = true, .max_pool = Window{2, 2, 0}});
+    Tensor y = relu(add(second(a, ctx), across(a, ctx), ctx), ctx);
+    if (what == 1) y = y * 2;                      // no step
+    if (what == 2) y = relu(add(a, y, ctx), ctx);  // a sum of what is no convolution's output alone
+    if (what == 3) y = max_pool2d(second(y, ctx), 3, ctx);
+    const Tensor z = linear(mean_over_pixels(y, ctx), ctx);
+    return what == 4 ? tanh(z) : z;
+  }
+  static void parts(auto& self, auto&& part) {
+    part("first", self.first);
+    part("second", self.second);
+    part("across", self.across);
+    part("norm", self.norm);
+    part("linear", self.linear);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("export: a net that is on no list, by the steps of its forward pass") {
+  const InferenceInfo info{2, 10, 10, {}, {}, {}};
+  Own net;
+  const Tensor x = normal(Random(31), {3, 2, 10, 10});
+  const auto out = [&](const Own& n) { return out_of_training(n, x); };
+  const auto kinds = [](const InferenceNet& n) {
+    std::vector<int> k;
+    for (const InferenceLayer& l : n.layers()) k.push_back(l.kind);
+    return k;
+  };
+  using L = InferenceLayer;
+  const InferenceNet exported = export_net(net, info);
+  CHECK(apart(exported(x), out(net)) < 1e-5);
+  // norm, sum and ReLU stand in the convolutions
+  CHECK(kinds(exported) ==
+        std::vector<int>{L::conv, L::max_pool, L::conv, L::conv, L::mean, L::linear});
+  CHECK(exported.layers()[3].residual == 3);
+  CHECK(exported.layers()[3].relu);
+  net.what = 3;
+  CHECK(apart(export_net(net, info)(x), out(net)) < 1e-5);
+  // f64 nets are exported as f32
+  CHECK(apart(export_net(to(net, DType::f64), info)(x), out(net)) < 1e-5);
+  for (const int what : {1, 2, 4}) {
+    net.what = what;
+    CHECK_THROWS_AS(export_net(net, info), ConfigError);
+  }
+  net.what = 0, net.second.options = {.padding = 2, .dilation = 2};
+  CHECK_THROWS_AS(export_net(net, info), ConfigError);
+  CHECK_THROWS_AS(export_net(Conv4(Random(1), {.size = 16}, 3), {1, 16, 16, {}, {}, {}}),
+                  ConfigError);  // norms without running statistics
+  CHECK_THROWS_AS(export_net(BcResnetAsc(Random(1), {}), {1, 32, 32, {}, {}, {}}), ConfigError);
+}
+
+TEST_CASE("export: a norm that is not behind its convolution alone stays a layer") {
+  const WideResnet net(Random(32), {.depth = 10, .widen = 1}, 3);
+  const Tensor x = normal(Random(33), {2, 3, 12, 12});
+  const InferenceNet exported = export_net(net, {3, 12, 12, {}, {}, {}});
+  CHECK(apart(exported(x), net(x)) < 1e-5 * amax(abs(net(x))).item() + 1e-6);
+  int affine = 0;
+  for (const InferenceLayer& l : exported.layers()) affine += l.kind == InferenceLayer::affine;
+  CHECK(affine == 4);  // of 3 blocks and the end; depth 10, widen 1: the first block is 16 to 16
 }
 
 TEST_CASE(

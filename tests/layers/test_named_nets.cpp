@@ -3,7 +3,10 @@
 
 #include <regrad/layers/nets/named_net.h>
 
+#include "../temp_folder.h"
+
 using namespace regrad;
+using regrad::test::complaint;
 
 namespace {
 int64_t conv_weights(const NamedNet& net) {
@@ -48,7 +51,10 @@ TEST_CASE("named nets: metadata and back") {
   const NamedNetOptions back = net_from_metadata(to_metadata(o), "file");
   CHECK(back.name == "r8");
   CHECK(back.size == 28);
-  CHECK_THROWS_AS(NamedNet(Random(1), {.name = "resnet21"}), ConfigError);
+  CHECK(complaint<ConfigError>([] { NamedNet(Random(1), {.name = "resnet21"}); },
+                               "net: 'resnet21' is not one of tiny, mlp, r8, ")
+            .empty());
+  CHECK_THROWS_AS(NamedNet()(zeros({1, 1, 8, 8})), ConfigError);
   CHECK_THROWS_AS(NamedNet(Random(1), {.name = "r8", .classes = 0}), ConfigError);
   CHECK_THROWS_AS(net_from_metadata({}, "file"), IOError);
   CHECK_THROWS_AS(net_from_metadata({{"net", "lenet"}}, "file"), IOError);

@@ -112,8 +112,8 @@ TEST_CASE(
 
 TEST_CASE(
     "a range for each group of channels: a small channel keeps its own 8 bits beside large ones") {
-  for (const auto& [c, groups] :
-       {std::pair<int64_t, int64_t>{15, 15}, {24, 24}, {12, 3}, {32, 4}}) {
+  for (const auto& size : {std::pair<int64_t, int64_t>{15, 15}, {24, 24}, {12, 3}, {32, 4}}) {
+    const int64_t c = size.first, groups = size.second;
     CAPTURE(c);
     const int64_t each = c / groups;
     const ConvOptions options{.padding = 1, .groups = groups};
@@ -228,10 +228,12 @@ NamedNet trained(const std::string& name, const Tensor& x) {
 
 TEST_CASE("any net is calibrated, simulated at 8 and 4 bits, and run by whole numbers at 8") {
   const Tensor x = drawn("images", {6, 3, 16, 16}), fresh = drawn("fresh images", {3, 3, 16, 16});
-  for (const auto& [name, layers] : {std::pair<std::string, size_t>{"resnet20", 22},
-                                     {"mobilenet", 28},
-                                     {"mlp", 3},
-                                     {"wrn-28-2", 29}}) {
+  struct Case {
+    const char* name;
+    size_t layers;
+  };
+  for (const Case& c : {Case{"resnet20", 22}, {"mobilenet", 28}, {"mlp", 3}, {"wrn-28-2", 29}}) {
+    const std::string name = c.name;
     CAPTURE(name);
     const NamedNet net = trained(name, x);
     double before = 0;
@@ -240,7 +242,7 @@ TEST_CASE("any net is calibrated, simulated at 8 and 4 bits, and run by whole nu
       Quantizer q({.weights = {.bits = bits, .per_channel = true}, .inputs = {.bits = bits}});
       Context calibration{.evaluate = q.calibrate()};
       CHECK(apart(net(x, calibration), net(x)) == 0);
-      CHECK(q.layers() == layers);
+      CHECK(q.layers() == c.layers);
       Context integers{.evaluate = q.integers()}, simulation{.evaluate = q.simulate()};
       for (const Tensor& images : {x, fresh}) {
         const Tensor simulated = net(images, simulation), whole = net(images, integers);
