@@ -44,16 +44,10 @@ void measure(State& s, const Gradients& g) {
 
 }  // namespace
 
-int64_t Schedule::at_share(double share) const {
-  return std::llround(share * static_cast<double>(epochs));
-}
-
 double cubic(const Schedule& t, int64_t i) {
-  const auto end = static_cast<double>(t.at_share(t.target));
-  if (t.by_step)
-    return cubic_sparsity(t.sparsity, static_cast<double>(i), 0,
-                          end * static_cast<double>(t.batches));
-  return cubic_sparsity(t.sparsity, static_cast<double>(t.epoch(i)), 0, end);
+  const int64_t each = t.by_step ? t.batches : 1, now = t.by_step ? i : t.epoch(i);
+  return cubic_sparsity(t.sparsity, static_cast<double>(now), 0,
+                        static_cast<double>(t.at_share(t.target) * each));
 }
 bool each_refresh(const Schedule& t, int64_t i) { return i % t.refresh == 0; }
 Tensors by_magnitude(State& s, const Schedule& t, const Minibatch&, double p) {
@@ -83,12 +77,11 @@ Tensors placed(const State& s, const Tensors& w, const Tensors& rest) {
 }
 
 Gradients one_pass(State& s, const Method& m, const Schedule& t, const Minibatch& batch) {
-  Tensors w;
-  {
+  const auto forward = [&] {
     const NoGrad quiet;
-    w = m.forward(s, t, batch.i);
-  }
-  const Tensors all = placed(s, as_leaves(w));
+    return m.forward(s, t, batch.i);
+  };
+  const Tensors all = placed(s, as_leaves(forward()));
   Context ctx{.training = true};
   Gradients out;
   out.loss = cross_entropy(at(s.trained.net, all)(batch.x, ctx), batch.y);

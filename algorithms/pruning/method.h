@@ -14,6 +14,7 @@
 #include <regrad/layers/nets/named_net.h>
 #include <regrad/layers/optim.h>
 
+#include <cmath>
 #include <functional>
 #include <vector>
 
@@ -34,7 +35,9 @@ struct Schedule {
 
   int64_t steps() const { return epochs * batches; }
   int64_t epoch(int64_t i) const { return i / batches; }
-  int64_t at_share(double share) const;  // the epoch that begins after so much of them
+  int64_t at_share(double share) const {  // the epoch that begins after so much of them
+    return std::llround(share * static_cast<double>(epochs));
+  }
 };
 
 // What the optimizer moves: the net with its dense weights, and what a method adds to it.

@@ -9,10 +9,10 @@
 namespace regrad::pruning {
 
 std::vector<Row> rows(const Settings& s) {
-  map_pruning::Options hard{.z = s.z, .exploit = s.exploit}, soft = hard;
-  soft.soft = true;
-  map_pruning::Options hard_layer = hard, soft_layer = soft;
-  hard_layer.per_layer = soft_layer.per_layer = true;
+  const auto map = [&](bool per_layer, bool soft) {
+    return map_pruning::method(
+        {.z = s.z, .per_layer = per_layer, .soft = soft, .exploit = s.exploit});
+  };
   const dcil::Options kd{.begin = s.distill, .temperature = s.temperature};
   return {
       {"dense", "nothing is pruned", dense(), true},
@@ -21,13 +21,12 @@ std::vector<Row> rows(const Settings& s) {
       {"ste", "straight-through, masks made anew every step", ste(), true},
       {"dpf", "dynamic pruning with feedback (Lin et al.)", dpf(), true},
       {"dpf-x2", "DPF with twice the steps, as many passes as DCIL", dpf(), true, 2},
-      {"map", "MAP, hard masks, attention over all layers", map_pruning::method(hard), true},
-      {"map-layer", "MAP, hard masks, attention layer by layer", map_pruning::method(hard_layer),
-       true},
+      {"map", "MAP, hard masks, attention over all layers", map(false, false), true},
+      {"map-layer", "MAP, hard masks, attention layer by layer", map(true, false), true},
       {"dcil", "DCIL: refined gradients and mutual distillation", dcil::method(kd), true},
       {"dcil-nokd", "DCIL without distillation", dcil::method({.distill = false})},
-      {"map-soft", "MAP, pruned weights damped instead of absent", map_pruning::method(soft)},
-      {"map-soft-layer", "the same, attention layer by layer", map_pruning::method(soft_layer)},
+      {"map-soft", "MAP, pruned weights damped instead of absent", map(false, true)},
+      {"map-soft-layer", "the same, attention layer by layer", map(true, true)},
       {"dpf-layer", "DPF, the same sparsity in every layer", dpf(), false, 1, {.per_layer = true}},
       {"snip", "once, at the start, by |w dL/dw|", snip()},
       {"rigl", "random masks; drops small weights, grows where gradients are large",

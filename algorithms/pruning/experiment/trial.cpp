@@ -56,6 +56,14 @@ Chart by_layer(const std::string& title, const Tensors& effective) {
   return layers;
 }
 
+// The sd of the change from one point of a curve to the next, after the first quarter of them.
+double swing(const std::vector<double>& curve) {
+  std::vector<double> change;
+  for (size_t e = std::max<size_t>(1, curve.size() / 4); e < curve.size(); ++e)
+    change.push_back(curve[e] - curve[e - 1]);
+  return change.size() < 2 ? 0 : experiment::sample_sd(change);
+}
+
 }  // namespace
 
 std::string percent(double share) {
@@ -95,15 +103,6 @@ void Pruned::logged(experiment::Moment& m) {
   s.revived = zeros_like(s.revived);
 }
 
-// The sd of the change from one point to the next, after the first quarter of them.
-double Pruned::swing() const {
-  const std::vector<double> a = curve_.to_vector();
-  std::vector<double> change;
-  for (size_t e = std::max<size_t>(1, a.size() / 4); e < a.size(); ++e)
-    change.push_back(a[e] - a[e - 1]);
-  return change.size() < 2 ? 0 : experiment::sample_sd(change);
-}
-
 void Pruned::report(const Job& job, const experiment::ImageBatches& set,
                     experiment::Outcome& out) const {
   const Schedule& t = learner_.schedule;
@@ -123,7 +122,7 @@ void Pruned::report(const Job& job, const experiment::ImageBatches& set,
   const auto score = [&](const std::string& metric, double value) {
     out.scores.push_back({job.method, metric + "@" + job.variant, value});
   };
-  score("swing", swing());
+  score("swing", swing(curve_.to_vector()));
   score("sparsity, %", share_of_zeros(effective));
   score("empty filters", static_cast<double>(empty));
   score("emptied layers", static_cast<double>(emptied));

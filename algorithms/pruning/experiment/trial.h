@@ -24,8 +24,6 @@ class Pruned {
   }
 
  private:
-  double swing() const;
-
   Settings s_;
   NamedNetOptions net_;
   Learner learner_;
