@@ -138,6 +138,8 @@ TEST_CASE("GMP: masks are nested, pruned weights and their momentum are 0; DPF a
   back = dpf.learner.state.revived.item(), back_ste = ste.learner.state.revived.item();
   CHECK(back > 0);
   CHECK(back_ste > 0);
+  CHECK(gmp.learner.state.spread.item() == 0);  // its pruned weights get no gradient
+  CHECK(dpf.learner.state.spread.item() > 0);
   double dense = 0;
   for (const Tensor& t : pruned(dpf)) dense += sum(abs(t)).item();
   CHECK(dense > 0);
@@ -240,6 +242,20 @@ TEST_CASE("DCIL-6: masks to the very end, and both rules' counts") {
     const std::vector<Tensor> masks = run.masks();
     run.to(run.steps() - s.refresh, run.steps());
     CHECK(zeros_in(run.masks()) == pruned_count(1224, 0.9) + (s.mask_rule == "official" ? 1 : 0));
+  }
+}
+
+TEST_CASE("DCIL-7: the dense path's running statistics are those of its own passes") {
+  Run run("dcil", 0.9);
+  NamedNet dense = tiny();
+  for (int64_t i = 0; i < 3 * batches; ++i) {
+    const State& s = run.learner.state;
+    dense = at(std::move(dense), placed(s, pruning::weights(s), s.trained.extra));
+    Context ctx{.training = true};
+    dense(normal(Random(12) / "x" / i, {6, 1, 8, 8}, 0, 1, DType::f64), ctx);
+    dense = commit(std::move(dense), ctx);
+    run.step(i);
+    CHECK(same(buffers(dense), run.learner.state.memory));
   }
 }
 
