@@ -1,5 +1,5 @@
 // DCIL: dynamic collective intelligence learning (Kim et al., arXiv 2109.04660; ACM MM 2023 as
-// "Finding Efficient Pruned Network via Refined Gradients for Pruned Weights"). All of it as the
+// "Finding Efficient Pruned Network via Refined Gradients for Pruned Weights"), all of it, as the
 // authors' published code has it (pruning.md section 3.1).
 //
 // One set of convolution weights W, two paths on the same images: the sparse one evaluates the net
@@ -15,21 +15,23 @@
 // the straight-through estimator's gradient would be one of a net in which they are absent.
 #pragma once
 
-#include <regrad/engine/autograd.h>
-#include <regrad/engine/functional.h>
+#include <regrad/algorithms/pruning/method.h>
 
 namespace regrad::dcil {
 
-struct LossOptions {
-  bool distill = true;     // after E_kl
+struct Options {
+  bool distill = true;     // false: never
+  double begin = 0.23;     // E_kl, as a share of the epochs
   double temperature = 2;  // T
-  double floor = 0;        // DCIL's code adds 1e-7 to the teacher's probabilities
-  // factors of the paths' losses L_s = CE(z_s, y) + KD(z_d -> z_s) and L_d
-  double sparse = 1, dense = 1;
 };
-// L_s + L_d. sparse, dense: logits [B,C]; y i64 [B].
-Tensor loss(const Tensor& sparse, const Tensor& dense, const Tensor& y,
-            const LossOptions& options = {});
+
+// DCIL as a row with a pass of its own (pruning/method.h). Trained::extra: the dense path's norms
+// and classifier; State::memory: its running statistics.
+pruning::Method method(const Options& options = {});
+
+// CE(z_s, y) + CE(z_d, y), after E_kl with both KD. sparse, dense: logits [B,C]; y i64 [B].
+Tensor loss(const Tensor& sparse, const Tensor& dense, const Tensor& y, bool distill = true,
+            double temperature = 2);
 
 // M g_s + (1-M) g_d.
 Tensor refined(const Tensor& mask, const Tensor& sparse, const Tensor& dense);

@@ -1,5 +1,5 @@
 // MAP: magnitude attention-based dynamic pruning (Back, Ahn and Kim, arXiv 2306.05056; Expert
-// Systems with Applications 276, 2025).
+// Systems with Applications 276, 2025), all of it.
 //
 // Sure, from the abstract: importance is used in the forward and the backward pass, as a continuous
 // attention made of weight magnitudes; an exploration stage is followed by exploitation, in which
@@ -18,24 +18,28 @@
 //   deploy    M A W
 #pragma once
 
-#include <regrad/engine/autograd.h>
-#include <regrad/engine/functional.h>
+#include <regrad/algorithms/pruning/method.h>
 
 #include <vector>
 
-namespace regrad::map_pruning {
+namespace regrad::map_pruning {  // regrad::map is the function of layers/params.h
 
-struct AttentionOptions {
+struct Options {
   // strength; 0: A = 1, which makes MAP before exploitation the same as DPF
   double z = 1;
   bool per_layer = false;  // min and max of each layer's weights
+  bool soft = false;       // pruned weights are damped instead of absent while exploring
+  double exploit = 0.83;   // share of the epochs after which exploitation begins
 };
+
+// MAP as a row (pruning/method.h). State::memory: A of each layer, then lb.
+pruning::Method method(const Options& options = {});
 
 double lower_bound(double p, double z);  // (1-p)^z
 
 // A of each weight tensor, in [lb, 1]. Where all magnitudes are equal u is 1.
 std::vector<Tensor> attention(const std::vector<Tensor>& weights, double p,
-                              const AttentionOptions& options = {});
+                              const Options& options = {});
 
 // M A + (1-M) lb: the factor of the gradient while exploring, and of the weights in the soft
 // variant's forward.

@@ -1,5 +1,5 @@
 #include <regrad/algorithms/pruning/rigl.h>
-#include <regrad/algorithms/shared/masks.h>
+#include <regrad/algorithms/pruning/rows.h>
 
 #include <algorithm>
 #include <cmath>
@@ -18,34 +18,30 @@ Order falling(const std::vector<double>& v) {
   return order;
 }
 
-Tensor as_mask(const std::vector<double>& v, const Tensor& like) {
-  return tensor(v, like.shape(), like.dtype());
-}
-
-double sum_over_product(const Tensor& w) {
+// (sum of sizes) / (product of sizes)
+double erk(const Tensor& w) {
   double total = 0;
   for (int d = 0; d < w.dim(); ++d) total += static_cast<double>(w.size(d));
   return total / static_cast<double>(w.numel());
 }
 
 // Weights that each layer keeps: `keep` in all.
-std::vector<int64_t> layer_counts(const std::vector<Tensor>& weights, int64_t keep) {
+std::vector<int64_t> layer_counts(const Tensors& weights, int64_t keep) {
   std::vector<int64_t> out(weights.size(), 0);
   std::vector<bool> full(weights.size(), false);
   for (bool again = true; again;) {
     again = false;
     double room = static_cast<double>(keep), units = 0;
-    for (size_t l = 0; l < weights.size(); ++l) {
-      if (full[l]) room -= static_cast<double>(weights[l].numel());
-      if (!full[l]) units += sum_over_product(weights[l]) * static_cast<double>(weights[l].numel());
+    for (size_t l = 0; l < out.size(); ++l) {
+      const auto n = static_cast<double>(weights[l].numel());
+      full[l] ? room -= n : units += erk(weights[l]) * n;
     }
-    for (size_t l = 0; l < weights.size(); ++l) {
+    for (size_t l = 0; l < out.size(); ++l) {
       if (full[l]) continue;
-      const double density = room / units * sum_over_product(weights[l]);
-      out[l] = std::min(
-          weights[l].numel(),
-          static_cast<int64_t>(std::llround(density * static_cast<double>(weights[l].numel()))));
-      if (density > 1) full[l] = again = true, out[l] = weights[l].numel();
+      const int64_t n = weights[l].numel();
+      const double density = room / units * erk(weights[l]);
+      out[l] = std::min<int64_t>(n, std::llround(density * static_cast<double>(n)));
+      if (density > 1) full[l] = again = true, out[l] = n;
     }
   }
   int64_t left = keep - std::accumulate(out.begin(), out.end(), int64_t{0});
@@ -57,46 +53,58 @@ std::vector<int64_t> layer_counts(const std::vector<Tensor>& weights, int64_t ke
   return out;
 }
 
-Tensor drop_and_grow_layer(const Tensor& mask, const Tensor& weight, const Tensor& gradient,
-                           double share) {
-  std::vector<double> m = mask.to_vector(), w = weight.to_vector(), g = gradient.to_vector();
-  for (size_t i = 0; i < m.size(); ++i)
-    w[i] = m[i] > 0 ? std::abs(w[i]) : -1, g[i] = std::abs(g[i]);
-  const auto kept =
-      static_cast<size_t>(std::count_if(m.begin(), m.end(), [](double x) { return x > 0; }));
-  const size_t moved =
-      std::min(static_cast<size_t>(share * static_cast<double>(kept)), m.size() - kept);
-  const Order by_weight = falling(w);
-  for (size_t i = kept - moved; i < kept; ++i) m[by_weight[i]] = 0;
-  for (size_t i = 0; i < m.size(); ++i) g[i] = m[i] > 0 ? -1 : g[i];
-  const Order by_gradient = falling(g);
-  for (size_t i = 0; i < moved; ++i) m[by_gradient[i]] = 1;
-  return as_mask(m, mask);
-}
-
 }  // namespace
 
-std::vector<Tensor> random_masks(const std::vector<Tensor>& weights, double s, const Random& r) {
+Tensors random_masks(const Tensors& weights, double s, const Random& r) {
   const int64_t n = entries_in(weights);
   const std::vector<int64_t> keep = layer_counts(weights, n - pruned_count(n, s));
-  std::vector<Tensor> out;
+  Tensors out;
   for (size_t l = 0; l < weights.size(); ++l) {
-    const Order order = falling(
-        uniform(r / static_cast<int64_t>(l), weights[l].shape(), 0, 1, DType::f64).to_vector());
+    const Shape& shape = weights[l].shape();
+    const Order order =
+        falling(uniform(r / static_cast<int64_t>(l), shape, 0, 1, DType::f64).to_vector());
     std::vector<double> m(order.size(), 0.0);
     for (size_t i = 0; i < static_cast<size_t>(keep[l]); ++i) m[order[i]] = 1;
-    out.push_back(as_mask(m, weights[l]));
+    out.push_back(tensor(m, shape, weights[l].dtype()));
   }
   return out;
 }
 
-std::vector<Tensor> drop_and_grow(const std::vector<Tensor>& masks,
-                                  const std::vector<Tensor>& weights,
-                                  const std::vector<Tensor>& gradients, double share) {
-  std::vector<Tensor> out;
-  for (size_t l = 0; l < masks.size(); ++l)
-    out.push_back(drop_and_grow_layer(masks[l], weights[l], gradients[l], share));
+Tensors drop_and_grow(const Tensors& masks, const Tensors& weights, const Tensors& gradients,
+                      double share) {
+  Tensors out;
+  for (size_t l = 0; l < masks.size(); ++l) {
+    std::vector<double> m = masks[l].to_vector(), w = weights[l].to_vector(),
+                        g = gradients[l].to_vector();
+    const auto kept = static_cast<size_t>(std::count(m.begin(), m.end(), 1.0));
+    const size_t moved =
+        std::min(static_cast<size_t>(share * static_cast<double>(kept)), m.size() - kept);
+    for (size_t i = 0; i < m.size(); ++i) w[i] = m[i] > 0 ? std::abs(w[i]) : -1;
+    const Order by_weight = falling(w);
+    for (size_t i = kept - moved; i < kept; ++i) m[by_weight[i]] = 0;
+    for (size_t i = 0; i < m.size(); ++i) g[i] = m[i] > 0 ? -1 : std::abs(g[i]);
+    const Order by_gradient = falling(g);
+    for (size_t i = 0; i < moved; ++i) m[by_gradient[i]] = 1;
+    out.push_back(tensor(m, masks[l].shape(), masks[l].dtype()));
+  }
   return out;
+}
+
+Method rigl(double share) {
+  Method m = gmp();
+  m.sparsity = in_full, m.due = at_first;
+  m.masks = [](State& s, const Schedule& t, const Minibatch&, double p) {
+    return random_masks(weights(s), p, t.random / "masks");
+  };
+  m.pass = [share](State& s, const Method& self, const Schedule& t, const Minibatch& batch) {
+    Gradients g = one_pass(s, self, t, batch);
+    const auto end = std::llround(t.target * static_cast<double>(t.steps()));
+    if (batch.i == 0 || batch.i % t.refresh != 0 || batch.i >= end) return g;
+    const double at = M_PI * static_cast<double>(batch.i) / static_cast<double>(end);
+    g.masks = drop_and_grow(s.masks, weights(s), g.raw, share / 2 * (1 + std::cos(at)));
+    return g;
+  };
+  return m;
 }
 
 }  // namespace regrad::pruning

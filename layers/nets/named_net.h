@@ -45,6 +45,14 @@ class NamedNet {
     return out;
   }
 
+  // The net that `of` was given. ConfigError: of another type.
+  template <class Net>
+  const Net& as() const {
+    const Net* net = std::any_cast<Net>(&net_);
+    if (!net) throw ConfigError("NamedNet: the net is of another type");
+    return *net;
+  }
+
   // [N,C,H,W] -> [N,classes]. ConfigError: made without a name.
   Tensor operator()(const Tensor& x, Context& ctx) const;
   Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }

@@ -5,7 +5,7 @@
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/cml/tasks.h>
 #include <regrad/algorithms/experiment/options.h>
-#include <regrad/algorithms/pruning/tables.h>
+#include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
 #include <regrad/engine/error.h>
 
@@ -45,12 +45,17 @@ struct Binary {
   std::function<TaskList()> tasks;
 };
 const std::vector<Binary>& binaries() {
-  static const std::vector<Binary> all{
-      {"cml", cml::cml_tasks},
-      {"map", [] { return pruning::pruning_tasks(pruning::Paper::map); }},
-      {"dcil", [] { return pruning::pruning_tasks(pruning::Paper::dcil); }},
-      {"rfn", relaxed_norm::rfn_tasks},
-      {"asc", asc::asc_tasks}};
+  static const std::vector<Binary> all{{"cml", cml::cml_tasks},
+                                       {"map",
+                                        [] {
+                                          return pruning::tasks({"map", "", {}});
+                                        }},
+                                       {"dcil",
+                                        [] {
+                                          return pruning::tasks({"dcil", "", {}});
+                                        }},
+                                       {"rfn", relaxed_norm::rfn_tasks},
+                                       {"asc", asc::asc_tasks}};
   return all;
 }
 

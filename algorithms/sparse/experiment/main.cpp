@@ -4,6 +4,7 @@
 #include <regrad/datasets/image_folder.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
 #include <regrad/engine/version.h>
@@ -13,10 +14,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
+#include <numeric>
 
 using namespace regrad;
 
@@ -34,15 +34,17 @@ std::vector<std::string> split(const std::string& text, char at) {
   return out;
 }
 
+std::string value(const Metadata& m, const std::string& key) {
+  const auto found = m.find(key);
+  return found == m.end() ? "" : found->second;
+}
+
 std::vector<float> reals(const Metadata& m, const std::string& key, const std::string& where) {
   std::vector<float> out;
-  const auto found = m.find(key);
-  if (found == m.end()) return out;
-  for (const std::string& t : split(found->second, ',')) {
-    char* end = nullptr;
-    out.push_back(std::strtof(t.c_str(), &end));
-    if (end == t.c_str() || *end || !std::isfinite(out.back()))
-      throw IOError(where + ": its metadata's " + key + " is '" + found->second + "'");
+  for (const std::string& t : split(value(m, key), ',')) {
+    const std::optional<double> v = number_of(t);
+    if (!v) throw IOError(where + ": its metadata's " + key + " is '" + value(m, key) + "'");
+    out.push_back(static_cast<float>(*v));
   }
   return out;
 }
@@ -79,14 +81,11 @@ void do_export(const Options& o) {
   const TensorFile file = load_safetensors(o.model);
   const NamedNetOptions of = net_from_metadata(file.metadata, o.model);
   const NamedNet net = with_tensors(NamedNet(Random(0), of), file, "");
-  const auto classes = file.metadata.find("class_names");
-  const InferenceNet out =
-      export_net(net, of,
-                 {.classes = classes == file.metadata.end() ? std::vector<std::string>()
-                                                            : split(classes->second, '\n'),
-                  .mean = reals(file.metadata, "mean", o.model),
-                  .deviation = reals(file.metadata, "deviation", o.model),
-                  .remove_filters = !o.keep_filters});
+  const InferenceNet out = export_net(net, of,
+                                      {.classes = split(value(file.metadata, "class_names"), '\n'),
+                                       .mean = reals(file.metadata, "mean", o.model),
+                                       .deviation = reals(file.metadata, "deviation", o.model),
+                                       .remove_filters = !o.keep_filters});
   save_inference(out, o.out);
   print(table_of(out) + fmt::format("{}: {} bytes (the model: {})\n", o.out,
                                     std::filesystem::file_size(o.out),
@@ -123,7 +122,7 @@ void do_run(const Options& o) {
     const std::vector<double> p =
         softmax(net(prepared(picture, info)).to(DType::f64), -1).to_vector();
     std::vector<size_t> order(p.size());
-    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::iota(order.begin(), order.end(), size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] > p[b]; });
     std::string line = path + ":";
     for (size_t i = 0; i < std::min<size_t>(3, order.size()); ++i) {

@@ -1,7 +1,0 @@
-#include <regrad/algorithms/experiment/experiment.h>
-#include <regrad/algorithms/pruning/tables.h>
-
-int main(int argc, char** argv) {
-  regrad::experiment::TaskList tasks = regrad::pruning::pruning_tasks(regrad::pruning::Paper::dcil);
-  return regrad::experiment::main(tasks, argc, argv);
-}

@@ -1,0 +1,140 @@
+#include <regrad/algorithms/experiment/checkpoint.h>
+#include <regrad/algorithms/pruning/experiment/trial.h>
+#include <regrad/algorithms/shared/cost.h>
+#include <regrad/engine/internal/decimal.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace regrad::pruning {
+namespace {
+
+using experiment::Chart;
+using experiment::Gallery;
+using experiment::Job;
+using experiment::Picture;
+
+// 0.9 of "90%"
+double sparsity_of(const std::string& variant) {
+  return number_of(std::string_view(variant).substr(0, variant.find('%'))).value() / 100;
+}
+
+// The first convolution's filters, each stretched between its own extremes and drawn eight times as
+// large.
+Gallery first_filters(const std::string& title, const Tensor& weight) {
+  constexpr int64_t most = 16, zoom = 8;
+  Gallery g{title};
+  for (int64_t f = 0; f < std::min(most, weight.size(0)); ++f) {
+    const Tensor x = weight[f][0].to(DType::f64), low = amin(x);
+    const Tensor grey = (x - low) / std::max((amax(x) - low).item(), 1e-12) * 255;
+    const int64_t h = x.size(0), w = x.size(1);
+    Picture p{static_cast<int>(w * zoom), static_cast<int>(h * zoom), 1, "",
+              "filter " + std::to_string(f + 1)};
+    for (double v : grey.reshape({h, 1, w, 1}).expand({h, zoom, w, zoom}).to_vector())
+      p.pixels += static_cast<char>(static_cast<unsigned char>(v));
+    g.pictures.push_back(std::move(p));
+  }
+  return g;
+}
+
+double share_of_zeros(const Tensors& w) {
+  return 100 * static_cast<double>(zeros_in(w)) / static_cast<double>(entries_in(w));
+}
+
+Chart by_layer(const std::string& title, const Tensors& effective) {
+  Chart layers{"Sparsity by layer, " + title, "layer", "% of the weights, % of the filters"};
+  experiment::Series weights{"zero weights", {}, {}}, filters{"empty filters", {}, {}};
+  for (size_t l = 0; l < effective.size(); ++l) {
+    const Tensor& w = effective[l];
+    weights.x.push_back(static_cast<double>(l + 1));
+    weights.y.push_back(share_of_zeros({w}));
+    filters.y.push_back(100 * static_cast<double>(empty_filters(w)) /
+                        static_cast<double>(w.size(0)));
+  }
+  filters.x = weights.x;
+  layers.series = {std::move(weights), std::move(filters)};
+  return layers;
+}
+
+// The sd of the change from one point of a curve to the next, after the first quarter of them.
+double swing(const std::vector<double>& curve) {
+  std::vector<double> change;
+  for (size_t e = std::max<size_t>(1, curve.size() / 4); e < curve.size(); ++e)
+    change.push_back(curve[e] - curve[e - 1]);
+  return change.size() < 2 ? 0 : experiment::sample_sd(change);
+}
+
+}  // namespace
+
+std::string percent(double share) {
+  std::string text = fixed(std::round(share * 1e6) / 1e4, 6);
+  while (text.back() == '0') text.pop_back();
+  if (text.back() == '.') text.pop_back();
+  return text + "%";
+}
+
+Pruned::Pruned(const Job& job, const Settings& s, const experiment::Images& images, int64_t batches)
+    : s_(s),
+      net_{.name = s.net,
+           .in_channels = images.train.images.size(1),
+           .size = images.train.images.size(2),
+           .classes = static_cast<int64_t>(images.train.classes.size())},
+      learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method, s).method,
+               schedule(row(job.method, s), s, sparsity_of(job.variant), batches, job.seed)),
+      before_(weights(learner_.state)[0].detach()),
+      curve_(zeros({learner_.schedule.epochs / s.log_every}, DType::f64)) {}
+
+Tensor Pruned::learn(const Batch& batch, int64_t i) {
+  done_ = i + 1;
+  return learner_.learn(batch.x, batch.y, i, lr(learner_.schedule, s_, i));
+}
+
+void Pruned::logged(experiment::Moment& m) {
+  const Schedule& t = learner_.schedule;
+  std::vector<double> curve = curve_.to_vector();
+  curve[static_cast<size_t>(done_ / (t.batches * s_.log_every) - 1)] = m[0].second;
+  curve_ = tensor(curve, curve_.shape(), DType::f64);
+  const Tensors effective = learner_.effective();
+  State& s = learner_.state;
+  m.emplace_back("sparsity, %", share_of_zeros(effective));
+  m.emplace_back("weights that came back, % of all",
+                 100 * s.revived.item() / static_cast<double>(entries_in(effective)));
+  m.emplace_back("sd of the pruned weights' gradients", s.spread.item());
+  s.revived = zeros_like(s.revived);
+}
+
+void Pruned::report(const Job& job, const experiment::ImageBatches& set,
+                    experiment::Outcome& out) const {
+  const Schedule& t = learner_.schedule;
+  const Tensors effective = learner_.effective();
+  const int64_t off = zeros_in(effective) - pruned_count(entries_in(effective), t.sparsity);
+  if (done_ == t.steps() && learner_.method.due && !t.masks.filters && !t.masks.per_layer &&
+      std::abs(off) > 1)
+    throw Error(experiment::job_name(job) + ": weights that are zero are off the schedule by " +
+                std::to_string(off));
+  int64_t empty = 0, emptied = 0;
+  for (const Tensor& w : effective) {
+    const int64_t of = empty_filters(w);
+    empty += of, emptied += of == w.size(0);
+  }
+  const NamedNet net = as_leaves(deployed());
+  const Cost cost = cost_of(net(slice(set.batch(0).x, 0, 0, 1)), parameters(net));
+  const auto score = [&](const std::string& metric, double value) {
+    out.scores.push_back({job.method, metric + "@" + job.variant, value});
+  };
+  score("swing", swing(curve_.to_vector()));
+  score("sparsity, %", share_of_zeros(effective));
+  score("empty filters", static_cast<double>(empty));
+  score("emptied layers", static_cast<double>(emptied));
+  score("sparse MACs, % of dense",
+        100 * static_cast<double>(cost.sparse_macs) / static_cast<double>(cost.macs));
+  score("bytes", static_cast<double>(cost.bytes));
+  out.parameters.emplace_back(job.method, cost.nonzeros);
+  const std::string title = job.method + " at " + job.variant;
+  out.figures.push_back(by_layer(title, effective));
+  if (before_.dim() != 4) return;
+  out.galleries = {first_filters(title + ", the first layer's filters before training", before_),
+                   first_filters(title + ", the same in the deployed net", effective[0])};
+}
+
+}  // namespace regrad::pruning
