@@ -1,7 +1,7 @@
 // Where few-shot classes come from: glyphs, Omniglot whole and small, folders and lists of
 // pictures.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/cml/classes.h>
+#include <regrad/algorithms/cml/experiment/classes.h>
 #include <regrad/algorithms/experiment/picture.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/io/files.h>

@@ -1,8 +1,8 @@
 // The tasks of images, on classes that are generated here: episodes, trials end to end, resumption,
 // claims.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/cml/images.h>
-#include <regrad/algorithms/cml/sinusoid.h>
+#include <regrad/algorithms/cml/experiment/images.h>
+#include <regrad/algorithms/cml/experiment/sinusoid.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/parallel.h>
 

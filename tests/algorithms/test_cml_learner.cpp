@@ -1,7 +1,7 @@
 // The methods of regrad-cml at work: each outer step against the family's functions, chunks,
 // schedules, passes.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/cml/learner.h>
+#include <regrad/algorithms/cml/experiment/learner.h>
 #include <regrad/engine/parallel.h>
 
 #include <mutex>

@@ -1,6 +1,6 @@
 // CKA, gradient norms by layer and the cosine of the heads, each against its formula.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/cml/mechanism.h>
+#include <regrad/algorithms/cml/experiment/mechanism.h>
 
 #include "cml_nets.h"
 

@@ -2,7 +2,7 @@
 // learned on a block model.
 #include <doctest/doctest.h>
 
-#include <regrad/algorithms/cml/node_data.h>
+#include <regrad/algorithms/cml/experiment/node_data.h>
 #include <regrad/engine/parallel.h>
 
 #include <set>

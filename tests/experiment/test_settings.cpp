@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/asc/tables.h>
-#include <regrad/algorithms/cml/tasks.h>
+#include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/pruning/tables.h>
 #include <regrad/algorithms/rfn/tables.h>

@@ -28,7 +28,7 @@
 #include <utility>
 #include <vector>
 
-#include <regrad/algorithms/cml/trial.h>
+#include <regrad/algorithms/cml/experiment/trial.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/nets/gcn.h>
 

@@ -1,4 +1,4 @@
-#include <regrad/algorithms/cml/node_data.h>
+#include <regrad/algorithms/cml/experiment/node_data.h>
 #include <regrad/datasets/block_model.h>
 #include <regrad/datasets/citations.h>
 

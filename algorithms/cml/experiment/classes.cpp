@@ -1,4 +1,4 @@
-#include <regrad/algorithms/cml/classes.h>
+#include <regrad/algorithms/cml/experiment/classes.h>
 #include <regrad/algorithms/experiment/memory.h>
 #include <regrad/datasets/glyphs.h>
 #include <regrad/datasets/image_folder.h>

@@ -1,4 +1,4 @@
-#include <regrad/algorithms/cml/methods.h>
+#include <regrad/algorithms/cml/experiment/methods.h>
 #include <regrad/engine/error.h>
 
 namespace regrad::cml {

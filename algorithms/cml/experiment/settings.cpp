@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include <regrad/algorithms/cml/settings.h>
+#include <regrad/algorithms/cml/experiment/settings.h>
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/error.h>

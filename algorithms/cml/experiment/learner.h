@@ -6,8 +6,8 @@
 #pragma once
 
 #include <regrad/algorithms/cml/family.h>
-#include <regrad/algorithms/cml/methods.h>
-#include <regrad/algorithms/cml/settings.h>
+#include <regrad/algorithms/cml/experiment/methods.h>
+#include <regrad/algorithms/cml/experiment/settings.h>
 
 namespace regrad::cml {
 

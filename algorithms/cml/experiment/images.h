@@ -2,8 +2,8 @@
 // adaptation, on any store of classes and any net of body, head and co-learner.
 #pragma once
 
-#include <regrad/algorithms/cml/classes.h>
-#include <regrad/algorithms/cml/settings.h>
+#include <regrad/algorithms/cml/experiment/classes.h>
+#include <regrad/algorithms/cml/experiment/settings.h>
 #include <regrad/algorithms/experiment/trial.h>
 
 #include <functional>

@@ -1,4 +1,4 @@
-#include <regrad/algorithms/cml/claims.h>
+#include <regrad/algorithms/cml/experiment/claims.h>
 
 namespace regrad::cml {
 

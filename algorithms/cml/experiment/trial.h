@@ -21,8 +21,8 @@
 //   };
 #pragma once
 
-#include <regrad/algorithms/cml/learner.h>
-#include <regrad/algorithms/cml/mechanism.h>
+#include <regrad/algorithms/cml/experiment/learner.h>
+#include <regrad/algorithms/cml/experiment/mechanism.h>
 #include <regrad/engine/conv.h>
 #include <regrad/layers/serialize.h>
 

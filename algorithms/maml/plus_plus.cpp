@@ -1,6 +1,8 @@
-#include <regrad/algorithms/shared/rates.h>
+#include <regrad/algorithms/maml/plus_plus.h>
 
-namespace regrad {
+#include <algorithm>
+
+namespace regrad::maml {
 
 std::vector<double> step_weights(int steps, int64_t epoch, int64_t epochs) {
   if (steps < 1 || epochs < 1 || epoch < 0)
@@ -20,19 +22,4 @@ std::vector<double> step_weights(int steps, int64_t epoch, int64_t epochs) {
   return out;
 }
 
-std::vector<double> weights_of(std::vector<double> given, int steps) {
-  if (steps < 1)
-    throw ConfigError("inner loop: " + std::to_string(steps) +
-                      " steps; a loss after each needs at least one");
-  const auto n = static_cast<size_t>(steps);
-  if (given.empty()) {
-    given.assign(n, 0);
-    given.back() = 1;
-  }
-  if (given.size() != n)
-    throw ConfigError("inner loop: " + std::to_string(given.size()) + " weights for " +
-                      std::to_string(steps) + " steps");
-  return given;
-}
-
-}  // namespace regrad
+}  // namespace regrad::maml

@@ -1,7 +1,7 @@
-#include <regrad/algorithms/cml/images.h>
-#include <regrad/algorithms/cml/node_data.h>
-#include <regrad/algorithms/cml/sinusoid.h>
-#include <regrad/algorithms/cml/tasks.h>
+#include <regrad/algorithms/cml/experiment/images.h>
+#include <regrad/algorithms/cml/experiment/node_data.h>
+#include <regrad/algorithms/cml/experiment/sinusoid.h>
+#include <regrad/algorithms/cml/experiment/tasks.h>
 
 namespace regrad::cml {
 

@@ -1,7 +1,7 @@
 // The graphs of the node tasks by name.
 #pragma once
 
-#include <regrad/algorithms/cml/nodes.h>
+#include <regrad/algorithms/cml/experiment/nodes.h>
 
 namespace regrad::cml {
 

@@ -1,5 +1,5 @@
 // The graph as the encoders read it, and psi on it.
-#include <regrad/algorithms/cml/nodes.h>
+#include <regrad/algorithms/cml/experiment/nodes.h>
 
 namespace regrad::cml {
 namespace {

@@ -1,6 +1,6 @@
-#include <regrad/algorithms/cml/claims.h>
-#include <regrad/algorithms/cml/images.h>
-#include <regrad/algorithms/cml/trial.h>
+#include <regrad/algorithms/cml/experiment/claims.h>
+#include <regrad/algorithms/cml/experiment/images.h>
+#include <regrad/algorithms/cml/experiment/trial.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/nets/conv4.h>
 #include <regrad/layers/serialize.h>

@@ -1,8 +1,8 @@
 #include <algorithm>
 
-#include <regrad/algorithms/cml/claims.h>
-#include <regrad/algorithms/cml/images.h>
-#include <regrad/algorithms/cml/nodes.h>
+#include <regrad/algorithms/cml/experiment/claims.h>
+#include <regrad/algorithms/cml/experiment/images.h>
+#include <regrad/algorithms/cml/experiment/nodes.h>
 
 namespace regrad::cml {
 namespace {

@@ -1,6 +1,6 @@
-#include <regrad/algorithms/shared/sharp.h>
+#include <regrad/algorithms/maml/sharp.h>
 
-namespace regrad {
+namespace regrad::maml {
 namespace {
 
 // Sum of the squares: over all dims, or over all but the first.
@@ -10,31 +10,26 @@ Tensor squares(const Tensor& g, bool by_task) {
   return g.dim() > 1 ? sum(flatten(s, 1), {1}) : s;
 }
 
-// [T] as [T, 1, ...] of g's rank.
+// [T] as [T, 1, ...] of g's rank; a scalar as it is.
 Tensor beside(const Tensor& scale, const Tensor& g) {
   Shape sizes = scale.shape();
-  while (sizes.size() < g.dim()) sizes.push_back(1);
+  while (scale.dim() > 0 && sizes.size() < g.dim()) sizes.push_back(1);
   return reshape(scale, sizes);
 }
 
 }  // namespace
 
-std::vector<Tensor> ascent(const std::vector<Tensor>& g, double radius, bool by_task) {
+std::vector<Tensor> uphill(const std::vector<Tensor>& w, const std::vector<Tensor>& g,
+                           double radius, bool by_task) {
   Tensor total;
   for (const Tensor& part : g) {
     const Tensor s = squares(part, by_task);
     total = total.defined() ? std::move(total) + s : s;
   }
   const Tensor scale = radius * rsqrt(total + 1e-24);
-  std::vector<Tensor> e;
-  for (const Tensor& part : g) e.push_back(part * (by_task ? beside(scale, part) : scale));
-  return e;
-}
-
-std::vector<Tensor> shifted(const std::vector<Tensor>& w, const std::vector<Tensor>& e) {
   std::vector<Tensor> out;
-  for (size_t i = 0; i < w.size(); ++i) out.push_back(w[i] + e[i]);
+  for (size_t i = 0; i < w.size(); ++i) out.push_back(w[i] + g[i] * beside(scale, g[i]));
   return out;
 }
 
-}  // namespace regrad
+}  // namespace regrad::maml

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <numeric>
 
-#include <regrad/algorithms/cml/claims.h>
-#include <regrad/algorithms/cml/sinusoid.h>
-#include <regrad/algorithms/cml/trial.h>
+#include <regrad/algorithms/cml/experiment/claims.h>
+#include <regrad/algorithms/cml/experiment/sinusoid.h>
+#include <regrad/algorithms/cml/experiment/trial.h>
 #include <regrad/algorithms/shared/sinusoids.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/serialize.h>

@@ -1,7 +1,7 @@
 #include <cctype>
 #include <cmath>
 
-#include <regrad/algorithms/cml/mechanism.h>
+#include <regrad/algorithms/cml/experiment/mechanism.h>
 
 namespace regrad::cml {
 namespace {

@@ -4,7 +4,7 @@
 // default of the README's protocol.
 #pragma once
 
-#include <regrad/algorithms/cml/settings.h>
+#include <regrad/algorithms/cml/experiment/settings.h>
 #include <regrad/algorithms/experiment/trial.h>
 
 namespace regrad::cml {
