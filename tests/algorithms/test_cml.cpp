@@ -157,7 +157,7 @@ TEST_CASE(
            {.create_graph = true});
   std::vector<Tensor> moved;
   for (size_t i = 0; i < psi.size(); ++i)
-    moved.push_back(psi[i].detach() - second.alpha * g[i].detach());
+    moved.push_back(psi[i].detach() - second.inner.alpha * g[i].detach());
   const Mlp fast = as_leaves(at(start.body, moved));
   const std::vector<double> c =
       flat(grad(mse_loss(net.cohead(fast(batch.query_x[0])), batch.query_y[0]), fast));
@@ -169,7 +169,7 @@ TEST_CASE(
           flat(grad(TensorList(select(row, 0, i)), TensorList(psi), {.retain_graph = true}));
       double dot = 0;
       for (size_t j = 0; j < block.size(); ++j) dot += block[j] * c[j];
-      expected.push_back(-second.alpha * second.gamma * dot);
+      expected.push_back(-second.inner.alpha * second.gamma * dot);
     }
   }
   CHECK(expected.size() == 41);
