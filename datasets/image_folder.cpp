@@ -157,7 +157,8 @@ void check_classes(const detail::Files& files, const std::vector<std::string>& c
 
 }  // namespace
 
-ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& options) {
+ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& options,
+                           std::vector<std::string>* names) {
   return typed_memory([&] {
     check_options(options);
     const detail::Files files(path, options.most_bytes);
@@ -175,7 +176,9 @@ ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& op
                     (options.under.empty() ? "" : " under '" + options.under + "'"));
     std::map<std::string, std::vector<int64_t>> rows_of;
     std::vector<std::string> of_class;
+    if (names) names->clear();
     for (const auto& [key, name] : found) {
+      if (names) names->push_back(key.first + "/" + key.second);
       rows_of[name] = {static_cast<int64_t>(of_class.size())};
       of_class.push_back(key.first);
     }

@@ -250,6 +250,10 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
   return near.empty() ? otherwise : "; did you mean " + prefix + near + "?";
 }
 
+void need(bool holds, const std::string& what) {
+  if (!holds) throw ConfigError(what);
+}
+
 std::vector<std::string> names(const std::vector<Field>& fields) {
   std::vector<std::string> out;
   for (const Field& field : fields) out.push_back(field.name);

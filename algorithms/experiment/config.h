@@ -75,6 +75,9 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
                          const std::string& prefix, const std::string& otherwise);
 std::vector<std::string> names(const std::vector<Field>& fields);
 
+// ConfigError saying `what` unless it holds: for settings that contradict each other.
+void need(bool holds, const std::string& what);
+
 // The values as one JSON object, nested at the dots, in the order of the list, indented by two;
 // ends with a newline.
 std::string to_json(const std::vector<Field>& fields);

@@ -11,6 +11,7 @@ namespace regrad::pruning {
 struct Settings {
   std::string net = "r8";
   int train = 5000, test = 10000, curve = 2000;
+  int size = 32;
   int epochs = 12, batch = 128;
   std::vector<double> sparsities = {0.9, 0.98};
   double lr = 0.1, momentum = 0.9, weight_decay = 5e-4;
@@ -33,6 +34,8 @@ struct Settings {
     part("test", self.test, "test images, the first so many", experiment::at_least(1));
     part("curve", self.curve, "of them those that the accuracy after each epoch is measured on",
          experiment::at_least(1));
+    part("size", self.size, "folder: pixels per side that pictures are brought to",
+         experiment::between(1, 4096));
     part("epochs", self.epochs, "passes over the training images (dpf-x2: twice as many)",
          experiment::at_least(1));
     part("batch", self.batch, "images a step; an epoch's last, shorter batch is left out",

@@ -134,7 +134,7 @@ std::vector<experiment::Need> PruningExperiment::needs(const experiment::Job& jo
 }
 
 void PruningExperiment::data(const std::string& folder) {
-  images_ = std::make_shared<const Images>(load_(folder));
+  images_ = std::make_shared<const Images>(experiment::load_images(task_, folder, settings_.size));
 }
 
 std::vector<std::string> PruningExperiment::variants() const {
@@ -170,12 +170,8 @@ std::vector<Claim> PruningExperiment::claims(const Result& result) const {
 
 experiment::TaskList pruning_tasks(Paper paper) {
   experiment::TaskList tasks;
-  const auto add = [&](const char* name, std::function<Images(const std::string&)> load) {
-    tasks.add(name, std::make_unique<PruningExperiment>(paper, name, std::move(load)));
-  };
-  add("glyphs", [](const std::string&) { return glyph_images(); });
-  add("fmnist", fashion_images);
-  add("cifar10", cifar_images);
+  for (const std::string& task : experiment::image_tasks())
+    tasks.add(task, std::make_unique<PruningExperiment>(paper, task));
   return tasks;
 }
 

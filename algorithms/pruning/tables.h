@@ -1,8 +1,8 @@
 // The experiment behind regrad-map and regrad-dcil: the same rows, each paper's own claims first.
 #pragma once
 
+#include <regrad/algorithms/experiment/data/images.h>
 #include <regrad/algorithms/experiment/tasks.h>
-#include <regrad/algorithms/pruning/data.h>
 #include <regrad/algorithms/pruning/settings.h>
 
 #include <functional>
@@ -10,12 +10,13 @@
 
 namespace regrad::pruning {
 
+using experiment::Images;
+
 enum class Paper { map, dcil };
 
 class PruningExperiment : public experiment::Experiment {
  public:
-  PruningExperiment(Paper paper, std::string task, std::function<Images(const std::string&)> load)
-      : paper_(paper), task_(std::move(task)), load_(std::move(load)) {}
+  PruningExperiment(Paper paper, std::string task) : paper_(paper), task_(std::move(task)) {}
 
   experiment::Card card() const override;
   void choose(const std::string& task, const std::string& preset) override;
@@ -33,7 +34,6 @@ class PruningExperiment : public experiment::Experiment {
  private:
   Paper paper_;
   std::string task_;
-  std::function<Images(const std::string&)> load_;
   Settings settings_ = {};
   int seeds_ = 3;
   std::shared_ptr<const Images> images_ = nullptr;  // after data()

@@ -11,12 +11,12 @@
 namespace regrad::pruning {
 namespace {
 
+using experiment::accuracy;
 using experiment::Chart;
+using experiment::first_of;
 using experiment::Gallery;
 using experiment::Job;
 using experiment::Picture;
-
-constexpr int64_t test_batch = 250;
 
 // 0.9 of "90%" (tables.cpp)
 double sparsity_of(const std::string& variant) {
@@ -72,20 +72,6 @@ std::string percent(double share) {
   while (text.back() == '0') text.pop_back();
   if (text.back() == '.') text.pop_back();
   return text + "%";
-}
-
-double accuracy(const NamedNet& net, const Images& images, const ImageSet& set) {
-  const NoGrad quiet;
-  LoaderOptions o;
-  o.batch = test_batch, o.shuffle = false, o.ahead = 0;
-  o.mean = images.mean, o.deviation = images.deviation;
-  const Loader loader(set, Random(0), o);
-  double right = 0;
-  for (int64_t b = 0; b < loader.batches(); ++b) {
-    const Batch batch = loader.at(0, b);
-    right += sum(eq(argmax(net(batch.x), -1), batch.y).to(DType::f64)).item();
-  }
-  return 100 * right / static_cast<double>(set.size());
 }
 
 PruningTrial::PruningTrial(const Job& job, const Settings& settings,

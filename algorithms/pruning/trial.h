@@ -2,7 +2,7 @@
 // what is told of the pruned net.
 #pragma once
 
-#include <regrad/algorithms/pruning/data.h>
+#include <regrad/algorithms/experiment/data/images.h>
 #include <regrad/algorithms/pruning/learner.h>
 #include <regrad/datasets/loader.h>
 
@@ -10,8 +10,7 @@
 
 namespace regrad::pruning {
 
-// % of the set's images whose largest logit is their class's, by the net out of training.
-double accuracy(const NamedNet& net, const Images& images, const ImageSet& set);
+using experiment::Images;
 
 class PruningTrial : public experiment::Trial {
  public:

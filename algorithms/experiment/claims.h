@@ -1,0 +1,52 @@
+// What a table is asked, by one value per seed or by one per seed and test item.
+//
+//   Claims c(result);
+//   c.above("map above dpf at 90%", c.seeds("map", "accuracy@90%"), c.seeds("dpf", "accuracy@90%"));
+//   c.within("int8 within 1 point", c.items("resnorm", "int8"), c.items("resnorm", "accuracy"), 1);
+//   return c.list;
+//
+// Seeds are judged by the paired interval over seeds, items by the paired bootstrap over the test
+// set's items (stats.h). A claim that a side is missing of is left out.
+#pragma once
+
+#include <regrad/algorithms/experiment/result.h>
+
+#include <functional>
+
+namespace regrad::experiment {
+
+// One side of a claim. Empty (false): the table has no such row.
+struct Sample {
+  // by seeds: one list, a value per seed; by items: a list per seed, a value per item
+  std::vector<std::vector<double>> values = {};
+  bool by_items = false;
+  explicit operator bool() const { return !values.empty(); }
+};
+// Value by value; empty where either side is. ConfigError where they are not of one size and kind.
+Sample operator-(const Sample& a, const Sample& b);
+
+struct Claims {
+  const Result& result;
+  std::vector<Claim> list = {};
+
+  explicit Claims(const Result& of) : result(of) {}
+
+  // A metric of a method; empty where the table has no such method, ConfigError where the method
+  // has no such metric.
+  Sample seeds(const std::string& method, const std::string& metric) const;
+  Sample items(const std::string& method, const std::string& metric) const;
+
+  // The whole interval of a - b lies above 0, below 0, or within [-margin, margin].
+  void above(const std::string& text, const Sample& a, const Sample& b);
+  void below(const std::string& text, const Sample& a, const Sample& b);
+  void within(const std::string& text, const Sample& a, const Sample& b, double margin);
+  // Any other question about the interval of a - b.
+  void judge(const std::string& text, const Sample& a, const Sample& b,
+             const std::function<Verdict(const Interval&)>& verdict);
+};
+
+// A metric of one variant of the task, "unseen@sd4"; the metric itself where there is one variant
+// without a name.
+std::string on(const std::string& metric, const std::string& variant);
+
+}  // namespace regrad::experiment

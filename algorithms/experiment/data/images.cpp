@@ -1,0 +1,191 @@
+#include <regrad/algorithms/experiment/data/images.h>
+#include <regrad/datasets/cifar.h>
+#include <regrad/datasets/glyphs.h>
+#include <regrad/datasets/idx.h>
+#include <regrad/datasets/image_folder.h>
+#include <regrad/datasets/split.h>
+#include <regrad/engine/error.h>
+#include <regrad/engine/internal/decimal.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+namespace regrad::experiment {
+namespace {
+
+// Files of a folder whose names begin and end so, in order.
+std::vector<std::string> named(const std::string& folder, const std::string& begin,
+                               const std::string& within) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name.rfind(begin, 0) == 0 && name.find(within) != std::string::npos)
+      out.push_back(it->path().string());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+ImageSet fashion_part(const std::string& folder, Split split) {
+  const std::string begin = split == Split::train ? "fashion-train" : "fashion-t10k";
+  const std::vector<std::string> images = named(folder, begin, "images-idx3-ubyte"),
+                                 labels = named(folder, begin, "labels-idx1-ubyte");
+  if (images.empty() || labels.empty()) return load_mnist(folder, split, fashion_mnist_classes());
+  return load_idx_pair(images[0], labels[0], fashion_mnist_classes());
+}
+
+ImageSet noisy(ImageSet set, const Random& r) {
+  set.images = set.images + normal(r, set.images.shape(), 0, 0.3);
+  return set;
+}
+
+ImageSet rows(const ImageSet& set, const std::vector<double>& index) {
+  const Tensor at = tensor(index, {static_cast<int64_t>(index.size())}, DType::i64);
+  return {index_select(set.images, 0, at), index_select(set.labels, 0, at), set.classes};
+}
+
+// Class by class in turn, each class in its order.
+ImageSet in_turn(const ImageSet& set) {
+  std::vector<std::pair<int64_t, size_t>> places;  // how many of its class lie before
+  std::vector<int64_t> seen(set.classes.size(), 0);
+  for (const int64_t label : set.labels.to_vector<int64_t>())
+    places.emplace_back(seen[static_cast<size_t>(label)]++, places.size());
+  std::sort(places.begin(), places.end());
+  std::vector<double> index;
+  for (const auto& [turn, at] : places) index.push_back(static_cast<double>(at));
+  return rows(set, index);
+}
+
+Images glyph_images() {
+  constexpr int64_t classes = 10, train = 200, test = 100;
+  Glyphs glyphs;
+  glyphs.size = 16;
+  const Random r = Random(0) / "pruning";
+  const ImageSet all = glyphs.sample(r / "glyphs", classes, train + test);
+  std::vector<double> of_train, of_test;
+  for (int64_t e = 0; e < train + test; ++e)
+    for (int64_t c = 0; c < classes; ++c)
+      (e < train ? of_train : of_test).push_back(static_cast<double>(c * (train + test) + e));
+  return {noisy(rows(all, of_train), r / "train"),
+          noisy(rows(all, of_test), r / "test"),
+          {0.15},
+          {0.4}};
+}
+
+Images fashion_images(const std::string& folder) {
+  const std::string at = folder.empty() ? fashion_mnist_folder() : folder;
+  if (at.empty())
+    throw IOError(
+        "--task fmnist: give --data DIR, the folder with train-images-idx3-ubyte.gz and its three "
+        "companions, or install Debian's package "
+        "dataset-fashion-mnist; --task glyphs needs no data");
+  return {fashion_part(at, Split::train), fashion_part(at, Split::test), {0.2860}, {0.3530}};
+}
+
+Images cifar_images(const std::string& folder) {
+  if (folder.empty())
+    throw IOError(
+        "--task cifar10: give --data DIR, the folder with cifar-10-binary.tar.gz or its files; "
+        "--task glyphs needs no data");
+  const std::vector<std::string> train = named(folder, "cifar10_train", ".bin"),
+                                 test = named(folder, "cifar10_test", ".bin"),
+                                 archive = named(folder, "cifar-10-binary.tar", "");
+  const std::string whole = archive.empty() ? folder : archive[0];
+  const bool parts = !train.empty() && !test.empty();
+  return {parts ? load_cifar10_files(train) : load_cifar10(whole, Split::train),
+          parts ? load_cifar10_files(test) : load_cifar10(whole, Split::test),
+          {0.4914, 0.4822, 0.4465},
+          {0.2023, 0.1994, 0.2010}};
+}
+
+// Of pixels / 255, by channel.
+void measure(Images& out) {
+  const Tensor& x = out.train.images;
+  const int64_t channels = x.size(1);
+  std::vector<double> sums(static_cast<size_t>(channels), 0.0), squares = sums;
+  for (int64_t at = 0; at < x.size(0); at += 256) {
+    const Tensor some = slice(x, 0, at, std::min(at + 256, x.size(0))).to(DType::f64) * (1.0 / 255);
+    const std::vector<double> s = sum(some, {0, 2, 3}).to_vector(),
+                              q = sum(some * some, {0, 2, 3}).to_vector();
+    for (size_t c = 0; c < s.size(); ++c) sums[c] += s[c], squares[c] += q[c];
+  }
+  const double n = static_cast<double>(x.numel() / channels);
+  for (size_t c = 0; c < sums.size(); ++c) {
+    const double mean = sums[c] / n;
+    out.mean.push_back(mean);
+    out.deviation.push_back(std::sqrt(std::max(0.0, squares[c] / n - mean * mean)));
+  }
+}
+
+Images folder_images(const std::string& folder, int64_t side) {
+  if (folder.empty())
+    throw IOError(
+        "--task folder: give --data DIR, a folder with a folder of PNG or JPEG pictures for each "
+        "class, or with train/ and test/ that hold such folders; --task glyphs needs no data");
+  Images out;
+  const auto part = [&](const char* under, std::vector<std::string>* names) {
+    return load_image_folder(folder, {.height = side, .width = side, .under = under}, names);
+  };
+  if (std::filesystem::is_directory(folder + "/train") &&
+      std::filesystem::is_directory(folder + "/test")) {
+    out.train = part("train", nullptr), out.test = part("test", nullptr);
+    if (out.train.classes != out.test.classes)
+      throw IOError(folder + ": train/ and test/ hold folders of different classes");
+  } else {
+    std::vector<std::string> names;
+    const ImageSet all = part("", &names);
+    const std::vector<bool> test = test_by_name(names, all.labels.to_vector<int64_t>(), folder);
+    std::vector<double> of_train, of_test;
+    for (size_t i = 0; i < test.size(); ++i)
+      (test[i] ? of_test : of_train).push_back(static_cast<double>(i));
+    out.train = rows(all, of_train), out.test = rows(all, of_test);
+  }
+  // the first so many of a set sorted by class would be one class
+  out.train = in_turn(out.train), out.test = in_turn(out.test);
+  measure(out);
+  return out;
+}
+
+}  // namespace
+
+const std::vector<std::string>& image_tasks() {
+  static const std::vector<std::string> names = {"glyphs", "fmnist", "cifar10", "folder"};
+  return names;
+}
+
+Images load_images(const std::string& task, const std::string& folder, int64_t side) {
+  if (task == "glyphs") return glyph_images();
+  if (task == "fmnist") return fashion_images(folder);
+  if (task == "cifar10") return cifar_images(folder);
+  if (task == "folder") return folder_images(folder, side);
+  throw ConfigError("'" + task + "' is not one of glyphs, fmnist, cifar10, folder");
+}
+
+ImageSet first_of(const ImageSet& set, int64_t count) {
+  const int64_t n = std::min(count, set.size());
+  return {slice(set.images, 0, 0, n).contiguous(), slice(set.labels, 0, 0, n).contiguous(),
+          set.classes};
+}
+
+ImageBatches::ImageBatches(std::shared_ptr<const Images> images, const TrainSettings& training,
+                           const ImageSettings& settings, const Random& r)
+    : images_(std::move(images)), s_(settings) {
+  LoaderOptions o{.batch = training.batch, .drop_last = true};
+  o.augment = {.padding = s_.padding, .flip = s_.flip};
+  o.mean = images_->mean, o.deviation = images_->deviation, o.ahead = 0;
+  loader_ = std::make_shared<const Loader>(first_of(images_->train, s_.train), r, o);
+}
+
+Metadata ImageBatches::about() const {
+  std::string classes, mean, deviation;
+  for (const std::string& c : images_->train.classes) classes += (classes.empty() ? "" : "\n") + c;
+  for (double m : images_->mean) mean += (mean.empty() ? "" : ",") + fixed(m, 6);
+  for (double d : images_->deviation) deviation += (deviation.empty() ? "" : ",") + fixed(d, 6);
+  // x = (pixel / 255 - mean) / deviation
+  return {{"class_names", classes}, {"mean", mean}, {"deviation", deviation}};
+}
+
+}  // namespace regrad::experiment

@@ -1,0 +1,101 @@
+// What --task and --data mean to a table that trains a net on images: generated ones, published
+// sets, or a person's own.
+#pragma once
+
+#include <regrad/algorithms/experiment/claims.h>
+#include <regrad/algorithms/experiment/training/settings.h>
+#include <regrad/algorithms/experiment/trial.h>
+#include <regrad/datasets/loader.h>
+#include <regrad/engine/autograd.h>
+#include <regrad/engine/ops.h>
+
+#include <memory>
+
+namespace regrad::experiment {
+
+struct Images {
+  ImageSet train, test;
+  std::vector<double> mean, deviation;  // by channel, of images in [0, 1]
+};
+
+// glyphs, fmnist, cifar10, folder.
+const std::vector<std::string>& image_tasks();
+
+// glyphs: drawn, no data: ten classes of 16x16 pixels with noise N(0, 0.3^2), 2,000 and 1,000
+// images, classes in turn.
+// fmnist: Fashion-MNIST from the folder, from Debian's package where none is given: the published
+// files, or train20k ones.
+// cifar10: as published (binary version), or files cifar10_train*.bin and cifar10_test*.bin (also
+// .gz, .xz).
+// folder: PNG and JPEG pictures by class, brought to side x side pixels: folders of classes in
+// train/ and test/, or folders of classes alone, a fifth of each kept for test (datasets/split.h).
+// IOError where they are missing or broken; ConfigError where there is no such task.
+Images load_images(const std::string& task, const std::string& folder, int64_t side = 32);
+
+// The first so many.
+ImageSet first_of(const ImageSet& set, int64_t count);
+
+// What such a table lets the user set of its images, beside TrainSettings.
+struct ImageSettings {
+  int train = 5000, test = 10000, curve = 2000;
+  int size = 32;
+  int padding = 0;
+  bool flip = false;
+
+  static void parts(auto& self, auto&& part) {
+    part("train", self.train, "training images, the first so many", at_least(1));
+    part("test", self.test, "test images, the first so many", at_least(1));
+    part("curve", self.curve, "of them those behind a point of the learning curve", at_least(1));
+    part("size", self.size, "folder: pixels per side that pictures are brought to",
+         between(1, 4096));
+    part("padding", self.padding, "random crops with so many zeros around", between(0, 1024));
+    part("flip", self.flip, "random horizontal flips");
+  }
+};
+
+// % of the set's images whose largest logit is their class's, by the net out of training.
+template <class Net>
+double accuracy(const Net& net, const Images& images, const ImageSet& set) {
+  const NoGrad quiet;
+  const Loader loader(set, Random(0),
+                      {.batch = 250,
+                       .shuffle = false,
+                       .mean = images.mean,
+                       .deviation = images.deviation,
+                       .ahead = 0});
+  double right = 0;
+  for (int64_t b = 0; b < loader.batches(); ++b) {
+    const Batch batch = loader.at(0, b);
+    right += sum(eq(argmax(net(batch.x), -1), batch.y).to(DType::f64)).item();
+  }
+  return 100 * right / static_cast<double>(set.size());
+}
+
+// The set of a TrainTrial (training/trial.h): shuffled batches by the stream r, "test accuracy" on
+// the curve, "accuracy" at the end, classes and mean and deviation in the model's file.
+class ImageBatches {
+ public:
+  ImageBatches(std::shared_ptr<const Images> images, const TrainSettings& training,
+               const ImageSettings& settings, const Random& r);
+
+  int64_t batches() const { return loader_->batches(); }
+  Batch batch(int64_t i) const { return loader_->at(i / batches(), i % batches()); }
+
+  template <class Net>
+  Moment curve(const Net& net) const {
+    return {{"test accuracy", accuracy(net, *images_, first_of(images_->test, s_.curve))}};
+  }
+  template <class Net>
+  void score(const Job& job, const Net& net, Outcome& out) const {
+    out.scores.push_back({job.method, on("accuracy", job.variant),
+                          accuracy(net, *images_, first_of(images_->test, s_.test))});
+  }
+  Metadata about() const;
+
+ private:
+  std::shared_ptr<const Images> images_;
+  ImageSettings s_;
+  std::shared_ptr<const Loader> loader_;
+};
+
+}  // namespace regrad::experiment

@@ -1,0 +1,82 @@
+// Training a net on a labelled set, whatever the method and whatever the set: batches, the learning
+// curve, the score, the state, the model.
+//
+// A learner is a value that knows nothing of seeds, sets and scores:
+//
+//   struct Plain {
+//     Net net;  Sgd::State sgd;
+//     Tensor learn(const Batch& b, int64_t i);  // step i; the loss before it
+//     Net deployed() const;                     // the net as it is used
+//     static void parts(auto& self, auto&& part);  // all that learn() changes
+//   };
+//
+// and, where there is more to say: `void logged(Moment& m)` at each point of the curve (it may add
+// numbers, and keep them among its parts), `void report(const Job&, const Set&, Outcome&) const` at the end,
+// `Metadata about() const` of the model's file.
+//
+// A set gives batches and scores nets (data/images.h, and rfn's recordings):
+//
+//   int64_t batches() const;                 // an epoch
+//   Batch batch(int64_t i) const;            // of step i
+//   Moment curve(const Net& net) const;      // numbers of the learning curve
+//   void score(const Job&, const Net& net, Outcome& out) const;  // at the end
+//   Metadata about() const;                  // where there is something to say
+#pragma once
+
+#include <regrad/algorithms/experiment/trial.h>
+#include <regrad/layers/serialize.h>
+
+namespace regrad::experiment {
+
+template <class Learner, class Set>
+class TrainTrial : public Trial {
+ public:
+  // log_every: epochs between two points of the learning curve.
+  TrainTrial(const Job& job, Learner learner, Set set, int64_t log_every)
+      : job_(job),
+        every_(set.batches() * log_every),
+        set_(std::move(set)),
+        learner_(std::move(learner)) {}
+
+  Moment step(int64_t i) override {
+    const Tensor loss = learner_.learn(set_.batch(i), i);
+    if ((i + 1) % every_ != 0) return {};
+    Moment m = set_.curve(learner_.deployed());
+    m.emplace_back("training loss", loss.item());
+    if constexpr (requires { learner_.logged(m); }) learner_.logged(m);
+    return m;
+  }
+
+  Outcome finish() override {
+    Outcome out;
+    const auto net = learner_.deployed();
+    set_.score(job_, net, out);
+    if constexpr (requires { learner_.report(job_, set_, out); }) learner_.report(job_, set_, out);
+    if (out.parameters.empty()) out.parameters.emplace_back(job_.method, parameter_count(net));
+    return out;
+  }
+
+  void state(const std::function<void(const std::string&, Tensor&)>& part) override {
+    each(learner_, [&](const std::string& name, Tensor& t, bool) { part(name, t); });
+  }
+
+  std::vector<NamedTensor> model() const override { return named_tensors(learner_.deployed()); }
+
+  Metadata about() const override {
+    Metadata out;
+    if constexpr (requires { set_.about(); }) out.merge(set_.about());
+    if constexpr (requires { learner_.about(); }) out.merge(learner_.about());
+    return out;
+  }
+
+  const Learner& learner() const { return learner_; }
+  const Set& set() const { return set_; }
+
+ private:
+  const Job job_;
+  const int64_t every_;
+  const Set set_;
+  Learner learner_;
+};
+
+}  // namespace regrad::experiment
