@@ -10,10 +10,10 @@ Tensor squares(const Tensor& g, bool by_task) {
   return g.dim() > 1 ? sum(flatten(s, 1), {1}) : s;
 }
 
-// [T] as [T, 1, ...] of g's rank; a scalar as it is.
+// [T] as [T, 1, ...] of g's rank.
 Tensor beside(const Tensor& scale, const Tensor& g) {
   Shape sizes = scale.shape();
-  while (scale.dim() > 0 && sizes.size() < g.dim()) sizes.push_back(1);
+  while (sizes.size() < g.dim()) sizes.push_back(1);
   return reshape(scale, sizes);
 }
 
@@ -28,7 +28,10 @@ std::vector<Tensor> uphill(const std::vector<Tensor>& w, const std::vector<Tenso
   }
   const Tensor scale = radius * rsqrt(total + 1e-24);
   std::vector<Tensor> out;
-  for (size_t i = 0; i < w.size(); ++i) out.push_back(w[i] + g[i] * beside(scale, g[i]));
+  for (size_t i = 0; i < w.size(); ++i) {
+    const Tensor factor = by_task ? beside(scale, g[i]) : scale, e = g[i] * factor;
+    out.push_back(w[i] + e);
+  }
   return out;
 }
 

@@ -15,7 +15,7 @@ using namespace regrad::test;
 using cml::Learner;
 using cml::MetaSettings;
 using cml::method;
-using cml::Rule;
+using Rule = cml::Rule<>;
 
 namespace {
 
@@ -37,22 +37,22 @@ MetaSettings settings(int steps = 20) {
 std::vector<double> learned(const char* name, const MetaSettings& s, int steps) {
   Learner<Net> learner(sinusoid_net(60, 12), method(name), s, mse_loss_by_task, 7);
   for (int i = 0; i < steps; ++i) learner.learn(batch_at(i), i);
-  return flat(Rated<Net>{learner.net(), learner.rates()});
+  return flat(WithStepSizes<Net>{learner.net(), learner.step_sizes()});
 }
 
 // The same by hand: Adam on the gradient that `gradient_at(learner, step)` gives.
 template <class GradientAt>
-std::vector<double> by_hand(Rated<Net> at, int steps, GradientAt&& gradient_at) {
+std::vector<double> by_hand(WithStepSizes<Net> at, int steps, GradientAt&& gradient_at) {
   Adam::State state;
   for (int i = 0; i < steps; ++i) {
-    const Rated<Net> g = gradient_at(at, i);
+    const WithStepSizes<Net> g = gradient_at(at, i);
     at = update(Adam{.lr = 1e-3}, std::move(at), state, g);
   }
   return flat(at);
 }
 std::vector<double> by_rule(const Rule& rule, int steps) {
-  return by_hand({sinusoid_net(60, 12), {}}, steps, [&](const Rated<Net>& at, int i) {
-    return Rated<Net>{grad(objective(at.net, rule, batch_at(i)).total, at.net), {}};
+  return by_hand({sinusoid_net(60, 12), {}}, steps, [&](const WithStepSizes<Net>& at, int i) {
+    return WithStepSizes<Net>{grad(objective(at.net, rule, batch_at(i)).total, at.net), {}};
   });
 }
 
@@ -71,8 +71,8 @@ TEST_CASE("learner: MAML, CML, CL, other gammas and BOIL take Adam's steps along
   CHECK(learned("cml-g1", s, 5) == by_rule({.gamma = 1}, 5));
   CHECK(learned("cml-g0.5", s, 5) == by_rule({.gamma = 0.5}, 5));
   CHECK(learned("cl", s, 5) == by_rule({.gamma = 0.2, .adapt_cohead = true}, 5));
-  CHECK(learned("boil", s, 5) == by_rule({.gamma = 0, .adapt_head = false}, 5));
-  CHECK(learned("boil-cml", s, 5) == by_rule({.gamma = 0.2, .adapt_head = false}, 5));
+  CHECK(learned("boil", s, 5) == by_rule({.inner = maml::boil(), .gamma = 0}, 5));
+  CHECK(learned("boil-cml", s, 5) == by_rule({.inner = maml::boil(), .gamma = 0.2}, 5));
   CHECK(learned("boil", s, 5) != learned("maml", s, 5));
 }
 
@@ -90,16 +90,14 @@ TEST_CASE("learner: MAML++ learns its rates, weighs the steps by epoch and start
   MetaSettings s = settings();
   s.plus_plus.first_order_epochs = 2;
   const auto expected = [&](double gamma) {
-    const Rule start{.gamma = gamma, .steps = 3};
-    return by_hand(
-        cml::plus_plus(sinusoid_net(60, 12), start), 12, [&](const Rated<Net>& at, int i) {
-          Rule rule = start;
-          rule.second_order = i / 2 >= 2;  // 20 steps are 10 epochs
-          return grad(
-              cml::objective(at, rule, step_weights(3, i / 2, 4), mse_loss_by_task, batch_at(i))
-                  .total,
-              at);
-        });
+    const cml::Rule<maml::PlusPlus> start{.inner = {.steps = 3}, .gamma = gamma};
+    return by_hand(start.initial(sinusoid_net(60, 12)), 12,
+                   [&](const WithStepSizes<Net>& at, int i) {
+                     cml::Rule<maml::PlusPlus> rule = start;
+                     rule.inner.second_order = i / 2 >= 2;  // 20 steps are 10 epochs
+                     rule.inner.weights = maml::step_weights(3, i / 2, 4);
+                     return grad(objective(at, rule, mse_loss_by_task, batch_at(i)).total, at);
+                   });
   };
   CHECK(learned("maml++", s, 12) == expected(0));
   CHECK(learned("maml++-cml", s, 12) == expected(0.2));
@@ -115,18 +113,24 @@ TEST_CASE("learner: MAML++ learns its rates, weighs the steps by epoch and start
   CHECK(learned("maml++", last, 1) != learned("maml++", s, 1));
 }
 
-TEST_CASE("learner: Sharp-MAML's levels are those of sharp_gradient and sharp_slope") {
+TEST_CASE("learner: Sharp-MAML's levels are those of sharp_gradient and SharpMaml") {
   for (const std::string levels : {"low", "up", "both"}) {
     MetaSettings s = settings();
     s.sharp.levels = levels;
     s.sharp.alpha_low = 0.03;
     for (const char* name : {"sharp", "sharp-cml"}) {
-      const Rule rule{.gamma = name == std::string("sharp") ? 0 : 0.2, .steps = 2};
-      const Sharpness sharp{levels != "up", levels != "low", 0.03, 0.05, true};
+      const maml::Sharpness sharp{levels != "up", levels != "low", 0.03, 0.05, true};
+      const cml::Rule<maml::SharpMaml> rule{.inner = {.steps = 2, .sharpness = sharp},
+                                            .gamma = name == std::string("sharp") ? 0 : 0.2};
       const std::vector<double> expected =
-          by_hand({sinusoid_net(60, 12), {}}, 4, [&](const Rated<Net>& at, int i) {
-            return Rated<Net>{
-                cml::gradient(at.net, rule, sharp, mse_loss_by_task, batch_at(i)).gradient, {}};
+          by_hand({sinusoid_net(60, 12), {}}, 4, [&](const WithStepSizes<Net>& at, int i) {
+            const auto gradient_at = [&](const Net& net) {
+              return plain_gradient(net, [&](const Net& w) {
+                return objective(w, rule, mse_loss_by_task, batch_at(i)).total;
+              });
+            };
+            return WithStepSizes<Net>{maml::sharp_gradient(at.net, sharp, gradient_at).gradient,
+                                      {}};
           });
       CHECK_MESSAGE(gap(learned(name, s, 4), expected) <= 1e-12, levels, " ", name);
     }
@@ -229,7 +233,7 @@ TEST_CASE("methods: names are known, dagger reads another's net") {
   CHECK(cml::dagger_of("maml") == nullptr);
   CHECK_THROWS_AS(method("mamll"), ConfigError);
   int usual = 0;
-  for (const auto& card : cml::method_cards()) usual += card.by_default;
+  for (const auto& card : experiment::method_cards(cml::methods())) usual += card.by_default;
   CHECK(usual == 5);
   MetaSettings s;
   s.sharp.levels = "lower";

@@ -88,8 +88,8 @@ TEST_CASE("layers are told apart by name, norms are over all of a layer") {
 TEST_CASE("the cosine of the heads and the support gradient, against gradients made apart") {
   const Net net = sinusoid_net(5, 8);
   const TaskBatch batch = sinusoids(6, 3);
-  const Net fast = as_leaves(
-      cml::adapted(net, {.alpha = 0.05}, mse_loss_by_task, batch.support_x, batch.support_y));
+  const Net fast = as_leaves(adapted(net, cml::Rule<>{.inner = {.alpha = 0.05}}, mse_loss_by_task,
+                                     batch.support_x, batch.support_y));
   std::vector<double> meta, co;
   std::vector<double> norms(3, 0);
   for (int64_t t = 0; t < 3; ++t) {
@@ -133,8 +133,8 @@ TEST_CASE(
   CHECK(same[1].first == "CKA before and after adaptation, body layer 2");
   for (const auto& [name, v] : same) CHECK(std::abs(v - 1) <= 1e-12);
   cml::log_cka(net,
-               cml::adapted(net, {.alpha = 0.2, .steps = 5}, mse_loss_by_task, batch.support_x,
-                            batch.support_y),
+               adapted(net, cml::Rule<>{.inner = {.alpha = 0.2, .steps = 5}}, mse_loss_by_task,
+                       batch.support_x, batch.support_y),
                batch.query_x, moved);
   for (const auto& entry : moved) CHECK_MESSAGE(entry.second < 1 - 1e-6, entry.first);
   const std::vector<Tensor> said = net.body.activations(batch.query_x);

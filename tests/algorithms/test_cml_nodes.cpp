@@ -2,7 +2,7 @@
 // learned on a block model.
 #include <doctest/doctest.h>
 
-#include <regrad/algorithms/cml/experiment/node_data.h>
+#include <regrad/algorithms/cml/experiment/nodes.h>
 #include <regrad/engine/parallel.h>
 
 #include <set>

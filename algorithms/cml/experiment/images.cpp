@@ -1,9 +1,7 @@
-#include <regrad/algorithms/cml/experiment/claims.h>
 #include <regrad/algorithms/cml/experiment/images.h>
 #include <regrad/algorithms/cml/experiment/trial.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/nets/conv4.h>
-#include <regrad/layers/serialize.h>
 
 #include <algorithm>
 #include <numeric>
@@ -14,8 +12,6 @@ namespace {
 using experiment::Gallery;
 using experiment::Job;
 using experiment::Picture;
-
-std::string shots_of(const std::string& variant) { return variant.substr(2); }
 
 // An Mlp on the pixels of [..,c,h,w].
 struct PixelMlp : Mlp {
@@ -66,11 +62,10 @@ class ImageTask {
 
   ImageTask(const ImageSettings& s, std::shared_ptr<const ClassSplits> classes,
             const std::string& variant)
-      : s_(s), classes_(std::move(classes)), variant_(variant), k_(std::stoi(shots_of(variant))) {}
+      : s_(s), classes_(std::move(classes)), variant_(variant), k_(shots_of(variant)) {}
 
   const MetaSettings& settings() const { return s_; }
-  std::string shots() const { return shots_of(variant_); }
-  static Loss loss() { return cross_entropy_by_task; }
+  static TaskLoss loss() { return cross_entropy_by_task; }
   static Tensor metric(const Tensor& prediction, const Tensor& target) {
     return accuracy_by_task(prediction, target);
   }
@@ -157,14 +152,8 @@ Tensor accuracy_by_task(const Tensor& input, const Tensor& target) {
 }
 
 experiment::Card ImageExperiment::card() const {
-  const std::vector<int>& shots = settings_.shots;
-  return {"cml",
-          about_,
-          {task_},
-          method_cards(),
-          "accuracy@" + std::to_string(shots.empty() ? 1 : shots[0]),
-          experiment::Better::higher,
-          "maml"};
+  return card_of(about_, experiment::Better::higher,
+                 settings_.shots.empty() ? 1 : settings_.shots[0]);
 }
 
 void ImageExperiment::choose(const std::string&, const std::string& preset) {
@@ -220,7 +209,7 @@ std::vector<experiment::Need> ImageExperiment::needs(const Job& job) const {
                                        classes_->train.set.images.shape().end())
                                : Shape{1, s.size ? s.size : 28, s.size ? s.size : 28};
   const auto c = static_cast<double>(image[0]), pixels = static_cast<double>(image[1] * image[2]);
-  const double w = s.channels, ways = s.ways, k = std::stoi(shots_of(job.variant));
+  const double w = s.channels, ways = s.ways, k = shots_of(job.variant);
   TaskSize t{0, ways * k, ways * s.query, ways * s.test_query, c * pixels, w * pixels};
   if (s.net == "conv4") {
     t.parameters = 9 * w * (c + w * (3 + s.cohead_convs)) + 2 * w * ways;
@@ -234,46 +223,20 @@ std::vector<experiment::Need> ImageExperiment::needs(const Job& job) const {
   return needs_of(s, t);
 }
 
-std::vector<std::string> ImageExperiment::variants() const {
-  std::vector<std::string> out;
-  for (int k : settings_.shots) out.push_back("K=" + std::to_string(k));
-  return out;
-}
-
 std::unique_ptr<experiment::Trial> ImageExperiment::trial(const Job& job) const {
   if (!classes_) throw ConfigError("--task " + task_ + ": no classes were read");
   return settings_.net == "mlp" ? trial_of<MlpNets>(settings_, classes_, job)
                                 : trial_of<Conv4Nets>(settings_, classes_, job);
 }
 
-std::vector<experiment::Claim> ImageExperiment::claims(const experiment::Result& result) const {
-  using experiment::Direction;
-  std::vector<experiment::Claim> out;
-  for (const std::string& variant : variants()) {
-    const std::string metric = "accuracy@" + shots_of(variant), at = " at " + variant;
-    const auto both = [&](const char* a, const char* b) {
-      return has(result, a) && has(result, b);
-    };
-    if (has(result, "maml")) {
-      const std::vector<double> maml = experiment::values(result, "maml", metric);
-      if (reaches_ > 0 && variant == "K=1") {
-        const std::vector<double> bound(maml.size(), reaches_);
-        out.push_back(
-            experiment::claim("maml above " + std::to_string(static_cast<int>(reaches_)) + "%" + at,
-                              maml, bound, Direction::above));
-      }
-      out.push_back(experiment::claim("maml above itself without adaptation" + at, maml,
-                                      experiment::values(result, "maml", "unadapted " + metric),
-                                      Direction::above));
-    }
-    if (both("cml", "maml")) out.push_back(better(result, "cml", "maml", metric, at));
-    if (both("cml-g0.5", "maml")) out.push_back(better(result, "cml-g0.5", "maml", metric, at));
-    if (both("dagger", "cml")) out.push_back(better(result, "dagger", "cml", metric, at));
-    if (both("cml", "noise"))
-      out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
-    for (experiment::Claim& c : family_claims(result, metric, at)) out.push_back(std::move(c));
-  }
-  return out;
+void ImageExperiment::ask(const Asked& at) const {
+  if (reaches_ > 0 && at.variant == "K=1") at.reaches("maml", reaches_);
+  at.claims.above(at.text("maml above itself without adaptation"), at.of("maml"),
+                  at.unadapted("maml"));
+  at.better("cml", "maml");
+  at.better("cml-g0.5", "maml");
+  at.better("dagger", "cml");
+  at.better("cml", "noise", "frozen noise");
 }
 
 std::unique_ptr<experiment::Experiment> omniglot_experiment() {

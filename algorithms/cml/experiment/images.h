@@ -3,8 +3,7 @@
 #pragma once
 
 #include <regrad/algorithms/cml/experiment/classes.h>
-#include <regrad/algorithms/cml/experiment/settings.h>
-#include <regrad/algorithms/experiment/trial.h>
+#include <regrad/algorithms/cml/experiment/few_shot.h>
 
 #include <functional>
 #include <memory>
@@ -41,7 +40,7 @@ struct ImageSettings : MetaSettings {
   }
 };
 
-// The classes in a folder (--data; "": not said), images of `size` pixels a side (0: as they come
+// The classes in a folder (--data; "" for none given), images of `size` pixels a side (0: as they come
 // best). IOError where they are missing or broken.
 using LoadClasses = std::function<ClassSplits(const std::string& folder, int64_t size)>;
 
@@ -50,11 +49,11 @@ using LoadClasses = std::function<ClassSplits(const std::string& folder, int64_t
 std::unique_ptr<experiment::Experiment> omniglot_experiment();
 std::unique_ptr<experiment::Experiment> images_experiment();
 
-class ImageExperiment : public experiment::Experiment {
+class ImageExperiment : public FewShotExperiment<ImageSettings> {
  public:
   // reaches: what MAML at K = 1 is claimed to reach, in %; 0: nothing is claimed.
-  ImageExperiment(std::string task, std::string about, LoadClasses load, double reaches)
-      : task_(std::move(task)),
+  ImageExperiment(std::string task, std::string about, LoadClasses load, int reaches)
+      : FewShotExperiment(std::move(task), "accuracy"),
         about_(std::move(about)),
         load_(std::move(load)),
         reaches_(reaches) {}
@@ -62,23 +61,18 @@ class ImageExperiment : public experiment::Experiment {
   experiment::Card card() const override;
   void choose(const std::string& task, const std::string& preset) override;
   int seeds() const override { return 3; }
-  std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   void data(const std::string& folder) override {
     classes_ = std::make_shared<const ClassSplits>(load_(folder, settings_.size));
   }
   void check() const override;
   std::vector<experiment::Need> needs(const experiment::Job& job) const override;
-  std::vector<std::string> variants() const override;  // "K=1", ...
-  int64_t steps(const experiment::Job&) const override { return settings_.steps; }
-  int64_t log_every() const override { return settings_.log_every; }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
-  std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 
  private:
-  std::string task_, about_;
-  LoadClasses load_;
-  double reaches_;
-  ImageSettings settings_ = {};
+  void ask(const Asked& at) const override;
+  const std::string about_;
+  const LoadClasses load_;
+  const int reaches_;
   std::shared_ptr<const ClassSplits> classes_ = nullptr;  // after data()
 };
 

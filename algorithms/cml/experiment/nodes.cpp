@@ -1,13 +1,10 @@
 #include <algorithm>
 
-#include <regrad/algorithms/cml/experiment/claims.h>
 #include <regrad/algorithms/cml/experiment/images.h>
 #include <regrad/algorithms/cml/experiment/nodes.h>
 
 namespace regrad::cml {
 namespace {
-
-std::string metric_at(const std::string& variant) { return "accuracy@" + variant.substr(2); }
 
 Tensor ids(const std::vector<int64_t>& v, int64_t tasks) {
   return from_data(v.data(), {tasks, static_cast<int64_t>(v.size()) / tasks}, DType::i64);
@@ -104,16 +101,11 @@ TaskBatch NodeTask::held_out(Held split, int64_t first, int64_t count) const {
 
 experiment::Card NodeExperiment::card() const {
   static const char* encoders[] = {"Meta-GNN's encoder", "G-Meta's encoder", "AMM-GNN's encoder"};
-  return {"cml",
-          std::string("MAML of first order and cooperative meta-learning (CML: Shin, Han and Kim, "
-                      "UAI 2024) on the nodes of a graph: two classes, ") +
-              encoders[static_cast<int>(encoder_)] +
-              ". Each seed tests on another pair of classes.",
-          {task_},
-          method_cards(),
-          "accuracy@" + std::to_string(settings_.shots.empty() ? 1 : settings_.shots[0]),
-          experiment::Better::higher,
-          "maml"};
+  return card_of(
+      std::string("MAML of first order and cooperative meta-learning (CML: Shin, Han and Kim, UAI "
+                  "2024) on the nodes of a graph: two classes, ") +
+          encoders[static_cast<int>(encoder_)] + ". Each seed tests on another pair of classes.",
+      experiment::Better::higher, settings_.shots.empty() ? 1 : settings_.shots[0]);
 }
 
 void NodeExperiment::choose(const std::string&, const std::string& preset) {
@@ -143,14 +135,14 @@ int NodeExperiment::seeds() const {
 }
 
 void NodeExperiment::data(const std::string& folder) {
-  graph_ = node_graph(load_(folder, settings_.graph), encoder_);
+  graph_ = node_graph(load_nodes(folder, settings_.graph), encoder_);
 }
 
 void NodeExperiment::check() const {
   const NodeSettings& s = settings_;
   cml::check(s);
-  if (s.graph != "cora" && s.graph != "citeseer" && s.graph != "blocks")
-    throw ConfigError("graph: there are cora, citeseer and blocks");
+  experiment::need(s.graph == "cora" || s.graph == "citeseer" || s.graph == "blocks",
+                   "graph: there are cora, citeseer and blocks");
   if (graph_) NodeTask(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
 }
 
@@ -158,7 +150,7 @@ void NodeExperiment::check() const {
 std::vector<experiment::Need> NodeExperiment::needs(const experiment::Job& job) const {
   const NodeSettings& s = settings_;
   const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden,
-               k = std::stoi(job.variant.substr(2));
+               k = shots_of(job.variant);
   const double body =
       encoder_ == NodeEncoder::sgc ? mlp_parameters({in, h}) : mlp_parameters({in, h, h});
   std::vector<experiment::Need> out = needs_of(
@@ -171,46 +163,20 @@ std::vector<experiment::Need> NodeExperiment::needs(const experiment::Job& job) 
   return out;
 }
 
-std::vector<std::string> NodeExperiment::variants() const {
-  std::vector<std::string> out;
-  for (int k : settings_.shots) out.push_back("K=" + std::to_string(k));
-  return out;
-}
-
 std::unique_ptr<experiment::Trial> NodeExperiment::trial(const experiment::Job& job) const {
   if (!graph_) throw ConfigError("--task " + task_ + ": no graph was read");
   const size_t pairs = class_pairs(static_cast<int64_t>(graph_->nodes_of.size())).size();
   return std::make_unique<TaskTrial<NodeTask>>(
-      NodeTask(settings_, graph_, job.seed % pairs, std::stoi(job.variant.substr(2))), job);
+      NodeTask(settings_, graph_, job.seed % pairs, shots_of(job.variant)), job);
 }
 
-std::vector<experiment::Claim> NodeExperiment::claims(const experiment::Result& result) const {
-  std::vector<experiment::Claim> out;
-  for (const std::string& variant : variants()) {
-    const std::string metric = metric_at(variant), at = " at " + variant;
-    const auto values = [&](const char* method) {
-      return experiment::values(result, method, metric);
-    };
-    const auto both = [&](const char* a, const char* b) {
-      return has(result, a) && has(result, b);
-    };
-    if (has(result, "maml") && encoder_ == NodeEncoder::sgc && settings_.graph == "cora") {
-      const std::vector<double> bound(values("maml").size(), 58);
-      out.push_back(experiment::claim("maml above 58%" + at, values("maml"), bound,
-                                      experiment::Direction::above));
-    }
-    if (both("cml", "maml")) {
-      out.push_back(experiment::claim_within("cml within 3 points of maml" + at, values("cml"),
-                                             values("maml"), 3));
-      out.push_back(better(result, "cml", "maml", metric, at));
-    }
-    if (both("cml-g1", "maml")) out.push_back(better(result, "cml-g1", "maml", metric, at));
-    if (both("dagger", "cml")) out.push_back(better(result, "dagger", "cml", metric, at));
-    if (both("cml", "noise"))
-      out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
-    for (experiment::Claim& c : family_claims(result, metric, at)) out.push_back(std::move(c));
-  }
-  return out;
+void NodeExperiment::ask(const Asked& at) const {
+  if (encoder_ == NodeEncoder::sgc && settings_.graph == "cora") at.reaches("maml", 58);
+  at.claims.within(at.text("cml within 3 points of maml"), at.of("cml"), at.of("maml"), 3);
+  at.better("cml", "maml");
+  at.better("cml-g1", "maml");
+  at.better("dagger", "cml");
+  at.better("cml", "noise", "frozen noise");
 }
 
 }  // namespace regrad::cml

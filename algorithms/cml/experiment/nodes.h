@@ -62,6 +62,11 @@ struct NodeData {
   Tensor edges;     // i64 [2,e], undirected
   int64_t classes = 0;
 };
+// "cora", "citeseer": NAME.content and NAME.cites in the folder (--data), plain, .gz or .xz. "blocks":
+// seven classes of a block model of 700 nodes, without a folder. IOError where files are missing
+// (naming the folder and what to give) or broken; ConfigError for another name.
+NodeData load_nodes(const std::string& folder, const std::string& graph);
+
 // ... and as the encoders read it; shared, never changed.
 struct NodeGraph {
   NodeEncoder encoder = NodeEncoder::sgc;
@@ -109,8 +114,7 @@ class NodeTask {
            int shots);
 
   const MetaSettings& settings() const { return s_; }
-  std::string shots() const { return std::to_string(k_); }
-  static Loss loss() { return cross_entropy_by_task; }
+  static TaskLoss loss() { return cross_entropy_by_task; }
   static Tensor metric(const Tensor& prediction, const Tensor& target);  // % right, [T]
   NodeNet initial(uint64_t seed) const;
   // support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two
@@ -131,33 +135,22 @@ class NodeTask {
   std::vector<int64_t> train_ = {}, test_ = {};  // classes
 };
 
-// The data of a graph ("cora") from a folder (--data; "" for none given). IOError where they are
-// missing or broken.
-using LoadNodes = std::function<NodeData(const std::string& folder, const std::string& graph)>;
-
-class NodeExperiment : public experiment::Experiment {
+class NodeExperiment : public FewShotExperiment<NodeSettings> {
  public:
-  NodeExperiment(std::string task, NodeEncoder encoder, LoadNodes load)
-      : task_(std::move(task)), encoder_(encoder), load_(std::move(load)) {}
+  NodeExperiment(std::string task, NodeEncoder encoder)
+      : FewShotExperiment(std::move(task), "accuracy"), encoder_(encoder) {}
 
   experiment::Card card() const override;
   void choose(const std::string& task, const std::string& preset) override;
   int seeds() const override;  // as many as there are pairs
-  std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   void data(const std::string& folder) override;
   void check() const override;
   std::vector<experiment::Need> needs(const experiment::Job& job) const override;
-  std::vector<std::string> variants() const override;  // "K=1", ...
-  int64_t steps(const experiment::Job&) const override { return settings_.steps; }
-  int64_t log_every() const override { return settings_.log_every; }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
-  std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 
  private:
-  std::string task_;
-  NodeEncoder encoder_;
-  LoadNodes load_;
-  NodeSettings settings_ = {};
+  void ask(const Asked& at) const override;
+  const NodeEncoder encoder_;
   int seeds_ = 0;                                     // 0: one a pair
   std::shared_ptr<const NodeGraph> graph_ = nullptr;  // after data()
 };

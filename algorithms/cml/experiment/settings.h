@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <regrad/algorithms/shared/sharp.h>
+#include <regrad/algorithms/maml/sharp.h>
 
 namespace regrad::cml {
 
@@ -50,7 +50,9 @@ struct SharpSettings {
          experiment::at_least(0));
     part("through", self.through, "Sharp-MAML: differentiate through the inner perturbation");
   }
-  Sharpness rule() const { return {levels != "up", levels != "low", alpha_low, alpha_up, through}; }
+  maml::Sharpness sharpness() const {
+    return {levels != "up", levels != "low", alpha_low, alpha_up, through};
+  }
 };
 
 struct MetaSettings {

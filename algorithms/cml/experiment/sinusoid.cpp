@@ -2,12 +2,10 @@
 #include <cmath>
 #include <numeric>
 
-#include <regrad/algorithms/cml/experiment/claims.h>
 #include <regrad/algorithms/cml/experiment/sinusoid.h>
 #include <regrad/algorithms/cml/experiment/trial.h>
 #include <regrad/algorithms/shared/sinusoids.h>
 #include <regrad/layers/linear.h>
-#include <regrad/layers/serialize.h>
 
 namespace regrad::cml {
 namespace {
@@ -16,19 +14,16 @@ using experiment::Chart;
 using experiment::Job;
 using experiment::Series;
 
-std::string shots_of(const std::string& variant) { return variant.substr(2); }
-
 class SinusoidTask {
  public:
   using Net = Model<Mlp, Linear, Mlp>;
   static constexpr const char *loss_name = "mse", *metric_name = "mse";
 
   SinusoidTask(const SinusoidSettings& s, const std::string& variant)
-      : s_(s), variant_(variant), k_(std::stoi(shots_of(variant))) {}
+      : s_(s), variant_(variant), k_(shots_of(variant)) {}
 
   const MetaSettings& settings() const { return s_; }
-  std::string shots() const { return shots_of(variant_); }
-  static Loss loss() { return mse_loss_by_task; }
+  static TaskLoss loss() { return mse_loss_by_task; }
   static Tensor metric(const Tensor& prediction, const Tensor& target) {
     return mse_loss_by_task(prediction, target);
   }
@@ -114,14 +109,10 @@ class SinusoidTask {
 experiment::Card SinusoidExperiment::card() const {
   const std::vector<int>& shots = settings_.shots;
   const bool usual = shots.empty() || std::find(shots.begin(), shots.end(), 10) != shots.end();
-  return {"cml",
-          "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on sinusoids: "
-          "few-shot regression, test error after adaptation.",
-          {"sinusoid"},
-          method_cards(),
-          usual ? "mse@10" : "mse@" + std::to_string(shots[0]),
-          experiment::Better::lower,
-          "maml"};
+  return card_of(
+      "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on sinusoids: "
+      "few-shot regression, test error after adaptation.",
+      experiment::Better::lower, usual ? 10 : shots[0]);
 }
 
 void SinusoidExperiment::choose(const std::string&, const std::string& preset) {
@@ -143,54 +134,35 @@ void SinusoidExperiment::choose(const std::string&, const std::string& preset) {
 
 void SinusoidExperiment::check() const {
   cml::check(settings_);
-  if (settings_.hidden.empty()) throw ConfigError("hidden: at least one width");
+  experiment::need(!settings_.hidden.empty(), "hidden: at least one width");
 }
 
 std::vector<experiment::Need> SinusoidExperiment::needs(const Job& job) const {
   const SinusoidSettings& s = settings_;
   std::vector<double> body{1};
   body.insert(body.end(), s.hidden.begin(), s.hidden.end());
-  const double k = std::stoi(shots_of(job.variant)), features = body.back(),
-               cohead = s.cohead_hidden;
+  const double k = shots_of(job.variant), features = body.back(), cohead = s.cohead_hidden;
   const double parameters =
       mlp_parameters(body) + features + 1 + mlp_parameters({features, cohead, 1});
   return needs_of(s, {parameters, k, k, static_cast<double>(s.test_points), 2,
                       std::accumulate(body.begin() + 1, body.end(), 0.0)});
 }
 
-std::vector<std::string> SinusoidExperiment::variants() const {
-  std::vector<std::string> out;
-  for (int k : settings_.shots) out.push_back("K=" + std::to_string(k));
-  return out;
-}
-
 std::unique_ptr<experiment::Trial> SinusoidExperiment::trial(const Job& job) const {
   return std::make_unique<TaskTrial<SinusoidTask>>(SinusoidTask(settings_, job.variant), job);
 }
 
-std::vector<experiment::Claim> SinusoidExperiment::claims(const experiment::Result& result) const {
-  std::vector<experiment::Claim> out;
-  for (const std::string& variant : variants()) {
-    const std::string metric = "mse@" + shots_of(variant), at = " at " + variant;
-    const auto mse = [&](const char* method) { return experiment::values(result, method, metric); };
-    if (has(result, "maml") && has(result, "dagger"))
-      out.push_back(better(result, "dagger", "maml", metric, at));
-    if (has(result, "maml") && has(result, "cml")) {
-      out.push_back(better(result, "cml", "maml", metric, at));
-      out.push_back(experiment::claim_within("cml within 10% of maml" + at, mse("cml"), mse("maml"),
-                                             0.1 * experiment::mean(mse("maml"))));
-    }
-    if (has(result, "cml") && has(result, "noise"))
-      out.push_back(better(result, "cml", "noise", metric, at, "frozen noise"));
-    if (has(result, "maml")) {
-      std::vector<double> third = experiment::values(result, "maml", "unadapted " + metric);
-      for (double& v : third) v *= 0.35;
-      out.push_back(experiment::claim("maml's adapted error below 0.35 of the unadapted" + at,
-                                      mse("maml"), third, experiment::Direction::below));
-    }
-    for (experiment::Claim& c : family_claims(result, metric, at)) out.push_back(std::move(c));
-  }
-  return out;
+void SinusoidExperiment::ask(const Asked& at) const {
+  const experiment::Sample maml = at.of("maml");
+  at.better("dagger", "maml");
+  at.better("cml", "maml");
+  at.claims.within(at.text("cml within 10% of maml"), at.of("cml"), maml,
+                   maml ? 0.1 * experiment::mean(maml.values[0]) : 1);
+  at.better("cml", "noise", "frozen noise");
+  experiment::Sample third = at.unadapted("maml");
+  for (auto& values : third.values)
+    for (double& v : values) v *= 0.35;
+  at.claims.below(at.text("maml's adapted error below 0.35 of the unadapted"), maml, third);
 }
 
 }  // namespace regrad::cml

@@ -1,11 +1,9 @@
 // The task of sinusoids (CML section 4.1; Finn et al. 2017, section 5.1): few-shot regression, mean
-// squared error after adaptation.
-// What the paper leaves open (outer steps, optimizer, query size, test tasks) is a setting with the
-// default of the README's protocol.
+// squared error after adaptation. What the paper leaves open (outer steps, optimizer, query size,
+// test tasks) is a setting with the default of the README's protocol.
 #pragma once
 
-#include <regrad/algorithms/cml/experiment/settings.h>
-#include <regrad/algorithms/experiment/trial.h>
+#include <regrad/algorithms/cml/experiment/few_shot.h>
 
 namespace regrad::cml {
 
@@ -24,22 +22,18 @@ struct SinusoidSettings : MetaSettings {
   }
 };
 
-class SinusoidExperiment : public experiment::Experiment {
+class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
  public:
+  SinusoidExperiment() : FewShotExperiment("sinusoid", "mse") {}
   experiment::Card card() const override;
   void choose(const std::string& task, const std::string& preset) override;
   int seeds() const override { return seeds_; }
-  std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   void check() const override;
   std::vector<experiment::Need> needs(const experiment::Job& job) const override;
-  std::vector<std::string> variants() const override;  // "K=5", ...
-  int64_t steps(const experiment::Job&) const override { return settings_.steps; }
-  int64_t log_every() const override { return settings_.log_every; }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
-  std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 
  private:
-  SinusoidSettings settings_ = {};
+  void ask(const Asked& at) const override;
   int seeds_ = 3;
 };
 

@@ -1,5 +1,5 @@
 #include <regrad/algorithms/cml/experiment/images.h>
-#include <regrad/algorithms/cml/experiment/node_data.h>
+#include <regrad/algorithms/cml/experiment/nodes.h>
 #include <regrad/algorithms/cml/experiment/sinusoid.h>
 #include <regrad/algorithms/cml/experiment/tasks.h>
 
@@ -10,12 +10,10 @@ experiment::TaskList cml_tasks() {
   tasks.add("sinusoid", std::make_unique<SinusoidExperiment>());
   tasks.add("omniglot", omniglot_experiment());
   tasks.add("images", images_experiment());
-  const auto nodes = [&](const char* name, NodeEncoder encoder) {
-    tasks.add(name, std::make_unique<NodeExperiment>(name, encoder, load_nodes));
-  };
-  nodes("nodes", NodeEncoder::sgc);
-  nodes("nodes-gmeta", NodeEncoder::gmeta);
-  nodes("nodes-amm", NodeEncoder::amm);
+  for (const auto& [name, encoder] :
+       {std::pair{"nodes", NodeEncoder::sgc}, std::pair{"nodes-gmeta", NodeEncoder::gmeta},
+        std::pair{"nodes-amm", NodeEncoder::amm}})
+    tasks.add(name, std::make_unique<NodeExperiment>(name, encoder));
   return tasks;
 }
 

@@ -1,5 +1,7 @@
-// The graph as the encoders read it, and psi on it.
+// Graphs by name and as the encoders read them, and psi on them.
 #include <regrad/algorithms/cml/experiment/nodes.h>
+#include <regrad/datasets/block_model.h>
+#include <regrad/datasets/citations.h>
 
 namespace regrad::cml {
 namespace {
@@ -64,7 +66,23 @@ Tensor on_whole_graph(Gcn gcn, const FeatureScale& scale, const NodeGraph& g, co
   return stack(tasks, 0);
 }
 
+NodeData data_of(const Graph& g) {
+  return {g.features, g.labels, g.edges, static_cast<int64_t>(g.classes.size())};
+}
+
 }  // namespace
+
+NodeData load_nodes(const std::string& folder, const std::string& graph) {
+  if (graph == "blocks")
+    return data_of(
+        BlockModel{.topic = 30, .p_in = 0.03, .p_topic = 0.3}.sample(Random(0) / "graph"));
+  if (graph != "cora" && graph != "citeseer")
+    throw ConfigError("graph '" + graph + "': there are cora, citeseer and blocks");
+  if (folder.empty())
+    throw IOError("graph " + graph + ": no folder was given; --data DIR names the one with " +
+                  graph + ".content and " + graph + ".cites");
+  return data_of(find_citations(folder, graph, Dangling::count).graph);
+}
 
 std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder encoder) {
   const Tensor &x = data.features, &labels = data.labels;

@@ -1,0 +1,88 @@
+// What the experiments of all tasks share: variants "K=5", the card, and claims at each variant.
+#pragma once
+
+#include <regrad/algorithms/cml/experiment/methods.h>
+#include <regrad/algorithms/cml/experiment/settings.h>
+#include <regrad/algorithms/experiment/claims.h>
+
+namespace regrad::cml {
+
+inline std::string variant_of(int shots) { return "K=" + std::to_string(shots); }
+inline int shots_of(const std::string& variant) { return std::stoi(variant.substr(2)); }
+// "mse@10" of "mse" and "K=10".
+inline std::string metric_at(const std::string& metric, const std::string& variant) {
+  return metric + "@" + variant.substr(2);
+}
+
+// A table at one variant of its task. A claim that a side is missing of is left out.
+struct Asked {
+  experiment::Claims& claims;
+  std::string variant, metric;  // "K=10", "mse@10"
+
+  std::string text(const std::string& claim) const { return claim + " at " + variant; }
+  experiment::Sample of(const std::string& method) const { return claims.seeds(method, metric); }
+  experiment::Sample unadapted(const std::string& method) const {
+    return claims.seeds(method, "unadapted " + metric);
+  }
+  // "a below b" or "a above b", whichever is better in this table. named: b's name in the text,
+  // where it is another.
+  void better(const std::string& a, const std::string& b, const std::string& named = "") const {
+    const bool lower = claims.result.better == experiment::Better::lower;
+    const std::string what =
+        text(a + (lower ? " below " : " above ") + (named.empty() ? b : named));
+    lower ? claims.below(what, of(a), of(b)) : claims.above(what, of(a), of(b));
+  }
+  // "a above 58%".
+  void reaches(const std::string& a, int percent) const {
+    experiment::Sample bound = of(a);
+    for (auto& values : bound.values) values.assign(values.size(), percent);
+    claims.above(text(a + " above " + std::to_string(percent) + "%"), of(a), bound);
+  }
+};
+
+template <class Settings>
+class FewShotExperiment : public experiment::Experiment {
+ public:
+  std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
+  std::vector<std::string> variants() const override {
+    std::vector<std::string> out;
+    for (int k : settings_.shots) out.push_back(variant_of(k));
+    return out;
+  }
+  int64_t steps(const experiment::Job&) const override { return settings_.steps; }
+  int64_t log_every() const override { return settings_.log_every; }
+  // The task's, then of each family whether its dagger and its CML are better than it.
+  std::vector<experiment::Claim> claims(const experiment::Result& result) const override {
+    experiment::Claims all(result);
+    for (const std::string& variant : variants()) {
+      const Asked at{all, variant, metric_at(metric_, variant)};
+      ask(at);
+      for (const std::string base : {"maml++", "boil", "sharp"}) {
+        at.better(base + "-dagger", base);
+        at.better(base + "-cml", base);
+      }
+    }
+    return std::move(all.list);
+  }
+
+ protected:
+  FewShotExperiment(std::string task, std::string metric)
+      : task_(std::move(task)), metric_(std::move(metric)) {}
+  virtual void ask(const Asked& at) const = 0;
+  // headline: the K of the table's metric.
+  experiment::Card card_of(const std::string& about, experiment::Better better,
+                           int headline) const {
+    return {"cml",
+            about,
+            {task_},
+            experiment::method_cards(methods()),
+            metric_at(metric_, variant_of(headline)),
+            better,
+            "maml"};
+  }
+
+  const std::string task_, metric_;
+  Settings settings_ = {};
+};
+
+}  // namespace regrad::cml
