@@ -111,6 +111,7 @@ TEST_CASE(
   CHECK(batch.query_x.shape() == Shape{1, 4, 3, 6, 6});
   for (double v : batch.query_x.to_vector())
     CHECK((v == 0 || std::abs(v - 50 / 255.) < 1e-6 || std::abs(v - 100 / 255.) < 1e-6));
+  CHECK(complaint<IOError>([] { folder_classes("", 6); }, "--task folder: give --data DIR") == "");
   picture(at / "test/dog/0.png", 9, 3, 1);
   CHECK(complaint<IOError>([&] { folder_classes(at.name(), 6); },
                            "class 'dog' is in two of train, validation and test") == "");

@@ -31,7 +31,7 @@ Learner<NodeNet> trained(const NodeTask& task, const char* name, double gamma, i
                          uint64_t seed = 1) {
   MetaSettings s = task.settings();
   s.gamma = gamma;
-  Learner<NodeNet> learner(task.initial(seed), method(name), s, NodeTask::loss(), seed);
+  Learner<NodeNet> learner(task.initial(seed), method(name), s, NodeTask::loss, seed);
   for (int64_t i = 0; i < steps; ++i) learner.learn(task.training(seed, i), i);
   return learner;
 }

@@ -89,13 +89,11 @@ ClassSplits glyph_classes(int64_t size) {
 }
 
 ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
-  if (folder.empty()) {
+  if (folder.empty())
     throw IOError(
         "--task omniglot: give --data DIR, the folder with images_background and "
-        "images_evaluation, or with omniglot_images_background_small1.zip "
-        "and "
+        "images_evaluation, or with omniglot_images_background_small1.zip and "
         "omniglot_images_background_small2.zip; --task images needs no data");
-  }
   OmniglotSplits all = load_omniglot_splits(folder, {.size = size});
   if (all.whole) return split_background(std::move(all));
   return {ClassSet(std::move(all.train.set)), ClassSet(std::move(all.validation.set)),
@@ -103,6 +101,8 @@ ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
 }
 
 ClassSplits folder_classes(const std::string& folder, int64_t size) {
+  if (folder.empty())
+    throw IOError("--task folder: give --data DIR, the folder with train, val and test in it");
   const ImageFolderOptions options{.height = size, .width = size};
   const auto part = [&](const std::string& name) {
     return ClassSet(load_image_folder(folder + "/" + name, options));

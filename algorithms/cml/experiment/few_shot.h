@@ -1,9 +1,12 @@
-// What the experiments of all tasks share: variants "K=5", the card, and claims at each variant.
+// What the experiments of all tasks share: variants "K=5", heads, the card, and claims at each
+// variant.
 #pragma once
 
+#include <regrad/algorithms/cml/cml.h>
 #include <regrad/algorithms/cml/experiment/methods.h>
 #include <regrad/algorithms/cml/experiment/settings.h>
 #include <regrad/algorithms/experiment/claims.h>
+#include <regrad/layers/linear.h>
 
 namespace regrad::cml {
 
@@ -12,6 +15,31 @@ inline int shots_of(const std::string& variant) { return std::stoi(variant.subst
 // "mse@10" of "mse" and "K=10".
 inline std::string metric_at(const std::string& metric, const std::string& variant) {
   return metric + "@" + variant.substr(2);
+}
+
+// A body with theta, a linear map, and phi, a hidden ReLU layer and a linear map. Streams: r / "head",
+// r / "cohead".
+template <class Body>
+Model<Body, Linear, Mlp> with_heads(Body body, const Random& r, int64_t features, int64_t hidden,
+                                    int64_t out) {
+  return {std::move(body), Linear(r / "head", features, out),
+          Mlp(r / "cohead", {features, hidden, out}, true)};
+}
+// {in, hidden...}: the widths of a body.
+template <class T>
+std::vector<T> widths(T in, const std::vector<int>& hidden) {
+  std::vector<T> out{in};
+  out.insert(out.end(), hidden.begin(), hidden.end());
+  return out;
+}
+
+// % of each task's query points whose largest logit is their class's: input [T,N,classes], target
+// i64 [T,N] -> [T].
+inline Tensor accuracy_by_task(const Tensor& input, const Tensor& target) {
+  if (input.dim() != 3 || target.shape() != Shape{input.size(0), input.size(1)})
+    throw ShapeError("accuracy_by_task: " + str(input.shape()) + " with targets " +
+                     str(target.shape()) + "; [T,N,classes] with [T,N]");
+  return 100 * mean(eq(argmax(input, -1), target).to(DType::f32), {1});
 }
 
 // A table at one variant of its task. A claim that a side is missing of is left out.
@@ -49,6 +77,7 @@ class FewShotExperiment : public experiment::Experiment {
     for (int k : settings_.shots) out.push_back(variant_of(k));
     return out;
   }
+  int seeds() const override { return seeds_; }
   int64_t steps(const experiment::Job&) const override { return settings_.steps; }
   int64_t log_every() const override { return settings_.log_every; }
   // The task's, then of each family whether its dagger and its CML are better than it.
@@ -83,6 +112,7 @@ class FewShotExperiment : public experiment::Experiment {
 
   const std::string task_, metric_;
   Settings settings_ = {};
+  int seeds_ = 3;
 };
 
 }  // namespace regrad::cml

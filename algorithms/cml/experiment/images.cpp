@@ -1,6 +1,5 @@
-#include <regrad/algorithms/cml/experiment/images.h>
+#include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/cml/experiment/trial.h>
-#include <regrad/layers/linear.h>
 #include <regrad/layers/nets/conv4.h>
 
 #include <algorithm>
@@ -10,8 +9,33 @@ namespace regrad::cml {
 namespace {
 
 using experiment::Gallery;
-using experiment::Job;
 using experiment::Picture;
+
+struct ImageSettings : MetaSettings {
+  int ways = 5, query = 5, test_query = 15;
+  int size = 0;
+  std::string net = "conv4";
+  int channels = 32, cohead_convs = 2;
+  std::vector<int> hidden = {64, 64};
+  int cohead_hidden = 64;
+
+  static void parts(auto& self, auto&& part) {
+    MetaSettings::parts(self, part);
+    part("ways", self.ways, "classes of a task (N)", at_least(2));
+    part("query", self.query, "query images a class in training", at_least(1));
+    part("test_query", self.test_query, "query images a class at test", at_least(1));
+    part("size", self.size,
+         "pixels a side; 0: 84 for pictures in a folder, 28 for what else there is",
+         between(0, 4096));
+    part("net", self.net, "conv4, or mlp on the pixels");
+    part("channels", self.channels, "conv4: channels of each block", at_least(1));
+    part("cohead_convs", self.cohead_convs, "conv4: blocks of the co-learner before its linear map",
+         between(0, 100));
+    part("hidden", self.hidden, "mlp: widths of the body's layers", at_least(1));
+    part("cohead_hidden", self.cohead_hidden, "mlp: width of the co-learner's hidden layer",
+         at_least(1));
+  }
+};
 
 // An Mlp on the pixels of [..,c,h,w].
 struct PixelMlp : Mlp {
@@ -25,11 +49,8 @@ struct PixelMlp : Mlp {
 struct MlpNets {
   using Net = Model<PixelMlp, Linear, Mlp>;
   static Net initial(const ImageSettings& s, const Shape& image, const Random& r) {
-    std::vector<int64_t> sizes{image.numel()};
-    sizes.insert(sizes.end(), s.hidden.begin(), s.hidden.end());
-    const int64_t features = sizes.back();
-    return {PixelMlp(r / "body", sizes, false), Linear(r / "head", features, s.ways),
-            Mlp(r / "cohead", {features, s.cohead_hidden, s.ways}, true)};
+    return with_heads(PixelMlp(r / "body", widths(image.numel(), s.hidden), false), r,
+                      s.hidden.back(), s.cohead_hidden, s.ways);
   }
 };
 
@@ -59,17 +80,13 @@ class ImageTask {
  public:
   using Net = typename Nets::Net;
   static constexpr const char *loss_name = "cross-entropy", *metric_name = "accuracy";
+  static constexpr TaskLoss loss = cross_entropy_by_task, metric = accuracy_by_task;
 
   ImageTask(const ImageSettings& s, std::shared_ptr<const ClassSplits> classes,
             const std::string& variant)
       : s_(s), classes_(std::move(classes)), variant_(variant), k_(shots_of(variant)) {}
 
   const MetaSettings& settings() const { return s_; }
-  static TaskLoss loss() { return cross_entropy_by_task; }
-  static Tensor metric(const Tensor& prediction, const Tensor& target) {
-    return accuracy_by_task(prediction, target);
-  }
-
   Net initial(uint64_t seed) const {
     const Tensor& images = classes_->train.set.images;
     return Nets::initial(s_, {images.size(1), images.size(2), images.size(3)},
@@ -87,9 +104,7 @@ class ImageTask {
   // each class.
   void show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const {
     const int64_t channels = classes_->test.set.images.size(1);
-    if (method.cohead == Method::frozen || method.cohead == Method::adapted ||
-        (channels != 1 && channels != 3))
-      return;
+    if (channels != 1 && channels != 3) return;
     const TaskBatch task = held_out(Held::test, 0, 1);
     const Net net = learner.adapted(task.support_x, task.support_y);
     const NoGrad quiet;
@@ -134,132 +149,113 @@ class ImageTask {
   int64_t k_;
 };
 
-template <class Nets>
-std::unique_ptr<experiment::Trial> trial_of(const ImageSettings& s,
-                                            const std::shared_ptr<const ClassSplits>& classes,
-                                            const Job& job) {
-  return std::make_unique<TaskTrial<ImageTask<Nets>>>(ImageTask<Nets>(s, classes, job.variant),
-                                                      job);
-}
+class ImageExperiment : public FewShotExperiment<ImageSettings> {
+ public:
+  ImageExperiment(const std::string& task, const std::string& about, LoadClasses load, int reaches)
+      : FewShotExperiment(task, "accuracy"),
+        about_(about),
+        load_(std::move(load)),
+        reaches_(reaches) {}
+
+  experiment::Card card() const override {
+    return card_of(about_, experiment::Better::higher,
+                   settings_.shots.empty() ? 1 : settings_.shots[0]);
+  }
+  void choose(const std::string&, const std::string& preset) override {
+    ImageSettings s;  // protocol B of the specification, with presets around it
+    s.steps = 2000;
+    s.shots = {1, 5};
+    s.alpha = 0.4, s.gamma = 1;
+    s.chunk = 1;
+    s.test_tasks = 600, s.test_chunk = 10;
+    s.log_every = 100;
+    s.validation_tasks = 40;
+    if (preset == "tiny") {
+      s.steps = 200, s.shots = {1}, s.test_tasks = 100, s.last_tasks = 50, s.validation_tasks = 20,
+      s.log_every = 40;
+    } else if (preset == "long") {
+      s.steps = 20000, s.log_every = 500;
+    } else if (preset == "paper") {  // section 4.2 and appendix A.1
+      s.steps = 30000, s.channels = 64, s.alpha = 0.5, s.query = 15, s.test_tasks = 10000,
+      s.validation_tasks = 100, s.log_every = 100;
+    }
+    settings_ = s;
+  }
+  void data(const std::string& folder) override {
+    classes_ = std::make_shared<const ClassSplits>(load_(folder, settings_.size));
+  }
+  void check() const override {
+    cml::check(settings_);
+    experiment::need(settings_.net == "conv4" || settings_.net == "mlp",
+                     "net: '" + settings_.net + "' is not one of conv4, mlp");
+    experiment::need(!settings_.hidden.empty(), "hidden: at least one width");
+    experiment::need(task_ != "omniglot" || settings_.size <= 105,
+                     "size: Omniglot's drawings have 105 pixels a side");
+    if (!classes_) return;
+    const int most = *std::max_element(settings_.shots.begin(), settings_.shots.end());
+    const auto room = [&](const ClassSet& part, int query, const char* split) {
+      const auto classes = static_cast<int64_t>(part.sampler.classes().size());
+      if (classes >= settings_.ways && part.least_rows() >= most + query) return;
+      throw ConfigError("ways, shots and query ask for " + std::to_string(settings_.ways) +
+                        " classes of " + std::to_string(most + query) + " images; there are " +
+                        std::to_string(classes) + " " + split + " classes, the smallest of " +
+                        std::to_string(part.least_rows()) + " images");
+    };
+    const Shape& sizes = classes_->train.set.images.shape();
+    if (settings_.net == "conv4" && sizes[2] != sizes[3])
+      throw ConfigError("net conv4 takes square images; these are " + str(sizes));
+    room(classes_->train, settings_.query, "training");
+    room(classes_->validation, settings_.test_query, "validation");
+    room(classes_->test, settings_.test_query, "test");
+  }
+  // Before data are read, of what images have at least.
+  std::vector<experiment::Need> needs(const experiment::Job& job) const override {
+    const ImageSettings& s = settings_;
+    const Shape image = classes_ ? Shape(classes_->train.set.images.shape().begin() + 1,
+                                         classes_->train.set.images.shape().end())
+                                 : Shape{1, s.size ? s.size : 28, s.size ? s.size : 28};
+    const auto c = static_cast<double>(image[0]), pixels = static_cast<double>(image[1] * image[2]);
+    const double w = s.channels, ways = s.ways, k = shots_of(job.variant);
+    TaskSize t{0, ways * k, ways * s.query, ways * s.test_query, c * pixels, w * pixels};
+    if (s.net == "conv4") {
+      t.parameters = 9 * w * (c + w * (3 + s.cohead_convs)) + 2 * w * ways;
+    } else {
+      const std::vector<double> body = widths(c * pixels, s.hidden);
+      t.parameters = mlp_parameters(body) + head_parameters(body.back(), s.cohead_hidden, ways);
+      t.activations = std::accumulate(body.begin() + 1, body.end(), 0.0);
+    }
+    return needs_of(s, t);
+  }
+  std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
+    if (!classes_) throw ConfigError("--task " + task_ + ": no classes were read");
+    if (settings_.net == "mlp")
+      return trial_of(ImageTask<MlpNets>(settings_, classes_, job.variant), job);
+    return trial_of(ImageTask<Conv4Nets>(settings_, classes_, job.variant), job);
+  }
+
+ private:
+  void ask(const Asked& at) const override {
+    if (reaches_ > 0 && at.variant == "K=1") at.reaches("maml", reaches_);
+    at.claims.above(at.text("maml above itself without adaptation"), at.of("maml"),
+                    at.unadapted("maml"));
+    at.better("cml", "maml");
+    at.better("cml-g0.5", "maml");
+    at.better("dagger", "cml");
+    at.better("cml", "noise", "frozen noise");
+  }
+
+  const std::string about_;
+  const LoadClasses load_;
+  const int reaches_;
+  std::shared_ptr<const ClassSplits> classes_ = nullptr;  // after data()
+};
 
 }  // namespace
 
-Tensor accuracy_by_task(const Tensor& input, const Tensor& target) {
-  if (input.dim() != 3 || target.shape() != Shape{input.size(0), input.size(1)})
-    throw ShapeError("accuracy_by_task: " + str(input.shape()) + " with targets " +
-                     str(target.shape()) + "; [T,N,classes] with [T,N]");
-  return 100 * mean(eq(argmax(input, -1), target).to(DType::f32), {1});
-}
-
-experiment::Card ImageExperiment::card() const {
-  return card_of(about_, experiment::Better::higher,
-                 settings_.shots.empty() ? 1 : settings_.shots[0]);
-}
-
-void ImageExperiment::choose(const std::string&, const std::string& preset) {
-  ImageSettings s;  // protocol B of the specification, with presets around it
-  s.steps = 2000;
-  s.shots = {1, 5};
-  s.alpha = 0.4, s.gamma = 1;
-  s.chunk = 1;
-  s.test_tasks = 600, s.test_chunk = 10;
-  s.log_every = 100;
-  s.validation_tasks = 40;
-  if (preset == "tiny") {
-    s.steps = 200, s.shots = {1}, s.test_tasks = 100, s.last_tasks = 50, s.validation_tasks = 20,
-    s.log_every = 40;
-  } else if (preset == "long") {
-    s.steps = 20000, s.log_every = 500;
-  } else if (preset == "paper") {  // section 4.2 and appendix A.1
-    s.steps = 30000, s.channels = 64, s.alpha = 0.5, s.query = 15, s.test_tasks = 10000,
-    s.validation_tasks = 100, s.log_every = 100;
-  }
-  settings_ = s;
-}
-
-void ImageExperiment::check() const {
-  cml::check(settings_);
-  if (settings_.net != "conv4" && settings_.net != "mlp")
-    throw ConfigError("net: '" + settings_.net + "' is not one of conv4, mlp");
-  if (settings_.hidden.empty()) throw ConfigError("hidden: at least one width");
-  if (task_ == "omniglot" && settings_.size > 105)
-    throw ConfigError("size: Omniglot's drawings have 105 pixels a side");
-  if (!classes_) return;
-  const int most = *std::max_element(settings_.shots.begin(), settings_.shots.end());
-  const auto room = [&](const ClassSet& part, int query, const char* split) {
-    const auto classes = static_cast<int64_t>(part.sampler.classes().size());
-    if (classes >= settings_.ways && part.least_rows() >= most + query) return;
-    throw ConfigError("ways, shots and query ask for " + std::to_string(settings_.ways) +
-                      " classes of " + std::to_string(most + query) + " images; there are " +
-                      std::to_string(classes) + " " + split + " classes, the smallest of " +
-                      std::to_string(part.least_rows()) + " images");
-  };
-  const Shape& sizes = classes_->train.set.images.shape();
-  if (settings_.net == "conv4" && sizes[2] != sizes[3])
-    throw ConfigError("net conv4 takes square images; these are " + str(sizes));
-  room(classes_->train, settings_.query, "training");
-  room(classes_->validation, settings_.test_query, "validation");
-  room(classes_->test, settings_.test_query, "test");
-}
-
-// Before data are read, of what images have at least.
-std::vector<experiment::Need> ImageExperiment::needs(const Job& job) const {
-  const ImageSettings& s = settings_;
-  const Shape image = classes_ ? Shape(classes_->train.set.images.shape().begin() + 1,
-                                       classes_->train.set.images.shape().end())
-                               : Shape{1, s.size ? s.size : 28, s.size ? s.size : 28};
-  const auto c = static_cast<double>(image[0]), pixels = static_cast<double>(image[1] * image[2]);
-  const double w = s.channels, ways = s.ways, k = shots_of(job.variant);
-  TaskSize t{0, ways * k, ways * s.query, ways * s.test_query, c * pixels, w * pixels};
-  if (s.net == "conv4") {
-    t.parameters = 9 * w * (c + w * (3 + s.cohead_convs)) + 2 * w * ways;
-  } else {
-    std::vector<double> body{c * pixels};
-    body.insert(body.end(), s.hidden.begin(), s.hidden.end());
-    t.parameters = mlp_parameters(body) + mlp_parameters({body.back(), ways}) +
-                   mlp_parameters({body.back(), static_cast<double>(s.cohead_hidden), ways});
-    t.activations = std::accumulate(body.begin() + 1, body.end(), 0.0);
-  }
-  return needs_of(s, t);
-}
-
-std::unique_ptr<experiment::Trial> ImageExperiment::trial(const Job& job) const {
-  if (!classes_) throw ConfigError("--task " + task_ + ": no classes were read");
-  return settings_.net == "mlp" ? trial_of<MlpNets>(settings_, classes_, job)
-                                : trial_of<Conv4Nets>(settings_, classes_, job);
-}
-
-void ImageExperiment::ask(const Asked& at) const {
-  if (reaches_ > 0 && at.variant == "K=1") at.reaches("maml", reaches_);
-  at.claims.above(at.text("maml above itself without adaptation"), at.of("maml"),
-                  at.unadapted("maml"));
-  at.better("cml", "maml");
-  at.better("cml-g0.5", "maml");
-  at.better("dagger", "cml");
-  at.better("cml", "noise", "frozen noise");
-}
-
-std::unique_ptr<experiment::Experiment> omniglot_experiment() {
-  return std::make_unique<ImageExperiment>(
-      "omniglot",
-      "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on Omniglot: few-shot "
-      "classification, test accuracy in %.",
-      [](const std::string& folder, int64_t size) {
-        return omniglot_classes(folder, size ? size : 28);
-      },
-      82);
-}
-std::unique_ptr<experiment::Experiment> images_experiment() {
-  return std::make_unique<ImageExperiment>(
-      "images",
-      "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on classes of images "
-      "(--data; without it, drawn glyphs): few-shot "
-      "classification, test accuracy in %.",
-      [](const std::string& folder, int64_t size) {
-        return folder.empty() ? glyph_classes(size ? size : 28)
-                              : folder_classes(folder, size ? size : 84);
-      },
-      0);
+std::unique_ptr<experiment::Experiment> image_experiment(const std::string& task,
+                                                         const std::string& about, LoadClasses load,
+                                                         int reaches) {
+  return std::make_unique<ImageExperiment>(task, about, std::move(load), reaches);
 }
 
 }  // namespace regrad::cml

@@ -18,7 +18,7 @@ namespace regrad::cml {
 // N differ.
 std::vector<double> linear_cka(const Tensor& a, const Tensor& b);
 
-// Parameters by layer: those whose names agree up to their first number ("layers.0.weight" and
+// Parameters by layer: neighbours whose names agree up to their first number ("layers.0.weight" and
 // "layers.0.bias"), or, without one, up to the first dot.
 std::vector<std::vector<Tensor>> by_layer(
     const std::vector<std::pair<std::string, Tensor>>& parameters);

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include <regrad/algorithms/cml/experiment/images.h>
 #include <regrad/algorithms/cml/experiment/nodes.h>
 
 namespace regrad::cml {
@@ -45,22 +44,17 @@ NodeTask::NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph
     if (c != a && c != b) train_.push_back(c);
 }
 
-Tensor NodeTask::metric(const Tensor& prediction, const Tensor& target) {
-  return accuracy_by_task(prediction, target);
-}
-
 NodeNet NodeTask::initial(uint64_t seed) const {
   const Random r = Random(seed) / "init";
   const int64_t in = graph_->features.size(1), h = s_.hidden;
-  NodeNet net{{}, Linear(r / "head", h, 2), Mlp(r / "cohead", {h, s_.cohead_hidden, 2}, true)};
-  net.body.graph = graph_;
+  NodeBody body{.graph = graph_};
   if (graph_->encoder == NodeEncoder::sgc) {
-    net.body.linear = Linear(r / "body", in, h);
+    body.linear = Linear(r / "body", in, h);
   } else {
-    net.body.gcn = Gcn(r / "body", in, h, h, s_.dropout);
+    body.gcn = Gcn(r / "body", in, h, h, s_.dropout);
   }
-  if (graph_->encoder == NodeEncoder::amm) net.body.scale = FeatureScale(r / "scale", in, h);
-  return net;
+  if (graph_->encoder == NodeEncoder::amm) body.scale = FeatureScale(r / "scale", in, h);
+  return with_heads(std::move(body), r, h, s_.cohead_hidden, 2);
 }
 
 TaskBatch NodeTask::batch(const Random& r, const std::vector<int64_t>& classes, int64_t first,
@@ -99,84 +93,97 @@ TaskBatch NodeTask::held_out(Held split, int64_t first, int64_t count) const {
                count, s_.test_query);
 }
 
-experiment::Card NodeExperiment::card() const {
-  static const char* encoders[] = {"Meta-GNN's encoder", "G-Meta's encoder", "AMM-GNN's encoder"};
-  return card_of(
-      std::string("MAML of first order and cooperative meta-learning (CML: Shin, Han and Kim, UAI "
-                  "2024) on the nodes of a graph: two classes, ") +
-          encoders[static_cast<int>(encoder_)] + ". Each seed tests on another pair of classes.",
-      experiment::Better::higher, settings_.shots.empty() ? 1 : settings_.shots[0]);
-}
+namespace {
 
-void NodeExperiment::choose(const std::string&, const std::string& preset) {
-  NodeSettings s;  // protocol C of the specification, after Meta-GNN's code
-  s.steps = 300, s.tasks = 5, s.shots = {1, 5};
-  s.inner_steps = 10, s.alpha = 0.5, s.lr = 0.003, s.first_order = true;
-  s.test_tasks = 250, s.test_chunk = 50;
-  s.log_every = 100, s.validation_tasks = 50, s.last = 3;
-  if (encoder_ != NodeEncoder::sgc) {  // CML's appendix A.2 and the code that it reuses
-    s.tasks = 1, s.query = 5, s.test_query = 10;
-    s.inner_steps = 20, s.alpha = 0.05, s.lr = 0.001;
-    s.test_tasks = 100;
+class NodeExperiment : public FewShotExperiment<NodeSettings> {
+ public:
+  NodeExperiment(const std::string& task, NodeEncoder encoder)
+      : FewShotExperiment(task, "accuracy"), encoder_(encoder) {}
+
+  experiment::Card card() const override {
+    static const char* encoders[] = {"Meta-GNN's encoder", "G-Meta's encoder", "AMM-GNN's encoder"};
+    return card_of(
+        std::string(
+            "MAML of first order and cooperative meta-learning (CML: Shin, Han and Kim, UAI "
+            "2024) on the nodes of a graph: two classes, ") +
+            encoders[static_cast<int>(encoder_)] + ". Each seed tests on another pair of classes.",
+        experiment::Better::higher, settings_.shots.empty() ? 1 : settings_.shots[0]);
   }
-  s.graph = preset == "tiny" ? "blocks" : "cora";
-  seeds_ = 0;
-  if (preset == "tiny") {
-    s.shots = {1};
-    if (encoder_ != NodeEncoder::sgc) s.test_tasks = 50, seeds_ = 6;
+  void choose(const std::string&, const std::string& preset) override {
+    NodeSettings s;  // protocol C of the specification, after Meta-GNN's code
+    s.steps = 300, s.tasks = 5, s.shots = {1, 5};
+    s.inner_steps = 10, s.alpha = 0.5, s.lr = 0.003, s.first_order = true;
+    s.test_tasks = 250, s.test_chunk = 50;
+    s.log_every = 100, s.validation_tasks = 50, s.last = 3;
+    if (encoder_ != NodeEncoder::sgc) {  // CML's appendix A.2 and the code that it reuses
+      s.tasks = 1, s.query = 5, s.test_query = 10;
+      s.inner_steps = 20, s.alpha = 0.05, s.lr = 0.001;
+      s.test_tasks = 100;
+    }
+    s.graph = preset == "tiny" ? "blocks" : "cora";
+    seeds_ = 0;
+    if (preset == "tiny") {
+      s.shots = {1};
+      if (encoder_ != NodeEncoder::sgc) s.test_tasks = 50, seeds_ = 6;
+    }
+    if (preset == "long" || preset == "paper") s.steps = 1000;
+    settings_ = s;
   }
-  if (preset == "long" || preset == "paper") s.steps = 1000;
-  settings_ = s;
-}
+  // As many as there are pairs.
+  int seeds() const override {
+    if (seeds_ > 0) return seeds_;
+    return static_cast<int>(class_pairs(settings_.graph == "citeseer" ? 6 : 7).size());
+  }
+  void data(const std::string& folder) override {
+    graph_ = node_graph(load_nodes(folder, settings_.graph), encoder_);
+  }
+  void check() const override {
+    const NodeSettings& s = settings_;
+    cml::check(s);
+    experiment::need(s.graph == "cora" || s.graph == "citeseer" || s.graph == "blocks",
+                     "graph: there are cora, citeseer and blocks");
+    if (graph_) NodeTask(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
+  }
+  // A GCN has two layers, and all nodes at once in its hidden one.
+  std::vector<experiment::Need> needs(const experiment::Job& job) const override {
+    const NodeSettings& s = settings_;
+    const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden,
+                 k = shots_of(job.variant);
+    const double body =
+        encoder_ == NodeEncoder::sgc ? mlp_parameters({in, h}) : mlp_parameters({in, h, h});
+    std::vector<experiment::Need> out =
+        needs_of(s, {body + head_parameters(h, s.cohead_hidden, 2), 2 * k, 2.0 * s.query,
+                     2.0 * s.test_query, 2, h});
+    if (graph_ && encoder_ == NodeEncoder::amm)
+      out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)),
+                     "the hidden units of every node"});
+    return out;
+  }
+  std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
+    if (!graph_) throw ConfigError("--task " + task_ + ": no graph was read");
+    const size_t pairs = class_pairs(static_cast<int64_t>(graph_->nodes_of.size())).size();
+    return trial_of(NodeTask(settings_, graph_, job.seed % pairs, shots_of(job.variant)), job);
+  }
 
-int NodeExperiment::seeds() const {
-  if (seeds_ > 0) return seeds_;
-  return static_cast<int>(class_pairs(settings_.graph == "citeseer" ? 6 : 7).size());
-}
+ private:
+  void ask(const Asked& at) const override {
+    if (encoder_ == NodeEncoder::sgc && settings_.graph == "cora") at.reaches("maml", 58);
+    at.claims.within(at.text("cml within 3 points of maml"), at.of("cml"), at.of("maml"), 3);
+    at.better("cml", "maml");
+    at.better("cml-g1", "maml");
+    at.better("dagger", "cml");
+    at.better("cml", "noise", "frozen noise");
+  }
 
-void NodeExperiment::data(const std::string& folder) {
-  graph_ = node_graph(load_nodes(folder, settings_.graph), encoder_);
-}
+  const NodeEncoder encoder_;
+  std::shared_ptr<const NodeGraph> graph_ = nullptr;  // after data()
+};
 
-void NodeExperiment::check() const {
-  const NodeSettings& s = settings_;
-  cml::check(s);
-  experiment::need(s.graph == "cora" || s.graph == "citeseer" || s.graph == "blocks",
-                   "graph: there are cora, citeseer and blocks");
-  if (graph_) NodeTask(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
-}
+}  // namespace
 
-// A GCN has two layers, and all nodes at once in its hidden one.
-std::vector<experiment::Need> NodeExperiment::needs(const experiment::Job& job) const {
-  const NodeSettings& s = settings_;
-  const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden,
-               k = shots_of(job.variant);
-  const double body =
-      encoder_ == NodeEncoder::sgc ? mlp_parameters({in, h}) : mlp_parameters({in, h, h});
-  std::vector<experiment::Need> out = needs_of(
-      s,
-      {body + mlp_parameters({h, 2}) + mlp_parameters({h, static_cast<double>(s.cohead_hidden), 2}),
-       2 * k, 2.0 * s.query, 2.0 * s.test_query, 2, h});
-  if (graph_ && encoder_ == NodeEncoder::amm)
-    out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)),
-                   "the hidden units of every node"});
-  return out;
-}
-
-std::unique_ptr<experiment::Trial> NodeExperiment::trial(const experiment::Job& job) const {
-  if (!graph_) throw ConfigError("--task " + task_ + ": no graph was read");
-  const size_t pairs = class_pairs(static_cast<int64_t>(graph_->nodes_of.size())).size();
-  return std::make_unique<TaskTrial<NodeTask>>(
-      NodeTask(settings_, graph_, job.seed % pairs, shots_of(job.variant)), job);
-}
-
-void NodeExperiment::ask(const Asked& at) const {
-  if (encoder_ == NodeEncoder::sgc && settings_.graph == "cora") at.reaches("maml", 58);
-  at.claims.within(at.text("cml within 3 points of maml"), at.of("cml"), at.of("maml"), 3);
-  at.better("cml", "maml");
-  at.better("cml-g1", "maml");
-  at.better("dagger", "cml");
-  at.better("cml", "noise", "frozen noise");
+std::unique_ptr<experiment::Experiment> nodes_experiment(const std::string& task,
+                                                         NodeEncoder encoder) {
+  return std::make_unique<NodeExperiment>(task, encoder);
 }
 
 }  // namespace regrad::cml

@@ -2,7 +2,7 @@
 // accuracy in % after adaptation.
 //
 //   NodeTask task(settings, node_graph(data, NodeEncoder::sgc), pair, 5);
-//   Learner<NodeNet> learner(task.initial(seed), method("cml"), settings, NodeTask::loss(), seed);
+//   Learner<NodeNet> learner(task.initial(seed), method("cml"), settings, NodeTask::loss, seed);
 //   for (int64_t i = 0; i < settings.steps; ++i) learner.learn(task.training(seed, i), i);
 //
 // Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a pair is what
@@ -23,13 +23,7 @@
 //          cosine regulariser is left out, for no source at hand says between what
 #pragma once
 
-#include <memory>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include <regrad/algorithms/cml/experiment/trial.h>
-#include <regrad/layers/linear.h>
 #include <regrad/layers/nets/gcn.h>
 
 namespace regrad::cml {
@@ -45,11 +39,11 @@ struct NodeSettings : MetaSettings {
   static void parts(auto& self, auto&& part) {
     MetaSettings::parts(self, part);
     part("graph", self.graph, "cora or citeseer (files in --data), or blocks (generated)");
-    part("query", self.query, "query nodes a class in training", experiment::at_least(1));
-    part("test_query", self.test_query, "query nodes a class at test", experiment::at_least(1));
-    part("hidden", self.hidden, "width of the body", experiment::at_least(1));
+    part("query", self.query, "query nodes a class in training", at_least(1));
+    part("test_query", self.test_query, "query nodes a class at test", at_least(1));
+    part("hidden", self.hidden, "width of the body", at_least(1));
     part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer",
-         experiment::at_least(1));
+         at_least(1));
     part("dropout", self.dropout, "dropout of a GCN, on support passes in training",
          experiment::part_of_whole());
   }
@@ -83,9 +77,9 @@ std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder en
 // its task's S support nodes, whose mean features give the scale. Parts of other encoders are
 // undefined.
 struct NodeBody {
-  Linear linear;       // sgc
-  Gcn gcn;             // gmeta, amm
-  FeatureScale scale;  // amm
+  Linear linear = {};       // sgc
+  Gcn gcn = {};             // gmeta, amm
+  FeatureScale scale = {};  // amm
   std::shared_ptr<const NodeGraph> graph = {};
 
   Tensor operator()(const Tensor& nodes, const Context& ctx = {}) const;
@@ -107,6 +101,7 @@ class NodeTask {
  public:
   using Net = NodeNet;
   static constexpr const char *loss_name = "cross-entropy", *metric_name = "accuracy";
+  static constexpr TaskLoss loss = cross_entropy_by_task, metric = accuracy_by_task;
 
   // pair: an index of class_pairs. ConfigError where the graph has too few classes, or one of them
   // too few nodes.
@@ -114,8 +109,6 @@ class NodeTask {
            int shots);
 
   const MetaSettings& settings() const { return s_; }
-  static TaskLoss loss() { return cross_entropy_by_task; }
-  static Tensor metric(const Tensor& prediction, const Tensor& target);  // % right, [T]
   NodeNet initial(uint64_t seed) const;
   // support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two
   // classes; support and query share no node. training: two classes outside the pair. held_out: the
@@ -135,24 +128,7 @@ class NodeTask {
   std::vector<int64_t> train_ = {}, test_ = {};  // classes
 };
 
-class NodeExperiment : public FewShotExperiment<NodeSettings> {
- public:
-  NodeExperiment(std::string task, NodeEncoder encoder)
-      : FewShotExperiment(std::move(task), "accuracy"), encoder_(encoder) {}
-
-  experiment::Card card() const override;
-  void choose(const std::string& task, const std::string& preset) override;
-  int seeds() const override;  // as many as there are pairs
-  void data(const std::string& folder) override;
-  void check() const override;
-  std::vector<experiment::Need> needs(const experiment::Job& job) const override;
-  std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
-
- private:
-  void ask(const Asked& at) const override;
-  const NodeEncoder encoder_;
-  int seeds_ = 0;                                     // 0: one a pair
-  std::shared_ptr<const NodeGraph> graph_ = nullptr;  // after data()
-};
+std::unique_ptr<experiment::Experiment> nodes_experiment(const std::string& task,
+                                                         NodeEncoder encoder);
 
 }  // namespace regrad::cml

@@ -1,62 +1,60 @@
+// Sinusoids. What the paper leaves open (outer steps, optimizer, query size, test tasks) is a setting
+// with the default of the README's protocol.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include <regrad/algorithms/cml/experiment/sinusoid.h>
+#include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/cml/experiment/trial.h>
 #include <regrad/algorithms/shared/sinusoids.h>
-#include <regrad/layers/linear.h>
 
 namespace regrad::cml {
 namespace {
 
 using experiment::Chart;
-using experiment::Job;
 using experiment::Series;
+
+struct SinusoidSettings : MetaSettings {
+  std::vector<int> hidden = {40, 40};
+  int cohead_hidden = 40;
+  int test_points = 100;
+
+  static void parts(auto& self, auto&& part) {
+    MetaSettings::parts(self, part);
+    part("hidden", self.hidden, "widths of the body's layers", at_least(1));
+    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer",
+         at_least(1));
+    part("test_points", self.test_points, "query points of a test task; in training there are K",
+         at_least(1));
+  }
+};
 
 class SinusoidTask {
  public:
   using Net = Model<Mlp, Linear, Mlp>;
   static constexpr const char *loss_name = "mse", *metric_name = "mse";
+  static constexpr TaskLoss loss = mse_loss_by_task, metric = mse_loss_by_task;
 
   SinusoidTask(const SinusoidSettings& s, const std::string& variant)
       : s_(s), variant_(variant), k_(shots_of(variant)) {}
 
   const MetaSettings& settings() const { return s_; }
-  static TaskLoss loss() { return mse_loss_by_task; }
-  static Tensor metric(const Tensor& prediction, const Tensor& target) {
-    return mse_loss_by_task(prediction, target);
-  }
-
   Net initial(uint64_t seed) const {
     const Random r = Random(seed) / "init";
-    std::vector<int64_t> sizes{1};
-    sizes.insert(sizes.end(), s_.hidden.begin(), s_.hidden.end());
-    const int64_t features = sizes.back();
-    return {Mlp(r / "body", sizes, false), Linear(r / "head", features, 1),
-            Mlp(r / "cohead", {features, s_.cohead_hidden, 1}, true)};
+    return with_heads(Mlp(r / "body", widths<int64_t>(1, s_.hidden), false), r, s_.hidden.back(),
+                      s_.cohead_hidden, 1);
   }
-
   TaskBatch training(uint64_t seed, int64_t step) const {
     return Sinusoids{}.sample(Random(seed) / "tasks" / step, s_.tasks, k_, k_);
   }
-
-  // A stream a hundred tasks, whatever number is asked for at once.
   TaskBatch held_out(Held split, int64_t first, int64_t count) const {
-    const Random r = Random(0) / name(split);
-    std::vector<TaskBatch> runs;
-    for (int64_t at = first; at < first + count;) {
-      const int64_t run = at / kRun, last = std::min(first + count, (run + 1) * kRun);
-      runs.push_back(tasks_of(Sinusoids{}.sample(r / run, last - run * kRun, k_, s_.test_points),
-                              at - run * kRun, last - run * kRun));
-      at = last;
-    }
-    return runs.size() == 1 ? runs[0] : joined(runs);
+    std::vector<Random> streams;
+    for (int64_t t = first; t < first + count; ++t) streams.push_back(stream_of(split, t));
+    return Sinusoids{}.sample(streams, k_, s_.test_points);
   }
 
   // Two test tasks: the truth, the net before and after adaptation, the support points.
   void show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const {
-    if (method.cohead == Method::frozen || method.cohead == Method::adapted) return;  // controls
     constexpr int64_t shown = 2, points = 121;
     const TaskBatch tasks = held_out(Held::test, 0, shown);
     Tensor grid =
@@ -68,7 +66,7 @@ class SinusoidTask {
     const Tensor before_y = net.head(net.body(grid)), features = after.body(grid),
                  after_y = after.head(features);
     for (int64_t t = 0; t < shown; ++t) {
-      const auto [amplitude, phase] = Sinusoids{}.curve(Random(0) / "test" / 0, t);
+      const auto [amplitude, phase] = Sinusoids{}.curve(stream_of(Held::test, t));
       const std::vector<double> x = grid[t].to_vector();
       std::vector<double> truth;
       for (double v : x) truth.push_back(amplitude * std::sin(v - phase));
@@ -87,16 +85,9 @@ class SinusoidTask {
   }
 
  private:
-  static constexpr int64_t kRun = 100;
-
-  static TaskBatch joined(const std::vector<TaskBatch>& runs) {
-    const auto all = [&](Tensor TaskBatch::*part) {
-      std::vector<Tensor> list;
-      for (const TaskBatch& b : runs) list.push_back(b.*part);
-      return cat(list, 0);
-    };
-    return {all(&TaskBatch::support_x), all(&TaskBatch::support_y), all(&TaskBatch::query_x),
-            all(&TaskBatch::query_y)};
+  // A hundred tasks have neighbouring streams.
+  static Random stream_of(Held split, int64_t t) {
+    return Random(0) / name(split) / (t / 100) / (t % 100);
   }
 
   SinusoidSettings s_;
@@ -104,65 +95,68 @@ class SinusoidTask {
   int64_t k_;
 };
 
+class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
+ public:
+  SinusoidExperiment() : FewShotExperiment("sinusoid", "mse") {}
+  experiment::Card card() const override {
+    const std::vector<int>& shots = settings_.shots;
+    const bool usual = shots.empty() || std::find(shots.begin(), shots.end(), 10) != shots.end();
+    return card_of(
+        "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on sinusoids: "
+        "few-shot regression, test error after adaptation.",
+        experiment::Better::lower, usual ? 10 : shots[0]);
+  }
+  void choose(const std::string&, const std::string& preset) override {
+    settings_ = SinusoidSettings();
+    if (preset == "tiny") {  // the first arm of the specification's pilot
+      settings_.steps = 10000;
+      settings_.log_every = 200;
+      seeds_ = 6;
+    } else {
+      settings_.shots = {5, 10, 20};
+      seeds_ = 8;
+    }
+    if (preset == "long") settings_.steps = 150000;
+    if (preset == "paper") {  // Finn's defaults where the paper is silent
+      settings_.steps = 70000;
+      settings_.test_tasks = 600;
+    }
+  }
+  void check() const override {
+    cml::check(settings_);
+    experiment::need(!settings_.hidden.empty(), "hidden: at least one width");
+  }
+  std::vector<experiment::Need> needs(const experiment::Job& job) const override {
+    const SinusoidSettings& s = settings_;
+    const std::vector<double> body = widths<double>(1, s.hidden);
+    const double k = shots_of(job.variant);
+    return needs_of(s, {mlp_parameters(body) + head_parameters(body.back(), s.cohead_hidden, 1), k,
+                        k, static_cast<double>(s.test_points), 2,
+                        std::accumulate(body.begin() + 1, body.end(), 0.0)});
+  }
+  std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
+    return trial_of(SinusoidTask(settings_, job.variant), job);
+  }
+
+ private:
+  void ask(const Asked& at) const override {
+    const experiment::Sample maml = at.of("maml");
+    at.better("dagger", "maml");
+    at.better("cml", "maml");
+    at.claims.within(at.text("cml within 10% of maml"), at.of("cml"), maml,
+                     maml ? 0.1 * experiment::mean(maml.values[0]) : 1);
+    at.better("cml", "noise", "frozen noise");
+    experiment::Sample third = at.unadapted("maml");
+    for (auto& values : third.values)
+      for (double& v : values) v *= 0.35;
+    at.claims.below(at.text("maml's adapted error below 0.35 of the unadapted"), maml, third);
+  }
+};
+
 }  // namespace
 
-experiment::Card SinusoidExperiment::card() const {
-  const std::vector<int>& shots = settings_.shots;
-  const bool usual = shots.empty() || std::find(shots.begin(), shots.end(), 10) != shots.end();
-  return card_of(
-      "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on sinusoids: "
-      "few-shot regression, test error after adaptation.",
-      experiment::Better::lower, usual ? 10 : shots[0]);
-}
-
-void SinusoidExperiment::choose(const std::string&, const std::string& preset) {
-  settings_ = SinusoidSettings();
-  if (preset == "tiny") {  // the first arm of the specification's pilot
-    settings_.steps = 10000;
-    settings_.log_every = 200;
-    seeds_ = 6;
-  } else {
-    settings_.shots = {5, 10, 20};
-    seeds_ = 8;
-  }
-  if (preset == "long") settings_.steps = 150000;
-  if (preset == "paper") {  // Finn's defaults where the paper is silent
-    settings_.steps = 70000;
-    settings_.test_tasks = 600;
-  }
-}
-
-void SinusoidExperiment::check() const {
-  cml::check(settings_);
-  experiment::need(!settings_.hidden.empty(), "hidden: at least one width");
-}
-
-std::vector<experiment::Need> SinusoidExperiment::needs(const Job& job) const {
-  const SinusoidSettings& s = settings_;
-  std::vector<double> body{1};
-  body.insert(body.end(), s.hidden.begin(), s.hidden.end());
-  const double k = shots_of(job.variant), features = body.back(), cohead = s.cohead_hidden;
-  const double parameters =
-      mlp_parameters(body) + features + 1 + mlp_parameters({features, cohead, 1});
-  return needs_of(s, {parameters, k, k, static_cast<double>(s.test_points), 2,
-                      std::accumulate(body.begin() + 1, body.end(), 0.0)});
-}
-
-std::unique_ptr<experiment::Trial> SinusoidExperiment::trial(const Job& job) const {
-  return std::make_unique<TaskTrial<SinusoidTask>>(SinusoidTask(settings_, job.variant), job);
-}
-
-void SinusoidExperiment::ask(const Asked& at) const {
-  const experiment::Sample maml = at.of("maml");
-  at.better("dagger", "maml");
-  at.better("cml", "maml");
-  at.claims.within(at.text("cml within 10% of maml"), at.of("cml"), maml,
-                   maml ? 0.1 * experiment::mean(maml.values[0]) : 1);
-  at.better("cml", "noise", "frozen noise");
-  experiment::Sample third = at.unadapted("maml");
-  for (auto& values : third.values)
-    for (double& v : values) v *= 0.35;
-  at.claims.below(at.text("maml's adapted error below 0.35 of the unadapted"), maml, third);
+std::unique_ptr<experiment::Experiment> sinusoid_experiment() {
+  return std::make_unique<SinusoidExperiment>();
 }
 
 }  // namespace regrad::cml

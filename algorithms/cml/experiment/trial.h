@@ -15,9 +15,8 @@ inline const char* name(Held split) { return split == Held::test ? "test" : "val
 
 // A task is a value with these functions.
 template <class T>
-concept Task = requires(const T& task, uint64_t seed, int64_t n, Held split, const Tensor& y,
-                        const Method& method, const Learner<typename T::Net>& learner,
-                        experiment::Outcome& out) {
+concept Task = requires(const T& task, uint64_t seed, int64_t n, Held split, const Method& method,
+                        const Learner<typename T::Net>& learner, experiment::Outcome& out) {
   { task.settings() } -> std::convertible_to<const MetaSettings&>;
 
   // A Model (cml.h) at its initial values. Each part has a stream of its own, so that phi takes no
@@ -30,9 +29,9 @@ concept Task = requires(const T& task, uint64_t seed, int64_t n, Held split, con
   { task.training(seed, n) } -> std::same_as<TaskBatch>;
   { task.held_out(split, n, n) } -> std::same_as<TaskBatch>;
 
-  // Of training; and of predictions and targets, [T]. Their names: "mse", "accuracy".
-  { T::loss() } -> std::same_as<TaskLoss>;
-  { T::metric(y, y) } -> std::same_as<Tensor>;
+  // Of predictions and targets, [T]; and their names: "mse", "accuracy".
+  { T::loss } -> std::convertible_to<TaskLoss>;
+  { T::metric } -> std::convertible_to<TaskLoss>;
   { T::loss_name } -> std::convertible_to<std::string>;
   { T::metric_name } -> std::convertible_to<std::string>;
 
@@ -50,7 +49,7 @@ class TaskTrial : public experiment::Trial {
         job_(job),
         method_(method(job.method)),
         dagger_(dagger_of(job.method)),
-        learner_(task_.initial(job.seed), method_, task_.settings(), T::loss(), job.seed) {
+        learner_(task_.initial(job.seed), method_, task_.settings(), T::loss, job.seed) {
     if (points() > 0) last_ = zeros({readings(), points()}, DType::f64);
   }
 
@@ -92,7 +91,8 @@ class TaskTrial : public experiment::Trial {
           name, parameter_count(net.body) + sizes +
                     (r == 0 ? parameter_count(net.head) : parameter_count(net.cohead)));
     }
-    task_.show(method_, learner_, out);
+    if (method_.cohead != Method::frozen && method_.cohead != Method::adapted)  // no control
+      task_.show(method_, learner_, out);
     return out;
   }
 
@@ -161,9 +161,8 @@ class TaskTrial : public experiment::Trial {
   void mechanism(const TaskBatch& batch, experiment::Moment& moment) const {
     const Net fast = as_leaves(learner_.adapted(batch.support_x, batch.support_y));
     if (learner_.gamma() > 0)
-      moment.emplace_back("cosine of the heads' gradients",
-                          cosine_of_heads(fast, T::loss(), batch));
-    log_support_gradient(fast, T::loss(), batch, moment);
+      moment.emplace_back("cosine of the heads' gradients", cosine_of_heads(fast, T::loss, batch));
+    log_support_gradient(fast, T::loss, batch, moment);
     const TaskBatch held = task_.held_out(Held::validation, 0, std::min(set().validation_tasks, 8));
     log_cka(learner_.net(), learner_.adapted(held.support_x, held.support_y), held.query_x, moment);
   }
@@ -175,5 +174,10 @@ class TaskTrial : public experiment::Trial {
   Learner<Net> learner_;
   Tensor last_ = {};  // [readings, points] f64
 };
+
+template <Task T>
+std::unique_ptr<experiment::Trial> trial_of(T task, const experiment::Job& job) {
+  return std::make_unique<TaskTrial<T>>(std::move(task), job);
+}
 
 }  // namespace regrad::cml
