@@ -1,7 +1,11 @@
-# The same four programs for every way of taking regrad in; each is a test.
+# The same programs for every way of taking regrad in; each is a test.
 enable_testing()
-foreach(program hvp maml_step two_threads wrong_shape)
-  add_executable(${program} ${CMAKE_CURRENT_LIST_DIR}/${program}.cpp)
-  target_link_libraries(${program} PRIVATE regrad::layers)
-  add_test(NAME ${program} COMMAND ${program})
+set(of_layers hvp maml_step two_threads wrong_shape)
+set(of_algorithms adapt)
+foreach(room layers algorithms)
+  foreach(program ${of_${room}})
+    add_executable(${program} ${CMAKE_CURRENT_LIST_DIR}/${program}.cpp)
+    target_link_libraries(${program} PRIVATE regrad::${room})
+    add_test(NAME ${program} COMMAND ${program})
+  endforeach()
 endforeach()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh BUILD: takes the built regrad in the ways an embedding program would, and runs four small programs each time: installed; installed and moved;
+# run.sh BUILD: takes the built regrad in the ways an embedding program would, and runs small programs each time: installed; installed and moved;
 # pkg-config; FetchContent; add_subdirectory; installed as shared libraries. Then what a program may link is held against what it does link.
 set -euo pipefail
 build=$(realpath "$1")
@@ -7,13 +7,14 @@ here=$(realpath "$(dirname "$0")")
 source=$(realpath "$here/../..")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+programs=(adapt hvp maml_step two_threads wrong_shape)
 
 consume() { # name, folder, build folder, cmake arguments
   local name=$1 folder=$2 into=$work/$3
   shift 3
   echo "== $name"
   cmake -S "$here/$folder" -B "$into" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" "$@" >/dev/null
-  cmake --build "$into" --target hvp maml_step two_threads wrong_shape | tail -n 1
+  cmake --build "$into" --target "${programs[@]}" | tail -n 1
   ctest --test-dir "$into" --output-on-failure | tail -n 3
 }
 
@@ -24,7 +25,7 @@ consume moved installed moved -DCMAKE_PREFIX_PATH="$work/second"
 
 echo "== pkg-config"
 export PKG_CONFIG_PATH="$(dirname "$(find "$work/second" -name regrad.pc)")"
-for program in hvp maml_step two_threads wrong_shape; do
+for program in "${programs[@]}"; do
   # shellcheck disable=SC2046
   g++ -std=c++20 -O1 "$here/$program.cpp" -o "$work/$program" $(pkg-config --cflags --libs regrad)
   "$work/$program"

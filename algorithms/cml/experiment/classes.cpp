@@ -76,6 +76,7 @@ int64_t ClassSet::least_rows() const {
 }
 
 ClassSplits glyph_classes(int64_t size) {
+  if (size == 0) size = 28;
   Glyphs glyphs;
   glyphs.size = size;
   const Random r = Random(0) / "glyphs";
@@ -94,7 +95,7 @@ ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
         "--task omniglot: give --data DIR, the folder with images_background and "
         "images_evaluation, or with omniglot_images_background_small1.zip and "
         "omniglot_images_background_small2.zip; --task images needs no data");
-  OmniglotSplits all = load_omniglot_splits(folder, {.size = size});
+  OmniglotSplits all = load_omniglot_splits(folder, {.size = size ? size : 28});
   if (all.whole) return split_background(std::move(all));
   return {ClassSet(std::move(all.train.set)), ClassSet(std::move(all.validation.set)),
           ClassSet(std::move(all.test.set))};
@@ -103,6 +104,7 @@ ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
 ClassSplits folder_classes(const std::string& folder, int64_t size) {
   if (folder.empty())
     throw IOError("--task folder: give --data DIR, the folder with train, val and test in it");
+  if (size == 0) size = 84;
   const ImageFolderOptions options{.height = size, .width = size};
   const auto part = [&](const std::string& name) {
     return ClassSet(load_image_folder(folder + "/" + name, options));

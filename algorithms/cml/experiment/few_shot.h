@@ -8,6 +8,8 @@
 #include <regrad/algorithms/experiment/claims.h>
 #include <regrad/layers/linear.h>
 
+#include <algorithm>
+
 namespace regrad::cml {
 
 inline std::string variant_of(int shots) { return "K=" + std::to_string(shots); }
@@ -71,6 +73,17 @@ struct Asked {
 template <class Settings>
 class FewShotExperiment : public experiment::Experiment {
  public:
+  experiment::Card card() const override {
+    const std::vector<int>& shots = settings_.shots;
+    const bool usual = std::count(shots.begin(), shots.end(), headline_) > 0 || shots.empty();
+    return {"cml",
+            about_,
+            {task_},
+            experiment::method_cards(methods()),
+            metric_at(metric_, variant_of(usual ? std::max(headline_, 1) : shots[0])),
+            better_,
+            "maml"};
+  }
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   std::vector<std::string> variants() const override {
     std::vector<std::string> out;
@@ -95,22 +108,18 @@ class FewShotExperiment : public experiment::Experiment {
   }
 
  protected:
-  FewShotExperiment(std::string task, std::string metric)
-      : task_(std::move(task)), metric_(std::move(metric)) {}
+  // headline: the K of the table's metric, where the table has it; else the first K.
+  FewShotExperiment(std::string task, std::string about, std::string metric,
+                    experiment::Better better, int headline = 0)
+      : task_(std::move(task)),
+        about_(std::move(about)),
+        metric_(std::move(metric)),
+        better_(better),
+        headline_(headline) {}
   virtual void ask(const Asked& at) const = 0;
-  // headline: the K of the table's metric.
-  experiment::Card card_of(const std::string& about, experiment::Better better,
-                           int headline) const {
-    return {"cml",
-            about,
-            {task_},
-            experiment::method_cards(methods()),
-            metric_at(metric_, variant_of(headline)),
-            better,
-            "maml"};
-  }
-
-  const std::string task_, metric_;
+  const std::string task_, about_, metric_;
+  const experiment::Better better_;
+  const int headline_;
   Settings settings_ = {};
   int seeds_ = 3;
 };

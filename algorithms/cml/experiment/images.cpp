@@ -152,15 +152,10 @@ class ImageTask {
 class ImageExperiment : public FewShotExperiment<ImageSettings> {
  public:
   ImageExperiment(const std::string& task, const std::string& about, LoadClasses load, int reaches)
-      : FewShotExperiment(task, "accuracy"),
-        about_(about),
+      : FewShotExperiment(task, about, "accuracy", experiment::Better::higher),
         load_(std::move(load)),
         reaches_(reaches) {}
 
-  experiment::Card card() const override {
-    return card_of(about_, experiment::Better::higher,
-                   settings_.shots.empty() ? 1 : settings_.shots[0]);
-  }
   void choose(const std::string&, const std::string& preset) override {
     ImageSettings s;  // protocol B of the specification, with presets around it
     s.steps = 2000;
@@ -244,7 +239,6 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
     at.better("cml", "noise", "frozen noise");
   }
 
-  const std::string about_;
   const LoadClasses load_;
   const int reaches_;
   std::shared_ptr<const ClassSplits> classes_ = nullptr;  // after data()

@@ -50,7 +50,13 @@ class Learner {
                                   ? maml::sharp_gradient(w, s_.sharp.sharpness(), gradient_at)
                                   : gradient_at(w);
     step(std::move(w), std::move(g.gradient));
-    return joined(parts, batch.tasks(), chunk);
+    Objective o;  // means over the batch from means over its chunks
+    for (size_t c = 0; c < parts.size(); ++c) {
+      const int64_t left = batch.tasks() - static_cast<int64_t>(c) * chunk;
+      accumulate(o, static_cast<double>(std::min(chunk, left)) / static_cast<double>(batch.tasks()),
+                 parts[c]);
+    }
+    return o;
   }
 
   // The net at psi', theta' (CL: phi') of each task, [T, ...]: plain values.
@@ -137,20 +143,6 @@ class Learner {
     net_.body = std::move(mine.net.body), net_.head = std::move(mine.net.head);
     step_sizes_ = std::move(mine.step_sizes);
     if (trains_phi()) net_.cohead = std::move(mine.net.cohead);
-  }
-
-  // Means over the batch from means over its chunks.
-  static Objective joined(const std::vector<Objective>& parts, int64_t tasks, int64_t chunk) {
-    if (parts.size() == 1) return parts[0];
-    Objective o;
-    for (size_t c = 0; c < parts.size(); ++c) {
-      const int64_t first = static_cast<int64_t>(c) * chunk;
-      accumulate(
-          o,
-          static_cast<double>(std::min(tasks, first + chunk) - first) / static_cast<double>(tasks),
-          parts[c]);
-    }
-    return o;
   }
 
   MetaSettings s_;

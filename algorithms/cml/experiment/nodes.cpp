@@ -97,18 +97,15 @@ namespace {
 
 class NodeExperiment : public FewShotExperiment<NodeSettings> {
  public:
-  NodeExperiment(const std::string& task, NodeEncoder encoder)
-      : FewShotExperiment(task, "accuracy"), encoder_(encoder) {}
+  NodeExperiment(const std::string& task, const std::string& of, NodeEncoder encoder)
+      : FewShotExperiment(task,
+                          "MAML of first order and cooperative meta-learning (CML: Shin, Han and "
+                          "Kim, UAI 2024) on "
+                          "the nodes of a graph: two classes, " +
+                              of + "'s encoder. Each seed tests on another pair of classes.",
+                          "accuracy", experiment::Better::higher),
+        encoder_(encoder) {}
 
-  experiment::Card card() const override {
-    static const char* encoders[] = {"Meta-GNN's encoder", "G-Meta's encoder", "AMM-GNN's encoder"};
-    return card_of(
-        std::string(
-            "MAML of first order and cooperative meta-learning (CML: Shin, Han and Kim, UAI "
-            "2024) on the nodes of a graph: two classes, ") +
-            encoders[static_cast<int>(encoder_)] + ". Each seed tests on another pair of classes.",
-        experiment::Better::higher, settings_.shots.empty() ? 1 : settings_.shots[0]);
-  }
   void choose(const std::string&, const std::string& preset) override {
     NodeSettings s;  // protocol C of the specification, after Meta-GNN's code
     s.steps = 300, s.tasks = 5, s.shots = {1, 5};
@@ -181,9 +178,13 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
 
 }  // namespace
 
-std::unique_ptr<experiment::Experiment> nodes_experiment(const std::string& task,
-                                                         NodeEncoder encoder) {
-  return std::make_unique<NodeExperiment>(task, encoder);
+std::unique_ptr<experiment::Experiment> nodes_experiment(NodeEncoder encoder) {
+  switch (encoder) {
+    case NodeEncoder::sgc: return std::make_unique<NodeExperiment>("nodes", "Meta-GNN", encoder);
+    case NodeEncoder::gmeta:
+      return std::make_unique<NodeExperiment>("nodes-gmeta", "G-Meta", encoder);
+    default: return std::make_unique<NodeExperiment>("nodes-amm", "AMM-GNN", encoder);
+  }
 }
 
 }  // namespace regrad::cml

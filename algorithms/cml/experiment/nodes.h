@@ -128,7 +128,7 @@ class NodeTask {
   std::vector<int64_t> train_ = {}, test_ = {};  // classes
 };
 
-std::unique_ptr<experiment::Experiment> nodes_experiment(const std::string& task,
-                                                         NodeEncoder encoder);
+// --task nodes, nodes-gmeta, nodes-amm.
+std::unique_ptr<experiment::Experiment> nodes_experiment(NodeEncoder encoder);
 
 }  // namespace regrad::cml
