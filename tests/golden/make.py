@@ -3,6 +3,7 @@
 
     python3 tests/golden/make.py            # needs torch; writes golden.txt beside this file
     python3 tests/golden/make.py --check    # exits 1 where the committed file differs from what it would write
+    python3 tests/golden/make.py --only NAME[,NAME]    # these cases alone; every other line of the file stays, byte for byte
 
 A new row takes one line here, case(NAME, f, inputs, attrs), and one in the table of test_golden.cpp. NAME is the row's.
 For y = f(x...), with cotangents u and v that both sides compute:
@@ -21,6 +22,7 @@ inf, nan = float("inf"), float("nan")
 PATH = pathlib.Path(__file__).with_name("golden.txt")
 DTYPES = {torch.float64: "f64", torch.float32: "f32", torch.int64: "i64", torch.bool: "b8"}
 lines, seen = [], {}
+blocks, only = [], []  # (name, number, its lines or None where --only leaves it out); the names of --only
 
 
 class R:
@@ -92,6 +94,16 @@ def gradients(outputs, inputs, create_graph):
 def case(name, f, *inputs, attrs=(), order=2):
     """One case. f: called with the inputs and then the attributes. order: how many derivatives are written (0 where y is no floating tensor)."""
     k = seen[name] = seen.get(name, -1) + 1
+    if only and name not in only:
+        blocks.append((name, k, None))
+        return
+    lines.clear()
+    compute(name, k, f, inputs, attrs, order)
+    blocks.append((name, k, "".join(line + "\n" for line in lines)))
+
+
+def compute(name, k, f, inputs, attrs, order):
+    """The lines of one case."""
     x = [t.make(f"{name}/{k}/{i}") for i, t in enumerate(inputs)]
     leaves = [t.clone().requires_grad_() if t.is_floating_point() else t for t in x]
     floating = [t for t in leaves if t.is_floating_point()]
@@ -630,10 +642,40 @@ def nets():
     case("vjp", lambda x, v: torch.autograd.functional.vjp(lambda t: torch.softmax(t, 0) * t, x, v, create_graph=True)[1], R(3), R(3))
 
 
+def committed():
+    """The blocks of the file as it stands: {(name, number): lines}, in the file's order."""
+    found, count = {}, {}
+    for text in PATH.read_text().split("\ncase "):
+        name = text.removeprefix("case ").split()[0]
+        k = count[name] = count.get(name, -1) + 1
+        found[name, k] = "case " + text.removeprefix("case ").removesuffix("\n") + "\n"
+    return found
+
+
+def merged():
+    """The committed file with the blocks of --only replaced; a new one stands where a full run would write it."""
+    old = committed()
+    new = {(name, k): text for name, k, text in blocks if text}
+    order = [key for key in old if key[0] not in only or key in new]
+    after = -1
+    for name, k, _ in blocks:
+        if (name, k) in order:
+            after = order.index((name, k))
+        elif (name, k) in new:
+            after += 1
+            order.insert(after, (name, k))
+    return "".join(new.get(key) or old[key] for key in order)
+
+
 def main():
+    if "--only" in sys.argv:
+        only.extend(sys.argv[sys.argv.index("--only") + 1].split(","))
     for part in [elementwise, binary, reductions, edges, views, indexing, products, sparse, linalg, norms, images, losses, compositions, nets]:
         part()
-    text = "\n".join(lines) + "\n"
+    for name in only:
+        if name not in seen:
+            sys.exit(f"--only: no case is named {name}")
+    text = merged() if only else "".join(text for _, _, text in blocks)
     if "--check" in sys.argv:
         same = PATH.exists() and PATH.read_text() == text
         print("golden.txt is", "up to date" if same else "not what make.py writes")
