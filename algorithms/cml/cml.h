@@ -6,13 +6,13 @@
 //
 //   inner loop (eq. 5), M steps on the support set, the meta-learner's loss only:
 //     (psi_i', theta_i') = (psi, theta) - alpha grad_(psi,theta) L(f^m; S_i),       phi_i' = phi
-//   outer objective (eq. 6-7), the mean over the N tasks of a batch, as the authors' code has it (the
+//   outer objective (eq. 6-7), the mean over the N tasks of a batch as in the authors' code (the
 //   paper writes the sum):
 //     J = 1/N sum_i [ L(f^m_(psi_i',theta_i'); Q_i) + gamma L(f^c_(psi_i',phi); Q_i) ]
 //
-// The paper's "learnable noise" is the co-learner's gradient with respect to psi: nothing is sampled.
-// At test the co-learner is dropped, or, in mode "dagger", the un-adapted co-learner predicts from the
-// adapted body psi_i'.
+// The paper's "learnable noise" is the co-learner's gradient with respect to psi: nothing is
+// sampled. At test the co-learner is dropped, or, in mode "dagger", the un-adapted co-learner
+// predicts from the adapted body psi_i'.
 //
 //   const cml::Rule<> rule{.inner = {.alpha = 0.01}, .gamma = 0.2};
 //   net = update(adam, std::move(net), state, grad(objective(net, rule, loss, batch).total, net));
@@ -22,12 +22,12 @@
 // Controls: CL adapts phi too (its inner loss is ours: L^m_S + gamma L^c_S; the paper does not give
 // it). Frozen noise keeps phi at its initial value: an outer step that leaves phi out.
 //
-// On the family (the paper's Table 1, which does not say how the co-learner meets it; what follows is
-// ours): `inner` is the other method's rule. BOIL: maml::boil(), phi meets the adapted psi'. MAML++:
-// its step sizes belong to psi and theta (CL: phi too), and v_j weighs both terms. Sharp-MAML: the
-// lower perturbation is that of the inner loss over the adapted parameters, so phi is not perturbed
-// there; the upper one is SAM's on J, along its whole gradient in (psi, theta, phi). With gamma = 0
-// each is the method itself, and phi gets no gradient.
+// On the family (the paper's Table 1, which leaves open how the co-learner meets it; what follows
+// is ours): `inner` is the other method's rule. BOIL: maml::boil(), phi meets the adapted psi'.
+// MAML++: its step sizes belong to psi and theta (CL: phi too), and v_j weighs both terms.
+// Sharp-MAML: the lower perturbation is that of the inner loss over the adapted parameters, so phi
+// is not perturbed there; the upper one is SAM's on J, along its whole gradient in (psi, theta,
+// phi). With gamma = 0 each is the method itself, and phi gets no gradient.
 #pragma once
 
 #include <regrad/algorithms/maml/maml.h>

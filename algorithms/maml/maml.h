@@ -1,15 +1,15 @@
 // MAML, model-agnostic meta-learning (Finn, Abbeel and Levine, ICML 2017, section 2.2).
 //
-//   w_t,0 = w;   w_t,j+1 = w_t,j - alpha grad L(w_t,j; S_t),  j = 0..M-1      (eq. of section 2.2)
-//   J(w) = 1/T sum_t L(w_t,M; Q_t)                                (eq. 1; the paper has the sum)
+//   w_t,0 = w;   w_t,j+1 = w_t,j - alpha grad L(w_t,j; S_t),  j = 0..M-1
+//   J(w) = 1/T sum_t L(w_t,M; Q_t)         (the paper has the sum; eq. 1 is its outer step along it)
 //
 //   const maml::Rule rule{.alpha = 0.01, .steps = 5};
 //   net = update(adam, std::move(net), state,
 //                grad(objective(net, rule, mse_loss_by_task, batch), net));
 //   Net fast = adapted(net, rule, mse_loss_by_task, support_x, support_y);
 //
-// A net is any struct with parts and operator()(x), without a task dimension; batches are x [T,K,..]
-// and y [T,K,..]. The functions are those of shared/adapt.h; README.md has the family.
+// A net is any struct with parts and operator()(x), without a task dimension; batches are x
+// [T,K,..] and y [T,K,..]. The functions are those of shared/adapt.h; README.md has the family.
 #pragma once
 
 #include <regrad/algorithms/shared/adapt.h>

@@ -1,7 +1,7 @@
-// Meta-SGD (Li, Zhou, Chen and Li, arXiv 1707.09835): MAML with a learned step size for each element
-// of the parameters.
+// Meta-SGD (Li, Zhou, Chen and Li, arXiv 1707.09835): MAML with a learned step size for each
+// element of the parameters.
 //
-//   w_t,j+1 = w_t,j - a * grad L(w_t,j; S_t)         (eq. 2, elementwise; the paper has one step)
+//   w_t,j+1 = w_t,j - a * grad L(w_t,j; S_t)         (elementwise; the paper has one step)
 //   J(w, a) = 1/T sum_t L(w_t,M; Q_t);               the outer loop learns w and a
 //
 //   const maml::MetaSgd rule{.alpha = 0.01};

@@ -3,10 +3,11 @@
 // step, and first-order gradients at first.
 //
 //   w_i,j+1 = w_i,j - r_i[j] grad_i L(w_j; S_t)
-//   J(w, r) = 1/T sum_t sum_j v_j L(w_t,j; Q_t),  j = 1..M;            the outer loop learns w and r
+//   J(w, r) = 1/T sum_t sum_j v_j L(w_t,j; Q_t),  j = 1..M;       the outer loop learns w and r
 //
-//   const maml::PlusPlus rule{.weights = maml::step_weights(5, epoch, 15), .second_order = epoch >= 50};
-//   auto learner = rule.initial(net);                                   // {net, step_sizes}
+//   const maml::PlusPlus rule{.weights = maml::step_weights(5, epoch, 15),
+//                             .second_order = epoch >= 50};
+//   auto learner = rule.initial(net);          // {net, step_sizes}
 //   learner = update(adam, std::move(learner), state,
 //                    grad(objective(learner, rule, loss, batch), learner));
 #pragma once

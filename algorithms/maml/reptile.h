@@ -1,7 +1,7 @@
-// Reptile (Nichol, Achiam and Schulman, arXiv 1803.02999, algorithm 1): to where a few steps of an
+// Reptile (Nichol, Achiam and Schulman, arXiv 1803.02999): towards where a few steps of an
 // optimizer on each task end.
 //
-//   w_t = M steps of the inner optimizer on L(.; S_t), from w;       w <- w + eps (1/T sum_t w_t - w)
+//   w_t = M steps of the inner optimizer on L(.; S_t), from w;     w <- w + eps (1/T sum_t w_t - w)
 //
 //   const reptile::Rule<Adam> rule{.inner = {.lr = 1e-3, .beta1 = 0}};
 //   net = update(Sgd{.lr = 0.1}, std::move(net), state,              // eps = 0.1
@@ -42,8 +42,8 @@ struct Rule {
   }
 };
 
-// w - mean_t w_t, of the net's shape: what an outer optimizer takes as the gradient. w_t are those of
-// adapted(net, rule, loss, x, y) (shared/adapt.h); x, y [T,K,..].
+// w - mean_t w_t, of the net's shape: what an outer optimizer takes as the gradient. w_t are those
+// of adapted(net, rule, loss, x, y) (shared/adapt.h); x, y [T,K,..].
 template <class Net, class Optimizer>
 Net gradient(const Net& net, const Rule<Optimizer>& rule, TaskLoss loss, const Tensor& x,
              const Tensor& y) {

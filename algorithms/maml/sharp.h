@@ -1,6 +1,6 @@
 // Sharp-MAML (Abbas, Xiao, Chen, Chen and Chen, ICML 2022): MAML whose gradients are taken at the
-// point of the largest loss nearby, to first order, as sharpness-aware minimization has it (SAM: Foret,
-// Kleiner, Mobahi and Neyshabur, ICLR 2021): in the lower level, the upper one, or both.
+// point of the largest loss nearby, to first order, as sharpness-aware minimization has it (SAM:
+// Foret, Kleiner, Mobahi and Neyshabur, ICLR 2021): in the lower level, the upper one, or both.
 //
 //   lower:   e_t,j = alpha_low g / |g|,  g = grad L(w_t,j; S_t)
 //            w_t,j+1 = w_t,j - alpha grad L(w_t,j + e_t,j; S_t)

@@ -4,8 +4,8 @@
 //
 // and the three functions at the end of this page run it, at T tasks at once:
 //
-//   w_t,0 = w;    w_t,j+1 = step(j, w_t,j, gradient of L(.; S_t) at w_t,j),   j = 0..M-1     (adapt)
-//   J(w) = 1/T sum_t L(w_t,M; Q_t)                                                       (objective)
+//   w_t,0 = w;   w_t,j+1 = step(j, w_t,j, gradient of L(.; S_t) at w_t,j),  j = 0..M-1      (adapt)
+//   J(w) = 1/T sum_t L(w_t,M; Q_t)                                                      (objective)
 //
 // A learner is a net, or a net with learned step sizes (step_sizes.h). L is loss(net(x), y); a rule
 // with a loss of its own, such as CML's two heads, has two functions more:
@@ -33,7 +33,7 @@ using Parts = std::vector<std::string>;
 template <class Gradient, class Step>
 struct InnerLoop {
   int steps;                      // M
-  std::vector<bool> adapted;      // the adapted parameters w: a flag a parameter of the net
+  std::vector<bool> adapted;      // the adapted parameters w: a flag for each parameter of the net
   Gradient gradient;              // g = gradient(L, w), L: w -> scalar; has a flag second_order
   Step step;                      // step(j, w, g) makes w_j+1 of w_j
   std::vector<double> weights{};  // v_1..v_M: J = 1/T sum_t sum_j v_j L(w_t,j; Q_t); none: as above

@@ -1,7 +1,7 @@
 // CML's exact facts about gradients. Numbers are those of the specification's list of facts; the
 // rest of the list is in test_cml_training.cpp.
 // f64, the sinusoid net 1-40-40-1 with the co-learner 40-40-1, 4 tasks of 10 points, unless a test
-// says otherwise.
+// names others.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/parallel.h>
@@ -135,7 +135,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "fact 4: theta hears the co-learner at second order only, through the mixed block of the inner "
+    "fact 4: the co-learner reaches theta at second order only, through the mixed block of the "
+    "inner "
     "Hessian") {
   const Net net = sinusoid_net(7);
   const TaskBatch batch = sinusoids(8, 1);
@@ -144,9 +145,9 @@ TEST_CASE(
   CHECK(largest(flat(grad(objective(net, first, batch).co, net).head)) == 0);
   CHECK(flat(grad(objective(net, first, batch).total, net).head) ==
         flat(grad(objective(net, first, batch).meta, net).head));
-  const std::vector<double> heard =
+  const std::vector<double> reached =
       flat(grad(second.gamma * objective(net, second, batch).co, net).head);
-  CHECK(largest(heard) > 1e-4);
+  CHECK(largest(reached) > 1e-4);
 
   // -alpha gamma (d2 L^m_S / dtheta dpsi) dL^c_Q/dpsi', the block row by row.
   const std::vector<Tensor> w = leaves(parameters(deployed(net)));
@@ -173,7 +174,7 @@ TEST_CASE(
     }
   }
   CHECK(expected.size() == 41);
-  CHECK(gap(heard, expected) <= 1e-12);
+  CHECK(gap(reached, expected) <= 1e-12);
 }
 
 TEST_CASE("fact 5: phi's gradient is the same in both orders") {

@@ -17,7 +17,7 @@ using regrad::test::complaint;
 
 namespace {
 
-// Classes of 1 x 6 x 6 images: a random pattern a class, with noise on each image.
+// Classes of 1 x 6 x 6 images: a random pattern for each class, with noise on each image.
 ImageSet patterns(const Random& r, int64_t classes, int64_t each) {
   ImageSet set;
   std::vector<Tensor> images;

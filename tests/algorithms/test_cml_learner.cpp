@@ -76,7 +76,7 @@ TEST_CASE("learner: MAML, CML, CL, other gammas and BOIL take Adam's steps along
   CHECK(learned("boil", s, 5) != learned("maml", s, 5));
 }
 
-TEST_CASE("learner: frozen noise keeps phi and moves psi otherwise than MAML and CML") {
+TEST_CASE("learner: frozen noise keeps phi and learns another psi than MAML and CML") {
   const MetaSettings s = settings();
   Learner<Net> noise(sinusoid_net(60, 12), method("noise"), s, mse_loss_by_task, 7);
   for (int i = 0; i < 5; ++i) noise.learn(batch_at(i), i);
@@ -168,20 +168,21 @@ TEST_CASE("learner: chunks change rounding only, and the threads nothing") {
 
 namespace {
 
-struct Told {
+struct Pass {
   bool training;
   std::optional<uint64_t> key;
 };
-std::mutex told_mutex;
-std::vector<Told> told;
+std::mutex passes_mutex;
+std::vector<Pass> passes;
 
-// A body that drops half of its features where it is told to train, and notes what it was told.
+// A body that drops half of its features in training, and notes the context of each pass.
 struct DroppingBody {
   Mlp net;
   Tensor operator()(const Tensor& x, Context& ctx) const {
     {
-      const std::lock_guard lock(told_mutex);
-      told.push_back({ctx.training, ctx.random ? std::optional(ctx.random->key()) : std::nullopt});
+      const std::lock_guard lock(passes_mutex);
+      passes.push_back(
+          {ctx.training, ctx.random ? std::optional(ctx.random->key()) : std::nullopt});
     }
     const Tensor h = net(x);
     return ctx.training && ctx.random ? dropout(h, 0.5, *ctx.random) : h;
@@ -198,29 +199,29 @@ DroppingNet dropping_net() {
 
 TEST_CASE(
     "learner: support passes of training get a stream for each step, query passes none; at test "
-    "nobody trains") {
+    "no pass trains") {
   MetaSettings s = settings();
   s.inner_steps = 3;
   Learner<DroppingNet> a(dropping_net(), method("cml"), s, mse_loss_by_task, 7),
       b(dropping_net(), method("cml"), s, mse_loss_by_task, 7);
   Learner<DroppingNet> other(dropping_net(), method("cml"), s, mse_loss_by_task, 8);
-  told.clear();
+  passes.clear();
   for (int i = 0; i < 2; ++i) a.learn(batch_at(i), i);
   std::set<uint64_t> keys;
-  for (const Told& t : told) {
+  for (const Pass& t : passes) {
     CHECK(t.training);
     if (t.key) keys.insert(*t.key);
   }
-  CHECK(keys.size() == 6);  // 2 outer steps of 3
-  CHECK(told.size() == 8);  // and a query pass each, which drops nothing
+  CHECK(keys.size() == 6);    // 2 outer steps of 3
+  CHECK(passes.size() == 8);  // and a query pass each, which drops nothing
   for (int i = 0; i < 2; ++i) b.learn(batch_at(i), i), other.learn(batch_at(i), i);
   CHECK(flat(a.net()) == flat(b.net()));
   CHECK(flat(a.net()) != flat(other.net()));
   CHECK(flat(a.net()) != learned("cml", s, 2));  // dropout does something
-  told.clear();
+  passes.clear();
   a.adapted(batch_at(9).support_x, batch_at(9).support_y);
-  CHECK(told.size() == 3);
-  for (const Told& t : told) {
+  CHECK(passes.size() == 3);
+  for (const Pass& t : passes) {
     CHECK_FALSE(t.training);
     CHECK_FALSE(t.key.has_value());
   }

@@ -99,7 +99,7 @@ TEST_CASE(
   }
   CHECK(seen == std::set<int64_t>{0, 2, 3, 5, 6});
   CHECK((flipped > 5 && flipped < 35));
-  // One stream a task: the same tasks whatever number is asked for at once.
+  // One stream for each task: the same tasks whatever number is asked for at once.
   CHECK(task.held_out(Held::test, 0, 3).query_x[2].to_vector() ==
         task.held_out(Held::test, 2, 1).query_x[0].to_vector());
 }
@@ -183,7 +183,7 @@ TEST_CASE("AMM-GNN's scale comes from the task's support nodes") {
   CHECK(net.body(other).to_vector() != net.body(b.query_x).to_vector());
 }
 
-TEST_CASE("what cannot be sampled or read is refused, and the message says why") {
+TEST_CASE("what cannot be sampled or read is refused, and the message names the reason") {
   const auto graph = node_graph(blocks(), NodeEncoder::sgc);
   NodeSettings s = settings(NodeEncoder::sgc);
   s.query = 96;

@@ -93,7 +93,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "fact 10: with gamma = 0 Adam does not move phi, and psi and theta go MAML's way, bit for bit, "
+    "fact 10: with gamma = 0 Adam leaves phi, and psi and theta go MAML's way, bit for bit, "
     "for 100 steps") {
   const Net start = sinusoid_net(36);
   const Rule rule{.gamma = 0};
@@ -114,7 +114,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "fact 14: frozen noise keeps phi and moves psi; CL moves phi inside, and psi otherwise than "
+    "fact 14: frozen noise keeps phi and learns psi; CL adapts phi, and psi otherwise than "
     "CML") {
   const Net start = sinusoid_net(37);
   const Rule rule{.gamma = 0.2};
@@ -130,7 +130,7 @@ TEST_CASE(
   cl.adapt_cohead = true;
   const Net fast = adapted_on(start, rule, batch), both = adapted_on(start, cl, batch);
   CHECK(flat(both.cohead) != flat(fast.cohead));
-  // psi_cml - alpha gamma dL^c_S/dpsi, task by task; theta hears nothing of phi in one step.
+  // psi_cml - alpha gamma dL^c_S/dpsi, task by task; phi does not reach theta in one step.
   CHECK(flat(both.head) == flat(fast.head));
   for (int64_t t = 0; t < 4; ++t) {
     const auto task = [t](const Tensor& p) { return p[t]; };
@@ -164,10 +164,10 @@ TEST_CASE("fact 15: BOIL's inner loop leaves theta and phi alone") {
 namespace {
 
 struct Direction {
-  double inner = 0, slope = 0;  // <G, Gbar>; <G, G + weight Gbar>
-  // some small step along G + weight Gbar lowers the loss where slope > 0, raises it where slope <
-  // 0
-  bool as_told = false;
+  double inner = 0, along = 0;  // <G, Gbar>; <G, G + weight Gbar>
+  // some small step along G + weight Gbar lowers the loss where along > 0, raises it where
+  // along < 0
+  bool as_derived = false;
 };
 // G, Gbar: gradients of both heads' query losses of task t with respect to psi, at the adapted
 // point.
@@ -182,14 +182,14 @@ Direction direction(const Net& fast, const TaskBatch& batch, int64_t t, double w
   Direction d;
   for (size_t i = 0; i < g.size(); ++i) {
     d.inner += sum(g[i] * c[i]).item();
-    d.slope += sum(g[i] * (g[i] + weight * c[i])).item();
+    d.along += sum(g[i] * (g[i] + weight * c[i])).item();
   }
   const double before = loss(psi).item();
-  for (double step = 1e-3; step > 1e-12 && !d.as_told; step /= 10) {
+  for (double step = 1e-3; step > 1e-12 && !d.as_derived; step /= 10) {
     std::vector<Tensor> moved = parameters(fast.body);
     for (size_t i = 0; i < moved.size(); ++i) moved[i] = moved[i] - step * (g[i] + weight * c[i]);
     const double after = loss(at(fast.body, moved)).item();
-    d.as_told = d.slope > 0 ? after < before : after > before;
+    d.as_derived = d.along > 0 ? after < before : after > before;
   }
   return d;
 }
@@ -207,10 +207,10 @@ TEST_CASE(
     const Net fast = map(all, [t](const Tensor& p) { return p[t]; });
     for (const double weight : {1.0, 100.0}) {
       const Direction d = direction(fast, batch, t, weight);
-      CHECK(d.as_told);
-      if (d.inner > 0) CHECK(d.slope > 0);
+      CHECK(d.as_derived);
+      if (d.inner > 0) CHECK(d.along > 0);
       agree += d.inner > 0;
-      against += d.slope < 0;
+      against += d.along < 0;
     }
   }
   // Both kinds occur, so that neither check is empty.

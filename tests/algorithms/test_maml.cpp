@@ -44,7 +44,7 @@ template <class Learner, class F>
 double against_differences(const Learner& learner, const std::vector<double>& gradient,
                            const F& f) {
   constexpr double h = 1e-5;
-  std::vector<double> slopes;
+  std::vector<double> differences;
   const std::vector<Tensor> p = parameters(learner);
   for (size_t i = 0; i < p.size(); ++i) {
     const std::vector<double> values = p[i].to_vector();
@@ -56,10 +56,10 @@ double against_differences(const Learner& learner, const std::vector<double>& gr
         q[i] = tensor(v, p[i].shape(), p[i].dtype()).requires_grad_();
         return f(at(learner, q)).item();
       };
-      slopes.push_back((at_distance(h) - at_distance(-h)) / (2 * h));
+      differences.push_back((at_distance(h) - at_distance(-h)) / (2 * h));
     }
   }
-  return gap(gradient, slopes);
+  return gap(gradient, differences);
 }
 template <class Learner, class F>
 double against_differences(const Learner& learner, const F& f) {
@@ -349,7 +349,7 @@ TEST_CASE("Sharp-MAML with radius 0, or with neither level, is MAML, bit for bit
   }
 }
 
-TEST_CASE("Sharp-MAML, lower level: each task's step has the slope at w + radius g/|g|") {
+TEST_CASE("Sharp-MAML, lower level: each task's step goes along the gradient at w + radius g/|g|") {
   const Small net = whole_net(19);
   const TaskBatch batch = sinusoids(20);
   const double radius = 0.3;
@@ -406,7 +406,7 @@ TEST_CASE("Sharp-MAML, upper level: J's gradient at w + radius g/|g|, for an out
   }
 }
 
-TEST_CASE("perturbations have their radius, a task each, and none where the gradient is 0") {
+TEST_CASE("perturbations have their radius, one for each task, and none where the gradient is 0") {
   const Tensor a = normal(Random(1), {3, 2, 2}, 0, 1, DType::f64),
                b = normal(Random(2), {3}, 0, 1, DType::f64);
   const std::vector<Tensor> zero{zeros_like(a), zeros_like(b)},
@@ -418,7 +418,7 @@ TEST_CASE("perturbations have their radius, a task each, and none where the grad
   CHECK(std::sqrt(sum(square(whole[0])).item() + sum(square(whole[1])).item()) ==
         doctest::Approx(0.5).epsilon(1e-14));
 
-  // A loss without slope: targets are the net's own values.
+  // A loss whose gradient is 0: targets are the net's own values.
   const Small net = narrow_net(23);
   TaskBatch batch = sinusoids(24);
   batch.support_y = per_task(net, 4)(batch.support_x).detach();

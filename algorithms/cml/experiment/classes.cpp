@@ -119,7 +119,7 @@ ClassSplits folder_classes(const std::string& folder, int64_t size) {
   const bool lists = !images.empty() && !first_there(folder, {"train.csv"}).empty();
   if (!folders && !lists)
     throw IOError(folder +
-                  ": expected train, val and test, a folder a class in each; or train.csv, val.csv "
+                  ": expected train, val and test, a folder for each class; or train.csv, val.csv "
                   "and test.csv beside images.zip");
   const ClassSplits splits =
       folders ? ClassSplits{part("train"), part(validation), part("test")}

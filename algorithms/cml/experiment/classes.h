@@ -17,8 +17,8 @@ struct ClassSet {
   ClassSet(ImageSet images, const std::vector<int64_t>& classes)
       : set(std::move(images)), sampler(set.labels, classes) {}
 
-  // One task a stream: x [T, ways shots, c, h, w] and [T, ways queries, c, h, w] f32 in [0, 1], y
-  // i64. ConfigError as EpisodeSampler's.
+  // One task for each stream: x [T, ways shots, c, h, w] and [T, ways queries, c, h, w] f32 in [0,
+  // 1], y i64. ConfigError as EpisodeSampler's.
   TaskBatch tasks(const std::vector<Random>& streams, const EpisodeShape& shape) const;
   int64_t least_rows() const;  // of the smallest class
 };
@@ -38,7 +38,7 @@ ClassSplits glyph_classes(int64_t size);
 // alphabets: the last five of the thirty background ones are kept out of training for that.
 ClassSplits omniglot_classes(const std::string& folder, int64_t size);
 
-// Pictures in a folder: train, val (or validation) and test, each with a folder a class; or
+// Pictures in a folder: train, val (or validation) and test, each with a folder for each class; or
 // train.csv, val.csv and test.csv beside images.zip, images.tar or images/ (mini-ImageNet's lists).
 // In colour. IOError where neither is there, or a class is in two parts.
 ClassSplits folder_classes(const std::string& folder, int64_t size);

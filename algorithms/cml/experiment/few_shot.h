@@ -19,8 +19,8 @@ inline std::string metric_at(const std::string& metric, const std::string& varia
   return metric + "@" + variant.substr(2);
 }
 
-// A body with theta, a linear map, and phi, a hidden ReLU layer and a linear map. Streams: r / "head",
-// r / "cohead".
+// A body with theta, a linear map, and phi, a hidden ReLU layer and a linear map. Streams: r /
+// "head", r / "cohead".
 template <class Body>
 Model<Body, Linear, Mlp> with_heads(Body body, const Random& r, int64_t features, int64_t hidden,
                                     int64_t out) {

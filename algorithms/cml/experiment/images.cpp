@@ -22,10 +22,10 @@ struct ImageSettings : MetaSettings {
   static void parts(auto& self, auto&& part) {
     MetaSettings::parts(self, part);
     part("ways", self.ways, "classes of a task (N)", at_least(2));
-    part("query", self.query, "query images a class in training", at_least(1));
-    part("test_query", self.test_query, "query images a class at test", at_least(1));
+    part("query", self.query, "query images per class in training", at_least(1));
+    part("test_query", self.test_query, "query images per class at test", at_least(1));
     part("size", self.size,
-         "pixels a side; 0: 84 for pictures in a folder, 28 for what else there is",
+         "pixels per side; 0: 84 for pictures in a folder, 28 for what else there is",
          between(0, 4096));
     part("net", self.net, "conv4, or mlp on the pixels");
     part("channels", self.channels, "conv4: channels of each block", at_least(1));
@@ -100,7 +100,7 @@ class ImageTask {
                   Random(0) / name(split), first, count, s_.test_query);
   }
 
-  // The first test task: what it was adapted on, and what the net says of a few query images of
+  // The first test task: what it was adapted on, and the predictions for a few query images of
   // each class.
   void show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const {
     const int64_t channels = classes_->test.set.images.size(1);
@@ -126,18 +126,19 @@ class ImageTask {
   }
 
   Gallery gallery(const std::string& title, const TaskBatch& task, const Tensor& logits) const {
-    constexpr int64_t most = 2;  // query images a class
-    Gallery g{title + "one support image a class, then query images and what is said of them"};
+    constexpr int64_t most = 2;  // query images per class
+    Gallery g{title + "one support image per class, then query images and their predictions"};
     for (int64_t c = 0; c < s_.ways; ++c)
       g.pictures.push_back(picture_of(task.support_x[0][c * k_],
                                       "support, class " + std::to_string(c), Picture::none));
-    const std::vector<int64_t> said = argmax(logits[0], -1).template to_vector<int64_t>();
+    const std::vector<int64_t> predicted = argmax(logits[0], -1).template to_vector<int64_t>();
     for (int64_t c = 0; c < s_.ways; ++c) {
       for (int64_t i = 0; i < std::min<int64_t>(most, s_.test_query); ++i) {
-        const int64_t at = c * s_.test_query + i, guess = said[static_cast<size_t>(at)];
-        g.pictures.push_back(picture_of(
-            task.query_x[0][at], "class " + std::to_string(c) + ", said " + std::to_string(guess),
-            guess == c ? Picture::right : Picture::wrong));
+        const int64_t at = c * s_.test_query + i, guess = predicted[static_cast<size_t>(at)];
+        g.pictures.push_back(
+            picture_of(task.query_x[0][at],
+                       "class " + std::to_string(c) + ", predicted " + std::to_string(guess),
+                       guess == c ? Picture::right : Picture::wrong));
       }
     }
     return g;
@@ -185,7 +186,7 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
                      "net: '" + settings_.net + "' is not one of conv4, mlp");
     experiment::need(!settings_.hidden.empty(), "hidden: at least one width");
     experiment::need(task_ != "omniglot" || settings_.size <= 105,
-                     "size: Omniglot's drawings have 105 pixels a side");
+                     "size: Omniglot's drawings have 105 pixels per side");
     if (!classes_) return;
     const int most = *std::max_element(settings_.shots.begin(), settings_.shots.end());
     const auto room = [&](const ClassSet& part, int query, const char* split) {

@@ -1,6 +1,6 @@
-// What the paper's figures 3b to 3d look at, on any net: how far the two heads pull the body the same
-// way, how large the inner gradient still is in each layer after adaptation, and how much adaptation
-// changes a layer's activations.
+// What the paper's figures 3b to 3d look at, on any net: how far the two heads pull the body the
+// same way, how large the inner gradient still is in each layer after adaptation, and how much
+// adaptation changes a layer's activations.
 #pragma once
 
 #include <algorithm>

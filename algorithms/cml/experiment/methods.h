@@ -1,5 +1,5 @@
-// The methods of regrad-cml's table: which of MAML's family, with or without the co-learner, and how
-// the trained net is read. Every task has all of them.
+// The methods of regrad-cml's table: which of MAML's family, with or without the co-learner, and
+// how the trained net is read. Every task has all of them.
 #pragma once
 
 #include <regrad/algorithms/experiment/methods.h>
@@ -15,7 +15,7 @@ struct Method {
   // `adapted`: CL, adapted in the inner loop too.
   enum CoLearner { none, frozen, trained, adapted } cohead = none;
   double gamma = -1;        // below 0: the setting
-  bool by_default = false;  // in the table unless --methods says otherwise
+  bool by_default = false;  // in the table unless --methods names others
   // not empty: nothing is trained; that method's net is read at the un-adapted co-learner (dagger)
   const char* trained_by = "";
 };

@@ -20,7 +20,7 @@
 //          subgraph; the mean over its nodes
 //   amm    AMM-GNN's: the same GCN on the whole graph, features times 1 + 0.01 scale. What the
 //          scale is made of is ours (FeatureScale, graph.h); the
-//          cosine regulariser is left out, for no source at hand says between what
+//          cosine regulariser is left out, for no source at hand states between what
 #pragma once
 
 #include <regrad/algorithms/cml/experiment/trial.h>
@@ -39,8 +39,8 @@ struct NodeSettings : MetaSettings {
   static void parts(auto& self, auto&& part) {
     MetaSettings::parts(self, part);
     part("graph", self.graph, "cora or citeseer (files in --data), or blocks (generated)");
-    part("query", self.query, "query nodes a class in training", at_least(1));
-    part("test_query", self.test_query, "query nodes a class at test", at_least(1));
+    part("query", self.query, "query nodes per class in training", at_least(1));
+    part("test_query", self.test_query, "query nodes per class at test", at_least(1));
     part("hidden", self.hidden, "width of the body", at_least(1));
     part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer",
          at_least(1));
@@ -56,9 +56,9 @@ struct NodeData {
   Tensor edges;     // i64 [2,e], undirected
   int64_t classes = 0;
 };
-// "cora", "citeseer": NAME.content and NAME.cites in the folder (--data), plain, .gz or .xz. "blocks":
-// seven classes of a block model of 700 nodes, without a folder. IOError where files are missing
-// (naming the folder and what to give) or broken; ConfigError for another name.
+// "cora", "citeseer": NAME.content and NAME.cites in the folder (--data), plain, .gz or .xz.
+// "blocks": seven classes of a block model of 700 nodes, without a folder. IOError where files are
+// missing (naming the folder and what to give) or broken; ConfigError for another name.
 NodeData load_nodes(const std::string& folder, const std::string& graph);
 
 // ... and as the encoders read it; shared, never changed.

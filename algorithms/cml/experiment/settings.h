@@ -10,8 +10,8 @@ namespace regrad::cml {
 
 using experiment::above, experiment::at_least, experiment::between;
 
-// MAML++ (maml/plus_plus.h). An epoch is a share of the run: the authors' 15 of 100 epochs are 15% of
-// the outer steps.
+// MAML++ (maml/plus_plus.h). An epoch is a share of the run: the authors' 15 of 100 epochs are 15%
+// of the outer steps.
 struct PlusPlusSettings {
   int inner_steps = 5;
   bool learned_rates = true;

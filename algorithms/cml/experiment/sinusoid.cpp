@@ -1,5 +1,5 @@
-// Sinusoids. What the paper leaves open (outer steps, optimizer, query size, test tasks) is a setting
-// with the default of the README's protocol.
+// Sinusoids. What the paper leaves open (outer steps, optimizer, query size, test tasks) is a
+// setting with the default of the README's protocol.
 #include <algorithm>
 #include <cmath>
 #include <numeric>

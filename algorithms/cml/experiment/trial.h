@@ -1,5 +1,5 @@
-// A trial of any method on any task: the method's learner, the task's batches, and what is logged and
-// scored.
+// A trial of any method on any task: the method's learner, the task's batches, and what is logged
+// and scored.
 #pragma once
 
 #include <regrad/algorithms/cml/experiment/few_shot.h>
