@@ -1,7 +1,7 @@
 // MAML, model-agnostic meta-learning (Finn, Abbeel and Levine, ICML 2017, section 2.2).
 //
 //   w_t,0 = w;   w_t,j+1 = w_t,j - alpha grad L(w_t,j; S_t),  j = 0..M-1
-//   J(w) = 1/T sum_t L(w_t,M; Q_t)         (the paper has the sum; eq. 1 is its outer step along it)
+//   J(w) = 1/T sum_t L(w_t,M; Q_t)        (the paper has the sum; eq. 1 is an outer step along it)
 //
 //   const maml::Rule rule{.alpha = 0.01, .steps = 5};
 //   net = update(adam, std::move(net), state,
