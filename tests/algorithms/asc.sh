@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# asc.sh BIN CLASSIFY: from generated scenes to answers about files. regrad-asc trains for a moment, `classify` hears sounds of any rate and number of channels,
+# asc.sh BIN CLASSIFY: from generated scenes to answers about files. regrad-asc trains for a moment, `classify` reads sounds of any rate and number of channels,
 # `spectrogram` draws them, the embedding example says the same. Broken files end with exit code 3 and their name; a wrong use with 2; nothing is left behind.
 set -euo pipefail
 bin=$(realpath "$1") classify=$(realpath "$2")
@@ -28,7 +28,7 @@ wave stereo.wav 22050 2 0.3
 
 "$bin/regrad-asc" --help | grep -q "regrad-asc classify MODEL FILE"
 "$bin/regrad-asc" --help | grep -q "regrad-asc spectrogram FILE"
-"$bin/regrad-asc" --quiet --seeds 1 --methods baseline,resnorm-g --epochs 2 --train 8 --test 2 --translation.steps 6 --compress \
+"$bin/regrad-asc" --quiet --seeds 1 --methods baseline,resnorm-g --epochs 2 --generated.train 8 --generated.test 2 --translation.steps 6 --compress \
   --compression.epochs 1 --compression.ratio 0.3 --out out > table
 grep -q "largest int8 difference" table
 model=out/models/resnorm-g-seed-0.safetensors
@@ -59,13 +59,13 @@ expect 2 "tau must lie in" timeout 2 "$bin/regrad-asc" --preset small --tau 0
 expect 2 "--png" "$bin/regrad-asc" spectrogram mono.wav --png ''
 expect 2 "FILE" "$bin/regrad-asc" classify "$model" mono.wav ''
 expect 2 "is the sound file itself" "$bin/regrad-asc" spectrogram mono.wav --png mono.wav
-expect 5 "bytes" timeout 5 "$bin/regrad-asc" --train 100000000
+expect 5 "bytes" timeout 5 "$bin/regrad-asc" --generated.train 100000000
 expect 3 "nothing.safetensors" "$bin/regrad-asc" classify nothing.safetensors mono.wav
 expect 3 "nothing.wav" "$bin/regrad-asc" classify "$model" nothing.wav
 expect 3 "table" "$bin/regrad-asc" classify "$model" mono.wav table
 head -c 3000 mono.wav > cut.wav
 expect 3 "cut.wav" "$bin/regrad-asc" classify "$model" cut.wav
-# A bad file among many: told, and the others are heard.
+# A bad file among many: told, and the others are classified.
 code=0
 "$bin/regrad-asc" classify "$model" mono.wav cut.wav nothing.wav stereo.wav > others 2> message || code=$?
 [ "$code" = 3 ] && cmp others said

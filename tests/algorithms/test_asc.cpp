@@ -2,12 +2,11 @@
 // (audio.md sections 1 and 4, checks 26 and 27).
 #include <doctest/doctest.h>
 #include <regrad/algorithms/asc/compress.h>
-#include <regrad/algorithms/asc/listen.h>
-#include <regrad/algorithms/asc/model.h>
-#include <regrad/algorithms/asc/pictures.h>
-#include <regrad/algorithms/asc/scores.h>
-#include <regrad/algorithms/asc/tables.h>
-#include <regrad/algorithms/asc/trial.h>
+#include <regrad/algorithms/asc/experiment/model.h>
+#include <regrad/algorithms/asc/experiment/pictures.h>
+#include <regrad/algorithms/asc/experiment/scores.h>
+#include <regrad/algorithms/asc/experiment/table.h>
+#include <regrad/algorithms/asc/experiment/trial.h>
 #include <regrad/algorithms/shared/distill.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/io/files.h>
@@ -65,7 +64,7 @@ BcResnetAsc levelled(BcResnetAsc net) {
 
 // Four classes: each has energy in a band of its own. Devices a and b are seen, c is not; a device
 // adds a constant to each mel band.
-scenes::Recordings small_data() {
+Recordings small_data() {
   constexpr int64_t n = 40, m = 12, mels = 32, frames = 24;
   const auto clips = [&](const char* name, int64_t count) {
     const Tensor base = drawn(name, {count, 1, mels, frames});
@@ -73,7 +72,7 @@ scenes::Recordings small_data() {
     for (int64_t i = 0; i < count; ++i)
       for (int64_t f = 8 * (i % 4); f < 8 * (i % 4) + 8; ++f)
         lift[static_cast<size_t>(i * mels + f)] = 3;
-    // A burst, so that the band is heard in time too: what is constant in time a device could have
+    // A burst, so that the band varies in time too: what is constant in time a device could have
     // added.
     const Tensor burst =
         (uniform(Random(5) / name, {count, 1, 1, frames}) < full({1}, 0.4)).to(DType::f32);
@@ -87,7 +86,7 @@ scenes::Recordings small_data() {
   const auto by = [&](const Tensor& x, const char* device) {
     return x + 2 * drawn(device, {1, 1, mels, 1});
   };
-  scenes::Recordings d;
+  Recordings d;
   const Tensor source = clips("train", n);
   std::vector<Tensor> rows;
   std::vector<double> device, of_clip;
@@ -103,7 +102,7 @@ scenes::Recordings small_data() {
   d.test_x = {test, by(test, "b"), by(test, "c")}, d.test_y = {labels(m), labels(m), labels(m)},
   d.devices = {"a", "b", "c"};
   d.seen = 2, d.classes = {"bus", "park", "tram", "a shop"};
-  d.ear = {{.rate = 8000, .n_fft = 512, .hop = 160, .mels = mels}, 160 * (frames - 1), 0.1};
+  d.front = {{.rate = 8000, .n_fft = 512, .hop = 160, .mels = mels}, 160 * (frames - 1), 0.1};
   return d;
 }
 
@@ -119,7 +118,7 @@ Settings small_settings(bool compress) {
 struct Run {
   AscTrial trial;
   std::vector<experiment::Moment> moments{};
-  Run(const char* method, const Settings& s, const std::shared_ptr<const scenes::Recordings>& data)
+  Run(const char* method, const Settings& s, const std::shared_ptr<const Recordings>& data)
       : trial({method, "", 3}, s, data) {}
   void to(int64_t from, int64_t end) {
     for (int64_t i = from; i < end; ++i) moments.push_back(trial.step(i));
@@ -350,10 +349,10 @@ TEST_CASE(
 }
 
 TEST_CASE("8-bit integers: the simulation bit for bit, whatever the batches") {
-  const auto data = std::make_shared<const scenes::Recordings>(small_data());
+  const auto data = std::make_shared<const Recordings>(small_data());
   Run run("resnorm", small_settings(false), data);
   run.to(0, 8);
-  const BcResnetAsc net = levelled(run.trial.net());
+  const BcResnetAsc net = levelled(run.trial.now().net);
   const BcResnetAsc small = deployed(net, one_shot_masks(net, 0.6));
   const std::vector<Tensor> tests = {data->test_x[0], data->test_x[2]};
   const Int8Report r = evaluate_int8(small, data->train_x, tests);
@@ -371,7 +370,7 @@ TEST_CASE("8-bit integers: the simulation bit for bit, whatever the batches") {
 
 // Of a net that no step has moved: eight steps from the initial values are another net on each CPU.
 TEST_CASE("8-bit integers stay near the net that they stand for") {
-  const auto data = std::make_shared<const scenes::Recordings>(small_data());
+  const auto data = std::make_shared<const Recordings>(small_data());
   BcResnetAsc net(Random(6), {.tau = 1, .classes = 4, .norm = FreqNorm::resnorm, .dropout = 0});
   for (int64_t i = 0; i < 20; ++i) {
     Context ctx{.training = true};
@@ -385,15 +384,15 @@ TEST_CASE("8-bit integers stay near the net that they stand for") {
 }
 
 TEST_CASE("a row that was cut anywhere and goes on ends in the same bits") {
-  const auto data = std::make_shared<const scenes::Recordings>(small_data());
+  const auto data = std::make_shared<const Recordings>(small_data());
   const Settings s = small_settings(true);
-  const Plan p = plan(s, "resnorm-g", 40);
+  const Phases p = phases(s, "resnorm-g", 40);
   CHECK(p.batches == 4);
   CHECK(p.translation == 5);
   CHECK(p.training == 8);
   CHECK(p.without == 4);
   CHECK(p.steps() == 21);
-  CHECK(plan(s, "baseline", 40).steps() == 16);
+  CHECK(phases(s, "baseline", 40).steps() == 16);
   Run without_stop("resnorm-g", s, data);
   without_stop.to(0, p.steps());
   const experiment::Outcome end = without_stop.trial.finish();
@@ -419,26 +418,26 @@ TEST_CASE("a row that was cut anywhere and goes on ends in the same bits") {
 }
 
 TEST_CASE("a row: masks by the trained net, what is counted, what is told") {
-  const auto data = std::make_shared<const scenes::Recordings>(small_data());
+  const auto data = std::make_shared<const Recordings>(small_data());
   Settings s = small_settings(true);
   s.epochs = 6;
   Run run("resnorm-g", s, data);
-  const Plan p = plan(s, "resnorm-g", 40);
+  const Phases p = phases(s, "resnorm-g", 40);
   run.to(0, p.translation + p.training);
-  const BcResnetAsc trained = run.trial.net();
-  CHECK(zeros_of(run.trial.masks()[0]) == 0);
+  const BcResnetAsc trained = run.trial.now().net;
+  CHECK(zeros_of(run.trial.now().masks[0]) == 0);
   run.to(p.translation + p.training, p.steps());
   for (size_t i = 0; i < parameters(trained).size(); ++i)
-    CHECK(apart(parameters(trained)[i], parameters(run.trial.net())[i]) == 0);
+    CHECK(apart(parameters(trained)[i], parameters(run.trial.now().net)[i]) == 0);
   const std::vector<Tensor> masks = one_shot_masks(trained, 0.89);
-  for (size_t i = 0; i < masks.size(); ++i) CHECK(apart(masks[i], run.trial.masks()[i]) == 0);
+  for (size_t i = 0; i < masks.size(); ++i) CHECK(apart(masks[i], run.trial.now().masks[i]) == 0);
   const int64_t due = std::llround(0.89 * static_cast<double>(weights(trained)));
   for (const bool distilled : {false, true})
-    CHECK(zero_weights(run.trial.student(distilled)) == due);
+    CHECK(zero_weights(run.trial.now().students[distilled]) == due);
   bool differ = false;
   for (size_t i = 0; i < masks.size(); ++i)
-    differ = differ || apart(parameters(run.trial.student(false))[i],
-                             parameters(run.trial.student(true))[i]) > 0;
+    differ = differ || apart(parameters(run.trial.now().students[false])[i],
+                             parameters(run.trial.now().students[true])[i]) > 0;
   CHECK(differ);
 
   const experiment::Outcome out = run.trial.finish();
@@ -473,12 +472,12 @@ TEST_CASE("a row: masks by the trained net, what is counted, what is told") {
 TEST_CASE(
     "a row learns: well above chance on seen devices, and the same initial net and batches with "
     "every method") {
-  const auto data = std::make_shared<const scenes::Recordings>(small_data());
+  const auto data = std::make_shared<const Recordings>(small_data());
   Settings s = small_settings(false);
   s.epochs = 25, s.mixup = 0, s.mask_mels = s.mask_frames = 0, s.dropout = 0;
   Run run("resnorm", s, data), other("baseline", s, data);
-  for (size_t i = 0; i < parameters(run.trial.net()).size(); ++i)
-    CHECK(apart(parameters(run.trial.net())[i], parameters(other.trial.net())[i]) == 0);
+  for (size_t i = 0; i < parameters(run.trial.now().net).size(); ++i)
+    CHECK(apart(parameters(run.trial.now().net)[i], parameters(other.trial.now().net)[i]) == 0);
   run.to(0, 100);
   double seen = 0;
   for (const experiment::Score& x : run.trial.finish().scores)
@@ -487,7 +486,7 @@ TEST_CASE(
 }
 
 TEST_CASE("unpaired test clips: items are all clips in a row, scores the means of devices") {
-  scenes::Recordings d = small_data();
+  Recordings d = small_data();
   d.paired = false;
   d.test_x[2] = slice(d.test_x[2], 0, 0, 4).contiguous(),
   d.test_y[2] = slice(d.test_y[2], 0, 0, 4).contiguous();
@@ -495,7 +494,7 @@ TEST_CASE("unpaired test clips: items are all clips in a row, scores the means o
                wrong = one_hot(whole({1, 2, 3, 0}), 4).to(DType::f32);
   const Hits hits = hits_of({right, right, wrong}, d);
   experiment::Outcome out;
-  add_by_device("x", hits, d, out);
+  add_by_device({"x", "", 0}, hits, d, out);
   CHECK(out.scores[0].value == doctest::Approx(200.0 / 3));
   CHECK(out.items[0].values.size() == 28);
   CHECK(out.items[1].values == std::vector<double>(4, 0.0));
@@ -504,19 +503,20 @@ TEST_CASE("unpaired test clips: items are all clips in a row, scores the means o
 TEST_CASE(
     "model file: from a row to a file and back, the same logits; files that contradict "
     "themselves") {
-  const auto data = std::make_shared<const scenes::Recordings>(small_data());
+  const auto data = std::make_shared<const Recordings>(small_data());
   const TempFolder at;
   for (const bool compress : {false, true}) {
     Run run("resnorm", small_settings(compress), data);
-    run.to(0, plan(small_settings(compress), "resnorm", 40).steps());
+    run.to(0, phases(small_settings(compress), "resnorm", 40).steps());
     const std::string path = at / "model.safetensors";
     save_safetensors(path, run.trial.model(), run.trial.about());
     const SceneModel m = load_scene_model(path);
     CHECK(m.classes == data->classes);
-    CHECK(str(m.ear.front) == str(data->ear.front));
-    CHECK(m.ear.samples == data->ear.samples);
-    const BcResnetAsc same =
-        compress ? deployed(run.trial.student(true), run.trial.masks()) : run.trial.net();
+    CHECK(str(m.front.mel) == str(data->front.mel));
+    CHECK(m.front.samples == data->front.samples);
+    const BcResnetAsc same = compress
+                                 ? deployed(run.trial.now().students[true], run.trial.now().masks)
+                                 : run.trial.now().net;
     CHECK(apart(logits_of(m.net, data->test_x[2]), logits_of(same, data->test_x[2])) == 0);
     // Half as long, twice the rate, two channels, another level: the same size of spectrogram.
     const Sound s{0.01 * drawn("sound", {2, 8000}), 16000};
@@ -613,7 +613,7 @@ TEST_CASE("claims: by the bootstrap over clips; compressed ones only where there
 }
 
 TEST_CASE("settings: every task's presets hold, values that contradict each other are told") {
-  for (const char* task : {"scenes", "digits", "esc10", "tau"})
+  for (const char* task : {"scenes", "digits", "esc10", "tau", "folder"})
     for (const char* preset : {"tiny", "small", "long", "paper"}) {
       AscExperiment e(task);
       e.choose(task, preset);

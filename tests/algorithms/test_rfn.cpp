@@ -1,9 +1,11 @@
-// regrad-rfn's arms, trials and claims.
+// regrad-rfn's methods, trials and claims.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/experiment/options.h>
-#include <regrad/algorithms/rfn/claims.h>
-#include <regrad/algorithms/rfn/tables.h>
-#include <regrad/algorithms/rfn/trial.h>
+#include <regrad/algorithms/rfn/experiment/claims.h>
+#include <regrad/algorithms/rfn/experiment/learner.h>
+#include <regrad/algorithms/rfn/experiment/measure.h>
+#include <regrad/algorithms/rfn/experiment/table.h>
 #include <regrad/engine/error.h>
 
 #include <algorithm>
@@ -12,16 +14,17 @@
 
 using namespace regrad;
 using namespace regrad::relaxed_norm;
+using experiment::on;
 using experiment::Verdict;
 
 namespace {
 
 // Twenty clips of generated scenes by nine devices.
-std::shared_ptr<const scenes::Recordings> few() {
-  static const auto made = std::make_shared<const scenes::Recordings>(scenes::record(
-      scenes::load_clips("scenes", "", scenes::ear_of("scenes"), {.train = 2, .test = 1}),
-      scenes::ear_of("scenes"), scenes::recorders("simulated", "", 8000, Random(1)),
-      {.source = 0.5}, Random(1)));
+std::shared_ptr<const Recordings> few() {
+  const experiment::FrontEnd front = experiment::front_end("scenes");
+  static const auto made = std::make_shared<const Recordings>(experiment::record(
+      experiment::load_clips("scenes", "", front, {.train = 2, .test = 1}), front,
+      experiment::recorders("simulated", "", 8000, Random(1)), {.source = 0.5}, Random(1)));
   return made;
 }
 
@@ -32,8 +35,9 @@ Settings quick() {
 }
 
 using BcTrial = RfnTrial<BcResnetAsc>;
-BcTrial trial(const char* name, const Settings& s = quick()) {
-  return BcTrial({name, "simulated", 3}, s, few());
+template <class Net = BcResnetAsc>
+RfnTrial<Net> begun(const char* name, const Settings& s = quick()) {
+  return trial<Net>({name, "simulated", 3}, s, few());
 }
 
 std::vector<std::vector<double>> state_of(experiment::Trial& t) {
@@ -67,13 +71,14 @@ Verdict verdict_of(const std::vector<experiment::Claim>& claims, const std::stri
 
 }  // namespace
 
-TEST_CASE("every arm has a name of its own, and rows where the table says") {
+TEST_CASE("every method has a name of its own, and rows where the table says") {
   std::set<std::string> names;
-  for (const Arm& a : arms()) {
+  for (const Method& a : methods()) {
     CHECK(names.insert(a.name).second);
     CHECK(has_row(a, "simulated"));
   }
-  CHECK_THROWS_AS(arm("batch"), ConfigError);
+  CHECK_THROWS_AS(experiment::find_method(methods(), "batch"), ConfigError);
+  const auto arm = [](const char* name) { return experiment::find_method(methods(), name); };
   CHECK_FALSE(has_row(arm("crossgrad"), "microphones"));
   CHECK(has_row(arm("rfn"), "sd8"));
   CHECK_FALSE(has_row(arm("ifn"), "sd8"));
@@ -81,7 +86,7 @@ TEST_CASE("every arm has a name of its own, and rows where the table says") {
 }
 
 TEST_CASE(
-    "with one channel instance norm is layer norm, so in-input has no arm of LN's beside it") {
+    "with one channel instance norm is layer norm, so in-input has no row of LN's beside it") {
   const Random r(4);
   const auto normed = [&](FreqNorm n) {
     Context ctx;
@@ -95,7 +100,7 @@ TEST_CASE("a trial's state is all there is: another that takes it up goes on in 
   for (const char* name :
        {"none", "rfn", "bin", "global", "mixstyle", "freq-mixstyle", "crossgrad"}) {
     CAPTURE(name);
-    BcTrial whole = trial(name), first = trial(name), second = trial(name);
+    BcTrial whole = begun(name), first = begun(name), second = begun(name);
     for (int64_t i = 0; i < 6; ++i) whole.step(i);
     for (int64_t i = 0; i < 3; ++i) first.step(i);
     std::vector<Tensor> kept;
@@ -112,26 +117,26 @@ TEST_CASE("a trial's state is all there is: another that takes it up goes on in 
 }
 
 TEST_CASE(
-    "arms differ in what they train on; CrossGrad with no share for moved inputs is plain "
+    "methods differ in what they train on; CrossGrad with no share for moved inputs is plain "
     "training") {
   Settings s = quick();
   s.dropout = 0, s.cross_share = 0, s.mix_p = s.freq_mix_p = 1;
-  BcTrial none = trial("none", s), across = trial("crossgrad", s), mixed = trial("mixstyle", s),
-          freq = trial("freq-mixstyle", s);
+  BcTrial none = begun("none", s), across = begun("crossgrad", s), mixed = begun("mixstyle", s),
+          freq = begun("freq-mixstyle", s);
   for (int64_t i = 0; i < 3; ++i) none.step(i), across.step(i), mixed.step(i), freq.step(i);
   const auto head = [](BcTrial& t) { return t.model().front().second; };
   CHECK(amax(abs(head(none) - head(across))).item() < 1e-5);
   CHECK(amax(abs(head(none) - head(mixed))).item() > 1e-4);
   CHECK(amax(abs(head(mixed) - head(freq))).item() > 1e-4);
   s.cross_share = 0.5;
-  BcTrial moved = trial("crossgrad", s);
+  BcTrial moved = begun("crossgrad", s);
   for (int64_t i = 0; i < 3; ++i) moved.step(i);
   CHECK(amax(abs(head(none) - head(moved))).item() > 1e-4);
 }
 
 TEST_CASE(
     "a finished trial has every clip's hits, and the gap is the difference of the two means") {
-  BcTrial t = trial("rfn");
+  BcTrial t = begun("rfn");
   const experiment::Outcome out = t.finish();
   std::map<std::string, double> score;
   for (const auto& s : out.scores) score[s.metric] = s.value;
@@ -169,11 +174,10 @@ TEST_CASE(
 
   for (const char* name : {"rfn", "global", "crossgrad"}) {
     CAPTURE(name);
-    const auto begun = [&] { return RfnTrial<PooledNet>({name, "simulated", 3}, quick(), few()); };
-    RfnTrial<PooledNet> whole = begun(), second = begun();
+    RfnTrial<PooledNet> whole = begun<PooledNet>(name), second = begun<PooledNet>(name);
     for (int64_t i = 0; i < 6; ++i) whole.step(i);
     {
-      RfnTrial<PooledNet> first = begun();
+      RfnTrial<PooledNet> first = begun<PooledNet>(name);
       for (int64_t i = 0; i < 3; ++i) first.step(i);
       std::vector<Tensor> kept;
       first.state([&](const std::string&, Tensor& t) { kept.push_back(t.detach()); });
@@ -241,7 +245,7 @@ TEST_CASE("settings that contradict each other are refused") {
   experiment::assign(fields, "net", "pooled", "test"),
       experiment::assign(fields, "mels", "40", "test");
   CHECK_NOTHROW(e.check());
-  CHECK(e.has_row({"ln", "sd8", 0}));  // the pilot's table has every arm
+  CHECK(e.has_row({"ln", "sd8", 0}));  // the pilot's table has every method
 }
 
 TEST_CASE(

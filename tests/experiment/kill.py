@@ -23,7 +23,7 @@ CML = ["--quiet", "--seeds", "2", "--shots", "5,10", "--methods", "maml,cml,dagg
 PRUNING = ["--quiet", "--seeds", "2", "--methods", "map,dcil,dpf,gmp,rigl", "--epochs", "12", "--train", "200", "--test", "100", "--curve", "50",
            "--batch", "20", "--refresh", "7", "--sparsities", "0.9", "--checkpoint-every", "0.01"]
 # Translation to step 12, then the scene net, pruning, fine-tuning without and with distillation: most kills fall between two of these.
-ASC = ["--quiet", "--seeds", "1", "--methods", "resnorm,resnorm-g", "--epochs", "3", "--train", "8", "--test", "2", "--log-every", "1",
+ASC = ["--quiet", "--seeds", "1", "--methods", "resnorm,resnorm-g", "--epochs", "3", "--generated.train", "8", "--generated.test", "2", "--log-every", "1",
        "--translation.steps", "12", "--compress", "--compression.epochs", "3", "--checkpoint-every", "0.01"]
 FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING, "regrad-asc": ASC}
 

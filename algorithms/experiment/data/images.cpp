@@ -116,7 +116,9 @@ void measure(Images& out) {
   for (size_t c = 0; c < sums.size(); ++c) {
     const double mean = sums[c] / n;
     out.mean.push_back(mean);
-    out.deviation.push_back(std::sqrt(std::max(0.0, squares[c] / n - mean * mean)));
+    // at least one step of a pixel, for a channel that does not vary
+    out.deviation.push_back(
+        std::max(1.0 / 255, std::sqrt(std::max(0.0, squares[c] / n - mean * mean))));
   }
 }
 

@@ -1,0 +1,31 @@
+// What regrad-asc does beside its tables: it classifies sound files, and draws what the net sees of
+// them.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace regrad::asc {
+
+using Print = std::function<void(const std::string&)>;
+
+// Prints "street.wav: tram 81.2%, bus 10.3%, metro 4.0%": the three most likely scenes of each file
+// by a model that regrad-asc left in models/. Any rate, length and number of channels that
+// libsndfile reads. A file that cannot be read has its line on stderr, the others go on, and an
+// IOError ends it.
+void classify(const std::string& model, const std::vector<std::string>& files, const Print& print);
+
+// Writes the log-mel spectrogram of a file as PNG: as the model's front end has it, or, without
+// one, of the whole file at 16 kHz in 64 bands of 40 ms every 20 ms. Returns a line about it. IOError naming the file.
+std::string draw_spectrogram(const std::string& file, const std::string& png,
+                             const std::string& model);
+
+// Whether these words are a command on files (classify, spectrogram), and that command.
+// ConfigError at a wrong use.
+bool is_command(int argc, const char* const* argv);
+void run_command(int argc, const char* const* argv, const Print& print);
+// For --help.
+std::string commands_help();
+
+}  // namespace regrad::asc

@@ -1,0 +1,241 @@
+#include <regrad/algorithms/asc/compress.h>
+#include <regrad/algorithms/asc/experiment/model.h>
+#include <regrad/algorithms/asc/experiment/trial.h>
+#include <regrad/algorithms/experiment/claims.h>
+#include <regrad/datasets/audio/augment.h>
+#include <regrad/engine/functional.h>
+#include <regrad/layers/schedule.h>
+#include <regrad/layers/serialize.h>
+
+#include <algorithm>
+
+namespace regrad::asc {
+namespace {
+
+using experiment::Moment;
+
+constexpr int64_t calibration_clips = 256;
+
+Tensor taken(const Tensor& x, const Tensor& at) { return index_select(x, 0, at); }
+
+BcResnetAscOptions options_of(const Settings& s, const Method& m, const Recordings& data) {
+  return {.tau = s.tau,
+          .classes = data.class_count(),
+          .norm = m.norm,
+          .lambda = s.lambda,
+          .dropout = s.dropout};
+}
+
+// At most so many, spread over all.
+Tensor spread(const Tensor& x, int64_t most) {
+  const int64_t every = (x.size(0) + most - 1) / most;
+  return slice(x, 0, 0, x.size(0), std::max<int64_t>(1, every)).contiguous();
+}
+
+// Convolutions of which pruning has left no weight: where one is the only way through, the net no
+// longer depends on its input.
+double cut_away(const std::vector<Tensor>& masks) {
+  double n = 0;
+  for (const Tensor& m : masks) n += m.dim() == 4 && amax(m).item() == 0;
+  return n;
+}
+
+std::vector<Tensor> logits_by_device(const BcResnetAsc& net, const Recordings& data) {
+  std::vector<Tensor> out;
+  for (const Tensor& x : data.test_x) out.push_back(logits_of(net, x));
+  return out;
+}
+Hits hits_by_device(const BcResnetAsc& net, const Recordings& data) {
+  return hits_of(logits_by_device(net, data), data);
+}
+
+double mean_of(const Hits& hits) { return experiment::mean_of(hits, 0, hits.size()); }
+
+}  // namespace
+
+const std::vector<Method>& methods() {
+  static const std::vector<Method> all = {
+      {"baseline", "batch norm and sub-spectral norm only", FreqNorm::none, false},
+      {"baseline-g", "the same, some clips of the source translated to other devices",
+       FreqNorm::none, true, false},
+      {"resnorm", "residual norm, 0.1 x + IFN(x), on the input and after each stage",
+       FreqNorm::resnorm, false},
+      {"resnorm-g", "the same, some clips of the source translated to other devices",
+       FreqNorm::resnorm, true},
+  };
+  return all;
+}
+
+Phases phases(const Settings& s, const std::string& method, int64_t clips) {
+  Phases p;
+  p.batches = clips / s.batch;
+  p.training = p.batches * s.epochs;
+  if (experiment::find_method(methods(), method).translation) p.translation = s.translation.steps;
+  if (s.compress) p.without = p.with = p.batches * s.compression.epochs;
+  return p;
+}
+
+AscTrial::AscTrial(const experiment::Job& job, const Settings& settings,
+                   std::shared_ptr<const Recordings> data)
+    : job_(job),
+      method_(experiment::find_method(methods(), job.method)),
+      s_(settings),
+      data_(std::move(data)),
+      random_(Random(job.seed) / "asc"),
+      phases_(phases(s_, job.method, data_->clips())),
+      options_(options_of(s_, method_, *data_)) {
+  const Sgd sgd{.momentum = s_.momentum};
+  now_.net = BcResnetAsc(random_ / "init", options_);
+  now_.sgd = sgd.initial(parameters(now_.net));
+  if (method_.translation) {
+    now_.translation = TranslationNet(random_ / "translation", data_->seen, data_->front.mel.mels,
+                                      s_.translation.width);
+    if (data_->pair_x.defined())
+      now_.translation = standardized(std::move(now_.translation), data_->pair_x);
+    now_.adam = Adam{}.initial(parameters(now_.translation));
+  }
+  if (!s_.compress) return;
+  now_.masks = one_shot_masks(now_.net, 0);
+  for (size_t k = 0; k < 2; ++k) now_.students[k] = now_.net, now_.student_sgd[k] = now_.sgd;
+}
+
+Sgd AscTrial::rule(int64_t i, int64_t of, double peak) const {
+  return {.lr = cosine_with_warmup(peak, of, s_.warmup)(i),
+          .momentum = s_.momentum,
+          .weight_decay = s_.weight_decay};
+}
+
+// Clips in a random order, translated, rolled, masked and mixed.
+AscTrial::Batch AscTrial::batch(int64_t i, const Random& r) const {
+  const Tensor order = randperm(r / "order" / (i / phases_.batches), data_->clips());
+  const experiment::RecordedBatch clips = batch_of(*data_, order, i % phases_.batches, s_.batch);
+  Batch b{clips.x, one_hot(clips.y, options_.classes).to(DType::f32)};
+  if (method_.translation)
+    b.x =
+        translated(now_.translation, b.x, clips.device, s_.translation.rate, r / "translated" / i);
+  b.x = experiment::rolled(b.x, data_->front.mel, s_.roll, r / "roll" / i);
+  if (s_.mask_mels > 0 || s_.mask_frames > 0)
+    b.x = spec_augment(b.x, {.frequency_max = s_.mask_mels, .time_max = s_.mask_frames},
+                       r / "mask" / i);
+  if (s_.mixup > 0) {
+    Mixed m = mixup(b.x, b.y, s_.mixup, r / "mixup" / i);
+    b = {std::move(m.x), std::move(m.y)};
+  }
+  return b;
+}
+
+bool AscTrial::logged() const { return (step_ + 1) % (phases_.batches * s_.log_every) == 0; }
+
+Moment AscTrial::step(int64_t i) {
+  step_ = i;
+  if (i < phases_.translation) return translate(i);
+  i -= phases_.translation;
+  if (i < phases_.training) return train(i);
+  i -= phases_.training;
+  if (i < phases_.without) return squeeze(i, false);
+  return squeeze(i - phases_.without, true);
+}
+
+Moment AscTrial::translate(int64_t i) {
+  const Random r = random_ / "pairs" / i;
+  const Settings::Translation& s = s_.translation;
+  const int64_t pairs = data_->pair_of.size(0), frames = data_->train_x.size(3),
+                crop = s.crop > 0 ? std::min<int64_t>(s.crop, frames) : frames;
+  const Tensor at = randint(r / "pair", 0, pairs, {s.batch}), clips = taken(data_->pair_of, at);
+  const int64_t begin = (r / "crop").integer(0, frames - crop + 1);
+  const auto cut = [&](const Tensor& x) { return slice(x, 3, begin, begin + crop).contiguous(); };
+  const Tensor from = cut(taken(data_->pair_x, at)), to = cut(taken(data_->train_x, clips));
+  const double rate =
+      CosineAnnealingLr{.lr = s.lr, .t_max = std::max<int64_t>(1, phases_.translation)}(i);
+  const Tensor loss = learn_translation(now_.translation, now_.adam, rate, from, to,
+                                        taken(data_->train_device, clips));
+  if (i % 20 != 0 && !logged()) return {};
+  return {{"L1 of the translation", loss.item()}, {"L1 without it", l1_loss(from, to).item()}};
+}
+
+Moment AscTrial::train(int64_t i) {
+  const Batch b = batch(i, random_ / "training");
+  Context ctx{.training = true, .random = random_ / "pass" / i};
+  const Tensor loss = soft_cross_entropy(now_.net(b.x, ctx), b.y);
+  const BcResnetAsc g = grad(loss, now_.net);
+  now_.net =
+      update(rule(i, phases_.training, s_.lr), commit(std::move(now_.net), ctx), now_.sgd, g);
+  if (!logged()) return {};
+  const Hits hits = hits_by_device(now_.net, *data_);
+  return {{"accuracy", mean_of(hits)},
+          {"accuracy on unseen devices", mean_of_unseen(hits, *data_)},
+          {"training loss", loss.item()}};
+}
+
+Moment AscTrial::squeeze(int64_t i, bool distilled) {
+  const Settings::Compression& s = s_.compression;
+  BcResnetAsc& student = now_.students[distilled];
+  if (i == 0) {
+    now_.masks = one_shot_masks(now_.net, s.ratio);
+    student = pruned(now_.net, now_.masks);
+  }
+  const Batch b = batch(i, random_ / "fine-tuning");
+  const Tensor teacher = distilled ? logits_of(now_.net, b.x, s_.batch) : Tensor();
+  const FineTuning how{.distillation = {s.share, s.temperature}, .quantized = s.quantized};
+  const Tensor loss =
+      fine_tune(student, now_.student_sgd[distilled], rule(i, phases_.with, s.lr), now_.masks, b.x,
+                b.y, distilled ? &teacher : nullptr, how, random_ / "fine pass" / i);
+  if (!logged()) return {};
+  const Hits hits = hits_by_device(as_tuned(student, now_.masks, s.quantized), *data_);
+  const std::string of = distilled ? "fine-tuning with KD: " : "fine-tuning without KD: ";
+  return {{of + "accuracy", mean_of(hits)}, {of + "training loss", loss.item()}};
+}
+
+experiment::Outcome AscTrial::finish() {
+  experiment::Outcome out;
+  const std::vector<Tensor> logits = logits_by_device(now_.net, *data_);
+  const Hits hits = hits_of(logits, *data_);
+  add_by_device(job_, hits, *data_, out);
+  add_figures(job_, logits, hits, *data_, out);
+  if (s_.compress) {
+    finish_compression(hits, out);
+  } else {
+    out.parameters.emplace_back(job_.method, parameter_count(now_.net));
+  }
+  return out;
+}
+
+void AscTrial::finish_compression(const Hits& before, experiment::Outcome& out) const {
+  const Recordings& d = *data_;
+  const auto all = [&](const char* metric, const Hits& h) {
+    add(job_, metric, h, 0, h.size(), d, out);
+  };
+  const auto tuned = [&](size_t distilled) {
+    return as_tuned(now_.students[distilled], now_.masks, s_.compression.quantized);
+  };
+  all("before compression", before);
+  all("after pruning", hits_by_device(pruned(now_.net, now_.masks), d));
+  all("after fine-tuning without KD", hits_by_device(tuned(0), d));
+  all("after fine-tuning with KD", hits_by_device(tuned(1), d));
+  const BcResnetAsc small = deployed(now_.students[1], now_.masks);
+  all("with 8-bit weights", hits_by_device(small, d));
+  const Int8Report int8 = evaluate_int8(small, spread(d.train_x, calibration_clips), d.test_x);
+  const Hits last = hits_of(int8.logits, d);
+  all("int8", last);
+  add(job_, "int8, unseen", last, static_cast<size_t>(d.seen), last.size(), d, out);
+  const auto score = [&](const char* metric, double value) {
+    out.scores.push_back({job_.method, experiment::on(metric, job_.variant), value});
+  };
+  score("bytes", static_cast<double>(challenge_bytes(small)));
+  score("largest int8 difference of a logit", int8.largest_difference);
+  score("convolutions cut away whole", cut_away(now_.masks));
+  const ChallengeSize size = challenge_size(small);
+  out.parameters.emplace_back(job_.method, size.weights + size.rest / 2);
+}
+
+void AscTrial::state(const std::function<void(const std::string&, Tensor&)>& part) {
+  each(now_, [&](const std::string& name, Tensor& t, bool) { part(name, t); });
+}
+
+std::vector<NamedTensor> AscTrial::model() const {
+  return named_tensors(s_.compress ? deployed(now_.students[1], now_.masks) : now_.net);
+}
+
+Metadata AscTrial::about() const { return to_metadata(options_, data_->front, data_->classes); }
+
+}  // namespace regrad::asc

@@ -1,0 +1,93 @@
+// One row with one seed: [translation,] training of the scene net, accuracy by device[, and the
+// chain of compression].
+#pragma once
+
+#include <regrad/algorithms/asc/experiment/scores.h>
+#include <regrad/algorithms/asc/experiment/settings.h>
+#include <regrad/algorithms/asc/translate.h>
+#include <regrad/algorithms/experiment/methods.h>
+#include <regrad/layers/nets/bcresnet.h>
+
+#include <array>
+#include <memory>
+
+namespace regrad::asc {
+
+struct Method {
+  const char *name, *help;
+  FreqNorm norm;
+  bool translation;
+  bool by_default = true;
+};
+const std::vector<Method>& methods();
+
+// Steps by phase, one after the other.
+struct Phases {
+  // the last two: fine-tuning without and with distillation
+  int64_t translation = 0, training = 0, without = 0, with = 0;
+  int64_t batches = 0;  // an epoch
+  int64_t steps() const { return translation + training + without + with; }
+};
+Phases phases(const Settings& settings, const std::string& method, int64_t clips);
+
+// All that steps change.
+struct Chain {
+  BcResnetAsc net;
+  Sgd::State sgd;
+  TranslationNet translation;
+  Adam::State adam;
+  std::vector<Tensor> masks;            // ones until the net is trained
+  std::array<BcResnetAsc, 2> students;  // fine-tuned without and with distillation
+  std::array<Sgd::State, 2> student_sgd;
+  static void parts(auto& self, auto&& part) {
+    part("net", self.net);
+    part("sgd", self.sgd);
+    part("translation", self.translation);
+    part("adam", self.adam);
+    part("masks", self.masks);
+    part("without", self.students[0]);
+    part("without_sgd", self.student_sgd[0]);
+    part("with", self.students[1]);
+    part("with_sgd", self.student_sgd[1]);
+  }
+};
+
+// A chain of phases, each with a curve of its own: it shares the frame's settings, batches and
+// scores (experiment/training), not its trial.
+class AscTrial : public experiment::Trial {
+ public:
+  AscTrial(const experiment::Job& job, const Settings& settings,
+           std::shared_ptr<const Recordings> data);
+
+  experiment::Moment step(int64_t i) override;
+  experiment::Outcome finish() override;
+  void state(const std::function<void(const std::string&, Tensor&)>& part) override;
+  std::vector<NamedTensor> model() const override;
+  Metadata about() const override;
+
+  const Chain& now() const { return now_; }
+
+ private:
+  struct Batch {
+    Tensor x, y;  // [N,1,F,T], soft labels [N,K]
+  };
+  Batch batch(int64_t i, const Random& r) const;
+  Sgd rule(int64_t i, int64_t of, double peak) const;
+  experiment::Moment translate(int64_t i);
+  experiment::Moment train(int64_t i);
+  experiment::Moment squeeze(int64_t i, bool distilled);
+  void finish_compression(const Hits& before, experiment::Outcome& out) const;
+  bool logged() const;  // whether the step under way is
+
+  const experiment::Job job_;
+  const Method method_;
+  const Settings s_;
+  const std::shared_ptr<const Recordings> data_;
+  const Random random_;
+  const Phases phases_;
+  const BcResnetAscOptions options_;
+  int64_t step_ = 0;  // under way
+  Chain now_;
+};
+
+}  // namespace regrad::asc

@@ -1,0 +1,38 @@
+#include <regrad/algorithms/experiment/data/device_scores.h>
+#include <regrad/algorithms/experiment/stats.h>
+
+namespace regrad::experiment {
+
+double mean_of(const Hits& hits, size_t first, size_t last) {
+  double sum = 0;
+  for (size_t d = first; d < last; ++d) sum += mean(hits[d]);
+  return sum / static_cast<double>(last - first);
+}
+
+std::vector<double> by_clip(const Hits& hits, size_t first, size_t last, bool paired) {
+  std::vector<double> out;
+  if (!paired) {
+    for (size_t d = first; d < last; ++d) out.insert(out.end(), hits[d].begin(), hits[d].end());
+    return out;
+  }
+  out.assign(hits[first].size(), 0.0);
+  for (size_t d = first; d < last; ++d)
+    for (size_t i = 0; i < out.size(); ++i)
+      out[i] += hits[d][i] / static_cast<double>(last - first);
+  return out;
+}
+
+Chart device_chart(const std::string& title, const std::string& method, const Hits& hits,
+                   const Recordings& data) {
+  std::string names;
+  for (size_t d = 0; d < hits.size(); ++d)
+    names += (d ? d == static_cast<size_t>(data.seen) ? " | " : ", " : "") + data.devices[d];
+  Series points{method, {}, {}, Series::points};
+  for (size_t d = 0; d < hits.size(); ++d)
+    points.x.push_back(static_cast<double>(d + 1)), points.y.push_back(mean(hits[d]));
+  Chart chart{title, "device, those of training first: " + names, "%"};
+  chart.series.push_back(std::move(points));
+  return chart;
+}
+
+}  // namespace regrad::experiment

@@ -1,0 +1,30 @@
+// Accuracy by device: hits of test clips, what they are as items of a table, and their chart.
+#pragma once
+
+#include <regrad/algorithms/experiment/chart.h>
+#include <regrad/algorithms/experiment/data/recordings.h>
+#include <regrad/algorithms/experiment/training/accuracy.h>
+
+namespace regrad::experiment {
+
+// By device, 100 or 0 for each test clip.
+using Hits = std::vector<std::vector<double>>;
+
+template <class Net>
+Hits hits_of(const Net& net, const Recordings& data) {
+  Hits out;
+  for (size_t d = 0; d < data.test_x.size(); ++d)
+    out.push_back(hits_of(net, data.test_x[d], data.test_y[d]));
+  return out;
+}
+
+// The mean over devices first .. last - 1 of their means, by clip: where all devices recorded the
+// same clips the mean over these devices, else all their clips in a row.
+double mean_of(const Hits& hits, size_t first, size_t last);
+std::vector<double> by_clip(const Hits& hits, size_t first, size_t last, bool paired);
+
+// Each device's mean; the axis names the devices, those of training first.
+Chart device_chart(const std::string& title, const std::string& method, const Hits& hits,
+                   const Recordings& data);
+
+}  // namespace regrad::experiment

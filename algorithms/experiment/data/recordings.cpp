@@ -1,0 +1,146 @@
+#include <regrad/algorithms/experiment/data/recordings.h>
+#include <regrad/datasets/audio/augment.h>
+#include <regrad/engine/error.h>
+#include <regrad/engine/functional.h>
+#include <regrad/engine/internal/decimal.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+
+namespace regrad::experiment {
+namespace {
+
+Recorder recorder_of(const Device& d, int rate) {
+  return {d.name, d.seen, [d, rate](const Tensor& x) { return through(d, x, rate); }};
+}
+
+Recorder flat() {
+  return {"flat", true, [](const Tensor& x) { return x; }};
+}
+
+std::vector<Recorder> microphones(const std::string& folder, int rate) {
+  std::string archive;
+  for (const char* name : {"micirp_33.tar.xz", "micirp"})
+    if (archive.empty() && !folder.empty() && std::filesystem::exists(folder + "/" + name))
+      archive = folder + "/" + name;
+  if (archive.empty())
+    throw IOError(
+        "devices microphones: give --data DIR, a folder with micirp_33.tar.xz or micirp/ (MicIRP's "
+        "WAVs); simulated ones need no data");
+  std::vector<Recorder> out = {flat()};
+  for (const Microphone& m : load_microphones(archive)) {
+    const auto kept = std::make_shared<const Microphone>(m);
+    out.push_back(
+        {m.name, m.seen, [kept, rate](const Tensor& x) { return through(*kept, x, rate); }});
+  }
+  return out;
+}
+
+std::vector<Recorder> random_recorders(double sd, int rate, const Random& r) {
+  std::vector<Recorder> out = {flat()};
+  for (int i = 0; i < 8; ++i) {
+    const bool seen = i < 5;
+    out.push_back(
+        recorder_of(random_device(r / "curves" / i, sd,
+                                  (seen ? "seen " : "unseen ") + std::to_string(i + 1), seen),
+                    rate));
+  }
+  return out;
+}
+
+Tensor spectrograms(const Recorder& by, const Tensor& x, const FrontEnd& front, double noise,
+                    const Random& r) {
+  Tensor y = by.record(x);
+  if (noise < 0) y = y + normal(r, y.shape(), 0, std::pow(10.0, noise / 20));
+  return unsqueeze(log_mel(y, front.mel), 1);
+}
+
+// The device of each training clip.
+std::vector<int64_t> assigned(int64_t clips, int64_t seen, double source, const Random& r) {
+  const std::vector<double> order =
+      argsort(uniform(r, {clips}, 0, 1, DType::f64), 0).to(DType::f64).to_vector();
+  std::vector<int64_t> out(order.size(), 0);
+  const auto by_source = static_cast<size_t>(std::llround(source * static_cast<double>(clips)));
+  for (size_t i = by_source; i < order.size() && seen > 1; ++i)
+    out[static_cast<size_t>(order[i])] = 1 + static_cast<int64_t>(i - by_source) % (seen - 1);
+  return out;
+}
+
+Tensor places(const std::vector<int64_t>& at) {
+  return tensor(std::vector<double>(at.begin(), at.end()), {static_cast<int64_t>(at.size())},
+                DType::i64);
+}
+
+}  // namespace
+
+std::vector<Recorder> recorders(const std::string& kind, const std::string& folder, int rate,
+                                const Random& r) {
+  if (kind == "microphones") return microphones(folder, rate);
+  if (kind == "simulated") {
+    std::vector<Recorder> out;
+    for (const Device& d : simulated_devices()) out.push_back(recorder_of(d, rate));
+    return out;
+  }
+  const double sd =
+      kind.rfind("sd", 0) == 0 ? number_of(std::string_view(kind).substr(2)).value_or(-1) : -1;
+  if (!(sd >= 0 && sd <= 100))
+    throw ConfigError("devices: '" + kind +
+                      "' is not one of simulated, microphones, sd0, sd4, sd8, ..");
+  return random_recorders(sd, rate, r);
+}
+
+RecordedBatch batch_of(const Recordings& data, const Tensor& order, int64_t position,
+                       int64_t batch) {
+  const Tensor at = slice(order, 0, position * batch, (position + 1) * batch).contiguous();
+  return {index_select(data.train_x, 0, at), index_select(data.train_y, 0, at),
+          index_select(data.train_device, 0, at)};
+}
+
+Tensor rolled(const Tensor& x, const LogMel& mel, double seconds, const Random& r) {
+  const int64_t most =
+      std::llround(seconds * static_cast<double>(mel.rate) / static_cast<double>(mel.hop));
+  return most > 0 ? time_roll(x, most, r) : x;
+}
+
+Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<Recorder>& given,
+                  const RecordOptions& o, const Random& r) {
+  if (!(o.source >= 0 && o.source <= 1))
+    throw ConfigError("source: the share of training clips must lie in [0, 1]");
+  if (!(o.noise <= 0)) throw ConfigError("noise: dB relative to full scale, below 0 (0: none)");
+  std::vector<Recorder> all = given;
+  std::stable_partition(all.begin(), all.end(), [](const Recorder& e) { return e.seen; });
+  Recordings out;
+  out.classes = clips.classes, out.front = front;
+  out.seen = std::count_if(all.begin(), all.end(), [](const Recorder& e) { return e.seen; });
+  const std::vector<int64_t> device =
+      assigned(clips.train_x.size(0), out.seen, o.source, r / "assigned");
+  std::vector<Tensor> x, y, d;
+  std::vector<int64_t> others;
+  int64_t before = 0;
+  for (size_t e = 0; e < all.size(); ++e) {
+    const Random stream = r / "noise" / static_cast<int64_t>(e);
+    out.devices.push_back(all[e].name);
+    out.test_x.push_back(spectrograms(all[e], clips.test_x, front, o.noise, stream / "test"));
+    out.test_y.push_back(clips.test_y);
+    std::vector<int64_t> at;
+    for (size_t i = 0; i < device.size(); ++i)
+      if (device[i] == static_cast<int64_t>(e)) at.push_back(static_cast<int64_t>(i));
+    if (at.empty()) continue;
+    x.push_back(spectrograms(all[e], index_select(clips.train_x, 0, places(at)), front, o.noise,
+                             stream / "train"));
+    y.push_back(index_select(clips.train_y, 0, places(at)));
+    d.push_back(full({static_cast<int64_t>(at.size())}, static_cast<double>(e), DType::i64));
+    if (e > 0) others.insert(others.end(), at.begin(), at.end());
+    if (e == 0) before = static_cast<int64_t>(at.size());
+  }
+  out.train_x = cat(x, 0), out.train_y = cat(y, 0), out.train_device = cat(d, 0);
+  if (others.empty()) return out;
+  out.pair_x = spectrograms(all[0], index_select(clips.train_x, 0, places(others)), front, o.noise,
+                            r / "noise" / "pairs");
+  out.pair_of = arange(before, before + static_cast<int64_t>(others.size()));
+  return out;
+}
+
+}  // namespace regrad::experiment

@@ -1,0 +1,74 @@
+#include <regrad/algorithms/experiment/data/sound_table.h>
+#include <regrad/engine/error.h>
+
+#include <cmath>
+
+namespace regrad::experiment {
+
+FrontEnd Sounds::front(const SoundSettings& s) const {
+  FrontEnd out = front_end(task_, s.wide);
+  if (s.mels > 0) out.mel.mels = s.mels;
+  if (s.seconds > 0) out.samples = std::llround(s.seconds * static_cast<double>(out.mel.rate));
+  return out;
+}
+
+int64_t Sounds::clips(const SoundSettings& s) const {
+  if (tau_) return tau_->clips();
+  if (clips_) return clips_->train_x.size(0);
+  return task_ == "scenes" ? int64_t{10} * s.generated.train : 0;  // ten classes
+}
+
+void Sounds::check(const SoundSettings& s, const TrainSettings& training) const {
+  const FrontEnd f = front(s);
+  const int64_t bins = f.mel.n_fft / 2 + 1, known = clips(s);
+  need(f.mel.mels <= bins, "mels: " + std::to_string(f.mel.mels) + " bands of a spectrum of " +
+                               std::to_string(bins) + " bins");
+  need(f.samples >= f.mel.n_fft, "seconds: " + std::to_string(f.samples) +
+                                     " samples, and a spectrum is of " +
+                                     std::to_string(f.mel.n_fft));
+  if (known > 0) check_batch(training, known, "clips");
+  need(!s.devices.empty(), "devices: at least one of simulated, microphones, sd0, sd4, ..");
+  if (task_ == "tau")
+    return need(s.devices == std::vector<std::string>{"recorded"},
+                "devices: the clips of tau were recorded by devices of their own");
+  for (const std::string& d : s.devices)
+    if (d != "microphones") recorders(d, "", 8000, Random(0));  // names those that there are
+}
+
+std::vector<Need> Sounds::needs(const SoundSettings& s) const {
+  if (task_ != "scenes") return {};
+  const FrontEnd f = front(s);
+  const double clips = 10 * (double{1} * s.generated.train + s.generated.test),
+               map = static_cast<double>(f.mel.mels * f.mel.frames(f.samples));
+  return {{sizeof(float) * clips * static_cast<double>(f.samples), "generated clips"},
+          {sizeof(float) * clips * map, "their spectrograms"}};
+}
+
+void Sounds::load(const std::string& folder, const SoundSettings& s) {
+  folder_ = folder;
+  const FrontEnd f = front(s);
+  if (task_ == "tau") {
+    tau_ = std::make_shared<const Recordings>(tau_recordings(folder, f));
+    return;
+  }
+  clips_ = std::make_shared<const Clips>(load_clips(task_, folder, f, s.generated));
+  for (const std::string& d : s.devices)  // before hours of work
+    recorders(d, folder, static_cast<int>(f.mel.rate), Random(0));
+}
+
+std::shared_ptr<const Recordings> Sounds::recorded(const SoundSettings& s, const std::string& kind,
+                                                   const Random& r) const {
+  if (tau_) return tau_;
+  need(clips_ != nullptr, "--task " + task_ + ": no clips were read");
+  const std::lock_guard lock(mutex_);
+  std::weak_ptr<const Recordings>& known = made_[kind + "/" + std::to_string(r.key())];
+  if (std::shared_ptr<const Recordings> there = known.lock()) return there;
+  const FrontEnd f = front(s);
+  recent_ = std::make_shared<const Recordings>(
+      record(*clips_, f, recorders(kind, folder_, static_cast<int>(f.mel.rate), r),
+             {.source = s.source, .noise = s.noise}, r));
+  known = recent_;
+  return recent_;
+}
+
+}  // namespace regrad::experiment

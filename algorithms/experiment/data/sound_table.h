@@ -1,0 +1,71 @@
+// What --task and --data and the settings of sounds mean to a table that trains a net on what some
+// devices recorded and tests it on what others did.
+#pragma once
+
+#include <regrad/algorithms/experiment/data/recordings.h>
+#include <regrad/algorithms/experiment/memory.h>
+#include <regrad/algorithms/experiment/training/settings.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace regrad::experiment {
+
+struct SoundSettings {
+  std::vector<std::string> devices = {"simulated"};
+  double source = 0.85, noise = 0, roll = 0, seconds = 0;
+  int mels = 0;
+  bool wide = false;
+  Generated generated = {};
+
+  static void parts(auto& self, auto&& part) {
+    part("devices", self.devices,
+         "kinds of devices, each with a column of its own: simulated, microphones (needs --data), "
+         "or sdX: random curves of X dB; tau has its own, recorded");
+    part("source", self.source,
+         "share of the training clips that the source records; the other seen devices share the "
+         "rest",
+         share());
+    part("noise", self.noise, "dBFS of noise after the device, such as -60; 0: none", at_most(0));
+    part("roll", self.roll, "clips are turned in time by up to so many seconds", between(0, 3600));
+    part("seconds", self.seconds, "length of a clip, cut or repeated; 0: the task's",
+         between(0, 600));
+    part("mels", self.mels, "mel bands; 0: the task's. BC-ResNet needs a multiple of 32",
+         between(0, 65536));
+    part("wide", self.wide,
+         "the challenge's front end: 256 bands (128 at 8 kHz), 128 ms every 30; else 64 bands, 32 "
+         "or 40 ms every 10 or 20");
+    part("generated", self.generated);
+  }
+};
+
+class Sounds {
+ public:
+  explicit Sounds(std::string task) : task_(std::move(task)) {}
+
+  const std::string& task() const { return task_; }
+  FrontEnd front(const SoundSettings& s) const;
+  // Training clips: those that were read, else those that will be generated; 0 where only the data
+  // tell.
+  int64_t clips(const SoundSettings& s) const;
+  // ConfigError for settings that contradict each other or the training's. Before load() and after.
+  void check(const SoundSettings& s, const TrainSettings& training) const;
+  std::vector<Need> needs(const SoundSettings& s) const;  // generated clips and their spectrograms
+  // IOError where the clips, or the microphones, are not in `folder`.
+  void load(const std::string& folder, const SoundSettings& s);
+  // What devices of that kind record of the clips, random numbers by r: made once while it is in
+  // use.
+  std::shared_ptr<const Recordings> recorded(const SoundSettings& s, const std::string& kind,
+                                             const Random& r) const;
+
+ private:
+  std::string task_, folder_ = {};
+  std::shared_ptr<const Clips> clips_ = nullptr;     // after load()
+  std::shared_ptr<const Recordings> tau_ = nullptr;  // tau's, after load()
+  mutable std::mutex mutex_{};
+  mutable std::map<std::string, std::weak_ptr<const Recordings>> made_{};
+  mutable std::shared_ptr<const Recordings> recent_ = nullptr;
+};
+
+}  // namespace regrad::experiment

@@ -1,7 +1,0 @@
-#include <regrad/algorithms/experiment/experiment.h>
-#include <regrad/algorithms/rfn/tables.h>
-
-int main(int argc, char** argv) {
-  regrad::experiment::TaskList tasks = regrad::relaxed_norm::rfn_tasks();
-  return regrad::experiment::main(tasks, argc, argv);
-}

@@ -1,0 +1,92 @@
+#include <regrad/algorithms/experiment/claims.h>
+#include <regrad/algorithms/rfn/experiment/measure.h>
+#include <regrad/algorithms/rfn/information.h>
+#include <regrad/engine/autograd.h>
+#include <regrad/engine/ops.h>
+
+#include <algorithm>
+
+namespace regrad::relaxed_norm {
+namespace {
+
+// Test clips as every seen device has recorded them, at most so many per device. Every other clip
+// teaches the classifier, the rest test it.
+constexpr int64_t most_clips = 150;
+
+struct Statistics {
+  std::vector<Tensor> channel, frequency;  // by place of the net, [n,k]
+  Tensor device, label;                    // [n]
+};
+
+Statistics statistics_of(const BcResnetAsc& net, const experiment::Recordings& data) {
+  const NoGrad quiet;
+  std::vector<std::vector<Tensor>> channel, frequency;  // by place, by device
+  std::vector<Tensor> device, label;
+  for (int64_t d = 0; d < data.seen; ++d) {
+    const Tensor &x = data.test_x[static_cast<size_t>(d)], &y = data.test_y[static_cast<size_t>(d)];
+    const int64_t every = (x.size(0) + most_clips - 1) / most_clips;
+    const Tensor some = slice(x, 0, 0, x.size(0), every).contiguous();
+    Context ctx;
+    const std::vector<Tensor> maps = net.activations(some, ctx);
+    channel.resize(maps.size()), frequency.resize(maps.size());
+    for (size_t p = 0; p < maps.size(); ++p) {
+      channel[p].push_back(channel_statistics(maps[p]));
+      frequency[p].push_back(frequency_statistics(maps[p]));
+    }
+    device.push_back(full({some.size(0)}, static_cast<double>(d), DType::i64));
+    label.push_back(slice(y, 0, 0, y.size(0), every));
+  }
+  Statistics out{{}, {}, cat(device, 0), cat(label, 0)};
+  for (size_t p = 0; p < channel.size(); ++p)
+    out.channel.push_back(cat(channel[p], 0)), out.frequency.push_back(cat(frequency[p], 0));
+  return out;
+}
+
+double bound(const Tensor& s, const Tensor& y, int64_t classes, int64_t components) {
+  const auto half = [](const Tensor& t, int64_t which) {
+    return slice(t, 0, which, t.size(0), 2).contiguous();
+  };
+  return information(half(s, 0), half(y, 0), half(s, 1), half(y, 1), classes,
+                     {.components = components});
+}
+
+}  // namespace
+
+std::string nats(const std::string& of, const std::string& in, const std::string& place) {
+  return "nats of " + of + ", " + in + ", " + place;
+}
+
+void measure_information(const experiment::Job& job, const BcResnetAsc& net,
+                         const experiment::Recordings& data, experiment::Outcome& out) {
+  const Statistics s = statistics_of(net, data);
+  const struct {
+    const char* name;
+    const Tensor& y;
+    int64_t classes;
+  } labels[] = {{"device", s.device, data.seen}, {"class", s.label, data.class_count()}};
+  const struct {
+    const char* name;
+    const std::vector<Tensor>& by_place;
+  } kinds[] = {{"frequency", s.frequency}, {"channel", s.channel}};
+  static const char* const places[] = {"head", "stage 1"};
+  experiment::Chart chart{"What statistics say, " + job.method + ", " + job.variant,
+                          "after the head (0) and the stages", "nats"};
+  for (const auto& of : labels)
+    for (const auto& in : kinds)
+      chart.series.push_back({std::string(of.name) + ", " + in.name, {}, {}});
+  for (size_t p = 0; p < s.channel.size(); ++p) {
+    const int64_t k = std::min(s.channel[p].size(1), s.frequency[p].size(1));
+    auto series = chart.series.begin();
+    for (const auto& of : labels)
+      for (const auto& in : kinds) {
+        const double n = bound(in.by_place[p], of.y, of.classes, k);
+        series->x.push_back(static_cast<double>(p)), series->y.push_back(n), ++series;
+        if (p < 2)
+          out.scores.push_back(
+              {job.method, experiment::on(nats(of.name, in.name, places[p]), job.variant), n});
+      }
+  }
+  out.figures.push_back(std::move(chart));
+}
+
+}  // namespace regrad::relaxed_norm

@@ -1,0 +1,229 @@
+// A person's own data: pictures and sounds by class in a folder, with and without a split, and the
+// tables on them.
+#include <doctest/doctest.h>
+#include <regrad/algorithms/asc/experiment/table.h>
+#include <regrad/algorithms/experiment/data/images.h>
+#include <regrad/algorithms/experiment/experiment.h>
+#include <regrad/algorithms/experiment/picture.h>
+#include <regrad/algorithms/pruning/tables.h>
+#include <regrad/algorithms/rfn/experiment/table.h>
+#include <regrad/datasets/audio/sound_folder.h>
+#include <regrad/datasets/split.h>
+#include <regrad/engine/functional.h>
+#include <regrad/engine/io/files.h>
+
+#include <filesystem>
+#include <set>
+
+#include "../temp_folder.h"
+
+using namespace regrad;
+using namespace regrad::experiment;
+using regrad::test::complaint;
+using regrad::test::TempFolder;
+
+namespace {
+
+void put(const std::string& path, const std::string& bytes) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  write_file(path, bytes);
+}
+// A picture of one colour.
+void paint(const std::string& path, int red, int green) {
+  Picture p{6, 6, 3};
+  for (int i = 0; i < 36; ++i)
+    p.pixels += static_cast<char>(red), p.pixels += static_cast<char>(green), p.pixels += '\0';
+  put(path, to_png(p));
+}
+void record(const std::string& path, double tone, int64_t seed) {
+  const Tensor t = arange(0, 8000).to(DType::f32) * (tone / 8000);
+  put(path, to_wav({reshape(sin(t * 6.2831853) * 0.3, {1, 8000}) +
+                        normal(Random(seed), {1, 8000}, 0, 0.05),
+                    8000}));
+}
+
+int run(TaskList tasks, std::vector<const char*> words) {
+  words.insert(words.begin(), "regrad-x");
+  words.push_back("--quiet");
+  return experiment::main(tasks, static_cast<int>(words.size()), words.data());
+}
+
+}  // namespace
+
+TEST_CASE("a split by names: the share of each class, the same whatever lies beside a file") {
+  std::vector<std::string> names;
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < 40; ++i)
+    names.push_back("c/" + std::to_string(i)), labels.push_back(i % 4 == 3);
+  const std::vector<bool> test = test_by_name(names, labels, "x");
+  int64_t of[2] = {0, 0};
+  for (size_t i = 0; i < test.size(); ++i) of[labels[i]] += test[i];
+  CHECK(of[0] == 6);
+  CHECK(of[1] == 2);
+  CHECK(test_by_name(names, labels, "x") == test);
+  CHECK(test_by_name(names, labels, "x", 0.2, 1) != test);
+  std::vector<std::string> turned(names.rbegin(), names.rend());
+  std::vector<int64_t> turned_labels(labels.rbegin(), labels.rend());
+  const std::vector<bool> back = test_by_name(turned, turned_labels, "x");
+  CHECK(std::vector<bool>(back.rbegin(), back.rend()) == test);
+  for (const double share : {0.01, 0.99}) {  // one of two, whatever the share
+    const std::vector<bool> two = test_by_name({"a", "b"}, {0, 0}, "x", share);
+    CHECK(two[0] != two[1]);
+  }
+  CHECK(complaint<IOError>(
+            [] {
+              test_by_name({"a", "b", "c"}, {0, 0, 1}, "x");
+            },
+            "x: c is the only example of its class") == "");
+  CHECK_THROWS_AS(test_by_name({"a"}, {0, 0}, "x"), ConfigError);
+  CHECK_THROWS_AS(test_by_name({"a", "b"}, {0, 0}, "x", 1), ConfigError);
+}
+
+TEST_CASE(
+    "--task folder of pictures: train/ and test/, or a fifth of each class; mean, deviation") {
+  const TempFolder at;
+  for (int i = 0; i < 3; ++i) {
+    paint(at / ("a/train/dark/" + std::to_string(i) + ".png"), 0, 51);
+    paint(at / ("a/train/light/" + std::to_string(i) + ".png"), 255, 51);
+    paint(at / ("a/test/dark/" + std::to_string(i) + ".png"), 10, 0);
+  }
+  paint(at / "a/test/light/x.png", 200, 0);
+  const Images split = load_images("folder", at / "a", 8);
+  CHECK(split.train.images.shape() == Shape{6, 3, 8, 8});
+  CHECK(split.test.images.shape() == Shape{4, 3, 8, 8});
+  CHECK(split.train.classes == std::vector<std::string>{"dark", "light"});
+  // in turn, so that the first so many hold every class
+  CHECK(split.train.labels.to_vector<int64_t>() == std::vector<int64_t>{0, 1, 0, 1, 0, 1});
+  CHECK(split.mean[0] == doctest::Approx(0.5));
+  CHECK(split.deviation[0] == doctest::Approx(0.5));
+  CHECK(split.mean[1] == doctest::Approx(0.2));
+  CHECK(split.deviation[1] == 1.0 / 255);  // a channel that does not vary
+  paint(at / "a/test/other/x.png", 0, 0);
+  CHECK(complaint<IOError>([&] { load_images("folder", at / "a"); }, "different classes") == "");
+
+  for (int i = 0; i < 10; ++i)
+    for (const char* name : {"dark", "light", "red"})
+      paint(at / (std::string("b/") + name + "/" + std::to_string(i) + ".png"), 20 * i, 9);
+  const Images own = load_images("folder", at / "b", 4);
+  CHECK(own.train.size() == 24);
+  CHECK(own.test.size() == 6);
+  CHECK(own.test.labels.to_vector<int64_t>() == std::vector<int64_t>{0, 1, 2, 0, 1, 2});
+  std::set<int64_t> seen;
+  for (const Images* of : {&own})
+    for (const ImageSet* set : {&of->train, &of->test})
+      for (int64_t i = 0; i < set->size(); ++i)
+        if (set->labels.to_vector<int64_t>()[static_cast<size_t>(i)] == 0)
+          seen.insert(static_cast<int64_t>(set->images[i][0][0][0].item()));
+  CHECK(seen.size() == 10);  // each picture in one part
+  CHECK_THROWS_AS(load_images("folder", ""), IOError);
+  CHECK_THROWS_AS(load_images("folder", at / "none"), IOError);
+  CHECK_THROWS_AS(load_images("mnist", ""), ConfigError);
+}
+
+TEST_CASE("--task folder of sounds: what is read, what is refused") {
+  const TempFolder at;
+  for (int i = 0; i < 5; ++i) {
+    record(at / ("a/low/" + std::to_string(i) + ".wav"), 200, i);
+    record(at / ("a/high/deep/" + std::to_string(i) + ".WAV"), 2000, i);
+  }
+  put(at / "a/low/notes.txt", "x");
+  const AudioSet own = load_sound_folder(at / "a");
+  CHECK(own.classes == std::vector<std::string>{"high", "low"});
+  CHECK(own.size() == 10);
+  CHECK(own.in(Part::test).size() == 2);
+  CHECK(own.sound(0).frames() == 8000);
+  CHECK(own.clips[0].name == "high/deep/0.WAV");
+  CHECK(own.clips[9].label == 1);
+  CHECK(load_sound_folder(at / "a", {.test_share = 0.4}).in(Part::test).size() == 4);
+  record(at / "b/train/low/x.wav", 200, 1), record(at / "b/test/low/y.wav", 200, 2);
+  const AudioSet split = load_sound_folder(at / "b");
+  CHECK(split.in(Part::train) == std::vector<int64_t>{0});
+  CHECK(split.in(Part::test) == std::vector<int64_t>{1});
+  record(at / "b/test/high/y.wav", 200, 2);
+  CHECK(complaint<IOError>([&] { load_sound_folder(at / "b"); }, "different classes") == "");
+  std::filesystem::create_directories(at / "a/silent");
+  CHECK(complaint<IOError>([&] { load_sound_folder(at / "a"); }, "silent: a class without") == "");
+  put(at / "c/low/x.mp3", "x");
+  CHECK(complaint<IOError>([&] { load_sound_folder(at / "c"); }, "x.mp3: sounds are read as") ==
+        "");
+  CHECK_THROWS_AS(load_sound_folder(at / "none"), IOError);
+  CHECK_THROWS_AS(load_sounds("folder", ""), IOError);
+}
+
+TEST_CASE("tables of one's own pictures and sounds, from folder to result") {
+  const TempFolder at;
+  for (int i = 0; i < 10; ++i) {
+    paint(at / ("pictures/dark/" + std::to_string(i) + ".png"), 20 + i, 3 * i);
+    paint(at / ("pictures/light/" + std::to_string(i) + ".png"), 200 + i, 7 * i);
+    paint(at / ("pictures/green/" + std::to_string(i) + ".png"), 20 + i, 200 + i);
+    record(at / ("sounds/low/" + std::to_string(i) + ".wav"), 200 + i, i);
+    record(at / ("sounds/high/" + std::to_string(i) + ".wav"), 1500 + 10 * i, i);
+  }
+  const std::string pictures = at / "pictures", sounds = at / "sounds", out = at / "out";
+  const auto result = [&](const char* name) {
+    return read_file(out + "/" + name + "/result.json");
+  };
+  const std::string map_out = out + "/map", asc_out = out + "/asc", rfn_out = out + "/rfn";
+  CHECK(run(pruning::pruning_tasks(pruning::Paper::map),
+            {"--task",    "folder",    "--data",    pictures.c_str(),
+             "--size",    "16",        "--net",     "tiny",
+             "--methods", "dense,gmp", "--epochs",  "4",
+             "--batch",   "8",         "--refresh", "2",
+             "--seeds",   "1",         "--out",     map_out.c_str()}) == 0);
+  CHECK(result("map").find("\"task\": \"folder\"") != std::string::npos);
+  CHECK(run(asc::asc_tasks(), {"--task",    "folder",
+                               "--data",    sounds.c_str(),
+                               "--preset",  "tiny",
+                               "--seconds", "0.5",
+                               "--devices", "simulated,sd0",
+                               "--methods", "baseline,resnorm",
+                               "--epochs",  "2",
+                               "--batch",   "8",
+                               "--seeds",   "1",
+                               "--source",  "0.5",
+                               "--out",     asc_out.c_str()}) == 0);
+  const std::string of_asc = result("asc");
+  for (const char* words :
+       {"\"accuracy@simulated\"", "\"unseen@sd0\"", "resnorm above baseline on unseen devices@sd0"})
+    CHECK_MESSAGE(of_asc.find(words) != std::string::npos, words);
+  CHECK(run(relaxed_norm::rfn_tasks(),
+            {"--task", "folder", "--data", sounds.c_str(), "--seconds", "0.5", "--methods",
+             "none,rfn", "--epochs", "2", "--batch", "8", "--seeds", "1", "--no-information",
+             "--source", "0.5", "--out", rfn_out.c_str()}) == 0);
+  CHECK(result("rfn").find("\"unseen@simulated\"") != std::string::npos);
+  CHECK(run(asc::asc_tasks(), {"--task", "folder"}) == 3);
+  CHECK(run(asc::asc_tasks(), {"--task", "folder", "--data", sounds.c_str(), "--preset", "tiny",
+                               "--batch", "17"}) == 2);  // 16 clips of 20 are for training
+}
+
+TEST_CASE("settings of sounds: seconds of a clip and of a roll, bands, whatever the table") {
+  const Sounds digits("digits"), esc("esc10");
+  SoundSettings s;
+  CHECK(digits.front(s).samples == 8000);
+  s.seconds = 0.25, s.mels = 32;
+  CHECK(digits.front(s).samples == 2000);
+  CHECK(digits.front(s).mel.mels == 32);
+  TrainSettings training;
+  CHECK_NOTHROW(digits.check(s, training));
+  s.seconds = 0.01;
+  CHECK(complaint<ConfigError>([&] { digits.check(s, training); }, "seconds: 80 samples") == "");
+  s.seconds = 0, s.devices = {};
+  CHECK(complaint<ConfigError>([&] { esc.check(s, training); }, "devices: at least one") == "");
+  const Tensor x = normal(Random(1), {3, 1, 4, 50}, 0, 1);
+  const LogMel mel{.rate = 8000, .hop = 80};
+  const auto moved = [&](double seconds) {  // by how many frames clips were turned, at most
+    const Tensor y = rolled(x, mel, seconds, Random(2));
+    int64_t most = 0;
+    for (int64_t i = 0; i < 3; ++i)
+      for (int64_t k = -24; k < 25; ++k)
+        if (amax(abs(y[i][0] - cat({slice(x[i][0], 1, (50 - k) % 50, 50),
+                                    slice(x[i][0], 1, 0, (50 - k) % 50)},
+                                   1)))
+                .item() == 0)
+          most = std::max(most, std::abs(k));
+    return most;
+  };
+  CHECK(moved(0) == 0);
+  CHECK(moved(0.1) > 0);
+  CHECK(moved(0.1) <= 10);
+}
