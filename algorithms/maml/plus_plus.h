@@ -12,6 +12,7 @@
 //                    grad(objective(learner, rule, loss, batch), learner));
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include <regrad/algorithms/shared/step_sizes.h>
@@ -21,7 +22,23 @@ namespace regrad::maml {
 // v_1..v_M, annealed to the last step (the authors' code): while epoch < epochs
 //   v_j = max((1 - epoch / epochs) / M, 0.03 / M) for j < M,   v_M = the rest of 1;
 // from then on (0, ..., 0, 1). ConfigError where steps or epochs is below 1, or epoch below 0.
-std::vector<double> step_weights(int steps, int64_t epoch, int64_t epochs);
+inline std::vector<double> step_weights(int steps, int64_t epoch, int64_t epochs) {
+  if (steps < 1 || epochs < 1 || epoch < 0)
+    throw ConfigError("step_weights: " + std::to_string(steps) + " steps, epoch " +
+                      std::to_string(epoch) + " of " + std::to_string(epochs) +
+                      "; steps and epochs start at 1, epoch at 0");
+  std::vector<double> out(static_cast<size_t>(steps), 0);
+  double rest = 1;
+  if (epoch < epochs) {
+    const double m = steps,
+                 v = std::max((1 - static_cast<double>(epoch) / static_cast<double>(epochs)) / m,
+                              0.03 / m);
+    std::fill(out.begin(), out.end() - 1, v);
+    rest = 1 - (m - 1) * v;
+  }
+  out.back() = rest;
+  return out;
+}
 
 // w_j+1,i = w_j,i - r_i[j] g_i. ShapeError where an r_i is not [steps], or too short.
 struct StepwiseStep {

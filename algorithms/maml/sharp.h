@@ -27,8 +27,25 @@ struct Sharpness {
 // w + radius g / |g|, with one norm over all of g, or with one for each task where g are [T, ...]
 // (by_task). |g| = sqrt(sum g^2 + 1e-24), whose derivative at 0 is finite. Recorded where gradients
 // are on.
-std::vector<Tensor> uphill(const std::vector<Tensor>& w, const std::vector<Tensor>& g,
-                           double radius, bool by_task);
+inline std::vector<Tensor> uphill(const std::vector<Tensor>& w, const std::vector<Tensor>& g,
+                                  double radius, bool by_task) {
+  Tensor total;
+  for (const Tensor& part : g) {
+    Tensor s = square(part);
+    if (!by_task) s = sum(s);
+    if (by_task && s.dim() > 1) s = sum(flatten(s, 1), {1});
+    total = total.defined() ? std::move(total) + s : s;
+  }
+  const Tensor scale = radius * rsqrt(total + 1e-24);  // [T], or a scalar
+  std::vector<Tensor> out;
+  for (size_t i = 0; i < w.size(); ++i) {
+    Shape sizes = scale.shape();
+    while (by_task && sizes.size() < g[i].dim()) sizes.push_back(1);
+    const Tensor factor = reshape(scale, sizes), e = g[i] * factor;
+    out.push_back(w[i] + e);
+  }
+  return out;
+}
 
 // grad L(w + e), e of each task's grad L(w).
 struct SharpGradient {

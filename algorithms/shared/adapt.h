@@ -14,6 +14,7 @@
 //   auto query_loss(net, loss, batch) const          the mean over the tasks
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -75,25 +76,19 @@ struct FixedStep {
 // parameters.
 template <class Net>
 std::vector<bool> adapted_parameters(const Net& net, const Parts& parts) {
-  std::vector<bool> out =
-      flags(net, [&](const std::string&, const Tensor&) { return parts.empty(); });
+  std::vector<bool> out = flags(net, [&](const auto&, const Tensor&) { return parts.empty(); });
   for (const std::string& part : parts) {
-    size_t i = 0;
-    bool any = false;
-    for (const auto& [name, t] : named_parameters(net)) {
-      const bool here = name == part || name.compare(0, part.size() + 1, part + ".") == 0;
-      any = any || here;
-      out[i] = out[i] || here;
-      ++i;
-    }
-    if (!any)
+    const std::vector<bool> here = flags(net, [&](const std::string& name, const Tensor&) {
+      return name == part || name.compare(0, part.size() + 1, part + ".") == 0;
+    });
+    if (std::count(here.begin(), here.end(), true) == 0)
       throw ConfigError("inner loop: the net has no parameters in a part named '" + part + "'");
+    for (size_t i = 0; i < out.size(); ++i) out[i] = out[i] || here[i];
   }
   return out;
 }
 
-// The flagged parameters; and the net with others in their place. ShapeError where the numbers of
-// flags or of tensors do not fit.
+// The flagged parameters. ShapeError where there are not as many flags as parameters.
 template <class Net>
 std::vector<Tensor> flagged(const Net& net, const std::vector<bool>& flags) {
   const std::vector<Tensor> all = parameters(net);
@@ -104,19 +99,6 @@ std::vector<Tensor> flagged(const Net& net, const std::vector<bool>& flags) {
   for (size_t i = 0; i < all.size(); ++i)
     if (flags[i]) out.push_back(all[i]);
   return out;
-}
-template <class Net>
-Net with_flagged(Net net, const std::vector<bool>& flags, const std::vector<Tensor>& values) {
-  size_t parameter = 0, value = 0;
-  each(net, [&](const std::string&, Tensor& t, bool is_buffer) {
-    if (is_buffer || !flags.at(parameter++)) return;
-    if (value < values.size()) t = values[value];
-    ++value;
-  });
-  if (value != values.size())
-    throw ShapeError("inner loop: " + std::to_string(values.size()) + " tensors for " +
-                     std::to_string(value) + " adapted parameters");
-  return net;
 }
 
 // The net of a learner.
@@ -154,13 +136,19 @@ auto query_loss(const Net& net, const Rule& rule, TaskLoss loss, const TaskBatch
 template <class Net, class Loop, class Rule, class Seen>
 Net run(Net net, Loop& loop, const Rule& rule, TaskLoss loss, const Tensor& x, const Tensor& y,
         Seen&& seen) {
+  const auto with = [&](const std::vector<Tensor>& w) {
+    std::vector<Tensor> all = parameters(net);
+    for (size_t i = 0, k = 0; i < all.size(); ++i)
+      if (loop.adapted[i]) all[i] = w[k++];
+    return at(net, all);
+  };
   for (int j = 0; j < loop.steps; ++j) {
     std::vector<Tensor> w = flagged(net, loop.adapted);
     const auto support = [&](const std::vector<Tensor>& at_w) {
-      return support_loss(with_flagged(net, loop.adapted, at_w), rule, loss, x, y, j);
+      return support_loss(with(at_w), rule, loss, x, y, j);
     };
     loop.step(j, w, loop.gradient(support, w));
-    net = with_flagged(std::move(net), loop.adapted, w);
+    net = with(w);
     seen(j, net);
   }
   return net;

@@ -21,7 +21,7 @@ NodeSettings settings(NodeEncoder encoder) {
   return s;
 }
 
-NodeData blocks() { return load_nodes("", "blocks"); }
+Graph blocks() { return load_nodes("", "blocks"); }
 
 NodeTask task_of(NodeEncoder encoder, int shots = 5, size_t pair = 3) {
   return {settings(encoder), node_graph(blocks(), encoder), pair, shots};
@@ -64,7 +64,7 @@ TEST_CASE(
     "episodes: two classes outside the pair in training, the pair at test; support and query share "
     "no node; labels fit") {
   const NodeTask task = task_of(NodeEncoder::sgc, 2, 8);  // classes 1 and 4
-  const NodeData data = blocks();
+  const Graph data = blocks();
   const std::vector<int64_t> label = data.labels.to_vector<int64_t>();
   std::set<int64_t> seen;
   int flipped = 0;
@@ -189,14 +189,14 @@ TEST_CASE("what cannot be sampled or read is refused, and the message names the 
   s.query = 96;
   CHECK_THROWS_WITH_AS(NodeTask(s, graph, 0, 5),
                        "nodes: class 0 has 100 nodes; support and query need 101", ConfigError);
-  NodeData few = blocks();
+  Graph few = blocks();
   few.labels = few.labels * 0.0;
   few.labels = few.labels.to(DType::i64);
-  few.classes = 3;
+  few.classes.resize(3);
   CHECK_THROWS_AS(NodeTask(settings(NodeEncoder::sgc), node_graph(few, NodeEncoder::sgc), 0, 1),
                   ConfigError);
-  NodeData wrong = blocks();
-  wrong.classes = 6;
+  Graph wrong = blocks();
+  wrong.classes.resize(6);
   CHECK_THROWS_AS(node_graph(wrong, NodeEncoder::sgc), ShapeError);
   CHECK_THROWS_AS(load_nodes("", "pubmed"), ConfigError);
   CHECK_THROWS_AS(load_nodes("", "cora"), IOError);

@@ -723,6 +723,4 @@ TEST_CASE("the family refuses what does not fit") {
     CHECK_THROWS_AS(objective(two.initial(model), two, mse, batch), ConfigError);
   }
   CHECK_THROWS_AS(flagged(net, std::vector<bool>(3)), ShapeError);
-  CHECK_THROWS_AS(with_flagged(net, adapted_parameters(net, {}), std::vector<Tensor>(2)),
-                  ShapeError);
 }

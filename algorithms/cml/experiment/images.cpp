@@ -63,13 +63,9 @@ struct Conv4Nets {
   }
 };
 
-Picture picture_of(const Tensor& image, std::string caption, Picture::Mark mark) {
-  Picture p{static_cast<int>(image.size(2)),
-            static_cast<int>(image.size(1)),
-            static_cast<int>(image.size(0)),
-            "",
-            std::move(caption),
-            mark};
+Picture picture_of(const Tensor& image, const std::string& caption, Picture::Mark mark) {
+  const auto size = [&](int d) { return static_cast<int>(image.size(d)); };
+  Picture p{size(2), size(1), size(0), "", caption, mark};
   for (double v : permute(image, {1, 2, 0}).to_vector())
     p.pixels += static_cast<char>(static_cast<unsigned char>(std::clamp(v, 0.0, 1.0) * 255 + 0.5));
   return p;
@@ -159,13 +155,8 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
 
   void choose(const std::string&, const std::string& preset) override {
     ImageSettings s;  // protocol B of the specification, with presets around it
-    s.steps = 2000;
-    s.shots = {1, 5};
-    s.alpha = 0.4, s.gamma = 1;
-    s.chunk = 1;
-    s.test_tasks = 600, s.test_chunk = 10;
-    s.log_every = 100;
-    s.validation_tasks = 40;
+    s.steps = 2000, s.shots = {1, 5}, s.alpha = 0.4, s.gamma = 1, s.chunk = 1;
+    s.test_tasks = 600, s.test_chunk = 10, s.log_every = 100, s.validation_tasks = 40;
     if (preset == "tiny") {
       s.steps = 200, s.shots = {1}, s.test_tasks = 100, s.last_tasks = 50, s.validation_tasks = 20,
       s.log_every = 40;

@@ -37,14 +37,11 @@ concept ListsActivations = requires(const Body& body, const Tensor& x) {
 template <class M>
 double cosine_of_heads(const M& fast, TaskLoss loss, const TaskBatch& batch) {
   const Tensor features = evaluated(fast.body, batch.query_x);
-  const std::vector<Tensor> body = parameters(fast.body);
   const auto gradient = [&](const Tensor& prediction) {
-    const std::vector<Tensor> g =
-        grad(TensorList(sum(loss(prediction, batch.query_y))), TensorList(body),
-             {.retain_graph = true, .allow_unused = true});
     std::vector<Tensor> flat;
-    for (size_t i = 0; i < g.size(); ++i)
-      flat.push_back(reshape(g[i].defined() ? g[i] : zeros_like(body[i]), {body[i].numel()}));
+    for (const Tensor& g :
+         parameters(grad(sum(loss(prediction, batch.query_y)), fast.body, {.retain_graph = true})))
+      flat.push_back(reshape(g, {g.numel()}));
     return cat(flat, 0);
   };
   return cosine_similarity(gradient(evaluated(fast.head, features)),

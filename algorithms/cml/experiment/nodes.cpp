@@ -100,22 +100,19 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
   NodeExperiment(const std::string& task, const std::string& of, NodeEncoder encoder)
       : FewShotExperiment(task,
                           "MAML of first order and cooperative meta-learning (CML: Shin, Han and "
-                          "Kim, UAI 2024) on "
-                          "the nodes of a graph: two classes, " +
+                          "Kim, UAI 2024) on the nodes of a graph: two classes, " +
                               of + "'s encoder. Each seed tests on another pair of classes.",
                           "accuracy", experiment::Better::higher),
         encoder_(encoder) {}
 
   void choose(const std::string&, const std::string& preset) override {
     NodeSettings s;  // protocol C of the specification, after Meta-GNN's code
-    s.steps = 300, s.tasks = 5, s.shots = {1, 5};
+    s.steps = 300, s.tasks = 5, s.shots = {1, 5}, s.log_every = 100, s.last = 3;
     s.inner_steps = 10, s.alpha = 0.5, s.lr = 0.003, s.first_order = true;
-    s.test_tasks = 250, s.test_chunk = 50;
-    s.log_every = 100, s.validation_tasks = 50, s.last = 3;
+    s.test_tasks = 250, s.test_chunk = 50, s.validation_tasks = 50;
     if (encoder_ != NodeEncoder::sgc) {  // CML's appendix A.2 and the code that it reuses
-      s.tasks = 1, s.query = 5, s.test_query = 10;
+      s.tasks = 1, s.query = 5, s.test_query = 10, s.test_tasks = 100;
       s.inner_steps = 20, s.alpha = 0.05, s.lr = 0.001;
-      s.test_tasks = 100;
     }
     s.graph = preset == "tiny" ? "blocks" : "cora";
     seeds_ = 0;

@@ -1,29 +1,27 @@
 // The tasks of nodes (CML section 4.3): two classes of one graph at a time, K labelled nodes each;
 // accuracy in % after adaptation.
 //
-//   NodeTask task(settings, node_graph(data, NodeEncoder::sgc), pair, 5);
+//   NodeTask task(settings, node_graph(graph, NodeEncoder::sgc), pair, 5);
 //   Learner<NodeNet> learner(task.initial(seed), method("cml"), settings, NodeTask::loss, seed);
 //   for (int64_t i = 0; i < settings.steps; ++i) learner.learn(task.training(seed, i), i);
 //
-// Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a pair is what
-// one run tests on, and the other classes are what it trains on. Seed s has pair s mod the number
-// of pairs, so that a table of as many seeds has each pair once, and what is paired by seed is
-// paired by pair. The graph is transductive: all nodes and edges are seen, labels of the test pair
-// in support sets only. There are no validation classes: the learning curve shows other draws of
-// training tasks.
+// Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a run tests on a
+// pair, of seed s the pair s mod their number, and trains on the other classes. The graph is
+// transductive: all nodes and edges are seen, labels of the test pair in support sets only. There
+// are no validation classes: the learning curve shows other draws of training tasks.
 //
 // Encoders (psi); theta is a linear map to two classes, phi a hidden ReLU layer and a linear map.
-// All of first order.
 //   sgc    Meta-GNN's: S^2 X once and for all (symmetric S of A + I, rows of X sum to 1), then a
 //          linear map without an activation
 //   gmeta  G-Meta's: a two-layer GCN on the 2-hop subgraph of each node, with D^-1 (A+I) of the
 //          subgraph; the mean over its nodes
 //   amm    AMM-GNN's: the same GCN on the whole graph, features times 1 + 0.01 scale. What the
-//          scale is made of is ours (FeatureScale, graph.h); the
-//          cosine regulariser is left out, for no source at hand states between what
+//          scale is made of is ours (FeatureScale, graph.h); the cosine regulariser is left out, for
+//          no source at hand states between what
 #pragma once
 
 #include <regrad/algorithms/cml/experiment/trial.h>
+#include <regrad/datasets/graph.h>
 #include <regrad/layers/nets/gcn.h>
 
 namespace regrad::cml {
@@ -49,19 +47,12 @@ struct NodeSettings : MetaSettings {
   }
 };
 
-// A graph as it is read.
-struct NodeData {
-  Tensor features;  // f32 [n,f], not below 0
-  Tensor labels;    // i64 [n] in [0, classes); -1: none
-  Tensor edges;     // i64 [2,e], undirected
-  int64_t classes = 0;
-};
 // "cora", "citeseer": NAME.content and NAME.cites in the folder (--data), plain, .gz or .xz.
 // "blocks": seven classes of a block model of 700 nodes, without a folder. IOError where files are
 // missing (naming the folder and what to give) or broken; ConfigError for another name.
-NodeData load_nodes(const std::string& folder, const std::string& graph);
+Graph load_nodes(const std::string& folder, const std::string& graph);
 
-// ... and as the encoders read it; shared, never changed.
+// A graph as the encoders read it; shared, never changed.
 struct NodeGraph {
   NodeEncoder encoder = NodeEncoder::sgc;
   Tensor features;                                  // [n,f]: sgc: S^2 X; else X
@@ -70,8 +61,8 @@ struct NodeGraph {
   Csr propagation;                                  // D^-1 (A+I) (amm)
   std::vector<std::vector<int64_t>> nodes_of = {};  // a class's nodes
 };
-// ShapeError where the data's parts do not fit, or a label is `classes` or more.
-std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder encoder);
+// ShapeError where the graph's parts do not fit, or a label is that of no class.
+std::shared_ptr<const NodeGraph> node_graph(const Graph& graph, NodeEncoder encoder);
 
 // psi: nodes i64 [N] or [T,N] -> [N,hidden] or [T,N,hidden]. amm: also [T,N,1+S], the node and then
 // its task's S support nodes, whose mean features give the scale. Parts of other encoders are

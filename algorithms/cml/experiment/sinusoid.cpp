@@ -104,20 +104,16 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
             "sinusoids: few-shot regression, test error after adaptation.",
             "mse", experiment::Better::lower, 10) {}
   void choose(const std::string&, const std::string& preset) override {
-    settings_ = SinusoidSettings();
+    SinusoidSettings s;
+    s.shots = {5, 10, 20}, seeds_ = 8;
     if (preset == "tiny") {  // the first arm of the specification's pilot
-      settings_.steps = 10000;
-      settings_.log_every = 200;
-      seeds_ = 6;
-    } else {
-      settings_.shots = {5, 10, 20};
-      seeds_ = 8;
+      s.shots = {10}, s.steps = 10000, s.log_every = 200, seeds_ = 6;
+    } else if (preset == "long") {
+      s.steps = 150000;
+    } else if (preset == "paper") {  // Finn's defaults where the paper is silent
+      s.steps = 70000, s.test_tasks = 600;
     }
-    if (preset == "long") settings_.steps = 150000;
-    if (preset == "paper") {  // Finn's defaults where the paper is silent
-      settings_.steps = 70000;
-      settings_.test_tasks = 600;
-    }
+    settings_ = s;
   }
   void check() const override {
     cml::check(settings_);
