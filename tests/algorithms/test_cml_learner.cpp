@@ -133,6 +133,11 @@ TEST_CASE("learner: Sharp-MAML's levels are those of sharp_gradient and SharpMam
                                       {}};
           });
       CHECK_MESSAGE(gap(learned(name, s, 4), expected) <= 1e-12, levels, " ", name);
+      // what is logged is J at the net, not at the point of the outer gradient
+      const Net start = sinusoid_net(60, 12);
+      Learner<Net> learner(start, method(name), s, mse_loss_by_task, 7);
+      const double j = learner.learn(batch_at(0), 0).total.item();
+      CHECK(j == objective(start, rule, mse_loss_by_task, batch_at(0)).total.item());
     }
     if (levels != "both")
       CHECK(gap(learned("sharp", s, 4), learned("sharp", settings(), 4)) > 1e-6);

@@ -214,6 +214,43 @@ TEST_CASE("adapted: plain values, those of adapt, and nothing left behind") {
   CHECK(memory_stats().live_nodes == nodes);
 }
 
+namespace {
+
+// A rule of one's own: MAML with momentum, which notes whether its inner gradients are recorded.
+struct Noting {
+  std::vector<bool>* recorded;
+  auto inner_loop(const Small& net) const {
+    const auto step = [r = recorded, v = Params()](int, Params& w, const Params& g) mutable {
+      r->push_back(g[0].requires_grad());
+      for (size_t i = 0; i < w.size(); ++i) {
+        if (v.size() <= i) v.push_back(zeros_like(g[i]));
+        v[i] = 0.5 * v[i] + g[i];
+        w[i] = w[i] - 0.02 * v[i];
+      }
+    };
+    return InnerLoop{3, adapted_parameters(net, {}), InnerGradient{true}, step};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a rule of one's own: second order in adapt, first order in adapted, the same values") {
+  const Small net = whole_net(43);
+  const TaskBatch batch = sinusoids(44);
+  std::vector<bool> recorded;
+  const Noting rule{&recorded};
+  const auto fast = flat(adapt(net, rule, mse, batch.support_x, batch.support_y));
+  CHECK(recorded == std::vector<bool>{true, true, true});
+  recorded.clear();
+  CHECK(gap(flat(adapted(net, rule, mse, batch.support_x, batch.support_y)), fast) <= 1e-14);
+  CHECK(recorded == std::vector<bool>{false, false, false});
+  CHECK(fast != flat(adapt(net, maml::Rule{.alpha = 0.02, .steps = 3}, mse, batch.support_x,
+                           batch.support_y)));
+  CHECK(against_differences(narrow_net(45), [&](const Small& n) {
+          return objective(n, rule, mse, batch);
+        }) <= 1e-6);
+}
+
 TEST_CASE("Meta-SGD with all rates alpha is MAML, bit for bit") {
   const Small net = whole_net(9);
   const TaskBatch batch = sinusoids(10);

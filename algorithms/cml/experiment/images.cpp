@@ -173,11 +173,11 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
   }
   void check() const override {
     cml::check(settings_);
-    experiment::need(settings_.net == "conv4" || settings_.net == "mlp",
-                     "net: '" + settings_.net + "' is not one of conv4, mlp");
-    experiment::need(!settings_.hidden.empty(), "hidden: at least one width");
-    experiment::need(task_ != "omniglot" || settings_.size <= 105,
-                     "size: Omniglot's drawings have 105 pixels per side");
+    need(settings_.net == "conv4" || settings_.net == "mlp",
+         "net: '" + settings_.net + "' is not one of conv4, mlp");
+    need(!settings_.hidden.empty(), "hidden: at least one width");
+    need(task_ != "omniglot" || settings_.size <= 105,
+         "size: Omniglot's drawings have 105 pixels per side");
     if (!classes_) return;
     const int most = *std::max_element(settings_.shots.begin(), settings_.shots.end());
     const auto room = [&](const ClassSet& part, int query, const char* split) {

@@ -68,7 +68,6 @@ class Learner {
 
   const Net& net() const { return net_; }
   const std::vector<Tensor>& step_sizes() const { return step_sizes_; }  // MAML++'s; else none
-  TaskLoss loss() const { return loss_; }
   double gamma() const {
     return method_.cohead == Method::none ? 0 : method_.gamma < 0 ? s_.gamma : method_.gamma;
   }

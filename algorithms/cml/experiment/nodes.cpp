@@ -134,8 +134,8 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
   void check() const override {
     const NodeSettings& s = settings_;
     cml::check(s);
-    experiment::need(s.graph == "cora" || s.graph == "citeseer" || s.graph == "blocks",
-                     "graph: there are cora, citeseer and blocks");
+    need(s.graph == "cora" || s.graph == "citeseer" || s.graph == "blocks",
+         "graph: there are cora, citeseer and blocks");
     if (graph_) NodeTask(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
   }
   // A GCN has two layers, and all nodes at once in its hidden one.

@@ -12,12 +12,12 @@ void check(const MetaSettings& s) {
   for (const experiment::Field& field : experiment::fields(copy))
     if (const std::string what = experiment::out_of_range(field); !what.empty())
       throw ConfigError(what);
-  experiment::need(!s.shots.empty(), "shots: at least one K");
-  experiment::need(s.precision == "f32" || s.precision == "bf16", "precision must be f32 or bf16");
-  experiment::need(s.precision == "f32" || bf16_available(),
-                   "precision: this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)");
-  experiment::need(s.sharp.levels == "low" || s.sharp.levels == "up" || s.sharp.levels == "both",
-                   "sharp.levels must be low, up or both");
+  need(!s.shots.empty(), "shots: at least one K");
+  need(s.precision == "f32" || s.precision == "bf16", "precision must be f32 or bf16");
+  need(s.precision == "f32" || bf16_available(),
+       "precision: this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)");
+  need(s.sharp.levels == "low" || s.sharp.levels == "up" || s.sharp.levels == "both",
+       "sharp.levels must be low, up or both");
 }
 
 double mlp_parameters(const std::vector<double>& sizes) {

@@ -8,7 +8,7 @@
 
 namespace regrad::cml {
 
-using experiment::above, experiment::at_least, experiment::between;
+using experiment::above, experiment::at_least, experiment::between, experiment::need;
 
 // MAML++ (maml/plus_plus.h). An epoch is a share of the run: the authors' 15 of 100 epochs are 15%
 // of the outer steps.

@@ -117,7 +117,7 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
   }
   void check() const override {
     cml::check(settings_);
-    experiment::need(!settings_.hidden.empty(), "hidden: at least one width");
+    need(!settings_.hidden.empty(), "hidden: at least one width");
   }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     const SinusoidSettings& s = settings_;
