@@ -3,17 +3,17 @@
 //
 //   w_t = M steps of the inner optimizer on L(.; S_t), from w;     w <- w + eps (1/T sum_t w_t - w)
 //
-//   const reptile::Rule<Adam> rule{.inner = {.lr = 1e-3, .beta1 = 0}};
+//   const maml::Reptile<Adam> rule{.inner = {.lr = 1e-3, .beta1 = 0}};
 //   net = update(Sgd{.lr = 0.1}, std::move(net), state,              // eps = 0.1
-//                reptile::gradient(net, rule, loss, x, y));
+//                maml::reptile_gradient(net, rule, loss, x, y));
 #pragma once
 
 #include <regrad/algorithms/shared/adapt.h>
 
-namespace regrad::reptile {
+namespace regrad::maml {
 
 template <class Optimizer>
-struct Rule {
+struct Reptile {
   Optimizer inner = {};   // its state starts anew for each task
   int steps = 5;          // M
   int64_t minibatch = 0;  // rows of the support set at a step, in turn, around and around; 0: all
@@ -45,8 +45,8 @@ struct Rule {
 // w - mean_t w_t, of the net's shape: what an outer optimizer takes as the gradient. w_t are those
 // of adapted(net, rule, loss, x, y) (shared/adapt.h); x, y [T,K,..].
 template <class Net, class Optimizer>
-Net gradient(const Net& net, const Rule<Optimizer>& rule, TaskLoss loss, const Tensor& x,
-             const Tensor& y) {
+Net reptile_gradient(const Net& net, const Reptile<Optimizer>& rule, TaskLoss loss, const Tensor& x,
+                     const Tensor& y) {
   const NoGrad quiet;
   const std::vector<Tensor> w = parameters(net), fast = parameters(adapted(net, rule, loss, x, y));
   std::vector<Tensor> g;
@@ -54,4 +54,4 @@ Net gradient(const Net& net, const Rule<Optimizer>& rule, TaskLoss loss, const T
   return at(net, g);
 }
 
-}  // namespace regrad::reptile
+}  // namespace regrad::maml

@@ -473,7 +473,7 @@ TEST_CASE(
   Sgd::State state;
   const Small once =
       update(eps, net, state,
-             reptile::gradient(net, reptile::Rule<Sgd>{.inner = sgd, .steps = 1}, mse, x, y));
+             maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = sgd, .steps = 1}, mse, x, y));
   const Tensor joint = mean(mse(per_task(net, 4)(x), y));
   CHECK(gap(flat(once), flat(update(sgd, net, state, grad(joint, net)))) <= 1e-14);
 
@@ -496,24 +496,26 @@ TEST_CASE(
   };
   const Adam adam{.lr = 1e-3, .beta1 = 0};
   const Sgd momentum{.lr = 0.01, .momentum = 0.9};
-  CHECK(gap(flat(reptile::gradient(net, reptile::Rule<Sgd>{.inner = sgd, .steps = 5}, mse, x, y)),
+  CHECK(gap(flat(maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = sgd, .steps = 5}, mse, x,
+                                        y)),
             alone(sgd, 5, 10)) <= 1e-12);
-  CHECK(gap(flat(reptile::gradient(net, reptile::Rule<Sgd>{.inner = momentum, .steps = 5}, mse, x,
-                                   y)),
+  CHECK(gap(flat(maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = momentum, .steps = 5}, mse,
+                                        x, y)),
             alone(momentum, 5, 10)) <= 1e-12);
-  CHECK(gap(flat(reptile::gradient(net, reptile::Rule<Adam>{.inner = adam, .steps = 5}, mse, x, y)),
+  CHECK(gap(flat(maml::reptile_gradient(net, maml::Reptile<Adam>{.inner = adam, .steps = 5}, mse, x,
+                                        y)),
             alone(adam, 5, 10)) <= 1e-9);
-  CHECK(gap(flat(reptile::gradient(
-                net, reptile::Rule<Sgd>{.inner = sgd, .steps = 7, .minibatch = 5}, mse, x, y)),
+  CHECK(gap(flat(maml::reptile_gradient(
+                net, maml::Reptile<Sgd>{.inner = sgd, .steps = 7, .minibatch = 5}, mse, x, y)),
             alone(sgd, 7, 5)) <= 1e-12);
   CHECK(gap(alone(sgd, 7, 5), alone(sgd, 7, 10)) > 1e-2);
-  CHECK(largest(flat(
-            reptile::gradient(net, reptile::Rule<Sgd>{.inner = sgd, .steps = 0}, mse, x, y))) == 0);
+  CHECK(largest(flat(maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = sgd, .steps = 0}, mse,
+                                            x, y))) == 0);
   CHECK_THROWS_AS(
-      reptile::gradient(net, reptile::Rule<Sgd>{.inner = sgd, .minibatch = 3}, mse, x, y),
+      maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = sgd, .minibatch = 3}, mse, x, y),
       ConfigError);
   CHECK_THROWS_AS(
-      reptile::gradient(net, reptile::Rule<Sgd>{.inner = sgd, .minibatch = -1}, mse, x, y),
+      maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = sgd, .minibatch = -1}, mse, x, y),
       ConfigError);
 }
 
@@ -719,14 +721,14 @@ TEST_CASE("the whole family learns") {
   });
   lower("sharp-maml", test(adapted(sharp, sharp_of(rule, both), mse, x, y)), before);
 
-  const reptile::Rule<Sgd> runs{.inner = {.lr = 0.02}, .steps = 8};
+  const maml::Reptile<Sgd> runs{.inner = {.lr = 0.02}, .steps = 8};
   const Small start = net();
   Small reptile_net = start;
   Sgd::State state;
   for (int step = 0; step < 300; ++step) {
     const TaskBatch b = batch_at(step);
     reptile_net = update(Sgd{.lr = 0.5}, std::move(reptile_net), state,
-                         reptile::gradient(reptile_net, runs, mse, b.support_x, b.support_y));
+                         maml::reptile_gradient(reptile_net, runs, mse, b.support_x, b.support_y));
   }
   lower("reptile", test(adapted(reptile_net, runs, mse, x, y)),
         test(adapted(start, runs, mse, x, y)));
