@@ -16,7 +16,7 @@
 //   gmeta  G-Meta's: a two-layer GCN on the 2-hop subgraph of each node, with D^-1 (A+I) of the
 //          subgraph; the mean over its nodes
 //   amm    AMM-GNN's: the same GCN on the whole graph, features times 1 + 0.01 scale. What the
-//          scale is made of is ours (FeatureScale, graph.h); the cosine regulariser is left out, for
+//          scale is made of is ours (FeatureScale, graph.h); the cosine regulariser is left out:
 //          no source at hand states between what
 #pragma once
 
