@@ -85,7 +85,7 @@ struct MetaTraining {
   double step() {
     const auto [g, loss] =
         gradient_by_chunks(net, data, 1, [&](const Conv4& w, const TaskBatch& part) {
-          return maml::objective(w, rule, cross_entropy_by_task, part);
+          return objective(w, rule, cross_entropy_by_task, part);
         });
     net = update(adam, std::move(net), state, g);
     return loss.item();

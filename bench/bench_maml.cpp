@@ -74,7 +74,7 @@ struct Training {
 
   Tensor step() {
     const auto objective = [&](const Mlp& w, const TaskBatch& part) {
-      return maml::objective(w, rule, mse_loss_by_task, part);
+      return regrad::objective(w, rule, mse_loss_by_task, part);
     };
     if (chunk == 0) {
       const Tensor loss = objective(net, data);

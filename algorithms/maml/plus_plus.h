@@ -1,75 +1,80 @@
-// MAML++ (Antoniou, Edwards and Storkey, ICLR 2019) without its batch normalization: a learned step
-// size for each parameter tensor and inner step (LSLR), a loss after every inner step, and
-// first-order gradients at first.
+// MAML++ (Antoniou, Edwards and Storkey, ICLR 2019, section 4) without its batch normalization: a
+// learned step size for each parameter tensor i and inner step j (LSLR), a loss after every inner
+// step, and first-order gradients at first.
 //
-//   w_i,j+1 = w_i,j - r_i[j] grad_i L(w_j; S_t);
-//   J = 1/T sum_t sum_j v_j L(w_t,j; Q_t),  j = 1..M
+//   w_i,j+1 = w_i,j - r_i[j] grad_i L(w_j; S_t)
+//   J(w, r) = 1/T sum_t sum_j v_j L(w_t,j; Q_t),  j = 1..M;       the outer loop learns w and r
 //
-//   const maml::PlusPlus rule{.weights = step_weights(5, epoch, 15), .second_order = epoch >= 50};
-//   auto learner = maml::plus_plus(net, rule);  // {net, rates}, all rates rule.alpha
-//   learner = update(adam, std::move(learner), state, grad(maml::objective(learner, rule, loss,
-//       batch), learner));
+//   const maml::PlusPlus rule{.weights = maml::step_weights(5, epoch, 15),
+//                             .second_order = epoch >= 50};
+//   auto learner = rule.initial(net);          // {net, step_sizes}
+//   learner = update(adam, std::move(learner), state,
+//                    grad(objective(learner, rule, loss, batch), learner));
 #pragma once
 
-#include <regrad/algorithms/maml/maml.h>
-#include <regrad/algorithms/shared/rates.h>
+#include <algorithm>
+#include <cstdint>
+
+#include <regrad/algorithms/shared/step_sizes.h>
 
 namespace regrad::maml {
 
+// v_1..v_M, annealed to the last step (the authors' code): while epoch < epochs
+//   v_j = max((1 - epoch / epochs) / M, 0.03 / M) for j < M,   v_M = the rest of 1;
+// from then on (0, ..., 0, 1). ConfigError where steps or epochs is below 1, or epoch below 0.
+inline std::vector<double> step_weights(int steps, int64_t epoch, int64_t epochs) {
+  if (steps < 1 || epochs < 1 || epoch < 0)
+    throw ConfigError("step_weights: " + std::to_string(steps) + " steps, epoch " +
+                      std::to_string(epoch) + " of " + std::to_string(epochs) +
+                      "; steps and epochs start at 1, epoch at 0");
+  std::vector<double> out(static_cast<size_t>(steps), 0);
+  double rest = 1;
+  if (epoch < epochs) {
+    const double m = steps,
+                 v = std::max((1 - static_cast<double>(epoch) / static_cast<double>(epochs)) / m,
+                              0.03 / m);
+    std::fill(out.begin(), out.end() - 1, v);
+    rest = 1 - (m - 1) * v;
+  }
+  out.back() = rest;
+  return out;
+}
+
+// w_j+1,i = w_j,i - r_i[j] g_i. ShapeError where an r_i is not [steps], or too short.
+struct StepwiseStep {
+  std::vector<Tensor> r;
+  void operator()(int j, std::vector<Tensor>& w, const std::vector<Tensor>& g) const {
+    check_step_sizes(w, r);
+    for (size_t i = 0; i < w.size(); ++i) {
+      if (r[i].dim() != 1 || r[i].size(0) <= j)
+        throw ShapeError("inner loop: step " + std::to_string(j) + " has no learned step size in " +
+                         str(r[i].shape()));
+      w[i] = w[i] - select(r[i], 0, j) * g[i];
+    }
+  }
+};
+
 struct PlusPlus {
-  double alpha = 0.01;               // where the learned rates start
+  double alpha = 0.01;               // where all of r start
   int steps = 5;                     // M
   std::vector<double> weights = {};  // v_1..v_M; none: the last step alone
   bool second_order = true;
-  Part part = Part::all;
+  Parts adapted = {};
+
+  template <class Net>
+  WithStepSizes<Net> initial(const Net& net) const {
+    return with_step_sizes(net, adapted_parameters(net, adapted), alpha,
+                           [&](const Tensor&) { return Shape{steps}; });
+  }
+  // ConfigError where there is no step to have a loss after.
+  template <class Net>
+  auto inner_loop(const WithStepSizes<Net>& learner) const {
+    if (steps < 1)
+      throw ConfigError("inner loop: " + std::to_string(steps) +
+                        " steps; a loss after each needs at least one");
+    return InnerLoop{steps, adapted_parameters(learner.net, adapted), InnerGradient{second_order},
+                     StepwiseStep{learner.step_sizes}, weights};
+  }
 };
-
-template <class Net>
-Rated<Net> plus_plus(const Net& net, const PlusPlus& rule) {
-  return step_rates(net, moves_of(net, rule.part), rule.steps, rule.alpha);
-}
-
-namespace detail {
-template <class Net, class Seen>
-Net plus_plus_loop(const Rated<Net>& learner, const PlusPlus& rule, TaskLoss loss, const Tensor& x,
-                   const Tensor& y, Seen&& seen) {
-  return inner_loop(per_task(learner.net, x.size(0)), rule.steps, moves_of(learner.net, rule.part),
-                    slope(support_loss(loss, x, y), rule.second_order), StepRate{learner.rates},
-                    seen);
-}
-}  // namespace detail
-
-// The net at each task's parameters w_t,M, [T, ...]. ShapeError where the rates do not fit what
-// rule.part moves, or are fewer than the steps.
-template <class Net>
-Net adapt(const Rated<Net>& learner, const PlusPlus& rule, TaskLoss loss, const Tensor& x,
-          const Tensor& y) {
-  return detail::plus_plus_loop(learner, rule, loss, x, y, [](int, const Net&) {});
-}
-
-// J, a scalar. Steps of weight 0 are not evaluated on the query set. ConfigError where weights are
-// not one a step.
-template <class Net>
-Tensor objective(const Rated<Net>& learner, const PlusPlus& rule, TaskLoss loss,
-                 const TaskBatch& batch) {
-  const std::vector<double> v = weights_of(rule.weights, rule.steps);
-  Tensor total;
-  detail::plus_plus_loop(learner, rule, loss, batch.support_x, batch.support_y,
-                         [&](int j, const Net& fast) {
-                           const double weight = v[static_cast<size_t>(j)];
-                           if (weight != 0)
-                             accumulate(total, weight, query_loss(fast, loss, batch));
-                         });
-  if (!total.defined()) throw ConfigError("maml::objective: all weights are 0");
-  return total;
-}
-
-// adapt for evaluation: plain values, no graph.
-template <class Net>
-Net adapted(const Rated<Net>& learner, const PlusPlus& rule, TaskLoss loss, const Tensor& x,
-            const Tensor& y) {
-  return inner_loop_values(learner.net, x.size(0), rule.steps, moves_of(learner.net, rule.part),
-                           slope(support_loss(loss, x, y), false), StepRate{learner.rates});
-}
 
 }  // namespace regrad::maml

@@ -1,18 +1,21 @@
-// The inner loop that MAML, its family and CML share: which parameters move, along which slope, by
-// which step.
+// The inner loop of the MAML family. A method is a value, its rule, that makes one:
 //
-//   const Moves head = moves(net, {"head"});
-//   Net fast = inner_loop(per_task(net, T), 5, head, slope(support, true), FixedRate{0.01});
-//       // w <- w - 0.01 grad support(w), five times
+//   rule.inner_loop(learner)   ->   InnerLoop{steps, adapted, gradient, step}
 //
-// Parameters carry a leading task dimension, [T, ...]. `support` is a function of the net that
-// gives the support loss summed over the tasks, a scalar: each task's slice then gets its own
-// task's gradient.
+// and the three functions at the end of this page run it, at T tasks at once:
+//
+//   w_t,0 = w;   w_t,j+1 = step(j, w_t,j, gradient of L(.; S_t) at w_t,j),  j = 0..M-1      (adapt)
+//   J(w) = 1/T sum_t L(w_t,M; Q_t)                                                      (objective)
+//
+// A learner is a net, or a net with learned step sizes (step_sizes.h). L is loss(net(x), y); a rule
+// with a loss of its own, such as CML's two heads, has two functions more:
+//   Tensor support_loss(net, loss, x, y, j) const    at step j, summed over the tasks: each task's
+//                                                    slice then gets its own task's gradient
+//   auto query_loss(net, loss, batch) const          the mean over the tasks
 #pragma once
 
-#include <initializer_list>
+#include <algorithm>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -25,62 +28,20 @@ namespace regrad {
 // Loss of each task: input, target -> [T].
 using TaskLoss = Tensor (*)(const Tensor& input, const Tensor& target);
 
-// Which parameters the inner loop moves: a flag a parameter, in the order of parameters(net).
-using Moves = std::vector<bool>;
+// Names of parts at the top of a net; none: the whole net.
+using Parts = std::vector<std::string>;
 
-// All of them.
-template <class Net>
-Moves moves(const Net& net) {
-  return flags(net, [](const std::string&, const Tensor&) { return true; });
-}
-// Those of the parts with these names, at the top of the net. ConfigError where the net has no such
-// part with parameters.
-template <class Net>
-Moves moves(const Net& net, std::initializer_list<const char*> parts) {
-  Moves out = flags(net, [](const std::string&, const Tensor&) { return false; });
-  for (const char* part : parts) {
-    const std::string prefix = std::string(part) + ".";
-    const Moves here = flags(net, [&](const std::string& name, const Tensor&) {
-      return name == part || name.compare(0, prefix.size(), prefix) == 0;
-    });
-    bool any = false;
-    for (size_t i = 0; i < here.size(); ++i) {
-      any = any || here[i];
-      out[i] = out[i] || here[i];
-    }
-    if (!any)
-      throw ConfigError("inner loop: the net has no parameters in a part named '" +
-                        std::string(part) + "'");
-  }
-  return out;
-}
-
-// The parameters that move; and the net with others in their place (ShapeError where their number
-// differs).
-template <class Net>
-std::vector<Tensor> moving(const Net& net, const Moves& which) {
-  const std::vector<Tensor> all = parameters(net);
-  if (which.size() != all.size())
-    throw ShapeError("inner loop: " + std::to_string(which.size()) + " flags for " +
-                     std::to_string(all.size()) + " parameters");
-  std::vector<Tensor> out;
-  for (size_t i = 0; i < all.size(); ++i)
-    if (which[i]) out.push_back(all[i]);
-  return out;
-}
-template <class Net>
-Net with_moving(Net net, const Moves& which, const std::vector<Tensor>& values) {
-  size_t parameter = 0, value = 0;
-  each(net, [&](const std::string&, Tensor& t, bool is_buffer) {
-    if (is_buffer || !which.at(parameter++)) return;
-    if (value < values.size()) t = values[value];
-    ++value;
-  });
-  if (value != values.size())
-    throw ShapeError("inner loop: " + std::to_string(values.size()) + " tensors for " +
-                     std::to_string(value) + " that move");
-  return net;
-}
+template <class Gradient, class Step>
+struct InnerLoop {
+  int steps;                      // M
+  std::vector<bool> adapted;      // the adapted parameters w: a flag for each parameter of the net
+  Gradient gradient;              // g = gradient(L, w), L: w -> scalar; has a flag second_order
+  Step step;                      // step(j, w, g) makes w_j+1 of w_j
+  std::vector<double> weights{};  // v_1..v_M: J = 1/T sum_t sum_j v_j L(w_t,j; Q_t); none: as above
+};
+template <class Gradient, class Step>
+InnerLoop(int, std::vector<bool>, Gradient, Step, std::vector<double> = {})
+    -> InnerLoop<Gradient, Step>;
 
 // grad of `loss` with respect to w; zeros where it does not reach one. create_graph holds only
 // while gradients are on.
@@ -94,74 +55,151 @@ inline std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tenso
   return g;
 }
 
-// `support` at inner step j: it may take the step's number beside the net, for what is drawn anew
-// at each.
-template <class Support, class Net>
-Tensor support_at(const Support& support, int j, const Net& net) {
-  if constexpr (std::is_invocable_v<const Support&, const Net&, int>) {
-    return support(net, j);
-  } else {
-    return support(net);
-  }
-}
-
-// The slope of a step: the support loss's gradient with respect to w, the parameters of `net` that
-// move. second_order: recorded, so that the outer gradient goes through it.
-template <class Support>
-struct Slope {
-  Support support;
-  bool second_order;
-  template <class Net>
-  std::vector<Tensor> operator()(int j, const Net& net, const Moves&,
-                                 const std::vector<Tensor>& w) const {
-    return gradients(support_at(support, j, net), w, second_order);
+// g = grad L(w).
+struct InnerGradient {
+  bool second_order;  // recorded, so that the outer gradient goes through it; else a constant
+  template <class Loss>
+  std::vector<Tensor> operator()(const Loss& loss, const std::vector<Tensor>& w) const {
+    return gradients(loss(w), w, second_order);
   }
 };
-template <class Support>
-Slope<Support> slope(Support support, bool second_order) {
-  return {std::move(support), second_order};
-}
 
-// w - alpha g at every step: MAML's.
-struct FixedRate {
+// w_j+1 = w_j - alpha g.
+struct FixedStep {
   double alpha;
   void operator()(int, std::vector<Tensor>& w, const std::vector<Tensor>& g) const {
     w = descend(w, g, alpha);
   }
 };
 
-// `steps` times: w <- step(j, w, slope(j, net, which, w)), for the parameters w that move. seen(j,
-// net) is called after step j = 0, 1, ..., and may change the net.
-template <class Net, class SlopeAt, class Step, class Seen>
-Net inner_loop(Net net, int steps, const Moves& which, const SlopeAt& slope_at, const Step& step,
-               Seen&& seen) {
-  for (int j = 0; j < steps; ++j) {
-    std::vector<Tensor> w = moving(net, which);
-    step(j, w, slope_at(j, std::as_const(net), which, w));
-    net = with_moving(std::move(net), which, w);
+// Flags of the parameters of these parts. ConfigError where the net has no such part with
+// parameters.
+template <class Net>
+std::vector<bool> adapted_parameters(const Net& net, const Parts& parts) {
+  std::vector<bool> out = flags(net, [&](const auto&, const Tensor&) { return parts.empty(); });
+  for (const std::string& part : parts) {
+    const std::vector<bool> here = flags(net, [&](const std::string& name, const Tensor&) {
+      return name == part || name.compare(0, part.size() + 1, part + ".") == 0;
+    });
+    if (std::count(here.begin(), here.end(), true) == 0)
+      throw ConfigError("inner loop: the net has no parameters in a part named '" + part + "'");
+    for (size_t i = 0; i < out.size(); ++i) out[i] = out[i] || here[i];
+  }
+  return out;
+}
+
+// The flagged parameters. ShapeError where there are not as many flags as parameters.
+template <class Net>
+std::vector<Tensor> flagged(const Net& net, const std::vector<bool>& flags) {
+  const std::vector<Tensor> all = parameters(net);
+  if (flags.size() != all.size())
+    throw ShapeError("inner loop: " + std::to_string(flags.size()) + " flags for " +
+                     std::to_string(all.size()) + " parameters");
+  std::vector<Tensor> out;
+  for (size_t i = 0; i < all.size(); ++i)
+    if (flags[i]) out.push_back(all[i]);
+  return out;
+}
+
+// The net of a learner.
+template <class Net>
+const Net& net_of(const Net& net) {
+  return net;
+}
+
+// total + weight term; term weighted alone where total is undefined.
+inline void accumulate(Tensor& total, double weight, const Tensor& term) {
+  total = total.defined() ? add(std::move(total), term, weight) : weight * term;
+}
+
+namespace detail {
+
+template <class Net, class Rule>
+Tensor support_loss(const Net& net, const Rule& rule, TaskLoss loss, const Tensor& x,
+                    const Tensor& y, int j) {
+  if constexpr (requires { rule.support_loss(net, loss, x, y, j); }) {
+    return rule.support_loss(net, loss, x, y, j);
+  } else {
+    return sum(loss(net(x), y));
+  }
+}
+template <class Net, class Rule>
+auto query_loss(const Net& net, const Rule& rule, TaskLoss loss, const TaskBatch& batch) {
+  if constexpr (requires { rule.query_loss(net, loss, batch); }) {
+    return rule.query_loss(net, loss, batch);
+  } else {
+    return mean(loss(net(batch.query_x), batch.query_y));
+  }
+}
+
+// From a net [T, ...]. seen(j, net) is called after step j, and may change the net.
+template <class Net, class Loop, class Rule, class Seen>
+Net run(Net net, Loop& loop, const Rule& rule, TaskLoss loss, const Tensor& x, const Tensor& y,
+        Seen&& seen) {
+  const auto with = [&](const std::vector<Tensor>& w) {
+    std::vector<Tensor> all = parameters(net);
+    for (size_t i = 0, k = 0; i < all.size(); ++i)
+      if (loop.adapted[i]) all[i] = w[k++];
+    return at(net, all);
+  };
+  for (int j = 0; j < loop.steps; ++j) {
+    std::vector<Tensor> w = flagged(net, loop.adapted);
+    const auto support = [&](const std::vector<Tensor>& at_w) {
+      return support_loss(with(at_w), rule, loss, x, y, j);
+    };
+    loop.step(j, w, loop.gradient(support, w));
+    net = with(w);
     seen(j, net);
   }
   return net;
 }
-template <class Net, class SlopeAt, class Step>
-Net inner_loop(Net net, int steps, const Moves& which, const SlopeAt& slope_at, const Step& step) {
-  return inner_loop(std::move(net), steps, which, slope_at, step, [](int, const Net&) {});
+
+}  // namespace detail
+
+// The net at each task's w_t,M, [T, ...]: recorded, so that the outer gradient goes through it.
+// x [T,K,..], y [T,K,..]: the support sets.
+template <class Learner, class Rule>
+auto adapt(const Learner& learner, const Rule& rule, TaskLoss loss, const Tensor& x,
+           const Tensor& y) {
+  auto loop = rule.inner_loop(learner);
+  return detail::run(per_task(net_of(learner), x.size(0)), loop, rule, loss, x, y,
+                     [](int, const auto&) {});
 }
 
-// The inner loop for evaluation, from a net without a task dimension: plain values [T, ...] out,
-// and no graph longer than one step. The slope must be of first order.
-template <class Net, class SlopeAt, class Step>
-Net inner_loop_values(const Net& net, int64_t tasks, int steps, const Moves& which,
-                      const SlopeAt& slope_at, const Step& step) {
-  Net start = net;
+// J: a scalar, or what the rule's query_loss gives. A step of weight 0 is not evaluated on the
+// query set. ConfigError where weights are not one for each step, or all 0.
+template <class Learner, class Rule>
+auto objective(const Learner& learner, const Rule& rule, TaskLoss loss, const TaskBatch& batch) {
+  auto loop = rule.inner_loop(learner);
+  const std::vector<double> v = loop.weights;
+  if (!v.empty() && v.size() != static_cast<size_t>(loop.steps))
+    throw ConfigError("inner loop: " + std::to_string(v.size()) + " weights for " +
+                      std::to_string(loop.steps) + " steps");
+  if (!v.empty() && v == std::vector<double>(v.size()))
+    throw ConfigError("inner loop: all weights of the query loss are 0");
+  const auto query = [&](const auto& net) { return detail::query_loss(net, rule, loss, batch); };
+  decltype(query(net_of(learner))) total{};
+  const auto fast = detail::run(per_task(net_of(learner), batch.tasks()), loop, rule, loss,
+                                batch.support_x, batch.support_y, [&](size_t j, const auto& net) {
+                                  if (!v.empty() && v[j] != 0) accumulate(total, v[j], query(net));
+                                });
+  return v.empty() ? query(fast) : total;
+}
+
+// adapt for evaluation: plain values, and no graph longer than one step. At first order.
+template <class Learner, class Rule>
+auto adapted(const Learner& learner, const Rule& rule, TaskLoss loss, const Tensor& x,
+             const Tensor& y) {
+  auto loop = rule.inner_loop(learner);
+  loop.gradient.second_order = false;
+  auto net = net_of(learner);
   {
     const NoGrad quiet;
-    start = per_task(net, tasks);
+    net = per_task(net, x.size(0));
   }
   const NoGrad record(true);
-  const auto cut = [](int, Net& n) { n = as_leaves(std::move(n)); };
-  return as_leaves(inner_loop(as_leaves(std::move(start)), steps, which, slope_at, step, cut),
-                   false);
+  const auto cut = [](int, auto& n) { n = as_leaves(std::move(n)); };
+  return as_leaves(detail::run(as_leaves(std::move(net)), loop, rule, loss, x, y, cut), false);
 }
 
 }  // namespace regrad

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <regrad/algorithms/cml/cml.h>
+#include <regrad/algorithms/maml/anil_boil.h>
 #include <regrad/algorithms/shared/sinusoids.h>
 #include <regrad/layers/linear.h>
 
@@ -20,15 +21,7 @@ inline Net sinusoid_net(uint64_t seed, int64_t width = 40, Activation act = Acti
           Mlp(r / "cohead", {width, width, 1}, true, act, t)};
 }
 // The same without a co-learner: what MAML trains and what is deployed.
-struct Deployed {
-  Mlp body;
-  Linear head;
-  Tensor operator()(const Tensor& x) const { return head(body(x)); }
-  static void parts(auto& self, auto&& part) {
-    part("body", self.body);
-    part("head", self.head);
-  }
-};
+using Deployed = maml::Model<Mlp, Linear>;
 inline Deployed deployed(const Net& net) { return {net.body, net.head}; }
 
 inline TaskBatch sinusoids(uint64_t seed, int64_t tasks = 4, int64_t k = 10) {
@@ -39,12 +32,11 @@ inline TaskBatch one_task(const TaskBatch& b, int64_t i) {
   return {part(b.support_x), part(b.support_y), part(b.query_x), part(b.query_y)};
 }
 
-inline cml::Objective objective(const Net& net, const cml::Rule& rule, const TaskBatch& batch) {
-  return cml::objective(net, rule, mse_loss_by_task, batch);
+inline cml::Objective objective(const Net& net, const cml::Rule<>& rule, const TaskBatch& batch) {
+  return objective(net, rule, mse_loss_by_task, batch);
 }
-inline Net adapted_parameters(const Net& net, const cml::Rule& rule, const TaskBatch& batch) {
-  return cml::adapt(per_task(net, batch.tasks()), rule, mse_loss_by_task, batch.support_x,
-                    batch.support_y);
+inline Net adapted_on(const Net& net, const cml::Rule<>& rule, const TaskBatch& batch) {
+  return adapt(net, rule, mse_loss_by_task, batch.support_x, batch.support_y);
 }
 
 // MAML's outer loss over tasks at once, M steps, second order. In the operations and order that

@@ -1,7 +1,7 @@
 // Where few-shot classes come from: glyphs, Omniglot whole and small, folders and lists of
 // pictures.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/cml/classes.h>
+#include <regrad/algorithms/cml/experiment/classes.h>
 #include <regrad/algorithms/experiment/picture.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/io/files.h>
@@ -111,6 +111,7 @@ TEST_CASE(
   CHECK(batch.query_x.shape() == Shape{1, 4, 3, 6, 6});
   for (double v : batch.query_x.to_vector())
     CHECK((v == 0 || std::abs(v - 50 / 255.) < 1e-6 || std::abs(v - 100 / 255.) < 1e-6));
+  CHECK(complaint<IOError>([] { folder_classes("", 6); }, "--task folder: give --data DIR") == "");
   picture(at / "test/dog/0.png", 9, 3, 1);
   CHECK(complaint<IOError>([&] { folder_classes(at.name(), 6); },
                            "class 'dog' is in two of train, validation and test") == "");

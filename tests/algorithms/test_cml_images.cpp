@@ -1,8 +1,8 @@
 // The tasks of images, on classes that are generated here: episodes, trials end to end, resumption,
 // claims.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/cml/images.h>
-#include <regrad/algorithms/cml/sinusoid.h>
+#include <regrad/algorithms/cml/experiment/few_shot.h>
+#include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/parallel.h>
 
@@ -17,7 +17,7 @@ using regrad::test::complaint;
 
 namespace {
 
-// Classes of 1 x 6 x 6 images: a random pattern a class, with noise on each image.
+// Classes of 1 x 6 x 6 images: a random pattern for each class, with noise on each image.
 ImageSet patterns(const Random& r, int64_t classes, int64_t each) {
   ImageSet set;
   std::vector<Tensor> images;
@@ -41,10 +41,11 @@ ClassSplits generated(const std::string&, int64_t) {
           ClassSet(patterns(r / "test", 6, 8))};
 }
 
-ImageExperiment small_experiment() {
-  ImageExperiment e("images", "Patterns.", generated, 20);
-  e.choose("images", "tiny");
-  auto fields = e.fields();
+using Experiment = std::unique_ptr<experiment::Experiment>;
+Experiment small_experiment() {
+  Experiment e = image_experiment("images", "Patterns.", generated, 20);
+  e->choose("images", "tiny");
+  auto fields = e->fields();
   for (const auto& [key, value] : {std::pair<const char*, const char*>{"net", "mlp"},
                                    {"steps", "60"},
                                    {"ways", "3"},
@@ -57,8 +58,8 @@ ImageExperiment small_experiment() {
                                    {"test_tasks", "25"},
                                    {"validation_tasks", "10"}})
     experiment::assign(fields, key, value, key);
-  e.data("");
-  e.check();
+  e->data("");
+  e->check();
   return e;
 }
 
@@ -72,10 +73,10 @@ struct Run {
   std::vector<experiment::Moment> moments;
   experiment::Outcome outcome;
 };
-Run run(const experiment::Experiment& e, const experiment::Job& job) {
-  const auto trial = e.trial(job);
+Run run(const Experiment& e, const experiment::Job& job) {
+  const auto trial = e->trial(job);
   Run out;
-  for (int64_t i = 0; i < e.steps(job); ++i) out.moments.push_back(trial->step(i));
+  for (int64_t i = 0; i < e->steps(job); ++i) out.moments.push_back(trial->step(i));
   out.outcome = trial->finish();
   return out;
 }
@@ -135,7 +136,7 @@ TEST_CASE("accuracy is in %, task by task") {
 TEST_CASE(
     "a trial on images: it learns, scores both readings, shows pictures, and the threads change no "
     "bit") {
-  const ImageExperiment e = small_experiment();
+  const Experiment e = small_experiment();
   const experiment::Job job{"cml", "K=1", 0};
   const int before = num_threads();
   set_num_threads(1);
@@ -169,17 +170,17 @@ TEST_CASE(
 }
 
 TEST_CASE("a trial taken up in the middle ends in the same bits, rates and spread too") {
-  const ImageExperiment e = small_experiment();
+  const Experiment e = small_experiment();
   for (const char* name : {"cml", "maml++-cml", "noise", "sharp"}) {
     const experiment::Job job{name, "K=1", 1};
     const Run whole = run(e, job);
-    auto first = e.trial(job);
+    auto first = e->trial(job);
     Run cut;
     for (int64_t i = 0; i < 45; ++i) cut.moments.push_back(first->step(i));
     std::vector<std::pair<std::string, Tensor>> kept;
     first->state([&](const std::string& part, Tensor& t) { kept.emplace_back(part, t); });
     first.reset();
-    const auto second = e.trial(job);
+    const auto second = e->trial(job);
     size_t at = 0;
     second->state([&](const std::string& part, Tensor& t) {
       REQUIRE(part == kept[at].first);
@@ -192,27 +193,27 @@ TEST_CASE("a trial taken up in the middle ends in the same bits, rates and sprea
 }
 
 TEST_CASE("what cannot be drawn is a ConfigError before anything runs; a table gets its claims") {
-  ImageExperiment e = small_experiment();
-  auto fields = e.fields();
+  const Experiment e = small_experiment();
+  auto fields = e->fields();
   experiment::assign(fields, "ways", "7", "ways");
-  CHECK(complaint<ConfigError>([&] { e.check(); },
+  CHECK(complaint<ConfigError>([&] { e->check(); },
                                "ask for 7 classes of 6 images; there are 6 validation classes, the "
                                "smallest of 8 images") == "");
   experiment::assign(fields, "ways", "3", "ways");
   experiment::assign(fields, "shots", "1,5", "shots");
-  CHECK(complaint<ConfigError>([&] { e.check(); },
+  CHECK(complaint<ConfigError>([&] { e->check(); },
                                "ask for 3 classes of 10 images; there are 6 validation classes") ==
         "");
   experiment::assign(fields, "shots", "1", "shots");
   experiment::Result r;
-  r.better = e.card().better, r.metric = e.card().metric, r.baseline = "maml";
+  r.better = e->card().better, r.metric = e->card().metric, r.baseline = "maml";
   const auto row = [](const char* name, std::vector<double> v) {
     return experiment::MethodResult{
         name, {{"accuracy@1", v}, {"unadapted accuracy@1", {20, 20, 20}}}, 1};
   };
   r.methods = {row("maml", {60, 61, 62}), row("cml", {64, 65, 66.1}), row("dagger", {63, 66, 66}),
                row("boil", {50, 51, 52}), row("boil-cml", {49, 50, 51.1})};
-  const auto claims = e.claims(r);
+  const auto claims = e->claims(r);
   std::string all;
   for (const auto& c : claims) all += experiment::name(c.verdict) + ": " + c.text + "; ";
   CHECK(all ==
@@ -225,9 +226,9 @@ TEST_CASE("what cannot be drawn is a ConfigError before anything runs; a table g
 TEST_CASE(
     "every method runs on sinusoids, and each test task is the same however many are asked for at "
     "once") {
-  SinusoidExperiment e;
-  e.choose("sinusoid", "tiny");
-  auto fields = e.fields();
+  const Experiment e = sinusoid_experiment();
+  e->choose("sinusoid", "tiny");
+  auto fields = e->fields();
   for (const auto& [key, value] : {std::pair<const char*, const char*>{"steps", "12"},
                                    {"hidden", "8"},
                                    {"cohead_hidden", "6"},
@@ -236,8 +237,8 @@ TEST_CASE(
                                    {"test_points", "5"},
                                    {"validation_tasks", "10"}})
     experiment::assign(fields, key, value, key);
-  e.check();
-  for (const auto& card : e.card().methods) {
+  e->check();
+  for (const auto& card : e->card().methods) {
     if (!card.trained_by.empty()) continue;
     const Run r = run(e, {card.name, "K=10", 3});
     CHECK_MESSAGE(score(r.outcome, card.name, "mse@10") > 0, card.name);

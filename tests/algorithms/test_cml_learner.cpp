@@ -1,7 +1,7 @@
 // The methods of regrad-cml at work: each outer step against the family's functions, chunks,
 // schedules, passes.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/cml/learner.h>
+#include <regrad/algorithms/cml/experiment/learner.h>
 #include <regrad/engine/parallel.h>
 
 #include <mutex>
@@ -15,7 +15,7 @@ using namespace regrad::test;
 using cml::Learner;
 using cml::MetaSettings;
 using cml::method;
-using cml::Rule;
+using Rule = cml::Rule<>;
 
 namespace {
 
@@ -37,22 +37,22 @@ MetaSettings settings(int steps = 20) {
 std::vector<double> learned(const char* name, const MetaSettings& s, int steps) {
   Learner<Net> learner(sinusoid_net(60, 12), method(name), s, mse_loss_by_task, 7);
   for (int i = 0; i < steps; ++i) learner.learn(batch_at(i), i);
-  return flat(Rated<Net>{learner.net(), learner.rates()});
+  return flat(WithStepSizes<Net>{learner.net(), learner.step_sizes()});
 }
 
 // The same by hand: Adam on the gradient that `gradient_at(learner, step)` gives.
 template <class GradientAt>
-std::vector<double> by_hand(Rated<Net> at, int steps, GradientAt&& gradient_at) {
+std::vector<double> by_hand(WithStepSizes<Net> at, int steps, GradientAt&& gradient_at) {
   Adam::State state;
   for (int i = 0; i < steps; ++i) {
-    const Rated<Net> g = gradient_at(at, i);
+    const WithStepSizes<Net> g = gradient_at(at, i);
     at = update(Adam{.lr = 1e-3}, std::move(at), state, g);
   }
   return flat(at);
 }
 std::vector<double> by_rule(const Rule& rule, int steps) {
-  return by_hand({sinusoid_net(60, 12), {}}, steps, [&](const Rated<Net>& at, int i) {
-    return Rated<Net>{grad(objective(at.net, rule, batch_at(i)).total, at.net), {}};
+  return by_hand({sinusoid_net(60, 12), {}}, steps, [&](const WithStepSizes<Net>& at, int i) {
+    return WithStepSizes<Net>{grad(objective(at.net, rule, batch_at(i)).total, at.net), {}};
   });
 }
 
@@ -71,12 +71,12 @@ TEST_CASE("learner: MAML, CML, CL, other gammas and BOIL take Adam's steps along
   CHECK(learned("cml-g1", s, 5) == by_rule({.gamma = 1}, 5));
   CHECK(learned("cml-g0.5", s, 5) == by_rule({.gamma = 0.5}, 5));
   CHECK(learned("cl", s, 5) == by_rule({.gamma = 0.2, .adapt_cohead = true}, 5));
-  CHECK(learned("boil", s, 5) == by_rule({.gamma = 0, .adapt_head = false}, 5));
-  CHECK(learned("boil-cml", s, 5) == by_rule({.gamma = 0.2, .adapt_head = false}, 5));
+  CHECK(learned("boil", s, 5) == by_rule({.inner = maml::boil(), .gamma = 0}, 5));
+  CHECK(learned("boil-cml", s, 5) == by_rule({.inner = maml::boil(), .gamma = 0.2}, 5));
   CHECK(learned("boil", s, 5) != learned("maml", s, 5));
 }
 
-TEST_CASE("learner: frozen noise keeps phi and moves psi otherwise than MAML and CML") {
+TEST_CASE("learner: frozen noise keeps phi and learns another psi than MAML and CML") {
   const MetaSettings s = settings();
   Learner<Net> noise(sinusoid_net(60, 12), method("noise"), s, mse_loss_by_task, 7);
   for (int i = 0; i < 5; ++i) noise.learn(batch_at(i), i);
@@ -90,16 +90,14 @@ TEST_CASE("learner: MAML++ learns its rates, weighs the steps by epoch and start
   MetaSettings s = settings();
   s.plus_plus.first_order_epochs = 2;
   const auto expected = [&](double gamma) {
-    const Rule start{.gamma = gamma, .steps = 3};
-    return by_hand(
-        cml::plus_plus(sinusoid_net(60, 12), start), 12, [&](const Rated<Net>& at, int i) {
-          Rule rule = start;
-          rule.second_order = i / 2 >= 2;  // 20 steps are 10 epochs
-          return grad(
-              cml::objective(at, rule, step_weights(3, i / 2, 4), mse_loss_by_task, batch_at(i))
-                  .total,
-              at);
-        });
+    const cml::Rule<maml::PlusPlus> start{.inner = {.steps = 3}, .gamma = gamma};
+    return by_hand(start.initial(sinusoid_net(60, 12)), 12,
+                   [&](const WithStepSizes<Net>& at, int i) {
+                     cml::Rule<maml::PlusPlus> rule = start;
+                     rule.inner.second_order = i / 2 >= 2;  // 20 steps are 10 epochs
+                     rule.inner.weights = maml::step_weights(3, i / 2, 4);
+                     return grad(objective(at, rule, mse_loss_by_task, batch_at(i)).total, at);
+                   });
   };
   CHECK(learned("maml++", s, 12) == expected(0));
   CHECK(learned("maml++-cml", s, 12) == expected(0.2));
@@ -115,20 +113,31 @@ TEST_CASE("learner: MAML++ learns its rates, weighs the steps by epoch and start
   CHECK(learned("maml++", last, 1) != learned("maml++", s, 1));
 }
 
-TEST_CASE("learner: Sharp-MAML's levels are those of sharp_gradient and sharp_slope") {
+TEST_CASE("learner: Sharp-MAML's levels are those of sharp_gradient and SharpMaml") {
   for (const std::string levels : {"low", "up", "both"}) {
     MetaSettings s = settings();
     s.sharp.levels = levels;
     s.sharp.alpha_low = 0.03;
     for (const char* name : {"sharp", "sharp-cml"}) {
-      const Rule rule{.gamma = name == std::string("sharp") ? 0 : 0.2, .steps = 2};
-      const Sharpness sharp{levels != "up", levels != "low", 0.03, 0.05, true};
+      const maml::Sharpness sharp{levels != "up", levels != "low", 0.03, 0.05, true};
+      const cml::Rule<maml::SharpMaml> rule{.inner = {.steps = 2, .sharpness = sharp},
+                                            .gamma = name == std::string("sharp") ? 0 : 0.2};
       const std::vector<double> expected =
-          by_hand({sinusoid_net(60, 12), {}}, 4, [&](const Rated<Net>& at, int i) {
-            return Rated<Net>{
-                cml::gradient(at.net, rule, sharp, mse_loss_by_task, batch_at(i)).gradient, {}};
+          by_hand({sinusoid_net(60, 12), {}}, 4, [&](const WithStepSizes<Net>& at, int i) {
+            const auto gradient_at = [&](const Net& net) {
+              return plain_gradient(net, [&](const Net& w) {
+                return objective(w, rule, mse_loss_by_task, batch_at(i)).total;
+              });
+            };
+            return WithStepSizes<Net>{maml::sharp_gradient(at.net, sharp, gradient_at).gradient,
+                                      {}};
           });
       CHECK_MESSAGE(gap(learned(name, s, 4), expected) <= 1e-12, levels, " ", name);
+      // what is logged is J at the net, not at the point of the outer gradient
+      const Net start = sinusoid_net(60, 12);
+      Learner<Net> learner(start, method(name), s, mse_loss_by_task, 7);
+      const double j = learner.learn(batch_at(0), 0).total.item();
+      CHECK(j == objective(start, rule, mse_loss_by_task, batch_at(0)).total.item());
     }
     if (levels != "both")
       CHECK(gap(learned("sharp", s, 4), learned("sharp", settings(), 4)) > 1e-6);
@@ -164,20 +173,21 @@ TEST_CASE("learner: chunks change rounding only, and the threads nothing") {
 
 namespace {
 
-struct Told {
+struct Pass {
   bool training;
   std::optional<uint64_t> key;
 };
-std::mutex told_mutex;
-std::vector<Told> told;
+std::mutex passes_mutex;
+std::vector<Pass> passes;
 
-// A body that drops half of its features where it is told to train, and notes what it was told.
+// A body that drops half of its features in training, and notes the context of each pass.
 struct DroppingBody {
   Mlp net;
   Tensor operator()(const Tensor& x, Context& ctx) const {
     {
-      const std::lock_guard lock(told_mutex);
-      told.push_back({ctx.training, ctx.random ? std::optional(ctx.random->key()) : std::nullopt});
+      const std::lock_guard lock(passes_mutex);
+      passes.push_back(
+          {ctx.training, ctx.random ? std::optional(ctx.random->key()) : std::nullopt});
     }
     const Tensor h = net(x);
     return ctx.training && ctx.random ? dropout(h, 0.5, *ctx.random) : h;
@@ -194,29 +204,29 @@ DroppingNet dropping_net() {
 
 TEST_CASE(
     "learner: support passes of training get a stream for each step, query passes none; at test "
-    "nobody trains") {
+    "no pass trains") {
   MetaSettings s = settings();
   s.inner_steps = 3;
   Learner<DroppingNet> a(dropping_net(), method("cml"), s, mse_loss_by_task, 7),
       b(dropping_net(), method("cml"), s, mse_loss_by_task, 7);
   Learner<DroppingNet> other(dropping_net(), method("cml"), s, mse_loss_by_task, 8);
-  told.clear();
+  passes.clear();
   for (int i = 0; i < 2; ++i) a.learn(batch_at(i), i);
   std::set<uint64_t> keys;
-  for (const Told& t : told) {
+  for (const Pass& t : passes) {
     CHECK(t.training);
     if (t.key) keys.insert(*t.key);
   }
-  CHECK(keys.size() == 6);  // 2 outer steps of 3
-  CHECK(told.size() == 8);  // and a query pass each, which drops nothing
+  CHECK(keys.size() == 6);    // 2 outer steps of 3
+  CHECK(passes.size() == 8);  // and a query pass each, which drops nothing
   for (int i = 0; i < 2; ++i) b.learn(batch_at(i), i), other.learn(batch_at(i), i);
   CHECK(flat(a.net()) == flat(b.net()));
   CHECK(flat(a.net()) != flat(other.net()));
   CHECK(flat(a.net()) != learned("cml", s, 2));  // dropout does something
-  told.clear();
+  passes.clear();
   a.adapted(batch_at(9).support_x, batch_at(9).support_y);
-  CHECK(told.size() == 3);
-  for (const Told& t : told) {
+  CHECK(passes.size() == 3);
+  for (const Pass& t : passes) {
     CHECK_FALSE(t.training);
     CHECK_FALSE(t.key.has_value());
   }
@@ -229,7 +239,7 @@ TEST_CASE("methods: names are known, dagger reads another's net") {
   CHECK(cml::dagger_of("maml") == nullptr);
   CHECK_THROWS_AS(method("mamll"), ConfigError);
   int usual = 0;
-  for (const auto& card : cml::method_cards()) usual += card.by_default;
+  for (const auto& card : experiment::method_cards(cml::methods())) usual += card.by_default;
   CHECK(usual == 5);
   MetaSettings s;
   s.sharp.levels = "lower";

@@ -1,6 +1,6 @@
 // CKA, gradient norms by layer and the cosine of the heads, each against its formula.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/cml/mechanism.h>
+#include <regrad/algorithms/cml/experiment/mechanism.h>
 
 #include "cml_nets.h"
 
@@ -65,7 +65,7 @@ TEST_CASE(
   CHECK_THROWS_AS(cml::linear_cka(c, zeros({3, 40, 3}, DType::f64)), ShapeError);
 }
 
-TEST_CASE("layers are told apart by name, norms are over all of a layer") {
+TEST_CASE("layers are grouped by name, norms are over all of a layer") {
   const Tensor w = normal(Random(3), {2, 3, 4}, 0, 1, DType::f64),
                b = normal(Random(4), {2, 3}, 0, 1, DType::f64);
   const auto layers = cml::by_layer({{"blocks.0.conv.weight", w},
@@ -88,8 +88,8 @@ TEST_CASE("layers are told apart by name, norms are over all of a layer") {
 TEST_CASE("the cosine of the heads and the support gradient, against gradients made apart") {
   const Net net = sinusoid_net(5, 8);
   const TaskBatch batch = sinusoids(6, 3);
-  const Net fast = as_leaves(
-      cml::adapted(net, {.alpha = 0.05}, mse_loss_by_task, batch.support_x, batch.support_y));
+  const Net fast = as_leaves(adapted(net, cml::Rule<>{.inner = {.alpha = 0.05}}, mse_loss_by_task,
+                                     batch.support_x, batch.support_y));
   std::vector<double> meta, co;
   std::vector<double> norms(3, 0);
   for (int64_t t = 0; t < 3; ++t) {
@@ -124,20 +124,20 @@ TEST_CASE("the cosine of the heads and the support gradient, against gradients m
 }
 
 TEST_CASE(
-    "CKA of a net with itself is 1 in each layer; where adaptation moves a layer it is less") {
+    "CKA of a net with itself is 1 in each layer; where adaptation changes a layer it is less") {
   const Net net = sinusoid_net(7, 8);
   const TaskBatch batch = sinusoids(8, 3, 20);
-  experiment::Moment same, moved;
+  experiment::Moment same, changed;
   cml::log_cka(net, per_task(net, 3), batch.query_x, same);
   REQUIRE(same.size() == 3);
   CHECK(same[1].first == "CKA before and after adaptation, body layer 2");
   for (const auto& [name, v] : same) CHECK(std::abs(v - 1) <= 1e-12);
   cml::log_cka(net,
-               cml::adapted(net, {.alpha = 0.2, .steps = 5}, mse_loss_by_task, batch.support_x,
-                            batch.support_y),
-               batch.query_x, moved);
-  for (const auto& entry : moved) CHECK_MESSAGE(entry.second < 1 - 1e-6, entry.first);
-  const std::vector<Tensor> said = net.body.activations(batch.query_x);
-  CHECK(said.size() == 2);
-  CHECK(said.back().to_vector() == net.body(batch.query_x).to_vector());
+               adapted(net, cml::Rule<>{.inner = {.alpha = 0.2, .steps = 5}}, mse_loss_by_task,
+                       batch.support_x, batch.support_y),
+               batch.query_x, changed);
+  for (const auto& entry : changed) CHECK_MESSAGE(entry.second < 1 - 1e-6, entry.first);
+  const std::vector<Tensor> activations = net.body.activations(batch.query_x);
+  CHECK(activations.size() == 2);
+  CHECK(activations.back().to_vector() == net.body(batch.query_x).to_vector());
 }

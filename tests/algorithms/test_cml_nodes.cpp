@@ -2,7 +2,7 @@
 // learned on a block model.
 #include <doctest/doctest.h>
 
-#include <regrad/algorithms/cml/node_data.h>
+#include <regrad/algorithms/cml/experiment/nodes.h>
 #include <regrad/engine/parallel.h>
 
 #include <set>
@@ -21,7 +21,7 @@ NodeSettings settings(NodeEncoder encoder) {
   return s;
 }
 
-NodeData blocks() { return load_nodes("", "blocks"); }
+Graph blocks() { return load_nodes("", "blocks"); }
 
 NodeTask task_of(NodeEncoder encoder, int shots = 5, size_t pair = 3) {
   return {settings(encoder), node_graph(blocks(), encoder), pair, shots};
@@ -31,7 +31,7 @@ Learner<NodeNet> trained(const NodeTask& task, const char* name, double gamma, i
                          uint64_t seed = 1) {
   MetaSettings s = task.settings();
   s.gamma = gamma;
-  Learner<NodeNet> learner(task.initial(seed), method(name), s, NodeTask::loss(), seed);
+  Learner<NodeNet> learner(task.initial(seed), method(name), s, NodeTask::loss, seed);
   for (int64_t i = 0; i < steps; ++i) learner.learn(task.training(seed, i), i);
   return learner;
 }
@@ -64,7 +64,7 @@ TEST_CASE(
     "episodes: two classes outside the pair in training, the pair at test; support and query share "
     "no node; labels fit") {
   const NodeTask task = task_of(NodeEncoder::sgc, 2, 8);  // classes 1 and 4
-  const NodeData data = blocks();
+  const Graph data = blocks();
   const std::vector<int64_t> label = data.labels.to_vector<int64_t>();
   std::set<int64_t> seen;
   int flipped = 0;
@@ -99,7 +99,7 @@ TEST_CASE(
   }
   CHECK(seen == std::set<int64_t>{0, 2, 3, 5, 6});
   CHECK((flipped > 5 && flipped < 35));
-  // One stream a task: the same tasks whatever number is asked for at once.
+  // One stream for each task: the same tasks whatever number is asked for at once.
   CHECK(task.held_out(Held::test, 0, 3).query_x[2].to_vector() ==
         task.held_out(Held::test, 2, 1).query_x[0].to_vector());
 }
@@ -183,20 +183,20 @@ TEST_CASE("AMM-GNN's scale comes from the task's support nodes") {
   CHECK(net.body(other).to_vector() != net.body(b.query_x).to_vector());
 }
 
-TEST_CASE("what cannot be sampled or read is refused, and the message says why") {
+TEST_CASE("what cannot be sampled or read is refused, and the message names the reason") {
   const auto graph = node_graph(blocks(), NodeEncoder::sgc);
   NodeSettings s = settings(NodeEncoder::sgc);
   s.query = 96;
   CHECK_THROWS_WITH_AS(NodeTask(s, graph, 0, 5),
                        "nodes: class 0 has 100 nodes; support and query need 101", ConfigError);
-  NodeData few = blocks();
+  Graph few = blocks();
   few.labels = few.labels * 0.0;
   few.labels = few.labels.to(DType::i64);
-  few.classes = 3;
+  few.classes.resize(3);
   CHECK_THROWS_AS(NodeTask(settings(NodeEncoder::sgc), node_graph(few, NodeEncoder::sgc), 0, 1),
                   ConfigError);
-  NodeData wrong = blocks();
-  wrong.classes = 6;
+  Graph wrong = blocks();
+  wrong.classes.resize(6);
   CHECK_THROWS_AS(node_graph(wrong, NodeEncoder::sgc), ShapeError);
   CHECK_THROWS_AS(load_nodes("", "pubmed"), ConfigError);
   CHECK_THROWS_AS(load_nodes("", "cora"), IOError);

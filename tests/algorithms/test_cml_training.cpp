@@ -6,7 +6,7 @@
 
 using namespace regrad;
 using namespace regrad::test;
-using cml::Rule;
+using Rule = cml::Rule<>;
 
 namespace {
 
@@ -38,11 +38,11 @@ DeployedModel without_phi(const Net& net) { return {net.body, net.head, {}}; }
 // "dagger".
 template <class Model>
 Tensor predict(const Model& net, const Rule& rule, const TaskBatch& batch) {
-  const Model fast = cml::adapted(net, rule, mse_loss_by_task, batch.support_x, batch.support_y);
+  const Model fast = adapted(net, rule, mse_loss_by_task, batch.support_x, batch.support_y);
   return fast.head(fast.body(batch.query_x));
 }
 Tensor predict_dagger(const Net& net, const Rule& rule, const TaskBatch& batch) {
-  const Net fast = cml::adapted(net, rule, mse_loss_by_task, batch.support_x, batch.support_y);
+  const Net fast = adapted(net, rule, mse_loss_by_task, batch.support_x, batch.support_y);
   return fast.cohead(fast.body(batch.query_x));
 }
 
@@ -50,7 +50,7 @@ Tensor predict_dagger(const Net& net, const Rule& rule, const TaskBatch& batch) 
 
 TEST_CASE(
     "fact 7: without phi every prediction of mode CML keeps its bits, and 1,761 scalars are left") {
-  const Rule rule{.alpha = 0.02, .gamma = 0.2, .steps = 3};
+  const Rule rule{.inner = {.alpha = 0.02, .steps = 3}, .gamma = 0.2};
   const Net net = train(sinusoid_net(30), rule, 20);
   const DeployedModel small = without_phi(net);
   CHECK(parameter_count(small) == 1761);
@@ -60,7 +60,7 @@ TEST_CASE(
     CHECK(predict(small, rule, batch).to_vector() == with.to_vector());
     CHECK_FALSE(with.requires_grad());
     // The same numbers as adaptation inside a graph gives, and, for "dagger", as phi on psi' gives.
-    const Net fast = adapted_parameters(net, rule, batch);
+    const Net fast = adapted_on(net, rule, batch);
     CHECK(gap(with.to_vector(), fast.head(fast.body(batch.query_x)).to_vector()) <= 1e-13);
     for (int64_t t = 0; t < 4; ++t) {
       const Mlp psi = map(fast.body, [t](const Tensor& p) { return p[t]; });
@@ -74,7 +74,7 @@ TEST_CASE(
     "fact 8: query labels do not reach the predictions, support labels do; support and query "
     "points are disjoint") {
   const Net net = sinusoid_net(32);
-  const Rule rule{.steps = 2};
+  const Rule rule{.inner = {.steps = 2}};
   TaskBatch batch = sinusoids(33);
   const auto plain = predict(net, rule, batch).to_vector(),
              plain_dagger = predict_dagger(net, rule, batch).to_vector();
@@ -93,7 +93,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "fact 10: with gamma = 0 Adam does not move phi, and psi and theta go MAML's way, bit for bit, "
+    "fact 10: with gamma = 0 Adam leaves phi, and psi and theta go MAML's way, bit for bit, "
     "for 100 steps") {
   const Net start = sinusoid_net(36);
   const Rule rule{.gamma = 0};
@@ -105,7 +105,7 @@ TEST_CASE(
   const Adam adam{.lr = 1e-3};
   Adam::State state;
   for (int i = 0; i < 100; ++i) {
-    const Deployed g = grad(maml_loss(maml, rule.alpha, 1, batch_at(i)), maml);
+    const Deployed g = grad(maml_loss(maml, rule.inner.alpha, 1, batch_at(i)), maml);
     maml = update(adam, std::move(maml), state, g);
   }
   CHECK(flat(end.cohead) == flat(start.cohead));
@@ -114,7 +114,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "fact 14: frozen noise keeps phi and moves psi; CL moves phi inside, and psi otherwise than "
+    "fact 14: frozen noise keeps phi and learns psi; CL adapts phi, and psi otherwise than "
     "CML") {
   const Net start = sinusoid_net(37);
   const Rule rule{.gamma = 0.2};
@@ -128,22 +128,21 @@ TEST_CASE(
   const TaskBatch batch = sinusoids(38);
   Rule cl = rule;
   cl.adapt_cohead = true;
-  const Net fast = adapted_parameters(start, rule, batch),
-            both = adapted_parameters(start, cl, batch);
+  const Net fast = adapted_on(start, rule, batch), both = adapted_on(start, cl, batch);
   CHECK(flat(both.cohead) != flat(fast.cohead));
-  // psi_cml - alpha gamma dL^c_S/dpsi, task by task; theta hears nothing of phi in one step.
+  // psi_cml - alpha gamma dL^c_S/dpsi, task by task; phi does not reach theta in one step.
   CHECK(flat(both.head) == flat(fast.head));
   for (int64_t t = 0; t < 4; ++t) {
     const auto task = [t](const Tensor& p) { return p[t]; };
     const std::vector<double> c = flat(grad(
         mse_loss(start.cohead(start.body(batch.support_x[t])), batch.support_y[t]), start.body));
     std::vector<double> expected = flat(map(fast.body, task));
-    for (size_t i = 0; i < c.size(); ++i) expected[i] -= rule.alpha * rule.gamma * c[i];
+    for (size_t i = 0; i < c.size(); ++i) expected[i] -= rule.inner.alpha * rule.gamma * c[i];
     CHECK(largest(c) > 1e-3);
     CHECK(gap(flat(map(both.body, task)), expected) <= 1e-13);
   }
   cl.gamma = 0;
-  const Net silent = adapted_parameters(start, cl, batch);
+  const Net silent = adapted_on(start, cl, batch);
   CHECK(gap(flat(silent.body), flat(fast.body)) <= 1e-14);
   CHECK(flat(silent.cohead) == flat(fast.cohead));
 }
@@ -152,8 +151,8 @@ TEST_CASE("fact 15: BOIL's inner loop leaves theta and phi alone") {
   const Net net = sinusoid_net(39);
   const TaskBatch batch = sinusoids(40);
   for (const bool second : {true, false}) {
-    const Rule rule{.steps = 3, .second_order = second, .adapt_head = false};
-    const Net fast = adapted_parameters(net, rule, batch), start = per_task(net, 4);
+    const Rule rule{.inner = {.steps = 3, .second_order = second, .adapted = {"body"}}};
+    const Net fast = adapted_on(net, rule, batch), start = per_task(net, 4);
     CHECK(flat(fast.head) == flat(start.head));
     CHECK(flat(fast.cohead) == flat(start.cohead));
     CHECK(flat(fast.body) != flat(start.body));
@@ -165,10 +164,10 @@ TEST_CASE("fact 15: BOIL's inner loop leaves theta and phi alone") {
 namespace {
 
 struct Direction {
-  double inner = 0, slope = 0;  // <G, Gbar>; <G, G + weight Gbar>
-  // some small step along G + weight Gbar lowers the loss where slope > 0, raises it where slope <
-  // 0
-  bool as_told = false;
+  double inner = 0, along = 0;  // <G, Gbar>; <G, G + weight Gbar>
+  // some small step along G + weight Gbar lowers the loss where along > 0, raises it where
+  // along < 0
+  bool as_derived = false;
 };
 // G, Gbar: gradients of both heads' query losses of task t with respect to psi, at the adapted
 // point.
@@ -183,14 +182,14 @@ Direction direction(const Net& fast, const TaskBatch& batch, int64_t t, double w
   Direction d;
   for (size_t i = 0; i < g.size(); ++i) {
     d.inner += sum(g[i] * c[i]).item();
-    d.slope += sum(g[i] * (g[i] + weight * c[i])).item();
+    d.along += sum(g[i] * (g[i] + weight * c[i])).item();
   }
   const double before = loss(psi).item();
-  for (double step = 1e-3; step > 1e-12 && !d.as_told; step /= 10) {
+  for (double step = 1e-3; step > 1e-12 && !d.as_derived; step /= 10) {
     std::vector<Tensor> moved = parameters(fast.body);
     for (size_t i = 0; i < moved.size(); ++i) moved[i] = moved[i] - step * (g[i] + weight * c[i]);
     const double after = loss(at(fast.body, moved)).item();
-    d.as_told = d.slope > 0 ? after < before : after > before;
+    d.as_derived = d.along > 0 ? after < before : after > before;
   }
   return d;
 }
@@ -202,16 +201,16 @@ TEST_CASE(
     "meta-learner's query loss") {
   const Net net = sinusoid_net(41);
   const TaskBatch batch = sinusoids(42, 40);
-  const Net all = cml::adapted(net, {}, mse_loss_by_task, batch.support_x, batch.support_y);
+  const Net all = adapted(net, Rule{}, mse_loss_by_task, batch.support_x, batch.support_y);
   int agree = 0, against = 0;
   for (int64_t t = 0; t < 40; ++t) {
     const Net fast = map(all, [t](const Tensor& p) { return p[t]; });
     for (const double weight : {1.0, 100.0}) {
       const Direction d = direction(fast, batch, t, weight);
-      CHECK(d.as_told);
-      if (d.inner > 0) CHECK(d.slope > 0);
+      CHECK(d.as_derived);
+      if (d.inner > 0) CHECK(d.along > 0);
       agree += d.inner > 0;
-      against += d.slope < 0;
+      against += d.along < 0;
     }
   }
   // Both kinds occur, so that neither check is empty.

@@ -44,7 +44,7 @@ struct Training {
   Net net;
   Adam adam{.lr = 1e-3};
   Adam::State state{};
-  cml::Rule rule{.gamma = 0.2};
+  cml::Rule<> rule{.gamma = 0.2};
   int64_t tasks, k;
 
   void step(int i) {

@@ -3,7 +3,6 @@
 // f64; the sinusoid net, narrow and smooth where differences are taken.
 #include <doctest/doctest.h>
 
-#include <regrad/algorithms/cml/family.h>
 #include <regrad/algorithms/maml/meta_sgd.h>
 #include <regrad/algorithms/maml/plus_plus.h>
 #include <regrad/algorithms/maml/reptile.h>
@@ -13,7 +12,7 @@
 
 using namespace regrad;
 using namespace regrad::test;
-using maml::Part;
+using maml::MetaSgd, maml::PlusPlus, maml::Sharpness, maml::SharpMaml, maml::step_weights;
 
 namespace {
 
@@ -31,7 +30,7 @@ Net narrow_cml(uint64_t seed) { return sinusoid_net(seed, 4, Activation::tanh); 
 template <class Learner>
 Learner uneven(Learner learner) {
   double k = 0;
-  for (Tensor& r : learner.rates) {
+  for (Tensor& r : learner.step_sizes) {
     std::vector<double> v = r.to_vector();
     for (double& x : v) x *= 1 + 0.3 * std::sin(k++);
     r = tensor(v, r.shape(), r.dtype()).requires_grad_();
@@ -45,7 +44,7 @@ template <class Learner, class F>
 double against_differences(const Learner& learner, const std::vector<double>& gradient,
                            const F& f) {
   constexpr double h = 1e-5;
-  std::vector<double> slopes;
+  std::vector<double> differences;
   const std::vector<Tensor> p = parameters(learner);
   for (size_t i = 0; i < p.size(); ++i) {
     const std::vector<double> values = p[i].to_vector();
@@ -57,10 +56,10 @@ double against_differences(const Learner& learner, const std::vector<double>& gr
         q[i] = tensor(v, p[i].shape(), p[i].dtype()).requires_grad_();
         return f(at(learner, q)).item();
       };
-      slopes.push_back((at_distance(h) - at_distance(-h)) / (2 * h));
+      differences.push_back((at_distance(h) - at_distance(-h)) / (2 * h));
     }
   }
-  return gap(gradient, slopes);
+  return gap(gradient, differences);
 }
 template <class Learner, class F>
 double against_differences(const Learner& learner, const F& f) {
@@ -111,11 +110,28 @@ Tensor mean_over_tasks(const TaskBatch& batch, const F& f) {
   return total / static_cast<double>(batch.tasks());
 }
 
-// A list of values times a flag each: which of the net's four or six tensors move.
-std::vector<double> rates_of_part(const Small& net, Part part, double alpha) {
+SharpMaml sharp_of(const maml::Rule& rule, const Sharpness& sharpness) {
+  return {rule.alpha, rule.steps, rule.second_order, rule.adapted, sharpness};
+}
+// The outer step's gradient of Sharp-MAML, and of CML on it.
+template <class Net>
+MetaGradient<Net> outer_gradient(const Net& net, const SharpMaml& rule, const TaskBatch& batch) {
+  return maml::sharp_gradient(net, rule.sharpness, [&](const Net& at) {
+    return plain_gradient(at, [&](const Net& w) { return objective(w, rule, mse, batch); });
+  });
+}
+MetaGradient<Net> outer_gradient(const Net& net, const cml::Rule<SharpMaml>& rule,
+                                 const TaskBatch& batch) {
+  return maml::sharp_gradient(net, rule.inner.sharpness, [&](const Net& at) {
+    return plain_gradient(at, [&](const Net& w) { return objective(w, rule, mse, batch).total; });
+  });
+}
+
+// alpha for the adapted parameters of the net's four or six tensors, 0 for the others.
+std::vector<double> rates_of_part(const Small& net, const Parts& part, double alpha) {
   return factors(net, [&](const std::string& name, const Tensor&) {
     const bool head = name.rfind("head.", 0) == 0;
-    return part == Part::all || head == (part == Part::head) ? alpha : 0.0;
+    return part.empty() || head == (part == Parts{"head"}) ? alpha : 0.0;
   });
 }
 
@@ -127,10 +143,10 @@ TEST_CASE("MAML: bits of the inner loop written out, and the loop over tasks wit
   const TaskBatch batch = sinusoids(2);
   for (int steps : {0, 1, 2, 5}) {
     const maml::Rule rule{.alpha = 0.02, .steps = steps};
-    const Tensor j = maml::objective(net, rule, mse, batch);
+    const Tensor j = objective(net, rule, mse, batch);
     CHECK(j.item() == maml_loss(same, 0.02, steps, batch).item());
     CHECK(flat(grad(j, net)) == flat(grad(maml_loss(same, 0.02, steps, batch), same)));
-    CHECK(gap(flat(grad(maml::objective(net, rule, mse, batch), net)),
+    CHECK(gap(flat(grad(objective(net, rule, mse, batch), net)),
               flat(grad(maml_loss_by_formula(same, 0.02, steps, batch), same))) <= 1e-12);
   }
 }
@@ -140,7 +156,7 @@ TEST_CASE("first-order MAML: the query loss's gradient at the adapted point") {
   const TaskBatch batch = sinusoids(4);
   for (int steps : {1, 3}) {
     const maml::Rule rule{.alpha = 0.02, .steps = steps, .second_order = false};
-    const std::vector<double> g = flat(grad(maml::objective(net, rule, mse, batch), net));
+    const std::vector<double> g = flat(grad(objective(net, rule, mse, batch), net));
     std::vector<double> expected(g.size());
     for (int64_t t = 0; t < 4; ++t) {
       Params fast = walk(net, batch, t, steps, false, in_place, [](size_t, int) { return 0.02; });
@@ -150,7 +166,7 @@ TEST_CASE("first-order MAML: the query loss's gradient at the adapted point") {
       for (size_t i = 0; i < part.size(); ++i) expected[i] += part[i] / 4;
     }
     CHECK(gap(g, expected) <= 1e-12);
-    CHECK(gap(g, flat(grad(maml::objective(net, {.alpha = 0.02, .steps = steps}, mse, batch),
+    CHECK(gap(g, flat(grad(objective(net, maml::Rule{.alpha = 0.02, .steps = steps}, mse, batch),
                            net))) > 1e-3);
   }
 }
@@ -159,16 +175,16 @@ TEST_CASE("ANIL leaves the body's bits alone, BOIL the head's; both learn both p
   const Small net = whole_net(5);
   const TaskBatch batch = sinusoids(6);
   const Small start = per_task(net, 4);
-  for (const Part part : {Part::head, Part::body}) {
-    const maml::Rule rule{.alpha = 0.02, .steps = 3, .part = part};
-    const Small fast = maml::adapt(net, rule, mse, batch.support_x, batch.support_y);
-    const Small values = maml::adapted(net, rule, mse, batch.support_x, batch.support_y);
+  for (const Parts& part : {Parts{"head"}, Parts{"body"}}) {
+    const maml::Rule rule{.alpha = 0.02, .steps = 3, .adapted = part};
+    const Small fast = adapt(net, rule, mse, batch.support_x, batch.support_y);
+    const Small values = adapted(net, rule, mse, batch.support_x, batch.support_y);
     for (const Small& n : {fast, values}) {
-      CHECK((flat(n.body) == flat(start.body)) == (part == Part::head));
-      CHECK((flat(n.head) == flat(start.head)) == (part == Part::body));
+      CHECK((flat(n.body) == flat(start.body)) == (part == Parts{"head"}));
+      CHECK((flat(n.head) == flat(start.head)) == (part == Parts{"body"}));
     }
     CHECK(gap(flat(values), flat(fast)) <= 1e-13);
-    const Small g = grad(maml::objective(net, rule, mse, batch), net);
+    const Small g = grad(objective(net, rule, mse, batch), net);
     CHECK(largest(flat(g.body)) > 0);
     CHECK(largest(flat(g.head)) > 0);
     const std::vector<double> rates = rates_of_part(net, part, 0.02);
@@ -186,49 +202,88 @@ TEST_CASE("adapted: plain values, those of adapt, and nothing left behind") {
   const TaskBatch batch = sinusoids(8);
   const maml::Rule rule{.alpha = 0.02, .steps = 4};
   const std::vector<double> expected =
-      flat(maml::adapt(net, rule, mse, batch.support_x, batch.support_y));
+      flat(adapt(net, rule, mse, batch.support_x, batch.support_y));
   const int64_t nodes = memory_stats().live_nodes;
   for (int i = 0; i < 2; ++i) {
-    const Small fast = maml::adapted(net, rule, mse, batch.support_x, batch.support_y);
+    const Small fast = adapted(net, rule, mse, batch.support_x, batch.support_y);
     CHECK(gap(flat(fast), expected) <= 1e-14);
     for (const Tensor& t : parameters(fast)) CHECK_FALSE(t.requires_grad());
     const NoGrad quiet;
-    CHECK(flat(maml::adapted(net, rule, mse, batch.support_x, batch.support_y)) == flat(fast));
+    CHECK(flat(adapted(net, rule, mse, batch.support_x, batch.support_y)) == flat(fast));
   }
   CHECK(memory_stats().live_nodes == nodes);
+}
+
+namespace {
+
+// A rule of one's own: MAML with momentum, which notes whether its inner gradients are recorded.
+struct Noting {
+  std::vector<bool>* recorded;
+  auto inner_loop(const Small& net) const {
+    const auto step = [r = recorded, v = Params()](int, Params& w, const Params& g) mutable {
+      r->push_back(g[0].requires_grad());
+      for (size_t i = 0; i < w.size(); ++i) {
+        if (v.size() <= i) v.push_back(zeros_like(g[i]));
+        v[i] = 0.5 * v[i] + g[i];
+        w[i] = w[i] - 0.02 * v[i];
+      }
+    };
+    return InnerLoop{3, adapted_parameters(net, {}), InnerGradient{true}, step};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a rule of one's own: second order in adapt, first order in adapted, the same values") {
+  const Small net = whole_net(43);
+  const TaskBatch batch = sinusoids(44);
+  std::vector<bool> recorded;
+  const Noting rule{&recorded};
+  const auto fast = flat(adapt(net, rule, mse, batch.support_x, batch.support_y));
+  CHECK(recorded == std::vector<bool>{true, true, true});
+  recorded.clear();
+  CHECK(gap(flat(adapted(net, rule, mse, batch.support_x, batch.support_y)), fast) <= 1e-14);
+  CHECK(recorded == std::vector<bool>{false, false, false});
+  CHECK(fast != flat(adapt(net, maml::Rule{.alpha = 0.02, .steps = 3}, mse, batch.support_x,
+                           batch.support_y)));
+  CHECK(against_differences(narrow_net(45), [&](const Small& n) {
+          return objective(n, rule, mse, batch);
+        }) <= 1e-6);
 }
 
 TEST_CASE("Meta-SGD with all rates alpha is MAML, bit for bit") {
   const Small net = whole_net(9);
   const TaskBatch batch = sinusoids(10);
-  for (const Part part : {Part::all, Part::head, Part::body}) {
+  for (const Parts& part : {Parts{}, Parts{"head"}, Parts{"body"}}) {
     for (int steps : {1, 3}) {
       for (bool second : {true, false}) {
-        const maml::Rule rule{.alpha = 0.02, .steps = steps, .second_order = second, .part = part};
-        const auto learner = maml::meta_sgd(net, rule);
-        const Tensor j = maml::objective(learner, rule, mse, batch),
-                     plain = maml::objective(net, rule, mse, batch);
+        const maml::Rule rule{
+            .alpha = 0.02, .steps = steps, .second_order = second, .adapted = part};
+        const MetaSgd sgd{.alpha = 0.02, .steps = steps, .second_order = second, .adapted = part};
+        const auto learner = sgd.initial(net);
+        const Tensor j = objective(learner, sgd, mse, batch),
+                     plain = objective(net, rule, mse, batch);
         CHECK(j.item() == plain.item());
         CHECK(flat(grad(j, learner).net) == flat(grad(plain, net)));
-        CHECK(flat(maml::adapted(learner, rule, mse, batch.support_x, batch.support_y)) ==
-              flat(maml::adapted(net, rule, mse, batch.support_x, batch.support_y)));
+        CHECK(flat(adapted(learner, sgd, mse, batch.support_x, batch.support_y)) ==
+              flat(adapted(net, rule, mse, batch.support_x, batch.support_y)));
       }
     }
   }
-  const auto learner = maml::meta_sgd(net, {});
+  const auto learner = MetaSgd{}.initial(net);
   CHECK(parameter_count(learner) == 2 * 1761);
-  CHECK(parameter_count(maml::meta_sgd(net, {.part = Part::head})) == 1761 + 41);
-  for (const Tensor& r : learner.rates)
+  CHECK(parameter_count(MetaSgd{.adapted = {"head"}}.initial(net)) == 1761 + 41);
+  for (const Tensor& r : learner.step_sizes)
     CHECK(r.to_vector() == full(r.shape(), 0.01, DType::f64).to_vector());
 }
 
 TEST_CASE("Meta-SGD: the rates' gradient of one step is -mean_t grad L_S * grad L_Q") {
   const Small net = whole_net(11);
   const TaskBatch batch = sinusoids(12);
-  const maml::Rule rule{.alpha = 0.02};
-  const auto learner = uneven(maml::meta_sgd(net, rule));
+  const MetaSgd rule{.alpha = 0.02};
+  const auto learner = uneven(rule.initial(net));
   const std::vector<double> g =
-      flat(grad(maml::objective(learner, rule, mse, batch), learner).rates);
+      flat(grad(objective(learner, rule, mse, batch), learner).step_sizes);
   std::vector<double> expected(g.size());
   for (int64_t t = 0; t < 4; ++t) {
     const Params w = parameters(net);
@@ -236,7 +291,7 @@ TEST_CASE("Meta-SGD: the rates' gradient of one step is -mean_t grad L_S * grad 
         grad(TensorList(mse_loss(net(batch.support_x[t]), batch.support_y[t])), TensorList(w));
     Params fast;
     for (size_t i = 0; i < w.size(); ++i)
-      fast.push_back((w[i].detach() - learner.rates[i].detach() * gs[i]).requires_grad_());
+      fast.push_back((w[i].detach() - learner.step_sizes[i].detach() * gs[i]).requires_grad_());
     const Params gq = grad(TensorList(query(net, fast, batch, t)), TensorList(fast));
     Params product;
     for (size_t i = 0; i < w.size(); ++i) product.push_back(gs[i] * gq[i]);
@@ -251,23 +306,23 @@ TEST_CASE("MAML++ with constant rates and the last step's loss is MAML, bit for 
   const TaskBatch batch = sinusoids(14);
   for (int steps : {1, 3}) {
     for (bool second : {true, false}) {
-      maml::PlusPlus rule{.alpha = 0.02, .steps = steps, .second_order = second};
+      PlusPlus rule{.alpha = 0.02, .steps = steps, .second_order = second};
       const maml::Rule plain{.alpha = 0.02, .steps = steps, .second_order = second};
-      const auto learner = maml::plus_plus(net, rule);
-      const Tensor expected = maml::objective(net, plain, mse, batch);
+      const auto learner = rule.initial(net);
+      const Tensor expected = objective(net, plain, mse, batch);
       const std::vector<double> g = flat(grad(expected, net));
       for (const std::vector<double>& weights :
            {std::vector<double>{}, step_weights(steps, 15, 15)}) {
         rule.weights = weights;
-        const Tensor j = maml::objective(learner, rule, mse, batch);
+        const Tensor j = objective(learner, rule, mse, batch);
         CHECK(j.item() == expected.item());
         CHECK(flat(grad(j, learner).net) == g);
       }
-      CHECK(flat(maml::adapted(learner, rule, mse, batch.support_x, batch.support_y)) ==
-            flat(maml::adapted(net, plain, mse, batch.support_x, batch.support_y)));
+      CHECK(flat(adapted(learner, rule, mse, batch.support_x, batch.support_y)) ==
+            flat(adapted(net, plain, mse, batch.support_x, batch.support_y)));
     }
   }
-  CHECK(parameter_count(maml::plus_plus(net, {.steps = 5})) == 1761 + 6 * 5);
+  CHECK(parameter_count(PlusPlus{.steps = 5}.initial(net)) == 1761 + 6 * 5);
 }
 
 TEST_CASE("MAML++: every step's loss and rate, against the loop over single tasks") {
@@ -275,14 +330,14 @@ TEST_CASE("MAML++: every step's loss and rate, against the loop over single task
   const TaskBatch batch = sinusoids(16);
   const std::vector<double> v = {0.1, 0, 0.7};
   for (bool second : {true, false}) {
-    const maml::PlusPlus rule{.alpha = 0.02, .steps = 3, .weights = v, .second_order = second};
-    const auto learner = uneven(maml::plus_plus(net, rule));
-    const Tensor j = maml::objective(learner, rule, mse, batch);
+    const PlusPlus rule{.alpha = 0.02, .steps = 3, .weights = v, .second_order = second};
+    const auto learner = uneven(rule.initial(net));
+    const Tensor j = objective(learner, rule, mse, batch);
     const Tensor alone = mean_over_tasks(batch, [&](int64_t t) {
       Tensor total = scalar(0, DType::f64);
       for (int m = 1; m <= 3; ++m) {
         const Params w = walk(net, batch, t, m, second, in_place,
-                              [&](size_t i, int k) { return learner.rates[i][k]; });
+                              [&](size_t i, int k) { return learner.step_sizes[i][k]; });
         total = total + v[static_cast<size_t>(m - 1)] * query(net, w, batch, t);
       }
       return total;
@@ -314,7 +369,7 @@ TEST_CASE("Sharp-MAML with radius 0, or with neither level, is MAML, bit for bit
   const TaskBatch batch = sinusoids(18);
   for (bool second : {true, false}) {
     const maml::Rule rule{.alpha = 0.02, .steps = 2, .second_order = second};
-    const Tensor j = maml::objective(net, rule, mse, batch);
+    const Tensor j = objective(net, rule, mse, batch);
     const std::vector<double> g = flat(grad(j, net));
     const std::vector<Sharpness> none = {{.low = false, .up = false},
                                          {.alpha_low = 0, .alpha_up = 0},
@@ -322,16 +377,16 @@ TEST_CASE("Sharp-MAML with radius 0, or with neither level, is MAML, bit for bit
                                          {.low = false, .alpha_up = 0},
                                          {.up = false, .alpha_low = 0}};
     for (const Sharpness& s : none) {
-      const MetaGradient<Small> m = maml::gradient(net, rule, s, mse, batch);
+      const MetaGradient<Small> m = outer_gradient(net, sharp_of(rule, s), batch);
       CHECK(m.loss.item() == j.item());
       CHECK(flat(m.gradient) == g);
-      CHECK(flat(maml::adapted(net, rule, s, mse, batch.support_x, batch.support_y)) ==
-            flat(maml::adapted(net, rule, mse, batch.support_x, batch.support_y)));
+      CHECK(flat(adapted(net, sharp_of(rule, s), mse, batch.support_x, batch.support_y)) ==
+            flat(adapted(net, rule, mse, batch.support_x, batch.support_y)));
     }
   }
 }
 
-TEST_CASE("Sharp-MAML, lower level: each task's step has the slope at w + radius g/|g|") {
+TEST_CASE("Sharp-MAML, lower level: each task's step goes along the gradient at w + radius g/|g|") {
   const Small net = whole_net(19);
   const TaskBatch batch = sinusoids(20);
   const double radius = 0.3;
@@ -348,7 +403,7 @@ TEST_CASE("Sharp-MAML, lower level: each task's step has the slope at w + radius
         for (size_t i = 0; i < w.size(); ++i) near.push_back(w[i] + radius * g[i] / sqrt(squares));
         return near;
       };
-      const Tensor j = maml::objective(net, rule, s, mse, batch);
+      const Tensor j = objective(net, sharp_of(rule, s), mse, batch);
       const Tensor alone = mean_over_tasks(batch, [&](int64_t t) {
         return query(net, walk(net, batch, t, 2, second, place, [](size_t, int) { return 0.02; }),
                      batch, t);
@@ -356,10 +411,11 @@ TEST_CASE("Sharp-MAML, lower level: each task's step has the slope at w + radius
       CHECK(j.item() == doctest::Approx(alone.item()).epsilon(1e-12));
       const std::vector<double> g = flat(grad(j, net));
       CHECK(gap(g, flat(grad(alone, net))) <= 1e-11);
-      CHECK(gap(g, flat(grad(maml::objective(net, rule, mse, batch), net))) > 1e-3);
-      CHECK(gap(flat(maml::gradient(net, rule, s, mse, batch).gradient), g) == 0);
-      CHECK(gap(flat(maml::adapted(net, rule, s, mse, batch.support_x, batch.support_y)),
-                flat(maml::adapt(net, rule, s, mse, batch.support_x, batch.support_y))) <= 1e-13);
+      CHECK(gap(g, flat(grad(objective(net, rule, mse, batch), net))) > 1e-3);
+      CHECK(gap(flat(outer_gradient(net, sharp_of(rule, s), batch).gradient), g) == 0);
+      CHECK(gap(flat(adapted(net, sharp_of(rule, s), mse, batch.support_x, batch.support_y)),
+                flat(adapt(net, sharp_of(rule, s), mse, batch.support_x, batch.support_y))) <=
+            1e-13);
     }
   }
 }
@@ -370,7 +426,7 @@ TEST_CASE("Sharp-MAML, upper level: J's gradient at w + radius g/|g|, for an out
   const maml::Rule rule{.alpha = 0.02, .steps = 2};
   for (bool low : {false, true}) {
     const Sharpness s{.low = low, .alpha_low = 0.3, .alpha_up = 0.2};
-    const Tensor j = maml::objective(net, rule, s, mse, batch);
+    const Tensor j = objective(net, sharp_of(rule, s), mse, batch);
     const Params g = parameters(grad(j, net));
     double squares = 0;
     for (const Tensor& part : g) squares += sum(square(part)).item();
@@ -378,32 +434,32 @@ TEST_CASE("Sharp-MAML, upper level: J's gradient at w + radius g/|g|, for an out
     for (size_t i = 0; i < near.size(); ++i)
       near[i] = (near[i].detach() + 0.2 / std::sqrt(squares) * g[i]).requires_grad_();
     const Small there = at(net, near);
-    const MetaGradient<Small> m = maml::gradient(net, rule, s, mse, batch);
+    const MetaGradient<Small> m = outer_gradient(net, sharp_of(rule, s), batch);
     CHECK(m.loss.item() == j.item());
     CHECK_FALSE(m.loss.requires_grad());
-    CHECK(gap(flat(m.gradient), flat(grad(maml::objective(there, rule, s, mse, batch), there))) <=
-          1e-12);
+    CHECK(gap(flat(m.gradient),
+              flat(grad(objective(there, sharp_of(rule, s), mse, batch), there))) <= 1e-12);
     CHECK(gap(flat(m.gradient), flat(g)) > 1e-3);
   }
 }
 
-TEST_CASE("perturbations have their radius, a task each, and none where the gradient is 0") {
+TEST_CASE("perturbations have their radius, one for each task, and none where the gradient is 0") {
   const Tensor a = normal(Random(1), {3, 2, 2}, 0, 1, DType::f64),
                b = normal(Random(2), {3}, 0, 1, DType::f64);
-  const std::vector<Tensor> each_task = ascent({a, b}, 0.5, true),
-                            whole = ascent({a, b}, 0.5, false);
+  const std::vector<Tensor> zero{zeros_like(a), zeros_like(b)},
+      each_task = maml::uphill(zero, {a, b}, 0.5, true),
+      whole = maml::uphill(zero, {a, b}, 0.5, false);
   for (int64_t t = 0; t < 3; ++t)
     CHECK(std::sqrt(sum(square(each_task[0][t])).item() + square(each_task[1][t]).item()) ==
           doctest::Approx(0.5).epsilon(1e-14));
   CHECK(std::sqrt(sum(square(whole[0])).item() + sum(square(whole[1])).item()) ==
         doctest::Approx(0.5).epsilon(1e-14));
 
-  // A loss without slope: targets are the net's own values.
+  // A loss whose gradient is 0: targets are the net's own values.
   const Small net = narrow_net(23);
   TaskBatch batch = sinusoids(24);
   batch.support_y = per_task(net, 4)(batch.support_x).detach();
-  const maml::Rule rule{.alpha = 0.02};
-  const std::vector<double> g = flat(maml::gradient(net, rule, {}, mse, batch).gradient);
+  const std::vector<double> g = flat(outer_gradient(net, SharpMaml{.alpha = 0.02}, batch).gradient);
   for (double x : g) CHECK(std::isfinite(x));
 }
 
@@ -415,7 +471,9 @@ TEST_CASE(
   const Tensor &x = batch.support_x, &y = batch.support_y;
   const Sgd sgd{.lr = 0.02}, eps{.lr = 1};
   Sgd::State state;
-  const Small once = update(eps, net, state, reptile::gradient(net, sgd, {.steps = 1}, mse, x, y));
+  const Small once =
+      update(eps, net, state,
+             maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = sgd, .steps = 1}, mse, x, y));
   const Tensor joint = mean(mse(per_task(net, 4)(x), y));
   CHECK(gap(flat(once), flat(update(sgd, net, state, grad(joint, net)))) <= 1e-14);
 
@@ -438,41 +496,50 @@ TEST_CASE(
   };
   const Adam adam{.lr = 1e-3, .beta1 = 0};
   const Sgd momentum{.lr = 0.01, .momentum = 0.9};
-  CHECK(gap(flat(reptile::gradient(net, sgd, {.steps = 5}, mse, x, y)), alone(sgd, 5, 10)) <=
-        1e-12);
-  CHECK(gap(flat(reptile::gradient(net, momentum, {.steps = 5}, mse, x, y)),
+  CHECK(gap(flat(maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = sgd, .steps = 5}, mse, x,
+                                        y)),
+            alone(sgd, 5, 10)) <= 1e-12);
+  CHECK(gap(flat(maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = momentum, .steps = 5}, mse,
+                                        x, y)),
             alone(momentum, 5, 10)) <= 1e-12);
-  CHECK(gap(flat(reptile::gradient(net, adam, {.steps = 5}, mse, x, y)), alone(adam, 5, 10)) <=
-        1e-9);
-  CHECK(gap(flat(reptile::gradient(net, sgd, {.steps = 7, .minibatch = 5}, mse, x, y)),
+  CHECK(gap(flat(maml::reptile_gradient(net, maml::Reptile<Adam>{.inner = adam, .steps = 5}, mse, x,
+                                        y)),
+            alone(adam, 5, 10)) <= 1e-9);
+  CHECK(gap(flat(maml::reptile_gradient(
+                net, maml::Reptile<Sgd>{.inner = sgd, .steps = 7, .minibatch = 5}, mse, x, y)),
             alone(sgd, 7, 5)) <= 1e-12);
   CHECK(gap(alone(sgd, 7, 5), alone(sgd, 7, 10)) > 1e-2);
-  CHECK(largest(flat(reptile::gradient(net, sgd, {.steps = 0}, mse, x, y))) == 0);
-  CHECK_THROWS_AS(reptile::gradient(net, sgd, {.minibatch = 3}, mse, x, y), ConfigError);
-  CHECK_THROWS_AS(reptile::gradient(net, sgd, {.minibatch = -1}, mse, x, y), ConfigError);
+  CHECK(largest(flat(maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = sgd, .steps = 0}, mse,
+                                            x, y))) == 0);
+  CHECK_THROWS_AS(
+      maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = sgd, .minibatch = 3}, mse, x, y),
+      ConfigError);
+  CHECK_THROWS_AS(
+      maml::reptile_gradient(net, maml::Reptile<Sgd>{.inner = sgd, .minibatch = -1}, mse, x, y),
+      ConfigError);
 }
 
 TEST_CASE("meta-gradients agree with central differences, learned rates included") {
   const TaskBatch batch = sinusoids(28);
   const Small net = narrow_net(27);
   for (int steps : {1, 3}) {
-    for (const Part part : {Part::all, Part::head, Part::body}) {
-      const maml::Rule rule{.alpha = 0.05, .steps = steps, .part = part};
+    for (const Parts& part : {Parts{}, Parts{"head"}, Parts{"body"}}) {
+      const maml::Rule rule{.alpha = 0.05, .steps = steps, .adapted = part};
       CHECK(against_differences(
-                net, [&](const Small& n) { return maml::objective(n, rule, mse, batch); }) <= 1e-6);
-      const auto rated = uneven(maml::meta_sgd(net, rule));
-      CHECK(against_differences(rated, [&](const Rated<Small>& n) {
-              return maml::objective(n, rule, mse, batch);
+                net, [&](const Small& n) { return objective(n, rule, mse, batch); }) <= 1e-6);
+      const MetaSgd sgd{.alpha = 0.05, .steps = steps, .adapted = part};
+      CHECK(against_differences(uneven(sgd.initial(net)), [&](const WithStepSizes<Small>& n) {
+              return objective(n, sgd, mse, batch);
             }) <= 1e-6);
-      const maml::PlusPlus plus{
-          .alpha = 0.05, .steps = steps, .weights = step_weights(steps, 5, 15), .part = part};
-      const auto stepped = uneven(maml::plus_plus(net, plus));
-      CHECK(against_differences(stepped, [&](const Rated<Small>& n) {
-              return maml::objective(n, plus, mse, batch);
+      const PlusPlus plus{
+          .alpha = 0.05, .steps = steps, .weights = step_weights(steps, 5, 15), .adapted = part};
+      const auto stepped = uneven(plus.initial(net));
+      CHECK(against_differences(stepped, [&](const WithStepSizes<Small>& n) {
+              return objective(n, plus, mse, batch);
             }) <= 1e-6);
       const Sharpness low{.up = false, .alpha_low = 0.3};
       CHECK(against_differences(net, [&](const Small& n) {
-              return maml::objective(n, rule, low, mse, batch);
+              return objective(n, sharp_of(rule, low), mse, batch);
             }) <= 1e-6);
     }
   }
@@ -484,30 +551,32 @@ TEST_CASE("a batch of tasks gives the mean of its tasks") {
   const Net cml_net = sinusoid_net(29);
   for (bool second : {true, false}) {
     const maml::Rule rule{.alpha = 0.02, .steps = 3, .second_order = second};
-    const maml::PlusPlus plus{
+    const PlusPlus plus{
         .alpha = 0.02, .steps = 3, .weights = {0.2, 0.3, 0.5}, .second_order = second};
-    const cml::Rule cml_rule{.alpha = 0.02, .gamma = 0.3, .steps = 3, .second_order = second};
+    const MetaSgd sgd{.alpha = 0.02, .steps = 3, .second_order = second};
+    const cml::Rule<PlusPlus> cml_plus{.inner = plus, .gamma = 0.3};
     const Sharpness low{.up = false, .alpha_low = 0.3};
+    const cml::Rule<SharpMaml> cml_low{.inner = sharp_of(rule, low), .gamma = 0.3};
     CHECK(against_single_tasks(net, batch, [&](const Small& n, const TaskBatch& b) {
-            return maml::objective(n, rule, mse, b);
+            return objective(n, rule, mse, b);
           }) <= 1e-12);
     CHECK(against_single_tasks(net, batch, [&](const Small& n, const TaskBatch& b) {
-            return maml::objective(n, rule, low, mse, b);
+            return objective(n, sharp_of(rule, low), mse, b);
           }) <= 1e-11);
-    CHECK(against_single_tasks(uneven(maml::meta_sgd(net, rule)), batch,
-                               [&](const Rated<Small>& n, const TaskBatch& b) {
-                                 return maml::objective(n, rule, mse, b);
+    CHECK(against_single_tasks(uneven(sgd.initial(net)), batch,
+                               [&](const WithStepSizes<Small>& n, const TaskBatch& b) {
+                                 return objective(n, sgd, mse, b);
                                }) <= 1e-12);
-    CHECK(against_single_tasks(uneven(maml::plus_plus(net, plus)), batch,
-                               [&](const Rated<Small>& n, const TaskBatch& b) {
-                                 return maml::objective(n, plus, mse, b);
+    CHECK(against_single_tasks(uneven(plus.initial(net)), batch,
+                               [&](const WithStepSizes<Small>& n, const TaskBatch& b) {
+                                 return objective(n, plus, mse, b);
                                }) <= 1e-12);
-    CHECK(against_single_tasks(uneven(cml::plus_plus(cml_net, cml_rule)), batch,
-                               [&](const Rated<Net>& n, const TaskBatch& b) {
-                                 return cml::objective(n, cml_rule, plus.weights, mse, b).total;
+    CHECK(against_single_tasks(uneven(cml_plus.initial(cml_net)), batch,
+                               [&](const WithStepSizes<Net>& n, const TaskBatch& b) {
+                                 return objective(n, cml_plus, mse, b).total;
                                }) <= 1e-12);
     CHECK(against_single_tasks(cml_net, batch, [&](const Net& n, const TaskBatch& b) {
-            return cml::objective(n, cml_rule, low, mse, b).total;
+            return objective(n, cml_low, mse, b).total;
           }) <= 1e-11);
   }
 }
@@ -523,31 +592,28 @@ TEST_CASE(
     CHECK(largest(flat(g.cohead)) == 0);
   };
   for (bool second : {true, false}) {
-    const cml::Rule rule{.alpha = 0.02, .gamma = 0, .steps = 3, .second_order = second};
-    const std::vector<double> v = {0.2, 0.3, 0.5};
-    const maml::PlusPlus plus{.alpha = 0.02, .steps = 3, .weights = v, .second_order = second};
-    const auto learner = cml::plus_plus(net, rule);
-    const auto expected = maml::plus_plus(meta, plus);
+    const PlusPlus plus{
+        .alpha = 0.02, .steps = 3, .weights = {0.2, 0.3, 0.5}, .second_order = second};
+    const cml::Rule<PlusPlus> rule{.inner = plus, .gamma = 0};
+    const auto learner = rule.initial(net);
+    const auto expected = plus.initial(meta);
     CHECK(parameter_count(learner) == 3442 + 6 * 3);
-    const cml::Objective o = cml::objective(learner, rule, v, mse, batch);
-    const Tensor plain = maml::objective(expected, plus, mse, batch);
+    const cml::Objective o = objective(learner, rule, mse, batch);
+    const Tensor plain = objective(expected, plus, mse, batch);
     CHECK(o.total.item() == plain.item());
     const auto g = grad(o.total, learner);
     const auto h = grad(plain, expected);
     same(g.net, h.net);
-    CHECK(flat(g.rates) == flat(h.rates));
+    CHECK(flat(g.step_sizes) == flat(h.step_sizes));
 
-    cml::Rule boil = rule;
-    boil.adapt_head = false;
-    const maml::Rule boil_alone{
-        .alpha = 0.02, .steps = 3, .second_order = second, .part = Part::body};
-    same(grad(cml::objective(net, boil, mse, batch).total, net),
-         grad(maml::objective(meta, boil_alone, mse, batch), meta));
+    const maml::Rule maml{.alpha = 0.02, .steps = 3, .second_order = second},
+        boil = maml::boil(maml);
+    same(grad(objective(net, cml::Rule<>{.inner = boil, .gamma = 0}, mse, batch).total, net),
+         grad(objective(meta, boil, mse, batch), meta));
 
-    const maml::Rule maml_alone{.alpha = 0.02, .steps = 3, .second_order = second};
-    const Sharpness both{.alpha_low = 0.3, .alpha_up = 0.2};
-    const auto sharp = cml::gradient(net, rule, both, mse, batch);
-    const auto sharp_alone = maml::gradient(meta, maml_alone, both, mse, batch);
+    const SharpMaml both = sharp_of(maml, {.alpha_low = 0.3, .alpha_up = 0.2});
+    const auto sharp = outer_gradient(net, cml::Rule<SharpMaml>{.inner = both, .gamma = 0}, batch);
+    const auto sharp_alone = outer_gradient(meta, both, batch);
     CHECK(sharp.loss.item() == sharp_alone.loss.item());
     CHECK(gap(flat(Small{sharp.gradient.body, sharp.gradient.head}), flat(sharp_alone.gradient)) <=
           1e-13);
@@ -558,45 +624,50 @@ TEST_CASE(
 TEST_CASE("CML's plain forms are those of the family: last weight, constant rates, radius 0") {
   const Net net = sinusoid_net(33);
   const TaskBatch batch = sinusoids(34);
-  const cml::Rule rule{.alpha = 0.02, .gamma = 0.4, .steps = 2};
-  const cml::Objective plain = cml::objective(net, rule, mse, batch);
+  const cml::Rule<> rule{.inner = {.alpha = 0.02, .steps = 2}, .gamma = 0.4};
+  const cml::Objective plain = objective(net, rule, mse, batch);
   const std::vector<double> g = flat(grad(plain.total, net));
-  const auto learner = cml::plus_plus(net, rule);
-  const cml::Objective last = cml::objective(learner, rule, std::vector<double>{}, mse, batch);
+  const cml::Rule<PlusPlus> plus{.inner = {.alpha = 0.02, .steps = 2}, .gamma = 0.4};
+  const auto learner = plus.initial(net);
+  const cml::Objective last = objective(learner, plus, mse, batch);
   CHECK(last.total.item() == plain.total.item());
   CHECK(last.meta.item() == plain.meta.item());
   CHECK(last.co.item() == plain.co.item());
   CHECK(flat(grad(last.total, learner).net) == g);
+  const auto sharp = [&](const Sharpness& s) {
+    return cml::Rule<SharpMaml>{.inner = sharp_of(rule.inner, s), .gamma = 0.4};
+  };
   for (const Sharpness& s :
        {Sharpness{.alpha_low = 0, .alpha_up = 0}, Sharpness{.low = false, .up = false}})
-    CHECK(flat(cml::gradient(net, rule, s, mse, batch).gradient) == g);
+    CHECK(flat(outer_gradient(net, sharp(s), batch).gradient) == g);
 
-  // phi is not moved or perturbed in the inner loop; at test its bits are those of the start.
-  const Sharpness low{.up = false, .alpha_low = 0.3};
+  // phi is not adapted or perturbed in the inner loop; at test its bits are those of the start.
+  const auto low = sharp({.up = false, .alpha_low = 0.3});
   const std::vector<double> phi = flat(per_task(net.cohead, 4));
-  CHECK(
-      flat(cml::adapt(per_task(net, 4), rule, low, mse, batch.support_x, batch.support_y).cohead) ==
-      phi);
-  CHECK(flat(cml::adapted(net, rule, low, mse, batch.support_x, batch.support_y).cohead) == phi);
-  CHECK(flat(cml::adapt(learner, rule, mse, batch.support_x, batch.support_y).cohead) == phi);
-  CHECK(flat(cml::adapted(learner, rule, mse, batch.support_x, batch.support_y)) ==
-        flat(cml::adapted(net, rule, mse, batch.support_x, batch.support_y)));
+  const Tensor &x = batch.support_x, &y = batch.support_y;
+  CHECK(flat(adapt(net, low, mse, x, y).cohead) == phi);
+  CHECK(flat(adapted(net, low, mse, x, y).cohead) == phi);
+  CHECK(flat(adapt(learner, plus, mse, x, y).cohead) == phi);
+  CHECK(flat(adapted(learner, plus, mse, x, y)) == flat(adapted(net, rule, mse, x, y)));
 }
 
 TEST_CASE("CML on the family: gradients agree with central differences, phi and rates included") {
   const Net net = narrow_cml(35);
   const TaskBatch batch = sinusoids(36);
-  const std::vector<double> v = {0.2, 0.3, 0.5};
-  for (bool head : {true, false}) {
-    const cml::Rule rule{.alpha = 0.05, .gamma = 0.4, .steps = 3, .adapt_head = head};
-    const auto learner = uneven(cml::plus_plus(net, rule));
-    CHECK(against_differences(learner, [&](const Rated<Net>& n) {
-            return cml::objective(n, rule, v, mse, batch).total;
+  for (const Parts& part : {Parts{}, Parts{"body"}}) {
+    const cml::Rule<PlusPlus> plus{
+        .inner = {.alpha = 0.05, .steps = 3, .weights = {0.2, 0.3, 0.5}, .adapted = part},
+        .gamma = 0.4};
+    CHECK(against_differences(uneven(plus.initial(net)), [&](const WithStepSizes<Net>& n) {
+            return objective(n, plus, mse, batch).total;
           }) <= 1e-6);
-    const Sharpness low{.up = false, .alpha_low = 0.3};
-    CHECK(against_differences(net, [&](const Net& n) {
-            return cml::objective(n, rule, low, mse, batch).total;
-          }) <= 1e-6);
+    const cml::Rule<SharpMaml> low{.inner = {.alpha = 0.05,
+                                             .steps = 3,
+                                             .adapted = part,
+                                             .sharpness = {.up = false, .alpha_low = 0.3}},
+                                   .gamma = 0.4};
+    CHECK(against_differences(
+              net, [&](const Net& n) { return objective(n, low, mse, batch).total; }) <= 1e-6);
   }
 }
 
@@ -623,79 +694,72 @@ TEST_CASE("the whole family learns") {
     CAPTURE(before);
     CHECK(after < 0.9 * before);
   };
-  for (const Part part : {Part::all, Part::head, Part::body}) {
-    const maml::Rule rule{.alpha = 0.01, .part = part};
+  for (const Parts& part : {Parts{}, Parts{"head"}, Parts{"body"}}) {
+    const maml::Rule rule{.alpha = 0.01, .adapted = part};
     const Small learnt = train(net(), [&](const Small& n, const TaskBatch& b) {
-      return grad(maml::objective(n, rule, mse, b), n);
+      return grad(objective(n, rule, mse, b), n);
     });
-    lower("maml, anil, boil", test(maml::adapted(learnt, rule, mse, x, y)),
-          test(maml::adapted(net(), rule, mse, x, y)));
+    lower("maml, anil, boil", test(adapted(learnt, rule, mse, x, y)),
+          test(adapted(net(), rule, mse, x, y)));
   }
   const maml::Rule rule{.alpha = 0.01};
-  const double before = test(maml::adapted(net(), rule, mse, x, y));
-  const auto sgd = train(maml::meta_sgd(net(), rule), [&](const auto& n, const TaskBatch& b) {
-    return grad(maml::objective(n, rule, mse, b), n);
+  const double before = test(adapted(net(), rule, mse, x, y));
+  const MetaSgd sgd{.alpha = 0.01};
+  const auto meta_sgd = train(sgd.initial(net()), [&](const auto& n, const TaskBatch& b) {
+    return grad(objective(n, sgd, mse, b), n);
   });
-  lower("meta-sgd", test(maml::adapted(sgd, rule, mse, x, y)), before);
-  CHECK(flat(sgd.rates) != flat(maml::meta_sgd(net(), rule).rates));
-  const maml::PlusPlus plus{.steps = 3, .weights = step_weights(3, 0, 15)};
-  const auto plus_plus = train(
-      maml::plus_plus(net(), plus),
-      [&](const auto& n, const TaskBatch& b) { return grad(maml::objective(n, plus, mse, b), n); });
-  lower("maml++", test(maml::adapted(plus_plus, plus, mse, x, y)), before);
+  lower("meta-sgd", test(adapted(meta_sgd, sgd, mse, x, y)), before);
+  CHECK(flat(meta_sgd.step_sizes) != flat(sgd.initial(net()).step_sizes));
+  const PlusPlus plus{.steps = 3, .weights = step_weights(3, 0, 15)};
+  const auto plus_plus = train(plus.initial(net()), [&](const auto& n, const TaskBatch& b) {
+    return grad(objective(n, plus, mse, b), n);
+  });
+  lower("maml++", test(adapted(plus_plus, plus, mse, x, y)), before);
   const Sharpness both{.alpha_low = 0.005, .alpha_up = 0.005};
   const Small sharp = train(net(), [&](const Small& n, const TaskBatch& b) {
-    return maml::gradient(n, rule, both, mse, b).gradient;
+    return outer_gradient(n, sharp_of(rule, both), b).gradient;
   });
-  lower("sharp-maml", test(maml::adapted(sharp, rule, both, mse, x, y)), before);
+  lower("sharp-maml", test(adapted(sharp, sharp_of(rule, both), mse, x, y)), before);
 
-  const Sgd inner{.lr = 0.02};
-  const reptile::Rule runs{.steps = 8};
+  const maml::Reptile<Sgd> runs{.inner = {.lr = 0.02}, .steps = 8};
   const Small start = net();
   Small reptile_net = start;
   Sgd::State state;
   for (int step = 0; step < 300; ++step) {
     const TaskBatch b = batch_at(step);
-    reptile_net =
-        update(Sgd{.lr = 0.5}, std::move(reptile_net), state,
-               reptile::gradient(reptile_net, inner, runs, mse, b.support_x, b.support_y));
+    reptile_net = update(Sgd{.lr = 0.5}, std::move(reptile_net), state,
+                         maml::reptile_gradient(reptile_net, runs, mse, b.support_x, b.support_y));
   }
-  lower("reptile", test(reptile::adapted(reptile_net, inner, runs, mse, x, y)),
-        test(reptile::adapted(start, inner, runs, mse, x, y)));
+  lower("reptile", test(adapted(reptile_net, runs, mse, x, y)),
+        test(adapted(start, runs, mse, x, y)));
 }
 
 TEST_CASE("the family refuses what does not fit") {
   const Small net = narrow_net(39);
   const TaskBatch batch = sinusoids(40);
   const Mlp whole = net.body;  // no parts named body or head
-  CHECK_THROWS_WITH_AS(maml::objective(whole, {.part = Part::head}, mse, batch),
+  CHECK_THROWS_WITH_AS(objective(whole, maml::Rule{.adapted = {"head"}}, mse, batch),
                        "inner loop: the net has no parameters in a part named 'head'", ConfigError);
-  const maml::PlusPlus three{.steps = 3, .weights = {1, 1}};
-  const auto learner = maml::plus_plus(net, three);
-  CHECK_THROWS_WITH_AS(maml::objective(learner, three, mse, batch),
-                       "inner loop: 2 weights for 3 steps", ConfigError);
-  CHECK_THROWS_AS(maml::objective(learner, maml::PlusPlus{.steps = 0}, mse, batch), ConfigError);
-  CHECK_THROWS_AS(
-      maml::objective(learner, maml::PlusPlus{.steps = 3, .weights = {0, 0, 0}}, mse, batch),
-      ConfigError);
-  CHECK_THROWS_WITH_AS(maml::objective(learner, maml::PlusPlus{.steps = 4}, mse, batch),
-                       "inner loop: step 3 has no learned rate in [3]", ShapeError);
-  CHECK_THROWS_AS(
-      maml::objective(learner, maml::PlusPlus{.steps = 3, .part = Part::head}, mse, batch),
-      ShapeError);
-  // MAML++'s rates in Meta-SGD
-  CHECK_THROWS_AS(maml::objective(learner, maml::Rule{}, mse, batch), ShapeError);
-  CHECK_THROWS_AS(
-      maml::objective(maml::meta_sgd(net, {.part = Part::head}), maml::Rule{}, mse, batch),
-      ShapeError);
+  const PlusPlus three{.steps = 3, .weights = {1, 1}};
+  const auto learner = three.initial(net);
+  CHECK_THROWS_WITH_AS(objective(learner, three, mse, batch), "inner loop: 2 weights for 3 steps",
+                       ConfigError);
+  CHECK_THROWS_AS(objective(learner, PlusPlus{.steps = 0}, mse, batch), ConfigError);
+  CHECK_THROWS_AS(objective(learner, PlusPlus{.steps = 3, .weights = {0, 0, 0}}, mse, batch),
+                  ConfigError);
+  CHECK_THROWS_WITH_AS(objective(learner, PlusPlus{.steps = 4}, mse, batch),
+                       "inner loop: step 3 has no learned step size in [3]", ShapeError);
+  CHECK_THROWS_AS(objective(learner, PlusPlus{.steps = 3, .adapted = {"head"}}, mse, batch),
+                  ShapeError);
+  // MAML++'s step sizes in Meta-SGD and in MAML
+  CHECK_THROWS_AS(objective(learner, MetaSgd{}, mse, batch), ShapeError);
+  CHECK_THROWS_AS(objective(learner, maml::Rule{}, mse, batch), ShapeError);
+  CHECK_THROWS_AS(objective(MetaSgd{.adapted = {"head"}}.initial(net), MetaSgd{}, mse, batch),
+                  ShapeError);
   const Net model = narrow_cml(39);
-  const cml::Rule two{.gamma = 0.2, .steps = 2};
-  CHECK_THROWS_AS(
-      cml::objective(cml::plus_plus(model, two), two, std::vector<double>{0, 0}, mse, batch),
-      ConfigError);
-  CHECK_THROWS_AS(
-      cml::objective(cml::plus_plus(model, two), two, std::vector<double>{1}, mse, batch),
-      ConfigError);
-  CHECK_THROWS_AS(moving(net, Moves(3)), ShapeError);
-  CHECK_THROWS_AS(with_moving(net, moves(net), std::vector<Tensor>(2)), ShapeError);
+  for (const std::vector<double>& weights : {std::vector<double>{0, 0}, std::vector<double>{1}}) {
+    const cml::Rule<PlusPlus> two{.inner = {.steps = 2, .weights = weights}};
+    CHECK_THROWS_AS(objective(two.initial(model), two, mse, batch), ConfigError);
+  }
+  CHECK_THROWS_AS(flagged(net, std::vector<bool>(3)), ShapeError);
 }

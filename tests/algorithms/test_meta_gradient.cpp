@@ -20,8 +20,8 @@ constexpr int64_t tasks = 11;
 Mlp small_net(DType t) { return Mlp(Random(3), {1, 16, 16, 1}, true, Activation::tanh, t); }
 TaskBatch sinusoids(DType t) { return Sinusoids{}.sample(Random(4), tasks, 5, 5, t); }
 
-const auto objective = [](const Mlp& net, const TaskBatch& batch) {
-  return maml::objective(net, {.alpha = 0.05, .steps = 2}, mse_loss_by_task, batch);
+const auto loss_of = [](const Mlp& net, const TaskBatch& batch) {
+  return objective(net, maml::Rule{.alpha = 0.05, .steps = 2}, mse_loss_by_task, batch);
 };
 
 std::vector<double> numbers(const MetaGradient<Mlp>& m) {
@@ -39,12 +39,12 @@ TEST_CASE("by chunks of any size: the plain gradient and loss, uneven last chunk
   const Mlp net = small_net(DType::f64);
   const TaskBatch batch = sinusoids(DType::f64);
   const std::vector<double> plain =
-      numbers(plain_gradient(net, [&](const Mlp& w) { return objective(w, batch); }));
+      numbers(plain_gradient(net, [&](const Mlp& w) { return loss_of(w, batch); }));
   double largest = 0;
   for (const double v : plain) largest = std::max(largest, std::abs(v));
   for (const int64_t chunk : {1, 2, 4, 10, 11, 50}) {
     CAPTURE(chunk);
-    const std::vector<double> got = numbers(gradient_by_chunks(net, batch, chunk, objective));
+    const std::vector<double> got = numbers(gradient_by_chunks(net, batch, chunk, loss_of));
     REQUIRE(got.size() == plain.size());
     for (size_t i = 0; i < got.size(); ++i) CHECK(std::abs(got[i] - plain[i]) <= 1e-13 * largest);
     if (chunk >= tasks) CHECK(got == plain);  // one chunk is the plain gradient to the bit
@@ -61,7 +61,7 @@ TEST_CASE("the same bits on 1, 2, 3, 4 and 8 threads, and nothing left alive") {
     for (const int threads : {1, 2, 3, 4, 8}) {
       set_num_threads(threads);
       for (int run = 0; run < 5; ++run)
-        seen.insert(numbers(gradient_by_chunks(net, batch, 3, objective)));
+        seen.insert(numbers(gradient_by_chunks(net, batch, 3, loss_of)));
     }
     CHECK(seen.size() == 1);
   }
@@ -74,13 +74,13 @@ TEST_CASE(
     "thread") {
   const Mlp net = small_net(DType::f32);
   const TaskBatch batch = sinusoids(DType::f32);
-  CHECK_THROWS_WITH_AS(gradient_by_chunks(net, batch, 0, objective),
+  CHECK_THROWS_WITH_AS(gradient_by_chunks(net, batch, 0, loss_of),
                        "gradient_by_chunks: chunks of 0 tasks; at least 1", ConfigError);
-  CHECK_THROWS_WITH_AS(gradient_by_chunks(net, tasks_of(batch, 0, 0), 3, objective),
+  CHECK_THROWS_WITH_AS(gradient_by_chunks(net, tasks_of(batch, 0, 0), 3, loss_of),
                        "gradient_by_chunks: a batch without tasks", ShapeError);
   const auto fails = [](const Mlp& w, const TaskBatch& part) {
     if (part.tasks() == 2) throw NumericError("the last chunk");
-    return objective(w, part);
+    return loss_of(w, part);
   };
   CHECK_THROWS_WITH_AS(gradient_by_chunks(net, batch, 3, fails), "the last chunk", NumericError);
 }

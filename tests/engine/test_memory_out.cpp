@@ -121,7 +121,7 @@ TEST_CASE(
     "step afterwards") {
   const OneThread one;
   const Net net = sinusoid_net(50, 4, Activation::relu, DType::f32);
-  const cml::Rule rule{.gamma = 0.2, .steps = 2};
+  const cml::Rule<> rule{.inner = {.steps = 2}, .gamma = 0.2};
   const Adam adam{.lr = 1e-3};
   const TaskBatch batch = Sinusoids{}.sample(Random(51), 3, 4, 4);
   const auto step = [&] {

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/asc/experiment/table.h>
-#include <regrad/algorithms/cml/tasks.h>
+#include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/rfn/experiment/table.h>

@@ -73,7 +73,7 @@ TEST_CASE("20 second-order steps of MAML on Conv4, by tasks and all at once: one
       for (int i = 0; i < 20; ++i) {
         const auto [g, loss] =
             gradient_by_chunks(net, batch, chunk, [](const Conv4& w, const TaskBatch& part) {
-              return maml::objective(w, {.alpha = 0.1, .steps = 1}, cross_entropy_by_task, part);
+              return objective(w, maml::Rule{.alpha = 0.1}, cross_entropy_by_task, part);
             });
         net = update(adam, std::move(net), state, g);
       }

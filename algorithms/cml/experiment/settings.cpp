@@ -1,18 +1,11 @@
 #include <algorithm>
 
-#include <regrad/algorithms/cml/settings.h>
+#include <regrad/algorithms/cml/experiment/settings.h>
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/engine/conv.h>
 #include <regrad/engine/error.h>
 
 namespace regrad::cml {
-namespace {
-
-void need(bool holds, const char* what) {
-  if (!holds) throw ConfigError(what);
-}
-
-}  // namespace
 
 void check(const MetaSettings& s) {
   MetaSettings copy = s;

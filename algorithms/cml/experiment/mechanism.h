@@ -1,6 +1,6 @@
 // What the paper's figures 3b to 3d look at, on any net: how far the two heads pull the body the
 // same way, how large the inner gradient still is in each layer after adaptation, and how much
-// adaptation changes what a layer says.
+// adaptation changes a layer's activations.
 #pragma once
 
 #include <algorithm>
@@ -12,13 +12,13 @@ namespace regrad::cml {
 
 // Linear CKA (Kornblith et al., ICML 2019) of each task: a [T,N,..], b [T,N,..], N examples of any
 // features -> T numbers in [0, 1].
-//   CKA = |B^T A|_F^2 / (|A^T A|_F |B^T B|_F), columns centred; by the Gram matrices K = A A^T, L =
-//       B B^T: <K, L> / (|K| |L|).
+//   CKA = |B^T A|_F^2 / (|A^T A|_F |B^T B|_F), columns centred;
+//   by the Gram matrices K = A A^T, L = B B^T: <K, L> / (|K| |L|).
 // Where one of them is constant over the examples it is 0, where both are 1. ShapeError where T or
 // N differ.
 std::vector<double> linear_cka(const Tensor& a, const Tensor& b);
 
-// Parameters by layer: those whose names agree up to their first number ("layers.0.weight" and
+// Parameters by layer: neighbours whose names agree up to their first number ("layers.0.weight" and
 // "layers.0.bias"), or, without one, up to the first dot.
 std::vector<std::vector<Tensor>> by_layer(
     const std::vector<std::pair<std::string, Tensor>>& parameters);
@@ -26,8 +26,7 @@ std::vector<std::vector<Tensor>> by_layer(
 // The norm over all of a layer's parameters [T, ...], the mean over the tasks.
 double mean_norm(const std::vector<Tensor>& layer);
 
-// A body that lists what its layers say: std::vector<Tensor> activations(x), [T,N,..] each, the
-// last of them the features.
+// A body that lists its layers' activations, [T,N,..] each, the last of them the features.
 template <class Body>
 concept ListsActivations = requires(const Body& body, const Tensor& x) {
   { body.activations(x) } -> std::convertible_to<std::vector<Tensor>>;
@@ -36,16 +35,13 @@ concept ListsActivations = requires(const Body& body, const Tensor& x) {
 // The cosine of the heads' query gradients with respect to the adapted psi', over all tasks'
 // parameters as one vector. fast: leaves [T, ...].
 template <class M>
-double cosine_of_heads(const M& fast, Loss loss, const TaskBatch& batch) {
+double cosine_of_heads(const M& fast, TaskLoss loss, const TaskBatch& batch) {
   const Tensor features = evaluated(fast.body, batch.query_x);
-  const std::vector<Tensor> body = parameters(fast.body);
   const auto gradient = [&](const Tensor& prediction) {
-    const std::vector<Tensor> g =
-        grad(TensorList(sum(loss(prediction, batch.query_y))), TensorList(body),
-             {.retain_graph = true, .allow_unused = true});
     std::vector<Tensor> flat;
-    for (size_t i = 0; i < g.size(); ++i)
-      flat.push_back(reshape(g[i].defined() ? g[i] : zeros_like(body[i]), {body[i].numel()}));
+    for (const Tensor& g :
+         parameters(grad(sum(loss(prediction, batch.query_y)), fast.body, {.retain_graph = true})))
+      flat.push_back(reshape(g, {g.numel()}));
     return cat(flat, 0);
   };
   return cosine_similarity(gradient(evaluated(fast.head, features)),
@@ -55,7 +51,7 @@ double cosine_of_heads(const M& fast, Loss loss, const TaskBatch& batch) {
 
 // The support loss's gradient after adaptation, layer by layer of the body, and the head's.
 template <class M>
-void log_support_gradient(const M& fast, Loss loss, const TaskBatch& batch,
+void log_support_gradient(const M& fast, TaskLoss loss, const TaskBatch& batch,
                           experiment::Moment& out) {
   const M g = grad(
       sum(loss(evaluated(fast.head, evaluated(fast.body, batch.support_x), {}), batch.support_y)),
@@ -73,12 +69,12 @@ template <class M>
 void log_cka(const M& before, const M& fast, const Tensor& query_x, experiment::Moment& out) {
   if constexpr (ListsActivations<decltype(before.body)>) {
     const NoGrad quiet;
-    const auto said = [&](const M& net) {
+    const auto layers = [&](const M& net) {
       std::vector<Tensor> all = net.body.activations(query_x);
       all.push_back(evaluated(net.head, all.back()));
       return all;
     };
-    const std::vector<Tensor> then = said(per_task(before, query_x.size(0))), now = said(fast);
+    const std::vector<Tensor> then = layers(per_task(before, query_x.size(0))), now = layers(fast);
     for (size_t l = 0; l < then.size(); ++l) {
       const std::string where =
           l + 1 == then.size() ? "head" : "body layer " + std::to_string(l + 1);

@@ -1,4 +1,4 @@
-#include <regrad/algorithms/cml/tasks.h>
+#include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/experiment/experiment.h>
 
 int main(int argc, char** argv) {

@@ -1,7 +1,7 @@
-#include <cctype>
 #include <cmath>
+#include <regex>
 
-#include <regrad/algorithms/cml/mechanism.h>
+#include <regrad/algorithms/cml/experiment/mechanism.h>
 
 namespace regrad::cml {
 namespace {
@@ -12,17 +12,11 @@ Tensor gram(const Tensor& a) {
   return matmul(centred, centred.mT());
 }
 
-bool is_number(const std::string& word) {
-  return !word.empty() && std::isdigit(static_cast<unsigned char>(word[0]));
-}
-
 // "layers.0.weight" -> "layers.0"; "first.weight" -> "first".
 std::string layer_of(const std::string& name) {
-  for (size_t begin = 0; begin < name.size();) {
-    const size_t dot = std::min(name.find('.', begin), name.size());
-    if (is_number(name.substr(begin, dot - begin))) return name.substr(0, dot);
-    begin = dot + 1;
-  }
+  std::smatch number;
+  if (std::regex_search(name, number, std::regex("(^|\\.)[0-9][^.]*")))
+    return name.substr(0, static_cast<size_t>(number.position() + number.length()));
   return name.substr(0, name.find('.'));
 }
 
@@ -45,15 +39,11 @@ std::vector<double> linear_cka(const Tensor& a, const Tensor& b) {
 std::vector<std::vector<Tensor>> by_layer(
     const std::vector<std::pair<std::string, Tensor>>& parameters) {
   std::vector<std::vector<Tensor>> out;
-  std::vector<std::string> names;
+  std::string last;
   for (const auto& [name, t] : parameters) {
-    const auto found = std::find(names.begin(), names.end(), layer_of(name));
-    if (found == names.end()) {
-      names.push_back(layer_of(name));
-      out.push_back({t});
-    } else {
-      out[static_cast<size_t>(found - names.begin())].push_back(t);
-    }
+    if (out.empty() || layer_of(name) != last) out.emplace_back();
+    last = layer_of(name);
+    out.back().push_back(t);
   }
   return out;
 }

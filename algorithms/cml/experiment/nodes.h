@@ -1,35 +1,27 @@
 // The tasks of nodes (CML section 4.3): two classes of one graph at a time, K labelled nodes each;
 // accuracy in % after adaptation.
 //
-//   NodeTask task(settings, node_graph(data, NodeEncoder::sgc), pair, 5);
-//   Learner<NodeNet> learner(task.initial(seed), method("cml"), settings, NodeTask::loss(), seed);
+//   NodeTask task(settings, node_graph(graph, NodeEncoder::sgc), pair, 5);
+//   Learner<NodeNet> learner(task.initial(seed), method("cml"), settings, NodeTask::loss, seed);
 //   for (int64_t i = 0; i < settings.steps; ++i) learner.learn(task.training(seed, i), i);
 //
-// Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a pair is what
-// one run tests on, and the other classes are what it trains on. Seed s has pair s mod the number
-// of pairs, so that a table of as many seeds has each pair once, and what is paired by seed is
-// paired by pair. The graph is transductive: all nodes and edges are seen, labels of the test pair
-// in support sets only. There are no validation classes: the learning curve shows other draws of
-// training tasks.
+// Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a run tests on a
+// pair, of seed s the pair s mod their number, and trains on the other classes. The graph is
+// transductive: all nodes and edges are seen, labels of the test pair in support sets only. There
+// are no validation classes: the learning curve shows other draws of training tasks.
 //
 // Encoders (psi); theta is a linear map to two classes, phi a hidden ReLU layer and a linear map.
-// All of first order.
 //   sgc    Meta-GNN's: S^2 X once and for all (symmetric S of A + I, rows of X sum to 1), then a
 //          linear map without an activation
 //   gmeta  G-Meta's: a two-layer GCN on the 2-hop subgraph of each node, with D^-1 (A+I) of the
 //          subgraph; the mean over its nodes
 //   amm    AMM-GNN's: the same GCN on the whole graph, features times 1 + 0.01 scale. What the
-//          scale is made of is ours (FeatureScale, graph.h); the
-//          cosine regulariser is left out, for no source at hand says between what
+//          scale is made of is ours (FeatureScale, graph.h); the cosine regulariser is left out:
+//          no source at hand states between what
 #pragma once
 
-#include <memory>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include <regrad/algorithms/cml/trial.h>
-#include <regrad/layers/linear.h>
+#include <regrad/algorithms/cml/experiment/trial.h>
+#include <regrad/datasets/graph.h>
 #include <regrad/layers/nets/gcn.h>
 
 namespace regrad::cml {
@@ -45,24 +37,22 @@ struct NodeSettings : MetaSettings {
   static void parts(auto& self, auto&& part) {
     MetaSettings::parts(self, part);
     part("graph", self.graph, "cora or citeseer (files in --data), or blocks (generated)");
-    part("query", self.query, "query nodes a class in training", experiment::at_least(1));
-    part("test_query", self.test_query, "query nodes a class at test", experiment::at_least(1));
-    part("hidden", self.hidden, "width of the body", experiment::at_least(1));
+    part("query", self.query, "query nodes per class in training", at_least(1));
+    part("test_query", self.test_query, "query nodes per class at test", at_least(1));
+    part("hidden", self.hidden, "width of the body", at_least(1));
     part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer",
-         experiment::at_least(1));
+         at_least(1));
     part("dropout", self.dropout, "dropout of a GCN, on support passes in training",
          experiment::part_of_whole());
   }
 };
 
-// A graph as it is read.
-struct NodeData {
-  Tensor features;  // f32 [n,f], not below 0
-  Tensor labels;    // i64 [n] in [0, classes); -1: none
-  Tensor edges;     // i64 [2,e], undirected
-  int64_t classes = 0;
-};
-// ... and as the encoders read it; shared, never changed.
+// "cora", "citeseer": NAME.content and NAME.cites in the folder (--data), plain, .gz or .xz.
+// "blocks": seven classes of a block model of 700 nodes, without a folder. IOError where files are
+// missing (naming the folder and what to give) or broken; ConfigError for another name.
+Graph load_nodes(const std::string& folder, const std::string& graph);
+
+// A graph as the encoders read it; shared, never changed.
 struct NodeGraph {
   NodeEncoder encoder = NodeEncoder::sgc;
   Tensor features;                                  // [n,f]: sgc: S^2 X; else X
@@ -71,16 +61,16 @@ struct NodeGraph {
   Csr propagation;                                  // D^-1 (A+I) (amm)
   std::vector<std::vector<int64_t>> nodes_of = {};  // a class's nodes
 };
-// ShapeError where the data's parts do not fit, or a label is `classes` or more.
-std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder encoder);
+// ShapeError where the graph's parts do not fit, or a label is that of no class.
+std::shared_ptr<const NodeGraph> node_graph(const Graph& graph, NodeEncoder encoder);
 
 // psi: nodes i64 [N] or [T,N] -> [N,hidden] or [T,N,hidden]. amm: also [T,N,1+S], the node and then
 // its task's S support nodes, whose mean features give the scale. Parts of other encoders are
 // undefined.
 struct NodeBody {
-  Linear linear;       // sgc
-  Gcn gcn;             // gmeta, amm
-  FeatureScale scale;  // amm
+  Linear linear = {};       // sgc
+  Gcn gcn = {};             // gmeta, amm
+  FeatureScale scale = {};  // amm
   std::shared_ptr<const NodeGraph> graph = {};
 
   Tensor operator()(const Tensor& nodes, const Context& ctx = {}) const;
@@ -102,6 +92,7 @@ class NodeTask {
  public:
   using Net = NodeNet;
   static constexpr const char *loss_name = "cross-entropy", *metric_name = "accuracy";
+  static constexpr TaskLoss loss = cross_entropy_by_task, metric = accuracy_by_task;
 
   // pair: an index of class_pairs. ConfigError where the graph has too few classes, or one of them
   // too few nodes.
@@ -109,9 +100,6 @@ class NodeTask {
            int shots);
 
   const MetaSettings& settings() const { return s_; }
-  std::string shots() const { return std::to_string(k_); }
-  static Loss loss() { return cross_entropy_by_task; }
-  static Tensor metric(const Tensor& prediction, const Tensor& target);  // % right, [T]
   NodeNet initial(uint64_t seed) const;
   // support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two
   // classes; support and query share no node. training: two classes outside the pair. held_out: the
@@ -131,35 +119,7 @@ class NodeTask {
   std::vector<int64_t> train_ = {}, test_ = {};  // classes
 };
 
-// The data of a graph ("cora") from a folder (--data; "" for none given). IOError where they are
-// missing or broken.
-using LoadNodes = std::function<NodeData(const std::string& folder, const std::string& graph)>;
-
-class NodeExperiment : public experiment::Experiment {
- public:
-  NodeExperiment(std::string task, NodeEncoder encoder, LoadNodes load)
-      : task_(std::move(task)), encoder_(encoder), load_(std::move(load)) {}
-
-  experiment::Card card() const override;
-  void choose(const std::string& task, const std::string& preset) override;
-  int seeds() const override;  // as many as there are pairs
-  std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
-  void data(const std::string& folder) override;
-  void check() const override;
-  std::vector<experiment::Need> needs(const experiment::Job& job) const override;
-  std::vector<std::string> variants() const override;  // "K=1", ...
-  int64_t steps(const experiment::Job&) const override { return settings_.steps; }
-  int64_t log_every() const override { return settings_.log_every; }
-  std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override;
-  std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
-
- private:
-  std::string task_;
-  NodeEncoder encoder_;
-  LoadNodes load_;
-  NodeSettings settings_ = {};
-  int seeds_ = 0;                                     // 0: one a pair
-  std::shared_ptr<const NodeGraph> graph_ = nullptr;  // after data()
-};
+// --task nodes, nodes-gmeta, nodes-amm.
+std::unique_ptr<experiment::Experiment> nodes_experiment(NodeEncoder encoder);
 
 }  // namespace regrad::cml

@@ -1,5 +1,4 @@
-#include <regrad/algorithms/cml/methods.h>
-#include <regrad/engine/error.h>
+#include <regrad/algorithms/cml/experiment/methods.h>
 
 namespace regrad::cml {
 
@@ -32,22 +31,12 @@ const std::vector<Method>& methods() {
   return all;
 }
 
-const Method& method(const std::string& name) {
-  for (const Method& m : methods())
-    if (m.name == name) return m;
-  throw ConfigError("regrad-cml: no method '" + name + "'");
-}
+const Method& method(const std::string& name) { return experiment::find_method(methods(), name); }
 
 const Method* dagger_of(const std::string& name) {
   for (const Method& m : methods())
     if (m.trained_by == name) return &m;
   return nullptr;
-}
-
-std::vector<experiment::MethodCard> method_cards() {
-  std::vector<experiment::MethodCard> out;
-  for (const Method& m : methods()) out.push_back({m.name, m.help, m.trained_by, m.by_default});
-  return out;
 }
 
 }  // namespace regrad::cml

@@ -2,55 +2,51 @@
 // these and lists its own after them.
 #pragma once
 
+#include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/experiment/memory.h>
-#include <regrad/algorithms/experiment/range.h>
-#include <cstdint>
-#include <string>
-#include <vector>
-
-#include <regrad/algorithms/shared/sharp.h>
+#include <regrad/algorithms/maml/sharp.h>
 
 namespace regrad::cml {
 
-// MAML++ (../maml/README.md). An epoch is a share of the run: the authors' 15 of 100 epochs are 15%
+using experiment::above, experiment::at_least, experiment::between, experiment::need;
+
+// MAML++ (maml/plus_plus.h). An epoch is a share of the run: the authors' 15 of 100 epochs are 15%
 // of the outer steps.
 struct PlusPlusSettings {
   int inner_steps = 5;
   bool learned_rates = true;
   int epochs = 100, multi_step_epochs = 15, first_order_epochs = 0;
   static void parts(auto& self, auto&& part) {
-    part("inner_steps", self.inner_steps, "MAML++: inner steps (M)", experiment::between(1, 10000));
+    part("inner_steps", self.inner_steps, "MAML++: inner steps (M)", between(1, 10000));
     part("learned_rates", self.learned_rates,
          "MAML++: learn a step size for each parameter tensor and inner step; they start at alpha");
-    part("epochs", self.epochs, "MAML++: the run is cut into so many epochs",
-         experiment::at_least(1));
+    part("epochs", self.epochs, "MAML++: the run is cut into so many epochs", at_least(1));
     part("multi_step_epochs", self.multi_step_epochs,
          "MAML++: epochs with a query loss after every inner step, annealed to the last; 0: never",
-         experiment::at_least(0));
+         at_least(0));
     part("first_order_epochs", self.first_order_epochs,
-         "MAML++: epochs of first-order gradients at first", experiment::at_least(0));
+         "MAML++: epochs of first-order gradients at first", at_least(0));
   }
 };
 
-// Sharp-MAML (../maml/README.md).
+// Sharp-MAML (maml/sharp.h).
 struct SharpSettings {
   int inner_steps = 5;
   std::string levels = "both";
   double alpha_low = 0.05, alpha_up = 0.05;
   bool through = true;
   static void parts(auto& self, auto&& part) {
-    part("inner_steps", self.inner_steps, "Sharp-MAML: inner steps (M)",
-         experiment::between(0, 10000));
+    part("inner_steps", self.inner_steps, "Sharp-MAML: inner steps (M)", between(0, 10000));
     part("levels", self.levels,
          "Sharp-MAML: which steps are sharpness-aware: low (the inner ones), up (the outer one), "
          "both");
-    part("alpha_low", self.alpha_low, "Sharp-MAML: radius of the inner perturbation",
-         experiment::at_least(0));
-    part("alpha_up", self.alpha_up, "Sharp-MAML: radius of the outer perturbation",
-         experiment::at_least(0));
+    part("alpha_low", self.alpha_low, "Sharp-MAML: radius of the inner perturbation", at_least(0));
+    part("alpha_up", self.alpha_up, "Sharp-MAML: radius of the outer perturbation", at_least(0));
     part("through", self.through, "Sharp-MAML: differentiate through the inner perturbation");
   }
-  Sharpness rule() const { return {levels != "up", levels != "low", alpha_low, alpha_up, through}; }
+  maml::Sharpness sharpness() const {
+    return {levels != "up", levels != "low", alpha_low, alpha_up, through};
+  }
 };
 
 struct MetaSettings {
@@ -61,9 +57,7 @@ struct MetaSettings {
   double alpha = 0.01, gamma = 0.2, lr = 1e-3;
   bool first_order = false;
   int chunk = 0;
-  int test_tasks = 2000, test_chunk = 100;
-  int log_every = 500;
-  int validation_tasks = 100;
+  int test_tasks = 2000, test_chunk = 100, log_every = 500, validation_tasks = 100;
   int last = 5, last_tasks = 200;
   bool mechanism = true;
   std::string precision = "f32";
@@ -71,37 +65,35 @@ struct MetaSettings {
   SharpSettings sharp = {};
 
   static void parts(auto& self, auto&& part) {
-    part("steps", self.steps, "outer steps", experiment::at_least(1));
-    part("tasks", self.tasks, "tasks a batch", experiment::at_least(1));
+    part("steps", self.steps, "outer steps", at_least(1));
+    part("tasks", self.tasks, "tasks per batch", at_least(1));
     part("shots", self.shots,
-         "support points a task, or a class of it (K), each with a table of its own",
-         experiment::at_least(1));
+         "support points per task, or per class of it (K), each with a table of its own",
+         at_least(1));
     part("inner_steps", self.inner_steps, "inner steps (M); MAML++ and Sharp-MAML have their own",
-         experiment::between(0, 10000));
-    part("alpha", self.alpha, "inner step size", experiment::at_least(0));
-    part("gamma", self.gamma, "weight of the co-learner's loss", experiment::at_least(0));
-    part("lr", self.lr, "outer step size (Adam)", experiment::above(0));
+         between(0, 10000));
+    part("alpha", self.alpha, "inner step size", at_least(0));
+    part("gamma", self.gamma, "weight of the co-learner's loss", at_least(0));
+    part("lr", self.lr, "outer step size (Adam)", above(0));
     part("first_order", self.first_order, "inner gradients are constants (FOMAML)");
     part("chunk", self.chunk,
          "tasks of a batch in one graph; chunks run side by side on free threads; 0: all in one",
-         experiment::at_least(0));
+         at_least(0));
     part("test_tasks", self.test_tasks, "test tasks, the same for every seed and method",
-         experiment::at_least(1));
-    part("test_chunk", self.test_chunk, "tasks evaluated at once", experiment::at_least(1));
+         at_least(1));
+    part("test_chunk", self.test_chunk, "tasks evaluated at once", at_least(1));
     part("log_every", self.log_every, "outer steps between two points of the learning curves",
-         experiment::at_least(1));
+         at_least(1));
     part("validation_tasks", self.validation_tasks,
-         "tasks behind a point of the learning curve, none of them a test task",
-         experiment::at_least(1));
+         "tasks behind a point of the learning curve, none of them a test task", at_least(1));
     part("last", self.last,
          "points at the end of the learning curve whose test scores' standard deviation is "
          "reported as the spread; 0: none",
-         experiment::at_least(0));
+         at_least(0));
     part("last_tasks", self.last_tasks,
-         "test tasks behind each of these scores, at most test-tasks", experiment::at_least(1));
+         "test tasks behind each of these scores, at most test-tasks", at_least(1));
     part("mechanism", self.mechanism,
-         "log the cosine of the heads' gradients, the support gradient's norms and CKA by layer "
-         "too");
+         "log the cosine of the heads' gradients, the support gradient's norms and CKA by layer");
     part("precision", self.precision,
          "f32, or bf16: convolutions multiply in bf16, with f32 sums and weights, where the CPU "
          "does");
@@ -120,6 +112,10 @@ struct TaskSize {
   double inputs, activations;         // of an example; at least so many of the body's
 };
 double mlp_parameters(const std::vector<double>& sizes);
+// Those of a linear head, and of a co-learner with a hidden layer.
+inline double head_parameters(double features, double hidden, double out) {
+  return mlp_parameters({features, out}) + mlp_parameters({features, hidden, out});
+}
 // What training and test take at least: parameters and what Adam keeps, the tasks of a batch, those
 // of one graph adapted at once, and those of a test.
 std::vector<experiment::Need> needs_of(const MetaSettings& settings, const TaskSize& size);

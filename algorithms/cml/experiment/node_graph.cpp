@@ -1,5 +1,7 @@
-// The graph as the encoders read it, and psi on it.
-#include <regrad/algorithms/cml/nodes.h>
+// Graphs by name and as the encoders read them, and psi on them.
+#include <regrad/algorithms/cml/experiment/nodes.h>
+#include <regrad/datasets/block_model.h>
+#include <regrad/datasets/citations.h>
 
 namespace regrad::cml {
 namespace {
@@ -11,27 +13,14 @@ Tensor rows(const Tensor& x, const Tensor& nodes) {
   return reshape(index_select(x, 0, reshape(nodes, {nodes.numel()})), sizes);
 }
 
-std::vector<std::vector<int64_t>> nodes_by_class(const Tensor& labels, int64_t classes) {
-  std::vector<std::vector<int64_t>> out(static_cast<size_t>(classes));
-  const std::vector<int64_t> of = labels.to_vector<int64_t>();
-  for (size_t i = 0; i < of.size(); ++i) {
-    if (of[i] >= classes)
-      throw ShapeError("node_graph: node " + std::to_string(i) + " has label " +
-                       std::to_string(of[i]) + " of " + std::to_string(classes));
-    if (of[i] >= 0) out[static_cast<size_t>(of[i])].push_back(static_cast<int64_t>(i));
-  }
-  return out;
-}
-
-// G-Meta: nodes [N] -> [N,out].
+// G-Meta: nodes [N] -> [N,out]; [T,N] -> [T,N,out], task by task, for their subgraphs differ in
+// size.
 Tensor by_subgraphs(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes, const Context& ctx) {
-  const Subgraphs around = neighbourhoods(g.adjacency, nodes, 2);
-  return spmm(around.mean, gcn(normalized(around.adjacency, Propagation::random_walk),
-                               index_rows(g.words, around.nodes), ctx));
-}
-// Tasks have subgraphs of different sizes: one by one.
-Tensor by_subgraphs_of_tasks(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes,
-                             const Context& ctx) {
+  if (nodes.dim() == 1) {
+    const Subgraphs around = neighbourhoods(g.adjacency, nodes, 2);
+    return spmm(around.mean, gcn(normalized(around.adjacency, Propagation::random_walk),
+                                 index_rows(g.words, around.nodes), ctx));
+  }
   std::vector<Tensor> tasks;
   for (int64_t t = 0; t < nodes.size(0); ++t) {
     const Gcn own =
@@ -63,27 +52,46 @@ Tensor on_whole_graph(Gcn gcn, const FeatureScale& scale, const NodeGraph& g, co
 
 }  // namespace
 
-std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder encoder) {
-  const Tensor &x = data.features, &labels = data.labels;
+Graph load_nodes(const std::string& folder, const std::string& graph) {
+  if (graph == "blocks")
+    return BlockModel{.topic = 30, .p_in = 0.03, .p_topic = 0.3}.sample(Random(0) / "graph");
+  if (graph != "cora" && graph != "citeseer")
+    throw ConfigError("graph '" + graph + "': there are cora, citeseer and blocks");
+  if (folder.empty())
+    throw IOError("graph " + graph + ": no folder was given; --data DIR names the one with " +
+                  graph + ".content and " + graph + ".cites");
+  return find_citations(folder, graph, Dangling::count).graph;
+}
+
+std::shared_ptr<const NodeGraph> node_graph(const Graph& graph, NodeEncoder encoder) {
+  const Tensor &x = graph.features, &labels = graph.labels;
   if (x.dim() != 2 || labels.dim() != 1 || labels.size(0) != x.size(0))
     throw ShapeError("node_graph: features " + str(x.shape()) + " and labels " +
                      str(labels.shape()) + "; they must be [n,f] and [n]");
   const NoGrad quiet;
   auto g = std::make_shared<NodeGraph>();
   g->encoder = encoder;
-  g->nodes_of = nodes_by_class(labels, data.classes);
+  g->nodes_of.resize(graph.classes.size());
+  const std::vector<int64_t> label = labels.to_vector<int64_t>();
+  for (size_t i = 0; i < label.size(); ++i) {
+    if (label[i] < 0) continue;  // none
+    if (static_cast<size_t>(label[i]) >= g->nodes_of.size())
+      throw ShapeError("node_graph: node " + std::to_string(i) + " has label " +
+                       std::to_string(label[i]) + " of " + std::to_string(g->nodes_of.size()));
+    g->nodes_of[static_cast<size_t>(label[i])].push_back(static_cast<int64_t>(i));
+  }
   g->features = normalize_rows(x);
   const int64_t nodes = x.size(0);
   switch (encoder) {
     case NodeEncoder::sgc:
-      g->features = propagate(normalized_adjacency(data.edges, nodes, Propagation::symmetric),
+      g->features = propagate(normalized_adjacency(graph.edges, nodes, Propagation::symmetric),
                               g->features, 2);
       break;
     case NodeEncoder::gmeta:
-      g->adjacency = csr_from_edges(data.edges, nodes, {.self_loops = true});
+      g->adjacency = csr_from_edges(graph.edges, nodes, {.self_loops = true});
       break;
     case NodeEncoder::amm:
-      g->propagation = normalized_adjacency(data.edges, nodes, Propagation::random_walk);
+      g->propagation = normalized_adjacency(graph.edges, nodes, Propagation::random_walk);
       break;
   }
   if (encoder != NodeEncoder::sgc) g->words = to_sparse(g->features);
@@ -93,9 +101,7 @@ std::shared_ptr<const NodeGraph> node_graph(const NodeData& data, NodeEncoder en
 Tensor NodeBody::operator()(const Tensor& nodes, const Context& ctx) const {
   switch (graph->encoder) {
     case NodeEncoder::sgc: return linear(rows(graph->features, nodes));
-    case NodeEncoder::gmeta:
-      return nodes.dim() == 1 ? by_subgraphs(gcn, *graph, nodes, ctx)
-                              : by_subgraphs_of_tasks(gcn, *graph, nodes, ctx);
+    case NodeEncoder::gmeta: return by_subgraphs(gcn, *graph, nodes, ctx);
     default: return on_whole_graph(gcn, scale, *graph, nodes, ctx);
   }
 }

@@ -1,4 +1,4 @@
-#include <regrad/algorithms/cml/classes.h>
+#include <regrad/algorithms/cml/experiment/classes.h>
 #include <regrad/algorithms/experiment/memory.h>
 #include <regrad/datasets/glyphs.h>
 #include <regrad/datasets/image_folder.h>
@@ -76,6 +76,7 @@ int64_t ClassSet::least_rows() const {
 }
 
 ClassSplits glyph_classes(int64_t size) {
+  if (size == 0) size = 28;
   Glyphs glyphs;
   glyphs.size = size;
   const Random r = Random(0) / "glyphs";
@@ -89,20 +90,21 @@ ClassSplits glyph_classes(int64_t size) {
 }
 
 ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
-  if (folder.empty()) {
+  if (folder.empty())
     throw IOError(
         "--task omniglot: give --data DIR, the folder with images_background and "
-        "images_evaluation, or with omniglot_images_background_small1.zip "
-        "and "
+        "images_evaluation, or with omniglot_images_background_small1.zip and "
         "omniglot_images_background_small2.zip; --task images needs no data");
-  }
-  OmniglotSplits all = load_omniglot_splits(folder, {.size = size});
+  OmniglotSplits all = load_omniglot_splits(folder, {.size = size ? size : 28});
   if (all.whole) return split_background(std::move(all));
   return {ClassSet(std::move(all.train.set)), ClassSet(std::move(all.validation.set)),
           ClassSet(std::move(all.test.set))};
 }
 
 ClassSplits folder_classes(const std::string& folder, int64_t size) {
+  if (folder.empty())
+    throw IOError("--task folder: give --data DIR, the folder with train, val and test in it");
+  if (size == 0) size = 84;
   const ImageFolderOptions options{.height = size, .width = size};
   const auto part = [&](const std::string& name) {
     return ClassSet(load_image_folder(folder + "/" + name, options));
@@ -117,7 +119,7 @@ ClassSplits folder_classes(const std::string& folder, int64_t size) {
   const bool lists = !images.empty() && !first_there(folder, {"train.csv"}).empty();
   if (!folders && !lists)
     throw IOError(folder +
-                  ": expected train, val and test, a folder a class in each; or train.csv, val.csv "
+                  ": expected train, val and test, a folder for each class; or train.csv, val.csv "
                   "and test.csv beside images.zip");
   const ClassSplits splits =
       folders ? ClassSplits{part("train"), part(validation), part("test")}

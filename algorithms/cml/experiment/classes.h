@@ -17,8 +17,8 @@ struct ClassSet {
   ClassSet(ImageSet images, const std::vector<int64_t>& classes)
       : set(std::move(images)), sampler(set.labels, classes) {}
 
-  // One task a stream: x [T, ways shots, c, h, w] and [T, ways queries, c, h, w] f32 in [0, 1], y
-  // i64. ConfigError as EpisodeSampler's.
+  // One task for each stream: x [T, ways shots, c, h, w] and [T, ways queries, c, h, w] f32 in [0,
+  // 1], y i64. ConfigError as EpisodeSampler's.
   TaskBatch tasks(const std::vector<Random>& streams, const EpisodeShape& shape) const;
   int64_t least_rows() const;  // of the smallest class
 };
@@ -27,7 +27,9 @@ struct ClassSplits {
   ClassSet train, validation, test;
 };
 
-// Drawn glyphs of `size` pixels a side, the same in every run: 200 classes for training, 50 for
+// Images of `size` pixels per side; 0: 84 for pictures in a folder, else 28.
+
+// Drawn glyphs, the same in every run: 200 classes for training, 50 for
 // validation, 100 for test, 20 examples each.
 ClassSplits glyph_classes(int64_t size);
 
@@ -36,9 +38,9 @@ ClassSplits glyph_classes(int64_t size);
 // alphabets: the last five of the thirty background ones are kept out of training for that.
 ClassSplits omniglot_classes(const std::string& folder, int64_t size);
 
-// Pictures in a folder: train, val (or validation) and test, each with a folder a class; or
+// Pictures in a folder: train, val (or validation) and test, each with a folder for each class; or
 // train.csv, val.csv and test.csv beside images.zip, images.tar or images/ (mini-ImageNet's lists).
-// In colour, `size` pixels a side. IOError where neither is there, or a class is in two parts.
+// In colour. IOError where neither is there, or a class is in two parts.
 ClassSplits folder_classes(const std::string& folder, int64_t size);
 
 }  // namespace regrad::cml
