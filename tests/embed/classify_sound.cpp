@@ -1,6 +1,6 @@
 // Which scene a sound is, by a net that regrad-asc left in models/: classify_sound MODEL SOUND..
-// (WAV, FLAC or OGG). Linked are regrad::layers and regrad::datasets; what the net must hear stands
-// in the file's metadata.
+// (WAV, FLAC or OGG). Linked are regrad::layers and regrad::datasets; the front end stands in the
+// file's metadata.
 #include <regrad/datasets/audio/mel.h>
 #include <regrad/datasets/audio/sound.h>
 #include <regrad/engine/internal/decimal.h>

@@ -7,7 +7,7 @@ here=$(realpath "$(dirname "$0")")
 source=$(realpath "$here/../..")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-programs=(hvp maml_step prune two_threads wrong_shape)
+programs=(hvp maml_step compress prune relaxed two_threads wrong_shape)
 
 consume() { # name, folder, build folder, cmake arguments
   local name=$1 folder=$2 into=$work/$3

@@ -1,5 +1,5 @@
-// A person's own data: pictures and sounds by class in a folder, with and without a split, and the
-// tables on them.
+// A person's own data: pictures by class, tables on pictures and on sounds, what decides a run on
+// sounds.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/experiment/data/images.h>
@@ -7,8 +7,7 @@
 #include <regrad/algorithms/experiment/picture.h>
 #include <regrad/algorithms/pruning/tables.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
-#include <regrad/datasets/audio/sound_folder.h>
-#include <regrad/datasets/split.h>
+#include <regrad/datasets/audio/sound.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/io/files.h>
 
@@ -50,35 +49,6 @@ int run(TaskList tasks, std::vector<const char*> words) {
 
 }  // namespace
 
-TEST_CASE("a split by names: the share of each class, the same whatever lies beside a file") {
-  std::vector<std::string> names;
-  std::vector<int64_t> labels;
-  for (int64_t i = 0; i < 40; ++i)
-    names.push_back("c/" + std::to_string(i)), labels.push_back(i % 4 == 3);
-  const std::vector<bool> test = test_by_name(names, labels, "x");
-  int64_t of[2] = {0, 0};
-  for (size_t i = 0; i < test.size(); ++i) of[labels[i]] += test[i];
-  CHECK(of[0] == 6);
-  CHECK(of[1] == 2);
-  CHECK(test_by_name(names, labels, "x") == test);
-  CHECK(test_by_name(names, labels, "x", 0.2, 1) != test);
-  std::vector<std::string> turned(names.rbegin(), names.rend());
-  std::vector<int64_t> turned_labels(labels.rbegin(), labels.rend());
-  const std::vector<bool> back = test_by_name(turned, turned_labels, "x");
-  CHECK(std::vector<bool>(back.rbegin(), back.rend()) == test);
-  for (const double share : {0.01, 0.99}) {  // one of two, whatever the share
-    const std::vector<bool> two = test_by_name({"a", "b"}, {0, 0}, "x", share);
-    CHECK(two[0] != two[1]);
-  }
-  CHECK(complaint<IOError>(
-            [] {
-              test_by_name({"a", "b", "c"}, {0, 0, 1}, "x");
-            },
-            "x: c is the only example of its class") == "");
-  CHECK_THROWS_AS(test_by_name({"a"}, {0, 0}, "x"), ConfigError);
-  CHECK_THROWS_AS(test_by_name({"a", "b"}, {0, 0}, "x", 1), ConfigError);
-}
-
 TEST_CASE(
     "--task folder of pictures: train/ and test/, or a fifth of each class; mean, deviation") {
   const TempFolder at;
@@ -115,39 +85,12 @@ TEST_CASE(
         if (set->labels.to_vector<int64_t>()[static_cast<size_t>(i)] == 0)
           seen.insert(static_cast<int64_t>(set->images[i][0][0][0].item()));
   CHECK(seen.size() == 10);  // each picture in one part
+  paint(at / "c/train/1.png", 0, 0), paint(at / "c/train/2.png", 0, 0);
+  CHECK(complaint<IOError>([&] { load_images("folder", at / "c"); }, "holds one class, train") ==
+        "");
   CHECK_THROWS_AS(load_images("folder", ""), IOError);
   CHECK_THROWS_AS(load_images("folder", at / "none"), IOError);
   CHECK_THROWS_AS(load_images("mnist", ""), ConfigError);
-}
-
-TEST_CASE("--task folder of sounds: what is read, what is refused") {
-  const TempFolder at;
-  for (int i = 0; i < 5; ++i) {
-    record(at / ("a/low/" + std::to_string(i) + ".wav"), 200, i);
-    record(at / ("a/high/deep/" + std::to_string(i) + ".WAV"), 2000, i);
-  }
-  put(at / "a/low/notes.txt", "x");
-  const AudioSet own = load_sound_folder(at / "a");
-  CHECK(own.classes == std::vector<std::string>{"high", "low"});
-  CHECK(own.size() == 10);
-  CHECK(own.in(Part::test).size() == 2);
-  CHECK(own.sound(0).frames() == 8000);
-  CHECK(own.clips[0].name == "high/deep/0.WAV");
-  CHECK(own.clips[9].label == 1);
-  CHECK(load_sound_folder(at / "a", {.test_share = 0.4}).in(Part::test).size() == 4);
-  record(at / "b/train/low/x.wav", 200, 1), record(at / "b/test/low/y.wav", 200, 2);
-  const AudioSet split = load_sound_folder(at / "b");
-  CHECK(split.in(Part::train) == std::vector<int64_t>{0});
-  CHECK(split.in(Part::test) == std::vector<int64_t>{1});
-  record(at / "b/test/high/y.wav", 200, 2);
-  CHECK(complaint<IOError>([&] { load_sound_folder(at / "b"); }, "different classes") == "");
-  std::filesystem::create_directories(at / "a/silent");
-  CHECK(complaint<IOError>([&] { load_sound_folder(at / "a"); }, "silent: a class without") == "");
-  put(at / "c/low/x.mp3", "x");
-  CHECK(complaint<IOError>([&] { load_sound_folder(at / "c"); }, "x.mp3: sounds are read as") ==
-        "");
-  CHECK_THROWS_AS(load_sound_folder(at / "none"), IOError);
-  CHECK_THROWS_AS(load_sounds("folder", ""), IOError);
 }
 
 TEST_CASE("tables of one's own pictures and sounds, from folder to result") {
@@ -191,6 +134,11 @@ TEST_CASE("tables of one's own pictures and sounds, from folder to result") {
              "none,rfn", "--epochs", "2", "--batch", "8", "--seeds", "1", "--no-information",
              "--source", "0.5", "--out", rfn_out.c_str()}) == 0);
   CHECK(result("rfn").find("\"unseen@simulated\"") != std::string::npos);
+  const std::string one = sounds + "/low";
+  std::filesystem::create_directories(one + "/inside");
+  std::filesystem::rename(one + "/0.wav", one + "/inside/0.wav");
+  std::filesystem::rename(one + "/1.wav", one + "/inside/1.wav");
+  CHECK(run(asc::asc_tasks(), {"--task", "folder", "--data", one.c_str()}) == 3);
   CHECK(run(asc::asc_tasks(), {"--task", "folder"}) == 3);
   CHECK(run(asc::asc_tasks(), {"--task", "folder", "--data", sounds.c_str(), "--preset", "tiny",
                                "--batch", "17"}) == 2);  // 16 clips of 20 are for training

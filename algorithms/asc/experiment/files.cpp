@@ -60,12 +60,9 @@ std::string draw_spectrogram(const std::string& file, const std::string& png,
                      x.size(1), amin(x).item(), amax(x).item());
 }
 
-bool is_command(int argc, const char* const* argv) {
+bool run_command(int argc, const char* const* argv, const Print& print) {
   const std::string word = argc > 1 ? argv[1] : "";
-  return word == "classify" || word == "spectrogram";
-}
-
-void run_command(int argc, const char* const* argv, const Print& print) {
+  if (word != "classify" && word != "spectrogram") return false;
   CLI::App app("Classifies sound files.", "regrad-asc");
   app.require_subcommand(1);
   std::string model, png;
@@ -88,23 +85,27 @@ void run_command(int argc, const char* const* argv, const Print& print) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success&) {
-    return print((guess->parsed() ? guess : draw)->help());
+    print((guess->parsed() ? guess : draw)->help());
+    return true;
   } catch (const CLI::ParseError& e) {
     throw ConfigError(std::string(e.what()) + "; see regrad-asc --help");
   }
-  if (guess->parsed()) return classify(model, files, print);
+  if (guess->parsed()) {
+    classify(model, files, print);
+    return true;
+  }
   std::error_code ignored;
   if (std::filesystem::equivalent(files[0], png, ignored))
     throw ConfigError("--png " + png + ": is the sound file itself");
   print(draw_spectrogram(files[0], png, model));
+  return true;
 }
 
-std::string commands_help() {
-  return "\nTwo commands read sound files instead (each has a --help):\n"
-         "  regrad-asc classify MODEL FILE..                      the three most likely scenes of "
-         "each sound file\n"
-         "  regrad-asc spectrogram FILE --png OUT [--model MODEL] what the net sees of it, as a "
-         "picture\n";
-}
+const char* const commands_help =
+    "\nTwo commands read sound files instead (each has a --help):\n"
+    "  regrad-asc classify MODEL FILE..                      the three most likely scenes of each "
+    "sound file\n"
+    "  regrad-asc spectrogram FILE --png OUT [--model MODEL] what the net sees of it, as a "
+    "picture\n";
 
 }  // namespace regrad::asc

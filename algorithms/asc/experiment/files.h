@@ -21,11 +21,10 @@ void classify(const std::string& model, const std::vector<std::string>& files, c
 std::string draw_spectrogram(const std::string& file, const std::string& png,
                              const std::string& model);
 
-// Whether these words are a command on files (classify, spectrogram), and that command.
+// Runs the command on files (classify, spectrogram) that these words are; false where they are none.
 // ConfigError at a wrong use.
-bool is_command(int argc, const char* const* argv);
-void run_command(int argc, const char* const* argv, const Print& print);
+bool run_command(int argc, const char* const* argv, const Print& print);
 // For --help.
-std::string commands_help();
+extern const char* const commands_help;
 
 }  // namespace regrad::asc

@@ -3,27 +3,23 @@
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/experiment/experiment.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
-namespace {
-
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-bool asks_for_help(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i)
-    if (std::string(argv[i]) == "--help" || std::string(argv[i]) == "-h") return true;
-  return false;
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
   using namespace regrad;
-  if (asc::is_command(argc, argv))
-    return experiment::exit_code_of([&] { asc::run_command(argc, argv, print); });
+  const auto print = [](const std::string& text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  };
+  bool ran = false;
+  const int code = experiment::exit_code_of([&] { ran = asc::run_command(argc, argv, print); });
+  if (ran || code != 0) return code;
   experiment::TaskList tasks = asc::asc_tasks();
-  const int code = experiment::main(tasks, argc, argv);
-  if (code != 0 || !asks_for_help(argc, argv)) return code;
-  return experiment::exit_code_of([] { print(asc::commands_help()); });
+  const int of_table = experiment::main(tasks, argc, argv);
+  const bool help = std::any_of(argv + 1, argv + argc, [](const std::string& word) {
+    return word == "--help" || word == "-h";
+  });
+  if (of_table == 0 && help) print(asc::commands_help);
+  return of_table;
 }

@@ -145,6 +145,9 @@ Images folder_images(const std::string& folder, int64_t side) {
       (test[i] ? of_test : of_train).push_back(static_cast<double>(i));
     out.train = rows(all, of_train), out.test = rows(all, of_test);
   }
+  if (out.train.classes.size() < 2)
+    throw IOError("--task folder: " + folder + " holds one class, " + out.train.classes[0] +
+                  "; a table needs two");
   // the first so many of a set sorted by class would be one class
   out.train = in_turn(out.train), out.test = in_turn(out.test);
   measure(out);

@@ -12,12 +12,14 @@
 namespace regrad::experiment {
 namespace {
 
-Recorder recorder_of(const Device& d, int rate) {
-  return {d.name, d.seen, [d, rate](const Tensor& x) { return through(d, x, rate); }};
-}
-
 Recorder flat() {
   return {"flat", true, [](const Tensor& x) { return x; }};
+}
+template <class Device>
+Recorder recorder_of(const Device& device, int rate) {
+  const auto kept = std::make_shared<const Device>(device);
+  return {device.name, device.seen,
+          [kept, rate](const Tensor& x) { return through(*kept, x, rate); }};
 }
 
 std::vector<Recorder> microphones(const std::string& folder, int rate) {
@@ -30,11 +32,7 @@ std::vector<Recorder> microphones(const std::string& folder, int rate) {
         "devices microphones: give --data DIR, a folder with micirp_33.tar.xz or micirp/ (MicIRP's "
         "WAVs); simulated ones need no data");
   std::vector<Recorder> out = {flat()};
-  for (const Microphone& m : load_microphones(archive)) {
-    const auto kept = std::make_shared<const Microphone>(m);
-    out.push_back(
-        {m.name, m.seen, [kept, rate](const Tensor& x) { return through(*kept, x, rate); }});
-  }
+  for (const Microphone& m : load_microphones(archive)) out.push_back(recorder_of(m, rate));
   return out;
 }
 
@@ -48,13 +46,6 @@ std::vector<Recorder> random_recorders(double sd, int rate, const Random& r) {
                     rate));
   }
   return out;
-}
-
-Tensor spectrograms(const Recorder& by, const Tensor& x, const FrontEnd& front, double noise,
-                    const Random& r) {
-  Tensor y = by.record(x);
-  if (noise < 0) y = y + normal(r, y.shape(), 0, std::pow(10.0, noise / 20));
-  return unsqueeze(log_mel(y, front.mel), 1);
 }
 
 // The device of each training clip.
@@ -116,30 +107,35 @@ Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<R
   out.seen = std::count_if(all.begin(), all.end(), [](const Recorder& e) { return e.seen; });
   const std::vector<int64_t> device =
       assigned(clips.train_x.size(0), out.seen, o.source, r / "assigned");
+  const auto spectrograms = [&](size_t by, const Tensor& waves, const Random& stream) {
+    Tensor y = all[by].record(waves);
+    if (o.noise < 0) y = y + normal(stream, y.shape(), 0, std::pow(10.0, o.noise / 20));
+    return unsqueeze(log_mel(y, front.mel), 1);
+  };
+  const auto waves_at = [&](const std::vector<int64_t>& at) {
+    return index_select(clips.train_x, 0, places(at));
+  };
   std::vector<Tensor> x, y, d;
   std::vector<int64_t> others;
-  int64_t before = 0;
   for (size_t e = 0; e < all.size(); ++e) {
     const Random stream = r / "noise" / static_cast<int64_t>(e);
     out.devices.push_back(all[e].name);
-    out.test_x.push_back(spectrograms(all[e], clips.test_x, front, o.noise, stream / "test"));
+    out.test_x.push_back(spectrograms(e, clips.test_x, stream / "test"));
     out.test_y.push_back(clips.test_y);
     std::vector<int64_t> at;
     for (size_t i = 0; i < device.size(); ++i)
       if (device[i] == static_cast<int64_t>(e)) at.push_back(static_cast<int64_t>(i));
     if (at.empty()) continue;
-    x.push_back(spectrograms(all[e], index_select(clips.train_x, 0, places(at)), front, o.noise,
-                             stream / "train"));
+    x.push_back(spectrograms(e, waves_at(at), stream / "train"));
     y.push_back(index_select(clips.train_y, 0, places(at)));
     d.push_back(full({static_cast<int64_t>(at.size())}, static_cast<double>(e), DType::i64));
     if (e > 0) others.insert(others.end(), at.begin(), at.end());
-    if (e == 0) before = static_cast<int64_t>(at.size());
   }
   out.train_x = cat(x, 0), out.train_y = cat(y, 0), out.train_device = cat(d, 0);
   if (others.empty()) return out;
-  out.pair_x = spectrograms(all[0], index_select(clips.train_x, 0, places(others)), front, o.noise,
-                            r / "noise" / "pairs");
-  out.pair_of = arange(before, before + static_cast<int64_t>(others.size()));
+  out.pair_x = spectrograms(0, waves_at(others), r / "noise" / "pairs");
+  out.pair_of = arange(static_cast<double>(out.clips() - static_cast<int64_t>(others.size())),
+                       static_cast<double>(out.clips()));
   return out;
 }
 

@@ -58,18 +58,17 @@ AudioSet tau(const std::string& folder) {
   return load_tau(at);
 }
 
-Tensor rows_of(const AudioSet& set, const std::vector<int64_t>& at, const FrontEnd& front) {
-  std::vector<Tensor> rows(at.size());
-  parallel_for(static_cast<int64_t>(at.size()), [&](int64_t i) {
-    rows[static_cast<size_t>(i)] = prepared(set.sound(at[static_cast<size_t>(i)]), front);
-  });
-  return stack(rows, 0);
-}
-
-Tensor labels_of(const AudioSet& set, const std::vector<int64_t>& at) {
-  std::vector<double> y;
-  for (int64_t i : at) y.push_back(static_cast<double>(set.clips[static_cast<size_t>(i)].label));
-  return tensor(y, {static_cast<int64_t>(y.size())}, DType::i64);
+AudioSet own(const std::string& folder) {
+  if (folder.empty())
+    missing(
+        "folder",
+        "a folder of WAV, FLAC or OGG sounds for each class, or with train/ and test/ that hold "
+        "such folders");
+  AudioSet set = load_sound_folder(folder);
+  if (set.classes.size() < 2)
+    throw IOError("--task folder: " + folder + " holds one class, " + set.classes[0] +
+                  "; a table needs two");
+  return set;
 }
 
 }  // namespace
@@ -107,13 +106,24 @@ AudioSet load_sounds(const std::string& task, const std::string& folder) {
   if (task == "digits") return digits(folder);
   if (task == "esc10") return esc10(folder);
   if (task == "tau") return tau(folder);
-  if (task == "folder" && folder.empty())
-    missing(
-        task,
-        "a folder of WAV, FLAC or OGG sounds for each class, or with train/ and test/ that hold "
-        "such folders");
-  if (task == "folder") return load_sound_folder(folder);
+  if (task == "folder") return own(folder);
   throw ConfigError("'" + task + "' is not one of digits, esc10, tau, folder");
+}
+
+Tensor each_sound(const AudioSet& set, const std::vector<int64_t>& at,
+                  const std::function<Tensor(const Sound&)>& of) {
+  std::vector<Tensor> rows(at.size());
+  parallel_for(static_cast<int64_t>(at.size()), [&](int64_t i) {
+    rows[static_cast<size_t>(i)] = of(set.sound(at[static_cast<size_t>(i)]));
+  });
+  return stack(rows, 0);
+}
+
+Tensor each_number(const AudioSet& set, const std::vector<int64_t>& at,
+                   const std::function<int64_t(const Clip&)>& of) {
+  std::vector<double> out;
+  for (int64_t i : at) out.push_back(static_cast<double>(of(set.clips[static_cast<size_t>(i)])));
+  return tensor(out, {static_cast<int64_t>(out.size())}, DType::i64);
 }
 
 Clips load_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
@@ -123,8 +133,10 @@ Clips load_clips(const std::string& task, const std::string& folder, const Front
                            ? Scenes{}.sample(Random(0) / "scenes", generated.train, generated.test)
                            : load_sounds(task, folder);
   const std::vector<int64_t> train = set.in(Part::train), test = set.in(Part::test);
-  return {rows_of(set, train, front), rows_of(set, test, front), labels_of(set, train),
-          labels_of(set, test), set.classes};
+  const auto x = [&](const Sound& sound) { return prepared(sound, front); };
+  const auto y = [](const Clip& c) { return c.label; };
+  return {each_sound(set, train, x), each_sound(set, test, x), each_number(set, train, y),
+          each_number(set, test, y), set.classes};
 }
 
 }  // namespace regrad::experiment

@@ -6,6 +6,7 @@
 #include <regrad/datasets/audio/clips.h>
 #include <regrad/datasets/audio/mel.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,12 @@ struct Generated {
 // recorded by devices of their own (recordings.h).
 Clips load_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
                  const Generated& generated = {});
-// The set behind a task that reads one.
+// The set behind a task that reads one; of some of its clips what `of` makes of each sound, stacked,
+// and a number of each clip, i64.
 AudioSet load_sounds(const std::string& task, const std::string& folder);
+Tensor each_sound(const AudioSet& set, const std::vector<int64_t>& at,
+                  const std::function<Tensor(const Sound&)>& of);
+Tensor each_number(const AudioSet& set, const std::vector<int64_t>& at,
+                   const std::function<int64_t(const Clip&)>& of);
 
 }  // namespace regrad::experiment

@@ -2,31 +2,12 @@
 #include <regrad/datasets/audio/tau.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
-#include <regrad/engine/parallel.h>
 
 #include <algorithm>
 #include <unordered_map>
 
 namespace regrad::experiment {
 namespace {
-
-// Spectrograms of some clips, f32 [n,1,mels,frames]: sounds are read one by one, so that only these
-// stay.
-Tensor spectrograms(const AudioSet& set, const std::vector<int64_t>& at, const FrontEnd& front) {
-  std::vector<Tensor> rows(at.size());
-  parallel_for(static_cast<int64_t>(at.size()), [&](int64_t i) {
-    const auto k = static_cast<size_t>(i);
-    rows[k] = unsqueeze(log_mel(prepared(set.sound(at[k]), front), front.mel), 0);
-  });
-  return stack(rows, 0);
-}
-
-Tensor numbers(const AudioSet& set, const std::vector<int64_t>& at,
-               const std::function<int64_t(const Clip&)>& of) {
-  std::vector<double> out;
-  for (int64_t i : at) out.push_back(static_cast<double>(of(set.clips[static_cast<size_t>(i)])));
-  return tensor(out, {static_cast<int64_t>(out.size())}, DType::i64);
-}
 
 // "airport-lisbon-1000-40000-a.wav" without "-a.wav": what all devices recorded at one place and
 // time.
@@ -48,16 +29,21 @@ Recordings tau_recordings(const std::string& folder, const FrontEnd& front) {
   Recordings out;
   out.classes = set.classes, out.front = front, out.devices = tau_devices(), out.seen = 6,
   out.paired = false;
-  out.train_x = spectrograms(set, train, front);
-  out.train_y = numbers(set, train, [](const Clip& c) { return c.label; });
-  out.train_device = numbers(set, train, device_of);
+  // sounds are read one by one, so that only their spectrograms stay
+  const auto x = [&](const Sound& s) {
+    return unsqueeze(log_mel(prepared(s, front), front.mel), 0);
+  };
+  const auto y = [](const Clip& c) { return c.label; };
+  out.train_x = each_sound(set, train, x);
+  out.train_y = each_number(set, train, y);
+  out.train_device = each_number(set, train, device_of);
   for (size_t d = 0; d < out.devices.size(); ++d) {
     std::vector<int64_t> at;
     for (int64_t i : set.in(Part::test))
       if (device(i) == static_cast<int64_t>(d)) at.push_back(i);
     if (at.empty()) throw IOError("tau: no test clip of device " + out.devices[d]);
-    out.test_x.push_back(spectrograms(set, at, front));
-    out.test_y.push_back(numbers(set, at, [](const Clip& c) { return c.label; }));
+    out.test_x.push_back(each_sound(set, at, x));
+    out.test_y.push_back(each_number(set, at, y));
   }
   std::unordered_map<std::string, int64_t> by_source;
   for (size_t i = 0; i < train.size(); ++i)

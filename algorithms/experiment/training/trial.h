@@ -1,26 +1,28 @@
 // Training a net on a labelled set, whatever the method and whatever the set: batches, the learning
 // curve, the score, the state, the model.
 //
-// A learner is a value that knows nothing of seeds, sets and scores:
+// A learner is a value without seeds, sets and scores:
 //
 //   struct Plain {
 //     Net net;  Sgd::State sgd;
-//     Tensor learn(const Batch& b, int64_t i);  // step i; the loss before it
-//     Net deployed() const;                     // the net as it is used
+//     Tensor learn(const Batch& b, int64_t i);     // step i; the loss before it
+//     Net deployed() const;                        // the net as it is used
 //     static void parts(auto& self, auto&& part);  // all that learn() changes
 //   };
 //
-// and, where there is more to say: `void logged(Moment& m)` at each point of the curve (it may add
-// numbers, and keep them among its parts), `void report(const Job&, const Set&, Outcome&) const` at the end,
-// `Metadata about() const` of the model's file.
+// It may also have
 //
-// A set gives batches and scores nets (data/images.h, and rfn's recordings):
+//     void logged(Moment& m);           // at each point of the curve: adds numbers, keeps some
+//     void report(const Job&, const Set&, Outcome&) const;  // at the end, after the set's scores
+//     Metadata about() const;           // for the model's file
 //
-//   int64_t batches() const;                 // an epoch
-//   Batch batch(int64_t i) const;            // of step i
-//   Moment curve(const Net& net) const;      // numbers of the learning curve
+// A set gives batches and scores nets (data/images.h; regrad-rfn has another):
+//
+//   int64_t batches() const;            // an epoch
+//   Batch batch(int64_t i) const;       // of step i
+//   Moment curve(const Net& net) const; // numbers of the learning curve
 //   void score(const Job&, const Net& net, Outcome& out) const;  // at the end
-//   Metadata about() const;                  // where there is something to say
+//   Metadata about() const;             // where there is something to add
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>

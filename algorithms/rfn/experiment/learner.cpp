@@ -167,7 +167,7 @@ template <class Net>
 void Learner<Net>::report(const experiment::Job& job, const DeviceSet& set,
                           experiment::Outcome& out) const {
   if constexpr (std::is_same_v<Net, BcResnetAsc>)
-    if (s.information && method.information && set.data().seen > 1)
+    if (s.information && (method.where & measured) && set.data().seen > 1)
       measure_information(job, net, set.data(), out);
 }
 

@@ -13,35 +13,6 @@ namespace {
 // teaches the classifier, the rest test it.
 constexpr int64_t most_clips = 150;
 
-struct Statistics {
-  std::vector<Tensor> channel, frequency;  // by place of the net, [n,k]
-  Tensor device, label;                    // [n]
-};
-
-Statistics statistics_of(const BcResnetAsc& net, const experiment::Recordings& data) {
-  const NoGrad quiet;
-  std::vector<std::vector<Tensor>> channel, frequency;  // by place, by device
-  std::vector<Tensor> device, label;
-  for (int64_t d = 0; d < data.seen; ++d) {
-    const Tensor &x = data.test_x[static_cast<size_t>(d)], &y = data.test_y[static_cast<size_t>(d)];
-    const int64_t every = (x.size(0) + most_clips - 1) / most_clips;
-    const Tensor some = slice(x, 0, 0, x.size(0), every).contiguous();
-    Context ctx;
-    const std::vector<Tensor> maps = net.activations(some, ctx);
-    channel.resize(maps.size()), frequency.resize(maps.size());
-    for (size_t p = 0; p < maps.size(); ++p) {
-      channel[p].push_back(channel_statistics(maps[p]));
-      frequency[p].push_back(frequency_statistics(maps[p]));
-    }
-    device.push_back(full({some.size(0)}, static_cast<double>(d), DType::i64));
-    label.push_back(slice(y, 0, 0, y.size(0), every));
-  }
-  Statistics out{{}, {}, cat(device, 0), cat(label, 0)};
-  for (size_t p = 0; p < channel.size(); ++p)
-    out.channel.push_back(cat(channel[p], 0)), out.frequency.push_back(cat(frequency[p], 0));
-  return out;
-}
-
 double bound(const Tensor& s, const Tensor& y, int64_t classes, int64_t components) {
   const auto half = [](const Tensor& t, int64_t which) {
     return slice(t, 0, which, t.size(0), 2).contiguous();
@@ -58,32 +29,42 @@ std::string nats(const std::string& of, const std::string& in, const std::string
 
 void measure_information(const experiment::Job& job, const BcResnetAsc& net,
                          const experiment::Recordings& data, experiment::Outcome& out) {
-  const Statistics s = statistics_of(net, data);
-  const struct {
-    const char* name;
-    const Tensor& y;
-    int64_t classes;
-  } labels[] = {{"device", s.device, data.seen}, {"class", s.label, data.class_count()}};
-  const struct {
-    const char* name;
-    const std::vector<Tensor>& by_place;
-  } kinds[] = {{"frequency", s.frequency}, {"channel", s.channel}};
+  std::vector<std::vector<Tensor>> channel, frequency;  // by place of the net, by device
+  std::vector<Tensor> device, label;
+  for (int64_t d = 0; d < data.seen; ++d) {
+    const NoGrad quiet;
+    const Tensor &x = data.test_x[static_cast<size_t>(d)], &y = data.test_y[static_cast<size_t>(d)];
+    const int64_t every = (x.size(0) + most_clips - 1) / most_clips;
+    Context ctx;
+    const std::vector<Tensor> maps =
+        net.activations(slice(x, 0, 0, x.size(0), every).contiguous(), ctx);
+    channel.resize(maps.size()), frequency.resize(maps.size());
+    for (size_t p = 0; p < maps.size(); ++p)
+      channel[p].push_back(channel_statistics(maps[p])),
+          frequency[p].push_back(frequency_statistics(maps[p]));
+    label.push_back(slice(y, 0, 0, y.size(0), every));
+    device.push_back(full({label.back().size(0)}, static_cast<double>(d), DType::i64));
+  }
+  const std::tuple<const char*, Tensor, int64_t> labels[] = {
+      {"device", cat(device, 0), data.seen}, {"class", cat(label, 0), data.class_count()}};
   static const char* const places[] = {"head", "stage 1"};
   experiment::Chart chart{"What statistics say, " + job.method + ", " + job.variant,
                           "after the head (0) and the stages", "nats"};
-  for (const auto& of : labels)
-    for (const auto& in : kinds)
-      chart.series.push_back({std::string(of.name) + ", " + in.name, {}, {}});
-  for (size_t p = 0; p < s.channel.size(); ++p) {
-    const int64_t k = std::min(s.channel[p].size(1), s.frequency[p].size(1));
+  for (const char* series :
+       {"device, frequency", "device, channel", "class, frequency", "class, channel"})
+    chart.series.push_back({series, {}, {}});
+  for (size_t p = 0; p < channel.size(); ++p) {
+    const std::pair<const char*, Tensor> kinds[] = {{"frequency", cat(frequency[p], 0)},
+                                                    {"channel", cat(channel[p], 0)}};
+    const int64_t k = std::min(kinds[0].second.size(1), kinds[1].second.size(1));
     auto series = chart.series.begin();
-    for (const auto& of : labels)
-      for (const auto& in : kinds) {
-        const double n = bound(in.by_place[p], of.y, of.classes, k);
-        series->x.push_back(static_cast<double>(p)), series->y.push_back(n), ++series;
+    for (const auto& [of, y, classes] : labels)
+      for (const auto& [in, s] : kinds) {
+        const double n = bound(s, y, classes, k);
+        series->x.push_back(static_cast<double>(p)), (series++)->y.push_back(n);
         if (p < 2)
           out.scores.push_back(
-              {job.method, experiment::on(nats(of.name, in.name, places[p]), job.variant), n});
+              {job.method, experiment::on(nats(of, in, places[p]), job.variant), n});
       }
   }
   out.figures.push_back(std::move(chart));

@@ -1,5 +1,5 @@
-// The methods of the RFN tables: norms over frequencies and what stands beside them (audio.md sections
-// 1 and 3).
+// The methods of the RFN tables: norms over frequencies and what stands beside them (audio.md
+// sections 1 and 3).
 #pragma once
 
 #include <regrad/algorithms/experiment/methods.h>
@@ -10,17 +10,17 @@ namespace regrad::relaxed_norm {
 // What a training batch goes through beside the net.
 enum class Change { none, mix_style, freq_mix_style, cross_grad };
 
+// Where the table has rows of a method beside those for simulated devices: microphones, equal
+// devices (sd0), random curves; and whether what its statistics say is measured.
+enum Where : unsigned { simulated = 0, microphones = 1, equal = 2, curves = 4, measured = 8 };
+
 struct Method {
-  const char *name = "", *help = "";
+  const char *name, *help;
   FreqNorm norm = FreqNorm::none;
   double lambda = 0;
-  bool input_only = false;
+  unsigned where = microphones;
+  bool by_default = true, input_only = false;
   Change change = Change::none;
-  bool by_default = true;
-  // rows for microphones, for equal devices (sd0), for random curves
-  bool microphones = true, equal = false, spread = false;
-  // whether what its statistics say is measured
-  bool information = false;
 };
 
 // In the table's order.

@@ -55,8 +55,10 @@ std::unique_ptr<experiment::Trial> RfnExperiment::trial(const experiment::Job& j
   const auto data =
       sounds_.recorded(settings_, job.variant, Random(job.seed) / "recordings" / job.variant);
   if (settings_.net == "pooled")
-    return std::make_unique<RfnTrial<PooledNet>>(relaxed_norm::trial<PooledNet>(job, settings_, data));
-  return std::make_unique<RfnTrial<BcResnetAsc>>(relaxed_norm::trial<BcResnetAsc>(job, settings_, data));
+    return std::make_unique<RfnTrial<PooledNet>>(
+        relaxed_norm::trial<PooledNet>(job, settings_, data));
+  return std::make_unique<RfnTrial<BcResnetAsc>>(
+      relaxed_norm::trial<BcResnetAsc>(job, settings_, data));
 }
 
 std::vector<experiment::Claim> RfnExperiment::claims(const experiment::Result& result) const {
