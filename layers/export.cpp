@@ -143,9 +143,8 @@ Recorder::Noted* Recorder::into(const Noted& k) {
   if (k.layer.from == 0 || readers(k.layer.from) > 1) return nullptr;
   Noted& before = noted_[static_cast<size_t>(k.layer.from) - 1];
   if (before.layer.relu) return nullptr;
-  const bool fits = k.kind == Step::relu
-                        ? before.layer.weight.defined()
-                        : before.kind == Step::conv && before.layer.residual < 0;
+  const bool fits = k.kind == Step::relu ? before.layer.weight.defined()
+                                         : before.kind == Step::conv && before.layer.residual < 0;
   return fits ? &before : nullptr;
 }
 
@@ -217,11 +216,11 @@ std::vector<Layer> without_dead_filters(std::vector<Layer> layers) {
 std::vector<Layer> recorded_layers(const std::function<Tensor(const Tensor&, Context&)>& forward,
                                    const Tensor& x) {
   const NoGrad quiet;
-  const auto recorder = std::make_shared<Recorder>(x);
-  Context ctx{.evaluate = [recorder](const Step& s, const std::function<Tensor()>& plain) {
-    return (*recorder)(s, plain);
+  Recorder recorder(x);
+  Context ctx{.evaluate = [&](const Step& s, const std::function<Tensor()>& plain) {
+    return recorder(s, plain);
   }};
-  return recorder->layers(forward(x, ctx));
+  return recorder.layers(forward(x, ctx));
 }
 
 InferenceNet export_net(const NamedNet& net, const NamedNetOptions& of,

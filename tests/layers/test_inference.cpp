@@ -97,6 +97,7 @@ struct Own {
     if (what == 2) y = relu(add(a, y, ctx), ctx);  // a sum of what is no convolution's output alone
     if (what == 3) y = max_pool2d(second(y, ctx), 3, ctx);
     const Tensor z = linear(mean_over_pixels(y, ctx), ctx);
+    if (what == 5) linear(mean_over_pixels(a, ctx), ctx);  // a step behind the output
     return what == 4 ? tanh(z) : z;
   }
   static void parts(auto& self, auto&& part) {
@@ -132,7 +133,7 @@ TEST_CASE("export: a net that is on no list, by the steps of its forward pass") 
   CHECK(apart(export_net(net, info)(x), out(net)) < 1e-5);
   // f64 nets are exported as f32
   CHECK(apart(export_net(to(net, DType::f64), info)(x), out(net)) < 1e-5);
-  for (const int what : {1, 2, 4}) {
+  for (const int what : {1, 2, 4, 5}) {
     net.what = what;
     CHECK_THROWS_AS(export_net(net, info), ConfigError);
   }
