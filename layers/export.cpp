@@ -217,11 +217,11 @@ std::vector<Layer> without_dead_filters(std::vector<Layer> layers) {
 std::vector<Layer> recorded_layers(const std::function<Tensor(const Tensor&, Context&)>& forward,
                                    const Tensor& x) {
   const NoGrad quiet;
-  const auto recorder = std::make_shared<Recorder>(x);
-  Context ctx{.evaluate = [recorder](const Step& s, const std::function<Tensor()>& plain) {
-    return (*recorder)(s, plain);
+  Recorder recorder(x);
+  Context ctx{.evaluate = [&](const Step& s, const std::function<Tensor()>& plain) {
+    return recorder(s, plain);
   }};
-  return recorder->layers(forward(x, ctx));
+  return recorder.layers(forward(x, ctx));
 }
 
 InferenceNet export_net(const NamedNet& net, const NamedNetOptions& of,

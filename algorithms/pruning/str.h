@@ -1,5 +1,6 @@
-// STR, soft threshold reparameterization (Kusupati et al. 2020): W^ = sign(W) relu(|W| - sigmoid(c))
-// with a learned logit c a layer, autograd through both. Its sparsity is its own.
+// STR, soft threshold reparameterization (Kusupati et al. 2020):
+// W^ = sign(W) relu(|W| - sigmoid(c)) with a learned logit c per layer, autograd through both. Its
+// sparsity is its own.
 #pragma once
 
 #include <regrad/algorithms/pruning/method.h>

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <numeric>
 
 using namespace regrad;
@@ -48,6 +49,10 @@ std::vector<float> reals(const Metadata& m, const std::string& key, const std::s
   }
   return out;
 }
+
+const std::map<std::string, InferenceMode> modes = {{"automatic", InferenceMode::automatic},
+                                                    {"dense", InferenceMode::dense},
+                                                    {"sparse", InferenceMode::sparse}};
 
 struct Options {
   std::string model, out, mode = "automatic";
@@ -92,12 +97,6 @@ void do_export(const Options& o) {
                                     std::filesystem::file_size(o.model)));
 }
 
-InferenceMode mode_of(const std::string& name) {
-  return name == "dense"    ? InferenceMode::dense
-         : name == "sparse" ? InferenceMode::sparse
-                            : InferenceMode::automatic;
-}
-
 // u8 [c,h,w] as the net takes it, [1,c,h,w].
 Tensor prepared(const Tensor& picture, const InferenceInfo& info) {
   Tensor x = picture.to(DType::f32) / 255.0;
@@ -110,7 +109,7 @@ Tensor prepared(const Tensor& picture, const InferenceInfo& info) {
 }
 
 void do_run(const Options& o) {
-  const InferenceNet net = load_inference(o.model, mode_of(o.mode));
+  const InferenceNet net = load_inference(o.model, modes.at(o.mode));
   const InferenceInfo& info = net.info();
   if (info.channels != 1 && info.channels != 3)
     throw IOError(o.model + ": the net takes " + std::to_string(info.channels) +
@@ -135,22 +134,20 @@ void do_run(const Options& o) {
   });
 }
 
+// Of 9 runs at least, after 3 to warm up; of as many as a second holds.
 double median_ms(const InferenceNet& net, const Tensor& x) {
   using Clock = std::chrono::steady_clock;
-  const auto ms = [](Clock::time_point a, Clock::time_point b) {
-    return std::chrono::duration<double, std::milli>(b - a).count();
-  };
-  std::vector<double> times;
   for (int i = 0; i < 3; ++i) net(x);
-  const auto begin = Clock::now();
-  while (times.size() < 9 || (ms(begin, Clock::now()) < 1000 && times.size() < 10000)) {
+  std::vector<double> times;
+  for (double all = 0; times.size() < 9 || (all < 1000 && times.size() < 10000);) {
     const auto start = Clock::now();
     net(x);
-    times.push_back(ms(start, Clock::now()));
+    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    all += times.back();
   }
-  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
-                   times.end());
-  return times[times.size() / 2];
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  return *middle;
 }
 
 void do_bench(const Options& o) {
@@ -185,8 +182,7 @@ void act(int argc, const char* const* argv) {
   CLI::App* run = app.add_subcommand("run", "classify pictures");
   run->add_option("FILE", o.model, "what export wrote")->required();
   run->add_option("PICTURE", o.pictures, "PNG or JPEG files")->required();
-  run->add_option("--mode", o.mode, "automatic, dense or sparse")
-      ->check(CLI::IsMember({"automatic", "dense", "sparse"}));
+  run->add_option("--mode", o.mode, "automatic, dense or sparse")->check(CLI::IsMember(modes));
   CLI::App* bench = app.add_subcommand("bench", "latency, sparsity by layer, multiply-accumulates");
   bench->add_option("FILE", o.model, "what export wrote")->required();
   bench->add_option("--batch", o.batch, "examples at once")->check(CLI::Range(1, 65536));
