@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kWidth = 520, kHeight = 320, kLeft = 64, kRight = 18, kTop = 30, kBottom = 52,
                  kLegendRow = 17;
-// Okabe and Ito's colours, which colour-blind readers can tell apart; yellow left out, for it is
+// Okabe and Ito's colours, that colour-blind readers can distinguish; yellow left out, for it is
 // faint on white.
 constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                     "#56b4e9", "#e69f00", "#444444"};

@@ -23,8 +23,8 @@ struct Chart {
   bool log_y = false;  // drawn where all values are above 0
 };
 
-// 520 x 320 units, scaled to the page's width; text is escaped. A chart without a finite point says
-// "no data".
+// 520 x 320 units, scaled to the page's width; text is escaped. A chart without a finite point
+// reads "no data".
 std::string to_svg(const Chart& chart);
 
 // &, <, >, " and ' as XML has them; control characters that XML forbids are left out.

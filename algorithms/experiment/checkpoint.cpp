@@ -45,7 +45,7 @@ Checkpoint read(const std::string& path) {
   c.tensors = load_safetensors(path);
   const TensorFile& file = c.tensors;
   if (entry(file, "format") != kFormat)
-    throw_damaged(path, "its format is '" + entry(file, "format") + "', this program knows '" +
+    throw_damaged(path, "its format is '" + entry(file, "format") + "', this program reads '" +
                             kFormat + "'");
   c.command = entry(file, "command");
   c.build = entry(file, "build");

@@ -53,8 +53,8 @@ struct Checkpoint {
 // bytes it needs; the newest then stands as it was.
 void save(const Checkpoint& checkpoint, const OutFolder& out);
 
-// The newest checkpoint, or the older one where the newest is missing or damaged (`tell` hears
-// why). IOError where neither can be read.
+// The newest checkpoint, or the older one where the newest is missing or damaged (`tell` gets
+// the reason). IOError where neither can be read.
 Checkpoint load_checkpoint(const OutFolder& out,
                            const std::function<void(const std::string&)>& tell);
 bool has_checkpoint(const OutFolder& out);

@@ -1,7 +1,7 @@
 // What a table is asked, by one value per seed or by one per seed and test item.
 //
 //   Claims c(result);
-//   c.above("map above dpf at 90%", c.seeds("map", "accuracy@90%"), c.seeds("dpf", "accuracy@90%"));
+//   c.above("map above dpf", c.seeds("map", "accuracy@90%"), c.seeds("dpf", "accuracy@90%"));
 //   c.within("int8 within 1 point", c.items("resnorm", "int8"), c.items("resnorm", "accuracy"), 1);
 //   return c.list;
 //

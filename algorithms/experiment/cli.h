@@ -1,4 +1,4 @@
-// The command line: a list of flags in, what was given out. It knows no config; experiment.cpp says
+// The command line: a list of flags in, what was given out. No config is in it; experiment.cpp has
 // what the flags mean.
 //
 //   std::vector<Flag> flags = {{"steps", "INT", "outer steps", "50000", "Settings"}, {"force", "",

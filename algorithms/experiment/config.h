@@ -1,13 +1,20 @@
 // A configuration is a plain struct that lists its parts once; its flags, its JSON and its --help
 // all come from that list.
 //
-//   struct Inner { double lr = 0.01; int steps = 1;
-//                  static void parts(auto& self, auto&& part) { part("lr", self.lr, "inner step
-//                      size"); part("steps", self.steps, "inner steps"); }
-//                  };
-//   struct Config { double lr = 0.001; Inner inner;
-//                   static void parts(auto& self, auto&& part) { part("lr", self.lr, "outer step
-//                       size (Adam)"); part("inner", self.inner); } };
+//   struct Inner {
+//     double lr = 0.01;  int steps = 1;
+//     static void parts(auto& self, auto&& part) {
+//       part("lr", self.lr, "inner step size");
+//       part("steps", self.steps, "inner steps", at_least(1));
+//     }
+//   };
+//   struct Config {
+//     double lr = 0.001;  Inner inner;
+//     static void parts(auto& self, auto&& part) {
+//       part("lr", self.lr, "outer step size (Adam)");
+//       part("inner", self.inner);
+//     }
+//   };
 //   Config config;  auto list = fields(config);  assign(list, "inner.lr", "0.02", "--inner.lr");
 //   std::string json = to_json(list);
 //

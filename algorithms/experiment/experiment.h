@@ -1,7 +1,9 @@
 // The frame that every experiment's binary shares.
 //
-//   int main(int argc, char** argv) { SinusoidExperiment e; return regrad::experiment::main(e,
-//       argc, argv); }
+//   int main(int argc, char** argv) {
+//     SinusoidExperiment e;
+//     return regrad::experiment::main(e, argc, argv);
+//   }
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>
@@ -18,8 +20,8 @@ namespace regrad::experiment {
 // message on stderr; nothing half-written is left.
 int main(Experiment& experiment, int argc, const char* const* argv);
 
-// f of each file. One for which it throws an IOError is told on stderr, and the others go on; an
-// IOError at the end says how many there were. One file alone: what f throws.
+// f of each file. An IOError of one goes to stderr, and the others go on; an IOError at the
+// end counts them. One file alone: what f throws.
 void each_file(const std::vector<std::string>& files,
                const std::function<void(const std::string&)>& f);
 

@@ -21,7 +21,7 @@ std::string dump(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
-// Hears the parser's events, so that each key and value has its place in the file; fills the fields
+// Takes the parser's events, so that each key and value has its place in the file; fills the fields
 // as it goes.
 class Reader {
  public:

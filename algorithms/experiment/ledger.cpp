@@ -139,7 +139,7 @@ void Ledger::keep(size_t r, int64_t step, Trial& trial) {
 
 void Ledger::finish(size_t r, int64_t step, Outcome outcome, const Trial& trial) {
   if (out_) {
-    // Before the checkpoint that says so: a run cut short between the two writes the same bytes
+    // Before the checkpoint that has it: a run cut short between the two writes the same bytes
     // once more.
     const Job& job = entries_[r].row.job;
     const std::vector<NamedTensor> model = trial.model();

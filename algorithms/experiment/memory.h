@@ -1,5 +1,5 @@
-// Whether a run can have the memory that its settings ask for, told before anything is read, drawn
-// or allocated.
+// Whether a run can have the memory that its settings ask for, refused before anything is read,
+// drawn or allocated.
 #pragma once
 
 #include <string>

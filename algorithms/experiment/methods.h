@@ -1,5 +1,5 @@
-// A table's methods are a list of rows, each with a name, a line of help, whether it is in the table
-// by default, and what the method is made of.
+// A table's methods are a list of rows, each with a name, a line of help, whether it is in the
+// table by default, and what the method is made of.
 //
 //   struct Method { const char *name, *help; FreqNorm norm; bool by_default = true; };
 //   const Method& m = find_method(methods(), "rfn");

@@ -272,7 +272,7 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
     throw ConfigError(
         "--resume and --force: one goes on with what is there, the other replaces it; give one of "
         "them");
-  // All that can be told without data is told before they are read.
+  // All that can be refused without data is refused before they are read.
   experiment.check();
   check_variants(experiment, fields);
   leave_out_methods_without_rows(o, experiment, asked);

@@ -32,7 +32,7 @@ class OutFolder {
   enum Mode { fresh, force, resume };
 
   // Creates the folder (and its parents) and locks it until the object ends. ConfigError when it
-  // cannot be created, when another process holds it, or as Mode says.
+  // cannot be created, when another process holds it, or as Mode has it.
   OutFolder(const std::string& folder, Mode mode);
   ~OutFolder();
   OutFolder(const OutFolder&) = delete;
@@ -53,7 +53,7 @@ class OutFolder {
   int lock_ = -1;
 };
 
-// What OutFolder will refuse, told before anything is made: ConfigError as its own.
+// What OutFolder will refuse, before anything is made: ConfigError as its own.
 void check_out(const std::string& folder, OutFolder::Mode mode);
 
 // One value of a record; a double that is not finite is written as null.
@@ -72,8 +72,9 @@ using Record = std::vector<std::pair<std::string, Value>>;
 // The record as one line of JSON, without the newline.
 std::string to_json(const Record& record);
 
-// A file of JSON objects, one a line. Starts with the first `keep` bytes of what is there (IOError
-// where there are fewer); every line reaches the system in one write. One thread at a time.
+// A file of JSON objects, one per line. Starts with the first `keep` bytes of what is there
+// (IOError where there are fewer); every line reaches the system in one write. One thread at a
+// time.
 class JsonLines {
  public:
   explicit JsonLines(std::string path, int64_t keep = 0);

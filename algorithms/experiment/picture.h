@@ -22,7 +22,7 @@ struct Gallery {
   std::vector<Picture> pictures = {};
 };
 
-// A PNG file (ISO/IEC 15948): 8 bits a channel, no filter, deflate blocks that are stored as they
+// A PNG file (ISO/IEC 15948): 8 bits per channel, no filter, deflate blocks that are stored as they
 // are. ShapeError where the pixels are not height x width x channels bytes, or channels is neither
 // 1 nor 3.
 std::string to_png(const Picture& picture);
@@ -31,7 +31,7 @@ std::string to_png(const Picture& picture);
 std::string to_base64(std::string_view bytes);
 std::string from_base64(std::string_view text);
 
-// <figure> elements, one a picture.
+// <figure> elements, one per picture.
 std::string to_html(const Gallery& gallery);
 
 }  // namespace regrad::experiment

@@ -1,4 +1,4 @@
-// What a number of a config may be, said where the config lists it:
+// What a number of a config may be, given where the config lists it:
 //
 //   part("tau", self.tau, "width", between(0.1, 100));
 //   part("epochs", self.epochs, "passes over the data", at_least(1));

@@ -83,7 +83,7 @@ std::string claims(const Result& result) {
   }
   return out +
          "</table>\n<p>Shown: the whole 95% interval of the paired difference over the seeds lies "
-         "where the claim says.</p>\n";
+         "where the claim has it.</p>\n";
 }
 
 // in_thirds: three to a row, where the page is wide enough.

@@ -13,8 +13,8 @@ struct Report {
   std::string command;  // how to run it again
 };
 
-// Learning curves: for each logged number a chart for each variant, a line a method, the mean over
-// the seeds.
+// Learning curves: for each logged number a chart for each variant, a line per method, the mean
+// over the seeds.
 std::vector<Chart> learning_curves(const std::vector<Row>& rows);
 
 std::string to_html(const Report& report);

@@ -1,9 +1,9 @@
-// What an experiment hands back, and the two ways it is told: result.json for programs, a table
+// What an experiment hands back, and its two forms: result.json for programs, a table
 // with one sentence for people.
 //
 //   Result r;  r.metric = "mse";  r.better = Better::lower;  r.baseline = "maml";
 //   r.methods = {{"maml", {{"mse", maml}}, 1761}, {"dagger", {{"mse", dagger}}, 3442}};
-//       // one value a seed, in the order of r.seeds
+//       // one value per seed, in the order of r.seeds
 //   r.claims = {claim("dagger below maml", dagger, maml, Direction::below)};
 //
 // The rule behind a verdict stands in stats.h.
@@ -22,11 +22,11 @@ enum class Better { lower, higher };
 
 struct MethodResult {
   std::string name;
-  // metric -> one value a seed
+  // metric -> one value per seed
   std::vector<std::pair<std::string, std::vector<double>>> metrics;
   // scalars of the model that is deployed
   int64_t parameters = 0;
-  // metric -> a list a seed, one value an item of the test set
+  // metric -> a list per seed, one value per item of the test set
   std::vector<std::pair<std::string, std::vector<std::vector<double>>>> items = {};
 };
 
@@ -61,7 +61,7 @@ bool has(const Result& result, const std::string& method);
 const std::vector<double>& values(const Result& result, const std::string& method,
                                   const std::string& metric);
 
-// The same of what was kept item by item: a list a seed.
+// The same of what was kept item by item: a list per seed.
 const std::vector<std::vector<double>>& items(const Result& result, const std::string& method,
                                               const std::string& metric);
 
@@ -77,7 +77,7 @@ Claim claim_within(const std::string& text, const std::vector<double>& a,
                    const std::vector<double>& b, double margin);
 
 // ConfigError when the result contradicts itself: no methods, names given twice, a metric without
-// one value a seed, or no method with the metric that the table is about.
+// one value per seed, or no method with the metric that the table is about.
 void check(const Result& result);
 
 // Cells of a table, for the text below and the report alike; "±" is UTF-8.

@@ -26,7 +26,7 @@ void check_finite(const Job& job, int64_t step, const Moment& moment) {
   }
 }
 
-// What tells the rows of one run to stop: a signal, or a failure of one of them.
+// What stops the rows of one run: a signal, or a failure of one of them.
 struct Stop {
   std::atomic<bool> failed{false};
   bool now() const { return failed.load(std::memory_order_relaxed) || Signals::caught(); }

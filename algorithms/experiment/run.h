@@ -14,13 +14,13 @@ std::vector<Job> jobs_of(const Experiment& experiment, const Options& options);
 Settings settings_of(Experiment& experiment, const Options& options);
 
 // Runs every row of the ledger that is not finished, from where it stands. Between two steps a row
-// looks whether a signal came (Interrupted, after a checkpoint; `again` tells how to go on) or
+// looks whether a signal came (Interrupted, after a checkpoint; `again` is how to go on) or
 // another row failed (that row's error). NumericError names row and step of a loss that is no
 // number.
 void run_rows(const Experiment& experiment, Ledger& ledger, Progress& progress,
               const std::string& again);
 
-// Values of every method and metric, one a seed, and the experiment's claims.
+// Values of every method and metric, one per seed, and the experiment's claims.
 Result gather(const Experiment& experiment, const Options& options, const std::vector<Row>& rows);
 
 // Times three steps, one that is logged, and the evaluation of each method; a table of what the

@@ -130,7 +130,7 @@ Interval paired_difference(const std::vector<double>& a, const std::vector<doubl
 Interval bootstrap_difference(const std::vector<std::vector<double>>& a,
                               const std::vector<std::vector<double>>& b, int resamples) {
   if (a.empty() || a.size() != b.size() || a[0].empty())
-    throw ConfigError("bootstrap_difference: a list of items a seed is needed on both sides");
+    throw ConfigError("bootstrap_difference: a list of items per seed is needed on both sides");
   const size_t n = a[0].size();
   std::vector<double> difference(n, 0.0);
   for (size_t s = 0; s < a.size(); ++s) {

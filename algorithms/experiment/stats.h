@@ -1,11 +1,11 @@
-// Means, intervals and verdicts over paired seeds: how every experiment of regrad says what it has
-// shown.
+// Means, intervals and verdicts over paired seeds: how every experiment of regrad judges what it
+// has shown.
 //
 //   Interval m = mean_interval({0.41, 0.43, 0.40});  // mean and half-width of its 95% interval
 //   Interval d = paired_difference(cml_values, maml_values);            // cml - maml, seed by seed
 //   Verdict  v = verdict(d, Direction::below);                          // is cml below maml?
 //
-// The rule: the values of a method are one number a seed, and two methods share their seeds (same
+// The rule: the values of a method are one number per seed, and two methods share their seeds (same
 // initial weights, same stream of tasks). Of the differences, seed by seed, the 95% interval of the
 // mean is mean +- t(n-1, 0.975) sd / sqrt(n), Student's t. A claim
 // "a is below b" is `shown` when the whole interval lies below 0, `not shown` otherwise; with fewer
@@ -46,7 +46,7 @@ Interval paired_difference(const std::vector<double>& a, const std::vector<doubl
 
 // The difference of means over seeds and items, with the 95% interval of a paired bootstrap over
 // the items: each resample draws items with replacement, the same ones for both sides and all
-// seeds; half the distance between the 2.5% and 97.5% quantiles. a, b: a list a seed, all of one
+// seeds; half the distance between the 2.5% and 97.5% quantiles. a, b: a list per seed, all of one
 // length. ConfigError otherwise, or where there is nothing.
 Interval bootstrap_difference(const std::vector<std::vector<double>>& a,
                               const std::vector<std::vector<double>>& b, int resamples = 2000);

@@ -1,4 +1,4 @@
-// One binary for several tasks: an experiment a task, of which --task picks one.
+// One binary for several tasks: an experiment for each task, of which --task picks one.
 //
 //   TaskList all;  all.add("sinusoid", std::make_unique<SinusoidExperiment>());
 //   all.add("omniglot", ...);  return main(all, argc, argv);

@@ -34,7 +34,7 @@ struct Items {
   std::string method, metric;
   std::vector<double> values;
 };
-// What a trial says at its end. One trial may score several methods: a net that is read in two ways
+// What a trial has at its end. One trial may score several methods: a net that is read in two ways
 // is trained once.
 struct Outcome {
   std::vector<Score> scores = {};
@@ -61,7 +61,7 @@ class Trial {
   virtual void state(const std::function<void(const std::string&, Tensor&)>& part) = 0;
   // What was trained, for models/ in --out. Nothing: no file.
   virtual std::vector<NamedTensor> model() const { return {}; }
-  // What the model's file says of it beside method, variant and seed.
+  // What the model's file holds of it beside method, variant and seed.
   virtual Metadata about() const { return {}; }
 };
 
@@ -91,14 +91,14 @@ class Experiment {
   virtual int seeds() const = 0;            // how many, after choose()
   virtual std::vector<Field> fields() = 0;  // after choose(): the task decides which there are
   // After the config is settled: ConfigError for values that contradict each other (those that a
-  // range in `fields` tells are refused before). Called before data(), where a mistake must cost no
-  // time, and after it, for what only the data tell.
+  // range in `fields` excludes are refused before). Called before data(), where a mistake must cost
+  // no time, and after it, for what only the data show.
   virtual void check() const {}
-  // What a trial of any job takes at least, as far as the settings tell, and the data where they
+  // What a trial of any job takes at least, as far as the settings show, and the data where they
   // are there. Called as check() is; a run that cannot have so much does not begin.
   virtual std::vector<Need> needs(const Job&) const { return {}; }
-  // Where data sets lie (--data; "": not said): reads them. Not called for --print-config. IOError
-  // where they are missing or broken.
+  // Where data sets lie (--data; "": none given): reads them. Not called for --print-config.
+  // IOError where they are missing or broken.
   virtual void data(const std::string&) {}
   virtual std::vector<std::string> variants() const { return {""}; }
   // Whether the table has such a row. A method without any row is left out, or refused where

@@ -10,8 +10,8 @@ namespace regrad::asc {
 // yellow (most); `zoom` pixels a cell each way. ShapeError where x is not [F,T] or empty.
 experiment::Picture spectrogram_picture(const Tensor& x, int zoom = 3);
 
-// counts f64 [K,K], row: the true class, column: the net's answer. Each cell is the share of its row,
-// white for 0 and dark for 1.
+// counts f64 [K,K], row: the true class, column: the net's answer. Each cell is the share of its
+// row, white for 0 and dark for 1.
 experiment::Picture confusion_picture(const Tensor& counts, const std::string& caption);
 
 }  // namespace regrad::asc

@@ -13,8 +13,8 @@ using experiment::Recordings;
 Hits hits_of(const std::vector<Tensor>& logits, const Recordings& data);
 double mean_of_unseen(const Hits& hits, const Recordings& data);  // of their means
 
-// A metric as a score (the mean over devices first .. last - 1 of their means) and, clip by clip, as
-// items.
+// A metric as a score (the mean over devices first .. last - 1 of their means) and, clip by clip,
+// as items.
 void add(const experiment::Job& job, const std::string& metric, const Hits& hits, size_t first,
          size_t last, const Recordings& data, experiment::Outcome& out);
 

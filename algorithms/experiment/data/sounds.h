@@ -1,5 +1,5 @@
-// Clips of sound by class, cut to one rate, one length and one level (audio.md section 3): generated
-// ones, published sets, or a person's own.
+// Clips of sound by class, cut to one rate, one length and one level (audio.md section 3):
+// generated ones, published sets, or a person's own.
 #pragma once
 
 #include <regrad/algorithms/experiment/range.h>
@@ -47,8 +47,8 @@ struct Generated {
 // recorded by devices of their own (recordings.h).
 Clips load_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
                  const Generated& generated = {});
-// The set behind a task that reads one; of some of its clips what `of` makes of each sound, stacked,
-// and a number of each clip, i64.
+// The set behind a task that reads one; of some of its clips what `of` makes of each sound,
+// stacked, and a number of each clip, i64.
 AudioSet load_sounds(const std::string& task, const std::string& folder);
 Tensor each_sound(const AudioSet& set, const std::vector<int64_t>& at,
                   const std::function<Tensor(const Sound&)>& of);

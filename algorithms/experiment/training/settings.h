@@ -1,5 +1,5 @@
-// What every table that trains a net on a labelled set lets the user set. A table's own settings are
-// a struct that inherits these and lists its own after them.
+// What every table that trains a net on a labelled set lets the user set. A table's own settings
+// are a struct that inherits these and lists its own after them.
 #pragma once
 
 #include <regrad/algorithms/experiment/config.h>
