@@ -147,18 +147,25 @@ Tensor lt(const Tensor& x, double s);
 Tensor le(const Tensor& x, double s);
 Tensor gt(const Tensor& x, double s);
 Tensor ge(const Tensor& x, double s);
-// As operators: of elements, so also == and != (defined() says whether a handle is empty).
-#define REGRAD_COMPARES(op, name, mirrored)                                          \
-  inline Tensor operator op(const Tensor& a, const Tensor& b) { return name(a, b); } \
-  inline Tensor operator op(const Tensor& x, double s) { return name(x, s); }        \
-  inline Tensor operator op(double s, const Tensor& x) { return mirrored(x, s); }
-REGRAD_COMPARES(==, eq, eq)
-REGRAD_COMPARES(!=, ne, ne)
-REGRAD_COMPARES(<, lt, gt)
-REGRAD_COMPARES(<=, le, ge)
-REGRAD_COMPARES(>, gt, lt)
-REGRAD_COMPARES(>=, ge, le)
-#undef REGRAD_COMPARES
+// As operators: of elements, so also == and != (whether a handle holds a tensor: defined()).
+inline Tensor operator==(const Tensor& a, const Tensor& b) { return eq(a, b); }
+inline Tensor operator==(const Tensor& x, double s) { return eq(x, s); }
+inline Tensor operator==(double s, const Tensor& x) { return eq(x, s); }
+inline Tensor operator!=(const Tensor& a, const Tensor& b) { return ne(a, b); }
+inline Tensor operator!=(const Tensor& x, double s) { return ne(x, s); }
+inline Tensor operator!=(double s, const Tensor& x) { return ne(x, s); }
+inline Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
+inline Tensor operator<(const Tensor& x, double s) { return lt(x, s); }
+inline Tensor operator<(double s, const Tensor& x) { return gt(x, s); }
+inline Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
+inline Tensor operator<=(const Tensor& x, double s) { return le(x, s); }
+inline Tensor operator<=(double s, const Tensor& x) { return ge(x, s); }
+inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
+inline Tensor operator>(const Tensor& x, double s) { return gt(x, s); }
+inline Tensor operator>(double s, const Tensor& x) { return lt(x, s); }
+inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
+inline Tensor operator>=(const Tensor& x, double s) { return ge(x, s); }
+inline Tensor operator>=(double s, const Tensor& x) { return le(x, s); }
 Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b);
 // b8 too. Of any dtypes: what is not 0 (a NaN is not) counts as true.
 Tensor isnan(const Tensor& x);
