@@ -51,4 +51,16 @@ inline Method snip() {
   return m;
 }
 
+// AC/DC (Peste et al. 2021): dense and sparse phases of two epochs in turn, sparse in the end.
+inline Method acdc() {
+  Method m = gmp();
+  m.sparsity = [](const Schedule& t, int64_t i) {
+    return t.epoch(i) / 2 % 2 == 1 || t.epoch(i) >= t.at_share(t.target) ? t.sparsity : 0;
+  };
+  m.due = [p = m.sparsity](const Schedule& t, int64_t i) {
+    return i > 0 && p(t, i) != p(t, i - 1);
+  };
+  return m;
+}
+
 }  // namespace regrad::pruning
