@@ -1,4 +1,4 @@
-// The ops of regrad, in PyTorch's names. Each is differentiable to any order unless it says
+// The ops of regrad, in PyTorch's names. Each is differentiable to any order unless noted
 // otherwise.
 //
 //   Tensor y = softmax(matmul(x, w.mT()) + b, -1);      // x [N,in], w [out,in], b [out]
@@ -108,8 +108,8 @@ Tensor gelu(const Tensor& x);      // x Phi(x), the exact form
 Tensor silu(const Tensor& x);      // x sigmoid(x)
 Tensor softplus(const Tensor& x);  // log(1 + e^x)
 Tensor square(const Tensor& x);
-// Derivative 1 at both ends. One end may be left out: clamp(x, 0), clamp(x, {}, 1). ShapeError where
-// both are, or low is above high.
+// Derivative 1 at both ends. One end may be left out: clamp(x, 0), clamp(x, {}, 1). ShapeError
+// where both are, or low is above high.
 Tensor clamp(const Tensor& x, std::optional<double> low, std::optional<double> high = {});
 Tensor clamp_min(const Tensor& x, double low);
 Tensor clamp_max(const Tensor& x, double high);

@@ -1,4 +1,4 @@
-// The rows that are no paper of ours: README's table in code. What a row does not say is DPF's.
+// The rows that are no paper of ours: README's table in code. What a row leaves out is DPF's.
 #pragma once
 
 #include <regrad/algorithms/pruning/method.h>

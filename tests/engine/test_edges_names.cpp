@@ -1,5 +1,5 @@
 // Whatever a public function is composed of, its errors begin with its own name; an undefined
-// tensor is told by the name of the argument.
+// tensor is named by its argument.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>
