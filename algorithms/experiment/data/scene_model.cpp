@@ -73,9 +73,7 @@ Tensor spectrogram(const Sound& s, const FrontEnd& front) {
 Metadata to_metadata(const BcResnetAscOptions& options, const FrontEnd& front,
                      const std::vector<std::string>& classes) {
   Facts facts{options, front};
-  facts.norm = name(options.norm);
-  for (const std::string& c : classes)
-    facts.class_names += (facts.class_names.empty() ? "" : "\n") + c;
+  facts.norm = name(options.norm), facts.class_names = joined(classes, "\n");
   facts.slaney_scale = front.mel.scale == MelScale::slaney;
   facts.slaney_norm = front.mel.norm == MelNorm::slaney;
   Metadata out;
