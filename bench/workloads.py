@@ -1,34 +1,47 @@
 """The workloads of bench/compare: who takes part, and how far their numbers may lie from ours."""
 
-# name: binary, peers' script, peers, relative tolerance of the checksums, (their reference). A workload in more threads than it can use still has to
-# hold its own there; those of one thread have threads=[1].
+# name: binary, peers' script, peers, relative tolerance of the checksums, (their reference). A
+# workload in more threads than it can use still has to hold its own there; those of one thread have
+# threads=[1].
 TORCH, JAX = "torch eager", "jax jit"
 RUNTIMES = ["onnxruntime f32", "onnxruntime int8", "openvino f32", "openvino int8"]
-MAML = dict(binary="bench-maml", script="maml_sinusoid.py", peers=[TORCH, "torch bmm", "torch compile", "jax jit vmap"], tolerance=1e-5)
-# Tolerances by number: agreement fades as Adam's sign-like first steps, or masks that flip on rounding, separate runs.
-CONV4 = dict(binary="bench-conv", script="conv_steps.py", peers=[TORCH, "torch compile", "jax jit nhwc"], tolerance=[1e-5, 1e-4, 2e-2])
-# Of 5 inner steps the last bits decide step 2: Adam's first step is lr times the sign of each gradient, and at a few weights that sign is rounding's
-# (README, "Where instruction sets differ"). In f64 regrad and PyTorch agree to all 9 digits (the reference); f32 runs of either at baseline, AVX2 and
-# AVX-512 lie up to 2.2e-6, 1.82e-3 and 1.5e-2 from it. Two f32 runs may lie twice that apart.
+MAML = dict(binary="bench-maml", script="maml_sinusoid.py",
+            peers=[TORCH, "torch bmm", "torch compile", "jax jit vmap"], tolerance=1e-5)
+# Tolerances by number: agreement fades as Adam's sign-like first steps, or masks that flip on
+# rounding, separate runs.
+CONV4 = dict(binary="bench-conv", script="conv_steps.py",
+             peers=[TORCH, "torch compile", "jax jit nhwc"], tolerance=[1e-5, 1e-4, 2e-2])
+# Of 5 inner steps the last bits decide step 2: Adam's first step is lr times the sign of each
+# gradient, and at a few weights that sign is rounding's (README, "Where instruction sets differ").
+# In f64 regrad and PyTorch agree to all 9 digits (the reference); f32 runs of either at baseline,
+# AVX2 and AVX-512 lie up to 2.2e-6, 1.82e-3 and 1.5e-2 from it. Two f32 runs may lie twice that
+# apart.
 CONV4_5 = dict(CONV4, tolerance=[1e-5, 4e-3, 3e-2])
-RESNET = dict(binary="bench-conv", script="conv_steps.py", peers=[TORCH, "torch channels_last", "torch compile"], tolerance=[1e-5, 1e-5, 1e-4])
-BCRESNET = dict(binary="bench-bcresnet", script="bcresnet_step.py", peers=[TORCH, "torch channels_last", "torch compile"],
-                tolerance=[2e-5, 7e-5, 2e-3])
-BCRESNET_INFER = dict(BCRESNET, peers=BCRESNET["peers"] + ["torch freeze"] + RUNTIMES, tolerance=[1e-4, 1e-5])
+RESNET = dict(binary="bench-conv", script="conv_steps.py",
+              peers=[TORCH, "torch channels_last", "torch compile"], tolerance=[1e-5, 1e-5, 1e-4])
+BCRESNET = dict(binary="bench-bcresnet", script="bcresnet_step.py",
+                peers=[TORCH, "torch channels_last", "torch compile"], tolerance=[2e-5, 7e-5, 2e-3])
+BCRESNET_INFER = dict(BCRESNET, peers=BCRESNET["peers"] + ["torch freeze"] + RUNTIMES,
+                      tolerance=[1e-4, 1e-5])
 RES_NORM = dict(BCRESNET, peers=[TORCH, "torch layer_norm", "torch compile"], tolerance=1e-6)
-SPARSE = dict(binary="bench-sparse", script="sparse_infer.py", peers=[TORCH, "torch freeze", "torch csr", "torch compile"] + RUNTIMES, tolerance=1e-5)
+SPARSE = dict(binary="bench-sparse", script="sparse_infer.py",
+              peers=[TORCH, "torch freeze", "torch csr", "torch compile"] + RUNTIMES,
+              tolerance=1e-5)
 SPARSE_CONV = dict(SPARSE, peers=SPARSE["peers"] + ["torch channels_last"])
 DENSE = dict(SPARSE, peers=[TORCH, "torch freeze", "torch compile"] + RUNTIMES)
 DENSE_CONV = dict(DENSE, peers=DENSE["peers"] + ["torch channels_last"])
-OVERHEAD = dict(binary="bench-overhead", script="overhead.py", peers=[TORCH, JAX], tolerance=1e-5, threads=[1])
+OVERHEAD = dict(binary="bench-overhead", script="overhead.py", peers=[TORCH, JAX], tolerance=1e-5,
+                threads=[1])
 WORKLOADS = {
     "maml_sinusoid/1inner": dict(MAML, reference=[3.4543924, 3.412961, 3.190054, 2.964295]),
     "maml_sinusoid/5inner": dict(MAML, reference=[3.459267, 3.437992, 3.304774, 2.973823]),
     "maml_conv4/1inner": dict(CONV4, reference=[1.2683655, 1.10041373, 0.570672609]),
     "maml_conv4/5inner": dict(CONV4_5, reference=[0.84325384, 0.542647509, 0.173710532]),
     "resnet20_step/dense": dict(RESNET, reference=[2.555029, 2.323146, 2.3503]),
-    "resnet20_step/masked": dict(RESNET, tolerance=[1e-5, 1e-5, 2e-2], reference=[2.547141, 2.319258, 2.386]),
-    "resnet20_step/bf16": dict(RESNET, peers=[], tolerance=5e-2, reference=[2.555029, 2.323146, 2.3503]),
+    "resnet20_step/masked": dict(RESNET, tolerance=[1e-5, 1e-5, 2e-2],
+                                 reference=[2.547141, 2.319258, 2.386]),
+    "resnet20_step/bf16": dict(RESNET, peers=[], tolerance=5e-2,
+                               reference=[2.555029, 2.323146, 2.3503]),
     "bcresnet_step/F40": dict(BCRESNET, reference=[2.779238, 2.71978, 2.518]),
     "bcresnet_step/F256": dict(BCRESNET, reference=[2.75896, 2.7257, 2.5496]),
     "bcresnet_infer/F40": dict(BCRESNET_INFER, reference=[19.3574, 1665.591]),
@@ -52,17 +65,20 @@ WORKLOADS = {
     "chain1000": OVERHEAD,
     "grad2_chain": OVERHEAD,
     "hvp64": OVERHEAD,
-    "start": dict(binary="first-gradient", script="start.py", peers=[TORCH, "jax eager"], tolerance=1e-5, whole_process=True, reference=[524288]),
+    "start": dict(binary="first-gradient", script="start.py", peers=[TORCH, "jax eager"],
+                  tolerance=1e-5, whole_process=True, reference=[524288]),
 }
 
-# Of the largest number in a checksum: 8 bits round a weight or an activation by up to 1/510 of its range, errors of layers add like the root of their
-# number, and a sum of logits of both signs keeps the error while it loses its size. Measured on BC-ResNet: 1%, and 2.8% with weights of 7 bits
+# Of the largest number in a checksum: 8 bits round a weight or an activation by up to 1/510 of its
+# range, errors of layers add like the root of their number, and a sum of logits of both signs keeps
+# the error while it loses its size. Measured on BC-ResNet: 1%, and 2.8% with weights of 7 bits
 # (runtimes.py); sums that saturate, which is the fault to find, give 15%.
 INT8 = 4e-2
 
 
 def agree(name, who, ours, theirs):
-    """Whether `who` has our checksum, within the tolerance of the workload; a peer in 8 bits within INT8."""
+    """Whether `who` has our checksum, within the tolerance of the workload; a peer in 8 bits within
+    INT8."""
     if len(ours) != len(theirs):
         return False
     if who.endswith("int8"):

@@ -1,8 +1,11 @@
-"""bcresnet_step, bcresnet_infer and res_norm: BC-ResNet-1 on spectrograms. The definitions are in bench/bench_bcresnet.cpp.
+"""bcresnet_step, bcresnet_infer and res_norm: BC-ResNet-1 on spectrograms. The definitions are in
+bench/bench_bcresnet.cpp.
 
-Peers of bcresnet_step and bcresnet_infer: torch eager, torch channels_last, torch compile (bcresnet_infer: also torch freeze, a frozen trace, and
-onnxruntime f32 and int8, openvino f32 and int8).
-Peers of res_norm: torch eager (mean, variance, quotient), torch layer_norm (on frequencies turned to the front), torch compile (var_mean).
+Peers of bcresnet_step and bcresnet_infer: torch eager, torch channels_last, torch compile
+(bcresnet_infer: also torch freeze, a frozen trace, and onnxruntime f32 and int8, openvino f32 and
+int8).
+Peers of res_norm: torch eager (mean, variance, quotient), torch layer_norm (on frequencies turned
+to the front), torch compile (var_mean).
 """
 import runtimes
 from common import fill, load, main
@@ -30,10 +33,13 @@ def network(mels):
     class Block(nn.Module):
         def __init__(self, i, o, stride, dilation, transition):
             super().__init__()
-            self.enter = nn.Sequential(conv(i, o, 1), nn.BatchNorm2d(o), nn.ReLU()) if transition else None
-            self.over_freq = nn.Sequential(conv(o, o, (3, 1), stride=(stride, 1), padding=(1, 0), groups=o), SubSpectral(o))
-            self.over_time = nn.Sequential(conv(o, o, (1, 3), padding=(0, dilation), dilation=(1, dilation), groups=o),
-                                           nn.BatchNorm2d(o), nn.SiLU(), conv(o, o, 1))
+            enter = nn.Sequential(conv(i, o, 1), nn.BatchNorm2d(o), nn.ReLU())
+            self.enter = enter if transition else None
+            self.over_freq = nn.Sequential(
+                conv(o, o, (3, 1), stride=(stride, 1), padding=(1, 0), groups=o), SubSpectral(o))
+            self.over_time = nn.Sequential(
+                conv(o, o, (1, 3), padding=(0, dilation), dilation=(1, dilation), groups=o),
+                nn.BatchNorm2d(o), nn.SiLU(), conv(o, o, 1))
 
         def forward(self, x):
             f2 = self.over_freq(x if self.enter is None else self.enter(x))
@@ -41,16 +47,18 @@ def network(mels):
             return torch.relu(y if self.enter is not None else x + y)
 
     parts, c = [conv(1, 16, 5, stride=(2, 1), padding=2), nn.BatchNorm2d(16), nn.ReLU()], 16
-    for out, blocks, stride, dilation in ((8, 2, 1, 1), (12, 2, 2, 2), (16, 4, 2, 4), (20, 4, 1, 8)):
+    stages = (8, 2, 1, 1), (12, 2, 2, 2), (16, 4, 2, 4), (20, 4, 1, 8)
+    for out, blocks, stride, dilation in stages:
         for i in range(blocks):
             parts.append(Block(c, out, stride if i == 0 else 1, dilation, i == 0))
             c = out
-    parts += [conv(20, 20, 5, padding=(0, 2), groups=20), conv(20, 32, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
-              conv(32, CLASSES, 1), nn.Flatten()]
+    parts += [conv(20, 20, 5, padding=(0, 2), groups=20), conv(20, 32, 1), nn.BatchNorm2d(32),
+              nn.ReLU(), nn.AdaptiveAvgPool2d(1), conv(32, CLASSES, 1), nn.Flatten()]
     net = nn.Sequential(*parts)
     with torch.no_grad():
         for k, m in enumerate(m for m in net.modules() if isinstance(m, nn.Conv2d)):
-            m.weight.copy_(torch.from_numpy(fill(1 + k, tuple(m.weight.shape), (6 / m.weight[0].numel()) ** 0.5)))
+            bound = (6 / m.weight[0].numel()) ** 0.5
+            m.weight.copy_(torch.from_numpy(fill(1 + k, tuple(m.weight.shape), bound)))
     return net
 
 
@@ -97,7 +105,8 @@ def inference(kind, mels):
 def residual_norm(kind, mels):
     import torch
     shape = (CLIPS, 20, mels, FRAMES)
-    x, g = torch.from_numpy(fill(100, shape, 1)).requires_grad_(), torch.from_numpy(fill(101, shape, 1))
+    x, g = (torch.from_numpy(fill(k, shape, 1)) for k in (100, 101))
+    x.requires_grad_()
 
     def composed(x):
         m = x.mean((1, 3), keepdim=True)
@@ -106,7 +115,8 @@ def residual_norm(kind, mels):
 
     def layer_norm(x):
         t = x.transpose(1, 2)
-        return 0.1 * x + torch.nn.functional.layer_norm(t, (t.shape[2], t.shape[3]), eps=1e-5).transpose(1, 2)
+        return 0.1 * x + torch.nn.functional.layer_norm(t, (t.shape[2], t.shape[3]),
+                                                        eps=1e-5).transpose(1, 2)
 
     def moments(x):
         v, m = torch.var_mean(x, (1, 3), keepdim=True, correction=0)

@@ -1,4 +1,5 @@
-"""What every peer shares: numbers that are the same in any language, measuring, and the line of JSON that bench/compare reads."""
+"""What every peer shares: numbers that are the same in any language, measuring, and the line of
+JSON that bench/compare reads."""
 import argparse
 import json
 import os
@@ -7,7 +8,8 @@ import time
 
 
 def unit(stream, n):
-    """n floats in [0, 1), exact in f32: the murmur3 finaliser of a counter, 24 bits of it (bench/numbers.h)."""
+    """n floats in [0, 1), exact in f32: the murmur3 finaliser of a counter, 24 bits of it
+    (bench/numbers.h)."""
     import numpy as np
     h = (np.arange(n, dtype=np.uint64) + np.uint64(stream * 0x9E3779B9 % 2**32)).astype(np.uint32)
     h ^= h >> np.uint32(16)
@@ -21,7 +23,8 @@ def unit(stream, n):
 def fill(stream, shape, bound):
     """(2u - 1) bound, row-major, each operation rounded to f32."""
     import numpy as np
-    return ((2 * unit(stream, int(np.prod(shape))) - np.float32(1)) * np.float32(bound)).reshape(shape)
+    return ((2 * unit(stream, int(np.prod(shape))) - np.float32(1)) *
+            np.float32(bound)).reshape(shape)
 
 
 def pruned(w, share):
@@ -39,7 +42,8 @@ def status_mb(key):
 
 
 def peak_from_now():
-    """Resets the peak of resident memory, where the system allows it (proc(5)); returns what is resident."""
+    """Resets the peak of resident memory, where the system allows it (proc(5)); returns what is
+    resident."""
     try:
         with open("/proc/self/clear_refs", "w") as f:
             f.write("5")
@@ -59,9 +63,10 @@ def measure(step, seconds):
 
 
 def main(doc, imports, make):
-    """imports(peer, threads): loads the library. make(peer, case, threads) -> (checksum, step, units of work in a step); its time, compiling and
-    first steps, is prepare_s."""
-    ap = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """imports(peer, threads): loads the library. make(peer, case, threads) -> (checksum, step,
+    units of work in a step); its time, compiling and first steps, is prepare_s."""
+    ap = argparse.ArgumentParser(description=doc,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--peer", required=True)
     ap.add_argument("--workload", required=True)
     ap.add_argument("--threads", type=int, default=1)
@@ -77,8 +82,11 @@ def main(doc, imports, make):
     checksum, step, units = make(a.peer, a.workload, a.threads)
     prepare = time.perf_counter() - start
     wall, least, cpu, n = measure(step, a.seconds)
-    print(json.dumps({"workload": a.workload, "threads": a.threads, "wall_ms": wall / units, "wall_min_ms": least / units, "cpu_ms": cpu / units,
-                      "repetitions": n, "prepare_s": round(prepare, 2), "checksum": [float(v) for v in checksum], "peak_mb": round(status_mb("VmHWM") - before, 2)}))
+    print(json.dumps({
+        "workload": a.workload, "threads": a.threads, "wall_ms": wall / units,
+        "wall_min_ms": least / units, "cpu_ms": cpu / units, "repetitions": n,
+        "prepare_s": round(prepare, 2), "checksum": [float(v) for v in checksum],
+        "peak_mb": round(status_mb("VmHWM") - before, 2)}))
 
 
 def load(peer, threads):

@@ -1,7 +1,9 @@
-"""maml_conv4 and resnet20_step: whole training steps of convolutional nets. The definitions are in bench/bench_conv.cpp.
+"""maml_conv4 and resnet20_step: whole training steps of convolutional nets. The definitions are in
+bench/bench_conv.cpp.
 
-Peers of maml_conv4: torch eager (a loop over tasks, backward after each), torch compile (torch.func, the loop), jax jit nhwc (the loop, channels last).
-Peers of resnet20_step: torch eager, torch channels_last, torch compile (channels last).
+Peers of maml_conv4: torch eager (a loop over tasks, backward after each), torch compile
+(torch.func, the loop), jax jit nhwc (the loop, channels last). Peers of resnet20_step: torch eager,
+torch channels_last, torch compile (channels last).
 """
 import math
 
@@ -15,7 +17,8 @@ def conv4():
     params = []
     for block in range(4):
         c = 1 if block == 0 else 64
-        params += [fill(1 + 3 * block, (64, c, 3, 3), (6 / (9 * c)) ** 0.5), np.ones(64, np.float32), np.zeros(64, np.float32)]
+        params += [fill(1 + 3 * block, (64, c, 3, 3), (6 / (9 * c)) ** 0.5),
+                   np.ones(64, np.float32), np.zeros(64, np.float32)]
     return params + [fill(13, (WAYS, 64), 0.125), np.zeros(WAYS, np.float32)]
 
 
@@ -38,7 +41,8 @@ def maml_torch(kind, inner):
     def net(p, x):
         for b in range(4):
             x = F.conv2d(x, p[3 * b], padding=1)
-            x = F.max_pool2d(torch.relu(F.batch_norm(x, None, None, p[3 * b + 1], p[3 * b + 2], training=True, eps=1e-5)), 2)
+            x = F.batch_norm(x, None, None, p[3 * b + 1], p[3 * b + 2], training=True, eps=1e-5)
+            x = F.max_pool2d(torch.relu(x), 2)
         return F.linear(x.flatten(1), p[12], p[13])
 
     def descend(p, g):
@@ -50,7 +54,8 @@ def maml_torch(kind, inner):
         for t in range(T):
             p = params
             for _ in range(inner):
-                p = descend(p, torch.autograd.grad(F.cross_entropy(net(p, xs[t]), ys), p, create_graph=True))
+                loss = F.cross_entropy(net(p, xs[t]), ys)
+                p = descend(p, torch.autograd.grad(loss, p, create_graph=True))
             loss = F.cross_entropy(net(p, xq[t]), yq) / T
             loss.backward()
             total += loss.detach()
@@ -84,7 +89,8 @@ def maml_jax(inner):
 
     def net(p, x):
         for b in range(4):
-            x = jax.lax.conv_general_dilated(x, p[3 * b], (1, 1), [(1, 1), (1, 1)], dimension_numbers=("NHWC", "OIHW", "NHWC"))
+            x = jax.lax.conv_general_dilated(x, p[3 * b], (1, 1), [(1, 1), (1, 1)],
+                                             dimension_numbers=("NHWC", "OIHW", "NHWC"))
             mean = x.mean((0, 1, 2))
             var = ((x - mean) ** 2).mean((0, 1, 2))
             x = jax.nn.relu((x - mean) * jax.lax.rsqrt(var + 1e-5) * p[3 * b + 1] + p[3 * b + 2])
@@ -110,7 +116,8 @@ def maml_jax(inner):
         m = [0.9 * a + 0.1 * b for a, b in zip(m, g)]
         v = [0.999 * a + 0.001 * b * b for a, b in zip(v, g)]
         c1, c2 = -jnp.expm1(t * math.log(0.9)), -jnp.expm1(t * math.log(0.999))
-        return [a - 1e-3 * (b / c1) / (jnp.sqrt(c / c2) + 1e-8) for a, b, c in zip(p, m, v)], m, v, t, loss
+        new = [a - 1e-3 * (b / c1) / (jnp.sqrt(c / c2) + 1e-8) for a, b, c in zip(p, m, v)]
+        return new, m, v, t, loss
 
     params = [jnp.asarray(p) for p in conv4()]
     state = [params, [p * 0 for p in params], [p * 0 for p in params], jnp.float32(0)]
@@ -146,7 +153,8 @@ def resnet20(kind, masked):
     class Block(nn.Module):
         def __init__(self, i, o, stride):
             super().__init__()
-            self.c1, self.n1, self.c2, self.n2 = conv(i, o, stride), nn.BatchNorm2d(o), conv(o, o), nn.BatchNorm2d(o)
+            self.c1, self.n1 = conv(i, o, stride), nn.BatchNorm2d(o)
+            self.c2, self.n2 = conv(o, o), nn.BatchNorm2d(o)
             self.stride, self.more = stride, (o - i) // 2
 
         def forward(self, x):
@@ -160,7 +168,9 @@ def resnet20(kind, masked):
             super().__init__()
             self.c, self.n = conv(3, 16, first=True), nn.BatchNorm2d(16)
             out = [16] * 3 + [32] * 3 + [64] * 3
-            self.blocks = nn.Sequential(*[Block(16 if j == 0 else out[j - 1], o, 2 if j in (3, 6) else 1) for j, o in enumerate(out)])
+            self.blocks = nn.Sequential(
+                *[Block(16 if j == 0 else out[j - 1], o, 2 if j in (3, 6) else 1)
+                  for j, o in enumerate(out)])
             self.linear = nn.Linear(64, 10)
 
         def forward(self, x):
@@ -169,7 +179,8 @@ def resnet20(kind, masked):
     net = Net()
     with torch.no_grad():
         for k, m in enumerate(m for m in net.modules() if isinstance(m, nn.Conv2d)):
-            m.weight.copy_(torch.from_numpy(fill(1 + k, tuple(m.weight.shape), (6 / (9 * m.weight.shape[1])) ** 0.5)))
+            bound = (6 / (9 * m.weight.shape[1])) ** 0.5
+            m.weight.copy_(torch.from_numpy(fill(1 + k, tuple(m.weight.shape), bound)))
         net.linear.weight.copy_(torch.from_numpy(fill(50, (10, 64), 0.125)))
         net.linear.bias.zero_()
     x, y = torch.from_numpy(fill(100, (128, 3, 32, 32), 1)), torch.arange(128) % 10

@@ -1,6 +1,8 @@
-"""maml_sinusoid: one second-order MAML step on 25 sinusoids, 1 or 5 inner steps. The definition is in bench/bench_maml.cpp.
+"""maml_sinusoid: one second-order MAML step on 25 sinusoids, 1 or 5 inner steps. The definition is
+in bench/bench_maml.cpp.
 
-Peers: torch eager (a loop over tasks), torch bmm (all tasks at once, by hand), torch compile (torch.func, vmap), jax jit vmap.
+Peers: torch eager (a loop over tasks), torch bmm (all tasks at once, by hand), torch compile
+(torch.func, vmap), jax jit vmap.
 """
 import math
 
@@ -21,7 +23,8 @@ def batch():
     out = []
     for stream in (102, 103):
         x = (np.float32(-5) + np.float32(10) * unit(stream, T * K)).reshape(T, K, 1)
-        y = amplitude[:, None, None].astype(np.float64) * np.sin(x.astype(np.float64) + phase[:, None, None])
+        wave = np.sin(x.astype(np.float64) + phase[:, None, None])
+        y = amplitude[:, None, None].astype(np.float64) * wave
         out += [x, y.astype(np.float32)]
     return out
 
@@ -50,7 +53,8 @@ def torch_step(kind, inner):
         for t in range(T):
             p = params
             for _ in range(inner):
-                p = descend(p, torch.autograd.grad(mse_loss(net(p, xs[t]), ys[t]), p, create_graph=True))
+                loss = mse_loss(net(p, xs[t]), ys[t])
+                p = descend(p, torch.autograd.grad(loss, p, create_graph=True))
             total = total + mse_loss(net(p, xq[t]), yq[t])
         return total / T
 
@@ -111,7 +115,8 @@ def jax_step(inner):
         v = [0.999 * a + 0.001 * b * b for a, b in zip(v, g)]
         # 1 - beta^t loses digits in f32; expm1 does not.
         c1, c2 = -jnp.expm1(t * math.log(0.9)), -jnp.expm1(t * math.log(0.999))
-        return [a - LR * (b / c1) / (jnp.sqrt(c / c2) + 1e-8) for a, b, c in zip(p, m, v)], m, v, t, value
+        new = [a - LR * (b / c1) / (jnp.sqrt(c / c2) + 1e-8) for a, b, c in zip(p, m, v)]
+        return new, m, v, t, value
 
     params = [jnp.asarray(p) for p in initial()]
     state = [params, [p * 0 for p in params], [p * 0 for p in params], jnp.float32(0)]

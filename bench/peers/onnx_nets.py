@@ -1,4 +1,5 @@
-"""The nets of sparse_infer and bcresnet_infer as ONNX graphs, written node by node from the same weights, norms folded in as a deployed net has them.
+"""The nets of sparse_infer and bcresnet_infer as ONNX graphs, written node by node from the same
+weights, norms folded in as a deployed net has them.
 
 build(name, batch) -> (model, x), name: mlp_s95, resnet20_s90 or bcresnet_F40.
 """
@@ -24,22 +25,26 @@ class Graph:
     def add(self, op, *inputs, **attributes):
         from onnx import helper
         self.count += 1
-        self.nodes.append(helper.make_node(op, list(inputs), [f"t{self.count}"], name=f"{op}{self.count}", **attributes))
+        self.nodes.append(helper.make_node(op, list(inputs), [f"t{self.count}"],
+                                           name=f"{op}{self.count}", **attributes))
         return f"t{self.count}"
 
     def conv(self, x, w, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
-        return self.add("Conv", x, self.constant(w), kernel_shape=w.shape[2:], strides=stride, pads=padding * 2, dilations=dilation, group=groups)
+        return self.add("Conv", x, self.constant(w), kernel_shape=w.shape[2:], strides=stride,
+                        pads=padding * 2, dilations=dilation, group=groups)
 
     def linear(self, x, w):
         import numpy as np
-        return self.add("Gemm", x, self.constant(w), self.constant(np.zeros(w.shape[0], np.float32)), transB=1)
+        bias = np.zeros(w.shape[0], np.float32)
+        return self.add("Gemm", x, self.constant(w), self.constant(bias), transB=1)
 
     def model(self, y, shape, outputs):
         from onnx import TensorProto, checker, helper
         given = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
         self.nodes[-1].output[0] = "y"
         out = helper.make_tensor_value_info("y", TensorProto.FLOAT, (shape[0], outputs))
-        m = helper.make_model(helper.make_graph(self.nodes, "net", [given], [out], self.values), opset_imports=[helper.make_opsetid("", 17)])
+        m = helper.make_model(helper.make_graph(self.nodes, "net", [given], [out], self.values),
+                              opset_imports=[helper.make_opsetid("", 17)])
         m.ir_version = 8
         checker.check_model(m)
         return m
@@ -59,7 +64,8 @@ def resnet20(share, batch):
 
     def conv(x, k, inside, out, stride):
         w = fill(1 + k, (out, inside, 3, 3), (6 / (9 * inside)) ** 0.5)
-        return g.conv(x, (pruned(w, share if k else 0) / np.float32(FOLDED)).astype(np.float32), (stride, stride), (1, 1))
+        return g.conv(x, (pruned(w, share if k else 0) / np.float32(FOLDED)).astype(np.float32),
+                      (stride, stride), (1, 1))
 
     y, wide = g.add("Relu", conv("x", 0, 3, 16, 1)), [16] * 4 + [32] * 3 + [64] * 3
     for j in range(9):
@@ -72,7 +78,8 @@ def resnet20(share, batch):
             y = g.add("Pad", y, g.ints(0, more, 0, 0, 0, more, 0, 0))
         y = g.add("Relu", g.add("Add", y, second))
     y = g.add("Flatten", g.add("GlobalAveragePool", y))
-    return g.model(g.linear(y, fill(50, (10, 64), 1 / 8)), (batch, 3, 32, 32), 10), fill(100, (batch, 3, 32, 32), 1)
+    shape = (batch, 3, 32, 32)
+    return g.model(g.linear(y, fill(50, (10, 64), 1 / 8)), shape, 10), fill(100, shape, 1)
 
 
 def bcresnet(mels, batch):
@@ -92,15 +99,18 @@ def bcresnet(mels, batch):
 
     def block(x, inside, out, stride, dilation, rows, transition):
         f = g.add("Relu", conv(x, inside, out, (1, 1))) if transition else x
-        f = sub_spectral(conv(f, out, out, (3, 1), norm=False, stride=(stride, 1), padding=(1, 0), groups=out), out, rows)
+        f = conv(f, out, out, (3, 1), norm=False, stride=(stride, 1), padding=(1, 0), groups=out)
+        f = sub_spectral(f, out, rows)
         t = g.add("ReduceMean", f, axes=[2], keepdims=1)
         t = conv(t, out, out, (1, 3), padding=(0, dilation), dilation=(1, dilation), groups=out)
         t = conv(g.add("Mul", t, g.add("Sigmoid", t)), out, out, (1, 1), norm=False)
         y = g.add("Add", f, t)
         return g.add("Relu", y if transition else g.add("Add", x, y))
 
-    y, c, rows = g.add("Relu", conv("x", 1, 16, (5, 5), stride=(2, 1), padding=(2, 2))), 16, mels // 2
-    for out, blocks, stride, dilation in ((8, 2, 1, 1), (12, 2, 2, 2), (16, 4, 2, 4), (20, 4, 1, 8)):
+    y = g.add("Relu", conv("x", 1, 16, (5, 5), stride=(2, 1), padding=(2, 2)))
+    c, rows = 16, mels // 2
+    stages = (8, 2, 1, 1), (12, 2, 2, 2), (16, 4, 2, 4), (20, 4, 1, 8)
+    for out, blocks, stride, dilation in stages:
         for i in range(blocks):
             rows = (rows - 1) // (stride if i == 0 else 1) + 1
             y, c = block(y, c, out, stride if i == 0 else 1, dilation, rows, i == 0), out

@@ -1,4 +1,5 @@
-"""What a framework costs before it computes anything, and one Hessian-vector product. The definitions are in bench/bench_overhead.cpp.
+"""What a framework costs before it computes anything, and one Hessian-vector product. The
+definitions are in bench/bench_overhead.cpp.
 
 Peers: torch eager, jax jit; jax eager (op by op) for the single add.
 """
@@ -84,8 +85,10 @@ def jax_case(case):
 
 
 def hvp_inputs():
-    return fill(1, (128, 64), 1), fill(2, (128, 64), 1), fill(3, (64, 64), 0.125), fill(4, (64, 64), 1)
+    return (fill(1, (128, 64), 1), fill(2, (128, 64), 1), fill(3, (64, 64), 0.125),
+            fill(4, (64, 64), 1))
 
 
 if __name__ == "__main__":
-    main(__doc__, load, lambda peer, case, threads: jax_case(case) if peer.startswith("jax") else torch_case(case))
+    main(__doc__, load,
+         lambda peer, case, threads: (jax_case if peer.startswith("jax") else torch_case)(case))

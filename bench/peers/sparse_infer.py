@@ -1,7 +1,8 @@
 """sparse_infer: one forward pass of a pruned net. The definitions are in bench/bench_sparse.cpp.
 
-Peers: torch eager, torch channels_last (resnet20), torch freeze (traced, frozen, optimized for inference), torch compile; of pruned nets torch csr too (the
-matrix times x^T; convolutions as the matrix times unfolded columns). onnxruntime f32 and int8, openvino f32 and int8 (runtimes.py).
+Peers: torch eager, torch channels_last (resnet20), torch freeze (traced, frozen, optimized for
+inference), torch compile; of pruned nets torch csr too (the matrix times x^T; convolutions as the
+matrix times unfolded columns). onnxruntime f32 and int8, openvino f32 and int8 (runtimes.py).
 """
 import runtimes
 from common import fill, load, main, pruned
@@ -24,11 +25,13 @@ def network(model, share, csr):
     class SparseConv(nn.Module):
         def __init__(self, w, stride):
             super().__init__()
-            self.w, self.stride = torch.from_numpy(w.reshape(w.shape[0], -1)).to_sparse_csr(), stride
+            self.w = torch.from_numpy(w.reshape(w.shape[0], -1)).to_sparse_csr()
+            self.stride = stride
 
         def forward(self, x):
             n, side = x.shape[0], x.shape[2] // self.stride
-            columns = F.unfold(x, 3, padding=1, stride=self.stride).transpose(0, 1).reshape(x.shape[1] * 9, -1)
+            columns = F.unfold(x, 3, padding=1, stride=self.stride)
+            columns = columns.transpose(0, 1).reshape(x.shape[1] * 9, -1)
             return (self.w @ columns).reshape(-1, n, side, side).transpose(0, 1)
 
     def linear(stream, out, inside, bound, share):
@@ -51,7 +54,8 @@ def network(model, share, csr):
     class Block(nn.Module):
         def __init__(self, k, inside, out, stride):
             super().__init__()
-            self.first, self.second, self.stride, self.more = conv(k, inside, out, stride), conv(k + 1, out, out, 1), stride, (out - inside) // 2
+            self.first, self.second = conv(k, inside, out, stride), conv(k + 1, out, out, 1)
+            self.stride, self.more = stride, (out - inside) // 2
 
         def forward(self, x):
             y = self.second(F.relu(self.first(x)))
@@ -64,10 +68,12 @@ def network(model, share, csr):
             return x.mean((2, 3))
 
     if model == "mlp":
-        return nn.Sequential(linear(1, 1024, 1024, 1 / 32, share), nn.ReLU(), linear(2, 1024, 1024, 1 / 32, share))
+        return nn.Sequential(linear(1, 1024, 1024, 1 / 32, share), nn.ReLU(),
+                             linear(2, 1024, 1024, 1 / 32, share))
     wide = [16] * 4 + [32] * 3 + [64] * 3
     blocks = [Block(1 + 2 * j, wide[j], wide[j + 1], 2 if j in (3, 6) else 1) for j in range(9)]
-    return nn.Sequential(conv(0, 3, 16, 1), nn.ReLU(), *blocks, Mean(), linear(50, 10, 64, 1 / 8, 0))
+    return nn.Sequential(conv(0, 3, 16, 1), nn.ReLU(), *blocks, Mean(),
+                         linear(50, 10, 64, 1 / 8, 0))
 
 
 def torch_step(kind, model, share, n):

@@ -1,4 +1,5 @@
-"""The smallest whole program, timed by bench/compare from start to exit: the gradient of sum((W x)^2), W ones [64,64], x ones [64].
+"""The smallest whole program, timed by bench/compare from start to exit: the gradient of
+sum((W x)^2), W ones [64,64], x ones [64].
 
 Peers: torch eager, jax eager. Prints the checksum and the peak of resident memory.
 """

@@ -1,4 +1,5 @@
-"""bench/compare itself, with a program and peers of paper: compare.py BENCH_FOLDER. A case each of what it must report, leave out, hold and write."""
+"""bench/compare itself, with a program and peers of paper: compare.py BENCH_FOLDER. A case each of
+what it must report, leave out, hold and write."""
 import contextlib
 import importlib.machinery
 import importlib.util
@@ -11,7 +12,8 @@ import time
 import unittest
 
 BENCH = sys.argv.pop(1)
-# regrad's binary and the peers' script in one: writes who was run, with which environment, and prints what the case asks for.
+# regrad's binary and the peers' script in one: writes who was run, with which environment, and
+# prints what the case asks for.
 PROGRAM = r"""#!{python}
 import json, os, sys, time
 flags = dict(zip(sys.argv[1::2], sys.argv[2::2]))
@@ -31,12 +33,15 @@ if peer == "torch compile" and name == "slow":
     time.sleep(30)
 if peer == "jax jit" and name == "breaks":
     sys.exit("out of luck")
-ms = {{"regrad": 2.0, "torch eager": 4.0, "onnxruntime f32": 1.0, "onnxruntime int8": 0.5}}.get(peer, 8.0)
+times = {{"regrad": 2.0, "torch eager": 4.0, "onnxruntime f32": 1.0, "onnxruntime int8": 0.5}}
+ms = times.get(peer, 8.0)
 value = 1.5 if name == "wrong" and peer == "torch eager" else 1.03 if peer.endswith("int8") else 1.0
-print(json.dumps(dict(workload=name, threads=1, wall_ms=ms, cpu_ms=ms, checksum=[value], peak_mb=3, prepare_s=7)))
+print(json.dumps(dict(workload=name, threads=1, wall_ms=ms, cpu_ms=ms, checksum=[value],
+                      peak_mb=3, prepare_s=7)))
 """
-FIELDS = {"workload", "threads", "isa", "ours_ms", "peers", "fastest_peer", "ratio_to_fastest", "ratio_to_torch_eager", "checksum", "ours_peak_mb",
-          "peers_peak_mb"}
+FIELDS = {
+    "workload", "threads", "isa", "ours_ms", "peers", "fastest_peer", "ratio_to_fastest",
+    "ratio_to_torch_eager", "checksum", "ours_peak_mb", "peers_peak_mb"}
 
 
 def load_compare():
@@ -52,11 +57,14 @@ class Compare(unittest.TestCase):
         cls.compare = load_compare()
         for name in cls.compare.isa.HELD["avx2"]:
             os.environ.pop(name, None)
-        cls.compare.MODULES = {"torch": ["json"], "jax": ["json"], "onnxruntime": ["json"], "openvino": ["a_module_that_nobody_has"]}
+        cls.compare.MODULES = {
+            "torch": ["json"], "jax": ["json"], "onnxruntime": ["json"],
+            "openvino": ["a_module_that_nobody_has"]}
         common = dict(binary="fake", script="fake", tolerance=1e-3)
         cls.compare.WORKLOADS.clear()
         cls.compare.WORKLOADS.update({
-            "right": dict(common, peers=["torch eager", "torch compile", "onnxruntime f32", "onnxruntime int8", "openvino f32"], reference=[1.0]),
+            "right": dict(common, peers=["torch eager", "torch compile", "onnxruntime f32",
+                                         "onnxruntime int8", "openvino f32"], reference=[1.0]),
             "wrong": dict(common, peers=["torch eager", "jax jit"]),
             "breaks": dict(common, peers=["torch eager", "jax jit"]),
             "slow": dict(common, peers=["torch eager", "torch compile"]),
@@ -75,7 +83,9 @@ class Compare(unittest.TestCase):
     def run_it(self, *flags):
         """(exit code or message, stdout, stderr, entries by workload)."""
         path, out, err = os.path.join(self.folder.name, "out.json"), io.StringIO(), io.StringIO()
-        sys.argv = ["compare", "--bin", self.folder.name, "--threads", "1", "--rounds", "1", "--json", path, *flags]
+        sys.argv = [
+            "compare", "--bin", self.folder.name, "--threads", "1", "--rounds", "1", "--json", path,
+            *flags]
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 code = self.compare.main()
@@ -96,14 +106,16 @@ class Compare(unittest.TestCase):
         self.assertEqual(code, 0, err)
         e = entries["right"]
         self.assertEqual(set(e), FIELDS)
-        self.assertEqual((e["isa"], e["ours_ms"], e["fastest_peer"], e["ratio_to_fastest"], e["ratio_to_torch_eager"], e["checksum"]),
+        self.assertEqual((e["isa"], e["ours_ms"], e["fastest_peer"], e["ratio_to_fastest"],
+                          e["ratio_to_torch_eager"], e["checksum"]),
                          ("avx2", 2.0, "onnxruntime int8", 4.0, 0.5, "agree"))
         self.assertIn("kernels for avx2", out)
         self.assertIn("1 of 1, ", err)
 
     def test_missing_library_and_compile(self):
         _, _, err, entries = self.run_it("--only", "right")
-        self.assertEqual(set(entries["right"]["peers"]), {"torch eager", "onnxruntime f32", "onnxruntime int8"})
+        self.assertEqual(set(entries["right"]["peers"]),
+                         {"torch eager", "onnxruntime f32", "onnxruntime int8"})
         self.assertIn("a_module_that_nobody_has not installed", err)
         _, out, _, entries = self.run_it("--only", "right", "--peers", "all")
         self.assertIn("torch compile", entries["right"]["peers"])
@@ -130,10 +142,12 @@ class Compare(unittest.TestCase):
 
     def test_cut_off(self):
         start = time.monotonic()
-        code, _, err, entries = self.run_it("--only", "slow", "--peers", "compile", "--timeout", "2")
+        code, _, err, entries = self.run_it("--only", "slow", "--peers", "compile", "--timeout",
+                                            "2")
         self.assertEqual((code, entries["slow"]["peers"]), (0, {}))
         self.assertIn("slow: torch compile was cut off after 2 s", err)
-        self.assertLess(time.monotonic() - start, 20)  # its child, asleep for 30 s and holding the pipe, is ended too
+        # Its child, asleep for 30 s and holding the pipe, is ended too.
+        self.assertLess(time.monotonic() - start, 20)
 
     def test_left_out(self):
         code, _, err, entries = self.run_it("--only", "bf16,right")
@@ -147,7 +161,8 @@ class Compare(unittest.TestCase):
         code, out, _, entries = self.run_it("--only", "right", "--isa", "baseline")
         self.assertEqual(code, 0)
         for _, _, env in self.calls():
-            self.assertEqual((env["REGRAD_ISA"], env["ONEDNN_MAX_CPU_ISA"], env["OPENBLAS_CORETYPE"], env["ATEN_CPU_CAPABILITY"]),
+            self.assertEqual((env["REGRAD_ISA"], env["ONEDNN_MAX_CPU_ISA"],
+                              env["OPENBLAS_CORETYPE"], env["ATEN_CPU_CAPABILITY"]),
                              ("baseline", "SSE41", "Nehalem", "default"))
             self.assertEqual(env["XLA_FLAGS"], "--xla_of_the_user=1 --xla_cpu_max_isa=SSE4_2")
         e = entries["right"]

@@ -1,4 +1,5 @@
-"""Tensors exchanged in memory with PyTorch and NumPy through dlpack_bridge.cpp: dlpack.py BRIDGE. Prints why and ends with 77 where a package is missing."""
+"""Tensors exchanged in memory with PyTorch and NumPy through dlpack_bridge.cpp: dlpack.py BRIDGE.
+Prints why and ends with 77 where a package is missing."""
 import ctypes
 import gc
 import sys
@@ -63,7 +64,8 @@ for t, dtype in enumerate(dtypes):
 
 names = ["f32", "f64", "i64", "u8", "b8"]
 for name, dtype in zip(names, dtypes):
-    x = torch.arange(6).remainder(2).to(dtype).reshape(2, 3).T if dtype == torch.bool else torch.arange(1, 7).to(dtype).reshape(2, 3).T
+    values = torch.arange(6).remainder(2) if dtype == torch.bool else torch.arange(1, 7)
+    x = values.to(dtype).reshape(2, 3).T
     got = take(torch.utils.dlpack.to_dlpack(x))
     assert got == f"{name} [3,2] " + " ".join(str(int(v)) for v in x.flatten()), got
 x = torch.arange(4, dtype=torch.float32)

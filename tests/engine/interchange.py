@@ -1,8 +1,10 @@
 """The other half of test_interchange.cpp: NumPy's and the safetensors package's view of the files.
 
 interchange.py make FOLDER    writes reference.safetensors, *.npy and *.npz
-interchange.py check FOLDER   reads what regrad wrote there (ours.*), and compares values and, where the formats leave no choice, bytes
-interchange.py judge FOLDER   judges forged safetensors files (mutants: length, 1 where regrad reads it, bytes): none that the reference refuses is read
+interchange.py check FOLDER   reads what regrad wrote there (ours.*), and compares values and, where
+                              the formats leave no choice, bytes
+interchange.py judge FOLDER   judges forged safetensors files (mutants: length, 1 where regrad reads
+                              it, bytes): none that the reference refuses is read
 
 Ends with 77 where a package is missing.
 """
@@ -18,21 +20,24 @@ except ImportError as error:
 
 
 def ramp(shape, dtype):
-    """Element i is (37 i mod 101 - 50) / 8, as the test in C++ makes them; unsigned ones the magnitude."""
+    """Element i is (37 i mod 101 - 50) / 8, as the test in C++ makes them; unsigned ones the
+    magnitude."""
     n = int(np.prod(shape))
     v = (37 * np.arange(n) % 101 - 50) / 8
     v = np.abs(v) if np.dtype(dtype).kind in "ub" else v
-    return np.trunc(v).astype(dtype).reshape(shape) if np.dtype(dtype).kind != "f" else v.astype(dtype).reshape(shape)
+    return (v if np.dtype(dtype).kind == "f" else np.trunc(v)).astype(dtype).reshape(shape)
 
 
 def ours():
-    return {"w": ramp((3, 4), "f4"), "v": ramp((2, 0, 2), "f8"), "a/i": ramp((5,), "i8"), "u": ramp((2, 1, 3), "u1"), "m": ramp((7,), "?"),
-            "s": ramp((), "f8"), "ß": ramp((1,), "f4")}
+    return {
+        "w": ramp((3, 4), "f4"), "v": ramp((2, 0, 2), "f8"), "a/i": ramp((5,), "i8"),
+        "u": ramp((2, 1, 3), "u1"), "m": ramp((7,), "?"), "s": ramp((), "f8"),
+        "ß": ramp((1,), "f4")}
 
 
 def make(folder):
     st.save_file(ours(), f"{folder}/reference.safetensors", metadata={"format": "ß\n"})
-    more = {"f2": ramp((6,), "f2"), "i1": ramp((6,), "i1"), "i2": ramp((6,), "i2"), "u2": ramp((6,), "u2"), "i4": ramp((6,), "i4"), "u4": ramp((6,), "u4")}
+    more = {t: ramp((6,), t) for t in ("f2", "i1", "i2", "u2", "i4", "u4")}
     st.save_file(more, f"{folder}/more.safetensors")
     for name, a in {**ours(), **more}.items():
         np.save(f"{folder}/{name.replace('/', '_')}.npy", a)
@@ -58,7 +63,8 @@ def check(folder):
     assert set(got) == set(want)
     for name in want:
         equal(got[name], want[name], name)
-    with open(f"{folder}/ours.safetensors", "rb") as a, open(f"{folder}/reference.safetensors", "rb") as b:
+    with (open(f"{folder}/ours.safetensors", "rb") as a,
+          open(f"{folder}/reference.safetensors", "rb") as b):
         assert a.read() == b.read(), "safetensors: other bytes than the reference's"
     for name in want:
         file = name.replace("/", "_")
@@ -86,7 +92,8 @@ def judge(folder):
             theirs = 0
         assert ours <= theirs, f"regrad reads what the reference refuses: {forged!r}"
         counts[ours, theirs] += 1
-    print(f"forged files: {counts[1, 1]} read by both, {counts[0, 0]} by neither, {counts[0, 1]} by the reference alone")
+    print(f"forged files: {counts[1, 1]} read by both, {counts[0, 0]} by neither, "
+          f"{counts[0, 1]} by the reference alone")
     assert counts[1, 1] > 100 and counts[0, 0] > 100, counts
 
 

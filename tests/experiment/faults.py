@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Fails every write, fsync, rename, link and close of an experiment's files once, and looks at what is left.
+"""Fails every write, fsync, rename, link and close of an experiment's files once, and looks at what
+is left.
 
-    tests/experiment/faults.py build/release/bin/regrad-cml build/release/tests/libregrad-fault-shim.so [--every 7]
+    tests/experiment/faults.py build/release/bin/regrad-cml \\
+        build/release/tests/libregrad-fault-shim.so [--every 7]
 
-A run that was interrupted goes on under the fault. It must end with 5 and a message that names the file (and, for a write, the bytes it needs), its
-newest or older checkpoint must be whole, and a resume without the fault must leave the same bytes as a run that nobody disturbed. A short write is no
-fault: the run ends with 0. So is a link that cannot be made, for there are file systems without. --every N looks at every N-th call only.
+A run that was interrupted goes on under the fault. It must end with 5 and a message that names the
+file (and, for a write, the bytes it needs), its newest or older checkpoint must be whole, and a
+resume without the fault must leave the same bytes as a run that nobody disturbed. A short write is
+no fault: the run ends with 0. So is a link that cannot be made, for there are file systems without.
+--every N looks at every N-th call only.
 """
 import argparse
 import errno
@@ -18,8 +22,10 @@ import subprocess
 import sys
 import tempfile
 
-FLAGS = ["--quiet", "--threads", "1", "--seeds", "1", "--shots", "5", "--methods", "maml,cml", "--steps", "6", "--hidden", "8,8", "--cohead-hidden", "8",
-         "--test-tasks", "5", "--test-points", "5", "--validation-tasks", "5", "--log-every", "2", "--checkpoint-every", "0"]
+FLAGS = [
+    "--quiet", "--threads", "1", "--seeds", "1", "--shots", "5", "--methods", "maml,cml", "--steps",
+    "6", "--hidden", "8,8", "--cohead-hidden", "8", "--test-tasks", "5", "--test-points", "5",
+    "--validation-tasks", "5", "--log-every", "2", "--checkpoint-every", "0"]
 
 
 def left_in(folder):
@@ -41,8 +47,11 @@ class Faults:
         if fault:
             # The sanitizers want to be loaded first.
             preload = ":".join(p for p in (environment.get("LD_PRELOAD"), self.shim) if p)
-            environment |= {"LD_PRELOAD": preload, "REGRAD_FAULT": fault, "REGRAD_FAULT_UNDER": str(self.out), "REGRAD_FAULT_LOG": str(self.folder / "happened")}
-        return subprocess.run([self.binary, *FLAGS, "--out", str(self.out), *flags], env=environment, capture_output=True, text=True)
+            environment |= {
+                "LD_PRELOAD": preload, "REGRAD_FAULT": fault, "REGRAD_FAULT_UNDER": str(self.out),
+                "REGRAD_FAULT_LOG": str(self.folder / "happened")}
+        return subprocess.run([self.binary, *FLAGS, "--out", str(self.out), *flags],
+                              env=environment, capture_output=True, text=True)
 
     def prepare(self):
         """A run that died in its second row, and what the undisturbed one leaves."""
@@ -60,7 +69,8 @@ class Faults:
     def writes_until_second_row(self):
         for call in range(1, 1000):
             self.run(fault=f"write:{call}:{errno.EIO}")
-            reached = (self.out / "metrics.jsonl").exists() and (self.out / "metrics.jsonl").read_text().count('"cml"') > 0
+            log = self.out / "metrics.jsonl"
+            reached = log.exists() and log.read_text().count('"cml"') > 0
             shutil.rmtree(self.out)
             if reached:
                 return call
@@ -83,15 +93,17 @@ class Faults:
         if not harmless and str(self.out) not in done.stderr:
             sys.exit(f"faults: {what}: the message names no file: {done.stderr}")
         if call == "write" and not harmless and not re.search(r"\d+ bytes are needed", done.stderr):
-            sys.exit(f"faults: {what}: the message does not say how many bytes are needed: {done.stderr}")
+            sys.exit(f"faults: {what}: the message names no number of bytes: {done.stderr}")
         done = self.run("--resume")
         if done.returncode or left_in(self.out) != self.whole:
-            sys.exit(f"faults: {what}: the resume ended with {done.returncode} and {'other' if not done.returncode else 'no'} bytes: {done.stderr}")
+            sys.exit(f"faults: {what}: the resume ended with {done.returncode} and "
+                     f"{'other' if not done.returncode else 'no'} bytes: {done.stderr}")
         return True
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(description=__doc__,
+                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("binary")
     options.add_argument("shim")
     options.add_argument("--every", type=int, default=1)
@@ -100,16 +112,20 @@ def main():
     try:
         faults = Faults(given.binary, given.shim, folder)
         faults.prepare()
-        for call, errors in {"write": [errno.ENOSPC, errno.EIO, "short"], "fsync": [errno.EIO, errno.ENOSPC], "rename": [errno.EIO, errno.ENOSPC],
-                             "link": [errno.EPERM], "close": [errno.EIO, errno.ENOSPC]}.items():
+        for call, errors in {
+                "write": [errno.ENOSPC, errno.EIO, "short"], "fsync": [errno.EIO, errno.ENOSPC],
+                "rename": [errno.EIO, errno.ENOSPC], "link": [errno.EPERM],
+                "close": [errno.EIO, errno.ENOSPC]}.items():
             for error in errors:
                 number = 1
                 while faults.look(call, number, error):
                     number += given.every
                 if number == 1:
                     sys.exit(f"faults: the run makes no call of {call}")
-                print(f"{call}, {error if error == 'short' else errno.errorcode[error]}: calls 1 to {number - given.every}", flush=True)
-        print(f"{faults.tried} faults: exit codes, messages and checkpoints as they should be; every resume left the undisturbed run's bytes")
+                name = error if error == "short" else errno.errorcode[error]
+                print(f"{call}, {name}: calls 1 to {number - given.every}", flush=True)
+        print(f"{faults.tried} faults: exit codes, messages and checkpoints as they should be; "
+              "every resume left the undisturbed run's bytes")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Kills an experiment at random moments and resumes it until it ends; then it must have left the same bytes as a run that nobody disturbed.
+"""Kills an experiment at random moments and resumes it until it ends; then it must have left the
+same bytes as a run that nobody disturbed.
 
     tests/experiment/kill.py build/release/bin/regrad-cml --kills 100 [--seed 1] [--seconds 0.4]
 
-Each part runs on another number of threads. Compared are metrics.jsonl and every file of models/, byte for byte, and result.json but for time, memory
-and threads. Exit code 0: all equal; 1: they differ.
+Each part runs on another number of threads. Compared are metrics.jsonl and every file of models/,
+byte for byte, and result.json but for time, memory and threads. Exit code 0: all equal; 1: they
+differ.
 """
 import argparse
 import json
@@ -17,14 +19,22 @@ import sys
 import tempfile
 import time
 
-CML = ["--quiet", "--seeds", "2", "--shots", "5,10", "--methods", "maml,cml,dagger,cl", "--steps", "400", "--hidden", "20,20", "--cohead-hidden", "20",
-         "--test-tasks", "20", "--test-points", "20", "--validation-tasks", "10", "--log-every", "10", "--checkpoint-every", "0.01"]
-# Masks every 7th step, MAP's phases change at step 100, DCIL's distillation begins at step 30: most kills fall between two of these.
-PRUNING = ["--quiet", "--seeds", "2", "--methods", "map,dcil,dpf,gmp,rigl", "--epochs", "12", "--train", "200", "--test", "100", "--curve", "50",
-           "--batch", "20", "--refresh", "7", "--sparsities", "0.9", "--checkpoint-every", "0.01"]
-# Translation to step 12, then the scene net, pruning, fine-tuning without and with distillation: most kills fall between two of these.
-ASC = ["--quiet", "--seeds", "1", "--methods", "resnorm,resnorm-g", "--epochs", "3", "--generated.train", "8", "--generated.test", "2", "--log-every", "1",
-       "--translation.steps", "12", "--compress", "--compression.epochs", "3", "--checkpoint-every", "0.01"]
+CML = [
+    "--quiet", "--seeds", "2", "--shots", "5,10", "--methods", "maml,cml,dagger,cl", "--steps",
+    "400", "--hidden", "20,20", "--cohead-hidden", "20", "--test-tasks", "20", "--test-points",
+    "20", "--validation-tasks", "10", "--log-every", "10", "--checkpoint-every", "0.01"]
+# Masks every 7th step, MAP's phases change at step 100, DCIL's distillation begins at step 30: most
+# kills fall between two of these.
+PRUNING = [
+    "--quiet", "--seeds", "2", "--methods", "map,dcil,dpf,gmp,rigl", "--epochs", "12", "--train",
+    "200", "--test", "100", "--curve", "50", "--batch", "20", "--refresh", "7", "--sparsities",
+    "0.9", "--checkpoint-every", "0.01"]
+# Translation to step 12, then the scene net, pruning, fine-tuning without and with distillation:
+# most kills fall between two of these.
+ASC = [
+    "--quiet", "--seeds", "1", "--methods", "resnorm,resnorm-g", "--epochs", "3",
+    "--generated.train", "8", "--generated.test", "2", "--log-every", "1", "--translation.steps",
+    "12", "--compress", "--compression.epochs", "3", "--checkpoint-every", "0.01"]
 FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING, "regrad-asc": ASC}
 
 
@@ -41,7 +51,9 @@ def left_in(folder):
 
 def part(binary, out, threads, kill_after):
     """Runs or goes on; True where it ended by itself."""
-    process = subprocess.Popen([binary, *FLAGS[pathlib.Path(binary).name], "--threads", str(threads), "--out", str(out), "--resume"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = [binary, *FLAGS[pathlib.Path(binary).name], "--threads", str(threads), "--out",
+               str(out), "--resume"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         errors = process.communicate(timeout=kill_after)[1]
     except subprocess.TimeoutExpired:
@@ -53,11 +65,13 @@ def part(binary, out, threads, kill_after):
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(description=__doc__,
+                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("binary")
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--seconds", type=float, default=0.4, help="the longest life of a run's first part; later ones live longer")
+    options.add_argument("--seconds", type=float, default=0.4,
+                         help="the longest life of a run's first part; later ones live longer")
     given = options.parse_args()
     draw = random.Random(given.seed)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="regrad-kill-"))
@@ -69,19 +83,23 @@ def main():
         print(f"undisturbed: {time.monotonic() - start:.1f} s, {len(whole)} files", flush=True)
         while kills < given.kills:
             out, before = folder / f"run-{runs}", kills
-            # Some die while they start, some while they write a checkpoint, some in the middle of a row.
+            # Some die while they start, some while they write a checkpoint, some within a row.
             life = given.seconds
-            while not part(given.binary, out, draw.choice([1, 2, 3, 4]), draw.uniform(0, life) if kills < given.kills else None):
+            while not part(given.binary, out, draw.choice([1, 2, 3, 4]),
+                           draw.uniform(0, life) if kills < given.kills else None):
                 kills += 1
                 life *= 1.2  # so that the run ends, and another begins
             left = left_in(out)
-            differ = sorted(name for name in set(whole) | set(left) if whole.get(name) != left.get(name))
+            differ = sorted(name for name in set(whole) | set(left)
+                            if whole.get(name) != left.get(name))
             if differ:
-                sys.exit(f"kill: run {runs}, after {kills - before} kills, differs in {', '.join(differ)}")
+                sys.exit(f"kill: run {runs}, after {kills - before} kills, differs in "
+                         f"{', '.join(differ)}")
             print(f"run {runs}: {kills - before} kills, all bytes equal", flush=True)
             shutil.rmtree(out)
             runs += 1
-        print(f"{kills} kills in {runs} runs, seed {given.seed}: parameters and metrics.jsonl equal to the undisturbed run's, byte for byte")
+        print(f"{kills} kills in {runs} runs, seed {given.seed}: parameters and metrics.jsonl "
+              "equal to the undisturbed run's, byte for byte")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Writes golden.txt: values, first and second derivatives of regrad's ops, by PyTorch on the CPU in f64.
+"""Writes golden.txt: values, first and second derivatives of regrad's ops, by PyTorch in f64.
 
     python3 tests/golden/make.py            # needs torch; writes golden.txt beside this file
-    python3 tests/golden/make.py --check    # exits 1 where the committed file differs from what it would write
-    python3 tests/golden/make.py --only NAME[,NAME]    # these cases alone; every other line of the file stays, byte for byte
+    python3 tests/golden/make.py --check    # exits 1 where it would write other bytes
+    python3 tests/golden/make.py --only NAME[,NAME]    # these cases alone; other lines stay
 
-A new row takes one line here, case(NAME, f, inputs, attrs), and, unless it is X1 or X2 in rows.def, one in the table of test_golden.cpp. NAME is the row's.
+A new row takes one line here, case(NAME, f, inputs, attrs), and, unless it is X1 or X2 in rows.def,
+one in the table of test_golden.cpp. NAME is the row's.
 For y = f(x...), with cotangents u and v that both sides compute:
-    g_k = d <u, y> / d x_k,     h_k = d sum_i <v_i, g_i> / d x_k,     j = d sum_i <v_i, g_i> / d u = J v.
-File: 'case NAME ATTR...', then lines 'TAG DTYPE [SHAPE] values...', TAG one of x, y, g, h, j. An attribute is a number or a list of integers.
+    g_k = d <u, y> / d x_k,  h_k = d sum_i <v_i, g_i> / d x_k,  j = d sum_i <v_i, g_i> / d u = J v.
+File: 'case NAME ATTR...', then lines 'TAG DTYPE [SHAPE] values...', TAG one of x, y, g, h, j. An
+attribute is a number or a list of integers.
 """
 import pathlib
 import random
@@ -22,11 +24,13 @@ inf, nan = float("inf"), float("nan")
 PATH = pathlib.Path(__file__).with_name("golden.txt")
 DTYPES = {torch.float64: "f64", torch.float32: "f32", torch.int64: "i64", torch.bool: "b8"}
 lines, seen = [], {}
-blocks, only = [], []  # (name, number, its lines or None where --only leaves it out); the names of --only
+# (name, number, its lines or None where --only leaves it out); the names of --only
+blocks, only = [], []
 
 
 class R:
-    """Drawn from [low, high], to three decimals; at least `away` from 0. The case's name and number decide the values."""
+    """Drawn from [low, high], to three decimals; at least `away` from 0. The case's name and number
+    decide the values."""
 
     def __init__(self, *shape, low=-2, high=2, away=0.0):
         self.shape, self.low, self.high, self.away = shape, low, high, away
@@ -43,11 +47,13 @@ class R:
 
 
 class M(R):
-    """Matrices with 2, 4, 6, .. added along the diagonal: eigenvalues, singular values and pivots stay apart."""
+    """Matrices with 2, 4, 6, .. added along the diagonal: eigenvalues, singular values and pivots
+    stay apart."""
 
     def make(self, seed):
         x = super().make(seed)
-        return x + torch.diag(2.0 * torch.arange(1, 1 + max(x.shape[-2:])).double())[:x.shape[-2], :x.shape[-1]]
+        more = torch.diag(2.0 * torch.arange(1, 1 + max(x.shape[-2:])).double())
+        return x + more[:x.shape[-2], :x.shape[-1]]
 
 
 class V:
@@ -81,18 +87,22 @@ def number(v):
 
 
 def write(tag, t):
-    lines.append(" ".join([tag, DTYPES[t.dtype], "[" + ",".join(map(str, t.shape)) + "]"] + [number(v) for v in t.detach().reshape(-1).tolist()]))
+    lines.append(" ".join([tag, DTYPES[t.dtype], "[" + ",".join(map(str, t.shape)) + "]"] +
+                          [number(v) for v in t.detach().reshape(-1).tolist()]))
 
 
 def gradients(outputs, inputs, create_graph):
     if not outputs.requires_grad:
         return [torch.zeros_like(t) for t in inputs]
     g = torch.autograd.grad(outputs, inputs, create_graph=create_graph, allow_unused=True)
-    return [torch.zeros(t.shape, dtype=t.dtype) if v is None or v._is_zerotensor() else v for v, t in zip(g, inputs)]
+    return [
+        torch.zeros(t.shape, dtype=t.dtype) if v is None or v._is_zerotensor() else v
+        for v, t in zip(g, inputs)]
 
 
 def case(name, f, *inputs, attrs=(), order=2):
-    """One case. f: called with the inputs and then the attributes. order: how many derivatives are written (0 where y is no floating tensor)."""
+    """One case. f: called with the inputs and then the attributes. order: how many derivatives are
+    written (0 where y is no floating tensor)."""
     k = seen[name] = seen.get(name, -1) + 1
     if only and name not in only:
         blocks.append((name, k, None))
@@ -107,7 +117,9 @@ def compute(name, k, f, inputs, attrs, order):
     x = [t.make(f"{name}/{k}/{i}") for i, t in enumerate(inputs)]
     leaves = [t.clone().requires_grad_() if t.is_floating_point() else t for t in x]
     floating = [t for t in leaves if t.is_floating_point()]
-    lines.append(" ".join(["case", name] + ["[" + ",".join(map(str, a)) + "]" if isinstance(a, (list, tuple)) else number(a) for a in attrs]))
+    given = ["[" + ",".join(map(str, a)) + "]" if isinstance(a, (list, tuple)) else number(a)
+             for a in attrs]
+    lines.append(" ".join(["case", name] + given))
     for t in x:
         write("x", t)
     y = f(*leaves, *attrs)
@@ -138,7 +150,8 @@ def elementwise():
     for scale, shift in [(-1.5, 0.25), (2.0, 0.0), (1.0, -3.0), (0.0, 1.0)]:
         case("affine", lambda x, a, b: x * a + b, R(2, 3), attrs=[scale, shift])
     for by in [-1.5, 3.0, 49.0, 0.0]:
-        case("div_scalar", torch.div, V([[1.0, -0.625, 49.0], [1e-310, inf, 0.0]]) if by else V([2.0, -3.0]), attrs=[by])
+        case("div_scalar", torch.div,
+             V([[1.0, -0.625, 49.0], [1e-310, inf, 0.0]]) if by else V([2.0, -3.0]), attrs=[by])
     unary("neg", torch.neg, [0.0, -0.0, inf, nan])
     unary("reciprocal", torch.reciprocal, [1e-100, -4.0, inf], away=0.2)
     unary("square", torch.square, [0.0, -3.0, 1e100])
@@ -178,7 +191,8 @@ def elementwise():
     unary("sinc", torch.sinc, [1.0, -0.5, 3.0, nan])
     case("sinc", torch.sinc, V([0.0, -0.0, inf]), order=1)
     for low, high in [(-1.0, 1.0), (-inf, 0.5), (0.0, inf), (0.5, 0.5)]:
-        case("clamp", torch.clamp, V([-1.0, 1.0, 0.0, 0.5, -3.0, 2.0, nan, inf, -inf]), attrs=[low, high])
+        case("clamp", torch.clamp, V([-1.0, 1.0, 0.0, 0.5, -3.0, 2.0, nan, inf, -inf]),
+             attrs=[low, high])
         case("clamp", torch.clamp, R(2, 4), attrs=[low, high])
     whole = I([-3, 0, 7])
     for x in [V([-1.0, 0.5, 2.0, nan, inf, -inf]), R(2, 3), whole]:
@@ -199,13 +213,15 @@ def elementwise():
     case("number_sub", lambda x, s: s - x, R(2, 3), attrs=[0.3])
 
 
-PAIRS = [((), ()), ((5,), (5,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (3,)), ((2, 1, 3), (2, 1)), ((0, 3), (3,))]
+PAIRS = [((), ()), ((5,), (5,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (3,)), ((2, 1, 3), (2, 1)),
+         ((0, 3), (3,))]
 
 
 def pairs(name, f, attrs=(), low=-2, high=2, away=0.0, low2=None, high2=None):
     for p, q in PAIRS:
         case(name, f, R(*p, low=low, high=high, away=away),
-             R(*q, low=low if low2 is None else low2, high=high if high2 is None else high2, away=away), attrs=attrs)
+             R(*q, low=low if low2 is None else low2, high=high if high2 is None else high2,
+               away=away), attrs=attrs)
 
 
 def binary():
@@ -218,7 +234,8 @@ def binary():
     pairs("pow", torch.pow, low=0.3, high=2)
     # At base 0 the exponent's second derivative is 0; PyTorch has 0 times log(0)^2 there.
     case("pow", torch.pow, V([0.0, 0.0, 0.0, 2.0]), V([2.0, 1.0, 3.0, 0.0]), order=1)
-    case("pow", torch.pow, V([-1.5, -2.0, 0.0, 0.0, nan, 2.0]), V([2.0, 3.0, 0.5, 0.0, 0.0, nan]), order=1)
+    case("pow", torch.pow, V([-1.5, -2.0, 0.0, 0.0, nan, 2.0]), V([2.0, 3.0, 0.5, 0.0, 0.0, nan]),
+         order=1)
     ties = V([0.0, 1.0, -2.0, 3.0, 0.0]), V([0.0, 1.0, -1.0, 2.0, -0.0])
     special = V([nan, 1.0, inf, -inf, inf]), V([1.0, nan, inf, 0.0, -inf])
     for name, f in [("minimum", torch.minimum), ("maximum", torch.maximum)]:
@@ -226,17 +243,21 @@ def binary():
         case(name, f, *ties)
         case(name, f, *special)
     pairs("atan2", torch.atan2, away=0.2)
-    case("atan2", torch.atan2, V([0.0, -0.0, 0.0, 1.0, -1.0, 0.0, nan]), V([1.0, 1.0, -1.0, 0.0, 0.0, 2.0, 1.0]))
+    case("atan2", torch.atan2, V([0.0, -0.0, 0.0, 1.0, -1.0, 0.0, nan]),
+         V([1.0, 1.0, -1.0, 0.0, 0.0, 2.0, 1.0]))
     case("atan2", torch.atan2, V([0.0, -0.0, inf, -inf]), V([0.0, -0.0, 1.0, inf]), order=1)
     pairs("logaddexp", torch.logaddexp)
-    case("logaddexp", torch.logaddexp, V([1000.0, -1000.0, 2.0, -inf, inf, nan]), V([999.0, -1001.0, 2.0, 0.0, 1.0, 0.0]), order=1)
+    case("logaddexp", torch.logaddexp, V([1000.0, -1000.0, 2.0, -inf, inf, nan]),
+         V([999.0, -1001.0, 2.0, 0.0, 1.0, 0.0]), order=1)
     case("logaddexp", torch.logaddexp, V([inf, -inf]), V([inf, -inf]))
     pairs("xlogy", torch.xlogy, low2=0.2, high2=3)
-    case("xlogy", torch.xlogy, V([0.0, 0.0, 0.0, 1.0, 0.0, 2.0, nan]), V([0.0, -1.0, 2.0, 0.0, nan, -1.0, 1.0]), order=1)
+    case("xlogy", torch.xlogy, V([0.0, 0.0, 0.0, 1.0, 0.0, 2.0, nan]),
+         V([0.0, -1.0, 2.0, 0.0, nan, -1.0, 1.0]), order=1)
     for name in ["remainder", "fmod"]:
         f = getattr(torch, name)
         pairs(name, f, away=0.3)
-        case(name, f, V([5.0, -5.0, 5.0, -5.0, -0.0, 6.0, 0.3]), V([3.0, 3.0, -3.0, -3.0, 3.0, -3.0, 0.1]))
+        case(name, f, V([5.0, -5.0, 5.0, -5.0, -0.0, 6.0, 0.3]),
+             V([3.0, 3.0, -3.0, -3.0, 3.0, -3.0, 0.1]))
         case(name, f, V([1.0, inf, nan]), V([0.0, 2.0, 1.0]), order=0)
         case(name, f, I([7, -7, 7, -7, 6, -(2**63)]), I([3, 3, -3, -3, -3, -1]))
     for name in ["logical_and", "logical_or", "logical_xor"]:
@@ -244,9 +265,11 @@ def binary():
         case(name, f, V([0.0, nan, 0.0, 2.0]), B([[True], [False]]))
         case(name, f, I([0, -3, 0]), I([1, 1, 0]))
         case(name, f, B([True, False, True, False]), B([True, True, False, False]))
-    pairs("relu_grad", lambda g, y: torch.ops.aten.threshold_backward(g.expand(torch.broadcast_shapes(g.shape, y.shape)), y.expand(
-        torch.broadcast_shapes(g.shape, y.shape)), 0))
-    case("relu_grad", lambda g, y: torch.ops.aten.threshold_backward(g, y, 0), V([1.0, -2.0, 3.0, 4.0]), V([0.0, -0.0, 1e-300, nan]))
+    pairs("relu_grad", lambda g, y: torch.ops.aten.threshold_backward(
+        g.expand(torch.broadcast_shapes(g.shape, y.shape)),
+        y.expand(torch.broadcast_shapes(g.shape, y.shape)), 0))
+    case("relu_grad", lambda g, y: torch.ops.aten.threshold_backward(g, y, 0),
+         V([1.0, -2.0, 3.0, 4.0]), V([0.0, -0.0, 1e-300, nan]))
     for name in ["eq", "ne", "lt", "le", "gt", "ge"]:
         f = getattr(torch, name)
         case(name, f, *ties)
@@ -259,16 +282,20 @@ def binary():
     case("where", torch.where, B([True, False]), V([1.0, nan]), V([inf, 2.0]))
 
 
-DIMS = [((), []), ((5,), [0]), ((3, 4), [0]), ((3, 4), [-1]), ((3, 4), [0, 1]), ((2, 3, 2), [1]), ((2, 3, 2), [0, 2]), ((2, 1, 3, 2), [1, -2])]
+DIMS = [((), []), ((5,), [0]), ((3, 4), [0]), ((3, 4), [-1]), ((3, 4), [0, 1]), ((2, 3, 2), [1]),
+        ((2, 3, 2), [0, 2]), ((2, 1, 3, 2), [1, -2])]
 
 
 def reductions():
     for shape, dims in DIMS:
         for keep in [False, True]:
-            case("sum", lambda x, d, k: x.sum(d, k) if d else x.sum(), R(*shape), attrs=[dims, keep and len(dims) > 0])
+            case("sum", lambda x, d, k: x.sum(d, k) if d else x.sum(), R(*shape),
+                 attrs=[dims, keep and len(dims) > 0])
             if keep and dims or not keep:
-                case("mean", lambda x, d, k: x.mean(d, k) if d else x.mean(), R(*shape), attrs=[dims, keep])
-                case("amax", lambda x, d, k: x.amax(d, k) if d else x.amax(), R(*shape), attrs=[dims, keep])
+                case("mean", lambda x, d, k: x.mean(d, k) if d else x.mean(), R(*shape),
+                     attrs=[dims, keep])
+                case("amax", lambda x, d, k: x.amax(d, k) if d else x.amax(), R(*shape),
+                     attrs=[dims, keep])
             if dims:
                 case("logsumexp", torch.logsumexp, R(*shape, low=-3, high=3), attrs=[dims, keep])
     case("sum", lambda x, d, k: x.sum(d, k), R(2, 0), attrs=[[1], False])
@@ -277,10 +304,12 @@ def reductions():
     case("amax", torch.amax, V([[1.0, 3.0], [3.0, 0.0]]), attrs=[[0, 1], False])
     case("amax", torch.amax, V([[0.0, -0.0], [-inf, -inf], [inf, 1.0]]), attrs=[[1], True])
     case("amax", torch.amax, V([[nan, 1.0], [2.0, 1.0]]), attrs=[[1], False])
-    case("logsumexp", torch.logsumexp, V([[1000.0, 1000.0], [-1000.0, 0.0], [-inf, 2.0]]), attrs=[[1], False])
-    case("logsumexp", torch.logsumexp, V([[inf, 0.0], [-inf, -inf], [nan, 1.0]]), attrs=[[1], False], order=0)
-    for dim, keep, x in [(1, False, R(3, 4)), (0, True, R(3, 4)), (-1, False, R(2, 2, 3)), (0, False, V([1.0, 5.0, 5.0])),
-                         (1, False, V([[2.0, nan, 3.0]]))]:
+    case("logsumexp", torch.logsumexp, V([[1000.0, 1000.0], [-1000.0, 0.0], [-inf, 2.0]]),
+         attrs=[[1], False])
+    case("logsumexp", torch.logsumexp, V([[inf, 0.0], [-inf, -inf], [nan, 1.0]]),
+         attrs=[[1], False], order=0)
+    for dim, keep, x in [(1, False, R(3, 4)), (0, True, R(3, 4)), (-1, False, R(2, 2, 3)),
+                         (0, False, V([1.0, 5.0, 5.0])), (1, False, V([[2.0, nan, 3.0]]))]:
         case("argmax", torch.argmax, x, attrs=[dim, keep])
         case("max", lambda t, d, k: t.max(d, k).values, x, attrs=[dim, keep])
         case("max_indices", lambda t, d, k: t.max(d, k).indices, x, attrs=[dim, keep])
@@ -320,15 +349,19 @@ def edges():
     case("amax", torch.amax, R(0, 3), attrs=[[1], False])
     case("matmul", torch.matmul, R(0), R(0))
     case("matmul", torch.matmul, V([[inf, 1.0]]), V([[0.0], [1.0]]))
-    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t), V([[-inf, 0.0], [1.0, 2.0]]), I([1, 0]), attrs=[1])
-    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t), V([[-inf, 0.0], [1.0, 2.0]]), I([0, 0]), attrs=[1])
-    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t, reduction="sum"), R(0, 3), I([]), attrs=[2])
+    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t), V([[-inf, 0.0], [1.0, 2.0]]),
+         I([1, 0]), attrs=[1])
+    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t), V([[-inf, 0.0], [1.0, 2.0]]),
+         I([0, 0]), attrs=[1])
+    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t, reduction="sum"), R(0, 3), I([]),
+         attrs=[2])
     case("cat", lambda *a: torch.cat(a[:-1], a[-1]), R(0), R(3), attrs=[0])
     case("expand", lambda x, s: x.expand(s), R(1, 3), attrs=[[0, 3]])
 
 
 def views():
-    for shape, sizes in [((2, 3), [3, 2]), ((2, 3), [-1]), ((2, 3, 2), [2, -1]), ((1,), []), ((), [1, 1]), ((0, 3), [3, 0])]:
+    for shape, sizes in [((2, 3), [3, 2]), ((2, 3), [-1]), ((2, 3, 2), [2, -1]), ((1,), []),
+                         ((), [1, 1]), ((0, 3), [3, 0])]:
         case("reshape", torch.reshape, R(*shape), attrs=[sizes])
     for shape, a, b in [((2, 3, 2), 0, -1), ((2, 3, 2), 1, 2), ((2, 3), 0, 1)]:
         case("flatten", torch.flatten, R(*shape), attrs=[a, b])
@@ -341,10 +374,13 @@ def views():
         case("unsqueeze", torch.unsqueeze, R(*shape), attrs=[dim])
     for shape, dim in [((2, 1, 3), 1), ((2, 3), 0), ((1,), -1)]:
         case("squeeze", torch.squeeze, R(*shape), attrs=[dim])
-    for shape, dim, start, stop, step in [((5,), 0, 1, 4, 1), ((2, 5), 1, 0, 5, 2), ((2, 5), -1, -3, 100, 1), ((4, 2), 0, 1, 4, 2),
+    for shape, dim, start, stop, step in [((5,), 0, 1, 4, 1), ((2, 5), 1, 0, 5, 2),
+                                          ((2, 5), -1, -3, 100, 1), ((4, 2), 0, 1, 4, 2),
                                           ((3,), 0, 2, 2, 1)]:
-        case("slice", lambda x, d, a, b, s: torch.ops.aten.slice(x, d, a, b, s), R(*shape), attrs=[dim, start, stop, step])
-    for shape, dim, size, start, step in [((3,), 0, 5, 1, 1), ((2, 3), 1, 7, 0, 2), ((2, 2), -1, 6, 1, 3)]:
+        case("slice", lambda x, d, a, b, s: torch.ops.aten.slice(x, d, a, b, s), R(*shape),
+             attrs=[dim, start, stop, step])
+    for shape, dim, size, start, step in [((3,), 0, 5, 1, 1), ((2, 3), 1, 7, 0, 2),
+                                          ((2, 2), -1, 6, 1, 3)]:
         def unslice(x, d, n, a, s):
             sizes = list(x.shape)
             sizes[d] = n
@@ -360,34 +396,45 @@ def views():
 
 def indexing():
     for n, shape, dim in [(1, (3,), 0), (2, (2, 3), 0), (3, (2, 2), 1), (4, (1, 2, 2), -1)]:
-        case("cat", lambda *a: torch.cat(a[:-1], a[-1]), *[R(*shape) for _ in range(n)], attrs=[dim])
-        case("stack", lambda *a: torch.stack(a[:-1], a[-1]), *[R(*shape) for _ in range(n)], attrs=[dim])
+        case("cat", lambda *a: torch.cat(a[:-1], a[-1]), *[R(*shape) for _ in range(n)],
+             attrs=[dim])
+        case("stack", lambda *a: torch.stack(a[:-1], a[-1]), *[R(*shape) for _ in range(n)],
+             attrs=[dim])
     case("cat", lambda *a: torch.cat(a[:-1], a[-1]), R(2, 1), R(2, 3), R(2, 0), attrs=[1])
-    for x, dim, index in [(R(4), 0, [3, 0, 0]), (R(3, 2), 0, [1, 1, 2]), (R(2, 3), -1, [2, 0]), (R(2, 3, 2), 1, [0])]:
+    for x, dim, index in [(R(4), 0, [3, 0, 0]), (R(3, 2), 0, [1, 1, 2]), (R(2, 3), -1, [2, 0]),
+                          (R(2, 3, 2), 1, [0])]:
         case("index_select", lambda x, i, d: torch.index_select(x, d, i), x, I(index), attrs=[dim])
-    for x, dim, index in [(R(4), 0, [3, 0, 0]), (R(2, 3), 1, [[0, 2], [1, 1]]), (R(3, 2), 0, [[2, 0]]), (R(2, 3), 1, [[0, 0, 0, 2]])]:
+    for x, dim, index in [(R(4), 0, [3, 0, 0]), (R(2, 3), 1, [[0, 2], [1, 1]]),
+                          (R(3, 2), 0, [[2, 0]]), (R(2, 3), 1, [[0, 0, 0, 2]])]:
         case("gather", lambda x, i, d: torch.gather(x, d, i), x, I(index), attrs=[dim])
-    for x, dim, index, source in [(R(4), 0, [3, 0, 0], R(3)), (R(2, 3), 1, [[0, 2], [1, 1]], R(2, 2)), (R(3, 2), 0, [[2, 0], [2, 1]], R(2, 2))]:
-        case("scatter_add", lambda x, i, s, d: torch.scatter_add(x, d, i, s), x, I(index), source, attrs=[dim])
+    for x, dim, index, source in [(R(4), 0, [3, 0, 0], R(3)),
+                                  (R(2, 3), 1, [[0, 2], [1, 1]], R(2, 2)),
+                                  (R(3, 2), 0, [[2, 0], [2, 1]], R(2, 2))]:
+        case("scatter_add", lambda x, i, s, d: torch.scatter_add(x, d, i, s), x, I(index), source,
+             attrs=[dim])
 
 
 def products():
-    for a, b in [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 2)), ((1, 1), (1, 1)), ((2, 2, 3), (2, 3, 1)), ((2, 2, 3), (3, 2)),
-                 ((2, 1, 2, 2), (3, 2, 1)), ((3,), (2, 3, 2)), ((2, 0), (0, 2))]:
+    for a, b in [((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 2)), ((1, 1), (1, 1)),
+                 ((2, 2, 3), (2, 3, 1)), ((2, 2, 3), (3, 2)), ((2, 1, 2, 2), (3, 2, 1)),
+                 ((3,), (2, 3, 2)), ((2, 0), (0, 2))]:
         case("matmul", torch.matmul, R(*a), R(*b))
     case("matmul_nt", lambda a, b: a @ b.mT, R(2, 3), R(4, 3))
     case("matmul_tn", lambda a, b: a.mT @ b, R(3, 2), R(3, 2))
-    for b, x, w in [((2,), (3, 4), (4, 2)), ((3, 2), (3, 2), (2, 2)), ((), (2, 2), (2, 1)), ((2, 1, 2), (2, 2, 3), (2, 3, 2))]:
+    for b, x, w in [((2,), (3, 4), (4, 2)), ((3, 2), (3, 2), (2, 2)), ((), (2, 2), (2, 1)),
+                    ((2, 1, 2), (2, 2, 3), (2, 3, 2))]:
         case("addmm", lambda c, a, m: c + a @ m, R(*b), R(*x), R(*w))
     case("linear", F.linear, R(3, 2), R(4, 2), R(4))
     case("linear", F.linear, R(2, 2, 3), R(2, 3), R(2))
     case("linear", F.linear, R(3), R(2, 3), R(2))
     case("linear_no_bias", F.linear, R(3, 2), R(2, 2))
-    case("linear_by_task", lambda x, w, b: torch.einsum("tni,toi->tno", x, w) + b[:, None], R(2, 3, 2), R(2, 2, 2), R(2, 2))
+    case("linear_by_task", lambda x, w, b: torch.einsum("tni,toi->tno", x, w) + b[:, None],
+         R(2, 3, 2), R(2, 2, 2), R(2, 2))
 
 
 def sparse():
-    """The packed structure of engine/ops/sparse.h: row pointers, columns, the transpose's, and the order of its entries."""
+    """The packed structure of engine/ops/sparse.h: row pointers, columns, the transpose's, and the
+    order of its entries."""
 
     def pack(pointers, columns, cols):
         rows = [i for i in range(len(pointers) - 1) for _ in range(pointers[i], pointers[i + 1])]
@@ -395,43 +442,58 @@ def sparse():
         t_pointers = [sum(c < j for c in columns) for j in range(cols + 1)]
         return rows, I(pointers + columns + t_pointers + [rows[k] for k in order] + order)
 
-    for rows, cols, pointers, columns, batch, f in [(3, 4, [0, 2, 2, 5], [1, 3, 0, 1, 2], 1, 2), (2, 2, [0, 3, 4], [0, 1, 1, 0], 2, 3),
-                                                   (3, 2, [0, 1, 2, 3], [1, 1, 1], 1, 1), (2, 3, [0, 0, 0], [], 1, 2)]:
+    for rows, cols, pointers, columns, batch, f in [(3, 4, [0, 2, 2, 5], [1, 3, 0, 1, 2], 1, 2),
+                                                    (2, 2, [0, 3, 4], [0, 1, 1, 0], 2, 3),
+                                                    (3, 2, [0, 1, 2, 3], [1, 1, 1], 1, 1),
+                                                    (2, 3, [0, 0, 0], [], 1, 2)]:
         at, structure = pack(pointers, columns, cols)
 
         def dense(values):
-            return torch.zeros(rows, cols, dtype=torch.float64).index_put((torch.tensor(at).long(), torch.tensor(columns).long()), values, accumulate=True)
+            return torch.zeros(rows, cols, dtype=torch.float64).index_put(
+                (torch.tensor(at).long(), torch.tensor(columns).long()), values, accumulate=True)
 
         def spmm(s, values, x, m, n, transposed):
             a = dense(values)
             y = (a.mT if transposed else a) @ x
             if not transposed:  # torch's own product of the same matrix
-                own = torch.sparse_csr_tensor(torch.tensor(pointers), torch.tensor(columns).long(), values.detach(), (rows, cols))
+                own = torch.sparse_csr_tensor(torch.tensor(pointers),
+                                              torch.tensor(columns).long(), values.detach(),
+                                              (rows, cols))
                 for ours, part in zip(y, x):
                     assert torch.allclose(torch.sparse.mm(own, part.detach()), ours)
             return y
 
         for transposed in [False, True]:
-            case("spmm", spmm, structure, R(len(columns)), R(batch, rows if transposed else cols, f), attrs=[rows, cols, transposed])
-        case("sddmm", lambda s, g, x, m, n: (g @ x.mT).sum(0)[torch.tensor(at).long(), torch.tensor(columns).long()], structure, R(batch, rows, f), R(batch, cols, f), attrs=[rows, cols])
+            case("spmm", spmm, structure, R(len(columns)),
+                 R(batch, rows if transposed else cols, f), attrs=[rows, cols, transposed])
+        places = torch.tensor(at).long(), torch.tensor(columns).long()
+        case("sddmm", lambda s, g, x, m, n: (g @ x.mT).sum(0)[places], structure,
+             R(batch, rows, f), R(batch, cols, f), attrs=[rows, cols])
 
 
 def norms():
     def standardize(x, dims, eps):
         return (x - x.mean(dims, True)) / torch.sqrt(x.var(dims, correction=0, keepdim=True) + eps)
 
-    for shape, dims in [((5,), [0]), ((2, 4), [1]), ((3, 2), [0]), ((2, 3, 2), [0, 2]), ((2, 3, 2), [1]), ((3, 1), [1])]:
+    for shape, dims in [((5,), [0]), ((2, 4), [1]), ((3, 2), [0]), ((2, 3, 2), [0, 2]),
+                        ((2, 3, 2), [1]), ((3, 1), [1])]:
         case("standardize", standardize, R(*shape), attrs=[dims, 1e-3])
-        case("inv_std", lambda x, d, e: 1 / torch.sqrt(x.var(d, correction=0, keepdim=True) + e), R(*shape), attrs=[dims, 0.5])
+        case("inv_std", lambda x, d, e: 1 / torch.sqrt(x.var(d, correction=0, keepdim=True) + e),
+             R(*shape), attrs=[dims, 0.5])
     case("standardize", standardize, V([[1.0, 1.0, 1.0], [0.0, 0.0, 1e-8]]), attrs=[[1], 1e-2])
     # Torch's own norms are the same with other dims: batch, layer, instance.
-    case("standardize", lambda x, d, e: F.batch_norm(x, None, None, training=True, eps=e), R(2, 2, 3), attrs=[[0, 2], 1e-5])
-    case("standardize", lambda x, d, e: F.layer_norm(x, [2, 3], eps=e), R(2, 2, 3), attrs=[[1, 2], 1e-5])
+    case("standardize", lambda x, d, e: F.batch_norm(x, None, None, training=True, eps=e),
+         R(2, 2, 3), attrs=[[0, 2], 1e-5])
+    case("standardize", lambda x, d, e: F.layer_norm(x, [2, 3], eps=e), R(2, 2, 3),
+         attrs=[[1, 2], 1e-5])
     case("standardize", lambda x, d, e: F.instance_norm(x, eps=e), R(2, 2, 4), attrs=[[2], 1e-5])
     for shape in [(1, 5, 1), (2, 3, 2), (2, 4, 1)]:
-        case("norm_grad", lambda g, h: g - g.mean(1, True) - h * (g * h).mean(1, True), R(*shape), R(*shape))
-    case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(3, 4), R(4), R(4), attrs=[[4], 1e-5])
-    # Norms of spectrograms [N,C,F,T]: IFN is torch's layer norm where frequencies come before channels, SSN its batch norm of another view.
+        case("norm_grad", lambda g, h: g - g.mean(1, True) - h * (g * h).mean(1, True), R(*shape),
+             R(*shape))
+    case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(3, 4), R(4), R(4),
+         attrs=[[4], 1e-5])
+    # Norms of spectrograms [N,C,F,T]: IFN is torch's layer norm where frequencies come before
+    # channels, SSN its batch norm of another view.
     for x in ((2, 3, 4, 3), (1, 2, 2, 5)):
         def ifn(v, e):
             p = v.permute(0, 2, 1, 3)
@@ -443,14 +505,19 @@ def norms():
                 y = F.batch_norm(v.reshape(bands), None, None, w, b, True, eps=1e-2).reshape(x)
                 return torch.relu(y) if act else y
             case("sub_spectral", spectral, R(*x), R(2 * x[1]), R(2 * x[1]), attrs=[relu])
-        given = lambda v, m, s, w, b: F.batch_norm(v.reshape(bands), m.detach(), s.detach(), w, b, False, eps=1e-2).reshape(x)
-        case("band_affine", given, R(*x), R(2 * x[1]), R(2 * x[1], low=0.5, high=2), R(2 * x[1]), R(2 * x[1]))
-        case("broadcast_residual", lambda v, r, s: torch.relu(v + r + s), R(*x), R(x[0], x[1], 1, x[3]), R(*x))
-    case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(2, 2, 3), R(2, 3), R(2, 3), attrs=[[2, 3], 0.1])
+        given = lambda v, m, s, w, b: F.batch_norm(v.reshape(bands), m.detach(), s.detach(), w, b,
+                                                   False, eps=1e-2).reshape(x)
+        case("band_affine", given, R(*x), R(2 * x[1]), R(2 * x[1], low=0.5, high=2), R(2 * x[1]),
+             R(2 * x[1]))
+        case("broadcast_residual", lambda v, r, s: torch.relu(v + r + s), R(*x),
+             R(x[0], x[1], 1, x[3]), R(*x))
+    case("layer_norm", lambda x, w, b, n, e: F.layer_norm(x, n, w, b, e), R(2, 2, 3), R(2, 3),
+         R(2, 3), attrs=[[2, 3], 0.1])
 
 
 def linalg():
-    """The decompositions are packed as the rows pack them, and have regrad's signs; eigh and cholesky see the symmetric part."""
+    """The decompositions are packed as the rows pack them, and have regrad's signs; eigh and
+    cholesky see the symmetric part."""
     L = torch.linalg
 
     def sym(a):
@@ -477,9 +544,12 @@ def linalg():
         for right in [2, 1]:
             case("solve", L.solve, M(*shape), R(*shape[:-1], right))
             for upper in [False, True]:
-                case("solve_triangular", lambda a, b, k: L.solve_triangular(a, b, upper=bool(k)), M(*shape), R(*shape[:-1], right), attrs=[upper])
+                case("solve_triangular", lambda a, b, k: L.solve_triangular(a, b, upper=bool(k)),
+                     M(*shape), R(*shape[:-1], right), attrs=[upper])
         for upper in [False, True]:
-            case("cholesky_solve", lambda b, a, k: torch.cholesky_solve(b, a.triu() if k else a.tril(), bool(k)), R(*shape[:-1], 2), M(*shape), attrs=[upper])
+            case("cholesky_solve",
+                 lambda b, a, k: torch.cholesky_solve(b, a.triu() if k else a.tril(), bool(k)),
+                 R(*shape[:-1], 2), M(*shape), attrs=[upper])
     case("slogdet", lambda a: torch.stack(tuple(L.slogdet(a)), -1), V([[0.0, 1.0], [2.0, 0.5]]))
     case("det", L.det, V([[1.0, 2.0], [3.0, 4.0]]))
     case("solve", L.solve, M(3, 3), R(3))
@@ -489,7 +559,8 @@ def linalg():
         case("svd", svd, M(*shape))
         case("svdvals", L.svdvals, M(*shape))
     for shape in [(2, 3), (2, 2, 2)]:
-        case("over_gaps", lambda m, a, b: m / (b[..., None, :] - a[..., None]), R(*shape), R(*shape[:-1], low=-1, high=1), R(*shape[:-2], shape[-1], low=2, high=4))
+        case("over_gaps", lambda m, a, b: m / (b[..., None, :] - a[..., None]), R(*shape),
+             R(*shape[:-1], low=-1, high=1), R(*shape[:-2], shape[-1], low=2, high=4))
 
 
 def patches(x, k, s, p=0, fill=0.0):
@@ -499,25 +570,49 @@ def patches(x, k, s, p=0, fill=0.0):
 
 
 def images():
-    geometry = [([2, 2, 4, 4], [3, 2, 3, 3], [1, 1], [1, 1], [1, 1], 1), ([1, 4, 5, 4], [4, 1, 3, 2], [2, 1], [1, 0], [1, 1], 4),
+    geometry = [([2, 2, 4, 4], [3, 2, 3, 3], [1, 1], [1, 1], [1, 1], 1),
+                ([1, 4, 5, 4], [4, 1, 3, 2], [2, 1], [1, 0], [1, 1], 4),
                 ([2, 2, 5, 5], [2, 1, 2, 3], [1, 2], [2, 1], [2, 1], 2)]
     for x, w, s, p, d, g in geometry:
-        case("conv2d", lambda x, w, b, s, p, d, g: F.conv2d(x, w, b, s, p, d, g), R(*x), R(*w), R(w[0]), attrs=[s, p, d, g])
-    case("conv1d", lambda x, w, b, s, p, d, g: F.conv1d(x, w, b, s, p, d, g), R(2, 2, 6), R(4, 1, 3), R(4), attrs=[2, 1, 2, 2])
-    for x, w, s, p, d, g, more in [([1, 2, 3, 2], [2, 3, 3, 2], [2, 1], [1, 0], [1, 1], 1, [1, 0]), ([2, 2, 2, 2], [2, 1, 2, 2], [1, 2], [0, 1], [2, 1], 2, [0, 1])]:
-        case("conv2d_input", lambda x, w, b, s, p, d, g, more: F.conv_transpose2d(x, w, b, s, p, more, g, d), R(*x), R(*w), R(w[1] * g), attrs=[s, p, d, g, more])
-    for x, y, k, s, p in [([2, 2, 4, 4], [2, 3, 4, 4], 3, 1, 1), ([1, 1, 5, 5], [1, 2, 2, 2], 2, 2, 0)]:
-        case("conv2d_weight", lambda x, g, k, s, p: torch.einsum("nol,nctl->oct", g.flatten(2), patches(x, k, s, p)).reshape(g.shape[1], x.shape[1], k, k), R(*x), R(*y), attrs=[k, s, p])
+        case("conv2d", lambda x, w, b, s, p, d, g: F.conv2d(x, w, b, s, p, d, g), R(*x), R(*w),
+             R(w[0]), attrs=[s, p, d, g])
+    case("conv1d", lambda x, w, b, s, p, d, g: F.conv1d(x, w, b, s, p, d, g), R(2, 2, 6),
+         R(4, 1, 3), R(4), attrs=[2, 1, 2, 2])
+    for x, w, s, p, d, g, more in [([1, 2, 3, 2], [2, 3, 3, 2], [2, 1], [1, 0], [1, 1], 1, [1, 0]),
+                                   ([2, 2, 2, 2], [2, 1, 2, 2], [1, 2], [0, 1], [2, 1], 2, [0, 1])]:
+        case("conv2d_input",
+             lambda x, w, b, s, p, d, g, more: F.conv_transpose2d(x, w, b, s, p, more, g, d), R(*x),
+             R(*w), R(w[1] * g), attrs=[s, p, d, g, more])
+    for x, y, k, s, p in [([2, 2, 4, 4], [2, 3, 4, 4], 3, 1, 1),
+                          ([1, 1, 5, 5], [1, 2, 2, 2], 2, 2, 0)]:
+        case("conv2d_weight",
+             lambda x, g, k, s, p: torch.einsum("nol,nctl->oct", g.flatten(2), patches(
+                 x, k, s, p)).reshape(g.shape[1], x.shape[1], k, k),
+             R(*x), R(*y), attrs=[k, s, p])
     for x, k, s, p in [([2, 2, 4, 4], 2, 2, 0), ([1, 2, 5, 5], 3, 2, 1), ([1, 1, 4, 3], 2, 1, 0)]:
         out = F.max_pool2d(torch.zeros(x), k, s, p).shape
         case("max_pool2d", lambda x, k, s, p: F.max_pool2d(x, k, s, p), R(*x), attrs=[k, s, p])
-        case("pool_index", lambda x, k, s, p: patches(x, k, s, p, -inf).argmax(2).reshape(x.shape[0], x.shape[1], *F.max_pool2d(x, k, s, p).shape[2:]), R(*x), attrs=[k, s, p])
+        case("pool_index",
+             lambda x, k, s, p: patches(x, k, s, p, -inf).argmax(2).reshape(
+                 x.shape[0], x.shape[1], *F.max_pool2d(x, k, s, p).shape[2:]),
+             R(*x), attrs=[k, s, p])
         places = I((torch.arange(out.numel()) * 5 % (k * k)).reshape(out).tolist())
-        case("pool_gather", lambda x, i, k, s, p: patches(x, k, s, p).gather(2, i.flatten(2)[:, :, None]).reshape(i.shape), R(*x), places, attrs=[k, s, p])
-        case("pool_scatter", lambda g, i, k, s, p, h: F.fold(torch.zeros(*g.shape[:2], k * k, g.shape[2] * g.shape[3], dtype=g.dtype).scatter(
-            2, i.flatten(2)[:, :, None], g.flatten(2)[:, :, None]).flatten(1, 2), [v + 2 * p for v in h], k, stride=s)[:, :, p:h[0] + p, p:h[1] + p], R(*out), places, attrs=[k, s, p, x[2:]])
+        case("pool_gather",
+             lambda x, i, k, s, p: patches(x, k, s, p).gather(2, i.flatten(2)[:, :, None]).reshape(
+                 i.shape),
+             R(*x), places, attrs=[k, s, p])
+
+        def scattered(g, i, k, s, p, h):
+            taps = torch.zeros(*g.shape[:2], k * k, g.shape[2] * g.shape[3], dtype=g.dtype)
+            taps = taps.scatter(2, i.flatten(2)[:, :, None], g.flatten(2)[:, :, None])
+            x = F.fold(taps.flatten(1, 2), [v + 2 * p for v in h], k, stride=s)
+            return x[:, :, p:h[0] + p, p:h[1] + p]
+
+        case("pool_scatter", scattered, R(*out), places, attrs=[k, s, p, x[2:]])
         for pad in (0, 1):
-            case("avg_pool2d", lambda x, k, s, p, c: F.avg_pool2d(x, k, s, p, count_include_pad=bool(c)), R(*x), attrs=[k, s, p, pad])
+            case("avg_pool2d",
+                 lambda x, k, s, p, c: F.avg_pool2d(x, k, s, p, count_include_pad=bool(c)), R(*x),
+                 attrs=[k, s, p, pad])
 
         def transpose(g, k, s, p, h):
             x = torch.zeros(*g.shape[:2], *h, dtype=g.dtype, requires_grad=True)
@@ -525,12 +620,17 @@ def images():
 
         case("avg_pool2d_grad", transpose, R(*out), attrs=[k, s, p, x[2:]])
     for size in ([1, 1], [2, 3], [4, 2]):
-        case("adaptive_avg_pool2d", lambda x, o: F.adaptive_avg_pool2d(x, o), R(1, 2, 4, 5), attrs=[size])
-        case("adaptive_max_pool2d", lambda x, o: F.adaptive_max_pool2d(x, o), R(1, 2, 4, 5), attrs=[size])
+        case("adaptive_avg_pool2d", lambda x, o: F.adaptive_avg_pool2d(x, o), R(1, 2, 4, 5),
+             attrs=[size])
+        case("adaptive_max_pool2d", lambda x, o: F.adaptive_max_pool2d(x, o), R(1, 2, 4, 5),
+             attrs=[size])
     for size in ([3, 7], [5, 2]):
-        case("interpolate", lambda x, o, m, a: F.interpolate(x, o, mode="nearest"), R(1, 2, 4, 3), attrs=[size, 0, 0])
+        case("interpolate", lambda x, o, m, a: F.interpolate(x, o, mode="nearest"), R(1, 2, 4, 3),
+             attrs=[size, 0, 0])
         for corners in (0, 1):
-            case("interpolate", lambda x, o, m, a: F.interpolate(x, o, mode="bilinear", align_corners=bool(a)), R(1, 2, 4, 3), attrs=[size, 1, corners])
+            case("interpolate",
+                 lambda x, o, m, a: F.interpolate(x, o, mode="bilinear", align_corners=bool(a)),
+                 R(1, 2, 4, 3), attrs=[size, 1, corners])
     # attrs: relu, window (0: none)
     for x in ([3, 2, 2, 2], [2, 3, 4, 4]):
         for relu, window in [(0, 0), (1, 0), (1, 2), (0, 2)]:
@@ -541,11 +641,18 @@ def images():
                 return F.max_pool2d(y, window) if window else y
 
             case("batch_norm", norm, R(*x), R(x[1]), R(x[1]), attrs=[relu, window])
-        case("batch_norm_residual", lambda x, w, b, s: torch.relu(F.batch_norm(x, None, None, w, b, True, eps=1e-2) + s), R(*x), R(x[1]), R(x[1]), R(*x))
-        case("batch_norm_given", lambda x, m, v, w, b: F.batch_norm(x, m.detach(), v.detach(), w, b, False, eps=1e-2), R(*x), R(x[1]), R(x[1], low=0.5, high=2), R(x[1]), R(x[1]))
-    case("batch_norm_features", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=1e-2), R(5, 3), R(3), R(3))
-    case("group_norm", lambda x, w, b, g: F.group_norm(x, g, w, b, eps=1e-2), R(2, 4, 2, 3), R(4), R(4), attrs=[2])
-    case("instance_norm", lambda x, w, b: F.instance_norm(x, None, None, w, b, eps=1e-2), R(2, 2, 3, 2), R(2), R(2))
+        case("batch_norm_residual",
+             lambda x, w, b, s: torch.relu(F.batch_norm(x, None, None, w, b, True, eps=1e-2) + s),
+             R(*x), R(x[1]), R(x[1]), R(*x))
+        case("batch_norm_given",
+             lambda x, m, v, w, b: F.batch_norm(x, m.detach(), v.detach(), w, b, False, eps=1e-2),
+             R(*x), R(x[1]), R(x[1], low=0.5, high=2), R(x[1]), R(x[1]))
+    case("batch_norm_features", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=1e-2),
+         R(5, 3), R(3), R(3))
+    case("group_norm", lambda x, w, b, g: F.group_norm(x, g, w, b, eps=1e-2), R(2, 4, 2, 3), R(4),
+         R(4), attrs=[2])
+    case("instance_norm", lambda x, w, b: F.instance_norm(x, None, None, w, b, eps=1e-2),
+         R(2, 2, 3, 2), R(2), R(2))
 
 
 REDUCTIONS = ["none", "mean", "sum"]
@@ -553,12 +660,18 @@ REDUCTIONS = ["none", "mean", "sum"]
 
 def losses():
     for r in range(3):
-        case("mse_loss", lambda a, b, k: F.mse_loss(a, b, reduction=REDUCTIONS[k]), R(2, 3), R(2, 3), attrs=[r])
-        case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t, reduction=REDUCTIONS[k]), R(3, 4), I([0, 3, 3]), attrs=[r])
-    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t), V([[1000.0, 0.0, -1000.0], [2.0, 2.0, 2.0]]), I([1, 2]), attrs=[1])
-    case("cross_entropy", lambda x, t, k: F.cross_entropy(x.reshape(-1, 3), t.reshape(-1)), R(2, 2, 3), I([[0, 1], [2, 2]]), attrs=[1])
+        case("mse_loss", lambda a, b, k: F.mse_loss(a, b, reduction=REDUCTIONS[k]), R(2, 3),
+             R(2, 3), attrs=[r])
+        case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t, reduction=REDUCTIONS[k]),
+             R(3, 4), I([0, 3, 3]), attrs=[r])
+    case("cross_entropy", lambda x, t, k: F.cross_entropy(x, t),
+         V([[1000.0, 0.0, -1000.0], [2.0, 2.0, 2.0]]), I([1, 2]), attrs=[1])
+    case("cross_entropy", lambda x, t, k: F.cross_entropy(x.reshape(-1, 3), t.reshape(-1)),
+         R(2, 2, 3), I([[0, 1], [2, 2]]), attrs=[1])
     case("mse_loss_by_task", lambda a, b: ((a - b) ** 2).mean((1, 2)), R(3, 2, 1), R(3, 2, 1))
-    case("cross_entropy_by_task", lambda x, t: torch.stack([F.cross_entropy(a, b) for a, b in zip(x, t)]), R(2, 3, 3), I([[0, 1, 2], [2, 2, 0]]))
+    case("cross_entropy_by_task",
+         lambda x, t: torch.stack([F.cross_entropy(a, b) for a, b in zip(x, t)]), R(2, 3, 3),
+         I([[0, 1, 2], [2, 2, 0]]))
 
 
 def compositions():
@@ -567,32 +680,43 @@ def compositions():
         for causal in (0, 1):
             # The default kernel has no second derivative; its mathematical form has.
             with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-                case("attention", lambda q, k, v, c: sdpa(q, k, v, is_causal=bool(c)), R(b, l, d), R(b, s, d), R(b, s, e), attrs=[causal])
+                case("attention", lambda q, k, v, c: sdpa(q, k, v, is_causal=bool(c)), R(b, l, d),
+                     R(b, s, d), R(b, s, e), attrs=[causal])
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        case("attention_mask", lambda q, k, v, m: sdpa(q, k, v, m), R(1, 2, 2, 3), R(1, 2, 3, 3), R(1, 2, 3, 2), B([[True, False, True], [True, True, True]]))
-        case("attention_bias", lambda q, k, v, m: sdpa(q, k, v, m), R(2, 2, 3), R(2, 3, 3), R(2, 3, 2), R(2, 3))
+        case("attention_mask", lambda q, k, v, m: sdpa(q, k, v, m), R(1, 2, 2, 3), R(1, 2, 3, 3),
+             R(1, 2, 3, 2), B([[True, False, True], [True, True, True]]))
+        case("attention_bias", lambda q, k, v, m: sdpa(q, k, v, m), R(2, 2, 3), R(2, 3, 3),
+             R(2, 3, 2), R(2, 3))
     for shape, d in [((5,), 0), ((3, 4), 1), ((3, 2), 0), ((2, 3, 2), 1)]:
         case("cumsum", torch.cumsum, R(*shape), attrs=[d])
         case("cumprod", torch.cumprod, R(*shape), attrs=[d])
         case("prod", lambda x, k: torch.prod(x, k), R(*shape), attrs=[d])
         for down in (0, 1):
-            case("argsort", lambda x, k, o: torch.argsort(x, dim=k, descending=bool(o), stable=True), R(*shape), attrs=[d, down])
-            case("sort", lambda x, k, o: torch.sort(x, k, bool(o)).values, R(*shape), attrs=[d, down])
-            case("topk", lambda x, k, o: torch.topk(x, 2, k, bool(o)).values, R(*shape), attrs=[d, down])
+            case("argsort",
+                 lambda x, k, o: torch.argsort(x, dim=k, descending=bool(o), stable=True),
+                 R(*shape), attrs=[d, down])
+            case("sort", lambda x, k, o: torch.sort(x, k, bool(o)).values, R(*shape),
+                 attrs=[d, down])
+            case("topk", lambda x, k, o: torch.topk(x, 2, k, bool(o)).values, R(*shape),
+                 attrs=[d, down])
         case("min", lambda x, k: torch.min(x, k).values, R(*shape), attrs=[d])
         case("argmin", lambda x, k: torch.argmin(x, k), R(*shape), attrs=[d])
         case("flip", lambda x, k: torch.flip(x, [k]), R(*shape), attrs=[d])
         case("roll", lambda x, k: torch.roll(x, -2, k), R(*shape), attrs=[d])
-    case("cumprod", torch.cumprod, V([[2.0, 0.0, 3.0, 0.0, -1.5], [1.0, 2.0, 0.0, 4.0, 0.5]]), attrs=[1])
+    case("cumprod", torch.cumprod, V([[2.0, 0.0, 3.0, 0.0, -1.5], [1.0, 2.0, 0.0, 4.0, 0.5]]),
+         attrs=[1])
     case("cumprod", torch.cumprod, I([3, -2, 5]), attrs=[0])
     case("prod", lambda x, k: torch.prod(x, k), V([[0.0, 2.0, 3.0], [0.0, 0.0, 5.0]]), attrs=[1])
-    case("argsort", lambda x, k, o: torch.argsort(x, dim=k, descending=bool(o), stable=True), V([1.0, nan, 0.0, 1.0, inf]), attrs=[0, 0])
+    case("argsort", lambda x, k, o: torch.argsort(x, dim=k, descending=bool(o), stable=True),
+         V([1.0, nan, 0.0, 1.0, inf]), attrs=[0, 0])
     for c in (0, 1):
         case("var", lambda x, d, k: torch.var(x, d, correction=k), R(3, 4), attrs=[[1], c])
         case("std", lambda x, d, k: torch.std(x, d, correction=k), R(2, 3, 2), attrs=[[0, 2], c])
     for order in (1.0, 2.0, 3.0, inf):
-        case("norm", lambda x, p, d: torch.linalg.vector_norm(x, p, d), R(3, 4, away=0.2), attrs=[order, [1]])
-    case("norm", lambda x, p, d: torch.linalg.vector_norm(x, p, d), V([[0.0, 0.0], [3.0, -4.0]]), attrs=[2.0, [0]])
+        case("norm", lambda x, p, d: torch.linalg.vector_norm(x, p, d), R(3, 4, away=0.2),
+             attrs=[order, [1]])
+    case("norm", lambda x, p, d: torch.linalg.vector_norm(x, p, d), V([[0.0, 0.0], [3.0, -4.0]]),
+         attrs=[2.0, [0]])
     case("amin", lambda x, d: torch.amin(x, d), V([[1.0, 1.0, 2.0], [3.0, 0.5, 0.5]]), attrs=[[1]])
     case("any", lambda x, d: torch.any(x, d), V([[0.0, 0.0], [0.0, nan]]), attrs=[1])
     case("all", lambda x, d: torch.all(x, d), V([[1.0, 0.0], [-1.0, nan]]), attrs=[1])
@@ -600,16 +724,25 @@ def compositions():
     case("leaky_relu", lambda x, a: F.leaky_relu(x, a), edge, attrs=[0.1])
     case("elu", lambda x, a: F.elu(x, a), V([-2.0, -0.5, 0.5, 2.0]), attrs=[0.7])
     for r in range(3):
-        case("l1_loss", lambda a, b, k: F.l1_loss(a, b, reduction=REDUCTIONS[k]), R(2, 3), R(2, 3), attrs=[r])
-        case("huber_loss", lambda a, b, d, k: F.huber_loss(a, b, reduction=REDUCTIONS[k], delta=d), R(2, 3), R(2, 3), attrs=[0.9, r])
-        case("kl_div", lambda a, b, k: F.kl_div(a, b, reduction=REDUCTIONS[k]), R(2, 3, high=0), R(2, 3, low=0.1, high=1), attrs=[r])
-        case("bce_with_logits", lambda a, b, k: F.binary_cross_entropy_with_logits(a, b, reduction=REDUCTIONS[k]), R(2, 3), R(2, 3, low=0, high=1), attrs=[r])
-        case("nll_loss", lambda x, t, k: F.nll_loss(x, t, reduction=REDUCTIONS[k]), R(3, 4), I([0, 3, 3]), attrs=[r])
+        case("l1_loss", lambda a, b, k: F.l1_loss(a, b, reduction=REDUCTIONS[k]), R(2, 3), R(2, 3),
+             attrs=[r])
+        case("huber_loss", lambda a, b, d, k: F.huber_loss(a, b, reduction=REDUCTIONS[k], delta=d),
+             R(2, 3), R(2, 3), attrs=[0.9, r])
+        case("kl_div", lambda a, b, k: F.kl_div(a, b, reduction=REDUCTIONS[k]), R(2, 3, high=0),
+             R(2, 3, low=0.1, high=1), attrs=[r])
+        case("bce_with_logits",
+             lambda a, b, k: F.binary_cross_entropy_with_logits(a, b, reduction=REDUCTIONS[k]),
+             R(2, 3), R(2, 3, low=0, high=1), attrs=[r])
+        case("nll_loss", lambda x, t, k: F.nll_loss(x, t, reduction=REDUCTIONS[k]), R(3, 4),
+             I([0, 3, 3]), attrs=[r])
     loss_options()
-    case("cosine_similarity", lambda a, b, d: F.cosine_similarity(a, b, d), R(3, 4), R(3, 4), attrs=[1])
-    case("pairwise_distance", lambda a, b, p: F.pairwise_distance(a, b, p), R(3, 4), R(3, 4, low=3, high=5), attrs=[2.0])
+    case("cosine_similarity", lambda a, b, d: F.cosine_similarity(a, b, d), R(3, 4), R(3, 4),
+         attrs=[1])
+    case("pairwise_distance", lambda a, b, p: F.pairwise_distance(a, b, p), R(3, 4),
+         R(3, 4, low=3, high=5), attrs=[2.0])
     for order in (1.0, 2.0):
-        case("cdist", lambda a, b, p: (a[:, None] - b[None]).norm(p, -1), R(3, 2), R(2, 2), attrs=[order])
+        case("cdist", lambda a, b, p: (a[:, None] - b[None]).norm(p, -1), R(3, 2), R(2, 2),
+             attrs=[order])
     case("pad", lambda x, k, v: F.pad(x, k, value=v), R(2, 3), attrs=[[1, 2, 0, 1], 1.5])
     case("pad", lambda x, k, v: F.pad(x, k, value=v), R(2, 3), attrs=[[-1, 2], 0.0])
     case("repeat", lambda x, k: x.repeat(*k), R(2, 3), attrs=[[2, 1, 2]])
@@ -622,46 +755,66 @@ def compositions():
     case("outer", torch.outer, R(3), R(2))
     case("masked_fill", lambda x, m: x.masked_fill(m, 0.25), R(2, 3), B([True, False, True]))
     case("one_hot", lambda i: F.one_hot(i, 4), I([[0, 3], [1, 1]]))
-    case("index_put", lambda x, i, j, v: x.index_put((i, j), v), R(3, 4), I([0, 2]), I([1, 3]), R(2))
-    case("index_put_add", lambda x, i, v: x.index_put((i,), v, accumulate=True), R(3, 2), I([0, 2, 0]), R(3, 2))
+    case("index_put", lambda x, i, j, v: x.index_put((i, j), v), R(3, 4), I([0, 2]), I([1, 3]),
+         R(2))
+    case("index_put_add", lambda x, i, v: x.index_put((i,), v, accumulate=True), R(3, 2),
+         I([0, 2, 0]), R(3, 2))
     for k, (text, shapes) in enumerate(EQUATIONS):
-        case("einsum", lambda *a: torch.einsum(EQUATIONS[a[-1]][0], *a[:-1]), *[R(*q) for q in shapes], attrs=[k])
+        case("einsum", lambda *a: torch.einsum(EQUATIONS[a[-1]][0], *a[:-1]),
+             *[R(*q) for q in shapes], attrs=[k])
 
 
 def loss_options():
-    """Class weights, labels to ignore, smoothing, probabilities as targets: each with each reduction."""
+    """Class weights, labels to ignore, smoothing, probabilities as targets: each with each
+    reduction."""
     wide = torch.tensor
     f64 = torch.float64
     for r in range(3):
         for ignore, smoothing in [(3, 0.0), (-100, 0.3), (0, 0.1), (-1, 1.0)]:
-            labels = I([0, 3, 3, 1, max(ignore, 0) if ignore >= -1 else 2]) if ignore != -1 else I([0, -1, 2, 1, -1])
+            labels = I([0, -1, 2, 1, -1])
+            if ignore != -1:
+                labels = I([0, 3, 3, 1, max(ignore, 0) if ignore >= -1 else 2])
             case("cross_entropy_labels", lambda x, t, k, i, e, w: F.cross_entropy(
-                x, t, weight=wide(w, dtype=f64), ignore_index=i, label_smoothing=e, reduction=REDUCTIONS[k]),
+                x, t, weight=wide(w, dtype=f64), ignore_index=i, label_smoothing=e,
+                reduction=REDUCTIONS[k]),
                 R(5, 4), labels, attrs=[r, ignore, smoothing, [0.5, 2.0, 1.25, 0.0]])
-            case("cross_entropy_unweighted", lambda x, t, k, i, e: F.cross_entropy(x, t, ignore_index=i, label_smoothing=e, reduction=REDUCTIONS[k]),
-                 R(5, 4), labels, attrs=[r, ignore, smoothing])
+            case("cross_entropy_unweighted", lambda x, t, k, i, e: F.cross_entropy(
+                x, t, ignore_index=i, label_smoothing=e, reduction=REDUCTIONS[k]),
+                R(5, 4), labels, attrs=[r, ignore, smoothing])
         for smoothing in [0.0, 0.2]:
             case("cross_entropy_soft", lambda x, p, k, e, w: F.cross_entropy(
                 x, p, weight=wide(w, dtype=f64), label_smoothing=e, reduction=REDUCTIONS[k]),
                 R(3, 4), R(3, 4, low=0, high=1), attrs=[r, smoothing, [0.5, 2.0, 1.25, 1.0]])
-        case("nll_loss_labels", lambda x, t, k, i, w: F.nll_loss(x, t, weight=wide(w, dtype=f64), ignore_index=i, reduction=REDUCTIONS[k]),
-             R(4, 3), I([0, 2, 2, 1]), attrs=[r, 2, [0.5, 2.0, 1.25]])
+        case("nll_loss_labels", lambda x, t, k, i, w: F.nll_loss(
+            x, t, weight=wide(w, dtype=f64), ignore_index=i, reduction=REDUCTIONS[k]),
+            R(4, 3), I([0, 2, 2, 1]), attrs=[r, 2, [0.5, 2.0, 1.25]])
         case("bce_weighted", lambda a, b, k, w, p: F.binary_cross_entropy_with_logits(
-            a, b, weight=wide(w, dtype=f64), pos_weight=wide(p, dtype=f64), reduction=REDUCTIONS[k]),
+            a, b, weight=wide(w, dtype=f64), pos_weight=wide(p, dtype=f64),
+            reduction=REDUCTIONS[k]),
             R(2, 3), R(2, 3, low=0, high=1), attrs=[r, [0.5, 2.0, 1.25], [3.0, 0.25, 1.0]])
-        case("kl_div_log", lambda a, b, k: F.kl_div(a, b, log_target=True, reduction=REDUCTIONS[k]), R(2, 3, high=0), R(2, 3, high=0), attrs=[r])
-    case("kl_div_batchmean", lambda a, b, log: F.kl_div(a, b, log_target=bool(log), reduction="batchmean"), R(4, 3, high=0), R(4, 3, low=0.1, high=1), attrs=[0])
-    case("kl_div_batchmean", lambda a, b, log: F.kl_div(a, b, log_target=bool(log), reduction="batchmean"), R(4, 3, high=0), R(4, 3, high=0), attrs=[1])
-    case("cross_entropy_unweighted", lambda x, t, k, i, e: F.cross_entropy(x, t, ignore_index=i, label_smoothing=e), R(2, 3), I([1, 1]), attrs=[1, 1, 0.1])
+        case("kl_div_log", lambda a, b, k: F.kl_div(a, b, log_target=True, reduction=REDUCTIONS[k]),
+             R(2, 3, high=0), R(2, 3, high=0), attrs=[r])
+    case("kl_div_batchmean",
+         lambda a, b, log: F.kl_div(a, b, log_target=bool(log), reduction="batchmean"),
+         R(4, 3, high=0), R(4, 3, low=0.1, high=1), attrs=[0])
+    case("kl_div_batchmean",
+         lambda a, b, log: F.kl_div(a, b, log_target=bool(log), reduction="batchmean"),
+         R(4, 3, high=0), R(4, 3, high=0), attrs=[1])
+    case("cross_entropy_unweighted",
+         lambda x, t, k, i, e: F.cross_entropy(x, t, ignore_index=i, label_smoothing=e), R(2, 3),
+         I([1, 1]), attrs=[1, 1, 0.1])
 
 
 # The same list stands in test_golden.cpp.
-EQUATIONS = [("ij,jk->ki", [(2, 3), (3, 2)]), ("bij,bjk->bik", [(2, 2, 3), (2, 3, 2)]), ("ii->i", [(3, 3)]), ("ii", [(3, 3)]), ("ab,b,a->", [(2, 3), (3,), (2,)]),
-             ("...ij,...jk->...ik", [(2, 1, 2, 3), (2, 3, 2)]), ("ij", [(2, 3)]), ("ba", [(2, 3)]), ("i,j->ij", [(2,), (3,)]), ("ijk->k", [(2, 3, 2)])]
+EQUATIONS = [("ij,jk->ki", [(2, 3), (3, 2)]), ("bij,bjk->bik", [(2, 2, 3), (2, 3, 2)]),
+             ("ii->i", [(3, 3)]), ("ii", [(3, 3)]), ("ab,b,a->", [(2, 3), (3,), (2,)]),
+             ("...ij,...jk->...ik", [(2, 1, 2, 3), (2, 3, 2)]), ("ij", [(2, 3)]), ("ba", [(2, 3)]),
+             ("i,j->ij", [(2,), (3,)]), ("ijk->k", [(2, 3, 2)])]
 
 
 def nets():
-    """A net's loss, and the same after two inner steps of gradient descent: derivatives of derivatives, to third order and beyond."""
+    """A net's loss, and the same after two inner steps of gradient descent: derivatives of
+    derivatives, to third order and beyond."""
 
     def net(x, w1, b1, w2, b2):
         return F.linear(torch.tanh(F.linear(x, w1, b1)), w2, b2)
@@ -680,15 +833,22 @@ def nets():
         return (torch.exp(x) * torch.sin(x)).sum() * torch.tanh(x[0] * x[1])
 
     case("hessian", lambda x: torch.autograd.functional.hessian(f, x, create_graph=True), R(3))
-    case("hvp", lambda x, v: torch.autograd.functional.hvp(f, x, v, create_graph=True)[1], R(3), R(3))
-    case("jacobian", lambda x: torch.autograd.functional.jacobian(lambda t: torch.softmax(t, 0) * t, x, create_graph=True), R(3))
-    case("jvp", lambda x, v: torch.autograd.functional.jvp(lambda t: torch.softmax(t, 0) * t, x, v, create_graph=True)[1], R(3), R(3))
-    case("vjp", lambda x, v: torch.autograd.functional.vjp(lambda t: torch.softmax(t, 0) * t, x, v, create_graph=True)[1], R(3), R(3))
+    case("hvp", lambda x, v: torch.autograd.functional.hvp(f, x, v, create_graph=True)[1], R(3),
+         R(3))
+    def weighed(t):
+        return torch.softmax(t, 0) * t
+
+    of = torch.autograd.functional
+    case("jacobian", lambda x: of.jacobian(weighed, x, create_graph=True), R(3))
+    case("jvp", lambda x, v: of.jvp(weighed, x, v, create_graph=True)[1], R(3), R(3))
+    case("vjp", lambda x, v: of.vjp(weighed, x, v, create_graph=True)[1], R(3), R(3))
 
 
 def selection():
-    """By mask and index; where places repeat in scatter, PyTorch leaves the winner open, so none do."""
-    case("masked_select", torch.masked_select, R(2, 3), B([[True, False, True], [False, True, True]]))
+    """By mask and index; where places repeat in scatter, PyTorch leaves the winner open, so none
+    do."""
+    case("masked_select", torch.masked_select, R(2, 3),
+         B([[True, False, True], [False, True, True]]))
     case("masked_select", torch.masked_select, R(2, 1), B([True, False, True]))
     case("masked_select", torch.masked_select, R(3), B([False, False, False]))
     case("masked_select", torch.masked_select, R(), B(True))
@@ -698,17 +858,26 @@ def selection():
     case("bincount", lambda i, n: torch.bincount(i, minlength=n), I([1, 3, 3, 0, 3]), attrs=[0])
     case("bincount", lambda i, n: torch.bincount(i, minlength=n), I([2, 2]), attrs=[5])
     case("bincount", lambda i, n: torch.bincount(i, minlength=n), I([]), attrs=[2])
-    case("bincount_weights", lambda i, w, n: torch.bincount(i, w, n), I([1, 3, 3, 0, 3]), R(5), attrs=[0], order=0)
-    for x, dim, index, source in [(R(4), 0, [3, 0, 1], R(3)), (R(2, 3), 1, [[0, 2], [1, 0]], R(2, 2)), (R(3, 2), 0, [[2, 0], [0, 1]], R(2, 2)),
+    case("bincount_weights", lambda i, w, n: torch.bincount(i, w, n), I([1, 3, 3, 0, 3]), R(5),
+         attrs=[0], order=0)
+    for x, dim, index, source in [(R(4), 0, [3, 0, 1], R(3)),
+                                  (R(2, 3), 1, [[0, 2], [1, 0]], R(2, 2)),
+                                  (R(3, 2), 0, [[2, 0], [0, 1]], R(2, 2)),
                                   (R(2, 3, 2), -2, [[[2, 0]]], R(1, 1, 2))]:
-        case("scatter", lambda x, i, s, d: torch.scatter(x, d, i, s), x, I(index), source, attrs=[dim])
-        case("scatter_value", lambda x, i, d, v: torch.scatter(x, d, i, v), x, I(index), attrs=[dim, 0.75])
-    for x, dim, index, source, alpha in [(R(4), 0, [3, 0, 3], R(3), 1.0), (R(2, 3), 1, [1, 1], R(2, 2), -0.5), (R(3, 2, 2), -3, [2], R(1, 2, 2), 2.0)]:
-        case("index_add", lambda x, i, s, d, a: torch.index_add(x, d, i, s, alpha=a), x, I(index), source, attrs=[dim, alpha])
+        case("scatter", lambda x, i, s, d: torch.scatter(x, d, i, s), x, I(index), source,
+             attrs=[dim])
+        case("scatter_value", lambda x, i, d, v: torch.scatter(x, d, i, v), x, I(index),
+             attrs=[dim, 0.75])
+    for x, dim, index, source, alpha in [(R(4), 0, [3, 0, 3], R(3), 1.0),
+                                         (R(2, 3), 1, [1, 1], R(2, 2), -0.5),
+                                         (R(3, 2, 2), -3, [2], R(1, 2, 2), 2.0)]:
+        case("index_add", lambda x, i, s, d, a: torch.index_add(x, d, i, s, alpha=a), x, I(index),
+             source, attrs=[dim, alpha])
     case("embedding", F.embedding, I([[0, 2], [2, 3]]), R(4, 3))
     case("embedding", F.embedding, I(1), R(2, 3))
     for padding in (0, -1):
-        case("embedding_padding", lambda i, w, p: F.embedding(i, w, padding_idx=p), I([0, 2, 2, 3, 0]), R(4, 2), attrs=[padding])
+        case("embedding_padding", lambda i, w, p: F.embedding(i, w, padding_idx=p),
+             I([0, 2, 2, 3, 0]), R(4, 2), attrs=[padding])
     case("unbind", lambda x, d: torch.unbind(x, d)[1], R(3, 2), attrs=[0])
     case("unbind", lambda x, d: torch.unbind(x, d)[1], R(2, 2, 3), attrs=[-1])
     for k in (-2, 0, 1):
@@ -717,31 +886,48 @@ def selection():
     case("diag", torch.diag, R(0), attrs=[1])
     for k, how in enumerate(["ij", "xy"]):
         for i in range(3):
-            case("meshgrid", lambda a, b, c, k, i: torch.meshgrid(a, b, c, indexing=["ij", "xy"][k])[i], R(2), R(3), R(), attrs=[k, i])
-        case("meshgrid_one", lambda a, k: torch.meshgrid(a, indexing=["ij", "xy"][k])[0], R(3), attrs=[k])
-    for start, end, steps in [(0.0, 1.0, 5), (-1.5, 2.25, 4), (3.0, -1.0, 3), (2.0, 7.0, 1), (2.0, 7.0, 0), (1.0, 1.0, 2)]:
-        case("linspace", lambda a, b, n: torch.linspace(a, b, n, dtype=torch.float64), attrs=[start, end, steps], order=0)
-    case("linspace_i64", lambda a, b, n: torch.linspace(a, b, n, dtype=torch.int64), attrs=[0, 10, 4])
+            case("meshgrid",
+                 lambda a, b, c, k, i: torch.meshgrid(a, b, c, indexing=["ij", "xy"][k])[i], R(2),
+                 R(3), R(), attrs=[k, i])
+        case("meshgrid_one", lambda a, k: torch.meshgrid(a, indexing=["ij", "xy"][k])[0], R(3),
+             attrs=[k])
+    for start, end, steps in [(0.0, 1.0, 5), (-1.5, 2.25, 4), (3.0, -1.0, 3), (2.0, 7.0, 1),
+                              (2.0, 7.0, 0), (1.0, 1.0, 2)]:
+        case("linspace", lambda a, b, n: torch.linspace(a, b, n, dtype=torch.float64),
+             attrs=[start, end, steps], order=0)
+    case("linspace_i64", lambda a, b, n: torch.linspace(a, b, n, dtype=torch.int64),
+         attrs=[0, 10, 4])
 
 
 def middles():
-    """median and quantile; ties in median over all share the gradient, along a dim PyTorch does not say whose it is."""
-    for shape, d, keep in [((5,), 0, 0), ((3, 4), 1, 0), ((3, 4), 0, 1), ((2, 3, 2), -2, 0), ((1, 3), 0, 0)]:
-        case("median", lambda x, d, k: torch.median(x, d, bool(k)).values, R(*shape), attrs=[d, keep])
-        case("median_indices", lambda x, d, k: torch.median(x, d, bool(k)).indices, R(*shape), attrs=[d, keep])
-    case("median", lambda x, d, k: torch.median(x, d, bool(k)).values, V([[3.0, nan, 1.0], [inf, -inf, 0.0]]), attrs=[1, 0])
+    """median and quantile; ties in median over all share the gradient; along a dim PyTorch leaves
+    open whose it is."""
+    for shape, d, keep in [((5,), 0, 0), ((3, 4), 1, 0), ((3, 4), 0, 1), ((2, 3, 2), -2, 0),
+                           ((1, 3), 0, 0)]:
+        case("median", lambda x, d, k: torch.median(x, d, bool(k)).values, R(*shape),
+             attrs=[d, keep])
+        case("median_indices", lambda x, d, k: torch.median(x, d, bool(k)).indices, R(*shape),
+             attrs=[d, keep])
+    case("median", lambda x, d, k: torch.median(x, d, bool(k)).values,
+         V([[3.0, nan, 1.0], [inf, -inf, 0.0]]), attrs=[1, 0])
     case("median_all", torch.median, R(2, 3))
     case("median_all", torch.median, R())
     case("median_all", torch.median, V([2.0, 1.0, 2.0, 3.0, 2.0, 0.0]))
     case("median_all", torch.median, V([2.0, nan, 1.0]), order=0)
     case("median_all", torch.median, I([4, 1, 3, 2]))
-    for shape, q, d, keep in [((5,), 0.3, 0, 0), ((3, 4), 0.75, 1, 0), ((3, 4), 0.0, 0, 1), ((2, 3, 2), 1.0, -2, 0), ((1,), 0.4, 0, 0)]:
-        case("quantile", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), R(*shape), attrs=[q, d, keep])
-        case("quantile_all", lambda x, q, k: torch.quantile(x, q, keepdim=bool(k)), R(*shape), attrs=[q, keep])
+    for shape, q, d, keep in [((5,), 0.3, 0, 0), ((3, 4), 0.75, 1, 0), ((3, 4), 0.0, 0, 1),
+                              ((2, 3, 2), 1.0, -2, 0), ((1,), 0.4, 0, 0)]:
+        case("quantile", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), R(*shape),
+             attrs=[q, d, keep])
+        case("quantile_all", lambda x, q, k: torch.quantile(x, q, keepdim=bool(k)), R(*shape),
+             attrs=[q, keep])
     for keep in (0, 1):
-        case("quantiles", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), R(2, 5), V([0.1, 0.55, 0.9]), attrs=[1, keep])
-        case("quantiles", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), R(4, 2, 2), V([0.35]), attrs=[0, keep])
-    case("quantile", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), V([[1.0, nan, 2.0], [1.0, 3.0, inf]]), attrs=[0.25, 1, 0], order=0)
+        case("quantiles", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), R(2, 5),
+             V([0.1, 0.55, 0.9]), attrs=[1, keep])
+        case("quantiles", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)), R(4, 2, 2),
+             V([0.35]), attrs=[0, keep])
+    case("quantile", lambda x, q, d, k: torch.quantile(x, q, d, bool(k)),
+         V([[1.0, nan, 2.0], [1.0, 3.0, inf]]), attrs=[0.25, 1, 0], order=0)
 
 
 def least_squares():
@@ -753,24 +939,35 @@ def least_squares():
         case("lstsq", lambda a, b: L.lstsq(a, b).solution, M(*shape), R(*shape[:-1], 2))
     case("qr_q", lambda a: L.qr(a).Q, V([[2.0, 1.0], [0.0, -3.0]]))
     # Of rank 1: derivatives along the matrices of that rank, which PyTorch's are too.
-    case("pinv_rank", lambda u, v: L.pinv(torch.outer(u, v)), R(3, away=0.3), R(2, away=0.3), order=1)
+    case("pinv_rank", lambda u, v: L.pinv(torch.outer(u, v)), R(3, away=0.3), R(2, away=0.3),
+         order=1)
     case("pinv", L.pinv, V([[1.0, 2.0], [2.0, 4.0], [0.0, 0.0]]), order=1)
     case("pinv", L.pinv, R(3, 0))
     case("lstsq_vector", lambda a, b: (L.pinv(a) @ b[..., None])[..., 0], M(3, 2), R(3))
 
 
 def windows():
-    """Pools with ceil_mode and indices, along one dim; borders; bicubic; convolutions as large as their input."""
+    """Pools with ceil_mode and indices, along one dim; borders; bicubic; convolutions as large as
+    their input."""
     def pool(f):
         return lambda x, k, s, p, c: f(x, k, s, p, ceil_mode=True, count_include_pad=bool(c))
 
-    for x, k, s, p in [([1, 2, 5, 6], 2, 2, 0), ([2, 1, 5, 4], 3, 2, 1), ([1, 1, 6, 3], 3, 4, 1), ([1, 2, 2], 3, 2, 0), ([1, 1, 4, 4], 2, 3, 1)]:
-        case("max_pool2d_indices", lambda x, k, s, p, c: F.max_pool2d(x, k, s, p, ceil_mode=bool(c), return_indices=True)[1], R(*x), attrs=[k, s, p, 1])
-        case("max_pool2d_ceil", lambda x, k, s, p: F.max_pool2d(x, k, s, p, ceil_mode=True), R(*x), attrs=[k, s, p])
+    for x, k, s, p in [([1, 2, 5, 6], 2, 2, 0), ([2, 1, 5, 4], 3, 2, 1), ([1, 1, 6, 3], 3, 4, 1),
+                       ([1, 2, 2], 3, 2, 0), ([1, 1, 4, 4], 2, 3, 1)]:
+        case("max_pool2d_indices",
+             lambda x, k, s, p, c: F.max_pool2d(x, k, s, p, ceil_mode=bool(c), return_indices=True)[
+                 1],
+             R(*x), attrs=[k, s, p, 1])
+        case("max_pool2d_ceil", lambda x, k, s, p: F.max_pool2d(x, k, s, p, ceil_mode=True), R(*x),
+             attrs=[k, s, p])
         for pad in (0, 1):
             case("avg_pool2d_ceil", pool(F.avg_pool2d), R(*x), attrs=[k, s, p, pad])
-    case("max_pool2d_indices", lambda x, k, s, p, c: F.max_pool2d(x, k, s, p, return_indices=True)[1], R(2, 2, 5, 4), attrs=[3, 2, 1, 0])
-    case("max_pool2d_indices", lambda x, k, s, p, c: F.max_pool2d(x, k, s, p, return_indices=True)[1], V([[[1.0, 1.0, nan], [1.0, 1.0, -inf]]]), attrs=[2, 1, 0, 0])
+    case("max_pool2d_indices",
+         lambda x, k, s, p, c: F.max_pool2d(x, k, s, p, return_indices=True)[1], R(2, 2, 5, 4),
+         attrs=[3, 2, 1, 0])
+    case("max_pool2d_indices",
+         lambda x, k, s, p, c: F.max_pool2d(x, k, s, p, return_indices=True)[1],
+         V([[[1.0, 1.0, nan], [1.0, 1.0, -inf]]]), attrs=[2, 1, 0, 0])
     for k, s, p in [(2, 2, 0), (3, 2, 1), (3, 1, 1)]:
         case("max_pool1d", lambda x, k, s, p: F.max_pool1d(x, k, s, p), R(2, 2, 7), attrs=[k, s, p])
         for pad in (0, 1):
@@ -779,30 +976,50 @@ def windows():
         case("adaptive_avg_pool1d", lambda x, n: F.adaptive_avg_pool1d(x, n), R(2, 2, 7), attrs=[n])
         case("adaptive_max_pool1d", lambda x, n: F.adaptive_max_pool1d(x, n), R(2, 2, 7), attrs=[n])
     for m, mode in enumerate(["constant", "reflect", "replicate", "circular"]):
-        case("pad_mode", lambda x, k, m: F.pad(x, k, ["constant", "reflect", "replicate", "circular"][m]), R(2, 3, 4), attrs=[[2, 3], m])
-        case("pad_mode", lambda x, k, m: F.pad(x, k, ["constant", "reflect", "replicate", "circular"][m]), R(1, 2, 3, 4), attrs=[[1, 2, 0, 2], m])
-        case("pad_mode", lambda x, k, m: F.pad(x, k, ["constant", "reflect", "replicate", "circular"][m]), R(1, 1, 3, 3), attrs=[[-1, 1, 1, -1], m])
+        case("pad_mode",
+             lambda x, k, m: F.pad(x, k, ["constant", "reflect", "replicate", "circular"][m]),
+             R(2, 3, 4), attrs=[[2, 3], m])
+        case("pad_mode",
+             lambda x, k, m: F.pad(x, k, ["constant", "reflect", "replicate", "circular"][m]),
+             R(1, 2, 3, 4), attrs=[[1, 2, 0, 2], m])
+        case("pad_mode",
+             lambda x, k, m: F.pad(x, k, ["constant", "reflect", "replicate", "circular"][m]),
+             R(1, 1, 3, 3), attrs=[[-1, 1, 1, -1], m])
     case("pad_mode", lambda x, k, m: F.pad(x, k, "replicate"), R(1, 2, 1), attrs=[[4, 3], 2])
     for size in ([3, 7], [5, 2], [1, 1], [8, 6]):
         for corners in (0, 1):
-            case("bicubic", lambda x, o, a: F.interpolate(x, o, mode="bicubic", align_corners=bool(a)), R(1, 2, 4, 3), attrs=[size, corners])
+            case("bicubic",
+                 lambda x, o, a: F.interpolate(x, o, mode="bicubic", align_corners=bool(a)),
+                 R(1, 2, 4, 3), attrs=[size, corners])
     for w, d in [([3, 2, 3, 3], [1, 1]), ([2, 2, 2, 3], [2, 1]), ([1, 2, 4, 2], [1, 3])]:
-        case("conv2d_same", lambda x, w, b, d: F.conv2d(x, w, b, padding="same", dilation=d), R(2, 2, 5, 4), R(*w), R(w[0]), attrs=[d])
+        case("conv2d_same", lambda x, w, b, d: F.conv2d(x, w, b, padding="same", dilation=d),
+             R(2, 2, 5, 4), R(*w), R(w[0]), attrs=[d])
     for k in (1, 2, 5):
         case("conv1d_same", lambda x, w: F.conv1d(x, w, padding="same"), R(2, 2, 4), R(3, 2, k))
     for s, p, d, g, more in [(1, 0, 1, 1, 0), (2, 1, 1, 2, 1), (3, 1, 2, 1, 2)]:
-        case("conv_transpose1d", lambda x, w, b, s, p, d, g, m: F.conv_transpose1d(x, w, b, s, p, m, g, d), R(2, 2, 4), R(2, 2, 3), R(2 * g), attrs=[s, p, d, g, more])
+        case("conv_transpose1d",
+             lambda x, w, b, s, p, d, g, m: F.conv_transpose1d(x, w, b, s, p, m, g, d), R(2, 2, 4),
+             R(2, 2, 3), R(2 * g), attrs=[s, p, d, g, more])
     case("rms_norm", lambda x, w, e: F.rms_norm(x, x.shape[1:], w, e), R(2, 3), R(3), attrs=[1e-2])
-    case("rms_norm", lambda x, w, e: F.rms_norm(x, x.shape[1:], w, e), R(2, 2, 3), R(2, 3), attrs=[0.5])
+    case("rms_norm", lambda x, w, e: F.rms_norm(x, x.shape[1:], w, e), R(2, 2, 3), R(2, 3),
+         attrs=[0.5])
     case("rms_norm_plain", lambda x: F.rms_norm(x, x.shape[-1:]), R(3, 4))
-    case("rms_norm_plain", lambda x: F.rms_norm(x, x.shape[-1:]), V([[0.0, 0.0], [3.0, 4.0]]), order=1)
+    case("rms_norm_plain", lambda x: F.rms_norm(x, x.shape[-1:]), V([[0.0, 0.0], [3.0, 4.0]]),
+         order=1)
     for r in range(3):
         for beta in (1.0, 0.4, 0.0):
-            case("smooth_l1_loss", lambda a, b, e, k: F.smooth_l1_loss(a, b, reduction=REDUCTIONS[k], beta=e), R(2, 3), R(2, 3), attrs=[beta, r])
-    case("smooth_l1_loss", lambda a, b, e, k: F.smooth_l1_loss(a, b, reduction="none", beta=e), V([0.0, 1.0, -1.0, 1.5]), V([0.0, 0.0, 0.0, 0.0]), attrs=[1.0, 0])
-    case("batch_norm_sequence", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=1e-2), R(3, 2, 4), R(2), R(2))
-    case("batch_norm_sequence_given", lambda x, m, v, w, b: F.batch_norm(x, m.detach(), v.detach(), w, b, False, eps=1e-2), R(2, 3, 2), R(3), R(3, low=0.5, high=2), R(3), R(3))
-    for name, f in [("softmax", torch.softmax), ("log_softmax", torch.log_softmax), ("logsumexp", torch.logsumexp)]:
+            case("smooth_l1_loss",
+                 lambda a, b, e, k: F.smooth_l1_loss(a, b, reduction=REDUCTIONS[k], beta=e),
+                 R(2, 3), R(2, 3), attrs=[beta, r])
+    case("smooth_l1_loss", lambda a, b, e, k: F.smooth_l1_loss(a, b, reduction="none", beta=e),
+         V([0.0, 1.0, -1.0, 1.5]), V([0.0, 0.0, 0.0, 0.0]), attrs=[1.0, 0])
+    case("batch_norm_sequence", lambda x, w, b: F.batch_norm(x, None, None, w, b, True, eps=1e-2),
+         R(3, 2, 4), R(2), R(2))
+    case("batch_norm_sequence_given",
+         lambda x, m, v, w, b: F.batch_norm(x, m.detach(), v.detach(), w, b, False, eps=1e-2),
+         R(2, 3, 2), R(3), R(3, low=0.5, high=2), R(3), R(3))
+    for name, f in [("softmax", torch.softmax), ("log_softmax", torch.log_softmax),
+                    ("logsumexp", torch.logsumexp)]:
         for d in (0, -1):
             case(name + "_number", f, R(), attrs=[d])
 
@@ -818,7 +1035,8 @@ def committed():
 
 
 def merged():
-    """The committed file with the blocks of --only replaced; a new one stands where a full run would write it."""
+    """The committed file with the blocks of --only replaced; a new one stands where a full run
+    would write it."""
     old = committed()
     new = {(name, k): text for name, k, text in blocks if text}
     order = [key for key in old if key[0] not in only or key in new]
@@ -835,7 +1053,9 @@ def merged():
 def main():
     if "--only" in sys.argv:
         only.extend(sys.argv[sys.argv.index("--only") + 1].split(","))
-    for part in [elementwise, binary, reductions, edges, views, indexing, products, sparse, linalg, norms, images, losses, compositions, nets, selection, middles, least_squares, windows]:
+    for part in [
+            elementwise, binary, reductions, edges, views, indexing, products, sparse, linalg,
+            norms, images, losses, compositions, nets, selection, middles, least_squares, windows]:
         part()
     for name in only:
         if name not in seen:
@@ -846,7 +1066,8 @@ def main():
         print("golden.txt is", "up to date" if same else "not what make.py writes")
         sys.exit(0 if same else 1)
     PATH.write_text(text)
-    print(f"{sum(seen.values()) + len(seen)} cases of {len(seen)} functions, {len(text)} bytes, PyTorch {torch.__version__}")
+    print(f"{sum(seen.values()) + len(seen)} cases of {len(seen)} functions, {len(text)} bytes, "
+          f"PyTorch {torch.__version__}")
 
 
 main()

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Writes optim.txt: trajectories of PyTorch's optimizers, schedules, clipping and averages, in f64, for test_optim.cpp.
+"""Writes optim.txt: trajectories of PyTorch's optimizers, schedules, clipping and averages, in f64,
+for test_optim.cpp.
 
     python3 tests/golden/make_optim.py            # needs torch; writes optim.txt beside this file
-    python3 tests/golden/make_optim.py --check    # exits 1 where the committed file differs from what it would write
+    python3 tests/golden/make_optim.py --check    # exits 1 where it would write other bytes
 
-A line: name, step, values with 17 digits. The problem: parameters [3,2], [3] and [4] with p_i = cos(i + 1) over all 13 numbers, and at step t the
-gradient g_i = 0.7 (p_i - sin(2 i)) + 0.3 sin(1.3 i + 0.9 t). The trajectory's lines hold the parameters after each step.
+A line: name, step, values with 17 digits. The problem: parameters [3,2], [3] and [4] with p_i =
+cos(i + 1) over all 13 numbers, and at step t the gradient g_i = 0.7 (p_i - sin(2 i)) + 0.3 sin(1.3
+i + 0.9 t). The trajectory's lines hold the parameters after each step.
 """
 import math
 import pathlib
@@ -29,8 +31,10 @@ def gradients(params, step):
     out, i = [], 0
     for p in params:
         n = p.numel()
-        aim = torch.tensor([math.sin(2 * k) for k in range(i, i + n)], dtype=torch.float64).reshape(p.shape)
-        wave = torch.tensor([math.sin(1.3 * k + 0.9 * step) for k in range(i, i + n)], dtype=torch.float64).reshape(p.shape)
+        aim = torch.tensor([math.sin(2 * k) for k in range(i, i + n)],
+                           dtype=torch.float64).reshape(p.shape)
+        wave = torch.tensor([math.sin(1.3 * k + 0.9 * step) for k in range(i, i + n)],
+                            dtype=torch.float64).reshape(p.shape)
         out.append(0.7 * (p.detach() - aim) + 0.3 * wave)
         i += n
     return out
@@ -59,14 +63,18 @@ def run(name, make, schedule=None):
 
 def groups(params, lr, weight_decay):
     """The factors of test_optim.cpp: lr 1, 0.5, 2 and weight_decay 1, 0, 3."""
-    return [{"params": [p], "lr": lr * a, "weight_decay": weight_decay * b} for p, a, b in zip(params, (1, 0.5, 2), (1, 0, 3))]
+    return [{"params": [p], "lr": lr * a, "weight_decay": weight_decay * b}
+            for p, a, b in zip(params, (1, 0.5, 2), (1, 0, 3))]
 
 
 class Lars(torch.optim.Optimizer):
-    """Written from the formulas in layers/optim.h; PyTorch has no LARS. One-dimensional parameters are excluded where `exclude` is set."""
+    """Written from the formulas in layers/optim.h; PyTorch has no LARS. One-dimensional parameters
+    are excluded where `exclude` is set."""
 
-    def __init__(self, params, lr, momentum, weight_decay, trust, nesterov=False, sum_of_norms=False, exclude=True):
-        super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay, trust=trust))
+    def __init__(self, params, lr, momentum, weight_decay, trust, nesterov=False,
+                 sum_of_norms=False, exclude=True):
+        super().__init__(params,
+                         dict(lr=lr, momentum=momentum, weight_decay=weight_decay, trust=trust))
         self.nesterov, self.sum_of_norms, self.exclude = nesterov, sum_of_norms, exclude
 
     @torch.no_grad()
@@ -105,7 +113,8 @@ def optimizers():
     run("lars_all", lambda p: Lars(p, 0.5, 0.9, 0.05, 0.02, exclude=False))
     run("lars_nesterov", lambda p: Lars(p, 0.5, 0.9, 0.05, 0.02, nesterov=True))
     run("lars_paper", lambda p: Lars(p, 0.5, 0.9, 0.05, 0.02, sum_of_norms=True))
-    run("sgd_cosine", lambda p: sgd(p, lr=0.1, momentum=0.9), lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 10, 0.01))
+    run("sgd_cosine", lambda p: sgd(p, lr=0.1, momentum=0.9),
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 10, 0.01))
 
 
 def rates(name, make, steps=40, lr=0.4):
@@ -128,13 +137,17 @@ def schedules():
     rates("cosine_lr", lambda o: s.CosineAnnealingLR(o, 39, 0.02))
     rates("polynomial_lr", lambda o: s.PolynomialLR(o, 25, 2.5))
     rates("linear_lr", lambda o: s.LinearLR(o, 0.25, 0.8, 12))
-    rates("warmup_cosine", lambda o: s.SequentialLR(o, [s.LinearLR(o, 0.1, 1.0, 8), s.CosineAnnealingLR(o, 31, 0.02)], [8]))
-    rates("warmup_multi_step", lambda o: s.SequentialLR(o, [s.LinearLR(o, 0.5, 1.0, 6), s.MultiStepLR(o, [4, 20], 0.1)], [6]))
+    rates("warmup_cosine", lambda o: s.SequentialLR(
+        o, [s.LinearLR(o, 0.1, 1.0, 8), s.CosineAnnealingLR(o, 31, 0.02)], [8]))
+    rates("warmup_multi_step", lambda o: s.SequentialLR(
+        o, [s.LinearLR(o, 0.5, 1.0, 6), s.MultiStepLR(o, [4, 20], 0.1)], [6]))
     one = s.OneCycleLR
     rates("one_cycle", lambda o: one(o, 0.4, total_steps=41, cycle_momentum=False))
-    rates("one_cycle_linear", lambda o: one(o, 0.4, total_steps=41, pct_start=0.4, anneal_strategy="linear", div_factor=10,
-                                          final_div_factor=100, cycle_momentum=False))
-    rates("one_cycle_three_phase", lambda o: one(o, 0.4, total_steps=41, three_phase=True, cycle_momentum=False))
+    rates("one_cycle_linear", lambda o: one(
+        o, 0.4, total_steps=41, pct_start=0.4, anneal_strategy="linear", div_factor=10,
+        final_div_factor=100, cycle_momentum=False))
+    rates("one_cycle_three_phase",
+          lambda o: one(o, 0.4, total_steps=41, three_phase=True, cycle_momentum=False))
 
 
 def clipping():
@@ -159,7 +172,8 @@ class Box(torch.nn.Module):
 
 def averages():
     net = Box()
-    average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
+    average = torch.optim.swa_utils.AveragedModel(
+        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
     average.update_parameters(net)  # the first call copies
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     for step in range(STEPS):

@@ -1,5 +1,6 @@
-"""Writes planetoid/ind.tiny.*: a graph of 9 nodes as Planetoid's files hold one. NumPy and SciPy make the objects; the pickler below spells them as
-Python 2's did (str as SHORT_BINSTRING, bytes as BINSTRING, the modules' old names). Run it in this folder."""
+"""Writes planetoid/ind.tiny.*: a graph of 9 nodes as Planetoid's files hold one. NumPy and SciPy
+make the objects; the pickler below spells them as Python 2's did (str as SHORT_BINSTRING, bytes as
+BINSTRING, the modules' old names). Run it in this folder."""
 import collections
 import io
 import os
@@ -17,7 +18,8 @@ class Python2(pickle._Pickler):
 
     def save_text(self, text):
         data = text.encode("latin1") if isinstance(text, str) else text
-        self.write(b"U" + bytes([len(data)]) + data if len(data) < 256 else b"T" + struct.pack("<i", len(data)) + data)
+        head = b"U" + bytes([len(data)]) if len(data) < 256 else b"T" + struct.pack("<i", len(data))
+        self.write(head + data)
         self.memoize(text)
 
     dispatch[str] = save_text
@@ -44,8 +46,10 @@ for node in range(9):
     graph[node]
 parts = {
     "x": sp.csr_matrix(np.array(rows[:2], "f4")), "y": one_hot[[0, 1]],
-    "allx": sp.csr_matrix(np.array(rows, "f4")), "ally": np.concatenate([one_hot[[0, 1, 2, 0]], np.zeros((1, 3), "i4")]),
-    "tx": sp.csr_matrix(np.array(test, "f4")), "ty": np.asfortranarray(one_hot[[2, 1, 0]]),
+    "allx": sp.csr_matrix(np.array(rows, "f4")),
+    "ally": np.concatenate([one_hot[[0, 1, 2, 0]], np.zeros((1, 3), "i4")]),
+    "tx": sp.csr_matrix(np.array(test, "f4")),
+    "ty": np.asfortranarray(one_hot[[2, 1, 0]]),
     "graph": graph,
 }
 os.makedirs("planetoid", exist_ok=True)
