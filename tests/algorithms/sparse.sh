@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# sparse.sh BIN CLASSIFY: from a trained sparse net to answers. regrad-map trains for a moment, regrad-sparse exports what it left, and its `run` and the
-# embedding example say the same of a picture. Wrong files end with the exit codes of the other binaries, and leave nothing behind.
+# sparse.sh BIN CLASSIFY: from a trained sparse net to answers. regrad-map trains for a moment,
+# regrad-sparse exports what it left, and its `run` and the embedding example give the same of a
+# picture. Wrong files end with the exit codes of the other binaries, and leave nothing behind.
 set -euo pipefail
 bin=$(realpath "$1") classify=$(realpath "$2")
 work=$(mktemp -d)
@@ -9,19 +10,27 @@ cd "$work"
 
 base64 -d > ring.png <<< \
   iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAX0lEQVR42mNgIBLIuoW6ySK4AoV73/1/t7dQAMbv/780MzRz6f9+qEjh/zpBICVY978Qon/vUkEwQ3DpXrA5bu8yoXoz37mBqND/oVABKAtDBYYZGLZgugPDpZh+QQYA8ikwQXmPa4EAAAAASUVORK5CYII=
-"$bin/regrad-map" --quiet --methods map --seeds 1 --epochs 4 --train 200 --test 100 --curve 100 --out out > /dev/null
+"$bin/regrad-map" --quiet --methods map --seeds 1 --epochs 4 --train 200 --test 100 \
+  --curve 100 --out out > /dev/null
 "$bin/regrad-sparse" export out/models/*.safetensors --out net.safetensors | tail -n 2
-"$bin/regrad-sparse" run net.safetensors ring.png | tee said
-"$bin/regrad-sparse" run --mode dense net.safetensors ring.png | cmp - said
+"$bin/regrad-sparse" run net.safetensors ring.png | tee answer
+"$bin/regrad-sparse" run --mode dense net.safetensors ring.png | cmp - answer
 "$classify" net.safetensors ring.png | tee embedded
-[ "$(cut -d' ' -f2,3 embedded)" = "$(cut -d' ' -f2,3 said | tr -d ,)" ] || { echo "run and the embedding example differ"; exit 1; }
+if [ "$(cut -d' ' -f2,3 embedded)" != "$(cut -d' ' -f2,3 answer | tr -d ,)" ]; then
+  echo "run and the embedding example differ"
+  exit 1
+fi
 "$bin/regrad-sparse" bench net.safetensors | tail -n 1
 
 expect() { # exit code, words of the message, command
   local code=$1 words=$2 found=0
   shift 2
   "$@" > /dev/null 2> message || found=$?
-  [ "$found" = "$code" ] && grep -q "$words" message || { echo "expected $code and '$words': $*"; echo "$found"; cat message; exit 1; }
+  [ "$found" = "$code" ] && grep -q "$words" message && return
+  echo "expected $code and '$words': $*"
+  echo "$found"
+  cat message
+  exit 1
 }
 expect 2 "help" "$bin/regrad-sparse" exprot
 expect 2 "MODEL" "$bin/regrad-sparse" export
@@ -29,12 +38,14 @@ expect 2 "PICTURE" "$bin/regrad-sparse" run net.safetensors ''
 expect 2 "out: an empty value" "$bin/regrad-sparse" export out/models/*.safetensors --out ''
 expect 2 "is the model itself" "$bin/regrad-sparse" export net.safetensors --out net.safetensors
 expect 3 "nothing.safetensors" "$bin/regrad-sparse" run nothing.safetensors ring.png
-expect 3 "said" "$bin/regrad-sparse" run net.safetensors said
-# A bad file among many: told, and the others are looked at.
+expect 3 "answer" "$bin/regrad-sparse" run net.safetensors answer
+# A bad file among many is named, and the others are looked at.
 code=0
-"$bin/regrad-sparse" run net.safetensors said ring.png nothing.png > others 2> message || code=$?
-[ "$code" = 3 ] && cmp others said
-[ "$(wc -l < message)" = 3 ] && grep -q '^regrad: said: ' message && grep -q '^regrad: nothing.png: ' message
+"$bin/regrad-sparse" run net.safetensors answer ring.png nothing.png > others 2> message || code=$?
+[ "$code" = 3 ] && cmp others answer
+[ "$(wc -l < message)" = 3 ]
+grep -q '^regrad: answer: ' message
+grep -q '^regrad: nothing.png: ' message
 tail -n 1 message | grep -qx 'regrad: 2 of 3 files could not be read'
 head -c 300 net.safetensors > cut.safetensors
 expect 3 "cut.safetensors" "$bin/regrad-sparse" run cut.safetensors ring.png

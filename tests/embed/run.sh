@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# run.sh BUILD: takes the built regrad in the ways an embedding program would, and runs small programs each time: installed; installed and moved;
-# pkg-config; FetchContent; add_subdirectory; installed as shared libraries. Then what a program may link is held against what it does link.
+# run.sh BUILD: takes the built regrad in the ways an embedding program would, and runs small
+# programs each time: installed; installed and moved; pkg-config; FetchContent; add_subdirectory;
+# installed as shared libraries. Then what a program may link is held against what it does link.
 set -euo pipefail
 build=$(realpath "$1")
 here=$(realpath "$(dirname "$0")")
@@ -13,7 +14,8 @@ consume() { # name, folder, build folder, cmake arguments
   local name=$1 folder=$2 into=$work/$3
   shift 3
   echo "== $name"
-  cmake -S "$here/$folder" -B "$into" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" "$@" >/dev/null
+  cmake -S "$here/$folder" -B "$into" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" "$@" >/dev/null
   cmake --build "$into" --target "${programs[@]}" | tail -n 1
   ctest --test-dir "$into" --output-on-failure | tail -n 3
 }
@@ -36,13 +38,17 @@ for program in "${programs[@]}"; do
 done
 
 echo "== what a consumer links"
-ldd "$work/moved/hvp" | awk '{print $1}' | grep -vE '^(linux-vdso|/lib|libopenblas|libdnnl|libOpenCL|libgomp|libstdc\+\+|libm\.|libgcc_s|libc\.|libgfortran|libquadmath|libpthread)' && exit 1
-echo "nothing but OpenBLAS, its Fortran runtime, oneDNN and its OpenCL loader, libgomp and the C++ runtime"
+runtime='linux-vdso|/lib|libgomp|libstdc\+\+|libm\.|libgcc_s|libc\.|libpthread'
+numeric='libopenblas|libgfortran|libquadmath|libdnnl|libOpenCL'
+ldd "$work/moved/hvp" | awk '{print $1}' | grep -vE "^($runtime|$numeric)" && exit 1
+echo "nothing but OpenBLAS, its Fortran runtime, oneDNN and its OpenCL loader, libgomp and C++'s"
 
-# Three ways from source in one build folder: regrad's commands are the same in each, so it is compiled once.
+# Three ways from source in one build folder: regrad's commands are the same in each, so it is
+# compiled once.
 consume fetch source source -DREGRAD_SOURCE="$source" -DHOW=fetch
 consume subdirectory source source -DREGRAD_SOURCE="$source" -DHOW=subdirectory
-consume shared source source -DREGRAD_SOURCE="$source" -DHOW=fetch -DBUILD_SHARED_LIBS=ON -DREGRAD_INSTALL=ON
+consume shared source source -DREGRAD_SOURCE="$source" -DHOW=fetch -DBUILD_SHARED_LIBS=ON \
+  -DREGRAD_INSTALL=ON
 cmake --build "$work/source" | tail -n 1
 cmake --install "$work/source" --prefix "$work/shared" --strip >/dev/null
 consume shared-consumer installed shared-consumer -DCMAKE_PREFIX_PATH="$work/shared"

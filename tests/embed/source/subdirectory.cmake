@@ -1,1 +1,2 @@
-add_subdirectory(${REGRAD_SOURCE} _deps/regrad-build EXCLUDE_FROM_ALL)  # the folder that FetchContent takes
+# The folder that FetchContent takes.
+add_subdirectory(${REGRAD_SOURCE} _deps/regrad-build EXCLUDE_FROM_ALL)
