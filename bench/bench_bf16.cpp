@@ -83,7 +83,7 @@ int main(int argc, char** argv) try {
   for (int64_t s = 0; s < seeds; ++s) {
     const Outcome f32 = train(data, test, static_cast<uint64_t>(s), epochs, false),
                   low = train(data, test, static_cast<uint64_t>(s), epochs, true);
-    std::printf("seed %d: f32 %.2f%% at %.1f ms a step, bf16 %.2f%% at %.1f ms (CPU time)\n",
+    std::printf("seed %d: f32 %.2f%% at %.1f ms per step, bf16 %.2f%% at %.1f ms (CPU time)\n",
                 static_cast<int>(s), f32.accuracy, f32.ms_a_step, low.accuracy, low.ms_a_step);
     std::fflush(stdout);
     sum += low.accuracy - f32.accuracy;

@@ -110,7 +110,7 @@ void add(const char* name, const char* what, void (*body)(benchmark::State&, con
 
 int main(int argc, char** argv) {
   std::vector<char*> args(argv, argv + argc);
-  char quick[] = "--benchmark_min_time=0.05";  // what the command line says comes later and counts
+  char quick[] = "--benchmark_min_time=0.05";  // the command line's flags come later and count
   args.insert(args.begin() + 1, quick);
   int n = static_cast<int>(args.size());
   benchmark::Initialize(&n, args.data());

@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
     }
   }
   for (const Timed& each : methods)
-    std::printf("%-10s %8.1f ms a step, %.3f of dense\n", each.name, median(each.ms),
+    std::printf("%-10s %8.1f ms per step, %.3f of dense\n", each.name, median(each.ms),
                 median(each.ms) / median(methods[0].ms));
   return 0;
 }

@@ -1,7 +1,7 @@
 // What this machine can do at most: fused multiply-adds from registers, and a triad a = b + s c of
 // three arrays of N floats together 12 N bytes.
 //
-//   bench-roofline        FLOPS: multiply-adds count as two; bytes_per_second: 12 bytes an element
+//   bench-roofline        FLOPS: multiply-adds count as two; bytes_per_second: 12 bytes per element
 //                         (what a write reads first is not counted)
 //
 // A kernel's floor is the larger of its operations over FLOPS and its bytes over bytes_per_second

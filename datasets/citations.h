@@ -6,8 +6,8 @@
 //   const Citations citeseer = find_citations("data", "citeseer", Dangling::count);
 //       // 3,312 nodes; .links.dangling == 17
 //
-// .content: a line a paper, tab-separated: id, words (each 0 or 1, as many on every line), class.
-// .cites: a line a link: cited id, citing id.
+// .content: a line per paper, tab-separated: id, words (each 0 or 1, as many on every line), class.
+// .cites: a line per link: cited id, citing id.
 // A byte order mark, CRLF and fields in quotes are read as what they stand for; empty lines are
 // passed over.
 // IOError naming file and line: a word that is neither 0 nor 1, a line with another number of words

@@ -1,4 +1,4 @@
-// Pictures by class: a folder or archive with a folder a class (torchvision's ImageFolder), or a
+// Pictures by class: a folder or archive with a folder per class (torchvision's ImageFolder), or a
 // list of names and classes (mini-ImageNet's CSVs).
 //
 //   const ImageSet train = load_image_folder("data/flowers", {.height = 32, .width = 32, .under =

@@ -77,7 +77,7 @@ class Reader {
     return detail::dense_array(detail::read_pickle(file(part), name(part)));
   }
 
-  // A number a line: nodes, each once, behind those of allx.
+  // A number per line: nodes, each once, behind those of allx.
   std::vector<int64_t> test_index(int64_t first) const {
     std::vector<int64_t> out;
     std::vector<char> seen(static_cast<size_t>(n_), 0);

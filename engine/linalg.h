@@ -17,7 +17,7 @@
 // values have no derivative: asking for one throws NumericError, which names the two. A vector
 // whose gradient is all zeros is not asked for. So values alone have derivatives everywhere (equal
 // ones each get the direction of their own vector, as in PyTorch), and so have vectors of single
-// values beside equal ones, at first order; the next orders ask how all vectors move.
+// values beside equal ones, at first order; the next ones need all vectors to move.
 #pragma once
 
 #include <optional>

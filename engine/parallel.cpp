@@ -74,7 +74,7 @@ void wait_for_change(const std::atomic<uint32_t>& a, uint32_t old) {
 }
 
 // Threads that sleep between jobs. A job is done when its blocks are: whoever has not come by then,
-// for want of a processor, is not waited for.
+// for lack of a processor, is not waited for.
 class Workers {
  public:
   explicit Workers(int count) {

@@ -49,7 +49,7 @@ class Ranges {
   bool is_signed() const;
   size_t size() const { return by_group_.size(); }
   int dim() const { return dim_; }
-  // Of a channel: its group's.
+  // Per channel: its group's.
   const Range& at(int64_t channel, int64_t channels) const {
     return by_group_[static_cast<size_t>(channel) * by_group_.size() /
                      static_cast<size_t>(channels)];

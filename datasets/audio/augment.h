@@ -47,7 +47,7 @@ Mixed mixup(const Tensor& x, const Tensor& y, const Tensor& partner, const Tenso
 // MixStyle (Zhou et al. 2021): y = (x - mu) / sig (l sig + (1 - l) sig_j) + l mu + (1 - l) mu_j,
 // with mean mu and sig = sqrt(variance + eps) over (f, t) of each clip and channel, j a random
 // order of the batch, l ~ Beta(alpha, alpha) for each clip. In training only, which is the caller's
-// to say. The variance is divided by the number of elements; statistics are detached.
+// to see to. The variance is divided by the number of elements; statistics are detached.
 struct MixStyle {
   double p = 0.5;      // how likely a batch is restyled at all
   double alpha = 0.1;  // the reference code's

@@ -39,7 +39,7 @@ AudioSet parse_tau(const TauLists& lists, const std::string& where = "tau");
 // Clips by device in a part.
 std::map<std::string, int64_t> tau_counts(const AudioSet& set, Part part);
 // IOError unless the set is the whole one: 13,962 train clips (10,215 of a), of a, b, c, s1 to s3;
-// 2,968 test clips (328 to 330 a device) of all nine.
+// 2,968 test clips (328 to 330 per device) of all nine.
 void check_whole_tau(const AudioSet& set);
 
 }  // namespace regrad

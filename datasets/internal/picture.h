@@ -36,9 +36,9 @@ std::vector<double> area_average(const Picture& p, int64_t height, int64_t width
 
 // The filter of a pixel's weight at a distance from the new pixel's centre.
 enum class Filter { box, triangle };
-// Pillow's resize (11.3), bit for bit (libImaging/Resample.c, 8 bits a channel): separable, weights
-// rounded to 22 bits, rows first, rounded between the passes. triangle is its BILINEAR, which
-// torchvision's Resize calls: a triangle as wide as the reduction (antialias). -> [channels,
+// Pillow's resize (11.3), bit for bit (libImaging/Resample.c, 8 bits per channel): separable,
+// weights rounded to 22 bits, rows first, rounded between the passes. triangle is its BILINEAR,
+// which torchvision's Resize calls: a triangle as wide as the reduction (antialias). -> [channels,
 // height, width]
 std::vector<uint8_t> resample(const Picture& p, int64_t height, int64_t width, Filter filter);
 

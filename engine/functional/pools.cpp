@@ -44,7 +44,7 @@ int64_t beyond(int64_t n, int64_t kernel, int64_t stride, int64_t pad, int64_t d
   const int64_t last = room / stride * stride;
   return std::max<int64_t>(0, (last < n + pad ? last : last - stride) + reach - n - 2 * pad);
 }
-// x with as much of `filling` behind it as ceil_mode asks for.
+// x with as much of `filling` behind it as ceil_mode needs.
 Tensor extended(const Tensor& x, const PoolAttrs& a, bool ceil_mode, double filling) {
   if (!ceil_mode) return x;
   const int64_t h = beyond(x.size(-2), a.kh, a.stride_h, a.pad_h, a.dilation_h),

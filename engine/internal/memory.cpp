@@ -33,7 +33,7 @@ int64_t class_bytes(int c) {
   return (int64_t{1} << top) + (((c - 8) % 4 + 1) * (int64_t{1} << (top - 2)));
 }
 
-// Blocks that are asked for with an eye on what lies free elsewhere, and that lie in huge pages
+// Blocks that are allocated with an eye on what lies free elsewhere, and that lie in huge pages
 // where the system has them.
 constexpr int64_t large = int64_t{1} << 20;
 
@@ -226,7 +226,7 @@ Storage* new_storage(int64_t bytes) {
     p->blocks[c] = Pool::next(p->blocks[c]);
   } else {
     // What lies free in other classes makes the whole at most an eighth larger than the peak of
-    // what was alive. (Without that eighth a training step gives back, and asks for again, the
+    // what was alive. (Without that eighth a training step gives back, and allocates again, the
     // sizes that only its forward or only its backward pass has.)
     const int64_t peak = total_peak.load(std::memory_order_relaxed);
     if (room >= large && total_reserved.load(std::memory_order_relaxed) + room > peak + peak / 8)

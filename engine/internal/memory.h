@@ -1,6 +1,6 @@
 // Where every byte of the engine's tensors comes from: free lists by size class, one set per
 // thread, over aligned blocks of the system.
-// A block goes back to the thread that asked the system for it, so that tensors may be made on one
+// A block goes back to the thread that took it from the system, so that tensors may be made on one
 // thread and die on another for ever.
 // Internal to the engine.
 #pragma once

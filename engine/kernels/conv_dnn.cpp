@@ -128,7 +128,7 @@ struct Operand {
 
 // A 1x1 kernel reads every stride-th pixel only. Where strides divide the image oneDNN gathers
 // those first; for the weights' gradient of less than 8 channels its AVX2 kernel (2.6.3) then
-// writes past the scratchpad that it asks for. Gathered here, the gradient is one of stride 1.
+// writes past the scratchpad that it sizes. Gathered here, the gradient is one of stride 1.
 bool skips_pixels(ConvPass pass, const Conv& s) {
   return pass == ConvPass::weight && s.c / s.groups < 16 && s.kh == 1 && s.kw == 1 &&
          (s.stride_h > 1 || s.stride_w > 1) && s.h == s.oh * s.stride_h && s.w == s.ow * s.stride_w;

@@ -31,7 +31,7 @@ struct Bytes {
   }
 };
 
-// What oneDNN is asked for. A stride over pixels of a 1 x 1 kernel is none of its: the pixels are
+// What oneDNN is given. A stride over pixels of a 1 x 1 kernel is none of its: the pixels are
 // picked first (its own way to do that writes past its scratchpad where channels are few). Vectors
 // are the pixels of one image, as a matrix has rows.
 struct Asked {

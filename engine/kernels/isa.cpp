@@ -30,7 +30,7 @@ struct Isa {
 
 Table choose() {
 #if defined(REGRAD_KERNELS_X86)
-  __builtin_cpu_init();  // a static constructor may ask before the runtime has looked
+  __builtin_cpu_init();  // a static constructor may come before the runtime has looked
   const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                         __builtin_cpu_supports("bmi2");
   const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") &&

@@ -36,7 +36,7 @@ void compare(const Call& c) {
 
 // A formula without a kernel of its own: a plain loop by the C library, compiled for the baseline
 // instruction set. F: a function of numbers of any floating type; one that takes Params behind them
-// is given the row's attributes. A kernel comes later, where a bench asks for it.
+// is given the row's attributes. A kernel comes later, where a benchmark shows the need.
 template <auto F>
 constexpr bool takes_params = std::is_invocable_v<decltype(F), double, const kernels::Params&>;
 template <auto F, class T>

@@ -56,7 +56,7 @@ void by_blocks(int64_t rows, int64_t n, F&& f) {
                [&](int64_t b) { f(b * a_block, std::min(a_block, rows - b * a_block)); });
 }
 
-// The means over rows of what add(first, count, total) adds up, one a column, into out (in the
+// The means over rows of what add(first, count, total) adds up, one per column, into out (in the
 // tensor's dtype): partial sums of fixed blocks, added in order.
 template <class F>
 void column_means(const Box& b, void* out, F&& add) {

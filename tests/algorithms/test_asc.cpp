@@ -210,7 +210,7 @@ TEST_CASE(
     "translation: clips of the source alone are replaced, about as often as asked, never to the "
     "source or an unseen device") {
   TranslationNet g(Random(1), 3, 16, 4);
-  g.shift = tensor({0, 10, 20}, {3, 1}).expand({3, 16}).contiguous();  // G(x, d) - x tells d
+  g.shift = tensor({0, 10, 20}, {3, 1}).expand({3, 16}).contiguous();  // G(x, d) - x shows d
   std::vector<double> device;
   for (int i = 0; i < 600; ++i) device.push_back(i % 3);
   const Tensor x = drawn("x", {600, 1, 16, 3}), d = whole(device);
@@ -417,7 +417,7 @@ TEST_CASE("a row that was cut anywhere and goes on ends in the same bits") {
   }
 }
 
-TEST_CASE("a row: masks by the trained net, what is counted, what is told") {
+TEST_CASE("a row: masks by the trained net, what is counted, what is reported") {
   const auto data = std::make_shared<const Recordings>(small_data());
   Settings s = small_settings(true);
   s.epochs = 6;
@@ -612,7 +612,7 @@ TEST_CASE("claims: by the bootstrap over clips; compressed ones only where there
   CHECK(told().size() == 6);
 }
 
-TEST_CASE("settings: every task's presets hold, values that contradict each other are told") {
+TEST_CASE("settings: every task's presets hold, values that contradict each other are refused") {
   for (const char* task : {"scenes", "digits", "esc10", "tau", "folder"})
     for (const char* preset : {"tiny", "small", "long", "paper"}) {
       AscExperiment e(task);

@@ -26,9 +26,9 @@ Net train(Net net, const Rule& rule, int steps, bool frozen = false) {
   return net;
 }
 
-// What stands in the co-learner's place once it is deleted: no parameter, and no way to ask it.
+// What stands in the co-learner's place once it is deleted: no parameter, and no way to call it.
 struct Deleted {
-  Tensor operator()(const Tensor&) const { throw Error("the deleted co-learner was asked"); }
+  Tensor operator()(const Tensor&) const { throw Error("the deleted co-learner was called"); }
   static void parts(auto&, auto&&) {}
 };
 using DeployedModel = cml::Model<Mlp, Linear, Deleted>;

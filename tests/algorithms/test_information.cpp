@@ -1,4 +1,4 @@
-// The measure of what statistics of a feature map say of a label (audio.md check 28).
+// The measure of what statistics of a feature map hold of a label (audio.md check 28).
 #include <doctest/doctest.h>
 #include <regrad/algorithms/rfn/information.h>
 #include <regrad/engine/functional.h>

@@ -74,7 +74,7 @@ Verdict verdict_of(const std::vector<experiment::Claim>& claims, const std::stri
 
 }  // namespace
 
-TEST_CASE("every method has a name of its own, and rows where the table says") {
+TEST_CASE("every method has a name of its own, and rows where the table has them") {
   std::set<std::string> names;
   for (const Method& a : methods()) {
     CHECK(names.insert(a.name).second);
@@ -210,7 +210,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("directions say what made-up tables show, whichever way") {
+TEST_CASE("directions state what made-up tables show, whichever way") {
   experiment::Result r;
   r.methods = {made_up("none", 95, 60, "simulated"), made_up("ifn", 85, 84, "simulated"),
                made_up("resnorm", 93, 88, "simulated"), made_up("rfn", 96, 60, "simulated")};
@@ -223,7 +223,7 @@ TEST_CASE("directions say what made-up tables show, whichever way") {
   for (size_t i = 1; i < claims.size(); ++i) CHECK(claims[i - 1].text[0] <= claims[i].text[0]);
 }
 
-TEST_CASE("on equal devices a gain is told, and taken off the gain elsewhere") {
+TEST_CASE("on equal devices a gain is reported, and taken off the gain elsewhere") {
   experiment::Result r;
   for (const auto& [name, equal, far] :
        {std::tuple{"none", 90.0, 60.0}, {"ifn", 89.0, 0.0}, {"mixstyle", 93.0, 61.0}}) {

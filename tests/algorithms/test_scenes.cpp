@@ -72,7 +72,7 @@ TEST_CASE("the stream decides who records what, and the random curves") {
   CHECK_FALSE(same(a.test_x[7], b.test_x[7]));
 }
 
-TEST_CASE("what is not there is said") {
+TEST_CASE("what is not there is named") {
   CHECK_THROWS_AS(load_clips("digits", "", front_end("digits")), IOError);
   CHECK_THROWS_AS(
       load_clips("esc10", std::filesystem::temp_directory_path().string() + "/regrad-none",

@@ -13,7 +13,7 @@ import unittest
 
 BENCH = sys.argv.pop(1)
 # regrad's binary and the peers' script in one: writes who was run, with which environment, and
-# prints what the case asks for.
+# prints what the case needs.
 PROGRAM = r"""#!{python}
 import json, os, sys, time
 flags = dict(zip(sys.argv[1::2], sys.argv[2::2]))

@@ -1,4 +1,4 @@
-// The loader: every row once an epoch, addresses, augmentation, prefetching, and the same bits
+// The loader: every row once per epoch, addresses, augmentation, prefetching, and the same bits
 // whatever the threads.
 #include <doctest/doctest.h>
 
@@ -49,7 +49,7 @@ std::vector<double> augmented(const Augment& how, const Random& r, std::vector<f
 
 }  // namespace
 
-TEST_CASE("loader: every row once an epoch, in another order each time") {
+TEST_CASE("loader: every row once per epoch, in another order each time") {
   Loader loader(ramps(21), Random(1), {.batch = 8});
   CHECK(loader.batches() == 3);
   std::vector<double> orders[2];
@@ -76,7 +76,7 @@ TEST_CASE("loader: every row once an epoch, in another order each time") {
         std::vector<double>{8, 9, 10, 11, 12, 13, 14, 15});
 }
 
-TEST_CASE("loader: an address gives the same bits, whoever asks and in whatever order") {
+TEST_CASE("loader: an address gives the same bits, whoever reads it and in whatever order") {
   const ImageSet set = ramps(50);
   Loader ahead(set, Random(3), busy);
   LoaderOptions plain = busy;

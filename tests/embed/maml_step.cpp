@@ -14,12 +14,12 @@ int main() {
   Adam::State state;
   double first = 0, last = 0;
   for (int step = 0; step < 200; ++step) {
-    Mlp fast = per_task(net, 8);
-    const auto p = parameters(fast);
-    const Tensor inner = sum(mse_loss_by_task(fast(support), slope * support));
-    fast =
-        at(fast, descend(p, grad(TensorList(inner), TensorList(p), {.create_graph = true}), 0.1));
-    const Tensor outer = mean(mse_loss_by_task(fast(query), slope * query));
+    Mlp adapted = per_task(net, 8);
+    const auto p = parameters(adapted);
+    const Tensor inner = sum(mse_loss_by_task(adapted(support), slope * support));
+    adapted = at(adapted,
+                 descend(p, grad(TensorList(inner), TensorList(p), {.create_graph = true}), 0.1));
+    const Tensor outer = mean(mse_loss_by_task(adapted(query), slope * query));
     net = update(Adam{}, std::move(net), state, grad(outer, net));
     (step == 0 ? first : last) = outer.item();
   }

@@ -1,4 +1,4 @@
-// The reference page of the ops, engine/ops/README.md, as the rows say it.
+// The reference page of the ops, engine/ops/README.md, as the rows give it.
 #pragma once
 
 #include <map>

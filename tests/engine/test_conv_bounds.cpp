@@ -1,5 +1,5 @@
 // Convolutions write only to what is theirs, whatever the instruction set: weights, images and the
-// scratch memory they ask for lie between guards.
+// scratch memory they need lie between guards.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>

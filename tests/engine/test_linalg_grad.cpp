@@ -171,7 +171,7 @@ TEST_CASE("equal eigenvalues: values have derivatives, their vectors have none")
   };
   CHECK(sum(hvp(smallest, at, along).second * along).item() ==
         doctest::Approx((slope(at + h * along) - slope(at - h * along)) / (2 * h)).epsilon(1e-7));
-  // But how the vectors move together is asked for by jvp.
+  // But how the vectors move together is what jvp needs.
   CHECK(has(fault([&] { jvp([](const Tensor& t) { return eigh(t).vectors; }, at, along); }),
             "have no derivative"));
   // f32 rounds more, and calls more values equal.

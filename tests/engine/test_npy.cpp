@@ -13,7 +13,7 @@ using namespace regrad::test;
 
 namespace {
 
-// An .npy by hand: version 1.0 unless said, the dictionary, the items.
+// An .npy by hand: version 1.0 unless given, the dictionary, the items.
 std::string npy(std::string header, const std::string& data, int major = 1) {
   std::string out = "\x93NUMPY";
   out += static_cast<char>(major);

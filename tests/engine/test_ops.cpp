@@ -112,7 +112,7 @@ TEST_CASE("a missing row is caught: each that a file defines is in the list") {
   CHECK(defined == listed);
 }
 
-TEST_CASE("the page of the rows is what they say") {
+TEST_CASE("the page of the rows is what they hold") {
   const std::string path = REGRAD_ROWS_FOLDER "/README.md",
                     page = op_page(files_of_rows(REGRAD_ROWS_FOLDER));
   if (std::getenv("REGRAD_WRITE_PAGE")) std::ofstream(path) << page;

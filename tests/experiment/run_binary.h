@@ -1,4 +1,4 @@
-// A program run to its end, with what it said.
+// A program run to its end, with what it printed.
 #pragma once
 
 #include <regrad/engine/io/files.h>

@@ -80,7 +80,7 @@ TEST_CASE("a table end to end, the same on one and on two threads") {
   }
 }
 
-TEST_CASE("mistakes on the command line end with 2 and say what to do") {
+TEST_CASE("mistakes on the command line end with 2 and name the way out") {
   const TempFolder at;
   const auto says = [](const std::string& flags, const std::string& words) {
     const Ran r = run(flags);
@@ -214,8 +214,8 @@ TEST_CASE("--help, --version, --print-config, --estimate") {
 }
 
 TEST_CASE(
-    "tasks: images on glyphs, on two nets, with pictures in the report; Omniglot says what data it "
-    "wants") {
+    "tasks: images on glyphs, on two nets, with pictures in the report; Omniglot names the data it "
+    "needs") {
   const TempFolder at;
   const std::string small = kCml +
                             " --task images --quiet --size 10 --steps 4 --log-every 2 --seeds 2 "

@@ -183,7 +183,7 @@ TEST_CASE("progress as a bar is drawn over itself and goes away") {
   CHECK(s.text == "\r\x1b[2K");
 }
 
-TEST_CASE("quiet progress says nothing") {
+TEST_CASE("quiet progress prints nothing") {
   Shown s({ProgressStyle::off, false});
   s.progress.start(100, "steps");
   s.time = 100;

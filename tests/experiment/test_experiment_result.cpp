@@ -152,7 +152,7 @@ TEST_CASE("numbers in tables") {
   CHECK(grouped(999) == "999");
 }
 
-TEST_CASE("the sentence tells what the table shows, whichever way it went") {
+TEST_CASE("the sentence states what the table shows, whichever way it went") {
   CHECK(sentence(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61})) ==
         "Over 3 seeds cml has the lowest mse (0.50 ± 0.26), 0.100 ± 0.025 below the baseline maml; "
         "shown: cml below maml.");
@@ -276,7 +276,7 @@ TEST_CASE("learning curves are means over the seeds, a chart for each number and
   CHECK(charts[0].series[0].y == std::vector<double>{1.5, 3});
 }
 
-TEST_CASE("the report is one well-formed page that says it all") {
+TEST_CASE("the report is one well-formed page that holds it all") {
   ToyExperiment toy;
   Result r = result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61});
   r.claims.push_back({"a < b & c", Verdict::not_shown, 0.1, 0.2});

@@ -336,7 +336,7 @@ TEST_CASE("other settings are refused by name") {
         "nan_at=-1 ");
 }
 
-TEST_CASE("--estimate knows steps, seeds and every method that trains") {
+TEST_CASE("--estimate counts steps, seeds and every method that trains") {
   ToyExperiment toy;
   const std::string text = estimate(toy, toy_options());
   CHECK(text.find("method") == 0);

@@ -1,5 +1,5 @@
-// Every setting of every binary: what it may not be is told before any data is read, and so is what
-// no memory holds.
+// Every setting of every binary: what it may not be is refused before any data is read, and so is
+// what no memory holds.
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/asc/experiment/table.h>
@@ -148,7 +148,7 @@ TEST_CASE("numbers that a setting may not be are refused before data are read, i
         const bool may = value[0] == '0' ? may_be_0.count(field.name) > 0
                                          : std::strcmp(value, "-1") == 0 &&
                                                may_be_negative.count(field.name) > 0;
-        // A value of its range may still contradict others, which is told as early.
+        // A value of its range may still contradict others, which is refused as early.
         CHECK_MESSAGE((starts(said, "ConfigError: ") || (may && said == "read")), said);
         if (!may) CHECK_MESSAGE(said.find("--" + field.name) != std::string::npos, said);
       }
@@ -305,7 +305,7 @@ TEST_CASE("an --out that will be refused is refused before data are read") {
   CHECK_FALSE(std::filesystem::exists(at / "new"));
 }
 
-TEST_CASE("memory that a run cannot have is told with its bytes") {
+TEST_CASE("memory that a run cannot have is refused with its bytes") {
   CHECK_NOTHROW(check_memory({{1e6, "little"}}, "x"));
   CHECK(free_bytes() > 1e6);
   const std::string words =

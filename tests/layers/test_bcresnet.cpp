@@ -58,7 +58,7 @@ TEST_CASE("16: parameter counts of both families; norms add none") {
     CHECK(scenes(4) == 85890);
     CHECK(scenes(8) == 314970);
   }
-  // BIN: weight, bias and rho of a channel; on the input and after stages of c, 1.5c, 2c and 2.5c
+  // BIN: weight, bias and rho per channel; on the input and after stages of c, 1.5c, 2c and 2.5c
   // channels.
   CHECK(parameter_count(BcResnetAsc(r, {.norm = FreqNorm::bin})) ==
         8055 + 3 * (1 + 10 + 15 + 20 + 25));

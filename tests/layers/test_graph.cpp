@@ -343,7 +343,7 @@ TEST_CASE("neighbourhoods: the nodes within two edges, the edges among them, mea
   CHECK_THROWS_AS(neighbourhoods(a, centres, -1), ConfigError);
 }
 
-TEST_CASE("modulation: 1 + 0.01 scale, feature by feature, a scale a task") {
+TEST_CASE("modulation: 1 + 0.01 scale, feature by feature and task by task") {
   const Tensor x = uniform(Random(26), {2, 5, 3}, -1, 1, DType::f64),
                scale = uniform(Random(27), {2, 3}, -1, 1, DType::f64);
   CHECK(gap(modulate(x, scale), x + 0.01 * x * unsqueeze(scale, 1)) <= 1e-15);

@@ -54,7 +54,7 @@ TEST_CASE("shapes at the branch point of Omniglot's net (fact 18)") {
 TEST_CASE("parameter counts of residual nets") {
   const Random r(1);
   // He et al. 2016, table 6, in millions: 0.27, 0.46, 0.85. Exactly: 3x3 convolutions without bias,
-  // norms with two numbers a channel, a linear map.
+  // norms with two numbers per channel, a linear map.
   const auto count = [](int64_t n) {
     int64_t total = 3 * 16 * 9 + 2 * 16 + 64 * 10 + 10, in = 16;
     for (int64_t out : {16, 32, 64})

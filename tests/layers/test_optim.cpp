@@ -17,7 +17,7 @@ using namespace regrad;
 
 namespace {
 
-// The lines of the golden file by name: one list of numbers a step.
+// The lines of the golden file by name: one list of numbers per step.
 using Golden = std::map<std::string, std::vector<std::vector<double>>>;
 const Golden& golden() {
   static const Golden all = [] {

@@ -20,8 +20,8 @@ bool draw_topk(Draw& d, Node& n) {  // dim, k, largest
   return true;
 }
 
-// Places in order. Equal values keep theirs; NaN is the largest. Every pair is asked, so that one
-// that rounding may turn is seen.
+// Places in order. Equal values keep theirs; NaN is the largest. Every pair is compared, so that
+// one that rounding may turn is seen.
 std::vector<size_t> order(const Line& v, bool descending) {
   std::vector<size_t> at(v.size());
   std::iota(at.begin(), at.end(), size_t{0});

@@ -22,7 +22,7 @@ struct Waves {
   Shape sizes(std::initializer_list<int64_t> rest) const;
 };
 
-// Cuts, mirrors and windows frames of one clip, and transforms them: one a thread.
+// Cuts, mirrors and windows frames of one clip, and transforms them: one per thread.
 class FrameReader {
  public:
   FrameReader(const Stft& options, const Tensor& window);

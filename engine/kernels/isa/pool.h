@@ -31,7 +31,7 @@ REGRAD_INLINE void each_window(const Pool& s, const F& f) {
         f((i * s.ow + j) * s.c + c, i, j, c, s.c - c < kStrip ? s.c - c : kStrip);
 }
 
-// The largest value(tap pixel, channel) of a window and its tap, a channel each.
+// The largest value(tap pixel, channel) of a window and its tap, per channel.
 template <class T, class Value>
 REGRAD_INLINE void largest(const Pool& s, int64_t i, int64_t j, int64_t c, int64_t n, T* best,
                            int32_t* tap_of, const Value& value) {
