@@ -26,7 +26,7 @@ fresh, used = b"dltensor", b"used_dltensor"
 
 
 class Ours:
-    """What NumPy asks for a capsule."""
+    """What NumPy takes a capsule from."""
 
     def __init__(self, t):
         self.t = t
