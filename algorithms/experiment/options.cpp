@@ -1,14 +1,13 @@
+#include <fmt/format.h>
 #include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/options.h>
-#include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
-#include <charconv>
-#include <limits>
 #include <numeric>
+#include <set>
 
 namespace regrad::experiment {
 namespace {
@@ -16,28 +15,20 @@ namespace {
 const std::vector<std::string> kPresets = {"tiny", "small", "long", "paper"};
 
 std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
-  return out;
+  return fmt::format("{}", fmt::join(words, ","));
 }
-std::vector<std::string> split_at_commas(const std::string& text) {
+
+std::vector<std::string> method_names(const Card& card, bool all) {
   std::vector<std::string> out;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t comma = std::min(text.find(',', begin), text.size());
-    out.push_back(text.substr(begin, comma - begin));
-    begin = comma + 1;
-  }
+  for (const MethodCard& m : card.methods)
+    if (all || m.by_default) out.push_back(m.name);
   return out;
 }
 
 std::vector<Flag> frame_flags(const Card& card) {
-  std::vector<std::string> methods, usual;
-  for (const MethodCard& m : card.methods) {
-    methods.push_back(m.name);
-    if (m.by_default) usual.push_back(m.name);
-  }
   return {{"task", "NAME", "one of " + joined(card.tasks), card.tasks[0], "Run"},
-          {"methods", "NAME,...", "rows of the table, of " + joined(methods), joined(usual), "Run"},
+          {"methods", "NAME,...", "rows of the table, of " + joined(method_names(card, true)),
+           joined(method_names(card, false)), "Run"},
           {"data", "DIR", "where data sets lie", "", "Run"},
           {"preset", "NAME",
            "tiny (no data, two minutes), small (a table in 45 minutes), long, paper (its protocol)",
@@ -73,23 +64,18 @@ std::vector<Flag> all_flags(Experiment& experiment) {
 
 template <class T>
 T whole_number(const Given& given, T least, T most) {
-  T value{};
-  const char* end = given.value.data() + given.value.size();
-  const auto [stop, error] = std::from_chars(given.value.data(), end, value);
-  if (error != std::errc() || stop != end || value < least || value > most) {
-    throw ConfigError("--" + given.name + ": '" + given.value + "' is not a whole number from " +
-                      std::to_string(least) + " to " + std::to_string(most));
-  }
-  return value;
+  const std::optional<T> value = number<T>(given.value);
+  if (!value || *value < least || *value > most)
+    throw ConfigError(fmt::format("--{}: '{}' is not a whole number from {} to {}", given.name,
+                                  given.value, least, most));
+  return *value;
 }
 
 double seconds(const Given& given) {
-  double value = 0;
-  const char* end = given.value.data() + given.value.size();
-  const auto [stop, error] = std::from_chars(given.value.data(), end, value);
-  if (error != std::errc() || stop != end || !(value >= 0))
+  const std::optional<double> value = number<double>(given.value);
+  if (!value || *value < 0)
     throw ConfigError("--" + given.name + ": '" + given.value + "' is not a number of seconds");
-  return value;
+  return *value;
 }
 
 // A config that cannot be read is a mistake on the command line, not in a data set.
@@ -133,46 +119,36 @@ const std::string* last_of(const std::vector<Given>& given, const std::string& n
 }
 
 void apply_flag(Options& o, std::vector<Field>& fields, const Given& g) {
-  if (g.name == "data") {
-    o.data = g.value;
-  } else if (g.name == "out") {
-    o.out = g.value;
-  } else if (g.name == "methods") {
-    o.methods = split_at_commas(g.value);
-  } else if (g.name == "seed") {
-    o.seeds = {whole_number<uint64_t>(g, 0, std::numeric_limits<uint64_t>::max())};
-  } else if (g.name == "seeds") {
+  const std::string& flag = g.name;
+  if (flag == "data") o.data = g.value;
+  if (flag == "out") o.out = g.value;
+  if (flag == "methods") o.methods = split_at_commas(g.value);
+  if (flag == "seed") o.seeds = {whole_number<uint64_t>(g, 0, UINT64_MAX)};
+  if (flag == "seeds") {
     o.seeds.resize(whole_number<uint64_t>(g, 1, 10000));
     std::iota(o.seeds.begin(), o.seeds.end(), uint64_t{0});
-  } else if (g.name == "threads") {
-    o.threads = whole_number<int>(g, 1, 1024);
-  } else if (g.name == "checkpoint-every") {
-    o.checkpoint_every = seconds(g);
-  } else if (g.name == "resume" || g.name == "force" || g.name == "quiet" || g.name == "profile") {
-    (g.name == "resume"  ? o.resume
-     : g.name == "force" ? o.force
-     : g.name == "quiet" ? o.quiet
-                         : o.profile) = true;
-  } else if (g.name == "estimate") {
-    o.action = Options::estimate;
-  } else if (g.name == "print-config") {
-    o.action = Options::print_config;
-  } else if (g.name == "set") {
-    const size_t equals = g.value.find('=');
-    if (equals == std::string::npos)
-      throw ConfigError("--set " + g.value + ": write --set KEY=VALUE");
-    assign(fields, g.value.substr(0, equals), g.value.substr(equals + 1), "--set " + g.value);
-  } else if (find(fields, g.name)) {
-    assign(fields, g.name, g.value, "--" + g.name);
   }
+  if (flag == "threads") o.threads = whole_number<int>(g, 1, 1024);
+  if (flag == "checkpoint-every") o.checkpoint_every = seconds(g);
+  if (flag == "resume") o.resume = true;
+  if (flag == "force") o.force = true;
+  if (flag == "quiet") o.quiet = true;
+  if (flag == "profile") o.profile = true;
+  if (flag == "estimate") o.action = Options::estimate;
+  if (flag == "print-config") o.action = Options::print_config;
+  if (flag == "set") {
+    const size_t equals = g.value.find('=');
+    need(equals != std::string::npos, "--set " + g.value + ": write --set KEY=VALUE");
+    assign(fields, g.value.substr(0, equals), g.value.substr(equals + 1), "--set " + g.value);
+  }
+  if (find(fields, flag)) assign(fields, flag, g.value, "--" + flag);
 }
 
 // The first that stands there before; empty where all differ.
 std::string first_twice(const std::vector<std::string>& words) {
-  for (size_t i = 0; i < words.size(); ++i)
-    if (std::find(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i), words[i]) !=
-        words.begin() + static_cast<std::ptrdiff_t>(i))
-      return words[i];
+  std::set<std::string> seen;
+  for (const std::string& word : words)
+    if (!seen.insert(word).second) return word;
   return "";
 }
 
@@ -192,19 +168,13 @@ void check_variants(const Experiment& experiment, const std::vector<Field>& fiel
 }
 
 void settle_methods(Options& o, const Card& card) {
-  std::vector<std::string> known, usual;
-  for (const MethodCard& m : card.methods) {
-    known.push_back(m.name);
-    if (m.by_default) usual.push_back(m.name);
-  }
-  if (o.methods.empty()) o.methods = usual;
-  for (const std::string& name : o.methods) choose_one("methods", name, known);
+  if (o.methods.empty()) o.methods = method_names(card, false);
+  std::vector<std::string> in_order = method_names(card, true);
+  for (const std::string& name : o.methods) choose_one("methods", name, in_order);
   if (const std::string twice = first_twice(o.methods); !twice.empty())
     throw ConfigError("--methods: " + twice + " stands there twice");
-  std::vector<std::string> in_order;
-  for (const std::string& name : known)
-    if (std::find(o.methods.begin(), o.methods.end(), name) != o.methods.end())
-      in_order.push_back(name);
+  const auto left_out = [&](const std::string& name) { return !among(name, o.methods); };
+  in_order.erase(std::remove_if(in_order.begin(), in_order.end(), left_out), in_order.end());
   o.methods = in_order;
 }
 
@@ -214,9 +184,7 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
   const Card card = experiment.card();
   const std::vector<std::string> variants = experiment.variants();
   const auto there = [&](const std::string& name, const std::string& variant) {
-    const auto m = std::find_if(card.methods.begin(), card.methods.end(),
-                                [&](const MethodCard& c) { return c.name == name; });
-    return experiment.has_row({m->trained_by.empty() ? name : m->trained_by, variant, o.seeds[0]});
+    return experiment.has_row({trainer(card, name), variant, o.seeds[0]});
   };
   std::vector<std::string> kept, none;
   for (const std::string& name : o.methods) {
@@ -224,13 +192,12 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
                                  [&](const std::string& variant) { return there(name, variant); });
     (any ? kept : none).push_back(name);
   }
-  if (kept.empty() || (asked && !none.empty()))
-    throw ConfigError("--methods " + joined(none) +
-                      ": the table has no such row in these settings");
+  need(!kept.empty() && (!asked || none.empty()),
+       "--methods " + joined(none) + ": the table has no such row in these settings");
   for (const std::string& variant : variants)
-    if (std::none_of(kept.begin(), kept.end(),
-                     [&](const std::string& name) { return there(name, variant); }))
-      throw ConfigError("the table has no row of " + joined(kept) + " for " + variant);
+    need(std::any_of(kept.begin(), kept.end(),
+                     [&](const std::string& name) { return there(name, variant); }),
+         "the table has no row of " + joined(kept) + " for " + variant);
   o.methods = kept;
 }
 
@@ -266,19 +233,17 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   if (o.seeds.empty())
     for (int s = 0; s < experiment.seeds(); ++s) o.seeds.push_back(static_cast<uint64_t>(s));
   if (o.threads == 0) o.threads = num_threads();
-  if ((o.resume || o.force) && o.out.empty())
-    throw ConfigError(std::string(o.resume ? "--resume" : "--force") + ": needs --out DIR");
-  if (o.resume && o.force)
-    throw ConfigError(
-        "--resume and --force: one goes on with what is there, the other replaces it; give one of "
-        "them");
+  need(!(o.resume || o.force) || !o.out.empty(),
+       std::string(o.resume ? "--resume" : "--force") + ": needs --out DIR");
+  need(!o.resume || !o.force,
+       "--resume and --force: one goes on with what is there, the other replaces it; give one of "
+       "them");
   // All that can be refused without data is refused before they are read.
   experiment.check();
   check_variants(experiment, fields);
   leave_out_methods_without_rows(o, experiment, asked);
   if (o.action == Options::print_config) return o;
-  if (o.action == Options::run && !o.out.empty())
-    check_out(o.out, o.resume ? OutFolder::resume : o.force ? OutFolder::force : OutFolder::fresh);
+  if (o.action == Options::run && !o.out.empty()) check_out(o.out, o.mode());
   check_needs(o, experiment);
   experiment.data(o.data);
   experiment.check();
@@ -290,9 +255,7 @@ std::string help_text(Experiment& experiment, const Options& options) {
   experiment.choose(options.task, options.preset);
   const Card card = experiment.card();
   std::string footer = "Methods:\n";
-  for (const MethodCard& m : card.methods)
-    footer += "  " + m.name + std::string(m.name.size() < 12 ? 12 - m.name.size() : 1, ' ') +
-              m.help + "\n";
+  for (const MethodCard& m : card.methods) footer += fmt::format("  {:<11} {}\n", m.name, m.help);
   footer +=
       "\nExit codes: 0 done; 1 failed; 2 command line or config; 3 data missing or broken; 4 not a "
       "number; 5 disk or memory; 130, 143 interrupted.";

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/experiment/signals.h>
 #include <regrad/engine/parallel.h>
@@ -69,15 +70,26 @@ double time_logging(const Experiment& experiment, Trial& trial, int64_t first, i
   return now() - start;
 }
 
+// The list of a metric; an empty one at the end where it is new.
+template <class T>
+std::vector<T>& of(std::vector<std::pair<std::string, std::vector<T>>>& lists,
+                   const std::string& metric) {
+  for (auto& [known, list] : lists)
+    if (known == metric) return list;
+  return lists.emplace_back(metric, std::vector<T>()).second;
+}
+
 }  // namespace
+
+std::string trainer(const Card& card, const std::string& method) {
+  const MethodCard& m = find_method(card.methods, method);
+  return m.trained_by.empty() ? method : m.trained_by;
+}
 
 std::vector<Job> jobs_of(const Experiment& experiment, const Options& options) {
   std::vector<std::string> trained;
-  const Card card = experiment.card();
   for (const std::string& name : options.methods) {
-    const auto m = std::find_if(card.methods.begin(), card.methods.end(),
-                                [&](const MethodCard& c) { return c.name == name; });
-    const std::string by = m->trained_by.empty() ? name : m->trained_by;
+    const std::string by = trainer(experiment.card(), name);
     if (std::find(trained.begin(), trained.end(), by) == trained.end()) trained.push_back(by);
   }
   std::vector<Job> out;
@@ -89,14 +101,11 @@ std::vector<Job> jobs_of(const Experiment& experiment, const Options& options) {
 }
 
 Settings settings_of(Experiment& experiment, const Options& options) {
-  std::string methods, seeds;
-  for (const std::string& name : options.methods) methods += (methods.empty() ? "" : ",") + name;
-  for (uint64_t seed : options.seeds) seeds += (seeds.empty() ? "" : ",") + std::to_string(seed);
   Settings out = {{"experiment", experiment.card().name},
                   {"task", options.task},
                   {"preset", options.preset},
-                  {"methods", methods},
-                  {"seeds", seeds}};
+                  {"methods", fmt::format("{}", fmt::join(options.methods, ","))},
+                  {"seeds", fmt::format("{}", fmt::join(options.seeds, ","))}};
   for (const Field& field : experiment.fields()) out.emplace_back(field.name, text(field));
   return out;
 }
@@ -135,22 +144,12 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
   for (const std::string& name : options.methods) {
     MethodResult m{name, {}, 0};
     for (const Row& f : rows) {
-      for (const Score& s : f.outcome.scores) {
-        if (s.method != name) continue;
-        auto metric = std::find_if(m.metrics.begin(), m.metrics.end(),
-                                   [&](const auto& known) { return known.first == s.metric; });
-        if (metric == m.metrics.end()) metric = m.metrics.insert(m.metrics.end(), {s.metric, {}});
-        metric->second.push_back(s.value);
-      }
+      for (const Score& score : f.outcome.scores)
+        if (score.method == name) of(m.metrics, score.metric).push_back(score.value);
       for (const auto& [method, count] : f.outcome.parameters)
         if (method == name) m.parameters = count;
-      for (const Items& i : f.outcome.items) {
-        if (i.method != name) continue;
-        auto metric = std::find_if(m.items.begin(), m.items.end(),
-                                   [&](const auto& known) { return known.first == i.metric; });
-        if (metric == m.items.end()) metric = m.items.insert(m.items.end(), {i.metric, {}});
-        metric->second.push_back(i.values);
-      }
+      for (const Items& i : f.outcome.items)
+        if (i.method == name) of(m.items, i.metric).push_back(i.values);
     }
     r.methods.push_back(std::move(m));
   }
