@@ -78,8 +78,7 @@ std::string claims(const Result& result) {
                                                          : "not-testable";
     out += fmt::format(
         "<tr><td><span class=\"verdict {}\">{}</span></td><td>{}</td><td>{}</td></tr>\n", kind,
-        name(c.verdict), escaped(c.text),
-        std::isfinite(c.difference) ? escaped(with_interval(c.difference, c.ci95, true)) : "");
+        name(c.verdict), escaped(c.text), escaped(difference(c)));
   }
   return out +
          "</table>\n<p>Shown: the whole 95% interval of the paired difference over the seeds lies "
