@@ -23,6 +23,15 @@ using regrad::DiskError;  // the process ends with 5
 inline constexpr const char* kCheckpoint = "checkpoint.safetensors";
 inline constexpr const char* kOlderCheckpoint = "checkpoint.previous.safetensors";
 
+// Closes an open file at its end.
+struct Descriptor {
+  int fd;
+  explicit Descriptor(int open = -1) : fd(open) {}
+  ~Descriptor();
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+};
+
 class OutFolder {
  public:
   // fresh: refuses a folder that is finished (has a result.json), one that holds an interrupted run
@@ -34,23 +43,19 @@ class OutFolder {
   // Creates the folder (and its parents) and locks it until the object ends. ConfigError when it
   // cannot be created, when another process holds it, or as Mode has it.
   OutFolder(const std::string& folder, Mode mode);
-  ~OutFolder();
-  OutFolder(const OutFolder&) = delete;
-  OutFolder& operator=(const OutFolder&) = delete;
 
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
   bool has(const std::string& name) const;
   bool finished() const { return has("result.json"); }
   // `name` may lie in a subfolder, which is made.
   void write(const std::string& name, std::string_view bytes) const;
-  void make_folder(const std::string& name) const;
 
  private:
   void lock();
   void take_away_old_files() const;
 
   std::string folder_;
-  int lock_ = -1;
+  Descriptor lock_ = Descriptor();
 };
 
 // What OutFolder will refuse, before anything is made: ConfigError as its own.
@@ -78,17 +83,13 @@ std::string to_json(const Record& record);
 class JsonLines {
  public:
   explicit JsonLines(std::string path, int64_t keep = 0);
-  ~JsonLines();
-  JsonLines(const JsonLines&) = delete;
-  JsonLines& operator=(const JsonLines&) = delete;
-
   void write(std::string_view lines);  // whole lines, each with its newline, in one write
   void sync();                         // to the disk
   void close();                        // reports what closing finds; the end of the object does not
 
  private:
   std::string path_;
-  int fd_;
+  Descriptor file_;
 };
 
 }  // namespace regrad::experiment

@@ -21,10 +21,6 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 void write_to_stderr(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
   std::fflush(stderr);
@@ -33,12 +29,6 @@ void write_to_stderr(const std::string& text) {
 int terminal_width() {
   winsize size{};
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-std::string repeat(const char* text, int count) {
-  std::string out;
-  for (int i = 0; i < count; ++i) out += text;
-  return out;
 }
 
 double interval(const ProgressStyle& style) { return style.kind == ProgressStyle::bar ? 0.1 : 10; }
@@ -61,6 +51,10 @@ bool locale_is_utf8() {
   std::transform(locale.begin(), locale.end(), locale.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
+}
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 std::string duration(double seconds) {
@@ -149,8 +143,8 @@ std::string Progress::line(int width) const {
   const int cells = std::min(room, 30), full = static_cast<int>(part * cells);
   if (cells < 5) return (phase_ + " " + words).substr(0, static_cast<size_t>(width));
   const std::string bar =
-      style_.utf8 ? repeat("━", full) + "\x1b[2m" + repeat("─", cells - full) + "\x1b[0m"
-                  : repeat("#", full) + repeat(".", cells - full);
+      style_.utf8 ? fmt::format("{:━>{}}\x1b[2m{:─>{}}\x1b[0m", "", full, "", cells - full)
+                  : fmt::format("{:#>{}}{:.>{}}", "", full, "", cells - full);
   return phase_ + "  " + bar + "  " + words;
 }
 

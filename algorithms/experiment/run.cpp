@@ -6,17 +6,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <map>
 
 namespace regrad::experiment {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 void check_finite(const Job& job, int64_t step, const Moment& moment) {
   for (const auto& [name, value] : moment) {
@@ -64,10 +59,10 @@ int64_t logged(const Experiment& experiment, int64_t steps) {
 }
 double time_logging(const Experiment& experiment, Trial& trial, int64_t first, int64_t steps) {
   if (logged(experiment, steps) == 0) return 0;
-  const double start = now();
+  const double start = steady_seconds();
   const int64_t every = experiment.log_every();
   trial.step(std::min((first / every + 1) * every, steps) - 1);
-  return now() - start;
+  return steady_seconds() - start;
 }
 
 // The list of a metric; an empty one at the end where it is new.
@@ -170,15 +165,15 @@ std::string estimate(const Experiment& experiment, const Options& options) {
     const int64_t steps = experiment.steps(job);
     const int64_t first = std::min(experiment.usual_step(job), std::max<int64_t>(0, steps - 4));
     if (steps > 0) trial->step(first);  // the first one pays for memory and caches
-    const double start = now();
+    const double start = steady_seconds();
     int64_t timed = 0;
     for (; timed < 3 && first + 1 + timed < steps; ++timed) trial->step(first + 1 + timed);
-    const double step = timed ? (now() - start) / static_cast<double>(timed) : 0;
+    const double step = timed ? (steady_seconds() - start) / static_cast<double>(timed) : 0;
     const double logging = std::max(0.0, time_logging(experiment, *trial, first, steps) - step);
-    const double before = now();
+    const double before = steady_seconds();
     trial->finish();
-    const double evaluation =
-                     now() - before + logging * static_cast<double>(logged(experiment, steps)),
+    const double evaluation = steady_seconds() - before +
+                              logging * static_cast<double>(logged(experiment, steps)),
                  whole =
                      static_cast<double>(count) * (static_cast<double>(steps) * step + evaluation);
     total += whole;
