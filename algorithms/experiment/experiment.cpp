@@ -20,21 +20,16 @@ std::string command_of(int argc, const char* const* argv) {
   std::string out;
   for (int i = 0; i < argc; ++i) {
     std::string word = argv[i];
-    if (i == 0) word = word.substr(word.rfind('/') == std::string::npos ? 0 : word.rfind('/') + 1);
+    if (i == 0) word = word.substr(word.rfind('/') + 1);  // npos + 1 is 0
     if (word == "--force" || word == "--resume") continue;
-    const bool plain =
-        !word.empty() && word.find_first_of(" \t\n'\"\\$&|;<>()*?[]{}~#!`") == std::string::npos;
-    std::string quoted = "'";
-    for (char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    out += (out.empty() ? "" : " ") + (plain ? word : quoted + "'");
+    if (word.empty() || word.find_first_of(" \t\n'\"\\$&|;<>()*?[]{}~#!`") != std::string::npos) {
+      for (size_t at = 0; (at = word.find('\'', at)) != std::string::npos; at += 4)
+        word.replace(at, 1, "'\\''");
+      word = "'" + word + "'";
+    }
+    out += (out.empty() ? "" : " ") + word;
   }
   return out;
-}
-
-int64_t peak_resident_bytes() {
-  rusage use{};
-  getrusage(RUSAGE_SELF, &use);
-  return static_cast<int64_t>(use.ru_maxrss) * 1024;
 }
 
 // The folder's earlier part of this run, or a new one.
@@ -49,14 +44,9 @@ Checkpoint begin(const Settings& settings, const Options& o, const OutFolder& ou
                    "so last digits may differ");
     return c;
   }
-  if (out.finished())
-    throw ConfigError("--resume: " + o.out +
-                      " is finished, and its checkpoint is gone; --force starts over");
-  Checkpoint c;
-  c.settings = settings;
-  c.command = command;
-  c.build = version_text();
-  return c;
+  need(!out.finished(),
+       "--resume: " + o.out + " is finished, and its checkpoint is gone; --force starts over");
+  return {settings, command, version_text()};
 }
 
 void run_all(const Experiment& experiment, Ledger& ledger, Progress& progress,
@@ -76,7 +66,9 @@ Result result_of(const Experiment& experiment, const Options& o, const std::vect
   Result result = gather(experiment, o, rows);
   result.regrad = version();
   result.seconds = seconds;
-  result.peak_bytes = peak_resident_bytes();
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  result.peak_bytes = static_cast<int64_t>(use.ru_maxrss) * 1024;
   check(result);
   return result;
 }

@@ -99,8 +99,7 @@ class ConfigReader {
   // Where the token that was just read begins: after the last one, its blanks and its separator.
   void mark() {
     start_ = std::min(json_.find_first_not_of(" \t\r\n,:", end_), json_.size());
-    const auto consumed = in_.rdbuf()->pubseekoff(0, std::ios::cur, std::ios::in);
-    end_ = consumed < 0 ? json_.size() : static_cast<size_t>(consumed);
+    end_ = static_cast<size_t>(in_.rdbuf()->pubseekoff(0, std::ios::cur, std::ios::in));
   }
 
   Field& target(const std::string& found) const {
@@ -136,61 +135,6 @@ class ConfigReader {
   size_t start_ = 0, end_ = 0, key_start_ = 0;
 };
 
-}  // namespace
-
-// What a checkpoint keeps of a row, each part listed once for writing and for reading: as an object
-// of its parts by name, or as an array.
-template <class T>
-struct Parts;
-template <>
-struct Parts<Series> {
-  static void list(auto& s, auto&& part) {
-    part("name", s.name, "x", s.x, "y", s.y, "style", s.style, "colour", s.colour);
-  }
-};
-template <>
-struct Parts<Chart> {
-  static void list(auto& c, auto&& part) {
-    part("title", c.title, "x_label", c.x_label, "y_label", c.y_label);
-    part("series", c.series, "log_y", c.log_y);
-  }
-};
-template <>
-struct Parts<Picture> {
-  static void list(auto& p, auto&& part) {
-    part("width", p.width, "height", p.height, "channels", p.channels);
-    part.base64("pixels", p.pixels);
-    part("caption", p.caption, "mark", p.mark);
-  }
-};
-template <>
-struct Parts<Gallery> {
-  static void list(auto& g, auto&& part) { part("title", g.title, "pictures", g.pictures); }
-};
-template <>
-struct Parts<Line> {
-  static void list(auto& l, auto&& part) { part.array(l.step, l.moment); }
-};
-template <>
-struct Parts<Score> {
-  static void list(auto& s, auto&& part) { part.array(s.method, s.metric, s.value); }
-};
-template <>
-struct Parts<Items> {
-  static void list(auto& i, auto&& part) { part.array(i.method, i.metric, i.values); }
-};
-template <>
-struct Parts<Row> {
-  static void list(auto& r, auto&& part) {
-    part("method", r.job.method, "variant", r.job.variant, "seed", r.job.seed, "step", r.step);
-    part("finished", r.finished, "lines", r.lines, "scores", r.outcome.scores);
-    part("parameters", r.outcome.parameters, "items", r.outcome.items);
-    part("figures", r.outcome.figures, "galleries", r.outcome.galleries);
-  }
-};
-
-namespace {
-
 struct Writer {
   Json& out;
   template <class T, class... More>
@@ -224,17 +168,40 @@ struct Reader {
   }
 };
 
+// What a checkpoint keeps of a row, each part listed once for writing and for reading: as an object
+// of its parts by name, or as an array.
+void list(auto& s, auto part, const Series*) {
+  part("name", s.name, "x", s.x, "y", s.y, "style", s.style, "colour", s.colour);
+}
+void list(auto& c, auto part, const Chart*) {
+  part("title", c.title, "x_label", c.x_label, "y_label", c.y_label);
+  part("series", c.series, "log_y", c.log_y);
+}
+void list(auto& p, auto part, const Picture*) {
+  part("width", p.width, "height", p.height, "channels", p.channels);
+  part.base64("pixels", p.pixels);
+  part("caption", p.caption, "mark", p.mark);
+}
+void list(auto& g, auto part, const Gallery*) { part("title", g.title, "pictures", g.pictures); }
+void list(auto& l, auto part, const Line*) { part.array(l.step, l.moment); }
+void list(auto& s, auto part, const Score*) { part.array(s.method, s.metric, s.value); }
+void list(auto& i, auto part, const Items*) { part.array(i.method, i.metric, i.values); }
+void list(auto& r, auto part, const Row*) {
+  part("method", r.job.method, "variant", r.job.variant, "seed", r.job.seed, "step", r.step);
+  part("finished", r.finished, "lines", r.lines, "scores", r.outcome.scores);
+  part("parameters", r.outcome.parameters, "items", r.outcome.items);
+  part("figures", r.outcome.figures, "galleries", r.outcome.galleries);
+}
+template <class T>
+concept Listed = requires(T& value, Writer writer) {
+  list(value, writer, &value);
+};
+
 }  // namespace
 
 // nlohmann's hooks, found by the type's namespace.
-template <class T, size_t = sizeof(Parts<T>)>
-void to_json(Json& json, const T& value) {
-  Parts<T>::list(value, Writer{json});
-}
-template <class T, size_t = sizeof(Parts<T>)>
-void from_json(const Json& json, T& value) {
-  Parts<T>::list(value, Reader{json});
-}
+void to_json(Json& json, const Listed auto& value) { list(value, Writer{json}, &value); }
+void from_json(const Json& json, Listed auto& value) { list(value, Reader{json}, &value); }
 template <class Enum>
 void read_enum(const Json& json, Enum& value, Enum last, const char* what) {
   const int number = json;
@@ -263,11 +230,12 @@ void from_json(std::vector<Field>& fields, const std::string& json, const std::s
   ConfigReader(fields, json, file).read();
 }
 
-std::string to_json(const Record& record) {
-  Json out = Json::object();
-  for (const auto& [key, value] : record)
-    std::visit([&, &name = key](const auto& data) { out[name] = data; }, value.data);
-  return dump(out, -1);
+std::string to_json(const Job& job, const Line& line) {
+  Json out = {{"method", job.method}, {"seed", job.seed}};
+  if (!job.variant.empty()) out["variant"] = job.variant;
+  out["step"] = line.step;
+  for (const auto& [name, value] : line.moment) out[name] = value;
+  return dump(out, -1) + "\n";
 }
 
 std::string to_json(const Result& result) {

@@ -11,14 +11,6 @@
 namespace regrad::experiment {
 namespace {
 
-std::string text_of(const Job& job, const Line& line) {
-  Record r{{"method", job.method}, {"seed", job.seed}};
-  if (!job.variant.empty()) r.emplace_back("variant", job.variant);
-  r.emplace_back("step", line.step);
-  for (const auto& [name, value] : line.moment) r.emplace_back(name, value);
-  return to_json(r) + "\n";
-}
-
 std::string prefix_of(size_t row) { return std::to_string(row) + "."; }
 
 // "models/cml-K-10-seed-0.safetensors"
@@ -59,7 +51,7 @@ void Ledger::take_up(std::vector<Row> rows, int64_t log_bytes) {
       throw IOError(
           fmt::format("{}: row {} is '{}', the table's is '{}'", where, r, name, expected));
     e.row = std::move(rows[r]);
-    for (const Line& line : e.row.lines) e.waiting += text_of(e.row.job, line);
+    for (const Line& line : e.row.lines) e.waiting += to_json(e.row.job, line);
     e.bytes = static_cast<int64_t>(e.waiting.size());
     e.keep(e.row.step, {});
     const std::string prefix = prefix_of(r);
@@ -96,7 +88,7 @@ void Ledger::restore(size_t r, Trial& trial) const {
 }
 
 void Ledger::log(size_t r, Line line) {
-  const std::string text = text_of(entries_[r].row.job, line);
+  const std::string text = to_json(entries_[r].row.job, line);
   const std::lock_guard lock(mutex_);
   Entry& e = entries_[r];
   e.row.lines.push_back(std::move(line));

@@ -13,8 +13,8 @@ namespace {
 
 constexpr double endless = std::numeric_limits<double>::infinity();
 
-// The number behind a word of a file such as /proc/meminfo ("MemAvailable: 1234 kB"), or its first
-// number for no word; `otherwise` where there is none.
+// The number behind a word of a file ("MemAvailable: 1234 kB"), its first for no word; `otherwise`
+// where there is none.
 double number_in(const std::string& file, const std::string& word, double otherwise) {
   std::ifstream in(file);
   std::string found;

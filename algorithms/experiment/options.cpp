@@ -94,8 +94,7 @@ std::string early(const std::string& name, const std::string& otherwise, int arg
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--" + name && i + 1 < argc) out = argv[++i];
-    if (word.compare(0, name.size() + 3, "--" + name + "=") == 0)
-      out = word.substr(name.size() + 3);
+    if (word.starts_with("--" + name + "=")) out = word.substr(name.size() + 3);
   }
   return out;
 }
@@ -106,16 +105,14 @@ bool among(const std::string& value, const std::vector<std::string>& of) {
 
 void choose_one(const std::string& flag, const std::string& value,
                 const std::vector<std::string>& of) {
-  if (among(value, of)) return;
-  throw ConfigError("--" + flag + " " + value + ": not one of " + joined(of) +
-                    did_you_mean(value, of, "", ""));
+  need(among(value, of),
+       "--" + flag + " " + value + ": not one of " + joined(of) + did_you_mean(value, of, "", ""));
 }
 
 const std::string* last_of(const std::vector<Given>& given, const std::string& name) {
-  const std::string* found = nullptr;
-  for (const Given& g : given)
-    if (g.name == name) found = &g.value;
-  return found;
+  const auto found =
+      std::find_if(given.rbegin(), given.rend(), [&](const Given& g) { return g.name == name; });
+  return found == given.rend() ? nullptr : &found->value;
 }
 
 void apply_flag(Options& o, std::vector<Field>& fields, const Given& g) {
@@ -158,21 +155,20 @@ void check_variants(const Experiment& experiment, const std::vector<Field>& fiel
   const std::vector<std::string> variants = experiment.variants();
   const std::string twice = first_twice(variants);
   if (twice.empty()) return;
-  std::string from;
-  for (const Field& field : fields)
-    if (is_list(field) && split_at_commas(text(field)).size() == variants.size() && from.empty() &&
-        !first_twice(split_at_commas(text(field))).empty())
-      from = field.name + " is " + text(field) + ": ";
-  throw ConfigError(from + "two parts of the table would be called " + twice +
-                    "; give each value once");
+  const auto list = std::find_if(fields.begin(), fields.end(), [&](const Field& field) {
+    const std::vector<std::string> values = split_at_commas(text(field));
+    return is_list(field) && values.size() == variants.size() && !first_twice(values).empty();
+  });
+  throw ConfigError((list == fields.end() ? "" : list->name + " is " + text(*list) + ": ") +
+                    "two parts of the table would be called " + twice + "; give each value once");
 }
 
 void settle_methods(Options& o, const Card& card) {
   if (o.methods.empty()) o.methods = method_names(card, false);
   std::vector<std::string> in_order = method_names(card, true);
   for (const std::string& name : o.methods) choose_one("methods", name, in_order);
-  if (const std::string twice = first_twice(o.methods); !twice.empty())
-    throw ConfigError("--methods: " + twice + " stands there twice");
+  const std::string twice = first_twice(o.methods);
+  need(twice.empty(), "--methods: " + twice + " stands there twice");
   const auto left_out = [&](const std::string& name) { return !among(name, o.methods); };
   in_order.erase(std::remove_if(in_order.begin(), in_order.end(), left_out), in_order.end());
   o.methods = in_order;

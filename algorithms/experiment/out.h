@@ -3,17 +3,13 @@
 //
 //   OutFolder out("runs/a", OutFolder::fresh);   // creates it, locks it, refuses a finished one
 //   out.write("config.json", text);  // temp file, write, fsync, rename, fsync of the folder
-//   JsonLines log(out.path("metrics.jsonl"));
-//       // log.write(to_json({{"seed", 0}, {"loss", 0.31}}) + "\n");
+//   JsonLines log(out.path("metrics.jsonl"));  log.write(lines);
 #pragma once
 
 #include <regrad/engine/io/files.h>
 
 #include <string>
 #include <string_view>
-#include <utility>
-#include <variant>
-#include <vector>
 
 namespace regrad::experiment {
 
@@ -60,22 +56,6 @@ class OutFolder {
 
 // What OutFolder will refuse, before anything is made: ConfigError as its own.
 void check_out(const std::string& folder, OutFolder::Mode mode);
-
-// One value of a record; a double that is not finite is written as null.
-struct Value {
-  Value(int value) : data(static_cast<int64_t>(value)) {}
-  Value(int64_t value) : data(value) {}
-  Value(uint64_t value) : data(value) {}
-  Value(double value) : data(value) {}
-  Value(bool value) : data(value) {}
-  Value(const char* value) : data(std::string(value)) {}
-  Value(std::string value) : data(std::move(value)) {}
-  std::variant<int64_t, uint64_t, double, bool, std::string> data;
-};
-using Record = std::vector<std::pair<std::string, Value>>;
-
-// The record as one line of JSON, without the newline.
-std::string to_json(const Record& record);
 
 // A file of JSON objects, one per line. Starts with the first `keep` bytes of what is there
 // (IOError where there are fewer); every line reaches the system in one write. One thread at a

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/experiment/result.h>
 #include <regrad/engine/error.h>
 
@@ -43,8 +44,7 @@ size_t width_of(const std::string& text) {
 
 using Rows = std::vector<std::vector<std::string>>;
 
-// Columns two spaces apart (three would waste a narrow terminal), the last one to the right; no
-// trailing spaces.
+// Columns three spaces apart, the last one to the right where asked; no trailing spaces.
 std::string columns(const Rows& rows, bool last_right) {
   std::vector<size_t> width;
   for (const auto& row : rows) {
@@ -70,10 +70,9 @@ std::string count_seeds(size_t count) {
 std::string metric_table(const Result& result, const std::string& metric) {
   const bool compared = base_of(result, metric) != nullptr;
   Rows rows = {{"method", metric, compared ? "against " + result.baseline : "", "parameters"}};
-  for (const TableRow& row : table_rows(result, metric)) {
+  for (const TableRow& row : table_rows(result, metric))
     rows.push_back(
         {row.method, row.value, row.difference + (row.apart ? " *" : ""), grouped(row.parameters)});
-  }
   for (auto& row : rows)
     if (!compared) row.erase(row.begin() + 2);
   return columns(rows, true);
@@ -137,23 +136,21 @@ const std::vector<std::vector<double>>& items(const Result& result, const std::s
 }
 
 void check(const Result& result) {
-  if (result.methods.empty()) throw ConfigError("result: no method has run");
+  need(!result.methods.empty(), "result: no method has run");
   std::set<std::string> seen;
   for (const MethodResult& method : result.methods) {
-    if (!seen.insert(method.name).second)
-      throw ConfigError("result: method '" + method.name + "' is there twice");
-    if (method.metrics.empty())
-      throw ConfigError("result: method '" + method.name + "' has no metric");
+    const std::string which = "result: method '" + method.name + "'";
+    need(seen.insert(method.name).second, which + " is there twice");
+    need(!method.metrics.empty(), which + " has no metric");
     for (const auto& [metric, list] : method.metrics)
       if (list.size() != result.seeds.size())
         throw ConfigError(fmt::format("result: method '{}' has {} values of '{}' for {}",
                                       method.name, list.size(), metric,
                                       count_seeds(result.seeds.size())));
   }
-  if (std::none_of(result.methods.begin(), result.methods.end(),
-                   [&](const MethodResult& m) { return behind(m.metrics, result.metric); }))
-    throw ConfigError("result: no method has the metric '" + result.metric +
-                      "', the one the table is about");
+  need(std::any_of(result.methods.begin(), result.methods.end(),
+                   [&](const MethodResult& m) { return behind(m.metrics, result.metric); }),
+       "result: no method has the metric '" + result.metric + "', the one the table is about");
 }
 
 std::vector<std::string> metric_names(const Result& result) {

@@ -16,9 +16,9 @@ namespace {
 void check_finite(const Job& job, int64_t step, const Moment& moment) {
   for (const auto& [name, value] : moment) {
     if (!std::isfinite(value))
-      throw NumericError(job_name(job) + ": " + name + " is " + fmt::format("{}", value) +
-                         " at step " + std::to_string(step) +
-                         "; smaller step sizes may keep it finite");
+      throw NumericError(
+          fmt::format("{}: {} is {} at step {}; smaller step sizes may keep it finite",
+                      job_name(job), name, value, step));
   }
 }
 
@@ -53,16 +53,20 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
   ledger.finish(r, steps, std::move(outcome), *trial);
 }
 
+double seconds_of(const std::function<void()>& f) {
+  const double start = steady_seconds();
+  f();
+  return steady_seconds() - start;
+}
+
 // Steps of a row that are logged, and the time that one of them takes.
 int64_t logged(const Experiment& experiment, int64_t steps) {
   return experiment.log_every() > 0 ? steps / experiment.log_every() : 0;
 }
 double time_logging(const Experiment& experiment, Trial& trial, int64_t first, int64_t steps) {
   if (logged(experiment, steps) == 0) return 0;
-  const double start = steady_seconds();
   const int64_t every = experiment.log_every();
-  trial.step(std::min((first / every + 1) * every, steps) - 1);
-  return steady_seconds() - start;
+  return seconds_of([&] { trial.step(std::min((first / every + 1) * every, steps) - 1); });
 }
 
 // The list of a metric; an empty one at the end where it is new.
@@ -132,10 +136,9 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
   r.experiment = card.name, r.task = options.task, r.preset = options.preset,
   r.seeds = options.seeds, r.threads = options.threads;
   r.metric = card.metric, r.better = card.better;
-  r.baseline = std::find(options.methods.begin(), options.methods.end(), card.baseline) ==
-                       options.methods.end()
-                   ? options.methods[0]
-                   : card.baseline;
+  const auto& shown = options.methods;
+  const bool there = std::find(shown.begin(), shown.end(), card.baseline) != shown.end();
+  r.baseline = there ? card.baseline : shown[0];
   for (const std::string& name : options.methods) {
     MethodResult m{name, {}, 0};
     for (const Row& f : rows) {
@@ -165,17 +168,16 @@ std::string estimate(const Experiment& experiment, const Options& options) {
     const int64_t steps = experiment.steps(job);
     const int64_t first = std::min(experiment.usual_step(job), std::max<int64_t>(0, steps - 4));
     if (steps > 0) trial->step(first);  // the first one pays for memory and caches
-    const double start = steady_seconds();
-    int64_t timed = 0;
-    for (; timed < 3 && first + 1 + timed < steps; ++timed) trial->step(first + 1 + timed);
-    const double step = timed ? (steady_seconds() - start) / static_cast<double>(timed) : 0;
+    const int64_t timed = std::clamp<int64_t>(steps - first - 1, 0, 3);
+    const double three = seconds_of([&] {
+      for (int64_t i = 1; i <= timed; ++i) trial->step(first + i);
+    });
+    const double step = timed ? three / static_cast<double>(timed) : 0;
     const double logging = std::max(0.0, time_logging(experiment, *trial, first, steps) - step);
-    const double before = steady_seconds();
-    trial->finish();
-    const double evaluation = steady_seconds() - before +
-                              logging * static_cast<double>(logged(experiment, steps)),
-                 whole =
-                     static_cast<double>(count) * (static_cast<double>(steps) * step + evaluation);
+    const double evaluation = seconds_of([&] { trial->finish(); }) +
+                              logging * static_cast<double>(logged(experiment, steps));
+    const double whole =
+        static_cast<double>(count) * (static_cast<double>(steps) * step + evaluation);
     total += whole;
     out += fmt::format("{:<24}{:>10}{:>12.3f}{:>12}{:>8}{:>12}\n",
                        key.first + (key.second.empty() ? "" : ", " + key.second), steps, step * 1e3,
