@@ -238,37 +238,25 @@ std::string to_json(const Job& job, const Line& line) {
   return dump(out, -1) + "\n";
 }
 
-std::string to_json(const Result& result) {
-  Json methods = Json::array(), claims = Json::array();
-  for (const MethodResult& method : result.methods) {
+std::string to_json(const Result& r) {
+  Json out, methods = Json::array(), claims = Json::array();
+  for (const MethodResult& method : r.methods) {
     Json metrics = Json::object();
     for (const auto& [metric, list] : method.metrics) {
       const Interval level = mean_interval(list);
-      metrics[metric] = {{"mean", level.mean}, {"ci95", level.ci95}, {"values", list}};
+      Writer{metrics[metric]}("mean", level.mean, "ci95", level.ci95, "values", list);
     }
-    methods.push_back(
-        {{"name", method.name}, {"metrics", metrics}, {"parameters", method.parameters}});
+    Writer{methods.emplace_back()}("name", method.name, "metrics", metrics, "parameters",
+                                   method.parameters);
   }
-  for (const Claim& item : result.claims) {
-    claims.push_back({{"text", item.text},
-                      {"verdict", name(item.verdict)},
-                      {"difference", item.difference},
-                      {"ci95", item.ci95}});
-  }
-  const Json out = {{"regrad", result.regrad},
-                    {"experiment", result.experiment},
-                    {"task", result.task},
-                    {"preset", result.preset},
-                    {"seeds", result.seeds},
-                    {"threads", result.threads},
-                    {"seconds", result.seconds},
-                    {"peak_bytes", result.peak_bytes},
-                    {"metric", result.metric},
-                    {"better", result.better == Better::lower ? "lower" : "higher"},
-                    {"baseline", result.baseline},
-                    {"methods", methods},
-                    {"claims", claims},
-                    {"sentence", sentence(result)}};
+  for (const Claim& c : r.claims)
+    Writer{claims.emplace_back()}("text", c.text, "verdict", name(c.verdict), "difference",
+                                  c.difference, "ci95", c.ci95);
+  const Writer part{out};
+  part("regrad", r.regrad, "experiment", r.experiment, "task", r.task, "preset", r.preset);
+  part("seeds", r.seeds, "threads", r.threads, "seconds", r.seconds, "peak_bytes", r.peak_bytes);
+  part("metric", r.metric, "better", r.better == Better::lower ? "lower" : "higher");
+  part("baseline", r.baseline, "methods", methods, "claims", claims, "sentence", sentence(r));
   return dump(out, 2) + "\n";
 }
 
