@@ -127,7 +127,7 @@ void check_same_settings(const Checkpoint& c, const Settings& now, const std::st
   throw ConfigError(
       fmt::format("--resume: {} holds a run with other settings: {}. It was begun by "
                   "'{}'; give the same flags with --resume, or --force to start over",
-                  folder, fmt::join(differ, "; "), c.command));
+                  folder, joined(differ, "; "), c.command));
 }
 
 }  // namespace regrad::experiment

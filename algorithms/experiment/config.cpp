@@ -190,6 +190,10 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
   return near.empty() ? otherwise : "; did you mean " + prefix + near + "?";
 }
 
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  return fmt::format("{}", fmt::join(words, between));
+}
+
 void need(bool holds, const std::string& what) {
   if (!holds) throw ConfigError(what);
 }

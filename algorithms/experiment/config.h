@@ -84,6 +84,8 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
                          const std::string& prefix, const std::string& otherwise);
 std::vector<std::string> names(const std::vector<Field>& fields);
 
+// "a,b,c"
+std::string joined(const std::vector<std::string>& words, const std::string& between = ",");
 // "a,,b" is {"a", "", "b"}.
 std::vector<std::string> split_at_commas(const std::string& text);
 // The number that the whole text is; none where it is none, or beyond the type, or not finite.

@@ -14,10 +14,6 @@ namespace {
 
 const std::vector<std::string> kPresets = {"tiny", "small", "long", "paper"};
 
-std::string joined(const std::vector<std::string>& words) {
-  return fmt::format("{}", fmt::join(words, ","));
-}
-
 std::vector<std::string> method_names(const Card& card, bool all) {
   std::vector<std::string> out;
   for (const MethodCard& m : card.methods)

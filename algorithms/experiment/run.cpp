@@ -103,7 +103,7 @@ Settings settings_of(Experiment& experiment, const Options& options) {
   Settings out = {{"experiment", experiment.card().name},
                   {"task", options.task},
                   {"preset", options.preset},
-                  {"methods", fmt::format("{}", fmt::join(options.methods, ","))},
+                  {"methods", joined(options.methods)},
                   {"seeds", fmt::format("{}", fmt::join(options.seeds, ","))}};
   for (const Field& field : experiment.fields()) out.emplace_back(field.name, text(field));
   return out;
