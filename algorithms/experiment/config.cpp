@@ -190,6 +190,9 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
   return near.empty() ? otherwise : "; did you mean " + prefix + near + "?";
 }
 
+bool among(const std::string& word, const std::vector<std::string>& words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 std::string joined(const std::vector<std::string>& words, const std::string& between) {
   return fmt::format("{}", fmt::join(words, between));
 }

@@ -84,6 +84,7 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
                          const std::string& prefix, const std::string& otherwise);
 std::vector<std::string> names(const std::vector<Field>& fields);
 
+bool among(const std::string& word, const std::vector<std::string>& words);
 // "a,b,c"
 std::string joined(const std::vector<std::string>& words, const std::string& between = ",");
 // "a,,b" is {"a", "", "b"}.

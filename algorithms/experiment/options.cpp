@@ -94,10 +94,6 @@ std::string early(const std::string& name, const std::string& otherwise, int arg
   return out;
 }
 
-bool among(const std::string& value, const std::vector<std::string>& of) {
-  return std::find(of.begin(), of.end(), value) != of.end();
-}
-
 void choose_one(const std::string& flag, const std::string& value,
                 const std::vector<std::string>& of) {
   need(among(value, of),
@@ -193,10 +189,8 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
 }
 
 void check_needs(const Options& o, const Experiment& experiment) {
-  for (const Job& job : jobs_of(experiment, o)) {
-    if (job.seed != o.seeds[0]) continue;
-    check_memory(experiment.needs(job), job_name(job));
-  }
+  for (const Job& job : jobs_of(experiment, o))
+    if (job.seed == o.seeds[0]) check_memory(experiment.needs(job), job_name(job));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The --out folder: one process at a time, no finished result lost by accident, no file ever
 // half-written.
 //
-//   OutFolder out("runs/a", OutFolder::fresh);   // creates it, locks it, refuses a finished one
+//   OutFolder out("runs/a", OutFolder::fresh);
 //   out.write("config.json", text);  // temp file, write, fsync, rename, fsync of the folder
 //   JsonLines log(out.path("metrics.jsonl"));  log.write(lines);
 #pragma once

@@ -157,7 +157,7 @@ std::vector<std::string> metric_names(const Result& result) {
   std::vector<std::string> out;
   for (const MethodResult& method : result.methods)
     for (const auto& [metric, list] : method.metrics)
-      if (std::find(out.begin(), out.end(), metric) == out.end()) out.push_back(metric);
+      if (!among(metric, out)) out.push_back(metric);
   return out;
 }
 

@@ -14,12 +14,11 @@ namespace regrad::experiment {
 namespace {
 
 void check_finite(const Job& job, int64_t step, const Moment& moment) {
-  for (const auto& [name, value] : moment) {
+  for (const auto& [name, value] : moment)
     if (!std::isfinite(value))
       throw NumericError(
           fmt::format("{}: {} is {} at step {}; smaller step sizes may keep it finite",
                       job_name(job), name, value, step));
-  }
 }
 
 // What stops the rows of one run: a signal, or a failure of one of them.
@@ -89,7 +88,7 @@ std::vector<Job> jobs_of(const Experiment& experiment, const Options& options) {
   std::vector<std::string> trained;
   for (const std::string& name : options.methods) {
     const std::string by = trainer(experiment.card(), name);
-    if (std::find(trained.begin(), trained.end(), by) == trained.end()) trained.push_back(by);
+    if (!among(by, trained)) trained.push_back(by);
   }
   std::vector<Job> out;
   for (const std::string& variant : experiment.variants())
@@ -136,9 +135,7 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
   r.experiment = card.name, r.task = options.task, r.preset = options.preset,
   r.seeds = options.seeds, r.threads = options.threads;
   r.metric = card.metric, r.better = card.better;
-  const auto& shown = options.methods;
-  const bool there = std::find(shown.begin(), shown.end(), card.baseline) != shown.end();
-  r.baseline = there ? card.baseline : shown[0];
+  r.baseline = among(card.baseline, options.methods) ? card.baseline : options.methods[0];
   for (const std::string& name : options.methods) {
     MethodResult m{name, {}, 0};
     for (const Row& f : rows) {
