@@ -134,10 +134,8 @@ bool parse_element(Field& field, const std::string& value) {
   return std::visit(
       [&](auto* slot) {
         if constexpr (is_vector<std::decay_t<decltype(*slot)>>) {
-          typename std::decay_t<decltype(*slot)>::value_type item{};
-          const bool good = read(value, item);
-          if (good) slot->push_back(std::move(item));
-          return good;
+          if (read(value, slot->emplace_back())) return true;
+          slot->pop_back();
         }
         return false;
       },

@@ -1,18 +1,12 @@
 // A configuration is a plain struct that lists its parts once; its flags, its JSON and its --help
 // all come from that list.
 //
-//   struct Inner {
-//     double lr = 0.01;  int steps = 1;
-//     static void parts(auto& self, auto&& part) {
-//       part("lr", self.lr, "inner step size");
-//       part("steps", self.steps, "inner steps", at_least(1));
-//     }
-//   };
 //   struct Config {
-//     double lr = 0.001;  Inner inner;
+//     double lr = 0.001;  int steps = 1;  Inner inner;
 //     static void parts(auto& self, auto&& part) {
 //       part("lr", self.lr, "outer step size (Adam)");
-//       part("inner", self.inner);
+//       part("steps", self.steps, "inner steps", at_least(1));
+//       part("inner", self.inner);  // a struct with parts of its own
 //     }
 //   };
 //   Config config;  auto list = fields(config);  assign(list, "inner.lr", "0.02", "--inner.lr");
