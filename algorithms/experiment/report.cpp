@@ -85,8 +85,8 @@ std::string claims(const Result& result) {
 // in_thirds: three to a row, where the page is wide enough.
 std::string figures(const std::string& title, const std::vector<Chart>& charts, bool in_thirds) {
   if (charts.empty()) return "";
-  std::string out = "<h2>" + escaped(title) + "</h2>\n<div class=\"figures" +
-                    (in_thirds ? " thirds" : "") + "\">\n";
+  std::string out = fmt::format("<h2>{}</h2>\n<div class=\"figures{}\">\n", escaped(title),
+                                in_thirds ? " thirds" : "");
   for (const Chart& c : charts) out += "<figure>" + to_svg(c) + "</figure>\n";
   return out + "</div>\n";
 }

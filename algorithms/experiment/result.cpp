@@ -67,12 +67,15 @@ std::string count_seeds(size_t count) {
   return std::to_string(count) + (count == 1 ? " seed" : " seeds");
 }
 
-std::string metric_table(const Result& result, const std::string& metric) {
+// `apart`: whether a row has a star.
+std::string metric_table(const Result& result, const std::string& metric, bool& apart) {
   const bool compared = base_of(result, metric) != nullptr;
   Rows rows = {{"method", metric, compared ? "against " + result.baseline : "", "parameters"}};
-  for (const TableRow& row : table_rows(result, metric))
+  for (const TableRow& row : table_rows(result, metric)) {
     rows.push_back(
         {row.method, row.value, row.difference + (row.apart ? " *" : ""), grouped(row.parameters)});
+    apart = apart || row.apart;
+  }
   for (auto& row : rows)
     if (!compared) row.erase(row.begin() + 2);
   return columns(rows, true);
@@ -220,10 +223,8 @@ std::string table(const Result& result, bool utf8) {
       result.seeds.size() > 1 ? ", mean ± 95% interval over the seeds, differences paired by seed"
                               : "");
   bool apart = false;
-  for (const std::string& metric : metric_names(result)) {
-    out += metric_table(result, metric) + "\n";
-    for (const TableRow& row : table_rows(result, metric)) apart = apart || row.apart;
-  }
+  for (const std::string& metric : metric_names(result))
+    out += metric_table(result, metric, apart) + "\n";
   if (apart) out += "* the 95% interval of the paired difference leaves out 0\n\n";
   Rows claims;
   for (const Claim& c : result.claims) claims.push_back({name(c.verdict), c.text, difference(c)});
@@ -240,12 +241,10 @@ std::string sentence(const Result& result) {
   for (const MethodResult& method : result.methods) {
     const std::vector<double>* own = behind(method.metrics, result.metric);
     const double value = own ? mean(*own) : std::nan("");
-    const bool ahead =
-        best == nullptr || (result.better == Better::lower ? value < best_mean : value > best_mean);
-    if (std::isfinite(value) && ahead) {
-      best = &method;
-      best_mean = value;
-    }
+    const bool ahead = result.better == Better::lower ? value < best_mean : value > best_mean;
+    if (!std::isfinite(value) || (best && !ahead)) continue;
+    best = &method;
+    best_mean = value;
   }
   if (best == nullptr)
     return "No method ended with a finite " + result.metric + ", so there is nothing to compare.";
