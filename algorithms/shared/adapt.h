@@ -192,14 +192,10 @@ auto adapted(const Learner& learner, const Rule& rule, TaskLoss loss, const Tens
              const Tensor& y) {
   auto loop = rule.inner_loop(learner);
   loop.gradient.second_order = false;
-  auto net = net_of(learner);
-  {
-    const NoGrad quiet;
-    net = per_task(net, x.size(0));
-  }
   const NoGrad record(true);
   const auto cut = [](int, auto& n) { n = as_leaves(std::move(n)); };
-  return as_leaves(detail::run(as_leaves(std::move(net)), loop, rule, loss, x, y, cut), false);
+  auto net = as_leaves(per_task(net_of(learner), x.size(0)));
+  return as_leaves(detail::run(std::move(net), loop, rule, loss, x, y, cut), false);
 }
 
 }  // namespace regrad
