@@ -6,18 +6,11 @@
 namespace regrad::cml {
 namespace {
 
-// Rows `nodes` of x [n,f]: [..,f].
-Tensor rows(const Tensor& x, const Tensor& nodes) {
-  Shape sizes = nodes.shape();
-  sizes.push_back(x.size(1));
-  return reshape(index_select(x, 0, reshape(nodes, {nodes.numel()})), sizes);
-}
-
 // G-Meta: nodes [N] -> [N,out]; [T,N] -> [T,N,out], task by task, for their subgraphs differ in
 // size.
 Tensor by_subgraphs(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes, const Context& ctx) {
   if (nodes.dim() == 1) {
-    const Subgraphs around = neighbourhoods(g.adjacency, nodes, 2);
+    const Subgraphs around = neighbourhoods(g.edges, nodes, 2);
     return spmm(around.mean, gcn(normalized(around.adjacency, Propagation::random_walk),
                                  index_rows(g.words, around.nodes), ctx));
   }
@@ -39,14 +32,14 @@ Tensor on_whole_graph(Gcn gcn, const FeatureScale& scale, const NodeGraph& g, co
   if (nodes.dim() == 3) {
     at = select(nodes, 2, 0);
     const Tensor support = slice(select(nodes, 1, 0), 1, 1, nodes.size(2));
-    gcn.conv1.weight = gcn.conv1.weight *
-                       unsqueeze(affine(scale(mean(rows(g.features, support), {1})), 0.01, 1), 2);
+    gcn.conv1.weight =
+        gcn.conv1.weight *
+        unsqueeze(affine(scale(mean(embedding(support, g.features), {1})), 0.01, 1), 2);
   }
-  const Tensor h = gcn(g.propagation, g.words, ctx);
-  if (at.dim() == 1) return index_select(h, 0, at);
+  const Tensor h = gcn(g.edges, g.words, ctx);
+  if (h.dim() == 2) return embedding(at, h);
   std::vector<Tensor> tasks;
-  for (int64_t t = 0; t < at.size(0); ++t)
-    tasks.push_back(index_select(h.dim() == 3 ? h[t] : h, 0, at[t]));
+  for (int64_t t = 0; t < at.size(0); ++t) tasks.push_back(index_select(h[t], 0, at[t]));
   return stack(tasks, 0);
 }
 
@@ -71,36 +64,30 @@ std::shared_ptr<const NodeGraph> node_graph(const Graph& graph, NodeEncoder enco
   const NoGrad quiet;
   auto g = std::make_shared<NodeGraph>();
   g->encoder = encoder;
-  g->nodes_of.resize(graph.classes.size());
-  const std::vector<int64_t> label = labels.to_vector<int64_t>();
-  for (size_t i = 0; i < label.size(); ++i) {
-    if (label[i] < 0) continue;  // none
-    if (static_cast<size_t>(label[i]) >= g->nodes_of.size())
+  const auto classes = static_cast<int64_t>(graph.classes.size());
+  const std::vector<int64_t> label = labels.to_vector<int64_t>();  // below 0: none
+  for (size_t i = 0; i < label.size(); ++i)
+    if (label[i] >= classes)
       throw ShapeError("node_graph: node " + std::to_string(i) + " has label " +
-                       std::to_string(label[i]) + " of " + std::to_string(g->nodes_of.size()));
-    g->nodes_of[static_cast<size_t>(label[i])].push_back(static_cast<int64_t>(i));
-  }
+                       std::to_string(label[i]) + " of " + std::to_string(classes));
+  for (int64_t c = 0; c < classes; ++c)
+    g->nodes_of.push_back(flatten(nonzero(eq(labels, static_cast<double>(c)))));
+  const auto propagation = [&](Propagation kind) {
+    return normalized_adjacency(graph.edges, x.size(0), kind);
+  };
   g->features = normalize_rows(x);
-  const int64_t nodes = x.size(0);
-  switch (encoder) {
-    case NodeEncoder::sgc:
-      g->features = propagate(normalized_adjacency(graph.edges, nodes, Propagation::symmetric),
-                              g->features, 2);
-      break;
-    case NodeEncoder::gmeta:
-      g->adjacency = csr_from_edges(graph.edges, nodes, {.self_loops = true});
-      break;
-    case NodeEncoder::amm:
-      g->propagation = normalized_adjacency(graph.edges, nodes, Propagation::random_walk);
-      break;
-  }
+  if (encoder == NodeEncoder::sgc)
+    g->features = propagate(propagation(Propagation::symmetric), g->features, 2);
+  if (encoder == NodeEncoder::gmeta)
+    g->edges = csr_from_edges(graph.edges, x.size(0), {.self_loops = true});
+  if (encoder == NodeEncoder::amm) g->edges = propagation(Propagation::random_walk);
   if (encoder != NodeEncoder::sgc) g->words = to_sparse(g->features);
   return g;
 }
 
 Tensor NodeBody::operator()(const Tensor& nodes, const Context& ctx) const {
   switch (graph->encoder) {
-    case NodeEncoder::sgc: return linear(rows(graph->features, nodes));
+    case NodeEncoder::sgc: return linear(embedding(nodes, graph->features));
     case NodeEncoder::gmeta: return by_subgraphs(gcn, *graph, nodes, ctx);
     default: return on_whole_graph(gcn, scale, *graph, nodes, ctx);
   }
