@@ -46,7 +46,7 @@ inline std::vector<Tensor> uphill(const std::vector<Tensor>& w, const std::vecto
   for (size_t i = 0; i < w.size(); ++i) {
     Shape sizes = scale.shape();
     while (by_task && sizes.size() < g[i].dim()) sizes.push_back(1);
-    const Tensor e = g[i] * reshape(scale, sizes);
+    const Tensor factor = reshape(scale, sizes), e = g[i] * factor;
     out.push_back(w[i] + e);
   }
   return out;
