@@ -16,9 +16,10 @@ inline Tensor distillation(const Tensor& student, const Tensor& teacher, double 
   if (student.dim() != 2 || student.shape() != teacher.shape())
     throw ShapeError("distillation: student " + str(student.shape()) + " and teacher " +
                      str(teacher.shape()) + " are not both [B,C]");
+  const Tensor log_student = log_softmax(student / temperature, -1);
   Tensor log_q = log_softmax(teacher.detach() / temperature, -1), q = exp(log_q);
   if (floor > 0) q = q + floor, log_q = log(q);
-  return sum(q * (log_q - log_softmax(student / temperature, -1))) *
+  return sum(q * (log_q - log_student)) *
          (temperature * temperature / static_cast<double>(student.size(0)));
 }
 

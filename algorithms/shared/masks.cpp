@@ -14,34 +14,22 @@ using Values = std::vector<double>;
 
 // Of each entry, or of each filter: what decides.
 Values importance(const Tensor& t, bool filters) {
-  Values v = t.to_vector();
-  for (double& x : v) x *= x;
-  if (!filters) return v;
-  const auto n = static_cast<size_t>(t.size(0)), each = v.size() / std::max<size_t>(n, 1);
-  Values of(n, 0.0);
-  for (size_t i = 0; i < n; ++i) {
-    for (size_t j = 0; j < each; ++j) of[i] += v[i * each + j];
-    of[i] /= static_cast<double>(each);
-  }
-  return of;
+  const Tensor squares = square(t.detach().to(DType::f64));
+  return (filters ? mean(flatten(squares, 1), {1}) : squares).to_vector();
 }
 
 // Whether each is kept. Sorting stops at the threshold.
-std::vector<bool> kept(const Values& v, double p, MaskOptions::Rule rule) {
+std::vector<bool> kept(const Values& v, double p, bool exact) {
   const auto n = static_cast<int64_t>(v.size()), k = pruned_count(n, p);
   std::vector<bool> out(v.size(), true);
-  if (n == 0 || (k == 0 && rule == MaskOptions::exact)) return out;
+  if (n == 0 || (k == 0 && exact)) return out;
   Values sorted = v;
-  const int64_t place = rule == MaskOptions::official ? std::min(k, n - 1) : k - 1;
+  const int64_t place = exact ? k - 1 : std::min(k, n - 1);
   std::nth_element(sorted.begin(), sorted.begin() + place, sorted.end());
   const double theta = sorted[static_cast<size_t>(place)];
-  int64_t ties = rule == MaskOptions::official
-                     ? n
-                     : k - std::count_if(v.begin(), v.end(), [&](double x) { return x < theta; });
-  for (size_t i = 0; i < v.size(); ++i) {
-    if (v[i] < theta) out[i] = false;
-    if (v[i] == theta && ties > 0) out[i] = false, --ties;
-  }
+  const auto below = std::count_if(v.begin(), v.end(), [&](double x) { return x < theta; });
+  int64_t ties = exact ? k - below : n;
+  for (size_t i = 0; i < v.size(); ++i) out[i] = !(v[i] < theta || (v[i] == theta && ties-- > 0));
   return out;
 }
 
@@ -93,7 +81,7 @@ std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& weights, double p
     all.insert(all.end(), v.begin(), v.end());
     counts.push_back(v.size());
   }
-  const std::vector<bool> keep = kept(all, p, options.rule);
+  const std::vector<bool> keep = kept(all, p, options.rule == MaskOptions::exact);
   size_t first = 0;
   for (size_t l = 0; l < weights.size(); first += counts[l++]) {
     Values mask(static_cast<size_t>(weights[l].numel()));
@@ -118,10 +106,7 @@ std::vector<Tensor> one_shot_masks(const std::vector<Tensor>& params, double rat
 
 int64_t zeros_in(const std::vector<Tensor>& tensors) {
   int64_t n = 0;
-  for (const Tensor& t : tensors) {
-    const std::vector<double> v = t.to_vector();
-    n += std::count(v.begin(), v.end(), 0.0);
-  }
+  for (const Tensor& t : tensors) n += static_cast<int64_t>(sum(eq(t.detach(), 0)).item());
   return n;
 }
 

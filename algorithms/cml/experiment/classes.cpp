@@ -22,31 +22,20 @@ std::string first_there(const std::string& folder, const std::vector<std::string
   return "";
 }
 
-void check_disjoint(const ClassSplits& splits, const std::string& folder) {
-  std::set<std::string> seen;
-  for (const ClassSet* part : {&splits.train, &splits.validation, &splits.test})
-    for (const std::string& name : part->set.classes)
-      if (!seen.insert(name).second)
-        throw IOError(
-            folder + ": class '" + name +
-            "' is in two of train, validation and test; few-shot classes must be disjoint");
-}
-
 constexpr int64_t kValidationAlphabets = 5;
 
 // Training and validation classes of the whole Omniglot's background, by alphabet; validation
 // classes as they stand, without rotations.
 ClassSplits split_background(OmniglotSplits all) {
   const auto alphabets = static_cast<int64_t>(all.train.alphabets.size());
-  const std::vector<int64_t> alphabet_of = all.train.alphabet_of.to_vector<int64_t>();
   // class c + k characters is character c turned k times
-  const size_t characters = alphabet_of.size() / 4;
+  const int64_t classes = all.train.alphabet_of.numel(), characters = classes / 4;
   std::vector<int64_t> train, validation;
-  for (size_t c = 0; c < alphabet_of.size(); ++c) {
-    if (alphabet_of[c] < alphabets - kValidationAlphabets) {
-      train.push_back(static_cast<int64_t>(c));
+  for (int64_t c = 0; c < classes; ++c) {
+    if (all.train.alphabet_of[c].item() < static_cast<double>(alphabets - kValidationAlphabets)) {
+      train.push_back(c);
     } else if (c < characters) {
-      validation.push_back(static_cast<int64_t>(c));
+      validation.push_back(c);
     }
   }
   return {ClassSet(all.train.set, train), ClassSet(all.train.set, validation),
@@ -106,26 +95,27 @@ ClassSplits folder_classes(const std::string& folder, int64_t size) {
     throw IOError("--task folder: give --data DIR, the folder with train, val and test in it");
   if (size == 0) size = 84;
   const ImageFolderOptions options{.height = size, .width = size};
-  const auto part = [&](const std::string& name) {
-    return ClassSet(load_image_folder(folder + "/" + name, options));
-  };
-  const auto list = [&](const std::string& images, const std::string& name) {
-    return ClassSet(load_image_list(folder + "/" + images, folder + "/" + name + ".csv", options));
-  };
   const std::string validation = first_there(folder, {"val", "validation"}),
                     images = first_there(folder, {"images.zip", "images.tar", "images"});
   const bool folders = !validation.empty() && !first_there(folder, {"train"}).empty() &&
                        !first_there(folder, {"test"}).empty();
-  const bool lists = !images.empty() && !first_there(folder, {"train.csv"}).empty();
-  if (!folders && !lists)
+  if (!folders && (images.empty() || first_there(folder, {"train.csv"}).empty()))
     throw IOError(folder +
                   ": expected train, val and test, a folder for each class; or train.csv, val.csv "
                   "and test.csv beside images.zip");
-  const ClassSplits splits =
-      folders ? ClassSplits{part("train"), part(validation), part("test")}
-              : ClassSplits{list(images, "train"), list(images, "val"), list(images, "test")};
-  check_disjoint(splits, folder);
-  return splits;
+  std::set<std::string> seen;
+  const auto part = [&](const std::string& name) {
+    const std::string path = folder + "/" + name;
+    ClassSet out(folders ? load_image_folder(path, options)
+                         : load_image_list(folder + "/" + images, path + ".csv", options));
+    for (const std::string& c : out.set.classes)
+      if (!seen.insert(c).second)
+        throw IOError(
+            folder + ": class '" + c +
+            "' is in two of train, validation and test; few-shot classes must be disjoint");
+    return out;
+  };
+  return {part("train"), part(folders ? validation : "val"), part("test")};
 }
 
 }  // namespace regrad::cml
