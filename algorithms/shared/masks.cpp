@@ -110,12 +110,6 @@ int64_t zeros_in(const std::vector<Tensor>& tensors) {
   return n;
 }
 
-int64_t entries_in(const std::vector<Tensor>& tensors) {
-  int64_t n = 0;
-  for (const Tensor& t : tensors) n += t.numel();
-  return n;
-}
-
 int64_t empty_filters(const Tensor& weight) {
   return zeros_in({any(flatten(weight.detach(), 1), {1})});
 }

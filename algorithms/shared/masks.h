@@ -65,7 +65,7 @@ Net masked(const Net& net, const std::vector<Tensor>& masks) {
 
 // Entries that are 0, and all of them.
 int64_t zeros_in(const std::vector<Tensor>& tensors);
-int64_t entries_in(const std::vector<Tensor>& tensors);
+inline int64_t entries_in(const std::vector<Tensor>& tensors) { return parameter_count(tensors); }
 // Filters (dim 0) without an entry that is not 0.
 int64_t empty_filters(const Tensor& weight);
 

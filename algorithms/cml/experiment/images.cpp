@@ -180,12 +180,13 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
     using Net = decltype(initial(Random(0)));
     const ImageSettings s = settings_;
     Task<Net> task{s, scoring_, initial};
-    task.draw = [s, classes = classes_, k = shots_of(job.variant)](
-                    Split split, const std::vector<Random>& streams) {
+    task.draw = [s, classes = classes_, k = shots_of(job.variant)](Split split, const Random& r,
+                                                                   int64_t first, int64_t count) {
       const ClassSet& from = split == Split::training ? classes->train
                              : split == Split::test   ? classes->test
                                                       : classes->validation;
-      return from.tasks(streams, {s.ways, k, split == Split::training ? s.query : s.test_query});
+      return from.tasks(task_streams(r, first, count),
+                        {s.ways, k, split == Split::training ? s.query : s.test_query});
     };
     task.show = [s, v = job.variant](auto&... of) { show(s, v, of...); };
     return cml::trial_of(std::move(task), job);

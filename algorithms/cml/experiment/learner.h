@@ -44,7 +44,7 @@ class Learner {
           at, batch, chunk, [&](const Learned& w, const TaskBatch& part, int64_t c) {
             const Context passes{.training = true, .random = random_ / i / c};
             const Objective o = with_rule(i, passes, [&](const auto& rule) {
-              return objective(learner_of(rule, whole(w)), rule, loss_, part);
+              return objective(learner_of(rule, w), rule, loss_, part);
             });
             Objective& here = parts[static_cast<size_t>(c)];
             if (!here.total.defined())  // Sharp-MAML's second gradient is at another point
@@ -70,11 +70,11 @@ class Learner {
   // The net at psi', theta' (CL: phi') of each task, [T, ...]: plain values.
   Net adapted(const Tensor& x, const Tensor& y) const {
     return with_rule(s_.steps, {}, [&](const auto& rule) {
-      return regrad::adapted(learner_of(rule, whole(learned_)), rule, loss_, x, y);
+      return regrad::adapted(learner_of(rule, learned_), rule, loss_, x, y);
     });
   }
 
-  Net net() const { return whole(learned_).net; }
+  Net net() const { return whole(learned_.net); }
   const std::vector<Tensor>& step_sizes() const { return learned_.step_sizes; }  // MAML++'s
   double gamma() const { return gamma_; }
 
@@ -123,13 +123,14 @@ class Learner {
       default: return f(rule_of(rule, context));
     }
   }
-  static Learned learner_of(const Rule<maml::PlusPlus>&, Learned w) { return w; }
-  static Net learner_of(const auto&, Learned w) { return std::move(w.net); }
-
-  Learned whole(Learned w) const {
-    if (parameter_count(constant_) > 0) w.net.cohead = constant_;
-    return w;
+  Net whole(Net net) const {
+    if (parameter_count(constant_) > 0) net.cohead = constant_;
+    return net;
   }
+  Learned learner_of(const Rule<maml::PlusPlus>&, const Learned& w) const {
+    return {whole(w.net), w.step_sizes};
+  }
+  Net learner_of(const auto&, const Learned& w) const { return whole(w.net); }
 
   MetaSettings s_;
   Method method_;

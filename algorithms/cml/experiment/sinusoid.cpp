@@ -29,8 +29,8 @@ struct SinusoidSettings : MetaSettings {
 
 using Net = Model<Mlp, Linear, Mlp>;
 
-// A hundred tasks have neighbouring streams.
-Random stream_of(Split split, int64_t t) { return Random(0) / name(split) / (t / 100) / (t % 100); }
+// Of held-out tasks: a hundred of them have neighbouring streams.
+Random stream_of(const Random& r, int64_t t) { return r / (t / 100) / (t % 100); }
 
 // Two test tasks: the truth, the net before and after adaptation, the support points.
 void show(const std::string& variant, const Task<Net>& task, const Method& method,
@@ -44,7 +44,7 @@ void show(const std::string& variant, const Task<Net>& task, const Method& metho
   const Tensor before_y = net.head(net.body(grid)), features = after.body(grid),
                after_y = after.head(features);
   for (int64_t t = 0; t < shown; ++t) {
-    const auto [amplitude, phase] = Sinusoids{}.curve(stream_of(Split::test, t));
+    const auto [amplitude, phase] = Sinusoids{}.curve(stream_of(Random(0) / "test", t));
     const std::vector<double> x = grid[t].to_vector();
     std::vector<double> truth;
     for (double v : x) truth.push_back(amplitude * std::sin(v - phase));
@@ -95,15 +95,17 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
     const SinusoidSettings s = settings_;
     const int64_t k = shots_of(job.variant);
-    Task<Net> task{
-        s, scoring_,
-        [s](const Random& r) { return mlp_net<Mlp>(r, 1, s.hidden, s.cohead_hidden, 1); },
-        [s, k](Split split, const std::vector<Random>& streams) {
-          const int64_t query = split == Split::training ? k : s.test_points;
-          return Sinusoids{}.sample(streams, k, query);
-        }};
+    Task<Net> task{s, scoring_};
+    task.initial = [s](const Random& r) {
+      return mlp_net<Mlp>(r, 1, s.hidden, s.cohead_hidden, 1);
+    };
+    task.draw = [s, k](Split split, const Random& r, int64_t first, int64_t count) {
+      if (split == Split::training) return Sinusoids{}.sample(r, count, k, k);
+      std::vector<Random> streams;
+      for (int64_t t = first; t < first + count; ++t) streams.push_back(stream_of(r, t));
+      return Sinusoids{}.sample(streams, k, s.test_points);
+    };
     task.show = [v = job.variant](auto&... of) { show(v, of...); };
-    task.stream = stream_of;
     return trial_of(std::move(task), job);
   }
 

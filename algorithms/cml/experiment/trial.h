@@ -10,7 +10,6 @@
 namespace regrad::cml {
 
 enum class Split { training, validation, test };
-inline const char* name(Split split) { return split == Split::test ? "test" : "validation"; }
 
 // A task is a value made of functions, which several threads may call at once.
 template <class Net>
@@ -20,24 +19,19 @@ struct Task {
   // A Model (cml.h) at its initial values. Each part has a stream of its own, so that phi takes no
   // numbers from psi, theta or the tasks.
   std::function<Net(const Random&)> initial = {};
-  // A task of a split for each stream, whatever others are asked for at once.
-  std::function<TaskBatch(Split, const std::vector<Random>&)> draw = {};
+  // Tasks first, first + 1, .. of a split and a stream, the same however many are asked for at once.
+  std::function<TaskBatch(Split, const Random&, int64_t first, int64_t count)> draw = {};
   // Adds figures and galleries of the trained net, if any.
   std::function<void(const Task&, const Method&, const Learner<Net>&, experiment::Outcome&)> show =
       [](const Task&, const Method&, const Learner<Net>&, experiment::Outcome&) {};
-  // Of a held-out task, the same for every seed and method.
-  std::function<Random(Split, int64_t)> stream = [](Split split, int64_t t) {
-    return Random(0) / name(split) / t;
-  };
 
   Net at_seed(uint64_t seed) const { return initial(Random(seed) / "init"); }
   TaskBatch training(uint64_t seed, int64_t step) const {
-    return draw(Split::training, task_streams(Random(seed) / "tasks" / step, 0, settings.tasks));
+    return draw(Split::training, Random(seed) / "tasks" / step, 0, settings.tasks);
   }
+  // The same for every seed and method.
   TaskBatch held_out(Split split, int64_t first, int64_t count) const {
-    std::vector<Random> streams;
-    for (int64_t t = first; t < first + count; ++t) streams.push_back(stream(split, t));
-    return draw(split, streams);
+    return draw(split, Random(0) / (split == Split::test ? "test" : "validation"), first, count);
   }
 };
 
