@@ -49,8 +49,7 @@ struct PlusPlus {
   bool second_order = true;
   Parts adapted = {};
 
-  template <class Net>
-  WithStepSizes<Net> initial(const Net& net) const {
+  auto initial(const auto& net) const {  // WithStepSizes
     return with_step_sizes(net, adapted_parameters(net, adapted), alpha,
                            [&](const Tensor&) { return Shape{steps}; });
   }

@@ -13,33 +13,26 @@
 namespace regrad::cml {
 namespace {
 
-namespace fs = std::filesystem;
-
 // The first of these names that is in the folder; "" where none is.
 std::string first_there(const std::string& folder, const std::vector<std::string>& names) {
   for (const std::string& name : names)
-    if (fs::exists(folder + "/" + name)) return name;
+    if (std::filesystem::exists(folder + "/" + name)) return name;
   return "";
 }
-
-constexpr int64_t kValidationAlphabets = 5;
 
 // Training and validation classes of the whole Omniglot's background, by alphabet; validation
 // classes as they stand, without rotations.
 ClassSplits split_background(OmniglotSplits all) {
-  const auto alphabets = static_cast<int64_t>(all.train.alphabets.size());
+  const double first_kept_out = static_cast<double>(all.train.alphabets.size()) - 5;
   // class c + k characters is character c turned k times
   const int64_t classes = all.train.alphabet_of.numel(), characters = classes / 4;
   std::vector<int64_t> train, validation;
   for (int64_t c = 0; c < classes; ++c) {
-    if (all.train.alphabet_of[c].item() < static_cast<double>(alphabets - kValidationAlphabets)) {
-      train.push_back(c);
-    } else if (c < characters) {
-      validation.push_back(c);
-    }
+    const bool kept_out = all.train.alphabet_of[c].item() >= first_kept_out;
+    if (!kept_out) train.push_back(c);
+    if (kept_out && c < characters) validation.push_back(c);
   }
-  return {ClassSet(all.train.set, train), ClassSet(all.train.set, validation),
-          ClassSet(std::move(all.test.set))};
+  return {{all.train.set, train}, {all.train.set, validation}, std::move(all.test.set)};
 }
 
 }  // namespace
@@ -73,9 +66,8 @@ ClassSplits glyph_classes(int64_t size) {
   const auto side = static_cast<double>(size);
   experiment::check_memory({{sizeof(float) * classes * examples * side * side, "drawn glyphs"}},
                            "size " + std::to_string(size));
-  return {ClassSet(glyphs.sample(r / "train", 200, examples)),
-          ClassSet(glyphs.sample(r / "validation", 50, examples)),
-          ClassSet(glyphs.sample(r / "test", 100, examples))};
+  return {glyphs.sample(r / "train", 200, examples), glyphs.sample(r / "validation", 50, examples),
+          glyphs.sample(r / "test", 100, examples)};
 }
 
 ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
@@ -86,8 +78,7 @@ ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
         "omniglot_images_background_small2.zip; --task images needs no data");
   OmniglotSplits all = load_omniglot_splits(folder, {.size = size ? size : 28});
   if (all.whole) return split_background(std::move(all));
-  return {ClassSet(std::move(all.train.set)), ClassSet(std::move(all.validation.set)),
-          ClassSet(std::move(all.test.set))};
+  return {std::move(all.train.set), std::move(all.validation.set), std::move(all.test.set)};
 }
 
 ClassSplits folder_classes(const std::string& folder, int64_t size) {

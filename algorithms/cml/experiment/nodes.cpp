@@ -229,7 +229,7 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
     NetSize net = mlp_size(in, widths, s.cohead_hidden, 2);
     net.inputs = 2, net.activations = h;  // node and label
     std::vector<experiment::Need> out =
-        needs_of(s, net, 2 * shots_of(job.variant), 2 * s.query, 2 * s.test_query);
+        needs_of(s, net, 2.0 * shots_of(job.variant), 2.0 * s.query, 2.0 * s.test_query);
     if (graph_ && encoder_ == NodeEncoder::amm)
       out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)),
                      "the hidden units of every node"});
