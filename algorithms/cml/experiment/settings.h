@@ -113,7 +113,7 @@ struct NetSize {
 // Linear maps: the body's to each of `hidden`, the head's, a co-learner's with a hidden layer.
 NetSize mlp_size(double in, const std::vector<int>& hidden, double cohead_hidden, double out);
 // What training and test take at least: parameters and what Adam keeps, the tasks of a batch, those
-// of one graph adapted at once, and those of a test. support, query, test_query: examples of a task.
+// of one graph adapted at once, and those of a test. support, query, test_query: a task's examples.
 std::vector<experiment::Need> needs_of(const MetaSettings& settings, const NetSize& net,
                                        double support, double query, double test_query);
 

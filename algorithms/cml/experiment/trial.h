@@ -19,7 +19,7 @@ struct Task {
   // A Model (cml.h) at its initial values. Each part has a stream of its own, so that phi takes no
   // numbers from psi, theta or the tasks.
   std::function<Net(const Random&)> initial = {};
-  // Tasks first, first + 1, .. of a split and a stream, the same however many are asked for at once.
+  // Tasks first, first + 1, .. of a split and a stream, the same however many are drawn at once.
   std::function<TaskBatch(Split, const Random&, int64_t first, int64_t count)> draw = {};
   // Adds figures and galleries of the trained net, if any.
   std::function<void(const Task&, const Method&, const Learner<Net>&, experiment::Outcome&)> show =
