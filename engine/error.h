@@ -1,4 +1,4 @@
-// The errors of regrad: one small family, each with a message that says what was asked, what was
+// The errors of regrad: one small family, each with a message of what was called, what was
 // found and the rule.
 //
 //   try { matmul(a, b); } catch (const regrad::ShapeError& e) { ... }
@@ -15,7 +15,7 @@
 namespace regrad {
 
 struct Error : std::runtime_error {
-  // Within a public function of the engine the message is told as that function's: its name comes
+  // Within a public function of the engine the message is that function's: its name comes
   // first.
   explicit Error(const std::string& what);
   explicit Error(const char* what);

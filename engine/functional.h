@@ -5,7 +5,7 @@
 //   Tensor loss = cross_entropy(linear(x, weight, bias), target);
 //       // x [N,in], weight [out,in], target i64 [N]
 //
-// Losses take one leading task dimension where the name says by_task: [T, N, ...] with the mean
+// Losses take one leading task dimension where the name has by_task: [T, N, ...] with the mean
 // over each task, giving [T].
 // Names, defaults and edge cases are PyTorch's; errors are ShapeError and DTypeError as in ops.h.
 #pragma once

@@ -24,7 +24,7 @@ struct Int8Options {
 // y = s_x s_w conv2d(l_x, l_w) + bias, with whole numbers inside: as conv2d(fake_quantize(x),
 // fake_quantize(w)), but for the last rounding. The integers are exact on every instruction set:
 // with VNNI (as ONEDNN_MAX_CPU_ISA holds it) by oneDNN (but for a few shapes that 2.6.3 gets
-// wrong), without it by 16-bit products; `--version` says which. A NaN counts as the lowest level.
+// wrong), without it by 16-bit products; `--version` names which. A NaN counts as the lowest level.
 class Int8Conv2d {
  public:
   Int8Conv2d() = default;

@@ -13,7 +13,7 @@ Tensor variable(const Tensor& x, const char* who) {
   return x.requires_grad() ? x : x.detach().requires_grad_();
 }
 
-// The value of f at x. f is the caller's: what it throws is told as it is.
+// The value of f at x. f is the caller's: what it throws is passed on as it is.
 Tensor evaluated(const Function& f, const Tensor& x, const char* who) {
   Tensor y = f(x);
   if (!y.defined()) throw ShapeError(std::string(who) + ": the function gave an undefined tensor");

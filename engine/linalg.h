@@ -8,8 +8,8 @@
 //
 // Matrices are the last two dims, all before them are batches. f32 and f64 (DTypeError otherwise);
 // f32 is computed in f32. Sizes 0 and 1 are fine. ShapeError: not matrices, not square where a
-// square one is asked for, batches that do not fit, more than 23000 rows or columns.
-// NumericError: an element that is NaN or infinite; a decomposition that does not exist (said
+// square one is needed, batches that do not fit, more than 23000 rows or columns.
+// NumericError: an element that is NaN or infinite; a decomposition that does not exist (see
 // below) or did not converge. The messages name the matrix of the batch and the place in it.
 //
 // Derivatives: values p and q that differ by at most 8 n eps times the largest magnitude (eps: the

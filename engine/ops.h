@@ -1,4 +1,4 @@
-// The ops of regrad, in PyTorch's names. Each is differentiable to any order unless it says
+// The ops of regrad, in PyTorch's names. Each is differentiable to any order unless noted
 // otherwise.
 //
 //   Tensor y = softmax(matmul(x, w.mT()) + b, -1);      // x [N,in], w [out,in], b [out]
@@ -83,6 +83,7 @@ Tensor expm1(const Tensor& x);  // e^x - 1, accurate near 0
 Tensor log(const Tensor& x);
 Tensor log1p(const Tensor& x);  // log(1 + x), accurate near 0
 Tensor log2(const Tensor& x);
+Tensor log10(const Tensor& x);
 Tensor sqrt(const Tensor& x);
 Tensor rsqrt(const Tensor& x);  // 1/sqrt(x)
 Tensor sin(const Tensor& x);    // radians
@@ -107,8 +108,8 @@ Tensor gelu(const Tensor& x);      // x Phi(x), the exact form
 Tensor silu(const Tensor& x);      // x sigmoid(x)
 Tensor softplus(const Tensor& x);  // log(1 + e^x)
 Tensor square(const Tensor& x);
-// Derivative 1 at both ends. One end may be left out: clamp(x, 0), clamp(x, {}, 1). ShapeError where
-// both are, or low is above high.
+// Derivative 1 at both ends. One end may be left out: clamp(x, 0), clamp(x, {}, 1). ShapeError
+// where both are, or low is above high.
 Tensor clamp(const Tensor& x, std::optional<double> low, std::optional<double> high = {});
 Tensor clamp_min(const Tensor& x, double low);
 Tensor clamp_max(const Tensor& x, double high);
@@ -146,18 +147,25 @@ Tensor lt(const Tensor& x, double s);
 Tensor le(const Tensor& x, double s);
 Tensor gt(const Tensor& x, double s);
 Tensor ge(const Tensor& x, double s);
-// As operators: of elements, so also == and != (defined() says whether a handle is empty).
-#define REGRAD_COMPARES(op, name, mirrored)                                          \
-  inline Tensor operator op(const Tensor& a, const Tensor& b) { return name(a, b); } \
-  inline Tensor operator op(const Tensor& x, double s) { return name(x, s); }        \
-  inline Tensor operator op(double s, const Tensor& x) { return mirrored(x, s); }
-REGRAD_COMPARES(==, eq, eq)
-REGRAD_COMPARES(!=, ne, ne)
-REGRAD_COMPARES(<, lt, gt)
-REGRAD_COMPARES(<=, le, ge)
-REGRAD_COMPARES(>, gt, lt)
-REGRAD_COMPARES(>=, ge, le)
-#undef REGRAD_COMPARES
+// As operators: of elements, so also == and != (whether a handle holds a tensor: defined()).
+inline Tensor operator==(const Tensor& a, const Tensor& b) { return eq(a, b); }
+inline Tensor operator==(const Tensor& x, double s) { return eq(x, s); }
+inline Tensor operator==(double s, const Tensor& x) { return eq(x, s); }
+inline Tensor operator!=(const Tensor& a, const Tensor& b) { return ne(a, b); }
+inline Tensor operator!=(const Tensor& x, double s) { return ne(x, s); }
+inline Tensor operator!=(double s, const Tensor& x) { return ne(x, s); }
+inline Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
+inline Tensor operator<(const Tensor& x, double s) { return lt(x, s); }
+inline Tensor operator<(double s, const Tensor& x) { return gt(x, s); }
+inline Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
+inline Tensor operator<=(const Tensor& x, double s) { return le(x, s); }
+inline Tensor operator<=(double s, const Tensor& x) { return ge(x, s); }
+inline Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
+inline Tensor operator>(const Tensor& x, double s) { return gt(x, s); }
+inline Tensor operator>(double s, const Tensor& x) { return lt(x, s); }
+inline Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
+inline Tensor operator>=(const Tensor& x, double s) { return ge(x, s); }
+inline Tensor operator>=(double s, const Tensor& x) { return le(x, s); }
 Tensor where(const Tensor& cond, const Tensor& a, const Tensor& b);
 // b8 too. Of any dtypes: what is not 0 (a NaN is not) counts as true.
 Tensor isnan(const Tensor& x);

@@ -1,11 +1,11 @@
 // Spectrogram-to-spectrogram translation, G(x, d): a clip that device a recorded as device d would
-// have recorded it. The report of the challenge's winner (arXiv 2206.13909) says that such nets
+// have recorded it. The report of the challenge's winner (arXiv 2206.13909) reports that such nets
 // made training data of other devices; net, loss and rate are unknown to us. This one is ours:
 //
 //   G(x, d) = scale_d (x + spread (h((x - centre) / spread, d) + shift_d)),
 //   h: four 3x3 convolutions 1, w, w, w, 1 with ReLU between
 //
-// scale_d and shift_d [mels] are a device's own; h knows the device by what is added after its
+// scale_d and shift_d [mels] are a device's own; h depends on the device by what is added after its
 // first convolution. At first scale_d is 1, shift_d 0 and h's last convolution 0: G(x, d) = x, bit
 // for bit. Trained by L1 on clips that a and d recorded at the same time.
 //
@@ -53,7 +53,7 @@ Tensor learn_translation(TranslationNet& net, Adam::State& state, double lr, con
                          const Tensor& y, const Tensor& d);
 
 // A batch in which each clip of device 0 is replaced, with probability p, by G(x, d), d drawn from
-// 1 to devices - 1: never a device that training has not seen, for G knows no other. Clips of other
+// 1 to devices - 1: never a device that training has not seen, for G has no other. Clips of other
 // devices are as they were. x [N,1,F,T], device i64 [N]; clip i's numbers are r / i. No gradients.
 Tensor translated(const TranslationNet& net, const Tensor& x, const Tensor& device, double p,
                   const Random& r);

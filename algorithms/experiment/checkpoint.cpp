@@ -1,4 +1,5 @@
 #include <regrad/algorithms/experiment/checkpoint.h>
+#include <regrad/algorithms/experiment/config.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/decimal.h>
 #include <unistd.h>
@@ -79,12 +80,6 @@ void keep_newest_as_older(const OutFolder& out) {
       older + ": cannot put the last checkpoint there: " + std::generic_category().message(error));
 }
 
-std::string listed(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : "; ") + word;
-  return out;
-}
-
 }  // namespace
 
 std::string job_name(const Job& job) {
@@ -139,8 +134,8 @@ void check_same_settings(const Checkpoint& c, const Settings& now, const std::st
     if (value_in(now, name) == "not there") compare(name);
   }
   if (differ.empty()) return;
-  throw ConfigError("--resume: " + folder + " holds a run with other settings: " + listed(differ) +
-                    ". It was begun by '" + c.command +
+  throw ConfigError("--resume: " + folder + " holds a run with other settings: " +
+                    joined(differ, "; ") + ". It was begun by '" + c.command +
                     "'; give the same flags with --resume, or --force to start over");
 }
 

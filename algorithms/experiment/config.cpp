@@ -250,6 +250,12 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
   return near.empty() ? otherwise : "; did you mean " + prefix + near + "?";
 }
 
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  std::string out;
+  for (const std::string& word : words) out += (&word == words.data() ? "" : between) + word;
+  return out;
+}
+
 void need(bool holds, const std::string& what) {
   if (!holds) throw ConfigError(what);
 }

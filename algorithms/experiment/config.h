@@ -82,6 +82,9 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
                          const std::string& prefix, const std::string& otherwise);
 std::vector<std::string> names(const std::vector<Field>& fields);
 
+// "a,b,c"
+std::string joined(const std::vector<std::string>& words, const std::string& between = ",");
+
 // ConfigError saying `what` unless it holds: for settings that contradict each other.
 void need(bool holds, const std::string& what);
 

@@ -15,11 +15,6 @@ namespace {
 
 const std::vector<std::string> kPresets = {"tiny", "small", "long", "paper"};
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ",") + word;
-  return out;
-}
 std::vector<std::string> split_at_commas(const std::string& text) {
   std::vector<std::string> out;
   for (size_t begin = 0; begin <= text.size();) {

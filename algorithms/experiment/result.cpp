@@ -9,24 +9,24 @@
 namespace regrad::experiment {
 namespace {
 
-const std::vector<double>* lookup(const MethodResult& method, const std::string& metric) {
-  for (const auto& [name, list] : method.metrics) {
-    if (name == metric) return &list;
-  }
+// What a list of pairs has under a name; nullptr where it has none.
+template <class T>
+const T* lookup(const std::vector<std::pair<std::string, T>>& list, const std::string& name) {
+  for (const auto& [known, value] : list)
+    if (known == name) return &value;
   return nullptr;
 }
 
 const MethodResult* lookup(const Result& result, const std::string& method) {
-  for (const MethodResult& candidate : result.methods) {
-    if (candidate.name == method) return &candidate;
-  }
+  for (const MethodResult& m : result.methods)
+    if (m.name == method) return &m;
   return nullptr;
 }
 
 const std::vector<double>* lookup(const Result& result, const std::string& method,
                                   const std::string& metric) {
   const MethodResult* found = lookup(result, method);
-  return found ? lookup(*found, metric) : nullptr;
+  return found ? lookup(found->metrics, metric) : nullptr;
 }
 
 // Decimals that give `spread` two digits; -1 where a fixed point would be unreadable.
@@ -36,16 +36,14 @@ int decimals_for(double spread, double largest) {
   return decimals > 8 || largest >= 1e7 ? -1 : decimals;
 }
 
-std::string pad(const std::string& text, size_t width, bool right) {
-  const size_t shown = static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-  const std::string space(width > shown ? width - shown : 0, ' ');
-  return right ? space + text : text + space;
-}
-
 size_t width_of(const std::string& text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string pad(const std::string& text, size_t width, bool right) {
+  const std::string space(std::max(width, width_of(text)) - width_of(text), ' ');
+  return right ? space + text : text + space;
 }
 
 using Rows = std::vector<std::vector<std::string>>;
@@ -103,14 +101,10 @@ std::string claims_of(const Result& result, Verdict verdict) {
   return out;
 }
 
-std::string with_article_of_better(Better better) {
-  return better == Better::lower ? "lowest" : "highest";
-}
-
 // How the best method stands to the baseline: ", 0.046 ± 0.010 below maml".
 std::string against_baseline(const Result& result, const MethodResult& best) {
   const std::vector<double>* base = lookup(result, result.baseline, result.metric);
-  const std::vector<double>* own = lookup(best, result.metric);
+  const std::vector<double>* own = lookup(best.metrics, result.metric);
   if (base == nullptr || result.methods.size() < 2) return "";
   if (best.name == result.baseline) return ", and no method beats this baseline";
   if (base->size() != own->size()) return "";
@@ -131,7 +125,7 @@ const std::vector<double>& values(const Result& result, const std::string& metho
   if (found == nullptr)
     throw ConfigError("result: no method '" + method + "' among the " +
                       std::to_string(result.methods.size()) + " that ran");
-  const std::vector<double>* list = lookup(*found, metric);
+  const std::vector<double>* list = lookup(found->metrics, metric);
   if (list == nullptr)
     throw ConfigError("result: method '" + method + "' has no metric '" + metric + "'");
   return *list;
@@ -144,25 +138,14 @@ Claim claim(const std::string& text, const std::vector<double>& a, const std::ve
 }
 
 bool has(const Result& result, const std::string& method) {
-  return std::any_of(result.methods.begin(), result.methods.end(),
-                     [&](const MethodResult& m) { return m.name == method; });
+  return lookup(result, method) != nullptr;
 }
 
 const std::vector<std::vector<double>>& items(const Result& result, const std::string& method,
                                               const std::string& metric) {
-  for (const MethodResult& m : result.methods) {
-    if (m.name != method) continue;
-    for (const auto& [known, lists] : m.items)
-      if (known == metric) return lists;
-  }
+  const MethodResult* found = lookup(result, method);
+  if (const auto* lists = found ? lookup(found->items, metric) : nullptr) return *lists;
   throw ConfigError("result: no items of '" + metric + "' for method '" + method + "'");
-}
-
-Claim bootstrap_claim(const std::string& text, const Result& result, const std::string& a,
-                      const std::string& b, const std::string& metric, Direction claimed) {
-  const Interval difference =
-      bootstrap_difference(items(result, a, metric), items(result, b, metric));
-  return {text, verdict(difference, claimed), difference.mean, difference.ci95};
 }
 
 Claim claim_within(const std::string& text, const std::vector<double>& a,
@@ -188,7 +171,7 @@ void check(const Result& result) {
     }
   }
   if (std::none_of(result.methods.begin(), result.methods.end(),
-                   [&](const MethodResult& m) { return lookup(m, result.metric); }))
+                   [&](const MethodResult& m) { return lookup(m.metrics, result.metric); }))
     throw ConfigError("result: no method has the metric '" + result.metric +
                       "', the one the table is about");
 }
@@ -233,7 +216,7 @@ std::vector<TableRow> table_rows(const Result& result, const std::string& metric
   const std::vector<double>* base = lookup(result, result.baseline, metric);
   std::vector<TableRow> rows;
   for (const MethodResult& method : result.methods) {
-    const std::vector<double>* own = lookup(method, metric);
+    const std::vector<double>* own = lookup(method.metrics, metric);
     if (own == nullptr) continue;
     const Interval level = mean_interval(*own);
     TableRow row{method.name, with_interval(level.mean, level.ci95, false), "", false,
@@ -281,7 +264,7 @@ std::string sentence(const Result& result) {
   const MethodResult* best = nullptr;
   double best_mean = 0;
   for (const MethodResult& method : result.methods) {
-    const std::vector<double>* own = lookup(method, result.metric);
+    const std::vector<double>* own = lookup(method.metrics, result.metric);
     const double value = own ? mean(*own) : std::nan("");
     const bool ahead =
         best == nullptr || (result.better == Better::lower ? value < best_mean : value > best_mean);
@@ -292,11 +275,12 @@ std::string sentence(const Result& result) {
   }
   if (best == nullptr)
     return "No method ended with a finite " + result.metric + ", so there is nothing to compare.";
-  const Interval level = mean_interval(*lookup(*best, result.metric));
+  const Interval level = mean_interval(*lookup(best->metrics, result.metric));
   std::string out = (result.seeds.size() == 1 ? "With one seed "
                                               : "Over " + count_seeds(result.seeds.size()) + " ") +
-                    best->name + " has the " + with_article_of_better(result.better) + " " +
-                    result.metric + " (" + with_interval(level.mean, level.ci95, false) + ")" +
+                    best->name + " has the " +
+                    (result.better == Better::lower ? "lowest" : "highest") + " " + result.metric +
+                    " (" + with_interval(level.mean, level.ci95, false) + ")" +
                     against_baseline(result, *best);
   const bool named = result.claims.size() <= kNamedClaims;
   if (!named) out += "; of the " + std::to_string(result.claims.size()) + " claims";

@@ -68,10 +68,6 @@ const std::vector<std::vector<double>>& items(const Result& result, const std::s
 // "a is below (above) b": paired by seed.
 Claim claim(const std::string& text, const std::vector<double>& a, const std::vector<double>& b,
             Direction claimed);
-// The same with the interval of a paired bootstrap over the test set's items (stats.h). ConfigError
-// where there are no items of that metric.
-Claim bootstrap_claim(const std::string& text, const Result& result, const std::string& a,
-                      const std::string& b, const std::string& metric, Direction claimed);
 // "a and b differ by at most margin".
 Claim claim_within(const std::string& text, const std::vector<double>& a,
                    const std::vector<double>& b, double margin);

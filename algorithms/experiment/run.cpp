@@ -89,13 +89,12 @@ std::vector<Job> jobs_of(const Experiment& experiment, const Options& options) {
 }
 
 Settings settings_of(Experiment& experiment, const Options& options) {
-  std::string methods, seeds;
-  for (const std::string& name : options.methods) methods += (methods.empty() ? "" : ",") + name;
+  std::string seeds;
   for (uint64_t seed : options.seeds) seeds += (seeds.empty() ? "" : ",") + std::to_string(seed);
   Settings out = {{"experiment", experiment.card().name},
                   {"task", options.task},
                   {"preset", options.preset},
-                  {"methods", methods},
+                  {"methods", joined(options.methods)},
                   {"seeds", seeds}};
   for (const Field& field : experiment.fields()) out.emplace_back(field.name, text(field));
   return out;

@@ -1,11 +1,11 @@
 // A pruning method is a row of functions: the sparsity at a step, when masks are made and how, what
-// the net is evaluated at, the gradient that each weight gets. No net knows that it is pruned.
+// the net is evaluated at, the gradient that each weight gets. No net is changed for it.
 //
 //   Learner learner(net, gmp(), {.sparsity = 0.9, .epochs = 12, .batches = loader.batches()});
 //   for (int64_t i = 0; i < learner.schedule.steps(); ++i) learner.learn(x, y, i, lr(i));
 //   Net sparse = learner.deployed().as<Net>();
 //
-// W: the dense weights that can be pruned (shared/masks.h says which), M: their masks, W^: what the
+// W: the dense weights that can be pruned (shared/masks.h: which), M: their masks, W^: what the
 // net is evaluated at, g = dL/dW^, G: the gradient that W gets.
 #pragma once
 

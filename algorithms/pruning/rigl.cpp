@@ -8,14 +8,14 @@
 namespace regrad::pruning {
 namespace {
 
-using Order = std::vector<size_t>;
-
-// Places in the order of falling values, ties by place.
-Order falling(const std::vector<double>& v) {
-  Order order(v.size());
+// 1 at the `count` largest values, ties by place; 0 elsewhere.
+std::vector<double> largest(const std::vector<double>& v, size_t count) {
+  std::vector<size_t> order(v.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return v[a] > v[b]; });
-  return order;
+  std::vector<double> out(v.size(), 0.0);
+  for (size_t i = 0; i < count; ++i) out[order[i]] = 1;
+  return out;
 }
 
 // (sum of sizes) / (product of sizes)
@@ -60,12 +60,9 @@ Tensors random_masks(const Tensors& weights, double s, const Random& r) {
   const std::vector<int64_t> keep = layer_counts(weights, n - pruned_count(n, s));
   Tensors out;
   for (size_t l = 0; l < weights.size(); ++l) {
-    const Shape& shape = weights[l].shape();
-    const Order order =
-        falling(uniform(r / static_cast<int64_t>(l), shape, 0, 1, DType::f64).to_vector());
-    std::vector<double> m(order.size(), 0.0);
-    for (size_t i = 0; i < static_cast<size_t>(keep[l]); ++i) m[order[i]] = 1;
-    out.push_back(tensor(m, shape, weights[l].dtype()));
+    const Tensor u = uniform(r / static_cast<int64_t>(l), weights[l].shape(), 0, 1, DType::f64);
+    out.push_back(tensor(largest(u.to_vector(), static_cast<size_t>(keep[l])), u.shape(),
+                         weights[l].dtype()));
   }
   return out;
 }
@@ -80,11 +77,10 @@ Tensors drop_and_grow(const Tensors& masks, const Tensors& weights, const Tensor
     const size_t moved =
         std::min(static_cast<size_t>(share * static_cast<double>(kept)), m.size() - kept);
     for (size_t i = 0; i < m.size(); ++i) w[i] = m[i] > 0 ? std::abs(w[i]) : -1;
-    const Order by_weight = falling(w);
-    for (size_t i = kept - moved; i < kept; ++i) m[by_weight[i]] = 0;
+    m = largest(w, kept - moved);
     for (size_t i = 0; i < m.size(); ++i) g[i] = m[i] > 0 ? -1 : std::abs(g[i]);
-    const Order by_gradient = falling(g);
-    for (size_t i = 0; i < moved; ++i) m[by_gradient[i]] = 1;
+    const std::vector<double> grown = largest(g, moved);
+    for (size_t i = 0; i < m.size(); ++i) m[i] += grown[i];
     out.push_back(tensor(m, masks[l].shape(), masks[l].dtype()));
   }
   return out;

@@ -1,4 +1,4 @@
-// The rows that are no paper of ours: README's table in code. What a row does not say is DPF's.
+// The rows that are no paper of ours: README's table in code. What a row leaves out is DPF's.
 #pragma once
 
 #include <regrad/algorithms/pruning/method.h>
@@ -47,6 +47,18 @@ inline Method snip() {
     const Tensors w = weights(s);
     for (size_t l = 0; l < w.size(); ++l) scores[l] = abs(scores[l] * w[l]).detach();
     return score_masks(scores, p, t.masks);
+  };
+  return m;
+}
+
+// AC/DC (Peste et al. 2021): dense and sparse phases of two epochs in turn, sparse in the end.
+inline Method acdc() {
+  Method m = gmp();
+  m.sparsity = [](const Schedule& t, int64_t i) {
+    return t.epoch(i) / 2 % 2 == 1 || t.epoch(i) >= t.at_share(t.target) ? t.sparsity : 0;
+  };
+  m.due = [p = m.sparsity](const Schedule& t, int64_t i) {
+    return i > 0 && p(t, i) != p(t, i - 1);
   };
   return m;
 }

@@ -8,8 +8,8 @@
 namespace regrad {
 
 struct SoundFolderOptions {
-  // where there is no train/ and test/: the share of each class that is kept for test, by the names'
-  // hashes with that seed (../split.h)
+  // where there is no train/ and test/: the share of each class that is kept for test, by the
+  // names' hashes with that seed (../split.h)
   double test_share = 0.2;
   uint64_t seed = 0;
 };

@@ -18,7 +18,7 @@ std::shared_mutex& gate() {
 void before() { gate().lock(); }
 void in_parent() { gate().unlock(); }
 void in_child() {
-  new (&gate()) std::shared_mutex;  // the parent's would know waiting threads that are not here
+  new (&gate()) std::shared_mutex;  // the parent's would hold waiting threads that are not here
   forget_workers();
 }
 

@@ -3,7 +3,7 @@
 //   write_file("runs/a/config.json", text);
 //       // temp file, write, fsync, rename, fsync of the folder
 //   const InputFile file("net.safetensors");     file.read(8, p, n);
-//       // n bytes from byte 8 on, or an IOError that says where it ends
+//       // n bytes from byte 8 on, or an IOError with the byte where it ends
 #pragma once
 
 #include <cstdint>

@@ -155,7 +155,7 @@ class HeaderText {
   const std::string& where_;
 };
 
-// A stream that knows how far it has come.
+// A stream that counts how far it has come.
 class Stream {
  public:
   Stream(const NextBytes& next, const std::string& where) : next_(next), where_(where) {}

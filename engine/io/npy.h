@@ -31,7 +31,7 @@ Tensor load_npy(const std::string& path);
 std::string to_npy(const Tensor& x);
 Tensor parse_npy(std::string_view bytes, const std::string& where = "npy");
 
-// The same from a stream whose length nobody knows. next(p, n) puts up to n bytes to p and returns
+// The same from a stream of unknown length. next(p, n) puts up to n bytes to p and returns
 // how many, 0 at the end.
 // IOError where the tensor would have more than most_bytes.
 using NextBytes = std::function<int64_t(void* p, int64_t n)>;

@@ -1,4 +1,4 @@
-// The dtypes that files know, and the tensors read from them. Internal to the readers.
+// The dtypes of files, and the tensors read from them. Internal to the readers.
 #pragma once
 
 #include <functional>

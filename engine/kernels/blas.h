@@ -6,7 +6,7 @@
 
 namespace regrad::kernels {
 
-// c [m,n] (rows contiguous, pitch ldc) = beta c + op(a) op(b); op transposes where ta, tb say so,
+// c [m,n] (rows contiguous, pitch ldc) = beta c + op(a) op(b); op transposes where ta, tb are set,
 // lda and ldb are the pitches of what is stored.
 void blas_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
                const float* b, int64_t ldb, float beta, float* c, int64_t ldc);

@@ -269,8 +269,7 @@ Cache& cache() {
 [[noreturn]] void translate(const dnnl::error& e, const Conv& s) {
   if (e.status == dnnl_out_of_memory) throw OutOfMemory("out of memory: a convolution by oneDNN");
   throw Error("convolution of [" + std::to_string(s.n) + "," + std::to_string(s.c) + "," +
-              std::to_string(s.h) + "," + std::to_string(s.w) + "]: oneDNN says '" + e.what() +
-              "'");
+              std::to_string(s.h) + "," + std::to_string(s.w) + "]: oneDNN: '" + e.what() + "'");
 }
 
 }  // namespace

@@ -129,7 +129,7 @@ FixedConv::FixedConv(const Conv& shape, const float* weight, const float* bias, 
   } catch (const dnnl::error& e) {
     if (e.status == dnnl_out_of_memory) throw OutOfMemory("out of memory: a convolution by oneDNN");
     throw Error(std::string("a convolution of ") + std::to_string(shape.c) + " to " +
-                std::to_string(shape.o) + " channels: oneDNN says '" + e.what() + "'");
+                std::to_string(shape.o) + " channels: oneDNN: '" + e.what() + "'");
   }
 }
 

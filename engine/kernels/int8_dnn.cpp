@@ -1,5 +1,5 @@
 // Convolution of 8-bit integers by oneDNN; primitives are made and run with one thread
-// (conv_dnn.cpp says why).
+// (conv_dnn.cpp has the reason).
 #include "int8.h"
 
 #include "kernels.h"
@@ -122,7 +122,7 @@ std::shared_ptr<const Int8Plan> int8_plan(const Conv& s, bool signed_x, Int8Way 
 } catch (const dnnl::error& e) {
   if (e.status == dnnl_out_of_memory)
     throw OutOfMemory("out of memory: an 8-bit convolution by oneDNN");
-  throw Error(std::string("8-bit convolution: oneDNN says '") + e.what() + "'");
+  throw Error(std::string("8-bit convolution: oneDNN: '") + e.what() + "'");
 }
 
 }  // namespace regrad::kernels

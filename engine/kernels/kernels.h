@@ -61,8 +61,8 @@ struct Gemm {
 };
 
 // y [m,n] = x [m,k] w + bias (broadcast by zero strides; null for none) for so few rows of x that
-// reading w is what takes time. x and y are contiguous along their rows; w lies as the kernel says,
-// w_pitch elements from one of its rows to the next.
+// reading w is what takes time. x and y are contiguous along their rows; w lies as each kernel
+// needs it, w_pitch elements from one of its rows to the next.
 struct Gemv {
   int64_t m, n, k;
   const void* x;
@@ -310,7 +310,7 @@ struct Table {
                    int64_t f, void* v);
 
   // z[o,j] = bias[o] + sum_k values[k] x[offsets[k] pixel + j], j = 0..n, to y[o y_row + j] as the
-  // tile says. All of its pointers have room up to the next multiple of 16.
+  // tile has it. All of its pointers have room up to the next multiple of 16.
   void (*taps)(const Taps& s, const TapTile& t, int64_t n);
   // y[o y_row] = bias[o] + sum_k values[k] x[offsets[k]]. Seven entries behind the last one are
   // read: theirs count nothing, but offsets must lie in x.

@@ -11,7 +11,7 @@ namespace regrad {
 
 struct ConvAttrs {
   int32_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
-  // of what the output shape cannot be told from: x (conv2d_input) or the kernel (conv2d_weight)
+  // of what the output shape does not follow from: x (conv2d_input) or the kernel (conv2d_weight)
   int32_t extent_h, extent_w;
 };
 

@@ -183,7 +183,7 @@ const Example examples[] = {
     {{0, 2, 3, 3}, {1, 2, 2, 2}, {1, 1, 0, 0, 1, 1, 1, 0, 0}},
     {{1, 3, 2, 2}, {0, 3, 1, 1}, {1, 1, 0, 0, 1, 1, 1, 0, 0}},
 };
-// Examples as a row sees them: the shapes of its two inputs, and the extent it must be told.
+// Examples as a row sees them: the shapes of its two inputs, and the extent it must be given.
 template <class F>
 void each_example(F&& f) {
   for (Example e : examples) {

@@ -186,6 +186,15 @@ constinit const Op log2_op =
                .reference = pointwise<std::log2>,
                .samples = [](Samples& s) { between(s, 0.3, 4); }});
 
+constinit const Op log10_op =
+    unary_row({.name = "log10",
+               .doc = "y = log x / log 10, dy/dx = 1/(x log 10)",
+               .keep = keep_0,
+               .forward = formula1<([](auto x) { return std::log10(x); })>,
+               .vjp = {[](const Call& c) { return c.g() / (c.x() * std::numbers::ln10); }},
+               .reference = pointwise<std::log10>,
+               .samples = [](Samples& s) { between(s, 0.3, 4); }});
+
 // Closed under differentiation, so that every order is right at 0 too.
 constinit const Op sinc_op =
     unary_row({.name = "sinc",

@@ -1,4 +1,4 @@
-// The row: all that regrad knows of one op, in one place. Tests, benchmarks and the reference page
+// The row: all that belongs to one op, in one place. Tests, benchmarks and the reference page
 // (README.md here) walk the list of rows (list.h). The shortest one, of one tensor and without a
 // kernel of its own:
 //
@@ -80,7 +80,7 @@ void typed(const Call& c, Tensor* out) {
 }
 
 using Vjp = Tensor (*)(const Call&);
-// The derivative is zero wherever it exists, and said so.
+// The derivative is zero wherever it exists, and declared so.
 Tensor declared_zero(const Call&);
 
 // Which data a vjp, at any order, reads: bits for inputs 0, 1, 2 (bit 2 stands for all later ones

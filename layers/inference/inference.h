@@ -81,7 +81,7 @@ class InferenceNet {
 // the kept values, any other as it is; the layers as text in the metadata. Replaced whole or not at
 // all (DiskError).
 void save_inference(const InferenceNet& net, const std::string& path);
-// IOError naming the file and what is wrong in it: nothing that it says is trusted.
+// IOError naming the file and what is wrong in it: nothing in it is trusted.
 InferenceNet load_inference(const std::string& path, InferenceMode mode = InferenceMode::automatic);
 
 }  // namespace regrad

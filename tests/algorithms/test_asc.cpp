@@ -2,11 +2,11 @@
 // (audio.md sections 1 and 4, checks 26 and 27).
 #include <doctest/doctest.h>
 #include <regrad/algorithms/asc/compress.h>
-#include <regrad/algorithms/asc/experiment/model.h>
 #include <regrad/algorithms/asc/experiment/pictures.h>
 #include <regrad/algorithms/asc/experiment/scores.h>
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/asc/experiment/trial.h>
+#include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/algorithms/shared/distill.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/io/files.h>
@@ -510,7 +510,7 @@ TEST_CASE(
     run.to(0, phases(small_settings(compress), "resnorm", 40).steps());
     const std::string path = at / "model.safetensors";
     save_safetensors(path, run.trial.model(), run.trial.about());
-    const SceneModel m = load_scene_model(path);
+    const experiment::SceneModel m = experiment::load_scene_model(path);
     CHECK(m.classes == data->classes);
     CHECK(str(m.front.mel) == str(data->front.mel));
     CHECK(m.front.samples == data->front.samples);
@@ -526,7 +526,7 @@ TEST_CASE(
       Metadata meta = run.trial.about();
       value.empty() ? void(meta.erase(key)) : void(meta[key] = value);
       save_safetensors(path, run.trial.model(), meta);
-      return complaint<IOError>([&] { load_scene_model(path); }, path);
+      return complaint<IOError>([&] { experiment::load_scene_model(path); }, path);
     };
     for (const char* key :
          {"net", "tau", "class_names", "norm", "rate", "hop", "mels", "samples", "rms", "lambda"})

@@ -147,6 +147,20 @@ TEST_CASE("GMP: masks are nested, pruned weights and their momentum are 0; DPF a
   CHECK(!same(all(dpf), all(ste)));
 }
 
+TEST_CASE(
+    "AC/DC: phases of two epochs in turn, sparse from 75% on; what was pruned starts from 0") {
+  Run run("acdc", 0.9);
+  for (int64_t i = 0; i < run.steps(); ++i) {
+    const int64_t epoch = i / batches;
+    const bool sparse = epoch / 2 % 2 == 1 || epoch >= 9;
+    const Tensors before = pruned(run);
+    run.step(i);
+    CHECK(zeros_in(run.masks()) == (sparse ? pruned_count(1224, 0.9) : 0));
+    for (const Tensor& t : before) CHECK(sum(abs(t)).item() == 0);
+  }
+  CHECK(run.learner.state.revived.item() == 2 * pruned_count(1224, 0.9));
+}
+
 TEST_CASE("one-shot: dense until half time, one mask from then on") {
   Run one("one-shot", 0.9), dense("dense", 0.9);
   const int64_t half = 6 * batches;

@@ -1,6 +1,7 @@
 // regrad-rfn's methods, trials and claims.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/experiment/claims.h>
+#include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/rfn/experiment/claims.h>
 #include <regrad/algorithms/rfn/experiment/learner.h>
@@ -11,6 +12,8 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+
+#include "../temp_folder.h"
 
 using namespace regrad;
 using namespace regrad::relaxed_norm;
@@ -151,6 +154,21 @@ TEST_CASE(
   CHECK(out.parameters[0].second == parameter_count(BcResnetAsc(Random(0), {.tau = 0.4})));
 }
 
+TEST_CASE("a trained net's file holds what it takes to classify a sound") {
+  const test::TempFolder at;
+  BcTrial t = begun("rfn-input");
+  t.step(0);
+  save_safetensors(at / "model.safetensors", t.model(), t.about());
+  const experiment::SceneModel m = experiment::load_scene_model(at / "model.safetensors");
+  CHECK(m.classes == few()->classes);
+  CHECK(m.options.lambda == 0.5);
+  CHECK(m.options.input_only);
+  const Tensor &x = few()->test_x[6], same = m.net(x) - t.learner().net(x);
+  CHECK(amax(abs(same)).item() == 0);
+  CHECK(m.spectrogram({normal(Random(1), {1, 8000}), 8000}).shape() == Shape{1, 1, 64, 101});
+  CHECK(trial<PooledNet>({"rfn", "simulated", 3}, quick(), few()).about().empty());
+}
+
 TEST_CASE(
     "the pilot's net: means of ten segments; IFN takes a device's curve off its input; its trial "
     "goes on from its state") {
@@ -232,13 +250,12 @@ TEST_CASE("settings that contradict each other are refused") {
                                    {"tau", "0"},
                                    {"net", "vit"},
                                    {"mels", "40"}}) {
-    const std::string before = experiment::text(*experiment::find(fields, key));
-    CAPTURE(key);
-    const auto refused = [&, at = key, to = value] {
-      experiment::assign(fields, at, to, "test"), e.check();
-    };  // clang 14 captures no structured binding
+    const char *at = key, *to = value;  // clang 14 captures no structured binding
+    const std::string before = experiment::text(*experiment::find(fields, at));
+    CAPTURE(at);
+    const auto refused = [&] { experiment::assign(fields, at, to, "test"), e.check(); };
     CHECK_THROWS_AS(refused(), ConfigError);
-    experiment::assign(fields, key, before, "test");
+    experiment::assign(fields, at, before, "test");
   }
   CHECK_NOTHROW(e.check());
   CHECK_FALSE(e.has_row({"ln", "sd8", 0}));

@@ -49,8 +49,8 @@ TEST_CASE(
   REQUIRE(r.test_x.size() == 9);
   for (const Tensor& x : r.test_x) CHECK(x.shape() == Shape{20, 1, 64, 101});
   CHECK_FALSE(same(r.test_x[0], r.test_x[6]));
-  // The source's recordings of the other devices' clips: the same clips, so the same labels, recorded
-  // flat.
+  // The source's recordings of the other devices' clips: the same clips, so the same labels,
+  // recorded flat.
   CHECK(r.pair_x.size(0) == 12);
   CHECK(r.pair_of.to(DType::f64).to_vector().front() == 28);
   const Recordings flat = record(c, front_end("scenes"), recorders("sd0", "", 8000, Random(1)),

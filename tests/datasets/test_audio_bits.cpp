@@ -85,7 +85,7 @@ TEST_CASE("front end and 20 training steps: one hash on 1, 2, 3, 4 and 8 threads
     const End end = trained();
     hashes.insert(end.hash);
     // A net that stood still, or is not a number, would have one hash too. How far the loss falls
-    // in 20 steps is the last bits' to say.
+    // in 20 steps is decided by the last bits.
     CHECK(end.still == 0);
     for (const double loss : end.losses) CHECK((loss > 0 && std::isfinite(loss)));
   }

@@ -196,6 +196,11 @@ TEST_CASE("image folder: classes by folder, the same bits for any number of thre
   const ImageFolderOptions options{.height = 4, .width = 3, .under = "train"};
   const ImageSet set = load_image_folder(folder / "in", options);
   CHECK(set.classes == std::vector<std::string>{"ant", "cat", "many"});
+  std::vector<std::string> names{"what was there before"};
+  load_image_folder(folder / "in.zip", options, &names);
+  REQUIRE(names.size() == 153);
+  CHECK(std::vector<std::string>(names.begin(), names.begin() + 4) ==
+        std::vector<std::string>{"ant/deep/a.jpeg", "ant/x.JPG", "cat/b.png", "many/100.png"});
   CHECK(set.images.shape() == Shape{153, 3, 4, 3});
   CHECK(set.images.dtype() == DType::u8);
   const auto labels = set.labels.to_vector<int64_t>();

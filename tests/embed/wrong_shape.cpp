@@ -1,4 +1,4 @@
-// A mistake ends in an exception that says what was wrong, and the program goes on.
+// A mistake ends in an exception whose message names what was wrong, and the program goes on.
 #include <regrad/regrad.h>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
 // Every allocation that engine and test make passes here: counted, measured and, when asked,
-// failed. Link alloc_hook.cpp with ALLOC_HOOK_OPTIONS (tests/CMakeLists.txt); the library knows
+// failed. Link alloc_hook.cpp with ALLOC_HOOK_OPTIONS (tests/CMakeLists.txt); the library has
 // nothing of it.
 #pragma once
 

@@ -397,7 +397,7 @@ std::string check_answer(const Tensor& y) {
   return "";
 }
 
-// One row on random inputs: an error, or what its reference says.
+// One row on random inputs: an error, or its reference's value.
 std::string row_call(const Op& op, Draw& d, bool& answered) {
   Samples samples;
   op.samples(samples);
@@ -438,7 +438,7 @@ std::string row_call(const Op& op, Draw& d, bool& answered) {
                       std::abs(got[i] - expected[i]) <= 1e-7 * largest;
     if (!same)
       return "element " + std::to_string(i) + " is " + std::to_string(got[i]) +
-             ", the reference says " + std::to_string(expected[i]);
+             ", the reference has " + std::to_string(expected[i]);
   }
   return "";
 }

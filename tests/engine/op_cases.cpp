@@ -271,7 +271,7 @@ std::string check_order(const Case& c, int order) {
   for (const Tensor& t : at) low.push_back(t.to(DType::f32));
   std::string fault = close(values(g, low), values(g, at), 2e-4, "f32 gradient", cancelled);
   // The sweeps above that record nothing took the fused gradient where the row has one: the vjp
-  // must say the same.
+  // must be the same.
   if (fault.empty())
     fault = close(values(g, at), values(derivative(f, x.size(), false), at), 1e-9,
                   "vjp against the fused gradient", 1e-12);

@@ -1,5 +1,5 @@
 // Whatever a public function is composed of, its errors begin with its own name; an undefined
-// tensor is told by the name of the argument.
+// tensor is named by its argument.
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>
@@ -1082,7 +1082,7 @@ std::vector<std::string> statements(const std::string& header) {
 
 // The functions that return tensors or take them, operators left out.
 std::set<std::string> functions_of_tensors(const std::string& header) {
-  const std::regex function("^.*?\\b(\\w+)\\((.*)"), other("\\b(operator|using|static_assert|REGRAD_\\w+)\\b"),
+  const std::regex function("^.*?\\b(\\w+)\\((.*)"), other("\\b(operator|using|static_assert)\\b"),
       tensors("\\b(Tensor|TensorList|Extreme|Eigh|Svd|Qr|LeastSquares|SlogDet|Csr)\\b");
   std::set<std::string> out;
   for (const std::string& text : statements(header)) {

@@ -272,7 +272,7 @@ TEST_CASE("nets: what is missing, too much or misshapen is named") {
   CHECK_THROWS_AS(load(net, path), IOError);
 }
 
-TEST_CASE("files: short writes are no loss, and a failed write says which file and how much") {
+TEST_CASE("files: short writes are no loss, and a failed write names the file and how much") {
   CHECK(complaint<DiskError>(
             [] {
               struct Full {

@@ -1,5 +1,6 @@
 // Statistics, verdicts, tables, sentences, charts and reports.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/experiment/report.h>
 #include <regrad/engine/error.h>
 
@@ -131,11 +132,12 @@ TEST_CASE("a paired bootstrap over items") {
 
   Result r;
   r.methods = {{"one", {}, 0, {{"accuracy", {a, a}}}}, {"two", {}, 0, {{"accuracy", {b, b}}}}};
-  CHECK(bootstrap_claim("one above two", r, "one", "two", "accuracy", Direction::above).verdict ==
-        Verdict::shown);
-  CHECK(bootstrap_claim("two above one", r, "two", "one", "accuracy", Direction::above).verdict ==
-        Verdict::not_shown);
-  CHECK_THROWS_AS(bootstrap_claim("", r, "one", "two", "loss", Direction::above), ConfigError);
+  Claims c(r);
+  c.above("one above two", c.items("one", "accuracy"), c.items("two", "accuracy"));
+  c.above("two above one", c.items("two", "accuracy"), c.items("one", "accuracy"));
+  CHECK(c.list[0].verdict == Verdict::shown);
+  CHECK(c.list[1].verdict == Verdict::not_shown);
+  CHECK_THROWS_AS(c.items("one", "loss"), ConfigError);
 }
 
 TEST_CASE("numbers in tables") {

@@ -164,6 +164,7 @@ def elementwise():
     unary("silu", F.silu, [0.0, 30.0, -30.0, 100.0])
     unary("softplus", F.softplus, [0.0, 30.0, -30.0, 800.0, -800.0])
     unary("log2", torch.log2, [1.0, 0.0, -1.0, 1e-300, 1024.0, inf, nan], low=0.1, high=4)
+    unary("log10", torch.log10, [1.0, 0.0, -1.0, 1e-300, 1000.0, inf, nan], low=0.1, high=4)
     unary("tan", torch.tan, [0.0, -0.0, 1.5, 1e5, inf, nan], low=-1.3, high=1.3)
     for name in ["asin", "acos"]:
         unary(name, getattr(torch, name), [0.0, 1.0, -1.0, 1.5, nan], low=-0.9, high=0.9)

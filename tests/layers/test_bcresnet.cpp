@@ -184,7 +184,8 @@ TEST_CASE("22: the mean of the classifier's map is the classifier of the mean") 
 }
 
 TEST_CASE(
-    "behind instance norm the mean over the map knows nothing, so that net has none after the last "
+    "behind instance norm the mean over the map carries nothing, so that net has none after the "
+    "last "
     "stage") {
   const Tensor x = drawn("x", {4, 1, 32, 24}, DType::f32),
                all = drawn("map", {4, 25, 4, 3}, DType::f32);
@@ -197,7 +198,7 @@ TEST_CASE(
 }
 
 // A step h down the slope lowers the loss by h |g|^2, in f64 on any CPU; where a longer training
-// ends is its last bits' to say.
+// ends is decided by its last bits.
 static void check_descent(const BcResnetAsc& start, const Tensor& x, const Tensor& y) {
   const BcResnetAsc net = as_leaves(start);
   const auto loss_of = [&](const BcResnetAsc& here) {

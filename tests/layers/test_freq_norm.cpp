@@ -115,7 +115,7 @@ TEST_CASE(
   CHECK(apart(ifn(x + b_c), ifn(x)) > 1e-2);
 }
 
-TEST_CASE("10: a clip is normed by itself; batch norm and SSN know training") {
+TEST_CASE("10: a clip is normed by itself; batch norm and SSN depend on training") {
   const Tensor x = clips();
   for (const Named& n : by_clip()) {
     CAPTURE(n.name);

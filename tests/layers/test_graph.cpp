@@ -137,7 +137,7 @@ TEST_CASE("products and their gradients have the same bits on 1, 2, 3, 4 and 8 t
   set_num_threads(before);
 }
 
-TEST_CASE("what is no sparse matrix is refused, and the message says which number is wrong") {
+TEST_CASE("what is no sparse matrix is refused, and the message names the number that is wrong") {
   const Tensor v = ones({3});
   const auto make = [&](const Tensor& p, const Tensor& c, const Tensor& values) {
     return message_of<ShapeError>([&] { sparse_csr_tensor(p, c, values, 2, 2); });

@@ -85,7 +85,7 @@ TEST_CASE("optimizers: hand-computed steps, values outside, new leaves") {
   CHECK_THROWS_AS(update(adam, net, a, std::vector<Tensor>{}), ShapeError);
 }
 
-TEST_CASE("initial values lie where their formulas say") {
+TEST_CASE("initial values lie where their formulas put them") {
   const Random r(3);
   const auto largest = [](const Tensor& t) { return amax(abs(t)).item(); };
   CHECK(largest(init::torch_default(r, {100, 16}, 16)) <= 0.25);

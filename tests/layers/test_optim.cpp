@@ -215,7 +215,7 @@ TEST_CASE("factors come from names and shapes") {
   CHECK(moved.c.to_vector() == box.c.to_vector());
 }
 
-TEST_CASE("states list their parts, and say how many steps they saw") {
+TEST_CASE("states list their parts, and count their steps") {
   const auto names = [](const auto& state) {
     std::string out;
     each(state, [&](const std::string& name, const Tensor&, bool) { out += name + " "; });

@@ -1,5 +1,5 @@
 // Mutants of the vjps. mutants.py puts these in the place of c.g(), c.in(i), c.x(), c.y() and of
-// the numbers of a copy of the rows; `active` says which single one of them lies: site * kinds +
+// the numbers of a copy of the rows; `active` is the single one of them that lies: site * kinds +
 // kind.
 #pragma once
 

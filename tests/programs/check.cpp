@@ -99,7 +99,7 @@ std::string shown(double v) {
   return text;
 }
 
-// Empty where got is what the interpreter says.
+// Empty where got is the interpreter's value.
 bool agrees(const Number& right, double got) {
   if (std::isnan(right.v) || std::isinf(right.v))
     return std::isnan(right.v) ? std::isnan(got) : got == right.v;
@@ -210,7 +210,7 @@ std::string compare_elements(const Program& p, const Run& run, const Gradients& 
   return "";
 }
 
-// Nothing is told of a program whose numbers are all finite.
+// Nothing is reported of a program whose numbers are all finite.
 std::string watched(const Program& p) {
   const DetectAnomaly watch;
   const Run run = run_engine(p);

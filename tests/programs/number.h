@@ -196,7 +196,7 @@ Jet total(const std::vector<Jet>& terms);
 inline Jet frozen(const Jet& x) { return Jet(x.c[0]); }
 // A value whose derivatives, of all that these depend on, are no numbers.
 Jet without_derivative(const std::vector<Jet>& of, double value);
-// a < b by value. Marks the program undecided where rounding may say otherwise.
+// a < b by value. Marks the program undecided where rounding may decide.
 bool below(const Jet& a, const Jet& b);
 // The derivatives of the mean of `tied`, with the value of the first.
 Jet shared(const std::vector<Jet>& tied);

@@ -96,8 +96,8 @@ class Shrinker {
     return false;
   }
 
-  // One size of every leaf that has it at that place made smaller; the ops' own checks say whether
-  // the rest still fits.
+  // One size of every leaf that has it at that place made smaller; the ops' own checks decide
+  // whether the rest still fits.
   bool sizes() {
     bool any = false;
     for (size_t k = 0; k < best_.nodes.size(); ++k) {

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 #include <regrad/algorithms/asc/experiment/files.h>
-#include <regrad/algorithms/asc/experiment/model.h>
 #include <regrad/algorithms/asc/experiment/pictures.h>
+#include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/io/files.h>
@@ -22,7 +22,7 @@ constexpr int64_t longest = 600 * 16000;  // samples that are drawn
 Tensor spectrogram_of(const experiment::FrontEnd& front, const std::string& file) {
   const Sound s = read_sound(file);
   try {
-    return spectrogram(s, front);
+    return experiment::spectrogram(s, front);
   } catch (const ConfigError& e) {  // such as a rate that cannot be resampled
     throw IOError(file + ": " + e.what());
   }
@@ -31,7 +31,7 @@ Tensor spectrogram_of(const experiment::FrontEnd& front, const std::string& file
 }  // namespace
 
 void classify(const std::string& model, const std::vector<std::string>& files, const Print& print) {
-  const SceneModel m = load_scene_model(model);
+  const experiment::SceneModel m = experiment::load_scene_model(model);
   experiment::each_file(files, [&](const std::string& file) {
     const std::vector<double> p =
         softmax(m.net(spectrogram_of(m.front, file)).to(DType::f64), -1).to_vector();
@@ -52,7 +52,7 @@ std::string draw_spectrogram(const std::string& file, const std::string& png,
     const Sound s = resample(mono(read_sound(file)), static_cast<int>(usual.rate));
     front.samples = std::min(s.frames(), longest);
   } else {
-    front = load_scene_model(model).front;
+    front = experiment::load_scene_model(model).front;
   }
   const Tensor x = spectrogram_of(front, file)[0][0];
   write_file(png, to_png(spectrogram_picture(x)));

@@ -57,10 +57,10 @@ void add_figures(const experiment::Job& job, const std::vector<Tensor>& logits, 
     for (size_t i = 0; i < guess.size(); ++i)
       counts[static_cast<size_t>(truth[i]) * k + static_cast<size_t>(guess[i])] += 1;
   }
-  std::string caption =
+  const std::string caption =
       "row: the true class, column: the net's answer, the shade is the share of the row. From the "
-      "top and the left: ";
-  for (size_t c = 0; c < k; ++c) caption += (c ? ", " : "") + data.classes[c];
+      "top and the left: " +
+      experiment::joined(data.classes, ", ");
   const auto n = static_cast<int64_t>(k);
   out.galleries.push_back({"Confusions on all devices, " + title_of(job),
                            {confusion_picture(tensor(counts, {n, n}, DType::f64), caption)}});

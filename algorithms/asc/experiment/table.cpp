@@ -92,14 +92,15 @@ std::vector<std::string> AscExperiment::variants() const {
   return settings_.devices.size() > 1 ? settings_.devices : std::vector<std::string>{""};
 }
 
-const experiment::Recordings* AscExperiment::recordings(const experiment::Job& job) const {
+std::shared_ptr<const experiment::Recordings> AscExperiment::recordings(
+    const experiment::Job& job) const {
   const auto found = data_.find(job.variant);
-  return found == data_.end() ? nullptr : found->second.get();
+  return found == data_.end() ? nullptr : found->second;
 }
 
 // Translation learns from clips that two devices have: refused before the first row is trained.
 void AscExperiment::check_pairs(const experiment::Job& job) const {
-  const experiment::Recordings* data = recordings(job);
+  const auto data = recordings(job);
   const bool none =
       data ? !data->pair_of.defined() : sounds_.task() != "tau" && settings_.source >= 1;
   experiment::need(!translates(job) || !none,
@@ -144,7 +145,8 @@ int64_t AscExperiment::usual_step(const experiment::Job& job) const {
 
 std::unique_ptr<experiment::Trial> AscExperiment::trial(const experiment::Job& job) const {
   check_pairs(job);
-  return std::make_unique<AscTrial>(job, settings_, data_.at(job.variant));
+  experiment::need(!data_.empty(), "--task " + sounds_.task() + ": no clips were read");
+  return std::make_unique<AscTrial>(job, settings_, recordings(job));
 }
 
 std::vector<experiment::Claim> AscExperiment::claims(const experiment::Result& result) const {

@@ -27,7 +27,7 @@ class AscExperiment : public experiment::Experiment {
   std::vector<experiment::Claim> claims(const experiment::Result& result) const override;
 
  private:
-  const experiment::Recordings* recordings(const experiment::Job& job) const;
+  std::shared_ptr<const experiment::Recordings> recordings(const experiment::Job& job) const;
   void check_pairs(const experiment::Job& job) const;
 
   experiment::Sounds sounds_;

@@ -1,7 +1,7 @@
 #include <regrad/algorithms/asc/compress.h>
-#include <regrad/algorithms/asc/experiment/model.h>
 #include <regrad/algorithms/asc/experiment/trial.h>
 #include <regrad/algorithms/experiment/claims.h>
+#include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/datasets/audio/augment.h>
 #include <regrad/engine/functional.h>
 #include <regrad/layers/schedule.h>
@@ -236,6 +236,8 @@ std::vector<NamedTensor> AscTrial::model() const {
   return named_tensors(s_.compress ? deployed(now_.students[1], now_.masks) : now_.net);
 }
 
-Metadata AscTrial::about() const { return to_metadata(options_, data_->front, data_->classes); }
+Metadata AscTrial::about() const {
+  return experiment::to_metadata(options_, data_->front, data_->classes);
+}
 
 }  // namespace regrad::asc

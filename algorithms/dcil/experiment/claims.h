@@ -1,4 +1,4 @@
-// What DCIL's abstract says, asked of a table.
+// What DCIL's abstract claims, of a table.
 #pragma once
 
 #include <regrad/algorithms/pruning/experiment/table.h>

@@ -185,12 +185,13 @@ ImageBatches::ImageBatches(std::shared_ptr<const Images> images, const TrainSett
 }
 
 Metadata ImageBatches::about() const {
-  std::string classes, mean, deviation;
-  for (const std::string& c : images_->train.classes) classes += (classes.empty() ? "" : "\n") + c;
+  std::string mean, deviation;
   for (double m : images_->mean) mean += (mean.empty() ? "" : ",") + fixed(m, 6);
   for (double d : images_->deviation) deviation += (deviation.empty() ? "" : ",") + fixed(d, 6);
   // x = (pixel / 255 - mean) / deviation
-  return {{"class_names", classes}, {"mean", mean}, {"deviation", deviation}};
+  return {{"class_names", joined(images_->train.classes, "\n")},
+          {"mean", mean},
+          {"deviation", deviation}};
 }
 
 }  // namespace regrad::experiment

@@ -1,4 +1,4 @@
-// What MAP's abstract says, asked of a table.
+// What MAP's abstract claims, of a table.
 #pragma once
 
 #include <regrad/algorithms/pruning/experiment/table.h>

@@ -33,6 +33,7 @@ std::vector<Row> rows(const Settings& s) {
        rigl(s.rigl_share)},
       {"str", "learned soft thresholds; reaches a sparsity of its own",
        str({s.str_initial, s.str_decay})},
+      {"acdc", "dense and sparse phases in turn (Peste et al.)", acdc()},
       {"gmp-filters", "GMP on whole filters", gmp(), false, 1, {.filters = true}},
       {"dpf-filters", "DPF on whole filters", dpf(), false, 1, {.filters = true}},
       {"dcil-filters", "DCIL on whole filters", dcil::method(kd), false, 1, {.filters = true}},

@@ -40,7 +40,7 @@ Settings preset_of(const std::string& task, const std::string& preset) {
 // `examples`: of the training set.
 void check(const Settings& s, int64_t examples) {
   const std::vector<std::string>& nets = net_names();
-  // says which there are
+  // its message lists those that there are
   if (std::find(nets.begin(), nets.end(), s.net) == nets.end())
     NamedNet(Random(0), {.name = s.net});
   experiment::check_batch(s, examples, "images");

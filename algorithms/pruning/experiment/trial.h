@@ -1,4 +1,4 @@
-// One row with one seed at one sparsity, as training/trial.h takes it, and what is said of the
+// One row with one seed at one sparsity, as training/trial.h takes it, and what is reported of the
 // pruned net.
 #pragma once
 

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/experiment/claims.h>
+#include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/algorithms/rfn/experiment/learner.h>
 #include <regrad/algorithms/rfn/experiment/measure.h>
 #include <regrad/datasets/audio/augment.h>
@@ -12,21 +13,24 @@ namespace {
 using experiment::on;
 using experiment::RecordedBatch;
 
+BcResnetAscOptions options_of(const Method& m, const Settings& s, int64_t classes) {
+  return {.tau = s.tau,
+          .classes = classes,
+          .norm = m.norm,
+          .lambda = m.lambda,
+          .input_only = m.input_only,
+          .dropout = s.dropout};
+}
+
 template <class Net>
 Net net_of(const Method& m, const Settings& s, const Recordings& data, int64_t classes,
            const Random& r) {
   Net net;
-  if constexpr (std::is_same_v<Net, BcResnetAsc>) {
-    net = Net(r, {.tau = s.tau,
-                  .classes = classes,
-                  .norm = m.norm,
-                  .lambda = m.lambda,
-                  .input_only = m.input_only,
-                  .dropout = s.dropout});
-  } else {
+  if constexpr (std::is_same_v<Net, BcResnetAsc>)
+    net = Net(r, options_of(m, s, classes));
+  else
     net = Net(
         r, {.mels = data.front.mel.mels, .classes = classes, .norm = m.norm, .lambda = m.lambda});
-  }
   if (m.norm == FreqNorm::global) {
     FreqStatistics seen;
     seen.add(data.train_x);
@@ -97,6 +101,9 @@ Learner<Net>::Learner(const std::string& called, const Settings& settings, const
       steps(data.clips() / s.batch * s.epochs),
       net(net_of<Net>(method, s, data, data.class_count(), r / "init")),
       sgd(Sgd{.momentum = s.momentum}.initial(parameters(net))) {
+  if constexpr (std::is_same_v<Net, BcResnetAsc>)
+    facts = experiment::to_metadata(options_of(method, s, data.class_count()), data.front,
+                                    data.classes);
   if (method.change != Change::cross_grad) return;
   devices = net_of<Net>(method, s, data, std::max<int64_t>(2, data.seen), r / "device");
   device_sgd = Sgd{.momentum = s.momentum}.initial(parameters(devices));

@@ -54,11 +54,13 @@ struct Learner {
   int64_t steps;
   Net net, devices;  // devices: CrossGrad's device classifier
   Sgd::State sgd, device_sgd;
+  Metadata facts;  // of the model's file; none of a PooledNet
 
   Learner(const std::string& called, const Settings& settings, const Recordings& data,
           const Random& r);
   Tensor learn(const experiment::RecordedBatch& b, int64_t i);
   const Net& deployed() const { return net; }
+  Metadata about() const { return facts; }
   void report(const experiment::Job& job, const DeviceSet& set, experiment::Outcome& out) const;
   static void parts(auto& self, auto&& part) {
     part("net", self.net);

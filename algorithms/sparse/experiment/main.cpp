@@ -75,7 +75,7 @@ std::string table_of(const InferenceNet& net) {
   }
   const InferenceNet::Cost c = net.cost();
   return out +
-         fmt::format("{} of {} parameters are not 0; {} of {} multiply-accumulates an example\n",
+         fmt::format("{} of {} parameters are not 0; {} of {} multiply-accumulates per example\n",
                      c.nonzeros, c.parameters, c.sparse_macs, c.macs);
 }
 
@@ -202,7 +202,7 @@ void act(int argc, const char* const* argv) {
       if (sub->parsed()) return print(sub->help());
     return print(app.help());
   } catch (const CLI::ParseError& e) {
-    throw ConfigError(std::string(e.what()) + "; regrad-sparse --help says how");
+    throw ConfigError(std::string(e.what()) + "; see regrad-sparse --help");
   }
   if (exports->parsed()) do_export(o);
   if (run->parsed()) do_run(o);

@@ -1,7 +1,7 @@
 // Transcendental functions of one number. f32: own polynomials without a branch, so that loops over
 // them vectorise and a value never depends on its neighbours. Their coefficients are minimax fits
-// made for this file; "up to" says how far a dense scan found them from f64, in units in the last
-// place, with and without a fused multiply-add. f64: the C library's.
+// made for this file; "up to" is the largest distance from f64 of a dense scan, in units in the
+// last place, with and without a fused multiply-add. f64: the C library's.
 //
 //   float y = math::exp(x);
 #pragma once

@@ -26,8 +26,8 @@ template <class T, int bytes>
 // twice
 struct Reg;
 
-// A Tail says which of a register's first lanes are in memory. load_tail gives zeros in the others,
-// store_tail leaves them alone.
+// A Tail counts which of a register's first lanes are in memory. load_tail gives zeros in the
+// others, store_tail leaves them alone.
 // load_lanes is load_tail that never reads beyond the lanes.
 #define REGRAD_REG(T, bytes, FMA, TAIL, TAIL_OF, LOAD_TAIL, LOAD_LANES, STORE_TAIL)     \
   template <>                                                                           \

@@ -1,19 +1,17 @@
-#include <regrad/algorithms/asc/experiment/model.h>
 #include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/engine/functional.h>
 #include <regrad/layers/serialize.h>
 
 #include <sstream>
 
-namespace regrad::asc {
+namespace regrad::experiment {
 namespace {
-
-using experiment::between;
 
 // All but the net's tensors: the metadata of a model's file, one for each part.
 struct Facts {
   BcResnetAscOptions options = {};
-  experiment::FrontEnd front = {};
+  FrontEnd front = {};
   std::string net = "bcresnet-asc", norm = {}, class_names = {};
   bool slaney_scale = false, slaney_norm = false;
 
@@ -21,7 +19,7 @@ struct Facts {
     auto& o = self.options;
     auto& f = self.front.mel;
     part("net", self.net);
-    part("tau", o.tau, "", experiment::Range{0, 100, true});
+    part("tau", o.tau, "", Range{0, 100, true});
     part("bands", o.bands, "", between(1, 65536));
     part("norm", self.norm);
     part("lambda", o.lambda);
@@ -40,26 +38,26 @@ struct Facts {
     part("offset", f.offset);
     part("center", f.center);
     part("samples", self.front.samples, "", between(1, 1 << 26));
-    part("rms", self.front.rms, "", experiment::above(0));
+    part("rms", self.front.rms, "", above(0));
   }
 };
 
 Facts facts_of(const TensorFile& file) {
   Facts out;
-  for (experiment::Field& field : experiment::fields(out)) {
+  for (Field& field : fields(out)) {
     const auto found = file.metadata.find(field.name);
     if (found == file.metadata.end())
-      throw IOError(file.where + ": no model of regrad-asc: its metadata lack '" + field.name +
-                    "'");
-    if (!experiment::parse(field, found->second))
+      throw IOError(file.where + ": no model of regrad-asc or regrad-rfn: its metadata lack '" +
+                    field.name + "'");
+    if (!parse(field, found->second))
       throw IOError(file.where + ": its metadata's " + field.name + " is '" + found->second +
-                    "', not " + experiment::expected(field));
-    if (const std::string what = experiment::out_of_range(field); !what.empty())
+                    "', not " + expected(field));
+    if (const std::string what = out_of_range(field); !what.empty())
       throw IOError(file.where + ": its metadata's " + what);
   }
   if (out.net != Facts{}.net)
     throw IOError(file.where + ": its metadata's net is '" + out.net +
-                  "'; a model of regrad-asc has bcresnet-asc");
+                  "'; a model of scenes has bcresnet-asc");
   out.front.mel.scale = out.slaney_scale ? MelScale::slaney : MelScale::htk;
   out.front.mel.norm = out.slaney_norm ? MelNorm::slaney : MelNorm::none;
   return out;
@@ -67,22 +65,19 @@ Facts facts_of(const TensorFile& file) {
 
 }  // namespace
 
-Tensor spectrogram(const Sound& s, const experiment::FrontEnd& front) {
-  return reshape(log_mel(experiment::prepared(s, front), front.mel),
+Tensor spectrogram(const Sound& s, const FrontEnd& front) {
+  return reshape(log_mel(prepared(s, front), front.mel),
                  {1, 1, front.mel.mels, front.mel.frames(front.samples)});
 }
 
-Metadata to_metadata(const BcResnetAscOptions& options, const experiment::FrontEnd& front,
+Metadata to_metadata(const BcResnetAscOptions& options, const FrontEnd& front,
                      const std::vector<std::string>& classes) {
   Facts facts{options, front};
-  facts.norm = name(options.norm);
-  for (const std::string& c : classes)
-    facts.class_names += (facts.class_names.empty() ? "" : "\n") + c;
+  facts.norm = name(options.norm), facts.class_names = joined(classes, "\n");
   facts.slaney_scale = front.mel.scale == MelScale::slaney;
   facts.slaney_norm = front.mel.norm == MelNorm::slaney;
   Metadata out;
-  for (const experiment::Field& field : experiment::fields(facts))
-    out[field.name] = experiment::text(field);
+  for (const Field& field : fields(facts)) out[field.name] = text(field);
   return out;
 }
 
@@ -106,4 +101,4 @@ SceneModel load_scene_model(const std::string& path) {
   return out;
 }
 
-}  // namespace regrad::asc
+}  // namespace regrad::experiment

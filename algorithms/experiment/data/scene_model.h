@@ -1,5 +1,5 @@
 // A trained scene net with all that it takes to classify a file: front end, rate, level, length,
-// classes. What regrad-asc leaves in models/.
+// classes. What regrad-asc and regrad-rfn leave in models/.
 //
 //   const SceneModel m = load_scene_model("out/models/resnorm--seed-0.safetensors");
 //   Tensor p = softmax(m.net(m.spectrogram(read_sound("street.wav"))), -1);      // [1,classes]
@@ -12,23 +12,23 @@
 #include <string>
 #include <vector>
 
-namespace regrad::asc {
+namespace regrad::experiment {
 
 // What a net sees of a sound, f32 [1,1,mels,frames].
-Tensor spectrogram(const Sound& s, const experiment::FrontEnd& front);
+Tensor spectrogram(const Sound& s, const FrontEnd& front);
 
 struct SceneModel {
   BcResnetAscOptions options;
   BcResnetAsc net;
-  experiment::FrontEnd front;
+  FrontEnd front;
   std::vector<std::string> classes;
-  Tensor spectrogram(const Sound& s) const { return asc::spectrogram(s, front); }
+  Tensor spectrogram(const Sound& s) const { return experiment::spectrogram(s, front); }
 };
 
 // All but the net's tensors, for a safetensors file.
-Metadata to_metadata(const BcResnetAscOptions& options, const experiment::FrontEnd& front,
+Metadata to_metadata(const BcResnetAscOptions& options, const FrontEnd& front,
                      const std::vector<std::string>& classes);
 // IOError naming file and key: metadata missing or no number, tensors that do not fit.
 SceneModel load_scene_model(const std::string& path);
 
-}  // namespace regrad::asc
+}  // namespace regrad::experiment
