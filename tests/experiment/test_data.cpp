@@ -5,7 +5,7 @@
 #include <regrad/algorithms/experiment/data/images.h>
 #include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/algorithms/experiment/picture.h>
-#include <regrad/algorithms/pruning/tables.h>
+#include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
 #include <regrad/datasets/audio/sound.h>
 #include <regrad/engine/functional.h>
@@ -107,7 +107,7 @@ TEST_CASE("tables of one's own pictures and sounds, from folder to result") {
     return read_file(out + "/" + name + "/result.json");
   };
   const std::string map_out = out + "/map", asc_out = out + "/asc", rfn_out = out + "/rfn";
-  CHECK(run(pruning::pruning_tasks(pruning::Paper::map),
+  CHECK(run(pruning::tasks({"map", "", {}}),
             {"--task",    "folder",    "--data",    pictures.c_str(),
              "--size",    "16",        "--net",     "tiny",
              "--methods", "dense,gmp", "--epochs",  "4",

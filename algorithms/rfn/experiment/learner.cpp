@@ -1,17 +1,14 @@
-#include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/algorithms/rfn/experiment/learner.h>
 #include <regrad/algorithms/rfn/experiment/measure.h>
 #include <regrad/datasets/audio/augment.h>
-#include <regrad/layers/schedule.h>
 
 #include <type_traits>
 
 namespace regrad::relaxed_norm {
 namespace {
 
-using experiment::on;
-using experiment::RecordedBatch;
+using namespace experiment;
 
 BcResnetAscOptions options_of(const Method& m, const Settings& s, int64_t classes) {
   return {.tau = s.tau,
@@ -51,42 +48,37 @@ RecordedBatch DeviceSet::batch(int64_t i) const {
   const Tensor order =
       argsort(uniform(random_ / "order" / (i / batches()), {data_->clips()}, 0, 1, DType::f64), 0);
   RecordedBatch b = batch_of(*data_, order, i % batches(), s_.batch);
-  b.x = experiment::rolled(b.x, data_->front.mel, s_.roll, random_ / "roll" / i);
+  b.x = rolled(b.x, data_->front.mel, s_.roll, random_ / "roll" / i);
   return b;
 }
 
-experiment::Moment DeviceSet::curve_of(
-    const std::function<std::vector<double>(size_t device)>& hits) const {
+Moment DeviceSet::curve_of(const std::function<std::vector<double>(size_t device)>& hits) const {
   const auto first = static_cast<size_t>(data_->seen),
              end = std::min(first + 3, data_->test_x.size());
   std::vector<double> unseen;
-  for (size_t d = first; d < end; ++d) unseen.push_back(experiment::mean(hits(d)));
-  experiment::Moment m;
-  if (!unseen.empty()) m.emplace_back("accuracy on unseen devices", experiment::mean(unseen));
-  m.emplace_back("accuracy on the source", experiment::mean(hits(0)));
+  for (size_t d = first; d < end; ++d) unseen.push_back(mean(hits(d)));
+  Moment m;
+  if (!unseen.empty()) m.emplace_back("accuracy on unseen devices", mean(unseen));
+  m.emplace_back("accuracy on the source", mean(hits(0)));
   return m;
 }
 
-void DeviceSet::add_scores(const experiment::Job& job, const experiment::Hits& hits,
-                           experiment::Outcome& out) const {
+void DeviceSet::add_scores(const Job& job, const Hits& hits, Outcome& out) const {
   const auto seen = static_cast<size_t>(data_->seen);
   const auto add = [&](const char* metric, const std::vector<double>& of) {
-    out.scores.push_back({job.method, on(metric, job.variant), experiment::mean(of)});
-    out.items.push_back({job.method, on(metric, job.variant), of});
+    add_score(job, metric, mean(of), out);
+    add_items(job, metric, of, out);
   };
   const auto over = [&](size_t first, size_t last) {
-    return experiment::by_clip(hits, first, last, data_->paired);
+    return by_clip(hits, first, last, data_->paired);
   };
-  out.figures.push_back(experiment::device_chart(
-      "Accuracy by device, " + job.method + ", " + job.variant, job.method, hits, *data_));
+  out.figures.push_back(device_chart(job, hits, *data_));
   if (seen == hits.size()) return add("source", hits[0]);
   const std::vector<double> unseen = over(seen, hits.size());
   add("unseen", unseen);
   add("source", hits[0]);
   if (seen > 1) add("other seen", over(1, seen));
-  if (!data_->paired)
-    return out.scores.push_back(
-        {job.method, on("gap", job.variant), experiment::mean(hits[0]) - experiment::mean(unseen)});
+  if (!data_->paired) return add_score(job, "gap", mean(hits[0]) - mean(unseen), out);
   std::vector<double> gap = hits[0];
   for (size_t i = 0; i < gap.size(); ++i) gap[i] -= unseen[i];
   add("gap", gap);
@@ -95,25 +87,17 @@ void DeviceSet::add_scores(const experiment::Job& job, const experiment::Hits& h
 template <class Net>
 Learner<Net>::Learner(const std::string& called, const Settings& settings, const Recordings& data,
                       const Random& r)
-    : method(experiment::find_method(methods(), called)),
+    : method(find_method(methods(), called)),
       s(settings),
       random(r),
       steps(data.clips() / s.batch * s.epochs),
       net(net_of<Net>(method, s, data, data.class_count(), r / "init")),
       sgd(Sgd{.momentum = s.momentum}.initial(parameters(net))) {
   if constexpr (std::is_same_v<Net, BcResnetAsc>)
-    facts = experiment::to_metadata(options_of(method, s, data.class_count()), data.front,
-                                    data.classes);
+    facts = to_metadata(options_of(method, s, data.class_count()), data.front, data.classes);
   if (method.change != Change::cross_grad) return;
   devices = net_of<Net>(method, s, data, std::max<int64_t>(2, data.seen), r / "device");
   device_sgd = Sgd{.momentum = s.momentum}.initial(parameters(devices));
-}
-
-template <class Net>
-Sgd Learner<Net>::rule(int64_t i) const {
-  return {.lr = cosine_with_warmup(s.lr, steps, s.warmup)(i),
-          .momentum = s.momentum,
-          .weight_decay = s.weight_decay};
 }
 
 template <class Net>
@@ -137,7 +121,7 @@ Tensor Learner<Net>::plain(const RecordedBatch& b, int64_t i) {
   Context ctx{.training = true, .random = random / "pass" / i};
   const Tensor loss = cross_entropy(net(b.x, ctx), b.y);
   const Net g = grad(loss, net);
-  net = clip_bin(update(rule(i), commit(std::move(net), ctx), sgd, g));
+  net = clip_bin(update(sgd_at(s, i, steps, s.lr), commit(std::move(net), ctx), sgd, g));
   return loss.detach();
 }
 
@@ -162,7 +146,7 @@ Tensor Learner<Net>::across(const RecordedBatch& b, int64_t i) {
     const Tensor loss =
         cross_entropy(of(b.x, ctx), y) * (1 - a) + cross_entropy(of(other, moved_ctx), y) * a;
     const Net g = grad(loss, of);
-    of = update(rule(i), commit(std::move(of), ctx), state, g);
+    of = update(sgd_at(s, i, steps, s.lr), commit(std::move(of), ctx), state, g);
     return loss.detach();
   };
   const Tensor loss = step(net, sgd, x_d, b.y, "label step");
@@ -171,8 +155,7 @@ Tensor Learner<Net>::across(const RecordedBatch& b, int64_t i) {
 }
 
 template <class Net>
-void Learner<Net>::report(const experiment::Job& job, const DeviceSet& set,
-                          experiment::Outcome& out) const {
+void Learner<Net>::report(const Job& job, const DeviceSet& set, Outcome& out) const {
   if constexpr (std::is_same_v<Net, BcResnetAsc>)
     if (s.information && (method.where & measured) && set.data().seen > 1)
       measure_information(job, net, set.data(), out);

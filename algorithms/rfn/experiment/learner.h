@@ -6,10 +6,10 @@
 #include <regrad/algorithms/rfn/experiment/methods.h>
 #include <regrad/algorithms/rfn/experiment/pooled.h>
 #include <regrad/algorithms/rfn/experiment/settings.h>
-#include <regrad/layers/optim.h>
 
 namespace regrad::relaxed_norm {
 
+using experiment::Job, experiment::Moment, experiment::Outcome, experiment::RecordedBatch;
 using experiment::Recordings;
 
 // What the seen devices recorded, in an order of its own each epoch; accuracy by device.
@@ -19,10 +19,10 @@ class DeviceSet {
       : data_(std::move(data)), s_(settings), random_(r) {}
 
   int64_t batches() const { return data_->clips() / s_.batch; }
-  experiment::RecordedBatch batch(int64_t i) const;
+  RecordedBatch batch(int64_t i) const;
   // On the first three unseen devices, and on the source.
   template <class Net>
-  experiment::Moment curve(const Net& net) const {
+  Moment curve(const Net& net) const {
     return curve_of(
         [&](size_t d) { return experiment::hits_of(net, data_->test_x[d], data_->test_y[d]); });
   }
@@ -30,15 +30,14 @@ class DeviceSet {
   // source to unseen. Where devices have clips of their own, all clips of such a group one after
   // the other, and no gap by clip.
   template <class Net>
-  void score(const experiment::Job& job, const Net& net, experiment::Outcome& out) const {
+  void score(const Job& job, const Net& net, experiment::Outcome& out) const {
     add_scores(job, experiment::hits_of(net, *data_), out);
   }
   const Recordings& data() const { return *data_; }
 
  private:
-  experiment::Moment curve_of(const std::function<std::vector<double>(size_t device)>& hits) const;
-  void add_scores(const experiment::Job& job, const experiment::Hits& hits,
-                  experiment::Outcome& out) const;
+  Moment curve_of(const std::function<std::vector<double>(size_t device)>& hits) const;
+  void add_scores(const Job& job, const experiment::Hits& hits, Outcome& out) const;
 
   std::shared_ptr<const Recordings> data_;
   Settings s_;
@@ -58,10 +57,10 @@ struct Learner {
 
   Learner(const std::string& called, const Settings& settings, const Recordings& data,
           const Random& r);
-  Tensor learn(const experiment::RecordedBatch& b, int64_t i);
+  Tensor learn(const RecordedBatch& b, int64_t i);
   const Net& deployed() const { return net; }
   Metadata about() const { return facts; }
-  void report(const experiment::Job& job, const DeviceSet& set, experiment::Outcome& out) const;
+  void report(const Job& job, const DeviceSet& set, experiment::Outcome& out) const;
   static void parts(auto& self, auto&& part) {
     part("net", self.net);
     part("sgd", self.sgd);
@@ -70,16 +69,15 @@ struct Learner {
   }
 
  private:
-  Sgd rule(int64_t i) const;
-  Tensor plain(const experiment::RecordedBatch& b, int64_t i);
-  Tensor across(const experiment::RecordedBatch& b, int64_t i);  // CrossGrad
+  Tensor plain(const RecordedBatch& b, int64_t i);
+  Tensor across(const RecordedBatch& b, int64_t i);  // CrossGrad
 };
 
 // One method with one seed on one kind of devices.
 template <class Net>
 using RfnTrial = experiment::TrainTrial<Learner<Net>, DeviceSet>;
 template <class Net>
-RfnTrial<Net> trial(const experiment::Job& job, const Settings& s,
+RfnTrial<Net> trial(const Job& job, const Settings& s,
                     const std::shared_ptr<const Recordings>& data) {
   const Random r = Random(job.seed) / "rfn";
   return {job, Learner<Net>(job.method, s, *data, r), DeviceSet(data, s, r), s.log_every};
