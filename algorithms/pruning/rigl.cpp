@@ -1,4 +1,3 @@
-#include <regrad/algorithms/pruning/rigl.h>
 #include <regrad/algorithms/pruning/rows.h>
 
 #include <algorithm>

@@ -9,10 +9,7 @@
 namespace regrad::pruning {
 namespace {
 
-using experiment::Chart;
-using experiment::Gallery;
-using experiment::Job;
-using experiment::Picture;
+using namespace experiment;
 
 // 0.9 of "90%"
 double sparsity_of(const std::string& variant) {
@@ -43,16 +40,14 @@ double share_of_zeros(const Tensors& w) {
 
 Chart by_layer(const std::string& title, const Tensors& effective) {
   Chart layers{"Sparsity by layer, " + title, "layer", "% of the weights, % of the filters"};
-  experiment::Series weights{"zero weights", {}, {}}, filters{"empty filters", {}, {}};
+  layers.series = {{"zero weights", {}, {}}, {"empty filters", {}, {}}};
   for (size_t l = 0; l < effective.size(); ++l) {
     const Tensor& w = effective[l];
-    weights.x.push_back(static_cast<double>(l + 1));
-    weights.y.push_back(share_of_zeros({w}));
-    filters.y.push_back(100 * static_cast<double>(empty_filters(w)) /
-                        static_cast<double>(w.size(0)));
+    for (Series& s : layers.series) s.x.push_back(static_cast<double>(l + 1));
+    layers.series[0].y.push_back(share_of_zeros({w}));
+    layers.series[1].y.push_back(100 * static_cast<double>(empty_filters(w)) /
+                                 static_cast<double>(w.size(0)));
   }
-  filters.x = weights.x;
-  layers.series = {std::move(weights), std::move(filters)};
   return layers;
 }
 
@@ -61,7 +56,7 @@ double swing(const std::vector<double>& curve) {
   std::vector<double> change;
   for (size_t e = std::max<size_t>(1, curve.size() / 4); e < curve.size(); ++e)
     change.push_back(curve[e] - curve[e - 1]);
-  return change.size() < 2 ? 0 : experiment::sample_sd(change);
+  return change.size() < 2 ? 0 : sample_sd(change);
 }
 
 }  // namespace
@@ -73,7 +68,7 @@ std::string percent(double share) {
   return text + "%";
 }
 
-Pruned::Pruned(const Job& job, const Settings& s, const experiment::Images& images, int64_t batches)
+Pruned::Pruned(const Job& job, const Settings& s, const Images& images, int64_t batches)
     : s_(s),
       net_{.name = s.net,
            .in_channels = images.train.images.size(1),
@@ -89,7 +84,7 @@ Tensor Pruned::learn(const Batch& batch, int64_t i) {
   return learner_.learn(batch.x, batch.y, i, lr(learner_.schedule, s_, i));
 }
 
-void Pruned::logged(experiment::Moment& m) {
+void Pruned::logged(Moment& m) {
   const Schedule& t = learner_.schedule;
   std::vector<double> curve = curve_.to_vector();
   curve[static_cast<size_t>(done_ / (t.batches * s_.log_every) - 1)] = m[0].second;
@@ -103,14 +98,13 @@ void Pruned::logged(experiment::Moment& m) {
   s.revived = zeros_like(s.revived);
 }
 
-void Pruned::report(const Job& job, const experiment::ImageBatches& set,
-                    experiment::Outcome& out) const {
+void Pruned::report(const Job& job, const ImageBatches& set, Outcome& out) const {
   const Schedule& t = learner_.schedule;
   const Tensors effective = learner_.effective();
   const int64_t off = zeros_in(effective) - pruned_count(entries_in(effective), t.sparsity);
   if (done_ == t.steps() && learner_.method.due && !t.masks.filters && !t.masks.per_layer &&
       std::abs(off) > 1)
-    throw Error(experiment::job_name(job) + ": weights that are zero are off the schedule by " +
+    throw Error(job_name(job) + ": weights that are zero are off the schedule by " +
                 std::to_string(off));
   int64_t empty = 0, emptied = 0;
   for (const Tensor& w : effective) {
@@ -119,9 +113,7 @@ void Pruned::report(const Job& job, const experiment::ImageBatches& set,
   }
   const NamedNet net = as_leaves(deployed());
   const Cost cost = cost_of(net(slice(set.batch(0).x, 0, 0, 1)), parameters(net));
-  const auto score = [&](const std::string& metric, double value) {
-    out.scores.push_back({job.method, metric + "@" + job.variant, value});
-  };
+  const auto score = [&](const char* metric, double value) { add_score(job, metric, value, out); };
   score("swing", swing(curve_.to_vector()));
   score("sparsity, %", share_of_zeros(effective));
   score("empty filters", static_cast<double>(empty));
