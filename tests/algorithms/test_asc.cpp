@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <regrad/algorithms/asc/compress.h>
 #include <regrad/algorithms/asc/experiment/pictures.h>
-#include <regrad/algorithms/asc/experiment/scores.h>
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/asc/experiment/trial.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>

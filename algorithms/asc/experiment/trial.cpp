@@ -1,4 +1,5 @@
 #include <regrad/algorithms/asc/compress.h>
+#include <regrad/algorithms/asc/experiment/pictures.h>
 #include <regrad/algorithms/asc/experiment/trial.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/datasets/audio/augment.h>
@@ -13,8 +14,6 @@ namespace {
 using namespace experiment;
 
 constexpr int64_t calibration_clips = 256;
-
-Tensor taken(const Tensor& x, const Tensor& at) { return index_select(x, 0, at); }
 
 BcResnetAscOptions options_of(const Settings& s, const Method& m, const Recordings& data) {
   return {.tau = s.tau,
@@ -45,7 +44,50 @@ std::vector<Tensor> logits_by_device(const BcResnetAsc& net, const Recordings& d
 }
 double mean_of(const Hits& hits) { return experiment::mean_of(hits, 0, hits.size()); }
 
+// A metric as a score (the mean over devices first .. last - 1 of their means) and, clip by clip,
+// as items.
+void add(const Job& job, const std::string& metric, const Hits& hits, size_t first, size_t last,
+         const Recordings& data, Outcome& out) {
+  if (first >= last) return;
+  add_score(job, metric, experiment::mean_of(hits, first, last), out);
+  add_items(job, metric, experiment::by_clip(hits, first, last, data.paired), out);
+}
+
+// Accuracy by device, and the confusions of all devices together.
+void add_figures(const Job& job, const std::vector<Tensor>& logits, const Hits& hits,
+                 const Recordings& data, Outcome& out) {
+  out.figures.push_back(device_chart(job, hits, data));
+  const int64_t k = data.class_count();
+  const auto hot = [&](const Tensor& y) { return one_hot(y, k).to(DType::f64); };
+  Tensor counts = zeros({k, k}, DType::f64);
+  for (size_t d = 0; d < logits.size(); ++d)
+    counts = counts + matmul(hot(data.test_y[d]).mT(), hot(argmax(logits[d], -1)));
+  const std::string caption =
+      "row: the true class, column: the net's answer, the shade is the share of the row. From the "
+      "top and the left: " +
+      joined(data.classes, ", ");
+  out.galleries.push_back(
+      {"Confusions on all devices, " + title_of(job), {confusion_picture(counts, caption)}});
+}
+
 }  // namespace
+
+Hits hits_of(const std::vector<Tensor>& logits, const Recordings& data) {
+  Hits out;
+  for (size_t d = 0; d < logits.size(); ++d)
+    out.push_back(experiment::hits_of(logits[d], data.test_y[d]));
+  return out;
+}
+
+void add_by_device(const Job& job, const Hits& hits, const Recordings& data, Outcome& out) {
+  constexpr size_t most = 12;
+  const auto seen = static_cast<size_t>(data.seen);
+  add(job, "accuracy", hits, 0, hits.size(), data, out);
+  add(job, "unseen", hits, seen, hits.size(), data, out);
+  add(job, "seen", hits, 0, seen, data, out);
+  for (size_t d = 0; d < hits.size() && hits.size() <= most; ++d)
+    add_score(job, "on device " + data.devices[d], experiment::mean(hits[d]), out);
+}
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> all = {
@@ -128,14 +170,16 @@ Moment AscTrial::translate(int64_t i) {
   const Settings::Translation& s = s_.translation;
   const int64_t pairs = data_->pair_of.size(0), frames = data_->train_x.size(3),
                 crop = s.crop > 0 ? std::min<int64_t>(s.crop, frames) : frames;
-  const Tensor at = randint(r / "pair", 0, pairs, {s.batch}), clips = taken(data_->pair_of, at);
+  const Tensor at = randint(r / "pair", 0, pairs, {s.batch}),
+               clips = index_select(data_->pair_of, 0, at);
   const int64_t begin = (r / "crop").integer(0, frames - crop + 1);
   const auto cut = [&](const Tensor& x) { return slice(x, 3, begin, begin + crop).contiguous(); };
-  const Tensor from = cut(taken(data_->pair_x, at)), to = cut(taken(data_->train_x, clips));
+  const Tensor from = cut(index_select(data_->pair_x, 0, at)),
+               to = cut(index_select(data_->train_x, 0, clips));
   const double rate =
       CosineAnnealingLr{.lr = s.lr, .t_max = std::max<int64_t>(1, phases_.translation)}(i);
   const Tensor loss = learn_translation(now_.translation, now_.adam, rate, from, to,
-                                        taken(data_->train_device, clips));
+                                        index_select(data_->train_device, 0, clips));
   if (i % 20 != 0 && !logged()) return {};
   return {{"L1 of the translation", loss.item()}, {"L1 without it", l1_loss(from, to).item()}};
 }

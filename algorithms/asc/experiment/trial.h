@@ -2,9 +2,9 @@
 // chain of compression].
 #pragma once
 
-#include <regrad/algorithms/asc/experiment/scores.h>
 #include <regrad/algorithms/asc/experiment/settings.h>
 #include <regrad/algorithms/asc/translate.h>
+#include <regrad/algorithms/experiment/data/device_scores.h>
 #include <regrad/algorithms/experiment/methods.h>
 #include <regrad/layers/nets/bcresnet.h>
 
@@ -12,6 +12,9 @@
 #include <memory>
 
 namespace regrad::asc {
+
+using experiment::Hits, experiment::Job, experiment::Moment, experiment::Outcome;
+using experiment::Recordings;
 
 struct Method {
   const char *name, *help;
@@ -51,6 +54,12 @@ struct Chain {
     part("with_sgd", self.student_sgd[1]);
   }
 };
+
+// Of logits [m,K] by device, as data.test_y.
+Hits hits_of(const std::vector<Tensor>& logits, const Recordings& data);
+// "accuracy" (mean over all devices), "unseen", "seen", and, for at most twelve devices, "on device
+// X".
+void add_by_device(const Job& job, const Hits& hits, const Recordings& data, Outcome& out);
 
 // A chain of phases, each with a curve of its own: it shares the frame's settings, batches and
 // scores (experiment/training), not its trial.

@@ -1,6 +1,4 @@
 #include <regrad/algorithms/experiment/methods.h>
-#include <regrad/algorithms/experiment/training/trial.h>
-#include <regrad/algorithms/pruning/experiment/rows.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/pruning/experiment/trial.h>
 #include <regrad/engine/error.h>
@@ -105,10 +103,7 @@ class Table : public Experiment {
   int64_t log_every() const override { return batches() * s_.log_every; }
   std::unique_ptr<Trial> trial(const Job& job) const override {
     if (!images_) throw ConfigError("--task " + task_ + ": no images were read");
-    ImageBatches set(images_, s_, s_, Random(job.seed) / "loader");
-    Pruned learner(job, s_, *images_, set.batches());
-    return std::make_unique<TrainTrial<Pruned, ImageBatches>>(job, std::move(learner),
-                                                              std::move(set), s_.log_every);
+    return pruning::trial(job, s_, images_);
   }
   std::vector<Claim> claims(const Result& result) const override {
     Claims c(result);

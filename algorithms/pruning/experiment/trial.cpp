@@ -1,4 +1,5 @@
 #include <regrad/algorithms/experiment/checkpoint.h>
+#include <regrad/algorithms/experiment/training/trial.h>
 #include <regrad/algorithms/pruning/experiment/trial.h>
 #include <regrad/algorithms/shared/cost.h>
 #include <regrad/engine/internal/decimal.h>
@@ -59,6 +60,88 @@ double swing(const std::vector<double>& curve) {
   return change.size() < 2 ? 0 : sample_sd(change);
 }
 
+class Pruned {
+ public:
+  Pruned(const Job& job, const Settings& s, const Images& images, int64_t batches)
+      : s_(s),
+        net_{.name = s.net,
+             .in_channels = images.train.images.size(1),
+             .size = images.train.images.size(2),
+             .classes = static_cast<int64_t>(images.train.classes.size())},
+        learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method, s).method,
+                 schedule(row(job.method, s), s, sparsity_of(job.variant), batches, job.seed)),
+        before_(weights(learner_.state)[0].detach()),
+        curve_(zeros({learner_.schedule.epochs / s.log_every}, DType::f64)) {}
+
+  Tensor learn(const Batch& batch, int64_t i) {
+    done_ = i + 1;
+    return learner_.learn(batch.x, batch.y, i, lr(learner_.schedule, s_, i));
+  }
+
+  NamedNet deployed() const { return learner_.deployed(); }
+  Metadata about() const { return to_metadata(net_); }
+  static void parts(auto& self, auto&& part) {
+    part("learner", self.learner_);
+    part("curve", self.curve_);
+  }
+
+  // After a point of the learning curve.
+  void logged(Moment& m) {
+    const Schedule& t = learner_.schedule;
+    std::vector<double> curve = curve_.to_vector();
+    curve[static_cast<size_t>(done_ / (t.batches * s_.log_every) - 1)] = m[0].second;
+    curve_ = tensor(curve, curve_.shape(), DType::f64);
+    const Tensors effective = learner_.effective();
+    State& s = learner_.state;
+    m.emplace_back("sparsity, %", share_of_zeros(effective));
+    m.emplace_back("weights that came back, % of all",
+                   100 * s.revived.item() / static_cast<double>(entries_in(effective)));
+    m.emplace_back("sd of the pruned weights' gradients", s.spread.item());
+    s.revived = zeros_like(s.revived);
+  }
+
+  void report(const Job& job, const ImageBatches& set, Outcome& out) const {
+    const Schedule& t = learner_.schedule;
+    const Tensors effective = learner_.effective();
+    const int64_t off = zeros_in(effective) - pruned_count(entries_in(effective), t.sparsity);
+    if (done_ == t.steps() && learner_.method.due && !t.masks.filters && !t.masks.per_layer &&
+        std::abs(off) > 1)
+      throw Error(job_name(job) + ": weights that are zero are off the schedule by " +
+                  std::to_string(off));
+    int64_t empty = 0, emptied = 0;
+    for (const Tensor& w : effective) {
+      const int64_t of = empty_filters(w);
+      empty += of, emptied += of == w.size(0);
+    }
+    const NamedNet net = as_leaves(deployed());
+    const Cost cost = cost_of(net(slice(set.batch(0).x, 0, 0, 1)), parameters(net));
+    const auto score = [&](const char* metric, double value) {
+      add_score(job, metric, value, out);
+    };
+    score("swing", swing(curve_.to_vector()));
+    score("sparsity, %", share_of_zeros(effective));
+    score("empty filters", static_cast<double>(empty));
+    score("emptied layers", static_cast<double>(emptied));
+    score("sparse MACs, % of dense",
+          100 * static_cast<double>(cost.sparse_macs) / static_cast<double>(cost.macs));
+    score("bytes", static_cast<double>(cost.bytes));
+    out.parameters.emplace_back(job.method, cost.nonzeros);
+    const std::string title = job.method + " at " + job.variant;
+    out.figures.push_back(by_layer(title, effective));
+    if (before_.dim() != 4) return;
+    out.galleries = {first_filters(title + ", the first layer's filters before training", before_),
+                     first_filters(title + ", the same in the deployed net", effective[0])};
+  }
+
+ private:
+  Settings s_;
+  NamedNetOptions net_;
+  Learner learner_;
+  Tensor before_;     // the first layer's weights before training
+  Tensor curve_;      // f64: test accuracy at each point
+  int64_t done_ = 0;  // steps, of those since this object was made
+};
+
 }  // namespace
 
 std::string percent(double share) {
@@ -68,65 +151,12 @@ std::string percent(double share) {
   return text + "%";
 }
 
-Pruned::Pruned(const Job& job, const Settings& s, const Images& images, int64_t batches)
-    : s_(s),
-      net_{.name = s.net,
-           .in_channels = images.train.images.size(1),
-           .size = images.train.images.size(2),
-           .classes = static_cast<int64_t>(images.train.classes.size())},
-      learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method, s).method,
-               schedule(row(job.method, s), s, sparsity_of(job.variant), batches, job.seed)),
-      before_(weights(learner_.state)[0].detach()),
-      curve_(zeros({learner_.schedule.epochs / s.log_every}, DType::f64)) {}
-
-Tensor Pruned::learn(const Batch& batch, int64_t i) {
-  done_ = i + 1;
-  return learner_.learn(batch.x, batch.y, i, lr(learner_.schedule, s_, i));
-}
-
-void Pruned::logged(Moment& m) {
-  const Schedule& t = learner_.schedule;
-  std::vector<double> curve = curve_.to_vector();
-  curve[static_cast<size_t>(done_ / (t.batches * s_.log_every) - 1)] = m[0].second;
-  curve_ = tensor(curve, curve_.shape(), DType::f64);
-  const Tensors effective = learner_.effective();
-  State& s = learner_.state;
-  m.emplace_back("sparsity, %", share_of_zeros(effective));
-  m.emplace_back("weights that came back, % of all",
-                 100 * s.revived.item() / static_cast<double>(entries_in(effective)));
-  m.emplace_back("sd of the pruned weights' gradients", s.spread.item());
-  s.revived = zeros_like(s.revived);
-}
-
-void Pruned::report(const Job& job, const ImageBatches& set, Outcome& out) const {
-  const Schedule& t = learner_.schedule;
-  const Tensors effective = learner_.effective();
-  const int64_t off = zeros_in(effective) - pruned_count(entries_in(effective), t.sparsity);
-  if (done_ == t.steps() && learner_.method.due && !t.masks.filters && !t.masks.per_layer &&
-      std::abs(off) > 1)
-    throw Error(job_name(job) + ": weights that are zero are off the schedule by " +
-                std::to_string(off));
-  int64_t empty = 0, emptied = 0;
-  for (const Tensor& w : effective) {
-    const int64_t of = empty_filters(w);
-    empty += of, emptied += of == w.size(0);
-  }
-  const NamedNet net = as_leaves(deployed());
-  const Cost cost = cost_of(net(slice(set.batch(0).x, 0, 0, 1)), parameters(net));
-  const auto score = [&](const char* metric, double value) { add_score(job, metric, value, out); };
-  score("swing", swing(curve_.to_vector()));
-  score("sparsity, %", share_of_zeros(effective));
-  score("empty filters", static_cast<double>(empty));
-  score("emptied layers", static_cast<double>(emptied));
-  score("sparse MACs, % of dense",
-        100 * static_cast<double>(cost.sparse_macs) / static_cast<double>(cost.macs));
-  score("bytes", static_cast<double>(cost.bytes));
-  out.parameters.emplace_back(job.method, cost.nonzeros);
-  const std::string title = job.method + " at " + job.variant;
-  out.figures.push_back(by_layer(title, effective));
-  if (before_.dim() != 4) return;
-  out.galleries = {first_filters(title + ", the first layer's filters before training", before_),
-                   first_filters(title + ", the same in the deployed net", effective[0])};
+std::unique_ptr<Trial> trial(const Job& job, const Settings& s,
+                             const std::shared_ptr<const Images>& images) {
+  ImageBatches set(images, s, s, Random(job.seed) / "loader");
+  Pruned learner(job, s, *images, set.batches());
+  return std::make_unique<TrainTrial<Pruned, ImageBatches>>(job, std::move(learner), std::move(set),
+                                                            s.log_every);
 }
 
 }  // namespace regrad::pruning
