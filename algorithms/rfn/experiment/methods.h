@@ -1,5 +1,7 @@
 // The methods of the RFN tables: norms over frequencies and what stands beside them (audio.md
 // sections 1 and 3).
+//
+// The namespace is relaxed_norm, for regrad::rfn is a function (layers/freq_norm.h).
 #pragma once
 
 #include <regrad/algorithms/experiment/methods.h>
