@@ -8,8 +8,8 @@
 namespace regrad::experiment {
 namespace {
 
-constexpr double kWidth = 520, kHeight = 320, kLeft = 64, kRight = 18, kTop = 30, kBottom = 52,
-                 kLegendRow = 17;
+constexpr double kWidth = 520, kHeight = 320, kLeft = 64, kRight = 18, kTop = 30, kLegendRow = 17,
+                 kBase = kHeight - 52;  // of the axes
 // Okabe and Ito's colours, that colour-blind readers can distinguish; yellow left out, for it is
 // faint on white.
 constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -21,7 +21,13 @@ struct Range {
     low = std::min(low, v);
     high = std::max(high, v);
   }
-  bool empty() const { return low > high; }
+  // So that lines keep off the edge, and one value has a range.
+  void widen(bool log) {
+    const bool one = !(low < high), ratio = log && !one;
+    const double by = !one ? 0.04 * (high - low) : low == 0 ? 1 : 0.1 * std::fabs(low);
+    low = ratio ? low / 1.1 : low - by;
+    high = ratio ? high * 1.1 : high + by;
+  }
 };
 
 struct Axes {
@@ -32,25 +38,24 @@ struct Axes {
     return kLeft + (v - x.low) / (x.high - x.low) * (kWidth - kLeft - kRight);
   }
   double py(double v) const {
-    const double low = log_y ? std::log10(y.low) : y.low,
-                 high = log_y ? std::log10(y.high) : y.high;
-    return kHeight - kBottom -
-           ((log_y ? std::log10(v) : v) - low) / (high - low) * (kHeight - top - kBottom);
+    const auto scale = [&](double w) { return log_y ? std::log10(w) : w; };
+    return kBase - (scale(v) - scale(y.low)) / (scale(y.high) - scale(y.low)) * (kBase - top);
   }
 };
 
-void widen(Range& r, bool log) {
-  if (r.low < r.high) {
-    const double margin = 0.04 * (r.high - r.low);
-    if (log) {
-      r.low /= 1.1, r.high *= 1.1;
-    } else {
-      r.low -= margin, r.high += margin;
-    }
-    return;
-  }
-  const double by = r.low == 0 ? 1 : 0.1 * std::fabs(r.low);
-  r.low -= by, r.high += by;
+std::string text(double x, double y, const std::string& words, const std::string& more = "") {
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, more, escaped(words));
+}
+std::string line(double x1, double y1, double x2, double y2, const std::string& stroke) {
+  return fmt::format(
+      "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}/>\n", x1, y1, x2,
+      y2, stroke);
+}
+std::string circle(double x, double y, const std::string& colour) {
+  return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n", x, y, colour);
+}
+const char* dashes(const Series& s) {
+  return s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "";
 }
 
 struct Place {
@@ -75,37 +80,31 @@ double legend_rows(const Chart& c) {
   return named ? 1 + (legend_places(c).back().y - 36) / kLegendRow : 0;
 }
 
-std::string legend_mark(const Series& s, Place at, const std::string& colour) {
-  if (s.style == Series::points)
-    return fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n", at.x + 10,
-                       at.y, colour);
-  return fmt::format(
-      "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" "
-      "stroke-width=\"2.5\"{}/>\n",
-      at.x, at.y, at.x + 20, at.y, colour,
-      s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "");
+std::string legend_entry(const Series& s, Place at, const std::string& colour) {
+  const std::string mark =
+      s.style == Series::points
+          ? circle(at.x + 10, at.y, colour)
+          : line(at.x, at.y, at.x + 20, at.y, colour + "\" stroke-width=\"2.5\"" + dashes(s));
+  return mark + text(at.x + 26, at.y + 4, s.name);
+}
+
+bool shown(const Series& s, size_t i, bool log_y) {
+  return std::isfinite(s.x[i]) && std::isfinite(s.y[i]) && (!log_y || s.y[i] > 0);
 }
 
 Axes axes_of(const Chart& c) {
   Axes a{{}, {}, c.log_y, kTop + kLegendRow * legend_rows(c)};
   for (const Series& s : c.series) {
-    for (size_t i = 0; i < s.x.size() && i < s.y.size(); ++i) {
-      if (!std::isfinite(s.x[i]) || !std::isfinite(s.y[i])) continue;
+    for (size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
+      if (!shown(s, i, false)) continue;
       a.x.add(s.x[i]);
       a.y.add(s.y[i]);
     }
   }
-  if (a.x.empty()) return a;
-  if (a.y.low <= 0) a.log_y = false;
-  widen(a.y, a.log_y);
-  if (a.x.low == a.x.high) widen(a.x, false);
+  a.log_y = a.log_y && a.y.low > 0;
+  a.y.widen(a.log_y);
+  if (a.x.low == a.x.high) a.x.widen(false);
   return a;
-}
-
-std::string short_number(double v) { return fmt::format("{:.4g}", v); }
-
-std::string text(double x, double y, const std::string& words, const char* more = "") {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, more, escaped(words));
 }
 
 std::vector<double> y_ticks(const Axes& a) {
@@ -125,50 +124,36 @@ std::vector<double> y_ticks(const Axes& a) {
 std::string frame(const Chart& c, const Axes& a) {
   std::string out;
   for (double v : y_ticks(a)) {
-    out += fmt::format(
-        "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#e4e4e4\"/>\n",
-        kLeft, a.py(v), kWidth - kRight, a.py(v));
-    out += text(kLeft - 8, a.py(v) + 4, short_number(v), "text-anchor=\"end\"");
+    out += line(kLeft, a.py(v), kWidth - kRight, a.py(v), "#e4e4e4\"");
+    out += text(kLeft - 8, a.py(v) + 4, fmt::format("{:.4g}", v), "text-anchor=\"end\"");
   }
   for (double v : ticks(a.x.low, a.x.high, 7))
-    out += text(a.px(v), kHeight - kBottom + 18, short_number(v), "text-anchor=\"middle\"");
-  out += fmt::format(
-      "<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\" stroke=\"#888\"/>\n",
-      kLeft, kHeight - kBottom, kWidth - kRight);
-  out += text(kLeft + (kWidth - kLeft - kRight) / 2, kHeight - 12, c.x_label,
-              "text-anchor=\"middle\" fill=\"#555\"");
-  const double middle = (a.top + kHeight - kBottom) / 2;
-  out +=
-      text(14, middle, c.y_label,
-           fmt::format("text-anchor=\"middle\" fill=\"#555\" transform=\"rotate(-90 14 {:.1f})\"",
-                       middle)
-               .c_str());
-  return out;
+    out += text(a.px(v), kBase + 18, fmt::format("{:.4g}", v), "text-anchor=\"middle\"");
+  out += line(kLeft, kBase, kWidth - kRight, kBase, "#888\"");
+  const std::string label = "text-anchor=\"middle\" fill=\"#555\"";
+  out += text(kLeft + (kWidth - kLeft - kRight) / 2, kHeight - 12, c.x_label, label);
+  const double middle = (a.top + kBase) / 2;
+  return out + text(14, middle, c.y_label,
+                    label + fmt::format(" transform=\"rotate(-90 14 {:.1f})\"", middle));
 }
 
 std::string drawn(const Series& s, const Axes& a, const std::string& colour) {
   std::string out, path;
-  const auto flush = [&] {
-    if (!path.empty()) {
+  const size_t n = std::min(s.x.size(), s.y.size());
+  for (size_t i = 0; i <= n; ++i) {
+    const bool there = i < n && shown(s, i, a.log_y);
+    if (there && s.style == Series::points) {
+      out += circle(a.px(s.x[i]), a.py(s.y[i]), colour);
+    } else if (there) {
+      path += fmt::format("{}{:.1f},{:.1f}", path.empty() ? "" : " ", a.px(s.x[i]), a.py(s.y[i]));
+    } else if (!path.empty()) {  // a gap, or the end
       out += fmt::format(
           "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.8\" stroke-linejoin=\"round\"{} "
           "points=\"{}\"/>\n",
-          colour, s.style == Series::dashed ? " stroke-dasharray=\"6 4\"" : "", path);
-    }
-    path.clear();
-  };
-  for (size_t i = 0; i < s.x.size() && i < s.y.size(); ++i) {
-    const bool shown = std::isfinite(s.x[i]) && std::isfinite(s.y[i]) && (!a.log_y || s.y[i] > 0);
-    if (!shown) {
-      flush();
-    } else if (s.style == Series::points) {
-      out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.2\" fill=\"{}\"/>\n",
-                         a.px(s.x[i]), a.py(s.y[i]), colour);
-    } else {
-      path += fmt::format("{}{:.1f},{:.1f}", path.empty() ? "" : " ", a.px(s.x[i]), a.py(s.y[i]));
+          colour, dashes(s), path);
+      path.clear();
     }
   }
-  flush();
   return out;
 }
 
@@ -177,15 +162,12 @@ std::string drawn(const Series& s, const Axes& a, const std::string& colour) {
 std::string escaped(const std::string& text) {
   std::string out;
   for (char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default:
-        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') out += c;
-    }
+    const size_t at = std::string_view("&<>\"'").find(c);
+    constexpr const char* entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+    if (at != std::string_view::npos)
+      out += entities[at];
+    else if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t')
+      out += c;
   }
   return out;
 }
@@ -193,11 +175,9 @@ std::string escaped(const std::string& text) {
 std::vector<double> ticks(double low, double high, int most) {
   if (!(low < high) || !std::isfinite(high - low) || most < 2) return {};
   double step = std::pow(10, std::floor(std::log10((high - low) / most)));
-  for (double factor : {1.0, 2.0, 5.0, 10.0}) {
-    if (std::floor(high / (step * factor)) - std::ceil(low / (step * factor)) + 1 <= most) {
-      step *= factor;
-      break;
-    }
+  for (const double base = step; const double factor : {1.0, 2.0, 5.0, 10.0}) {
+    step = base * factor;
+    if (std::floor(high / step) - std::ceil(low / step) + 1 <= most) break;
   }
   std::vector<double> out;
   for (double k = std::ceil(low / step); k <= std::floor(high / step); ++k)
@@ -214,7 +194,7 @@ std::string to_svg(const Chart& c) {
       kWidth, kHeight);
   out += text(kLeft, 18, c.title, "font-size=\"14\" font-weight=\"600\"");
   const Axes a = axes_of(c);
-  if (a.x.empty())
+  if (a.x.low > a.x.high)
     return out + text(kWidth / 2, kHeight / 2, "no data", "text-anchor=\"middle\"") + "</svg>\n";
   out += frame(c, a);
   const std::vector<Place> places = legend_places(c);
@@ -223,8 +203,7 @@ std::string to_svg(const Chart& c) {
     const size_t number = s.colour < 0 ? i : static_cast<size_t>(s.colour);
     const std::string colour = kColours[number % std::size(kColours)];
     out += drawn(s, a, colour);
-    if (s.name.empty()) continue;
-    out += legend_mark(s, places[i], colour) + text(places[i].x + 26, places[i].y + 4, s.name);
+    if (!s.name.empty()) out += legend_entry(s, places[i], colour);
   }
   return out + "</svg>\n";
 }

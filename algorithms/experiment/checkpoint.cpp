@@ -1,12 +1,10 @@
+#include <fmt/format.h>
 #include <regrad/algorithms/experiment/checkpoint.h>
-#include <regrad/algorithms/experiment/config.h>
 #include <regrad/engine/error.h>
-#include <regrad/engine/internal/decimal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <system_error>
 
 namespace regrad::experiment {
@@ -25,21 +23,15 @@ const std::string& entry(const TensorFile& file, const std::string& key) {
 }
 
 template <class T>
-T number(const TensorFile& file, const std::string& key) {
-  const std::string& text = entry(file, key);
-  T value{};
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || stop != text.data() + text.size() || !(value >= 0))
-    throw_damaged(file.where, "'" + key + "' is '" + text + "'");
-  return value;
+T number_of(const TensorFile& file, const std::string& key) {
+  const std::optional<T> value = number<T>(entry(file, key));
+  if (!value || *value < 0)
+    throw_damaged(file.where, "'" + key + "' is '" + entry(file, key) + "'");
+  return *value;
 }
 
 // Metadata are sorted by name, so the settings carry their place: "setting.007.gamma".
-std::string numbered(const char* what, size_t i, const std::string& name) {
-  const std::string digits = std::to_string(i);
-  return std::string(what) + "." + std::string(digits.size() < 3 ? 3 - digits.size() : 0, '0') +
-         digits + (name.empty() ? "" : "." + name);
-}
+std::string numbered(const char* what, size_t i) { return fmt::format("{}.{:03}", what, i); }
 
 Checkpoint read(const std::string& path) {
   Checkpoint c;
@@ -50,15 +42,14 @@ Checkpoint read(const std::string& path) {
                             kFormat + "'");
   c.command = entry(file, "command");
   c.build = entry(file, "build");
-  c.seconds = number<double>(file, "seconds");
-  c.log_bytes = number<int64_t>(file, "log_bytes");
-  for (const auto& [key, value] : file.metadata) {
-    if (key.compare(0, 8, "setting.") == 0)
+  c.seconds = number_of<double>(file, "seconds");
+  c.log_bytes = number_of<int64_t>(file, "log_bytes");
+  for (const auto& [key, value] : file.metadata)
+    if (key.starts_with("setting."))
       c.settings.emplace_back(key.substr(std::min(key.find('.', 8), key.size() - 1) + 1), value);
-  }
-  const int64_t rows = number<int64_t>(file, "rows");
+  const int64_t rows = number_of<int64_t>(file, "rows");
   for (int64_t r = 0; r < rows; ++r) {
-    const std::string key = numbered("row", static_cast<size_t>(r), "");
+    const std::string key = numbered("row", static_cast<size_t>(r));
     c.rows.push_back(row_from_json(entry(file, key), path + ": " + key));
   }
   return c;
@@ -92,11 +83,11 @@ void save(const Checkpoint& c, const OutFolder& out) {
                     {"command", c.command},
                     {"build", c.build},
                     {"log_bytes", std::to_string(c.log_bytes)},
-                    {"seconds", fixed(c.seconds, 3)},
+                    {"seconds", fmt::format("{:.3f}", c.seconds)},
                     {"rows", std::to_string(c.rows.size())}};
   for (size_t i = 0; i < c.settings.size(); ++i)
-    about[numbered("setting", i, c.settings[i].first)] = c.settings[i].second;
-  for (size_t r = 0; r < c.rows.size(); ++r) about[numbered("row", r, "")] = to_json(c.rows[r]);
+    about[numbered("setting", i) + "." + c.settings[i].first] = c.settings[i].second;
+  for (size_t r = 0; r < c.rows.size(); ++r) about[numbered("row", r)] = to_json(c.rows[r]);
   keep_newest_as_older(out);
   save_safetensors(out.path(kCheckpoint), c.tensors.tensors, about);
 }
@@ -125,18 +116,18 @@ void check_same_settings(const Checkpoint& c, const Settings& now, const std::st
     return found == list.end() ? std::string("not there") : found->second;
   };
   std::vector<std::string> differ;
-  const auto compare = [&](const std::string& name) {
-    const std::string then = value_in(c.settings, name), here = value_in(now, name);
-    if (then != here) differ.push_back(name + " was " + then + " and is now " + here);
-  };
-  for (const auto& [name, value] : now) compare(name);
-  for (const auto& [name, value] : c.settings) {
-    if (value_in(now, name) == "not there") compare(name);
+  for (const Settings* list : {&now, &c.settings}) {
+    for (const auto& [name, value] : *list) {
+      const std::string then = value_in(c.settings, name), here = value_in(now, name);
+      if (then != here && (list == &now || here == "not there"))
+        differ.push_back(name + " was " + then + " and is now " + here);
+    }
   }
   if (differ.empty()) return;
-  throw ConfigError("--resume: " + folder + " holds a run with other settings: " +
-                    joined(differ, "; ") + ". It was begun by '" + c.command +
-                    "'; give the same flags with --resume, or --force to start over");
+  throw ConfigError(
+      fmt::format("--resume: {} holds a run with other settings: {}. It was begun by "
+                  "'{}'; give the same flags with --resume, or --force to start over",
+                  folder, joined(differ, "; "), c.command));
 }
 
 }  // namespace regrad::experiment

@@ -33,6 +33,8 @@ struct Row {
 std::string job_name(const Job& job);  // "maml, seed 3, K=10"
 // one line, every number to the bit
 std::string to_json(const Row& row);
+// The line of metrics.jsonl, with its newline; a number that is not finite is null.
+std::string to_json(const Job& job, const Line& line);
 // IOError beginning with `where`
 Row row_from_json(const std::string& json, const std::string& where);
 

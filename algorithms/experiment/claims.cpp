@@ -1,5 +1,5 @@
 #include <regrad/algorithms/experiment/claims.h>
-#include <regrad/engine/error.h>
+#include <regrad/algorithms/experiment/config.h>
 
 namespace regrad::experiment {
 
@@ -11,7 +11,7 @@ Sample operator-(const Sample& a, const Sample& b) {
     paired = a.values[s].size() == b.values[s].size();
     for (size_t i = 0; paired && i < a.values[s].size(); ++i) out.values[s][i] -= b.values[s][i];
   }
-  if (!paired) throw ConfigError("claims: two sides that are not paired cannot be subtracted");
+  need(paired, "claims: two sides that are not paired cannot be subtracted");
   return out;
 }
 
@@ -28,8 +28,7 @@ Sample Claims::items(const std::string& method, const std::string& metric) const
 void Claims::judge(const std::string& text, const Sample& a, const Sample& b,
                    const std::function<Verdict(const Interval&)>& verdict) {
   if (!a || !b) return;
-  if (a.by_items != b.by_items)
-    throw ConfigError("claims: " + text + ": one side is by seeds, the other by items");
+  need(a.by_items == b.by_items, "claims: " + text + ": one side is by seeds, the other by items");
   const Interval d = a.by_items ? bootstrap_difference(a.values, b.values)
                                 : paired_difference(a.values[0], b.values[0]);
   list.push_back({text, verdict(d), d.mean, d.ci95});

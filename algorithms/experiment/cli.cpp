@@ -54,11 +54,18 @@ std::vector<std::string> normal_words(const std::vector<Flag>& flags, int argc,
     const size_t equals = std::min(word.find('='), word.size());
     if (is_flag) word = dashed(word.substr(0, equals)) + word.substr(equals);
     words.push_back(word);
+    const std::string name = word.substr(0, equals);
     const auto known = std::find_if(flags.begin(), flags.end(), [&](const Flag& flag) {
-      return "--" + dashed(flag.name) == word.substr(0, equals);
+      return name == "--" + dashed(flag.name) ||
+             (flag.negated && name == "--no-" + dashed(flag.name));
     });
-    if (!is_flag || known == flags.end() || known->value.empty()) continue;
-    const std::string sample = "; write " + word.substr(0, equals) + " " + known->value;
+    if (!is_flag || known == flags.end()) continue;
+    if (known->value.empty()) {
+      if (equals != word.size() && name != (known->negated ? "--" + dashed(known->name) : ""))
+        throw ConfigError(name + ": takes no value");
+      continue;
+    }
+    const std::string sample = "; write " + name + " " + known->value;
     if (equals + 1 == word.size()) throw ConfigError(word + ": no value follows the '='" + sample);
     if (equals != word.size()) continue;
     const std::string next = i + 1 < argc ? argv[i + 1] : "--";

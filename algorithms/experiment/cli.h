@@ -22,9 +22,9 @@ struct Flag {
   std::string value;
   std::string help;
   // the value when it is left out, for --help; "" when there is nothing to say
-  std::string now;
-  std::string group;     // heading in --help
-  bool negated = false;  // a switch that --no-NAME and --NAME=false turn off
+  std::string now = {};
+  std::string group = "Run";  // heading in --help
+  bool negated = false;       // a switch that --no-NAME and --NAME=false turn off
 };
 
 struct Given {

@@ -3,39 +3,40 @@
 #include <regrad/engine/error.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
+#include <numeric>
 
 namespace regrad::experiment {
 namespace {
 
-template <class... Fs>
-struct Overload : Fs... {
-  using Fs::operator()...;
+template <class T>
+constexpr bool is_vector = false;
+template <class T>
+constexpr bool is_vector<std::vector<T>> = true;
+
+// The alternatives of Slot, in its order.
+struct Kind {
+  const char *name, *expected;
+  bool list = false;
 };
-template <class... Fs>
-Overload(Fs...) -> Overload<Fs...>;
+constexpr Kind kKinds[] = {
+    {"", "true or false"},
+    {"INT", "a whole number"},
+    {"INT", "a whole number"},
+    {"INT", "a whole number of at least 0"},
+    {"NUMBER", "a finite number"},
+    {"TEXT", "a text"},
+    {"INT,...", "a list of whole numbers, such as 40,40", true},
+    {"INT,...", "a list of whole numbers of at least 0, such as 0,1,2", true},
+    {"NUMBER,...", "a list of finite numbers, such as 0.1,0.2", true},
+    {"NAME,...", "a list of names, such as a,b", true}};
+static_assert(std::size(kKinds) == std::variant_size_v<Slot>);
 
 template <class T>
-struct is_vector : std::false_type {};
-template <class T>
-struct is_vector<std::vector<T>> : std::true_type {};
-
-std::string show(bool value) { return value ? "true" : "false"; }
-// the shortest text that reads back as the same number
-std::string show(double value) { return fmt::format("{}", value); }
-std::string show(const std::string& value) { return value; }
-template <class T>
-std::string show(T value) {
-  return std::to_string(value);
+bool read(const std::string& text, T& value) {
+  const std::optional<T> parsed = number<T>(text);
+  if (parsed) value = *parsed;
+  return parsed.has_value();
 }
-template <class T>
-std::string show(const std::vector<T>& list) {
-  std::string out;
-  for (const T& item : list) out += (&item == list.data() ? "" : ",") + show(item);
-  return out;
-}
-
 bool read(const std::string& text, bool& value) {
   const bool yes = text == "true" || text == "1" || text == "yes" || text == "on";
   const bool no = text == "false" || text == "0" || text == "no" || text == "off";
@@ -47,27 +48,10 @@ bool read(const std::string& text, std::string& value) {
   return true;
 }
 template <class T>
-bool read(const std::string& text, T& value) {
-  T parsed{};
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, parsed);
-  if (error != std::errc() || stop != end || text.empty()) return false;
-  if constexpr (std::is_same_v<T, double>) {
-    if (!std::isfinite(parsed)) return false;
-  }
-  value = parsed;
-  return true;
-}
-template <class T>
 bool read(const std::string& text, std::vector<T>& value) {
   std::vector<T> parsed;
-  for (size_t begin = 0; !text.empty() && begin <= text.size();) {
-    const size_t comma = std::min(text.find(',', begin), text.size());
-    T item{};
-    if (comma == begin || !read(text.substr(begin, comma - begin), item)) return false;
-    parsed.push_back(std::move(item));
-    begin = comma + 1;
-  }
+  for (const std::string& part : text.empty() ? std::vector<std::string>() : split_at_commas(text))
+    if (part.empty() || !read(part, parsed.emplace_back())) return false;
   value = std::move(parsed);
   return true;
 }
@@ -81,7 +65,7 @@ std::string same_dashes(std::string key) {
 // one swap.
 size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) above[j] = j;
+  std::iota(above.begin(), above.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
@@ -96,55 +80,50 @@ size_t edit_distance(const std::string& a, const std::string& b) {
   return above[b.size()];
 }
 
+std::string outside(const Range&, bool) { return ""; }
+std::string outside(const Range&, const std::string&) { return ""; }
+// " must be at most 3, not 4"; empty for a number in the range.
+template <class T>
+std::string outside(const Range& r, T value) {
+  const auto v = static_cast<double>(value);
+  constexpr double most = Range::f32_most;
+  if (r.holds(v)) return "";
+  if (r.most < most && r.least > -most)
+    return fmt::format(" must lie in {}{}, {}{}, not {}", r.above ? "(" : "[", r.least, r.most,
+                       r.below ? ")" : "]", value);
+  if (v > r.most && r.most < most) return fmt::format(" must be at most {}, not {}", r.most, value);
+  if (v > most || v < -most) return fmt::format(" must be at most {} in size, not {}", most, value);
+  return fmt::format(" must be {} {}, not {}", r.above ? "above" : "at least", r.least, value);
+}
+template <class T>
+std::string outside(const Range& r, const std::vector<T>& list) {
+  for (const T& item : list)
+    if (const std::string found = outside(r, item); !found.empty()) return found;
+  return "";
+}
+
 }  // namespace
 
 std::string text(const Field& field) {
-  return std::visit([](const auto* value) { return show(*value); }, field.slot);
-}
-
-std::string expected(const Field& field) {
-  return std::visit(
-      Overload{
-          [](const bool*) { return "true or false"; }, [](const int*) { return "a whole number"; },
-          [](const int64_t*) { return "a whole number"; },
-          [](const uint64_t*) { return "a whole number of at least 0"; },
-          [](const double*) { return "a finite number"; },
-          [](const std::string*) { return "a text"; },
-          [](const std::vector<int>*) { return "a list of whole numbers, such as 40,40"; },
-          [](const std::vector<uint64_t>*) {
-            return "a list of whole numbers of at least 0, such as 0,1,2";
-          },
-          [](const std::vector<double>*) { return "a list of finite numbers, such as 0.1,0.2"; },
-          [](const std::vector<std::string>*) { return "a list of names, such as a,b"; }},
-      field.slot);
-}
-
-std::string type_name(const Field& field) {
-  return std::visit(
-      Overload{[](const bool*) { return ""; }, [](const int*) { return "INT"; },
-               [](const int64_t*) { return "INT"; }, [](const uint64_t*) { return "INT"; },
-               [](const double*) { return "NUMBER"; }, [](const std::string*) { return "TEXT"; },
-               [](const std::vector<int>*) { return "INT,..."; },
-               [](const std::vector<uint64_t>*) { return "INT,..."; },
-               [](const std::vector<double>*) { return "NUMBER,..."; },
-               [](const std::vector<std::string>*) { return "NAME,..."; }},
-      field.slot);
-}
-
-bool is_list(const Field& field) {
   return std::visit(
       [](const auto* value) {
-        return is_vector<std::remove_cv_t<std::remove_pointer_t<decltype(value)>>>::value;
+        if constexpr (is_vector<std::decay_t<decltype(*value)>>)
+          return fmt::format("{}", fmt::join(*value, ","));
+        else  // of a real number the shortest text that reads back as the same
+          return fmt::format("{}", *value);
       },
       field.slot);
 }
 
+std::string expected(const Field& field) { return kKinds[field.slot.index()].expected; }
+std::string type_name(const Field& field) { return kKinds[field.slot.index()].name; }
+bool is_list(const Field& field) { return kKinds[field.slot.index()].list; }
+
 Field* find(std::vector<Field>& fields, const std::string& key) {
-  const std::string wanted = same_dashes(key);
-  for (Field& field : fields) {
-    if (same_dashes(field.name) == wanted) return &field;
-  }
-  return nullptr;
+  const auto found = std::find_if(fields.begin(), fields.end(), [&](const Field& field) {
+    return same_dashes(field.name) == same_dashes(key);
+  });
+  return found == fields.end() ? nullptr : &*found;
 }
 
 bool parse(Field& field, const std::string& value) {
@@ -154,55 +133,18 @@ bool parse(Field& field, const std::string& value) {
 bool parse_element(Field& field, const std::string& value) {
   return std::visit(
       [&](auto* slot) {
-        using List = std::remove_pointer_t<decltype(slot)>;
-        if constexpr (is_vector<List>::value) {
-          typename List::value_type item{};
-          if (!read(value, item)) return false;
-          slot->push_back(std::move(item));
-          return true;
-        } else {
-          return false;
+        if constexpr (is_vector<std::decay_t<decltype(*slot)>>) {
+          if (read(value, slot->emplace_back())) return true;
+          slot->pop_back();
         }
-      },
-      field.slot);
-}
-
-void clear_list(Field& field) {
-  std::visit(
-      [](auto* slot) {
-        if constexpr (is_vector<std::remove_pointer_t<decltype(slot)>>::value) slot->clear();
+        return false;
       },
       field.slot);
 }
 
 std::string out_of_range(const Field& field) {
-  const Range& r = field.range;
-  const auto number = [&](auto value) -> std::string {
-    const auto v = static_cast<double>(value);
-    if (r.holds(v)) return "";
-    if (r.most < Range::f32_most && r.least > -Range::f32_most)
-      return " must lie in " + std::string(r.above ? "(" : "[") + show(r.least) + ", " +
-             show(r.most) + (r.below ? ")" : "]") + ", not " + show(value);
-    if (v > r.most && r.most < Range::f32_most)
-      return " must be at most " + show(r.most) + ", not " + show(value);
-    if (v > Range::f32_most || v < -Range::f32_most)
-      return " must be at most " + show(Range::f32_most) + " in size, not " + show(value);
-    return (r.above ? " must be above " : " must be at least ") + show(r.least) + ", not " +
-           show(value);
-  };
-  const std::string what = std::visit(
-      [&](const auto* slot) -> std::string {
-        using Value = std::remove_cv_t<std::remove_pointer_t<decltype(slot)>>;
-        if constexpr (is_vector<Value>::value) {
-          if constexpr (std::is_arithmetic_v<typename Value::value_type>)
-            for (const auto& item : *slot)
-              if (const std::string found = number(item); !found.empty()) return found;
-        } else if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
-          return number(*slot);
-        }
-        return "";
-      },
-      field.slot);
+  const std::string what =
+      std::visit([&](const auto* slot) { return outside(field.range, *slot); }, field.slot);
   return what.empty() ? "" : field.name + what;
 }
 
@@ -212,13 +154,11 @@ void assign(std::vector<Field>& fields, const std::string& key, const std::strin
   if (field == nullptr)
     throw ConfigError(where + ": no such key" +
                       did_you_mean(key, names(fields), "", "; --print-config lists them"));
-  if (value.empty())
-    throw ConfigError(where + ": '' is not " + expected(*field) +
-                      ": no value is given (it is now " + text(*field) + ")");
   const std::string before = text(*field);
-  if (!parse(*field, value))
-    throw ConfigError(where + ": '" + value + "' is not " + expected(*field) + " (it is now " +
-                      before + ")");
+  if (value.empty() || !parse(*field, value))
+    throw ConfigError(fmt::format("{}: '{}' is not {}{} (it is now {})", where, value,
+                                  expected(*field), value.empty() ? ": no value is given" : "",
+                                  before));
   if (const std::string what = out_of_range(*field); !what.empty()) {
     parse(*field, before);
     throw ConfigError(where + ": " + what);
@@ -226,20 +166,18 @@ void assign(std::vector<Field>& fields, const std::string& key, const std::strin
 }
 
 std::string nearest(const std::string& name, const std::vector<std::string>& candidates) {
-  const std::string wanted = same_dashes(name);
+  const std::string wanted = same_dashes(name), last_part = "." + wanted;
   std::string best;
   // a third of the letters may be wrong
   size_t best_distance = std::max<size_t>(1, wanted.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
     const std::string other = same_dashes(candidate);
-    const bool last_part =
-        other.size() > wanted.size() + 1 &&
-        other.compare(other.size() - wanted.size() - 1, std::string::npos, "." + wanted) == 0;
-    const size_t distance = last_part ? 1 : edit_distance(wanted, other);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
-    }
+    const bool ends = other.size() > last_part.size() &&
+                      other.substr(other.size() - last_part.size()) == last_part;
+    const size_t distance = ends ? 1 : edit_distance(wanted, other);
+    if (distance >= best_distance) continue;
+    best_distance = distance;
+    best = candidate;
   }
   return best;
 }
@@ -250,10 +188,11 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
   return near.empty() ? otherwise : "; did you mean " + prefix + near + "?";
 }
 
+bool among(const std::string& word, const std::vector<std::string>& words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 std::string joined(const std::vector<std::string>& words, const std::string& between) {
-  std::string out;
-  for (const std::string& word : words) out += (&word == words.data() ? "" : between) + word;
-  return out;
+  return fmt::format("{}", fmt::join(words, between));
 }
 
 void need(bool holds, const std::string& what) {
@@ -263,6 +202,13 @@ void need(bool holds, const std::string& what) {
 std::vector<std::string> names(const std::vector<Field>& fields) {
   std::vector<std::string> out;
   for (const Field& field : fields) out.push_back(field.name);
+  return out;
+}
+
+std::vector<std::string> split_at_commas(const std::string& text) {
+  std::vector<std::string> out;
+  for (size_t begin = 0; begin <= text.size(); begin += out.back().size() + 1)
+    out.push_back(text.substr(begin, text.find(',', begin) - begin));
   return out;
 }
 

@@ -1,18 +1,12 @@
 // A configuration is a plain struct that lists its parts once; its flags, its JSON and its --help
 // all come from that list.
 //
-//   struct Inner {
-//     double lr = 0.01;  int steps = 1;
-//     static void parts(auto& self, auto&& part) {
-//       part("lr", self.lr, "inner step size");
-//       part("steps", self.steps, "inner steps", at_least(1));
-//     }
-//   };
 //   struct Config {
-//     double lr = 0.001;  Inner inner;
+//     double lr = 0.001;  int steps = 1;  Inner inner;
 //     static void parts(auto& self, auto&& part) {
 //       part("lr", self.lr, "outer step size (Adam)");
-//       part("inner", self.inner);
+//       part("steps", self.steps, "inner steps", at_least(1));
+//       part("inner", self.inner);  // a struct with parts of its own
 //     }
 //   };
 //   Config config;  auto list = fields(config);  assign(list, "inner.lr", "0.02", "--inner.lr");
@@ -26,7 +20,10 @@
 
 #include <regrad/algorithms/experiment/range.h>
 
+#include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -58,11 +55,10 @@ bool is_list(const Field& field);
 Field* find(std::vector<Field>& fields, const std::string& key);
 
 // Reads `value` into `field`; false, with the field unchanged, when it is not what the field takes.
-// A list is split at commas.
+// A list is split at commas; "" is the list without elements.
 bool parse(Field& field, const std::string& value);
 // The same for one more element of a list field.
 bool parse_element(Field& field, const std::string& value);
-void clear_list(Field& field);
 
 // What keeps the value from being one that the field may have: "lr must be above 0, not -1"; empty
 // where it may.
@@ -82,8 +78,20 @@ std::string did_you_mean(const std::string& name, const std::vector<std::string>
                          const std::string& prefix, const std::string& otherwise);
 std::vector<std::string> names(const std::vector<Field>& fields);
 
+bool among(const std::string& word, const std::vector<std::string>& words);
 // "a,b,c"
 std::string joined(const std::vector<std::string>& words, const std::string& between = ",");
+// "a,,b" is {"a", "", "b"}.
+std::vector<std::string> split_at_commas(const std::string& text);
+// The number that the whole text is; none where it is none, or beyond the type, or not finite.
+template <class T>
+std::optional<T> number(const std::string& text) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || !std::isfinite(static_cast<double>(value))) return {};
+  return value;
+}
 
 // ConfigError saying `what` unless it holds: for settings that contradict each other.
 void need(bool holds, const std::string& what);
@@ -98,22 +106,15 @@ void from_json(std::vector<Field>& fields, const std::string& json, const std::s
 
 namespace detail {
 
-template <class T, class Variant>
-struct is_slot;
-template <class T, class... Ts>
-struct is_slot<T, std::variant<Ts...>> : std::bool_constant<(std::is_same_v<T*, Ts> || ...)> {};
-
 template <class Config>
 void collect(Config& config, const std::string& prefix, std::vector<Field>& out) {
   Config::parts(
       config, [&](const char* name, auto& member, const char* help = "", Range range = {}) {
         using Member = std::remove_reference_t<decltype(member)>;
-        if constexpr (is_slot<Member, Slot>::value) {
+        if constexpr (std::is_constructible_v<Slot, std::in_place_type_t<Member*>, Member*>)
           out.push_back({prefix + name, help, Slot(std::in_place_type<Member*>, &member), range});
-        } else {
-          // a struct with parts of its own; anything else has no place in a config
+        else  // a struct with parts of its own; anything else has no place in a config
           collect(member, prefix + name + ".", out);
-        }
       });
 }
 

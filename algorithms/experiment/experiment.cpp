@@ -1,10 +1,12 @@
 #include <regrad/algorithms/experiment/experiment.h>
-#include <regrad/algorithms/experiment/run.h>
+#include <regrad/algorithms/experiment/report.h>
 #include <regrad/algorithms/experiment/signals.h>
-#include <regrad/algorithms/experiment/table.h>
 #include <regrad/engine/parallel.h>
+#include <regrad/engine/profile.h>
 #include <regrad/engine/version.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
 
@@ -18,15 +20,104 @@ std::string command_of(int argc, const char* const* argv) {
   std::string out;
   for (int i = 0; i < argc; ++i) {
     std::string word = argv[i];
-    if (i == 0) word = word.substr(word.rfind('/') == std::string::npos ? 0 : word.rfind('/') + 1);
+    if (i == 0) word = word.substr(word.rfind('/') + 1);  // npos + 1 is 0
     if (word == "--force" || word == "--resume") continue;
-    const bool plain =
-        !word.empty() && word.find_first_of(" \t\n'\"\\$&|;<>()*?[]{}~#!`") == std::string::npos;
-    std::string quoted = "'";
-    for (char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    out += (out.empty() ? "" : " ") + (plain ? word : quoted + "'");
+    if (word.empty() || word.find_first_of(" \t\n'\"\\$&|;<>()*?[]{}~#!`") != std::string::npos) {
+      for (size_t at = 0; (at = word.find('\'', at)) != std::string::npos; at += 4)
+        word.replace(at, 1, "'\\''");
+      word = "'" + word + "'";
+    }
+    out += (out.empty() ? "" : " ") + word;
   }
   return out;
+}
+
+// The folder's earlier part of this run, or a new one.
+Checkpoint begin(const Settings& settings, const Options& o, const OutFolder& out,
+                 const std::string& command, Progress& progress) {
+  if (o.resume && has_checkpoint(out)) {
+    Checkpoint c =
+        load_checkpoint(out, [&](const std::string& why) { progress.say("regrad: " + why); });
+    check_same_settings(c, settings, o.out);
+    if (c.build != version_text())
+      progress.say("regrad: begun on\n" + c.build + "and going on with\n" + version_text() +
+                   "so last digits may differ");
+    return c;
+  }
+  need(!out.finished(),
+       "--resume: " + o.out + " is finished, and its checkpoint is gone; --force starts over");
+  return {settings, command, version_text()};
+}
+
+void run_all(const Experiment& experiment, Ledger& ledger, Progress& progress,
+             const std::string& again) {
+  int64_t steps = 0, done = 0;
+  for (size_t r = 0; r < ledger.size(); ++r) {
+    steps += experiment.steps(ledger.row(r).job);
+    done += ledger.row(r).step;
+  }
+  progress.start(steps, "steps", done);
+  run_rows(experiment, ledger, progress, again);
+  progress.finish();
+}
+
+Result result_of(const Experiment& experiment, const Options& o, const std::vector<Row>& rows,
+                 double seconds) {
+  Result result = gather(experiment, o, rows);
+  result.regrad = version();
+  result.seconds = seconds;
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  result.peak_bytes = static_cast<int64_t>(use.ru_maxrss) * 1024;
+  check(result);
+  return result;
+}
+
+void run_in_memory(Experiment& experiment, const Options& o, Progress& progress) {
+  Ledger ledger(jobs_of(experiment, o));
+  run_all(experiment, ledger, progress, "nothing is kept without --out DIR");
+  print(table(result_of(experiment, o, ledger.rows(), ledger.seconds()), locale_is_utf8()));
+}
+
+void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
+                   const std::string& command, const Profile* profile) {
+  const OutFolder out(o.out, o.mode());
+  Checkpoint from = begin(settings_of(experiment, o), o, out, command, progress);
+  const bool ended = !from.rows.empty() && std::all_of(from.rows.begin(), from.rows.end(),
+                                                       [](const Row& row) { return row.finished; });
+  if (out.finished() && ended) {
+    print(table(result_of(experiment, o, from.rows, from.seconds), locale_is_utf8()) +
+          "\nfinished before: nothing was run or written\n");
+    return;
+  }
+  const std::string config = to_json(experiment.fields());
+  out.write("config.json", config);
+  Ledger ledger(jobs_of(experiment, o), out, o.checkpoint_every, std::move(from));
+  run_all(experiment, ledger, progress, "go on with: " + command + " --resume");
+  ledger.save();
+  ledger.close();
+  const std::vector<Row> rows = ledger.rows();
+  const Result result = result_of(experiment, o, rows, ledger.seconds());
+  int number = 0;
+  for (const Chart& c : learning_curves(rows))
+    out.write("curve-" + std::to_string(++number) + ".svg", to_svg(c));
+  out.write("report.html", to_html({experiment.card(), result, rows, config, command}));
+  if (profile) out.write("profile.trace.json", profile->trace());
+  out.write("result.json", to_json(result));  // last: it marks the folder as finished
+  print(table(result, locale_is_utf8()) + "\nreport: " + out.path("report.html") + "\n");
+}
+
+// Rows, log, checkpoints, and what a run leaves in --out and on stdout. `command`: how to run it
+// again.
+void run_table(Experiment& experiment, const Options& o, const std::string& command) {
+  Progress progress(terminal_style(o.quiet));
+  const std::unique_ptr<Profile> profile = o.profile ? std::make_unique<Profile>() : nullptr;
+  if (o.out.empty()) {
+    run_in_memory(experiment, o, progress);
+  } else {
+    run_in_folder(experiment, o, progress, command, profile.get());
+  }
+  if (profile) print("\n" + profile->table());
 }
 
 void act(Experiment& experiment, int argc, const char* const* argv) {

@@ -1,5 +1,6 @@
 // All of the frame's JSON: configs in and out, result.json, the lines of metrics.jsonl, and the
 // rows of a checkpoint.
+#include <fmt/format.h>
 #include <regrad/algorithms/experiment/checkpoint.h>
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/experiment/out.h>
@@ -23,14 +24,12 @@ std::string dump(const Json& json, int indent) {
 
 // Takes the parser's events, so that each key and value has its place in the file; fills the fields
 // as it goes.
-class Reader {
+class ConfigReader {
  public:
-  Reader(std::vector<Field>& fields, const std::string& json, const std::string& file)
+  ConfigReader(std::vector<Field>& fields, const std::string& json, const std::string& file)
       : fields_(fields), json_(json), file_(file), in_(json) {}
 
-  void read() {
-    if (!nlohmann::json::sax_parse(in_, this)) fail(start_, problem_);
-  }
+  void read() { nlohmann::json::sax_parse(in_, this); }
 
   bool null() { return value("null", Kind::other); }
   bool boolean(bool yes) { return value(yes ? "true" : "false", Kind::truth); }
@@ -42,105 +41,83 @@ class Reader {
 
   bool start_object(size_t) {
     mark();
-    if (list_ != nullptr || (!at_top_ && is_leaf())) fail_type("an object");
-    if (!at_top_) path_.push_back(key_);
-    at_top_ = false;
-    ++depth_;
+    if (field_ != nullptr) fail_type("an object");
+    open_.push_back(open_.empty() ? "" : key_ + ".");
     return true;
   }
   bool end_object() {
     mark();
-    if (--depth_ > 0) path_.pop_back();
+    open_.pop_back();
     return true;
   }
   bool start_array(size_t) {
     mark();
-    if (at_top_) fail(start_, "expected an object {...} of settings, found a list");
-    Field& field = target();
-    if (list_ != nullptr || !is_list(field)) fail_type("a list");
-    clear_list(field);
-    list_ = &field;
-    return true;
+    Field& field = target("a list");
+    if (in_list_ || !is_list(field)) fail_type("a list");
+    parse(field, "");
+    return in_list_ = true;
   }
   bool end_array() {
     mark();
-    list_ = nullptr;
+    in_list_ = false;
     return true;
   }
   bool key(const std::string& name) {
     mark();
-    key_ = name;
+    key_ = open_.back() + name;
     key_start_ = start_;
-    const std::string full = full_key();
-    if (!seen_.insert(full).second) fail(start_, "key \"" + full + "\" is there twice");
-    const bool known = find(fields_, full) != nullptr ||
-                       std::any_of(fields_.begin(), fields_.end(), [&](const Field& field) {
-                         return field.name.compare(0, full.size() + 1, full + ".") == 0;
-                       });
+    if (!seen_.insert(key_).second) fail(start_, "key \"" + key_ + "\" is there twice");
+    field_ = find(fields_, key_);
+    const bool known =
+        field_ != nullptr || std::any_of(fields_.begin(), fields_.end(), [&](const Field& field) {
+          return field.name.compare(0, key_.size() + 1, key_ + ".") == 0;
+        });
     if (!known)
-      fail(start_, "no such key \"" + full + "\"" +
-                       did_you_mean(full, names(fields_), "", "; --print-config lists them"));
+      fail(start_, "no such key \"" + key_ + "\"" +
+                       did_you_mean(key_, names(fields_), "", "; --print-config lists them"));
     return true;
   }
   bool parse_error(size_t position, const std::string& token, const nlohmann::json::exception&) {
-    start_ = position > 0 ? position - 1 : 0;
-    problem_ = token.empty() || position > json_.size() ? "the JSON ends too early"
-                                                        : "not JSON, at '" + token + "'";
-    return false;
+    fail(position > 0 ? position - 1 : 0, token.empty() || position > json_.size()
+                                              ? "the JSON ends too early"
+                                              : "not JSON, at '" + token + "'");
   }
 
  private:
   enum class Kind { truth, number, text, other };
 
   [[noreturn]] void fail(size_t at, const std::string& problem) const {
-    const std::string before = json_.substr(0, std::min(at, json_.size()));
-    const size_t newline = before.rfind('\n');
-    const size_t line = 1 + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
-    const size_t column =
-        newline == std::string::npos ? before.size() + 1 : before.size() - newline;
-    throw ConfigError(file_ + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " +
-                      problem);
+    const std::string before = json_.substr(0, at);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const size_t column = before.size() - before.rfind('\n');  // npos is one before 0
+    throw ConfigError(fmt::format("{}:{}:{}: {}", file_, line, column, problem));
   }
-  [[noreturn]] void fail_type(const std::string& found) {
-    fail(start_, full_key() + ": " + found + " is not " + expected(target()));
+  [[noreturn]] void fail_type(const std::string& found) const {
+    fail(start_, key_ + ": " + found + " is not " + expected(*field_));
   }
 
   // Where the token that was just read begins: after the last one, its blanks and its separator.
   void mark() {
     start_ = std::min(json_.find_first_not_of(" \t\r\n,:", end_), json_.size());
-    const auto consumed = in_.rdbuf()->pubseekoff(0, std::ios::cur, std::ios::in);
-    end_ = consumed < 0 ? json_.size() : static_cast<size_t>(consumed);
+    end_ = static_cast<size_t>(in_.rdbuf()->pubseekoff(0, std::ios::cur, std::ios::in));
   }
 
-  std::string full_key() const {
-    std::string out;
-    for (const std::string& part : path_) out += part + ".";
-    return out + key_;
-  }
-  bool is_leaf() { return find(fields_, full_key()) != nullptr; }
-  Field& target() {
-    Field* field = find(fields_, full_key());
-    if (field == nullptr)
-      fail(key_start_, full_key() + ": expected an object {...}, for it has keys of its own");
-    return *field;
+  Field& target(const std::string& found) const {
+    if (open_.empty()) fail(start_, "expected an object {...} of settings, found " + found);
+    if (field_ == nullptr)
+      fail(key_start_, key_ + ": expected an object {...}, for it has keys of its own");
+    return *field_;
   }
 
   bool value(const std::string& text, Kind kind) {
     mark();
-    if (at_top_) fail(start_, "expected an object {...} of settings, found " + text);
-    Field& field = target();
-    const bool right_kind = std::visit(
-        [&](auto* slot) {
-          using Slot = std::remove_pointer_t<decltype(slot)>;
-          if constexpr (std::is_same_v<Slot, bool>) return kind == Kind::truth;
-          if constexpr (std::is_same_v<Slot, std::string> ||
-                        std::is_same_v<Slot, std::vector<std::string>>)
-            return kind == Kind::text;
-          return kind == Kind::number;
-        },
-        field.slot);
-    const bool stored = right_kind && (list_ != nullptr ? parse_element(field, text)
-                                                        : !is_list(field) && parse(field, text));
+    Field& field = target(text);
+    const std::string type = type_name(field).substr(0, 4);
+    const Kind wanted = type.empty()                       ? Kind::truth
+                        : type == "TEXT" || type == "NAME" ? Kind::text
+                                                           : Kind::number;
+    const bool stored = kind == wanted && is_list(field) == in_list_ &&
+                        (in_list_ ? parse_element(field, text) : parse(field, text));
     if (!stored) fail_type(kind == Kind::text ? "\"" + text + "\"" : text);
     if (const std::string what = out_of_range(field); !what.empty()) fail(start_, what);
     return true;
@@ -150,190 +127,144 @@ class Reader {
   const std::string& json_;
   const std::string& file_;
   std::istringstream in_;
-  std::vector<std::string> path_;
-  std::set<std::string> seen_;
-  std::string key_, problem_;
-  Field* list_ = nullptr;
+  std::vector<std::string> open_ = {};  // before the keys of each object that is open: "inner."
+  std::set<std::string> seen_ = {};
+  std::string key_ = {};
+  Field* field_ = nullptr;  // of the key; none where it has keys of its own
+  bool in_list_ = false;
   size_t start_ = 0, end_ = 0, key_start_ = 0;
-  int depth_ = 0;
-  bool at_top_ = true;
 };
 
-// Numbers that are not finite are null in JSON.
-std::vector<double> numbers(const Json& list) {
-  std::vector<double> out;
-  for (const Json& value : list)
-    out.push_back(value.is_null() ? std::nan("") : value.get<double>());
-  return out;
-}
-
-Json json_of(const Chart& c) {
-  Json series = Json::array();
-  for (const Series& s : c.series) {
-    series.push_back({{"name", s.name},
-                      {"x", s.x},
-                      {"y", s.y},
-                      {"style", static_cast<int>(s.style)},
-                      {"colour", s.colour}});
+struct Writer {
+  Json& out;
+  template <class T, class... More>
+  void operator()(const char* name, const T& value, const More&... more) const {
+    out[name] = value;
+    if constexpr (sizeof...(more) > 0) (*this)(more...);
   }
-  return {{"title", c.title},
-          {"x_label", c.x_label},
-          {"y_label", c.y_label},
-          {"series", series},
-          {"log_y", c.log_y}};
-}
+  void base64(const char* name, const std::string& bytes) const { out[name] = to_base64(bytes); }
+  void array(const auto&... values) const { out = Json::array({values...}); }
+};
 
-Chart chart_of(const Json& json) {
-  Chart c{json.at("title"), json.at("x_label"), json.at("y_label"), {}, json.at("log_y")};
-  for (const Json& s : json.at("series")) {
-    const int style = s.at("style");
-    if (style < Series::line || style > Series::points)
-      throw IOError("no such style of a line: " + std::to_string(style));
-    c.series.push_back({s.at("name"), numbers(s.at("x")), numbers(s.at("y")),
-                        static_cast<Series::Style>(style), s.at("colour")});
+struct Reader {
+  const Json& in;
+  template <class T, class... More>
+  void operator()(const char* name, T& value, More&... more) const {
+    read(in.at(name), value);
+    if constexpr (sizeof...(more) > 0) (*this)(more...);
   }
-  return c;
-}
+  void base64(const char* name, std::string& bytes) const {
+    bytes = from_base64(in.at(name).get<std::string>());
+  }
+  void array(auto&... values) const {
+    size_t i = 0;
+    (read(in.at(i++), values), ...);
+  }
+  static void read(const Json& from, auto& value) { from.get_to(value); }
+  // a number that is not finite is null in JSON
+  static void read(const Json& from, std::vector<double>& values) {
+    for (const Json& value : from)
+      values.push_back(value.is_null() ? std::nan("") : value.get<double>());
+  }
+};
 
-Json json_of(const Gallery& g) {
-  Json pictures = Json::array();
-  for (const Picture& p : g.pictures) {
-    pictures.push_back({{"width", p.width},
-                        {"height", p.height},
-                        {"channels", p.channels},
-                        {"pixels", to_base64(p.pixels)},
-                        {"caption", p.caption},
-                        {"mark", static_cast<int>(p.mark)}});
-  }
-  return {{"title", g.title}, {"pictures", pictures}};
+// What a checkpoint keeps of a row, each part listed once for writing and for reading: as an object
+// of its parts by name, or as an array.
+void list(auto& s, auto part, const Series*) {
+  part("name", s.name, "x", s.x, "y", s.y, "style", s.style, "colour", s.colour);
 }
-
-Gallery gallery_of(const Json& json) {
-  Gallery g{json.at("title"), {}};
-  for (const Json& p : json.at("pictures")) {
-    const int mark = p.at("mark");
-    if (mark < Picture::none || mark > Picture::wrong)
-      throw IOError("no such mark of a picture: " + std::to_string(mark));
-    g.pictures.push_back({p.at("width"), p.at("height"), p.at("channels"),
-                          from_base64(p.at("pixels").get<std::string>()), p.at("caption"),
-                          static_cast<Picture::Mark>(mark)});
-  }
-  return g;
+void list(auto& c, auto part, const Chart*) {
+  part("title", c.title, "x_label", c.x_label, "y_label", c.y_label);
+  part("series", c.series, "log_y", c.log_y);
 }
-
-Row row_of(const Json& json) {
-  Row row{{json.at("method"), json.at("variant"), json.at("seed")},
-          json.at("step"),
-          {},
-          json.at("finished"),
-          {}};
-  for (const Json& line : json.at("lines")) {
-    Line out{line.at(0), {}};
-    for (const Json& pair : line.at(1)) out.moment.emplace_back(pair.at(0), pair.at(1));
-    row.lines.push_back(std::move(out));
-  }
-  for (const Json& s : json.at("scores")) row.outcome.scores.push_back({s.at(0), s.at(1), s.at(2)});
-  for (const Json& p : json.at("parameters")) row.outcome.parameters.emplace_back(p.at(0), p.at(1));
-  for (const Json& i : json.at("items"))
-    row.outcome.items.push_back({i.at(0), i.at(1), numbers(i.at(2))});
-  for (const Json& f : json.at("figures")) row.outcome.figures.push_back(chart_of(f));
-  for (const Json& g : json.at("galleries")) row.outcome.galleries.push_back(gallery_of(g));
-  return row;
+void list(auto& p, auto part, const Picture*) {
+  part("width", p.width, "height", p.height, "channels", p.channels);
+  part.base64("pixels", p.pixels);
+  part("caption", p.caption, "mark", p.mark);
 }
+void list(auto& g, auto part, const Gallery*) { part("title", g.title, "pictures", g.pictures); }
+void list(auto& l, auto part, const Line*) { part.array(l.step, l.moment); }
+void list(auto& s, auto part, const Score*) { part.array(s.method, s.metric, s.value); }
+void list(auto& i, auto part, const Items*) { part.array(i.method, i.metric, i.values); }
+void list(auto& r, auto part, const Row*) {
+  part("method", r.job.method, "variant", r.job.variant, "seed", r.job.seed, "step", r.step);
+  part("finished", r.finished, "lines", r.lines, "scores", r.outcome.scores);
+  part("parameters", r.outcome.parameters, "items", r.outcome.items);
+  part("figures", r.outcome.figures, "galleries", r.outcome.galleries);
+}
+template <class T>
+concept Listed = requires(T& value, Writer writer) {
+  list(value, writer, &value);
+};
 
 }  // namespace
+
+// nlohmann's hooks, found by the type's namespace.
+void to_json(Json& json, const Listed auto& value) { list(value, Writer{json}, &value); }
+void from_json(const Json& json, Listed auto& value) { list(value, Reader{json}, &value); }
+template <class Enum>
+void read_enum(const Json& json, Enum& value, Enum last, const char* what) {
+  const int number = json;
+  if (number < 0 || number > last) throw IOError(fmt::format("no such {}: {}", what, number));
+  value = static_cast<Enum>(number);
+}
+void from_json(const Json& json, Series::Style& style) {
+  read_enum(json, style, Series::points, "style of a line");
+}
+void from_json(const Json& json, Picture::Mark& mark) {
+  read_enum(json, mark, Picture::wrong, "mark of a picture");
+}
 
 std::string to_json(const std::vector<Field>& fields) {
   Json out = Json::object();
   for (const Field& field : fields) {
-    Json* at = &out;
-    size_t begin = 0;
-    for (size_t dot; (dot = field.name.find('.', begin)) != std::string::npos; begin = dot + 1)
-      at = &(*at)[field.name.substr(begin, dot - begin)];
-    std::visit([&](const auto* slot) { (*at)[field.name.substr(begin)] = *slot; }, field.slot);
+    std::string path = "/" + field.name;
+    std::replace(path.begin(), path.end(), '.', '/');
+    Json& at = out[Json::json_pointer(path)];
+    std::visit([&](const auto* slot) { at = *slot; }, field.slot);
   }
   return dump(out, 2) + "\n";
 }
 
 void from_json(std::vector<Field>& fields, const std::string& json, const std::string& file) {
-  Reader(fields, json, file).read();
+  ConfigReader(fields, json, file).read();
 }
 
-std::string to_json(const Record& record) {
-  Json out = Json::object();
-  for (const auto& [key, value] : record)
-    std::visit([&, &name = key](const auto& data) { out[name] = data; }, value.data);
-  return dump(out, -1);
+std::string to_json(const Job& job, const Line& line) {
+  Json out = {{"method", job.method}, {"seed", job.seed}};
+  if (!job.variant.empty()) out["variant"] = job.variant;
+  out["step"] = line.step;
+  for (const auto& [name, value] : line.moment) out[name] = value;
+  return dump(out, -1) + "\n";
 }
 
-std::string to_json(const Result& result) {
-  Json methods = Json::array(), claims = Json::array();
-  for (const MethodResult& method : result.methods) {
+std::string to_json(const Result& r) {
+  Json out, methods = Json::array(), claims = Json::array();
+  for (const MethodResult& method : r.methods) {
     Json metrics = Json::object();
     for (const auto& [metric, list] : method.metrics) {
       const Interval level = mean_interval(list);
-      metrics[metric] = {{"mean", level.mean}, {"ci95", level.ci95}, {"values", list}};
+      Writer{metrics[metric]}("mean", level.mean, "ci95", level.ci95, "values", list);
     }
-    methods.push_back(
-        {{"name", method.name}, {"metrics", metrics}, {"parameters", method.parameters}});
+    Writer{methods.emplace_back()}("name", method.name, "metrics", metrics, "parameters",
+                                   method.parameters);
   }
-  for (const Claim& item : result.claims) {
-    claims.push_back({{"text", item.text},
-                      {"verdict", name(item.verdict)},
-                      {"difference", item.difference},
-                      {"ci95", item.ci95}});
-  }
-  const Json out = {{"regrad", result.regrad},
-                    {"experiment", result.experiment},
-                    {"task", result.task},
-                    {"preset", result.preset},
-                    {"seeds", result.seeds},
-                    {"threads", result.threads},
-                    {"seconds", result.seconds},
-                    {"peak_bytes", result.peak_bytes},
-                    {"metric", result.metric},
-                    {"better", result.better == Better::lower ? "lower" : "higher"},
-                    {"baseline", result.baseline},
-                    {"methods", methods},
-                    {"claims", claims},
-                    {"sentence", sentence(result)}};
+  for (const Claim& c : r.claims)
+    Writer{claims.emplace_back()}("text", c.text, "verdict", name(c.verdict), "difference",
+                                  c.difference, "ci95", c.ci95);
+  const Writer part{out};
+  part("regrad", r.regrad, "experiment", r.experiment, "task", r.task, "preset", r.preset);
+  part("seeds", r.seeds, "threads", r.threads, "seconds", r.seconds, "peak_bytes", r.peak_bytes);
+  part("metric", r.metric, "better", r.better == Better::lower ? "lower" : "higher");
+  part("baseline", r.baseline, "methods", methods, "claims", claims, "sentence", sentence(r));
   return dump(out, 2) + "\n";
 }
 
-std::string to_json(const Row& row) {
-  Json lines = Json::array(), scores = Json::array(), parameters = Json::array(),
-       figures = Json::array(), galleries = Json::array();
-  Json items = Json::array();
-  for (const Items& i : row.outcome.items)
-    items.push_back(Json::array({i.method, i.metric, i.values}));
-  for (const Line& line : row.lines) {
-    Json moment = Json::array();
-    for (const auto& [name, value] : line.moment) moment.push_back(Json::array({name, value}));
-    lines.push_back(Json::array({line.step, moment}));
-  }
-  for (const Score& s : row.outcome.scores)
-    scores.push_back(Json::array({s.method, s.metric, s.value}));
-  for (const auto& [method, count] : row.outcome.parameters)
-    parameters.push_back(Json::array({method, count}));
-  for (const Chart& c : row.outcome.figures) figures.push_back(json_of(c));
-  for (const Gallery& g : row.outcome.galleries) galleries.push_back(json_of(g));
-  return dump({{"method", row.job.method},
-               {"variant", row.job.variant},
-               {"seed", row.job.seed},
-               {"step", row.step},
-               {"finished", row.finished},
-               {"lines", lines},
-               {"scores", scores},
-               {"parameters", parameters},
-               {"items", items},
-               {"figures", figures},
-               {"galleries", galleries}},
-              -1);
-}
+std::string to_json(const Row& row) { return dump(row, -1); }
 
 Row row_from_json(const std::string& json, const std::string& where) {
   try {
-    return row_of(Json::parse(json));
+    return Json::parse(json).get<Row>();
   } catch (const nlohmann::json::exception& e) {
     throw IOError(where + ": " + e.what());
   } catch (const IOError& e) {

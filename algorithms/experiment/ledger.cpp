@@ -1,39 +1,30 @@
+#include <fmt/format.h>
 #include <regrad/algorithms/experiment/ledger.h>
+#include <regrad/algorithms/experiment/progress.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
 #include <cctype>
-#include <chrono>
+#include <functional>
+#include <utility>
 
 namespace regrad::experiment {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-std::string text_of(const Job& job, const Line& line) {
-  Record r{{"method", job.method}, {"seed", job.seed}};
-  if (!job.variant.empty()) r.emplace_back("variant", job.variant);
-  r.emplace_back("step", line.step);
-  for (const auto& [name, value] : line.moment) r.emplace_back(name, value);
-  return to_json(r) + "\n";
-}
 
 std::string prefix_of(size_t row) { return std::to_string(row) + "."; }
 
 // "models/cml-K-10-seed-0.safetensors"
 std::string model_file(const Job& job) {
-  std::string name = job.method + (job.variant.empty() ? "" : "-" + job.variant) + "-seed-" +
-                     std::to_string(job.seed);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return std::isalnum(c) ? static_cast<char>(c) : '-'; });
+  std::string name = fmt::format("{}{}{}-seed-{}", job.method, job.variant.empty() ? "" : "-",
+                                 job.variant, job.seed);
+  const auto plain = [](unsigned char c) { return std::isalnum(c) != 0; };
+  std::replace_if(name.begin(), name.end(), std::not_fn(plain), '-');
   return "models/" + name + ".safetensors";
 }
 
 }  // namespace
 
-Ledger::Ledger(const std::vector<Job>& jobs) : start_(now()) {
+Ledger::Ledger(const std::vector<Job>& jobs) : start_(steady_seconds()) {
   for (const Job& job : jobs) entries_.push_back({{job}});
 }
 
@@ -42,43 +33,40 @@ Ledger::Ledger(const std::vector<Job>& jobs, const OutFolder& out, double every,
   out_ = &out;
   every_ = every;
   begun_ = std::move(from);
-  if (!begun_.rows.empty()) take_up(std::move(begun_.rows), begun_.log_bytes);
+  if (!begun_.rows.empty()) take_up(std::exchange(begun_.rows, {}), begun_.log_bytes);
   log_ = std::make_unique<JsonLines>(out.path("metrics.jsonl"), begun_.log_bytes);
   save();
 }
 
 void Ledger::take_up(std::vector<Row> rows, int64_t log_bytes) {
   const std::string& where = begun_.tensors.where;
-  if (rows.size() != entries_.size()) {
-    throw IOError(where + ": has " + std::to_string(rows.size()) + " rows, the table " +
-                  std::to_string(entries_.size()));
-  }
+  if (rows.size() != entries_.size())
+    throw IOError(
+        fmt::format("{}: has {} rows, the table {}", where, rows.size(), entries_.size()));
   int64_t in_order = 0;
   for (size_t r = 0; r < rows.size(); ++r) {
     Entry& e = entries_[r];
-    if (job_name(rows[r].job) != job_name(e.row.job)) {
-      throw IOError(where + ": row " + std::to_string(r) + " is '" + job_name(rows[r].job) +
-                    "', the table's is '" + job_name(e.row.job) + "'");
-    }
+    const std::string name = job_name(rows[r].job), expected = job_name(e.row.job);
+    if (name != expected)
+      throw IOError(
+          fmt::format("{}: row {} is '{}', the table's is '{}'", where, r, name, expected));
     e.row = std::move(rows[r]);
-    e.kept_step = e.row.step;
-    e.kept_lines = e.row.lines.size();
-    for (const Line& line : e.row.lines) e.waiting += text_of(e.row.job, line);
-    e.bytes = e.kept_bytes = static_cast<int64_t>(e.waiting.size());
-    for (const auto& [name, t] : begun_.tensors.tensors) {
-      if (name.compare(0, prefix_of(r).size(), prefix_of(r)) == 0)
-        e.kept.emplace_back(name.substr(prefix_of(r).size()), t);
-    }
+    for (const Line& line : e.row.lines) e.waiting += to_json(e.row.job, line);
+    e.bytes = static_cast<int64_t>(e.waiting.size());
+    e.keep(e.row.step, {});
+    const std::string prefix = prefix_of(r);
+    for (const auto& [key, t] : begun_.tensors.tensors)
+      if (key.starts_with(prefix)) e.kept.state.emplace_back(key.substr(prefix.size()), t);
     if (first_open_ < r) continue;
     in_order += e.bytes;  // these lines are in the file
     e.waiting.clear();
     if (e.row.finished) ++first_open_;
   }
   begun_.tensors.tensors.clear();
-  if (in_order != log_bytes) {
-    throw IOError(where + ": its rows have " + std::to_string(in_order) +
-                  " bytes of metrics.jsonl, its log_bytes are " + std::to_string(log_bytes));
-  }
+  begun_.tensors.metadata.clear();
+  if (in_order != log_bytes)
+    throw IOError(fmt::format("{}: its rows have {} bytes of metrics.jsonl, its log_bytes are {}",
+                              where, in_order, log_bytes));
 }
 
 std::vector<Row> Ledger::rows() const {
@@ -87,12 +75,12 @@ std::vector<Row> Ledger::rows() const {
   return out;
 }
 
-double Ledger::seconds() const { return begun_.seconds + now() - start_; }
+double Ledger::seconds() const { return begun_.seconds + steady_seconds() - start_; }
 
 void Ledger::restore(size_t r, Trial& trial) const {
   const Entry& e = entries_[r];
   if (e.row.step == 0) return;
-  const TensorFile mine{e.kept, {}, begun_.tensors.where + ", " + job_name(e.row.job)};
+  const TensorFile mine{e.kept.state, {}, begun_.tensors.where + ", " + job_name(e.row.job)};
   const std::string prefix;
   regrad::detail::Intake intake(mine, prefix);
   trial.state([&](const std::string& name, Tensor& t) { t = intake.take(name, t); });
@@ -100,7 +88,7 @@ void Ledger::restore(size_t r, Trial& trial) const {
 }
 
 void Ledger::log(size_t r, Line line) {
-  const std::string text = text_of(entries_[r].row.job, line);
+  const std::string text = to_json(entries_[r].row.job, line);
   const std::lock_guard lock(mutex_);
   Entry& e = entries_[r];
   e.row.lines.push_back(std::move(line));
@@ -121,7 +109,7 @@ void Ledger::write_in_order() {
 
 // A row is kept twice as often as checkpoints are written, so that none holds a state much older
 // than itself.
-bool Ledger::due(size_t r) const { return out_ && now() >= entries_[r].next; }
+bool Ledger::due(size_t r) const { return out_ && steady_seconds() >= entries_[r].next; }
 
 void Ledger::keep(size_t r, int64_t step, Trial& trial) {
   if (!out_) return;
@@ -129,12 +117,9 @@ void Ledger::keep(size_t r, int64_t step, Trial& trial) {
   trial.state([&](const std::string& name, Tensor& t) { state.emplace_back(name, t); });
   const std::lock_guard lock(mutex_);
   Entry& e = entries_[r];
-  e.kept_step = step;
-  e.kept_lines = e.row.lines.size();
-  e.kept_bytes = e.bytes;
-  e.kept = std::move(state);
-  if (now() >= saved_ + every_) save_locked();
-  e.next = now() + every_ / 2;
+  e.keep(step, std::move(state));
+  if (steady_seconds() >= saved_ + every_) save_locked();
+  e.next = steady_seconds() + every_ / 2;
 }
 
 void Ledger::finish(size_t r, int64_t step, Outcome outcome, const Trial& trial) {
@@ -152,36 +137,28 @@ void Ledger::finish(size_t r, int64_t step, Outcome outcome, const Trial& trial)
   }
   const std::lock_guard lock(mutex_);
   Entry& e = entries_[r];
-  e.row.step = e.kept_step = step;
+  e.row.step = step;
   e.row.outcome = std::move(outcome);
   e.row.finished = true;
-  e.kept_lines = e.row.lines.size();
-  e.kept_bytes = e.bytes;
-  e.kept.clear();
+  e.keep(step, {});
   if (!log_) return;
   write_in_order();
-  if (now() >= saved_ + every_) save_locked();
+  if (steady_seconds() >= saved_ + every_) save_locked();
 }
 
 Checkpoint Ledger::checkpoint() const {
-  Checkpoint c;
-  c.settings = begun_.settings;
-  c.command = begun_.command;
-  c.build = begun_.build;
+  Checkpoint c = begun_;
   c.seconds = seconds();
+  c.log_bytes = 0;
   bool in_order = true;
   for (size_t r = 0; r < entries_.size(); ++r) {
-    const Entry& e = entries_[r];
-    Row row{e.row.job,
-            e.kept_step,
-            {e.row.lines.begin(), e.row.lines.begin() + static_cast<std::ptrdiff_t>(e.kept_lines)},
-            e.row.finished,
-            {}};
-    if (e.row.finished) row.outcome = e.row.outcome;
-    if (in_order) c.log_bytes += e.kept_bytes;
-    in_order = in_order && e.row.finished;
-    for (const auto& [name, t] : e.kept) c.tensors.tensors.emplace_back(prefix_of(r) + name, t);
-    c.rows.push_back(std::move(row));
+    const Row& row = entries_[r].row;
+    const Kept& kept = entries_[r].kept;
+    const auto lines = row.lines.begin() + static_cast<std::ptrdiff_t>(kept.lines);
+    c.rows.push_back({row.job, kept.step, {row.lines.begin(), lines}, row.finished, row.outcome});
+    if (in_order) c.log_bytes += kept.bytes;
+    in_order = in_order && row.finished;
+    for (const auto& [name, t] : kept.state) c.tensors.tensors.emplace_back(prefix_of(r) + name, t);
   }
   return c;
 }
@@ -189,7 +166,7 @@ Checkpoint Ledger::checkpoint() const {
 void Ledger::save_locked() {
   log_->sync();  // a checkpoint must not speak of lines that a power cut takes away
   experiment::save(checkpoint(), *out_);
-  saved_ = now();
+  saved_ = steady_seconds();
 }
 
 void Ledger::save() {

@@ -41,14 +41,22 @@ class Ledger {
   void close();  // after the last line
 
  private:
+  // A row as the next checkpoint will have it.
+  struct Kept {
+    int64_t step = 0;
+    size_t lines = 0;
+    int64_t bytes = 0;  // of these lines in metrics.jsonl
+    std::vector<NamedTensor> state = {};
+  };
   struct Entry {
     Row row;
-    int64_t kept_step = 0;
-    size_t kept_lines = 0;
-    std::vector<NamedTensor> kept = {};
-    int64_t bytes = 0, kept_bytes = 0;  // of its lines in metrics.jsonl
-    std::string waiting = {};           // lines that are not there yet
-    double next = 0;                    // when to keep it again
+    Kept kept = {};
+    int64_t bytes = 0;         // of its lines in metrics.jsonl
+    std::string waiting = {};  // lines that are not there yet
+    double next = 0;           // when to keep it again
+    void keep(int64_t step, std::vector<NamedTensor> state) {
+      kept = {step, row.lines.size(), bytes, std::move(state)};
+    }
   };
   void take_up(std::vector<Row> rows, int64_t log_bytes);
   void write_in_order();

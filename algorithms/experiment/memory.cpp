@@ -13,8 +13,8 @@ namespace {
 
 constexpr double endless = std::numeric_limits<double>::infinity();
 
-// The number behind a word of a file such as /proc/meminfo ("MemAvailable: 1234 kB"), or its first
-// number for no word; `otherwise` where there is none.
+// The number behind a word of a file ("MemAvailable: 1234 kB"), its first for no word; `otherwise`
+// where there is none.
 double number_in(const std::string& file, const std::string& word, double otherwise) {
   std::ifstream in(file);
   std::string found;
@@ -25,9 +25,8 @@ double number_in(const std::string& file, const std::string& word, double otherw
 }
 
 double of_system() {
-  const double available = number_in("/proc/meminfo", "MemAvailable:", endless);
-  return 1024 *
-         (available + (available < endless ? number_in("/proc/meminfo", "SwapFree:", 0) : 0));
+  return 1024 * (number_in("/proc/meminfo", "MemAvailable:", endless) +
+                 number_in("/proc/meminfo", "SwapFree:", 0));
 }
 
 double of_process() {
@@ -46,22 +45,16 @@ double group_bytes(const std::string& member, const std::string& mount) {
   double least = endless;
   std::ifstream in(member);
   for (std::string line; std::getline(in, line);) {
-    const size_t colon = line.rfind(':');
-    if (colon == std::string::npos) continue;
-    const bool second = line.compare(0, 3, "0::") == 0,
-               first = line.find(":memory:") != std::string::npos;
-    if (!second && !first) continue;
-    const std::string files = first ? "total_" : "";
-    std::string at = line.substr(colon + 1);
+    const bool first = line.find(":memory:") != std::string::npos;  // version 1
+    if (!first && !line.starts_with("0::")) continue;
+    const std::string files = first ? "total_" : "", root = mount + (first ? "/memory" : "");
+    std::string at = line.substr(line.rfind(':') + 1);
     for (;;) {  // a group's limit holds for those inside
-      const std::string folder = mount + (first ? "/memory" : "") + (at == "/" ? "" : at),
-                        stat = folder + "/memory.stat";
-      const double most =
-          number_in(folder + (first ? "/memory.limit_in_bytes" : "/memory.max"), "", endless);
-      const double used =
-          number_in(folder + (first ? "/memory.usage_in_bytes" : "/memory.current"), "", 0);
-      const double cached =
-          number_in(stat, files + "inactive_file", 0) + number_in(stat, files + "active_file", 0);
+      const std::string of = root + (at == "/" ? "" : at) + "/memory.";
+      const double most = number_in(of + (first ? "limit_in_bytes" : "max"), "", endless);
+      const double used = number_in(of + (first ? "usage_in_bytes" : "current"), "", 0);
+      const double cached = number_in(of + "stat", files + "inactive_file", 0) +
+                            number_in(of + "stat", files + "active_file", 0);
       least = std::min(least, most - used + cached);
       if (at.empty() || at == "/") break;
       at = at.substr(0, at.rfind('/'));
@@ -88,9 +81,11 @@ void check_memory(const std::vector<Need>& needs, const std::string& who) {
   if (all <= there) return;
   const Need& largest = *std::max_element(
       needs.begin(), needs.end(), [](const Need& a, const Need& b) { return a.bytes < b.bytes; });
-  throw OutOfMemory("out of memory: " + who + " needs at least " + shown(all) +
-                    ", most of them for " + largest.of + "; " + shown(there) +
-                    " are free. Smaller settings need less");
+  throw OutOfMemory(
+      fmt::format("out of memory: {} needs at least {}, most of them for {}; {} are free. Smaller "
+                  "settings need "
+                  "less",
+                  who, shown(all), largest.of, shown(there)));
 }
 
 }  // namespace regrad::experiment

@@ -1,60 +1,51 @@
+#include <fmt/format.h>
 #include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/options.h>
-#include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
-#include <charconv>
-#include <limits>
 #include <numeric>
+#include <set>
 
 namespace regrad::experiment {
 namespace {
 
 const std::vector<std::string> kPresets = {"tiny", "small", "long", "paper"};
 
-std::vector<std::string> split_at_commas(const std::string& text) {
+std::vector<std::string> method_names(const Card& card, bool all) {
   std::vector<std::string> out;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t comma = std::min(text.find(',', begin), text.size());
-    out.push_back(text.substr(begin, comma - begin));
-    begin = comma + 1;
-  }
+  for (const MethodCard& m : card.methods)
+    if (all || m.by_default) out.push_back(m.name);
   return out;
 }
 
 std::vector<Flag> frame_flags(const Card& card) {
-  std::vector<std::string> methods, usual;
-  for (const MethodCard& m : card.methods) {
-    methods.push_back(m.name);
-    if (m.by_default) usual.push_back(m.name);
-  }
-  return {{"task", "NAME", "one of " + joined(card.tasks), card.tasks[0], "Run"},
-          {"methods", "NAME,...", "rows of the table, of " + joined(methods), joined(usual), "Run"},
-          {"data", "DIR", "where data sets lie", "", "Run"},
+  return {{"task", "NAME", "one of " + joined(card.tasks), card.tasks[0]},
+          {"methods", "NAME,...", "rows of the table, of " + joined(method_names(card, true)),
+           joined(method_names(card, false))},
+          {"data", "DIR", "where data sets lie"},
           {"preset", "NAME",
            "tiny (no data, two minutes), small (a table in 45 minutes), long, paper (its protocol)",
-           "tiny", "Run"},
-          {"config", "FILE", "JSON as --print-config writes it, over the preset", "", "Run"},
-          {"set", "KEY=VALUE", "one setting, as --KEY VALUE", "", "Run"},
-          {"seed", "INT", "one seed only", "", "Run"},
-          {"seeds", "INT", "as many paired seeds, from 0 on", "the preset's", "Run"},
-          {"threads", "INT", "threads; the numbers do not depend on it", "all processors", "Run"},
-          {"out", "DIR", "write config, log, result, report and checkpoints there", "", "Run"},
-          {"resume", "", "go on where the run in --out was cut short, or begin it", "", "Run"},
-          {"force", "", "replace what --out holds", "", "Run"},
+           "tiny"},
+          {"config", "FILE", "JSON as --print-config writes it, over the preset"},
+          {"set", "KEY=VALUE", "one setting, as --KEY VALUE"},
+          {"seed", "INT", "one seed only"},
+          {"seeds", "INT", "as many paired seeds, from 0 on", "the preset's"},
+          {"threads", "INT", "threads; the numbers do not depend on it", "all processors"},
+          {"out", "DIR", "write config, log, result, report and checkpoints there"},
+          {"resume", "", "go on where the run in --out was cut short, or begin it"},
+          {"force", "", "replace what --out holds"},
           {"checkpoint-every", "SECONDS", "between two checkpoints in --out; 0: after every step",
-           "30", "Run"},
+           "30"},
           {"estimate", "",
-           "time three steps of each method, print what the whole would cost, and stop", "", "Run"},
-          {"profile", "", "print calls, time and bytes by op, and write a Chrome trace to --out",
-           "", "Run"},
-          {"quiet", "", "no progress on stderr", "", "Run"},
-          {"print-config", "", "print the settled config as JSON, and stop", "", "Run"},
-          {"version", "", "versions of regrad, OpenBLAS and the instruction set in use", "", "Run"},
-          {"help", "", "this page", "", "Run"}};
+           "time three steps of each method, print what the whole would cost, and stop"},
+          {"profile", "", "print calls, time and bytes by op, and write a Chrome trace to --out"},
+          {"quiet", "", "no progress on stderr"},
+          {"print-config", "", "print the settled config as JSON, and stop"},
+          {"version", "", "versions of regrad, OpenBLAS and the instruction set in use"},
+          {"help", "", "this page"}};
 }
 
 std::vector<Flag> all_flags(Experiment& experiment) {
@@ -68,23 +59,18 @@ std::vector<Flag> all_flags(Experiment& experiment) {
 
 template <class T>
 T whole_number(const Given& given, T least, T most) {
-  T value{};
-  const char* end = given.value.data() + given.value.size();
-  const auto [stop, error] = std::from_chars(given.value.data(), end, value);
-  if (error != std::errc() || stop != end || value < least || value > most) {
-    throw ConfigError("--" + given.name + ": '" + given.value + "' is not a whole number from " +
-                      std::to_string(least) + " to " + std::to_string(most));
-  }
-  return value;
+  const std::optional<T> value = number<T>(given.value);
+  if (!value || *value < least || *value > most)
+    throw ConfigError(fmt::format("--{}: '{}' is not a whole number from {} to {}", given.name,
+                                  given.value, least, most));
+  return *value;
 }
 
 double seconds(const Given& given) {
-  double value = 0;
-  const char* end = given.value.data() + given.value.size();
-  const auto [stop, error] = std::from_chars(given.value.data(), end, value);
-  if (error != std::errc() || stop != end || !(value >= 0))
+  const std::optional<double> value = number<double>(given.value);
+  if (!value || *value < 0)
     throw ConfigError("--" + given.name + ": '" + given.value + "' is not a number of seconds");
-  return value;
+  return *value;
 }
 
 // A config that cannot be read is a mistake on the command line, not in a data set.
@@ -103,71 +89,54 @@ std::string early(const std::string& name, const std::string& otherwise, int arg
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--" + name && i + 1 < argc) out = argv[++i];
-    if (word.compare(0, name.size() + 3, "--" + name + "=") == 0)
-      out = word.substr(name.size() + 3);
+    if (word.starts_with("--" + name + "=")) out = word.substr(name.size() + 3);
   }
   return out;
 }
 
-bool among(const std::string& value, const std::vector<std::string>& of) {
-  return std::find(of.begin(), of.end(), value) != of.end();
-}
-
 void choose_one(const std::string& flag, const std::string& value,
                 const std::vector<std::string>& of) {
-  if (among(value, of)) return;
-  throw ConfigError("--" + flag + " " + value + ": not one of " + joined(of) +
-                    did_you_mean(value, of, "", ""));
+  need(among(value, of),
+       "--" + flag + " " + value + ": not one of " + joined(of) + did_you_mean(value, of, "", ""));
 }
 
 const std::string* last_of(const std::vector<Given>& given, const std::string& name) {
-  const std::string* found = nullptr;
-  for (const Given& g : given)
-    if (g.name == name) found = &g.value;
-  return found;
+  const auto found =
+      std::find_if(given.rbegin(), given.rend(), [&](const Given& g) { return g.name == name; });
+  return found == given.rend() ? nullptr : &found->value;
 }
 
 void apply_flag(Options& o, std::vector<Field>& fields, const Given& g) {
-  if (g.name == "data") {
-    o.data = g.value;
-  } else if (g.name == "out") {
-    o.out = g.value;
-  } else if (g.name == "methods") {
-    o.methods = split_at_commas(g.value);
-  } else if (g.name == "seed") {
-    o.seeds = {whole_number<uint64_t>(g, 0, std::numeric_limits<uint64_t>::max())};
-  } else if (g.name == "seeds") {
+  const std::string& flag = g.name;
+  if (flag == "data") o.data = g.value;
+  if (flag == "out") o.out = g.value;
+  if (flag == "methods") o.methods = split_at_commas(g.value);
+  if (flag == "seed") o.seeds = {whole_number<uint64_t>(g, 0, UINT64_MAX)};
+  if (flag == "seeds") {
     o.seeds.resize(whole_number<uint64_t>(g, 1, 10000));
     std::iota(o.seeds.begin(), o.seeds.end(), uint64_t{0});
-  } else if (g.name == "threads") {
-    o.threads = whole_number<int>(g, 1, 1024);
-  } else if (g.name == "checkpoint-every") {
-    o.checkpoint_every = seconds(g);
-  } else if (g.name == "resume" || g.name == "force" || g.name == "quiet" || g.name == "profile") {
-    (g.name == "resume"  ? o.resume
-     : g.name == "force" ? o.force
-     : g.name == "quiet" ? o.quiet
-                         : o.profile) = true;
-  } else if (g.name == "estimate") {
-    o.action = Options::estimate;
-  } else if (g.name == "print-config") {
-    o.action = Options::print_config;
-  } else if (g.name == "set") {
-    const size_t equals = g.value.find('=');
-    if (equals == std::string::npos)
-      throw ConfigError("--set " + g.value + ": write --set KEY=VALUE");
-    assign(fields, g.value.substr(0, equals), g.value.substr(equals + 1), "--set " + g.value);
-  } else if (find(fields, g.name)) {
-    assign(fields, g.name, g.value, "--" + g.name);
   }
+  if (flag == "threads") o.threads = whole_number<int>(g, 1, 1024);
+  if (flag == "checkpoint-every") o.checkpoint_every = seconds(g);
+  if (flag == "resume") o.resume = true;
+  if (flag == "force") o.force = true;
+  if (flag == "quiet") o.quiet = true;
+  if (flag == "profile") o.profile = true;
+  if (flag == "estimate") o.action = Options::estimate;
+  if (flag == "print-config") o.action = Options::print_config;
+  if (flag == "set") {
+    const size_t equals = g.value.find('=');
+    need(equals != std::string::npos, "--set " + g.value + ": write --set KEY=VALUE");
+    assign(fields, g.value.substr(0, equals), g.value.substr(equals + 1), "--set " + g.value);
+  }
+  if (find(fields, flag)) assign(fields, flag, g.value, "--" + flag);
 }
 
 // The first that stands there before; empty where all differ.
 std::string first_twice(const std::vector<std::string>& words) {
-  for (size_t i = 0; i < words.size(); ++i)
-    if (std::find(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i), words[i]) !=
-        words.begin() + static_cast<std::ptrdiff_t>(i))
-      return words[i];
+  std::set<std::string> seen;
+  for (const std::string& word : words)
+    if (!seen.insert(word).second) return word;
   return "";
 }
 
@@ -177,29 +146,22 @@ void check_variants(const Experiment& experiment, const std::vector<Field>& fiel
   const std::vector<std::string> variants = experiment.variants();
   const std::string twice = first_twice(variants);
   if (twice.empty()) return;
-  std::string from;
-  for (const Field& field : fields)
-    if (is_list(field) && split_at_commas(text(field)).size() == variants.size() && from.empty() &&
-        !first_twice(split_at_commas(text(field))).empty())
-      from = field.name + " is " + text(field) + ": ";
-  throw ConfigError(from + "two parts of the table would be called " + twice +
-                    "; give each value once");
+  const auto list = std::find_if(fields.begin(), fields.end(), [&](const Field& field) {
+    const std::vector<std::string> values = split_at_commas(text(field));
+    return is_list(field) && values.size() == variants.size() && !first_twice(values).empty();
+  });
+  throw ConfigError((list == fields.end() ? "" : list->name + " is " + text(*list) + ": ") +
+                    "two parts of the table would be called " + twice + "; give each value once");
 }
 
 void settle_methods(Options& o, const Card& card) {
-  std::vector<std::string> known, usual;
-  for (const MethodCard& m : card.methods) {
-    known.push_back(m.name);
-    if (m.by_default) usual.push_back(m.name);
-  }
-  if (o.methods.empty()) o.methods = usual;
-  for (const std::string& name : o.methods) choose_one("methods", name, known);
-  if (const std::string twice = first_twice(o.methods); !twice.empty())
-    throw ConfigError("--methods: " + twice + " stands there twice");
-  std::vector<std::string> in_order;
-  for (const std::string& name : known)
-    if (std::find(o.methods.begin(), o.methods.end(), name) != o.methods.end())
-      in_order.push_back(name);
+  if (o.methods.empty()) o.methods = method_names(card, false);
+  std::vector<std::string> in_order = method_names(card, true);
+  for (const std::string& name : o.methods) choose_one("methods", name, in_order);
+  const std::string twice = first_twice(o.methods);
+  need(twice.empty(), "--methods: " + twice + " stands there twice");
+  const auto left_out = [&](const std::string& name) { return !among(name, o.methods); };
+  in_order.erase(std::remove_if(in_order.begin(), in_order.end(), left_out), in_order.end());
   o.methods = in_order;
 }
 
@@ -209,9 +171,7 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
   const Card card = experiment.card();
   const std::vector<std::string> variants = experiment.variants();
   const auto there = [&](const std::string& name, const std::string& variant) {
-    const auto m = std::find_if(card.methods.begin(), card.methods.end(),
-                                [&](const MethodCard& c) { return c.name == name; });
-    return experiment.has_row({m->trained_by.empty() ? name : m->trained_by, variant, o.seeds[0]});
+    return experiment.has_row({trainer(card, name), variant, o.seeds[0]});
   };
   std::vector<std::string> kept, none;
   for (const std::string& name : o.methods) {
@@ -219,21 +179,18 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
                                  [&](const std::string& variant) { return there(name, variant); });
     (any ? kept : none).push_back(name);
   }
-  if (kept.empty() || (asked && !none.empty()))
-    throw ConfigError("--methods " + joined(none) +
-                      ": the table has no such row in these settings");
+  need(!kept.empty() && (!asked || none.empty()),
+       "--methods " + joined(none) + ": the table has no such row in these settings");
   for (const std::string& variant : variants)
-    if (std::none_of(kept.begin(), kept.end(),
-                     [&](const std::string& name) { return there(name, variant); }))
-      throw ConfigError("the table has no row of " + joined(kept) + " for " + variant);
+    need(std::any_of(kept.begin(), kept.end(),
+                     [&](const std::string& name) { return there(name, variant); }),
+         "the table has no row of " + joined(kept) + " for " + variant);
   o.methods = kept;
 }
 
 void check_needs(const Options& o, const Experiment& experiment) {
-  for (const Job& job : jobs_of(experiment, o)) {
-    if (job.seed != o.seeds[0]) continue;
-    check_memory(experiment.needs(job), job_name(job));
-  }
+  for (const Job& job : jobs_of(experiment, o))
+    if (job.seed == o.seeds[0]) check_memory(experiment.needs(job), job_name(job));
 }
 
 }  // namespace
@@ -261,19 +218,17 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   if (o.seeds.empty())
     for (int s = 0; s < experiment.seeds(); ++s) o.seeds.push_back(static_cast<uint64_t>(s));
   if (o.threads == 0) o.threads = num_threads();
-  if ((o.resume || o.force) && o.out.empty())
-    throw ConfigError(std::string(o.resume ? "--resume" : "--force") + ": needs --out DIR");
-  if (o.resume && o.force)
-    throw ConfigError(
-        "--resume and --force: one goes on with what is there, the other replaces it; give one of "
-        "them");
+  need(!(o.resume || o.force) || !o.out.empty(),
+       std::string(o.resume ? "--resume" : "--force") + ": needs --out DIR");
+  need(!o.resume || !o.force,
+       "--resume and --force: one goes on with what is there, the other replaces it; give one of "
+       "them");
   // All that can be refused without data is refused before they are read.
   experiment.check();
   check_variants(experiment, fields);
   leave_out_methods_without_rows(o, experiment, asked);
   if (o.action == Options::print_config) return o;
-  if (o.action == Options::run && !o.out.empty())
-    check_out(o.out, o.resume ? OutFolder::resume : o.force ? OutFolder::force : OutFolder::fresh);
+  if (o.action == Options::run && !o.out.empty()) check_out(o.out, o.mode());
   check_needs(o, experiment);
   experiment.data(o.data);
   experiment.check();
@@ -285,9 +240,7 @@ std::string help_text(Experiment& experiment, const Options& options) {
   experiment.choose(options.task, options.preset);
   const Card card = experiment.card();
   std::string footer = "Methods:\n";
-  for (const MethodCard& m : card.methods)
-    footer += "  " + m.name + std::string(m.name.size() < 12 ? 12 - m.name.size() : 1, ' ') +
-              m.help + "\n";
+  for (const MethodCard& m : card.methods) footer += fmt::format("  {:<11} {}\n", m.name, m.help);
   footer +=
       "\nExit codes: 0 done; 1 failed; 2 command line or config; 3 data missing or broken; 4 not a "
       "number; 5 disk or memory; 130, 143 interrupted.";

@@ -2,6 +2,7 @@
 // flags as they come.
 #pragma once
 
+#include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/experiment/trial.h>
 
 #include <optional>
@@ -16,6 +17,10 @@ struct Options {
   double checkpoint_every = 30;  // seconds
   bool resume = false, force = false, quiet = false, profile = false;
   enum Action { run, estimate, print_config, help, version } action = run;
+
+  OutFolder::Mode mode() const {
+    return resume ? OutFolder::resume : force ? OutFolder::force : OutFolder::fresh;
+  }
 };
 
 // Fills the experiment's config and returns the rest. ConfigError names the flag or key, what was

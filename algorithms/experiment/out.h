@@ -1,19 +1,15 @@
 // The --out folder: one process at a time, no finished result lost by accident, no file ever
 // half-written.
 //
-//   OutFolder out("runs/a", OutFolder::fresh);   // creates it, locks it, refuses a finished one
+//   OutFolder out("runs/a", OutFolder::fresh);
 //   out.write("config.json", text);  // temp file, write, fsync, rename, fsync of the folder
-//   JsonLines log(out.path("metrics.jsonl"));
-//       // log.write(to_json({{"seed", 0}, {"loss", 0.31}}) + "\n");
+//   JsonLines log(out.path("metrics.jsonl"));  log.write(lines);
 #pragma once
 
 #include <regrad/engine/io/files.h>
 
 #include <string>
 #include <string_view>
-#include <utility>
-#include <variant>
-#include <vector>
 
 namespace regrad::experiment {
 
@@ -22,6 +18,15 @@ using regrad::DiskError;  // the process ends with 5
 // A run keeps its last two checkpoints under these names.
 inline constexpr const char* kCheckpoint = "checkpoint.safetensors";
 inline constexpr const char* kOlderCheckpoint = "checkpoint.previous.safetensors";
+
+// Closes an open file at its end.
+struct Descriptor {
+  int fd;
+  explicit Descriptor(int open = -1) : fd(open) {}
+  ~Descriptor();
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+};
 
 class OutFolder {
  public:
@@ -34,43 +39,23 @@ class OutFolder {
   // Creates the folder (and its parents) and locks it until the object ends. ConfigError when it
   // cannot be created, when another process holds it, or as Mode has it.
   OutFolder(const std::string& folder, Mode mode);
-  ~OutFolder();
-  OutFolder(const OutFolder&) = delete;
-  OutFolder& operator=(const OutFolder&) = delete;
 
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
   bool has(const std::string& name) const;
   bool finished() const { return has("result.json"); }
   // `name` may lie in a subfolder, which is made.
   void write(const std::string& name, std::string_view bytes) const;
-  void make_folder(const std::string& name) const;
 
  private:
   void lock();
   void take_away_old_files() const;
 
   std::string folder_;
-  int lock_ = -1;
+  Descriptor lock_ = Descriptor();
 };
 
 // What OutFolder will refuse, before anything is made: ConfigError as its own.
 void check_out(const std::string& folder, OutFolder::Mode mode);
-
-// One value of a record; a double that is not finite is written as null.
-struct Value {
-  Value(int value) : data(static_cast<int64_t>(value)) {}
-  Value(int64_t value) : data(value) {}
-  Value(uint64_t value) : data(value) {}
-  Value(double value) : data(value) {}
-  Value(bool value) : data(value) {}
-  Value(const char* value) : data(std::string(value)) {}
-  Value(std::string value) : data(std::move(value)) {}
-  std::variant<int64_t, uint64_t, double, bool, std::string> data;
-};
-using Record = std::vector<std::pair<std::string, Value>>;
-
-// The record as one line of JSON, without the newline.
-std::string to_json(const Record& record);
 
 // A file of JSON objects, one per line. Starts with the first `keep` bytes of what is there
 // (IOError where there are fewer); every line reaches the system in one write. One thread at a
@@ -78,17 +63,13 @@ std::string to_json(const Record& record);
 class JsonLines {
  public:
   explicit JsonLines(std::string path, int64_t keep = 0);
-  ~JsonLines();
-  JsonLines(const JsonLines&) = delete;
-  JsonLines& operator=(const JsonLines&) = delete;
-
   void write(std::string_view lines);  // whole lines, each with its newline, in one write
   void sync();                         // to the disk
   void close();                        // reports what closing finds; the end of the object does not
 
  private:
   std::string path_;
-  int fd_;
+  Descriptor file_;
 };
 
 }  // namespace regrad::experiment

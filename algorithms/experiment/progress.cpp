@@ -21,10 +21,6 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 void write_to_stderr(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
   std::fflush(stderr);
@@ -33,12 +29,6 @@ void write_to_stderr(const std::string& text) {
 int terminal_width() {
   winsize size{};
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-std::string repeat(const char* text, int count) {
-  std::string out;
-  for (int i = 0; i < count; ++i) out += text;
-  return out;
 }
 
 double interval(const ProgressStyle& style) { return style.kind == ProgressStyle::bar ? 0.1 : 10; }
@@ -55,12 +45,15 @@ ProgressStyle terminal_style(bool quiet) {
 
 bool locale_is_utf8() {
   std::string locale;
-  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"})
     if (locale.empty()) locale = environment(name);
-  }
   std::transform(locale.begin(), locale.end(), locale.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return locale.find("utf-8") != std::string::npos || locale.find("utf8") != std::string::npos;
+}
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 std::string duration(double seconds) {
@@ -80,7 +73,7 @@ Progress::Progress(ProgressStyle style, Write write, Clock clock)
 Progress::~Progress() { finish(); }
 
 void Progress::start(int64_t total, const std::string& unit, int64_t done) {
-  const std::lock_guard<std::mutex> guard(mutex_);
+  const std::lock_guard guard(mutex_);
   done_ = last_done_ = done;
   total_ = total;
   unit_ = unit;
@@ -91,13 +84,13 @@ void Progress::start(int64_t total, const std::string& unit, int64_t done) {
 }
 
 void Progress::phase(const std::string& what) {
-  const std::lock_guard<std::mutex> guard(mutex_);
+  const std::lock_guard guard(mutex_);
   phase_ = what;
   metric_ = "";
 }
 
 void Progress::metric(const std::string& name, double value) {
-  const std::lock_guard<std::mutex> guard(mutex_);
+  const std::lock_guard guard(mutex_);
   metric_ = name;
   metric_value_ = value;
 }
@@ -108,8 +101,7 @@ void Progress::tick(int64_t count) {
   if (next == kNever) return;
   const double now = clock_();
   if (now < next) return;
-  const std::unique_lock<std::mutex> guard(mutex_,
-                                           std::try_to_lock);  // another thread is drawing: let it
+  const std::unique_lock guard(mutex_, std::try_to_lock);  // another thread is drawing: let it
   if (guard.owns_lock() && now >= next_.load(std::memory_order_relaxed)) draw(now);
 }
 
@@ -133,24 +125,20 @@ void Progress::draw(double now) {
 
 // With a width, the bar takes what the words leave; without one there are only words.
 std::string Progress::line(int width) const {
-  const int64_t done = last_done_;
-  const double part =
-      total_ > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total_), 0.0, 1.0)
-                 : 0;
+  const auto done = static_cast<double>(last_done_), total = static_cast<double>(total_);
+  const double part = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 0;
   std::string words =
       fmt::format("{:3.0f}%  {} {}/s", std::floor(100 * part),
                   rate_ < 10 ? fmt::format("{:.1f}", rate_) : grouped(std::llround(rate_)), unit_);
-  if (rate_ > 0)
-    words +=
-        "  " + duration(static_cast<double>(std::max<int64_t>(total_ - done, 0)) / rate_) + " left";
+  if (rate_ > 0) words += "  " + duration(std::max(total - done, 0.0) / rate_) + " left";
   if (!metric_.empty()) words += fmt::format("  {} {:.4g}", metric_, metric_value_);
   if (width <= 0) return (phase_.empty() ? "" : phase_ + ": ") + words;
   const int room = width - static_cast<int>(words.size() + phase_.size()) - 4;
   const int cells = std::min(room, 30), full = static_cast<int>(part * cells);
   if (cells < 5) return (phase_ + " " + words).substr(0, static_cast<size_t>(width));
   const std::string bar =
-      style_.utf8 ? repeat("━", full) + "\x1b[2m" + repeat("─", cells - full) + "\x1b[0m"
-                  : repeat("#", full) + repeat(".", cells - full);
+      style_.utf8 ? fmt::format("{:━>{}}\x1b[2m{:─>{}}\x1b[0m", "", full, "", cells - full)
+                  : fmt::format("{:#>{}}{:.>{}}", "", full, "", cells - full);
   return phase_ + "  " + bar + "  " + words;
 }
 
@@ -161,13 +149,13 @@ void Progress::erase() {
 
 void Progress::say(const std::string& line) {
   if (style_.kind == ProgressStyle::off) return;
-  const std::lock_guard<std::mutex> guard(mutex_);
+  const std::lock_guard guard(mutex_);
   erase();
   write_(line + "\n");
 }
 
 void Progress::finish() {
-  const std::lock_guard<std::mutex> guard(mutex_);
+  const std::lock_guard guard(mutex_);
   erase();
   next_ = kNever;
 }

@@ -29,6 +29,8 @@ ProgressStyle terminal_style(bool quiet);
 // Does the locale (LC_ALL, LC_CTYPE, LANG: the first that is set) say UTF-8?
 bool locale_is_utf8();
 
+double steady_seconds();  // since any moment
+
 // "3.2s", "2m10s", "4h05m".
 std::string duration(double seconds);
 

@@ -62,24 +62,20 @@ std::string tables(const Result& result) {
     out += "</table>\n";
   }
   out += "</div>\n";
-  if (starred)
-    out +=
-        "<p><span class=\"star\">*</span> the 95% interval of the paired difference leaves out "
-        "0.</p>\n";
-  return out;
+  return out + (starred ? "<p><span class=\"star\">*</span> the 95% interval of the paired "
+                          "difference leaves out 0.</p>\n"
+                        : "");
 }
 
 std::string claims(const Result& result) {
   if (result.claims.empty()) return "";
   std::string out = "<h2>Claims</h2>\n<table>\n";
   for (const Claim& c : result.claims) {
-    const char* kind = c.verdict == Verdict::shown       ? "shown"
-                       : c.verdict == Verdict::not_shown ? "not-shown"
-                                                         : "not-testable";
+    const char* kinds[] = {"shown", "not-shown", "not-testable"};  // Verdict's
     out += fmt::format(
-        "<tr><td><span class=\"verdict {}\">{}</span></td><td>{}</td><td>{}</td></tr>\n", kind,
-        name(c.verdict), escaped(c.text),
-        std::isfinite(c.difference) ? escaped(with_interval(c.difference, c.ci95, true)) : "");
+        "<tr><td><span class=\"verdict {}\">{}</span></td><td>{}</td><td>{}</td></tr>\n",
+        kinds[static_cast<int>(c.verdict)], name(c.verdict), escaped(c.text),
+        escaped(difference(c)));
   }
   return out +
          "</table>\n<p>Shown: the whole 95% interval of the paired difference over the seeds lies "
@@ -89,8 +85,8 @@ std::string claims(const Result& result) {
 // in_thirds: three to a row, where the page is wide enough.
 std::string figures(const std::string& title, const std::vector<Chart>& charts, bool in_thirds) {
   if (charts.empty()) return "";
-  std::string out = "<h2>" + escaped(title) + "</h2>\n<div class=\"figures" +
-                    (in_thirds ? " thirds" : "") + "\">\n";
+  std::string out = fmt::format("<h2>{}</h2>\n<div class=\"figures{}\">\n", escaped(title),
+                                in_thirds ? " thirds" : "");
   for (const Chart& c : charts) out += "<figure>" + to_svg(c) + "</figure>\n";
   return out + "</div>\n";
 }
@@ -152,13 +148,13 @@ std::vector<Chart> learning_curves(const std::vector<Row>& rows) {
 std::string to_html(const Report& r) {
   std::vector<Chart> shown;
   std::vector<Gallery> pictures;
+  std::set<std::string> variants;
   for (const Row& f : r.rows) {
+    variants.insert(f.job.variant);
     if (f.job.seed != r.result.seeds[0]) continue;
     shown.insert(shown.end(), f.outcome.figures.begin(), f.outcome.figures.end());
     pictures.insert(pictures.end(), f.outcome.galleries.begin(), f.outcome.galleries.end());
   }
-  std::set<std::string> variants;
-  for (const Row& row : r.rows) variants.insert(row.job.variant);
   const std::string title = r.card.name + ": " + r.result.task + ", " + r.result.preset;
   std::string out = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta "
@@ -168,19 +164,19 @@ std::string to_html(const Report& r) {
       "class=\"about\">{2}</p>\n<p class=\"reading\">{3}</p>\n",
       escaped(title), kStyle, escaped(r.card.about), escaped(sentence(r.result)));
   out += tables(r.result) + claims(r.result);
-  out += figures("Examples, seed " + std::to_string(r.result.seeds[0]), shown, false);
-  out += galleries("Pictures, seed " + std::to_string(r.result.seeds[0]), pictures);
+  const std::string seed = ", seed " + std::to_string(r.result.seeds[0]);
+  out += figures("Examples" + seed, shown, false) + galleries("Pictures" + seed, pictures);
   out += figures("Learning curves, mean over the seeds", learning_curves(r.rows),
                  variants.size() % 3 == 0);
-  out += "<h2>Run it again</h2>\n<pre>" + escaped(r.command) + "</pre>\n";
-  out +=
-      "<details><summary>Configuration</summary><pre>" + escaped(r.config) + "</pre></details>\n";
-  std::string seeds;
-  for (uint64_t s : r.result.seeds) seeds += (seeds.empty() ? "" : ", ") + std::to_string(s);
-  out += fmt::format("<footer>regrad {}; seeds {}; {} on {} thread{}.</footer>\n</body>\n</html>\n",
-                     escaped(r.result.regrad), seeds, duration(r.result.seconds), r.result.threads,
-                     r.result.threads == 1 ? "" : "s");
-  return out;
+  return out +
+         fmt::format(
+             "<h2>Run it "
+             "again</h2>\n<pre>{}</pre>\n<details><summary>Configuration</summary><pre>{}"
+             "</pre></details>\n<footer>regrad {}; seeds {}; {} on {} thread{}.</footer>\n</body>\n"
+             "</html>\n",
+             escaped(r.command), escaped(r.config), escaped(r.result.regrad),
+             fmt::join(r.result.seeds, ", "), duration(r.result.seconds), r.result.threads,
+             r.result.threads == 1 ? "" : "s");
 }
 
 }  // namespace regrad::experiment

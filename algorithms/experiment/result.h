@@ -4,7 +4,7 @@
 //   Result r;  r.metric = "mse";  r.better = Better::lower;  r.baseline = "maml";
 //   r.methods = {{"maml", {{"mse", maml}}, 1761}, {"dagger", {{"mse", dagger}}, 3442}};
 //       // one value per seed, in the order of r.seeds
-//   r.claims = {claim("dagger below maml", dagger, maml, Direction::below)};
+//   r.claims = ...;  // claims.h
 //
 // The rule behind a verdict stands in stats.h.
 #pragma once
@@ -65,13 +65,6 @@ const std::vector<double>& values(const Result& result, const std::string& metho
 const std::vector<std::vector<double>>& items(const Result& result, const std::string& method,
                                               const std::string& metric);
 
-// "a is below (above) b": paired by seed.
-Claim claim(const std::string& text, const std::vector<double>& a, const std::vector<double>& b,
-            Direction claimed);
-// "a and b differ by at most margin".
-Claim claim_within(const std::string& text, const std::vector<double>& a,
-                   const std::vector<double>& b, double margin);
-
 // ConfigError when the result contradicts itself: no methods, names given twice, a metric without
 // one value per seed, or no method with the metric that the table is about.
 void check(const Result& result);
@@ -93,6 +86,8 @@ std::vector<std::string> metric_names(const Result& result);
 // "mean ± half-width" with so many decimals that the half-width has two digits; without an
 // interval, four digits of the mean.
 std::string with_interval(double mean, double ci95, bool sign);
+// "-0.046 ± 0.010"; "" where the claim has none.
+std::string difference(const Claim& claim);
 // 12345 -> "12,345".
 std::string grouped(int64_t number);
 

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/experiment/signals.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <map>
@@ -13,17 +13,12 @@
 namespace regrad::experiment {
 namespace {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 void check_finite(const Job& job, int64_t step, const Moment& moment) {
-  for (const auto& [name, value] : moment) {
+  for (const auto& [name, value] : moment)
     if (!std::isfinite(value))
-      throw NumericError(job_name(job) + ": " + name + " is " + fmt::format("{}", value) +
-                         " at step " + std::to_string(step) +
-                         "; smaller step sizes may keep it finite");
-  }
+      throw NumericError(
+          fmt::format("{}: {} is {} at step {}; smaller step sizes may keep it finite",
+                      job_name(job), name, value, step));
 }
 
 // What stops the rows of one run: a signal, or a failure of one of them.
@@ -57,28 +52,43 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
   ledger.finish(r, steps, std::move(outcome), *trial);
 }
 
+double seconds_of(const std::function<void()>& f) {
+  const double start = steady_seconds();
+  f();
+  return steady_seconds() - start;
+}
+
 // Steps of a row that are logged, and the time that one of them takes.
 int64_t logged(const Experiment& experiment, int64_t steps) {
   return experiment.log_every() > 0 ? steps / experiment.log_every() : 0;
 }
 double time_logging(const Experiment& experiment, Trial& trial, int64_t first, int64_t steps) {
   if (logged(experiment, steps) == 0) return 0;
-  const double start = now();
   const int64_t every = experiment.log_every();
-  trial.step(std::min((first / every + 1) * every, steps) - 1);
-  return now() - start;
+  return seconds_of([&] { trial.step(std::min((first / every + 1) * every, steps) - 1); });
+}
+
+// The list of a metric; an empty one at the end where it is new.
+template <class T>
+std::vector<T>& of(std::vector<std::pair<std::string, std::vector<T>>>& lists,
+                   const std::string& metric) {
+  for (auto& [known, list] : lists)
+    if (known == metric) return list;
+  return lists.emplace_back(metric, std::vector<T>()).second;
 }
 
 }  // namespace
 
+std::string trainer(const Card& card, const std::string& method) {
+  const MethodCard& m = find_method(card.methods, method);
+  return m.trained_by.empty() ? method : m.trained_by;
+}
+
 std::vector<Job> jobs_of(const Experiment& experiment, const Options& options) {
   std::vector<std::string> trained;
-  const Card card = experiment.card();
   for (const std::string& name : options.methods) {
-    const auto m = std::find_if(card.methods.begin(), card.methods.end(),
-                                [&](const MethodCard& c) { return c.name == name; });
-    const std::string by = m->trained_by.empty() ? name : m->trained_by;
-    if (std::find(trained.begin(), trained.end(), by) == trained.end()) trained.push_back(by);
+    const std::string by = trainer(experiment.card(), name);
+    if (!among(by, trained)) trained.push_back(by);
   }
   std::vector<Job> out;
   for (const std::string& variant : experiment.variants())
@@ -89,13 +99,11 @@ std::vector<Job> jobs_of(const Experiment& experiment, const Options& options) {
 }
 
 Settings settings_of(Experiment& experiment, const Options& options) {
-  std::string seeds;
-  for (uint64_t seed : options.seeds) seeds += (seeds.empty() ? "" : ",") + std::to_string(seed);
   Settings out = {{"experiment", experiment.card().name},
                   {"task", options.task},
                   {"preset", options.preset},
                   {"methods", joined(options.methods)},
-                  {"seeds", seeds}};
+                  {"seeds", fmt::format("{}", fmt::join(options.seeds, ","))}};
   for (const Field& field : experiment.fields()) out.emplace_back(field.name, text(field));
   return out;
 }
@@ -127,29 +135,16 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
   r.experiment = card.name, r.task = options.task, r.preset = options.preset,
   r.seeds = options.seeds, r.threads = options.threads;
   r.metric = card.metric, r.better = card.better;
-  r.baseline = std::find(options.methods.begin(), options.methods.end(), card.baseline) ==
-                       options.methods.end()
-                   ? options.methods[0]
-                   : card.baseline;
+  r.baseline = among(card.baseline, options.methods) ? card.baseline : options.methods[0];
   for (const std::string& name : options.methods) {
     MethodResult m{name, {}, 0};
     for (const Row& f : rows) {
-      for (const Score& s : f.outcome.scores) {
-        if (s.method != name) continue;
-        auto metric = std::find_if(m.metrics.begin(), m.metrics.end(),
-                                   [&](const auto& known) { return known.first == s.metric; });
-        if (metric == m.metrics.end()) metric = m.metrics.insert(m.metrics.end(), {s.metric, {}});
-        metric->second.push_back(s.value);
-      }
+      for (const Score& score : f.outcome.scores)
+        if (score.method == name) of(m.metrics, score.metric).push_back(score.value);
       for (const auto& [method, count] : f.outcome.parameters)
         if (method == name) m.parameters = count;
-      for (const Items& i : f.outcome.items) {
-        if (i.method != name) continue;
-        auto metric = std::find_if(m.items.begin(), m.items.end(),
-                                   [&](const auto& known) { return known.first == i.metric; });
-        if (metric == m.items.end()) metric = m.items.insert(m.items.end(), {i.metric, {}});
-        metric->second.push_back(i.values);
-      }
+      for (const Items& i : f.outcome.items)
+        if (i.method == name) of(m.items, i.metric).push_back(i.values);
     }
     r.methods.push_back(std::move(m));
   }
@@ -170,17 +165,16 @@ std::string estimate(const Experiment& experiment, const Options& options) {
     const int64_t steps = experiment.steps(job);
     const int64_t first = std::min(experiment.usual_step(job), std::max<int64_t>(0, steps - 4));
     if (steps > 0) trial->step(first);  // the first one pays for memory and caches
-    const double start = now();
-    int64_t timed = 0;
-    for (; timed < 3 && first + 1 + timed < steps; ++timed) trial->step(first + 1 + timed);
-    const double step = timed ? (now() - start) / static_cast<double>(timed) : 0;
+    const int64_t timed = std::clamp<int64_t>(steps - first - 1, 0, 3);
+    const double three = seconds_of([&] {
+      for (int64_t i = 1; i <= timed; ++i) trial->step(first + i);
+    });
+    const double step = timed ? three / static_cast<double>(timed) : 0;
     const double logging = std::max(0.0, time_logging(experiment, *trial, first, steps) - step);
-    const double before = now();
-    trial->finish();
-    const double evaluation =
-                     now() - before + logging * static_cast<double>(logged(experiment, steps)),
-                 whole =
-                     static_cast<double>(count) * (static_cast<double>(steps) * step + evaluation);
+    const double evaluation = seconds_of([&] { trial->finish(); }) +
+                              logging * static_cast<double>(logged(experiment, steps));
+    const double whole =
+        static_cast<double>(count) * (static_cast<double>(steps) * step + evaluation);
     total += whole;
     out += fmt::format("{:<24}{:>10}{:>12.3f}{:>12}{:>8}{:>12}\n",
                        key.first + (key.second.empty() ? "" : ", " + key.second), steps, step * 1e3,

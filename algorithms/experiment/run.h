@@ -7,6 +7,9 @@
 
 namespace regrad::experiment {
 
+// The method whose trials score this one.
+std::string trainer(const Card& card, const std::string& method);
+
 // The trials that a table needs, variants and seeds outermost, each method that trains once.
 std::vector<Job> jobs_of(const Experiment& experiment, const Options& options);
 

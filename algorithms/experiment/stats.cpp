@@ -1,11 +1,13 @@
+#include <fmt/format.h>
+#include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/experiment/stats.h>
-#include <regrad/engine/error.h>
 #include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/random.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace regrad::experiment {
 namespace {
@@ -60,17 +62,12 @@ bool testable(const Interval& difference) {
 }  // namespace
 
 std::string name(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::shown: return "shown";
-    case Verdict::not_shown: return "not shown";
-    case Verdict::not_testable: break;
-  }
-  return "not testable here";
+  const char* names[] = {"shown", "not shown", "not testable here"};
+  return names[static_cast<int>(verdict)];
 }
 
 double mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
+  const double sum = std::accumulate(values.begin(), values.end(), 0.0);
   return values.empty() ? kNaN : sum / static_cast<double>(values.size());
 }
 
@@ -83,8 +80,7 @@ double sample_sd(const std::vector<double>& values) {
 }
 
 double student_cdf(double t, double df) {
-  if (!(df > 0))
-    throw ConfigError("student_cdf: the degrees of freedom must be above 0, found " + decimal(df));
+  need(df > 0, "student_cdf: the degrees of freedom must be above 0, found " + decimal(df));
   const double square = t * t;
   // P(T > |t|)
   const double tail =
@@ -93,14 +89,10 @@ double student_cdf(double t, double df) {
 }
 
 double student_quantile(double p, double df) {
-  if (!(p > 0 && p < 1))
-    throw ConfigError("student_quantile: p must lie between 0 and 1, found " + decimal(p));
+  need(p > 0 && p < 1, "student_quantile: p must lie between 0 and 1, found " + decimal(p));
   if (p < 0.5) return -student_quantile(1 - p, df);
   double low = 0, high = 1;
-  while (student_cdf(high, df) < p && high < 1e300) {
-    low = high;
-    high *= 2;
-  }
+  for (; student_cdf(high, df) < p && high < 1e300; high *= 2) low = high;
   for (int i = 0; i < 200 && low < high; ++i) {
     const double middle = low + 0.5 * (high - low);
     if (middle == low || middle == high) break;
@@ -117,11 +109,10 @@ Interval mean_interval(const std::vector<double>& values) {
 }
 
 Interval paired_difference(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() != b.size()) {
-    throw ConfigError("paired_difference: " + std::to_string(a.size()) + " values against " +
-                      std::to_string(b.size()) +
-                      "; paired seeds need one value of each for every seed");
-  }
+  need(a.size() == b.size(),
+       fmt::format("paired_difference: {} values against {}; paired seeds need one value of each "
+                   "for every seed",
+                   a.size(), b.size()));
   std::vector<double> differences(a.size());
   for (size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
   return mean_interval(differences);
@@ -129,13 +120,13 @@ Interval paired_difference(const std::vector<double>& a, const std::vector<doubl
 
 Interval bootstrap_difference(const std::vector<std::vector<double>>& a,
                               const std::vector<std::vector<double>>& b, int resamples) {
-  if (a.empty() || a.size() != b.size() || a[0].empty())
-    throw ConfigError("bootstrap_difference: a list of items per seed is needed on both sides");
+  need(!a.empty() && a.size() == b.size() && !a[0].empty(),
+       "bootstrap_difference: a list of items per seed is needed on both sides");
   const size_t n = a[0].size();
   std::vector<double> difference(n, 0.0);
   for (size_t s = 0; s < a.size(); ++s) {
-    if (a[s].size() != n || b[s].size() != n)
-      throw ConfigError("bootstrap_difference: lists of items differ in length");
+    need(a[s].size() == n && b[s].size() == n,
+         "bootstrap_difference: lists of items differ in length");
     for (size_t i = 0; i < n; ++i)
       difference[i] += (a[s][i] - b[s][i]) / static_cast<double>(a.size());
   }
@@ -163,8 +154,7 @@ Verdict verdict(const Interval& difference, Direction claimed) {
 }
 
 Verdict verdict_within(const Interval& difference, double margin) {
-  if (!(margin > 0))
-    throw ConfigError("verdict_within: the margin must be above 0, found " + decimal(margin));
+  need(margin > 0, "verdict_within: the margin must be above 0, found " + decimal(margin));
   if (!testable(difference)) return Verdict::not_testable;
   return std::fabs(difference.mean) + difference.ci95 <= margin ? Verdict::shown
                                                                 : Verdict::not_shown;

@@ -5,16 +5,31 @@
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>
+#include <regrad/engine/error.h>
 
 namespace regrad::experiment {
 
 class TaskList : public Experiment {
  public:
   // The first one is the default. ConfigError for a name that is there.
-  void add(const std::string& name, std::unique_ptr<Experiment> task);
+  void add(const std::string& name, std::unique_ptr<Experiment> task) {
+    need(!find(name), "TaskList: task '" + name + "' is there twice");
+    tasks_.emplace_back(name, std::move(task));
+    if (tasks_.size() == 1) chosen_ = tasks_[0].second.get();
+  }
 
-  Card card() const override;  // the chosen task's, with every task's name
-  void choose(const std::string& task, const std::string& preset) override;
+  // The chosen task's, with every task's name.
+  Card card() const override {
+    Card card = chosen().card();
+    card.tasks.clear();
+    for (const auto& [name, task] : tasks_) card.tasks.push_back(name);
+    return card;
+  }
+  void choose(const std::string& task, const std::string& preset) override {
+    need(find(task), "no task '" + task + "'");
+    chosen_ = find(task);
+    chosen_->choose(task, preset);
+  }
   int seeds() const override { return chosen().seeds(); }
   std::vector<Field> fields() override { return chosen().fields(); }
   void check() const override { chosen().check(); }
@@ -29,10 +44,18 @@ class TaskList : public Experiment {
   std::vector<Claim> claims(const Result& result) const override { return chosen().claims(result); }
 
  private:
-  Experiment& chosen() const;  // Error where no task was added
+  Experiment& chosen() const {
+    if (!chosen_) throw Error("TaskList: no task was added");
+    return *chosen_;
+  }
+  Experiment* find(const std::string& task) const {
+    for (const auto& [name, experiment] : tasks_)
+      if (name == task) return experiment.get();
+    return nullptr;
+  }
 
   std::vector<std::pair<std::string, std::unique_ptr<Experiment>>> tasks_ = {};
-  size_t at_ = 0;
+  Experiment* chosen_ = nullptr;
 };
 
 }  // namespace regrad::experiment

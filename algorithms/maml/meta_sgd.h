@@ -10,26 +10,17 @@
 //                    grad(objective(learner, rule, loss, batch), learner));
 #pragma once
 
-#include <algorithm>
-
 #include <regrad/algorithms/shared/step_sizes.h>
 
 namespace regrad::maml {
 
-// w_j+1,i = w_j,i - a_i * g_i. ShapeError where an a_i has not its parameter's shape.
-struct ElementwiseStep {
-  std::vector<Tensor> a;
-  void operator()(int, std::vector<Tensor>& w, const std::vector<Tensor>& g) const {
-    check_step_sizes(w, a);
-    for (size_t i = 0; i < w.size(); ++i) {
-      const Shape &of_w = w[i].shape(), &of_a = a[i].shape();
-      if (of_w.size() != of_a.size() + 1 || !std::equal(of_a.begin(), of_a.end(), of_w.begin() + 1))
-        throw ShapeError("inner loop: a learned step size " + str(of_a) +
-                         " for parameters [tasks, ...] " + str(of_w));
-      w[i] = w[i] - a[i] * g[i];
-    }
-  }
-};
+// a_i itself. ShapeError where it has not its parameter's shape.
+inline Tensor elementwise(int, const Tensor& w, const Tensor& a) {
+  if (Shape(w.shape().begin() + 1, w.shape().end()) != a.shape())
+    throw ShapeError("inner loop: a learned step size " + str(a.shape()) +
+                     " for parameters [tasks, ...] " + str(w.shape()));
+  return a;
+}
 
 struct MetaSgd {
   double alpha = 0.01;  // where all entries of a start
@@ -37,15 +28,14 @@ struct MetaSgd {
   bool second_order = true;
   Parts adapted = {};
 
-  template <class Net>
-  WithStepSizes<Net> initial(const Net& net) const {
+  auto initial(const auto& net) const {  // WithStepSizes
     return with_step_sizes(net, adapted_parameters(net, adapted), alpha,
                            [](const Tensor& p) { return p.shape(); });
   }
   template <class Net>
   auto inner_loop(const WithStepSizes<Net>& learner) const {
     return InnerLoop{steps, adapted_parameters(learner.net, adapted), InnerGradient{second_order},
-                     ElementwiseStep{learner.step_sizes}};
+                     LearnedStep{learner.step_sizes, elementwise}};
   }
 };
 

@@ -27,32 +27,20 @@ inline std::vector<double> step_weights(int steps, int64_t epoch, int64_t epochs
     throw ConfigError("step_weights: " + std::to_string(steps) + " steps, epoch " +
                       std::to_string(epoch) + " of " + std::to_string(epochs) +
                       "; steps and epochs start at 1, epoch at 0");
-  std::vector<double> out(static_cast<size_t>(steps), 0);
-  double rest = 1;
-  if (epoch < epochs) {
-    const double m = steps,
-                 v = std::max((1 - static_cast<double>(epoch) / static_cast<double>(epochs)) / m,
-                              0.03 / m);
-    std::fill(out.begin(), out.end() - 1, v);
-    rest = 1 - (m - 1) * v;
-  }
-  out.back() = rest;
+  const double m = steps, left = 1 - static_cast<double>(epoch) / static_cast<double>(epochs),
+               v = epoch < epochs ? std::max(left / m, 0.03 / m) : 0;
+  std::vector<double> out(static_cast<size_t>(steps), v);
+  out.back() = 1 - (m - 1) * v;
   return out;
 }
 
-// w_j+1,i = w_j,i - r_i[j] g_i. ShapeError where an r_i is not [steps], or too short.
-struct StepwiseStep {
-  std::vector<Tensor> r;
-  void operator()(int j, std::vector<Tensor>& w, const std::vector<Tensor>& g) const {
-    check_step_sizes(w, r);
-    for (size_t i = 0; i < w.size(); ++i) {
-      if (r[i].dim() != 1 || r[i].size(0) <= j)
-        throw ShapeError("inner loop: step " + std::to_string(j) + " has no learned step size in " +
-                         str(r[i].shape()));
-      w[i] = w[i] - select(r[i], 0, j) * g[i];
-    }
-  }
-};
+// r_i[j]. ShapeError where r_i is not [steps], or too short.
+inline Tensor of_step(int j, const Tensor&, const Tensor& r) {
+  if (r.dim() != 1 || r.size(0) <= j)
+    throw ShapeError("inner loop: step " + std::to_string(j) + " has no learned step size in " +
+                     str(r.shape()));
+  return select(r, 0, j);
+}
 
 struct PlusPlus {
   double alpha = 0.01;               // where all of r start
@@ -61,8 +49,7 @@ struct PlusPlus {
   bool second_order = true;
   Parts adapted = {};
 
-  template <class Net>
-  WithStepSizes<Net> initial(const Net& net) const {
+  auto initial(const auto& net) const {  // WithStepSizes
     return with_step_sizes(net, adapted_parameters(net, adapted), alpha,
                            [&](const Tensor&) { return Shape{steps}; });
   }
@@ -73,7 +60,7 @@ struct PlusPlus {
       throw ConfigError("inner loop: " + std::to_string(steps) +
                         " steps; a loss after each needs at least one");
     return InnerLoop{steps, adapted_parameters(learner.net, adapted), InnerGradient{second_order},
-                     StepwiseStep{learner.step_sizes}, weights};
+                     LearnedStep{learner.step_sizes, of_step}, weights};
   }
 };
 

@@ -24,11 +24,8 @@ struct Sharpness {
   bool through = true;                       // at second order: through e_t,j too
 };
 
-// w + radius g / |g|, with one norm over all of g, or with one for each task where g are [T, ...]
-// (by_task). |g| = sqrt(sum g^2 + 1e-24), whose derivative at 0 is finite. Recorded where gradients
-// are on.
-inline std::vector<Tensor> uphill(const std::vector<Tensor>& w, const std::vector<Tensor>& g,
-                                  double radius, bool by_task) {
+// Over all of g: a scalar; by_task, of g [T, ...]: [T].
+inline Tensor sum_of_squares(const std::vector<Tensor>& g, bool by_task) {
   Tensor total;
   for (const Tensor& part : g) {
     Tensor s = square(part);
@@ -36,7 +33,15 @@ inline std::vector<Tensor> uphill(const std::vector<Tensor>& w, const std::vecto
     if (by_task && s.dim() > 1) s = sum(flatten(s, 1), {1});
     total = total.defined() ? std::move(total) + s : s;
   }
-  const Tensor scale = radius * rsqrt(total + 1e-24);  // [T], or a scalar
+  return total;
+}
+
+// w + radius g / |g|, with one norm over all of g, or with one for each task where g are [T, ...]
+// (by_task). |g| = sqrt(sum g^2 + 1e-24), whose derivative at 0 is finite. Recorded where gradients
+// are on.
+inline std::vector<Tensor> uphill(const std::vector<Tensor>& w, const std::vector<Tensor>& g,
+                                  double radius, bool by_task) {
+  const Tensor scale = radius * rsqrt(sum_of_squares(g, by_task) + 1e-24);
   std::vector<Tensor> out;
   for (size_t i = 0; i < w.size(); ++i) {
     Shape sizes = scale.shape();

@@ -114,24 +114,6 @@ inline void accumulate(Tensor& total, double weight, const Tensor& term) {
 
 namespace detail {
 
-template <class Net, class Rule>
-Tensor support_loss(const Net& net, const Rule& rule, TaskLoss loss, const Tensor& x,
-                    const Tensor& y, int j) {
-  if constexpr (requires { rule.support_loss(net, loss, x, y, j); }) {
-    return rule.support_loss(net, loss, x, y, j);
-  } else {
-    return sum(loss(net(x), y));
-  }
-}
-template <class Net, class Rule>
-auto query_loss(const Net& net, const Rule& rule, TaskLoss loss, const TaskBatch& batch) {
-  if constexpr (requires { rule.query_loss(net, loss, batch); }) {
-    return rule.query_loss(net, loss, batch);
-  } else {
-    return mean(loss(net(batch.query_x), batch.query_y));
-  }
-}
-
 // From a net [T, ...]. seen(j, net) is called after step j, and may change the net.
 template <class Net, class Loop, class Rule, class Seen>
 Net run(Net net, Loop& loop, const Rule& rule, TaskLoss loss, const Tensor& x, const Tensor& y,
@@ -144,8 +126,13 @@ Net run(Net net, Loop& loop, const Rule& rule, TaskLoss loss, const Tensor& x, c
   };
   for (int j = 0; j < loop.steps; ++j) {
     std::vector<Tensor> w = flagged(net, loop.adapted);
-    const auto support = [&](const std::vector<Tensor>& at_w) {
-      return support_loss(with(at_w), rule, loss, x, y, j);
+    const auto support = [&](const std::vector<Tensor>& at_w) -> Tensor {
+      const Net here = with(at_w);
+      if constexpr (requires { rule.support_loss(here, loss, x, y, j); }) {
+        return rule.support_loss(here, loss, x, y, j);
+      } else {
+        return sum(loss(here(x), y));
+      }
     };
     loop.step(j, w, loop.gradient(support, w));
     net = with(w);
@@ -177,7 +164,13 @@ auto objective(const Learner& learner, const Rule& rule, TaskLoss loss, const Ta
                       std::to_string(loop.steps) + " steps");
   if (!v.empty() && v == std::vector<double>(v.size()))
     throw ConfigError("inner loop: all weights of the query loss are 0");
-  const auto query = [&](const auto& net) { return detail::query_loss(net, rule, loss, batch); };
+  const auto query = [&](const auto& net) {
+    if constexpr (requires { rule.query_loss(net, loss, batch); }) {
+      return rule.query_loss(net, loss, batch);
+    } else {
+      return mean(loss(net(batch.query_x), batch.query_y));
+    }
+  };
   decltype(query(net_of(learner))) total{};
   const auto fast = detail::run(per_task(net_of(learner), batch.tasks()), loop, rule, loss,
                                 batch.support_x, batch.support_y, [&](size_t j, const auto& net) {
@@ -192,14 +185,10 @@ auto adapted(const Learner& learner, const Rule& rule, TaskLoss loss, const Tens
              const Tensor& y) {
   auto loop = rule.inner_loop(learner);
   loop.gradient.second_order = false;
-  auto net = net_of(learner);
-  {
-    const NoGrad quiet;
-    net = per_task(net, x.size(0));
-  }
   const NoGrad record(true);
   const auto cut = [](int, auto& n) { n = as_leaves(std::move(n)); };
-  return as_leaves(detail::run(as_leaves(std::move(net)), loop, rule, loss, x, y, cut), false);
+  auto net = as_leaves(per_task(net_of(learner), x.size(0)));
+  return as_leaves(detail::run(std::move(net), loop, rule, loss, x, y, cut), false);
 }
 
 }  // namespace regrad

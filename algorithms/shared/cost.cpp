@@ -1,18 +1,15 @@
 #include <regrad/algorithms/shared/cost.h>
+#include <regrad/algorithms/shared/masks.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/node.h>
 #include <regrad/engine/ops/list.h>
 
-#include <algorithm>
 #include <set>
 
 namespace regrad {
 namespace {
 
-int64_t nonzeros(const Tensor& t) {
-  const std::vector<double> v = t.to_vector();
-  return static_cast<int64_t>(v.size()) - std::count(v.begin(), v.end(), 0.0);
-}
+int64_t nonzeros(const Tensor& t) { return t.numel() - zeros_in({t}); }
 
 // One convolution or matrix product: `uses` outputs are made with each of the weight's entries.
 void count(Cost& cost, const Tensor& weight, int64_t uses) {
@@ -24,8 +21,8 @@ void count_node(Cost& cost, const detail::Node& n) {
   if (n.op == &conv2d_op) {
     count(cost, n.in(1), n.shape[0] * n.shape[2] * n.shape[3]);
   } else if (n.op == &matmul_op || n.op == &addmm_op) {
-    const Tensor& x = n.in(n.op == &addmm_op ? 1 : 0);
-    count(cost, n.in(n.op == &addmm_op ? 2 : 1), x.numel() / x.size(-1));
+    const int x = n.op == &addmm_op;
+    count(cost, n.in(x + 1), n.in(x).numel() / n.in(x).size(-1));
   }
 }
 

@@ -14,65 +14,22 @@ using Values = std::vector<double>;
 
 // Of each entry, or of each filter: what decides.
 Values importance(const Tensor& t, bool filters) {
-  Values v = t.to_vector();
-  for (double& x : v) x *= x;
-  if (!filters) return v;
-  const auto n = static_cast<size_t>(t.size(0)), each = v.size() / std::max<size_t>(n, 1);
-  Values of(n, 0.0);
-  for (size_t i = 0; i < n; ++i) {
-    for (size_t j = 0; j < each; ++j) of[i] += v[i * each + j];
-    of[i] /= static_cast<double>(each);
-  }
-  return of;
+  const Tensor squares = square(t.detach().to(DType::f64));
+  return (filters ? mean(flatten(squares, 1), {1}) : squares).to_vector();
 }
 
 // Whether each is kept. Sorting stops at the threshold.
-std::vector<bool> kept(const Values& v, double p, MaskOptions::Rule rule) {
+std::vector<bool> kept(const Values& v, double p, bool exact) {
   const auto n = static_cast<int64_t>(v.size()), k = pruned_count(n, p);
   std::vector<bool> out(v.size(), true);
-  if (n == 0 || (k == 0 && rule == MaskOptions::exact)) return out;
+  if (n == 0 || (k == 0 && exact)) return out;
   Values sorted = v;
-  const int64_t place = rule == MaskOptions::official ? std::min(k, n - 1) : k - 1;
+  const int64_t place = exact ? k - 1 : std::min(k, n - 1);
   std::nth_element(sorted.begin(), sorted.begin() + place, sorted.end());
   const double theta = sorted[static_cast<size_t>(place)];
-  int64_t ties = rule == MaskOptions::official
-                     ? n
-                     : k - std::count_if(v.begin(), v.end(), [&](double x) { return x < theta; });
-  for (size_t i = 0; i < v.size(); ++i) {
-    if (v[i] < theta) out[i] = false;
-    if (v[i] == theta && ties > 0) out[i] = false, --ties;
-  }
-  return out;
-}
-
-Tensor mask_of(const Tensor& like, const std::vector<bool>& keep, size_t first, size_t count) {
-  const auto n = static_cast<size_t>(like.numel()), each = count == 0 ? 0 : n / count;
-  const auto fill = [&](auto one) {
-    std::vector<decltype(one)> data(n);
-    for (size_t i = 0; i < n; ++i) data[i] = keep[first + i / each] ? one : 0;
-    return from_data(data.data(), like.shape(), like.dtype());
-  };
-  return like.dtype() == DType::f64 ? fill(1.0) : fill(1.0f);
-}
-
-std::vector<Tensor> masks_by(const std::vector<Tensor>& like, const std::vector<Values>& by,
-                             double p, const MaskOptions& options) {
-  if (!(p >= 0 && p <= 1))
-    throw ConfigError("masks: a sparsity of " + decimal(p) + " is not in [0, 1]");
-  std::vector<Tensor> out;
-  if (options.per_layer) {
-    for (size_t i = 0; i < like.size(); ++i)
-      out.push_back(mask_of(like[i], kept(by[i], p, options.rule), 0, by[i].size()));
-    return out;
-  }
-  Values all;
-  for (const Values& v : by) all.insert(all.end(), v.begin(), v.end());
-  const std::vector<bool> keep = kept(all, p, options.rule);
-  size_t first = 0;
-  for (size_t i = 0; i < like.size(); ++i) {
-    out.push_back(mask_of(like[i], keep, first, by[i].size()));
-    first += by[i].size();
-  }
+  const auto below = std::count_if(v.begin(), v.end(), [&](double x) { return x < theta; });
+  int64_t ties = exact ? k - below : n;
+  for (size_t i = 0; i < v.size(); ++i) out[i] = !(v[i] < theta || (v[i] == theta && ties-- > 0));
   return out;
 }
 
@@ -108,25 +65,39 @@ int64_t pruned_count(int64_t n, double p) {
 
 std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& weights, double p,
                                     const MaskOptions& options) {
-  std::vector<Values> by;
-  for (const Tensor& w : weights) by.push_back(importance(w, options.filters));
-  return masks_by(weights, by, p, options);
+  if (!(p >= 0 && p <= 1))
+    throw ConfigError("masks: a sparsity of " + decimal(p) + " is not in [0, 1]");
+  std::vector<Tensor> out;
+  if (options.per_layer) {
+    MaskOptions one = options;
+    one.per_layer = false;
+    for (const Tensor& w : weights) out.push_back(magnitude_masks({w}, p, one)[0]);
+    return out;
+  }
+  Values all;
+  std::vector<size_t> counts;  // of what is kept or pruned: entries or filters
+  for (const Tensor& w : weights) {
+    const Values v = importance(w, options.filters);
+    all.insert(all.end(), v.begin(), v.end());
+    counts.push_back(v.size());
+  }
+  const std::vector<bool> keep = kept(all, p, options.rule == MaskOptions::exact);
+  size_t first = 0;
+  for (size_t l = 0; l < weights.size(); first += counts[l++]) {
+    Values mask(static_cast<size_t>(weights[l].numel()));
+    for (size_t i = 0; i < mask.size(); ++i) mask[i] = keep[first + i * counts[l] / mask.size()];
+    out.push_back(tensor(mask, weights[l].shape(), weights[l].dtype()));
+  }
+  return out;
 }
 
-std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p,
-                                const MaskOptions& options) {
-  // squares of numbers that are not negative are in the same order
-  return magnitude_masks(scores, p, options);
-}
-
-std::vector<Tensor> detail::one_shot_masks(const std::vector<Tensor>& params, double ratio) {
+std::vector<Tensor> one_shot_masks(const std::vector<Tensor>& params, double ratio) {
   if (!(ratio >= 0 && ratio <= 1))
     throw ConfigError("one_shot_masks: a ratio of " + decimal(ratio) + "; needs [0, 1]");
   const std::vector<size_t> at = prunable(params);
   const std::vector<Tensor> weights = picked(params, at);
   const auto n = static_cast<double>(entries_in(weights));
-  const double share = n > 0 ? std::round(ratio * n) / n : 0;
-  const std::vector<Tensor> found = magnitude_masks(weights, share);
+  const std::vector<Tensor> found = magnitude_masks(weights, n > 0 ? std::round(ratio * n) / n : 0);
   std::vector<Tensor> masks;
   for (const Tensor& t : params) masks.push_back(ones(t.shape(), t.dtype()));
   for (size_t l = 0; l < at.size(); ++l) masks[at[l]] = found[l];
@@ -135,29 +106,12 @@ std::vector<Tensor> detail::one_shot_masks(const std::vector<Tensor>& params, do
 
 int64_t zeros_in(const std::vector<Tensor>& tensors) {
   int64_t n = 0;
-  for (const Tensor& t : tensors) {
-    const std::vector<double> v = t.to_vector();
-    n += std::count(v.begin(), v.end(), 0.0);
-  }
-  return n;
-}
-
-int64_t entries_in(const std::vector<Tensor>& tensors) {
-  int64_t n = 0;
-  for (const Tensor& t : tensors) n += t.numel();
+  for (const Tensor& t : tensors) n += static_cast<int64_t>(sum(eq(t.detach(), 0)).item());
   return n;
 }
 
 int64_t empty_filters(const Tensor& weight) {
-  const std::vector<double> v = weight.to_vector();
-  const auto n = static_cast<size_t>(weight.size(0)), each = v.size() / std::max<size_t>(n, 1);
-  int64_t empty = 0;
-  for (size_t i = 0; i < n; ++i) {
-    const auto first = v.begin() + static_cast<std::ptrdiff_t>(i * each);
-    empty += std::all_of(first, first + static_cast<std::ptrdiff_t>(each),
-                         [](double x) { return x == 0; });
-  }
-  return empty;
+  return zeros_in({any(flatten(weight.detach(), 1), {1})});
 }
 
 }  // namespace regrad

@@ -37,19 +37,19 @@ struct MaskOptions {
 // By |w|. Masks have the weights' shapes and dtypes. ConfigError where p is outside [0, 1].
 std::vector<Tensor> magnitude_masks(const std::vector<Tensor>& weights, double p,
                                     const MaskOptions& options = {});
-// The same by scores >= 0 that are given, one per entry.
-std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p,
-                                const MaskOptions& options = {});
-
-namespace detail {
-std::vector<Tensor> one_shot_masks(const std::vector<Tensor>& params, double ratio);
+// The same by scores >= 0 that are given, one per entry: |w| is such a score.
+inline std::vector<Tensor> score_masks(const std::vector<Tensor>& scores, double p,
+                                       const MaskOptions& options = {}) {
+  return magnitude_masks(scores, p, options);
 }
+
 // A mask for each parameter: round(ratio n) of the n prunable weights together, those of the
 // smallest magnitude, are 0, ties by their place; all else keeps ones. ConfigError: ratio outside
 // [0, 1].
+std::vector<Tensor> one_shot_masks(const std::vector<Tensor>& params, double ratio);
 template <class Net>
 std::vector<Tensor> one_shot_masks(const Net& net, double ratio) {
-  return detail::one_shot_masks(parameters(net), ratio);
+  return one_shot_masks(parameters(net), ratio);
 }
 // The net at mask * prunable weights. Zeros stay zero whatever is trained, for the gradient goes
 // through the product. ShapeError where the masks are not as many as the parameters.
@@ -65,7 +65,7 @@ Net masked(const Net& net, const std::vector<Tensor>& masks) {
 
 // Entries that are 0, and all of them.
 int64_t zeros_in(const std::vector<Tensor>& tensors);
-int64_t entries_in(const std::vector<Tensor>& tensors);
+inline int64_t entries_in(const std::vector<Tensor>& tensors) { return parameter_count(tensors); }
 // Filters (dim 0) without an entry that is not 0.
 int64_t empty_filters(const Tensor& weight);
 

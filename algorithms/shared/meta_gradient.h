@@ -61,25 +61,24 @@ MetaGradient<Net> gradient_by_chunks(const Net& net, const TaskBatch& batch, int
     const int64_t first = c * chunk, last = std::min(tasks, first + chunk);
     const double share = static_cast<double>(last - first) / static_cast<double>(tasks);
     const TaskBatch part = chunks == 1 ? batch : tasks_of(batch, first, last);
-    const auto loss = [&](const Net& w) {
+    parts[static_cast<size_t>(c)] = plain_gradient(net, [&](const Net& w) {
+      Tensor loss;
       if constexpr (std::is_invocable_v<F&, const Net&, const TaskBatch&, int64_t>) {
-        return f(w, part, c);
+        loss = f(w, part, c);
       } else {
-        return f(w, part);
+        loss = f(w, part);
       }
-    };
-    parts[static_cast<size_t>(c)] =
-        plain_gradient(net, [&](const Net& w) { return chunks == 1 ? loss(w) : share * loss(w); });
+      return chunks == 1 ? loss : share * loss;
+    });
   });
-  MetaGradient<Net> sum = std::move(parts[0]);
-  std::vector<Tensor> total = parameters(sum.gradient);
+  std::vector<Tensor> total = parameters(parts[0].gradient);
+  Tensor loss = parts[0].loss;
   for (size_t c = 1; c < parts.size(); ++c) {
     const std::vector<Tensor> g = parameters(parts[c].gradient);
     for (size_t i = 0; i < total.size(); ++i) total[i] = std::move(total[i]) + g[i];
-    sum.loss = std::move(sum.loss) + parts[c].loss;
+    loss = loss + parts[c].loss;
   }
-  sum.gradient = at(std::move(sum.gradient), total);
-  return sum;
+  return {at(std::move(parts[0].gradient), total), loss};
 }
 
 }  // namespace regrad

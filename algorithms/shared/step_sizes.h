@@ -33,11 +33,18 @@ WithStepSizes<Net> with_step_sizes(const Net& net, const std::vector<bool>& adap
   return out;
 }
 
-// ShapeError where there is not one for each adapted parameter.
-inline void check_step_sizes(const std::vector<Tensor>& w, const std::vector<Tensor>& sizes) {
-  if (w.size() != sizes.size())
-    throw ShapeError("inner loop: " + std::to_string(sizes.size()) + " learned step sizes for " +
-                     std::to_string(w.size()) + " adapted parameters");
-}
+// w_j+1,i = w_j,i - at(j, w_j,i, step_sizes_i) g_i. ShapeError where there is not one for each
+// adapted parameter.
+struct LearnedStep {
+  std::vector<Tensor> step_sizes;
+  Tensor (*at)(int j, const Tensor& w, const Tensor& step_size);
+  void operator()(int j, std::vector<Tensor>& w, const std::vector<Tensor>& g) const {
+    if (w.size() != step_sizes.size())
+      throw ShapeError("inner loop: " + std::to_string(step_sizes.size()) +
+                       " learned step sizes for " + std::to_string(w.size()) +
+                       " adapted parameters");
+    for (size_t i = 0; i < w.size(); ++i) w[i] = w[i] - at(j, w[i], step_sizes[i]) * g[i];
+  }
+};
 
 }  // namespace regrad

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <regrad/algorithms/cml/cml.h>
-#include <regrad/algorithms/maml/anil_boil.h>
+#include <regrad/algorithms/maml/maml.h>
 #include <regrad/algorithms/shared/sinusoids.h>
 #include <regrad/layers/linear.h>
 

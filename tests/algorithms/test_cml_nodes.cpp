@@ -23,25 +23,26 @@ NodeSettings settings(NodeEncoder encoder) {
 
 Graph blocks() { return load_nodes("", "blocks"); }
 
+using NodeTask = Task<NodeNet>;
 NodeTask task_of(NodeEncoder encoder, int shots = 5, size_t pair = 3) {
-  return {settings(encoder), node_graph(blocks(), encoder), pair, shots};
+  return node_task(settings(encoder), node_graph(blocks(), encoder), pair, shots);
 }
 
 Learner<NodeNet> trained(const NodeTask& task, const char* name, double gamma, int steps,
                          uint64_t seed = 1) {
-  MetaSettings s = task.settings();
+  MetaSettings s = task.settings;
   s.gamma = gamma;
-  Learner<NodeNet> learner(task.initial(seed), method(name), s, NodeTask::loss, seed);
+  Learner<NodeNet> learner(task.at_seed(seed), method(name), s, task.scoring.loss, seed);
   for (int64_t i = 0; i < steps; ++i) learner.learn(task.training(seed, i), i);
   return learner;
 }
 
 double accuracy(const NodeTask& task, const Learner<NodeNet>& learner, bool adapts = true) {
-  const TaskBatch b = task.held_out(Held::test, 0, task.settings().test_tasks);
+  const TaskBatch b = task.held_out(Split::test, 0, task.settings.test_tasks);
   const NodeNet net =
       adapts ? learner.adapted(b.support_x, b.support_y) : per_task(learner.net(), b.tasks());
   const NoGrad quiet;
-  return mean(NodeTask::metric(net.head(net.body(b.query_x)), b.query_y)).item();
+  return mean(task.scoring.metric(net.head(net.body(b.query_x)), b.query_y)).item();
 }
 
 std::vector<float> numbers(const NodeBody& body, const Linear& head) {
@@ -69,8 +70,8 @@ TEST_CASE(
   std::set<int64_t> seen;
   int flipped = 0;
   for (int64_t i = 0; i < 40; ++i) {
-    for (const Held split : {Held::validation, Held::test}) {
-      const TaskBatch b = split == Held::test ? task.held_out(split, i, 1) : task.training(3, i);
+    for (const Split split : {Split::validation, Split::test}) {
+      const TaskBatch b = split == Split::test ? task.held_out(split, i, 1) : task.training(3, i);
       CHECK(b.support_x.shape() == Shape{b.tasks(), 4});
       CHECK(b.query_x.shape() == Shape{b.tasks(), 24});
       for (int64_t t = 0; t < b.tasks(); ++t) {
@@ -88,7 +89,7 @@ TEST_CASE(
           }
         }
         CHECK(of[0] != of[1]);
-        if (split == Held::test) {
+        if (split == Split::test) {
           CHECK(std::set<int64_t>{of[0], of[1]} == std::set<int64_t>{1, 4});
           flipped += of[0] == 4;
         } else {
@@ -100,8 +101,8 @@ TEST_CASE(
   CHECK(seen == std::set<int64_t>{0, 2, 3, 5, 6});
   CHECK((flipped > 5 && flipped < 35));
   // One stream for each task: the same tasks whatever number is asked for at once.
-  CHECK(task.held_out(Held::test, 0, 3).query_x[2].to_vector() ==
-        task.held_out(Held::test, 2, 1).query_x[0].to_vector());
+  CHECK(task.held_out(Split::test, 0, 3).query_x[2].to_vector() ==
+        task.held_out(Split::test, 2, 1).query_x[0].to_vector());
 }
 
 TEST_CASE(
@@ -127,7 +128,7 @@ TEST_CASE("gamma = 0 is the base, bit for bit, and leaves phi; gamma > 0 is not"
                            some = trained(task, "cml", 0.2, steps);
     CHECK(numbers(none.net().body, none.net().head) == numbers(base.net().body, base.net().head));
     CHECK(numbers(some.net().body, some.net().head) != numbers(base.net().body, base.net().head));
-    const NodeNet start = task.initial(1);
+    const NodeNet start = task.at_seed(1);
     for (size_t i = 0; i < parameters(start.cohead).size(); ++i)
       CHECK(parameters(none.net().cohead)[i].to_vector() ==
             parameters(start.cohead)[i].to_vector());
@@ -152,8 +153,8 @@ TEST_CASE(
     "alone") {
   for (const NodeEncoder encoder : {NodeEncoder::sgc, NodeEncoder::gmeta, NodeEncoder::amm}) {
     const NodeTask task = task_of(encoder, 2);
-    const TaskBatch b = task.held_out(Held::test, 0, 3);
-    const NodeNet net = task.initial(5), tasks = map(per_task(net, 3), [](const Tensor&p) {
+    const TaskBatch b = task.held_out(Split::test, 0, 3);
+    const NodeNet net = task.at_seed(5), tasks = map(per_task(net, 3), [](const Tensor&p) {
                                            return p * uniform(Random(6), p.shape(), 0.5, 1.5);
                                          });
     const NoGrad quiet;
@@ -172,9 +173,9 @@ TEST_CASE(
 
 TEST_CASE("AMM-GNN's scale comes from the task's support nodes") {
   const NodeTask task = task_of(NodeEncoder::amm, 2);
-  const TaskBatch b = task.held_out(Held::test, 0, 2);
+  const TaskBatch b = task.held_out(Split::test, 0, 2);
   CHECK(b.query_x.shape() == Shape{2, 8, 5});
-  const NodeNet net = task.initial(5);
+  const NodeNet net = task.at_seed(5);
   const NoGrad quiet;
   const Tensor nodes = select(b.query_x, 2, 0);
   CHECK(net.body(b.query_x).to_vector() != net.body(nodes).to_vector());
@@ -187,13 +188,13 @@ TEST_CASE("what cannot be sampled or read is refused, and the message names the 
   const auto graph = node_graph(blocks(), NodeEncoder::sgc);
   NodeSettings s = settings(NodeEncoder::sgc);
   s.query = 96;
-  CHECK_THROWS_WITH_AS(NodeTask(s, graph, 0, 5),
+  CHECK_THROWS_WITH_AS(node_task(s, graph, 0, 5),
                        "nodes: class 0 has 100 nodes; support and query need 101", ConfigError);
   Graph few = blocks();
   few.labels = few.labels * 0.0;
   few.labels = few.labels.to(DType::i64);
   few.classes.resize(3);
-  CHECK_THROWS_AS(NodeTask(settings(NodeEncoder::sgc), node_graph(few, NodeEncoder::sgc), 0, 1),
+  CHECK_THROWS_AS(node_task(settings(NodeEncoder::sgc), node_graph(few, NodeEncoder::sgc), 0, 1),
                   ConfigError);
   Graph wrong = blocks();
   wrong.classes.resize(6);

@@ -81,6 +81,7 @@ TEST_CASE("flags come back in their order, with their values") {
   CHECK(parsed(kFlags, {"--log_every=3"}).at(0).name == "log_every");
   CHECK(parsed(kFlags, {"--steps", "-3"}).at(0).value == "-3");
   CHECK(parsed(kFlags, {}).empty());
+  CHECK(parsed(kFlags, {"--fast=false"}).at(0).value == "false");
 }
 
 TEST_CASE("a wrong flag is answered with the nearest name") {
@@ -94,6 +95,8 @@ TEST_CASE("a wrong flag is answered with the nearest name") {
         "--steps: needs a value, found --fast; write --steps INT");
   CHECK(what_of(kFlags, {"--steps", ""}) == "--steps: its value is empty; write --steps INT");
   CHECK(what_of(kFlags, {"--steps="}) == "--steps=: no value follows the '='; write --steps INT");
+  CHECK(what_of(kFlags, {"--force=false"}) == "--force: takes no value");
+  CHECK(what_of(kFlags, {"--no-fast=true"}) == "--no-fast: takes no value");
 }
 
 TEST_CASE("--help shows every flag, its help and its value") {

@@ -1,6 +1,6 @@
 // The --out folder, its log, and the progress line.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/experiment/out.h>
+#include <regrad/algorithms/experiment/checkpoint.h>
 #include <regrad/algorithms/experiment/progress.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,13 +101,11 @@ TEST_CASE("what an --out folder holds is not lost by accident") {
 
 TEST_CASE("lines of JSON, cut to what a checkpoint knew") {
   const TempFolder at;
-  const std::string file = at / "metrics.jsonl", first = to_json({{"seed", 1},
-                                                                  {"loss", 0.1},
-                                                                  {"name", "a\"b"},
-                                                                  {"nan", std::nan("")},
-                                                                  {"yes", true}}) +
-                                                         "\n";
-  CHECK(first == "{\"seed\":1,\"loss\":0.1,\"name\":\"a\\\"b\",\"nan\":null,\"yes\":true}\n");
+  const Line line{2, {{"loss", 0.1}, {"nan", std::nan("")}}};
+  const std::string file = at / "metrics.jsonl", first = to_json({"a\"b", "", 1}, line);
+  CHECK(first == "{\"method\":\"a\\\"b\",\"seed\":1,\"step\":2,\"loss\":0.1,\"nan\":null}\n");
+  CHECK(to_json({"a", "K=5", 1}, {3, {}}) ==
+        "{\"method\":\"a\",\"seed\":1,\"variant\":\"K=5\",\"step\":3}\n");
   {
     JsonLines log(file);
     log.write(first);

@@ -22,7 +22,9 @@ Result result_of(std::vector<double> maml, std::vector<double> cml) {
   for (size_t s = 0; s < maml.size(); ++s) r.seeds.push_back(s);
   r.metric = "mse", r.baseline = "maml";
   r.methods = {{"maml", {{"mse", maml}}, 1761}, {"cml", {{"mse", cml}}, 12345}};
-  r.claims = {claim("cml below maml", cml, maml, Direction::below)};
+  Claims c(r);
+  c.below("cml below maml", {{cml}}, {{maml}});
+  r.claims = c.list;
   return r;
 }
 
@@ -135,8 +137,8 @@ TEST_CASE("a paired bootstrap over items") {
   Claims c(r);
   c.above("one above two", c.items("one", "accuracy"), c.items("two", "accuracy"));
   c.above("two above one", c.items("two", "accuracy"), c.items("one", "accuracy"));
-  CHECK(c.list[0].verdict == Verdict::shown);
-  CHECK(c.list[1].verdict == Verdict::not_shown);
+  CHECK(c.list.at(0).verdict == Verdict::shown);
+  CHECK(c.list.at(1).verdict == Verdict::not_shown);
   CHECK_THROWS_AS(c.items("one", "loss"), ConfigError);
 }
 

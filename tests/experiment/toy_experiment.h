@@ -2,6 +2,7 @@
 // streams, so that every number is known to be a function of method, seed and step.
 #pragma once
 
+#include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/error.h>
@@ -97,8 +98,9 @@ class ToyExperiment : public Experiment {
   }
   std::vector<Claim> claims(const Result& result) const override {
     if (result.methods.size() < 2) return {};
-    return {claim("b below a", values(result, "b", "distance"), values(result, "a", "distance"),
-                  Direction::below)};
+    Claims c(result);
+    c.below("b below a", c.seeds("b", "distance"), c.seeds("a", "distance"));
+    return c.list;
   }
 };
 

@@ -13,44 +13,26 @@
 namespace regrad::cml {
 namespace {
 
-namespace fs = std::filesystem;
-
 // The first of these names that is in the folder; "" where none is.
 std::string first_there(const std::string& folder, const std::vector<std::string>& names) {
   for (const std::string& name : names)
-    if (fs::exists(folder + "/" + name)) return name;
+    if (std::filesystem::exists(folder + "/" + name)) return name;
   return "";
 }
-
-void check_disjoint(const ClassSplits& splits, const std::string& folder) {
-  std::set<std::string> seen;
-  for (const ClassSet* part : {&splits.train, &splits.validation, &splits.test})
-    for (const std::string& name : part->set.classes)
-      if (!seen.insert(name).second)
-        throw IOError(
-            folder + ": class '" + name +
-            "' is in two of train, validation and test; few-shot classes must be disjoint");
-}
-
-constexpr int64_t kValidationAlphabets = 5;
 
 // Training and validation classes of the whole Omniglot's background, by alphabet; validation
 // classes as they stand, without rotations.
 ClassSplits split_background(OmniglotSplits all) {
-  const auto alphabets = static_cast<int64_t>(all.train.alphabets.size());
-  const std::vector<int64_t> alphabet_of = all.train.alphabet_of.to_vector<int64_t>();
+  const double first_kept_out = static_cast<double>(all.train.alphabets.size()) - 5;
   // class c + k characters is character c turned k times
-  const size_t characters = alphabet_of.size() / 4;
+  const int64_t classes = all.train.alphabet_of.numel(), characters = classes / 4;
   std::vector<int64_t> train, validation;
-  for (size_t c = 0; c < alphabet_of.size(); ++c) {
-    if (alphabet_of[c] < alphabets - kValidationAlphabets) {
-      train.push_back(static_cast<int64_t>(c));
-    } else if (c < characters) {
-      validation.push_back(static_cast<int64_t>(c));
-    }
+  for (int64_t c = 0; c < classes; ++c) {
+    const bool kept_out = all.train.alphabet_of[c].item() >= first_kept_out;
+    if (!kept_out) train.push_back(c);
+    if (kept_out && c < characters) validation.push_back(c);
   }
-  return {ClassSet(all.train.set, train), ClassSet(all.train.set, validation),
-          ClassSet(std::move(all.test.set))};
+  return {{all.train.set, train}, {all.train.set, validation}, std::move(all.test.set)};
 }
 
 }  // namespace
@@ -84,9 +66,8 @@ ClassSplits glyph_classes(int64_t size) {
   const auto side = static_cast<double>(size);
   experiment::check_memory({{sizeof(float) * classes * examples * side * side, "drawn glyphs"}},
                            "size " + std::to_string(size));
-  return {ClassSet(glyphs.sample(r / "train", 200, examples)),
-          ClassSet(glyphs.sample(r / "validation", 50, examples)),
-          ClassSet(glyphs.sample(r / "test", 100, examples))};
+  return {glyphs.sample(r / "train", 200, examples), glyphs.sample(r / "validation", 50, examples),
+          glyphs.sample(r / "test", 100, examples)};
 }
 
 ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
@@ -97,8 +78,7 @@ ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
         "omniglot_images_background_small2.zip; --task images needs no data");
   OmniglotSplits all = load_omniglot_splits(folder, {.size = size ? size : 28});
   if (all.whole) return split_background(std::move(all));
-  return {ClassSet(std::move(all.train.set)), ClassSet(std::move(all.validation.set)),
-          ClassSet(std::move(all.test.set))};
+  return {std::move(all.train.set), std::move(all.validation.set), std::move(all.test.set)};
 }
 
 ClassSplits folder_classes(const std::string& folder, int64_t size) {
@@ -106,26 +86,27 @@ ClassSplits folder_classes(const std::string& folder, int64_t size) {
     throw IOError("--task folder: give --data DIR, the folder with train, val and test in it");
   if (size == 0) size = 84;
   const ImageFolderOptions options{.height = size, .width = size};
-  const auto part = [&](const std::string& name) {
-    return ClassSet(load_image_folder(folder + "/" + name, options));
-  };
-  const auto list = [&](const std::string& images, const std::string& name) {
-    return ClassSet(load_image_list(folder + "/" + images, folder + "/" + name + ".csv", options));
-  };
   const std::string validation = first_there(folder, {"val", "validation"}),
                     images = first_there(folder, {"images.zip", "images.tar", "images"});
   const bool folders = !validation.empty() && !first_there(folder, {"train"}).empty() &&
                        !first_there(folder, {"test"}).empty();
-  const bool lists = !images.empty() && !first_there(folder, {"train.csv"}).empty();
-  if (!folders && !lists)
+  if (!folders && (images.empty() || first_there(folder, {"train.csv"}).empty()))
     throw IOError(folder +
                   ": expected train, val and test, a folder for each class; or train.csv, val.csv "
                   "and test.csv beside images.zip");
-  const ClassSplits splits =
-      folders ? ClassSplits{part("train"), part(validation), part("test")}
-              : ClassSplits{list(images, "train"), list(images, "val"), list(images, "test")};
-  check_disjoint(splits, folder);
-  return splits;
+  std::set<std::string> seen;
+  const auto part = [&](const std::string& name) {
+    const std::string path = folder + "/" + name;
+    ClassSet out(folders ? load_image_folder(path, options)
+                         : load_image_list(folder + "/" + images, path + ".csv", options));
+    for (const std::string& c : out.set.classes)
+      if (!seen.insert(c).second)
+        throw IOError(
+            folder + ": class '" + c +
+            "' is in two of train, validation and test; few-shot classes must be disjoint");
+    return out;
+  };
+  return {part("train"), part(folders ? validation : "val"), part("test")};
 }
 
 }  // namespace regrad::cml

@@ -13,8 +13,7 @@ struct ClassSet {
   ImageSet set;
   EpisodeSampler sampler;
 
-  explicit ClassSet(ImageSet images) : set(std::move(images)), sampler(set.labels) {}
-  ClassSet(ImageSet images, const std::vector<int64_t>& classes)
+  ClassSet(ImageSet images, const std::vector<int64_t>& classes = {})  // none: all of them
       : set(std::move(images)), sampler(set.labels, classes) {}
 
   // One task for each stream: x [T, ways shots, c, h, w] and [T, ways queries, c, h, w] f32 in [0,
@@ -29,8 +28,8 @@ struct ClassSplits {
 
 // Images of `size` pixels per side; 0: 84 for pictures in a folder, else 28.
 
-// Drawn glyphs, the same in every run: 200 classes for training, 50 for
-// validation, 100 for test, 20 examples each.
+// Drawn glyphs, the same in every run: 200 classes for training, 50 for validation, 100 for test,
+// 20 examples each.
 ClassSplits glyph_classes(int64_t size);
 
 // Omniglot in a folder (load_omniglot_splits): training classes with rotations by 90, 180 and 270

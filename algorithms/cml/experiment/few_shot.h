@@ -1,5 +1,5 @@
-// What the experiments of all tasks share: variants "K=5", heads, the card, and claims at each
-// variant.
+// What the experiments of all tasks share: variants "K=5", scores, heads, the card, and claims at
+// each variant.
 #pragma once
 
 #include <regrad/algorithms/cml/cml.h>
@@ -12,7 +12,6 @@
 
 namespace regrad::cml {
 
-inline std::string variant_of(int shots) { return "K=" + std::to_string(shots); }
 inline int shots_of(const std::string& variant) { return std::stoi(variant.substr(2)); }
 // "mse@10" of "mse" and "K=10".
 inline std::string metric_at(const std::string& metric, const std::string& variant) {
@@ -27,12 +26,13 @@ Model<Body, Linear, Mlp> with_heads(Body body, const Random& r, int64_t features
   return {std::move(body), Linear(r / "head", features, out),
           Mlp(r / "cohead", {features, hidden, out}, true)};
 }
-// {in, hidden...}: the widths of a body.
-template <class T>
-std::vector<T> widths(T in, const std::vector<int>& hidden) {
-  std::vector<T> out{in};
-  out.insert(out.end(), hidden.begin(), hidden.end());
-  return out;
+// The same on an Mlp from `in` to each of `hidden`; its stream: r / "body".
+template <class Body>
+Model<Body, Linear, Mlp> mlp_net(const Random& r, int64_t in, const std::vector<int>& hidden,
+                                 int64_t cohead_hidden, int64_t out) {
+  std::vector<int64_t> widths{in};
+  widths.insert(widths.end(), hidden.begin(), hidden.end());
+  return with_heads(Body(r / "body", widths, false), r, hidden.back(), cohead_hidden, out);
 }
 
 // % of each task's query points whose largest logit is their class's: input [T,N,classes], target
@@ -43,6 +43,17 @@ inline Tensor accuracy_by_task(const Tensor& input, const Tensor& target) {
                      str(target.shape()) + "; [T,N,classes] with [T,N]");
   return 100 * mean(eq(argmax(input, -1), target).to(DType::f32), {1});
 }
+
+// Of predictions and targets, [T].
+struct Scoring {
+  const char *loss_name, *metric_name;
+  TaskLoss loss, metric;
+  experiment::Better better;
+};
+constexpr Scoring regression{"mse", "mse", mse_loss_by_task, mse_loss_by_task,
+                             experiment::Better::lower},
+    classification{"cross-entropy", "accuracy", cross_entropy_by_task, accuracy_by_task,
+                   experiment::Better::higher};
 
 // A table at one variant of its task. A claim that a side is missing of is left out.
 struct Asked {
@@ -76,18 +87,19 @@ class FewShotExperiment : public experiment::Experiment {
   experiment::Card card() const override {
     const std::vector<int>& shots = settings_.shots;
     const bool usual = std::count(shots.begin(), shots.end(), headline_) > 0 || shots.empty();
+    const int k = usual ? std::max(headline_, 1) : shots[0];
     return {"cml",
             about_,
             {task_},
             experiment::method_cards(methods()),
-            metric_at(metric_, variant_of(usual ? std::max(headline_, 1) : shots[0])),
-            better_,
+            scoring_.metric_name + ("@" + std::to_string(k)),
+            scoring_.better,
             "maml"};
   }
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   std::vector<std::string> variants() const override {
     std::vector<std::string> out;
-    for (int k : settings_.shots) out.push_back(variant_of(k));
+    for (int k : settings_.shots) out.push_back("K=" + std::to_string(k));
     return out;
   }
   int seeds() const override { return seeds_; }
@@ -97,7 +109,7 @@ class FewShotExperiment : public experiment::Experiment {
   std::vector<experiment::Claim> claims(const experiment::Result& result) const override {
     experiment::Claims all(result);
     for (const std::string& variant : variants()) {
-      const Asked at{all, variant, metric_at(metric_, variant)};
+      const Asked at{all, variant, metric_at(scoring_.metric_name, variant)};
       ask(at);
       for (const std::string base : {"maml++", "boil", "sharp"}) {
         at.better(base + "-dagger", base);
@@ -109,16 +121,11 @@ class FewShotExperiment : public experiment::Experiment {
 
  protected:
   // headline: the K of the table's metric, where the table has it; else the first K.
-  FewShotExperiment(std::string task, std::string about, std::string metric,
-                    experiment::Better better, int headline = 0)
-      : task_(std::move(task)),
-        about_(std::move(about)),
-        metric_(std::move(metric)),
-        better_(better),
-        headline_(headline) {}
+  FewShotExperiment(std::string task, std::string about, const Scoring& scoring, int headline = 0)
+      : task_(std::move(task)), about_(std::move(about)), scoring_(scoring), headline_(headline) {}
   virtual void ask(const Asked& at) const = 0;
-  const std::string task_, about_, metric_;
-  const experiment::Better better_;
+  const std::string task_, about_;
+  const Scoring scoring_;
   const int headline_;
   Settings settings_ = {};
   int seeds_ = 3;

@@ -3,7 +3,6 @@
 #include <regrad/layers/nets/conv4.h>
 
 #include <algorithm>
-#include <numeric>
 
 namespace regrad::cml {
 namespace {
@@ -46,23 +45,6 @@ struct PixelMlp : Mlp {
   }
 };
 
-struct MlpNets {
-  using Net = Model<PixelMlp, Linear, Mlp>;
-  static Net initial(const ImageSettings& s, const Shape& image, const Random& r) {
-    return with_heads(PixelMlp(r / "body", widths(image.numel(), s.hidden), false), r,
-                      s.hidden.back(), s.cohead_hidden, s.ways);
-  }
-};
-
-struct Conv4Nets {
-  using Net = Model<Conv4Body, Conv4Head, Conv4CoHead>;
-  static Net initial(const ImageSettings& s, const Shape& image, const Random& r) {
-    const Conv4Options o{.in_channels = image[0], .channels = s.channels, .size = image[1]};
-    return {Conv4Body(r / "body", o), Conv4Head(r / "head", o, s.ways),
-            Conv4CoHead(r / "cohead", o, s.ways, s.cohead_convs)};
-  }
-};
-
 Picture picture_of(const Tensor& image, const std::string& caption, Picture::Mark mark) {
   const auto size = [&](int d) { return static_cast<int>(image.size(d)); };
   Picture p{size(2), size(1), size(0), "", caption, mark};
@@ -71,87 +53,50 @@ Picture picture_of(const Tensor& image, const std::string& caption, Picture::Mar
   return p;
 }
 
-template <class Nets>
-class ImageTask {
- public:
-  using Net = typename Nets::Net;
-  static constexpr const char *loss_name = "cross-entropy", *metric_name = "accuracy";
-  static constexpr TaskLoss loss = cross_entropy_by_task, metric = accuracy_by_task;
-
-  ImageTask(const ImageSettings& s, std::shared_ptr<const ClassSplits> classes,
-            const std::string& variant)
-      : s_(s), classes_(std::move(classes)), variant_(variant), k_(shots_of(variant)) {}
-
-  const MetaSettings& settings() const { return s_; }
-  Net initial(uint64_t seed) const {
-    const Tensor& images = classes_->train.set.images;
-    return Nets::initial(s_, {images.size(1), images.size(2), images.size(3)},
-                         Random(seed) / "init");
-  }
-  TaskBatch training(uint64_t seed, int64_t step) const {
-    return sample(classes_->train, Random(seed) / "tasks" / step, 0, s_.tasks, s_.query);
-  }
-  TaskBatch held_out(Held split, int64_t first, int64_t count) const {
-    return sample(split == Held::test ? classes_->test : classes_->validation,
-                  Random(0) / name(split), first, count, s_.test_query);
-  }
-
-  // The first test task: what it was adapted on, and the predictions for a few query images of
-  // each class.
-  void show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const {
-    const int64_t channels = classes_->test.set.images.size(1);
-    if (channels != 1 && channels != 3) return;
-    const TaskBatch task = held_out(Held::test, 0, 1);
-    const Net net = learner.adapted(task.support_x, task.support_y);
-    const NoGrad quiet;
-    const Tensor features = evaluated(net.body, task.query_x);
-    const std::string at = variant_ + ", test task 1, ";
-    out.galleries.push_back(
-        gallery(std::string(method.name) + ", " + at, task, evaluated(net.head, features)));
-    if (const Method* dagger = dagger_of(method.name))
-      out.galleries.push_back(
-          gallery(std::string(dagger->name) + ", " + at, task, evaluated(net.cohead, features)));
-  }
-
- private:
-  TaskBatch sample(const ClassSet& from, const Random& r, int64_t first, int64_t count,
-                   int64_t query) const {
-    std::vector<Random> streams;
-    for (int64_t t = first; t < first + count; ++t) streams.push_back(r / t);
-    return from.tasks(streams, {s_.ways, k_, query});
-  }
-
-  Gallery gallery(const std::string& title, const TaskBatch& task, const Tensor& logits) const {
-    constexpr int64_t most = 2;  // query images per class
-    Gallery g{title + "one support image per class, then query images and their predictions"};
-    for (int64_t c = 0; c < s_.ways; ++c)
-      g.pictures.push_back(picture_of(task.support_x[0][c * k_],
-                                      "support, class " + std::to_string(c), Picture::none));
-    const std::vector<int64_t> predicted = argmax(logits[0], -1).template to_vector<int64_t>();
-    for (int64_t c = 0; c < s_.ways; ++c) {
-      for (int64_t i = 0; i < std::min<int64_t>(most, s_.test_query); ++i) {
-        const int64_t at = c * s_.test_query + i, guess = predicted[static_cast<size_t>(at)];
-        g.pictures.push_back(
-            picture_of(task.query_x[0][at],
-                       "class " + std::to_string(c) + ", predicted " + std::to_string(guess),
-                       guess == c ? Picture::right : Picture::wrong));
-      }
+Gallery gallery(const std::string& title, const ImageSettings& s, const TaskBatch& task,
+                const Tensor& logits) {
+  constexpr int64_t most = 2;  // query images per class
+  Gallery g{title + "one support image per class, then query images and their predictions"};
+  const int64_t shots = task.support_x.size(1) / s.ways;
+  for (int64_t c = 0; c < s.ways; ++c)
+    g.pictures.push_back(picture_of(task.support_x[0][c * shots],
+                                    "support, class " + std::to_string(c), Picture::none));
+  const std::vector<int64_t> predicted = argmax(logits[0], -1).to_vector<int64_t>();
+  for (int64_t c = 0; c < s.ways; ++c) {
+    for (int64_t i = 0; i < std::min<int64_t>(most, s.test_query); ++i) {
+      const int64_t at = c * s.test_query + i, guess = predicted[static_cast<size_t>(at)];
+      g.pictures.push_back(
+          picture_of(task.query_x[0][at],
+                     "class " + std::to_string(c) + ", predicted " + std::to_string(guess),
+                     guess == c ? Picture::right : Picture::wrong));
     }
-    return g;
   }
+  return g;
+}
 
-  ImageSettings s_;
-  std::shared_ptr<const ClassSplits> classes_;
-  std::string variant_;
-  int64_t k_;
-};
+// The first test task: what it was adapted on, and the predictions for a few query images of each
+// class.
+template <class Net>
+void show(const ImageSettings& s, const std::string& variant, const Task<Net>& of,
+          const Method& method, const Learner<Net>& learner, experiment::Outcome& out) {
+  const TaskBatch task = of.held_out(Split::test, 0, 1);
+  const int64_t channels = task.query_x.size(2);
+  if (channels != 1 && channels != 3) return;
+  const Net net = learner.adapted(task.support_x, task.support_y);
+  const NoGrad quiet;
+  const Tensor features = evaluated(net.body, task.query_x);
+  const auto add = [&](const std::string& name, const Tensor& logits) {
+    out.galleries.push_back(gallery(name + ", " + variant + ", test task 1, ", s, task, logits));
+  };
+  add(method.name, evaluated(net.head, features));
+  if (const Method* dagger = dagger_of(method.name))
+    add(dagger->name, evaluated(net.cohead, features));
+}
 
 class ImageExperiment : public FewShotExperiment<ImageSettings> {
  public:
   ImageExperiment(const std::string& task, const std::string& about, LoadClasses load, int reaches)
-      : FewShotExperiment(task, about, "accuracy", experiment::Better::higher),
-        load_(std::move(load)),
-        reaches_(reaches) {}
+      : FewShotExperiment(task, about, classification), load_(std::move(load)), reaches_(reaches) {}
 
   void choose(const std::string&, const std::string& preset) override {
     ImageSettings s;  // protocol B of the specification, with presets around it
@@ -189,38 +134,63 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
                         std::to_string(part.least_rows()) + " images");
     };
     const Shape& sizes = classes_->train.set.images.shape();
-    if (settings_.net == "conv4" && sizes[2] != sizes[3])
-      throw ConfigError("net conv4 takes square images; these are " + str(sizes));
+    need(settings_.net == "mlp" || sizes[2] == sizes[3],
+         "net conv4 takes square images; these are " + str(sizes));
     room(classes_->train, settings_.query, "training");
     room(classes_->validation, settings_.test_query, "validation");
     room(classes_->test, settings_.test_query, "test");
   }
-  // Before data are read, of what images have at least.
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     const ImageSettings& s = settings_;
-    const Shape image = classes_ ? Shape(classes_->train.set.images.shape().begin() + 1,
-                                         classes_->train.set.images.shape().end())
-                                 : Shape{1, s.size ? s.size : 28, s.size ? s.size : 28};
-    const auto c = static_cast<double>(image[0]), pixels = static_cast<double>(image[1] * image[2]);
-    const double w = s.channels, ways = s.ways, k = shots_of(job.variant);
-    TaskSize t{0, ways * k, ways * s.query, ways * s.test_query, c * pixels, w * pixels};
-    if (s.net == "conv4") {
-      t.parameters = 9 * w * (c + w * (3 + s.cohead_convs)) + 2 * w * ways;
-    } else {
-      const std::vector<double> body = widths(c * pixels, s.hidden);
-      t.parameters = mlp_parameters(body) + head_parameters(body.back(), s.cohead_hidden, ways);
-      t.activations = std::accumulate(body.begin() + 1, body.end(), 0.0);
-    }
-    return needs_of(s, t);
+    const Shape image = image_shape();
+    const double c = static_cast<double>(image[0]), pixels = static_cast<double>(image.numel()) / c,
+                 w = s.channels, ways = s.ways;
+    const NetSize net = s.net == "mlp"
+                            ? mlp_size(c * pixels, s.hidden, s.cohead_hidden, ways)
+                            : NetSize{9 * w * (c + w * (3 + s.cohead_convs)) + 2 * w * ways,
+                                      c * pixels, w * pixels};
+    return needs_of(s, net, ways * shots_of(job.variant), ways * s.query, ways * s.test_query);
   }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
     if (!classes_) throw ConfigError("--task " + task_ + ": no classes were read");
-    if (settings_.net == "mlp")
-      return trial_of(ImageTask<MlpNets>(settings_, classes_, job.variant), job);
-    return trial_of(ImageTask<Conv4Nets>(settings_, classes_, job.variant), job);
+    const ImageSettings s = settings_;
+    const Shape image = image_shape();
+    if (s.net == "mlp")
+      return trial_of(job, [s, image](const Random& r) {
+        return mlp_net<PixelMlp>(r, image.numel(), s.hidden, s.cohead_hidden, s.ways);
+      });
+    return trial_of(job, [s, image](const Random& r) {
+      const Conv4Options o{.in_channels = image[0], .channels = s.channels, .size = image[1]};
+      return Model<Conv4Body, Conv4Head, Conv4CoHead>{
+          Conv4Body(r / "body", o), Conv4Head(r / "head", o, s.ways),
+          Conv4CoHead(r / "cohead", o, s.ways, s.cohead_convs)};
+    });
   }
 
  private:
+  // [c,h,w]; before data are read, what images have at least.
+  Shape image_shape() const {
+    if (!classes_)
+      return {1, settings_.size ? settings_.size : 28, settings_.size ? settings_.size : 28};
+    const Shape& all = classes_->train.set.images.shape();
+    return {all[1], all[2], all[3]};
+  }
+  template <class Initial>
+  std::unique_ptr<experiment::Trial> trial_of(const experiment::Job& job, Initial initial) const {
+    using Net = decltype(initial(Random(0)));
+    const ImageSettings s = settings_;
+    Task<Net> task{s, scoring_, initial};
+    task.draw = [s, classes = classes_, k = shots_of(job.variant)](Split split, const Random& r,
+                                                                   int64_t first, int64_t count) {
+      const ClassSet& from = split == Split::training ? classes->train
+                             : split == Split::test   ? classes->test
+                                                      : classes->validation;
+      return from.tasks(task_streams(r, first, count),
+                        {s.ways, k, split == Split::training ? s.query : s.test_query});
+    };
+    task.show = [s, v = job.variant](auto&... of) { show(s, v, of...); };
+    return cml::trial_of(std::move(task), job);
+  }
   void ask(const Asked& at) const override {
     if (reaches_ > 0 && at.variant == "K=1") at.reaches("maml", reaches_);
     at.claims.above(at.text("maml above itself without adaptation"), at.of("maml"),

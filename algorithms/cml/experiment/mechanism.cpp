@@ -2,6 +2,7 @@
 #include <regex>
 
 #include <regrad/algorithms/cml/experiment/mechanism.h>
+#include <regrad/algorithms/maml/sharp.h>
 
 namespace regrad::cml {
 namespace {
@@ -49,14 +50,15 @@ std::vector<std::vector<Tensor>> by_layer(
 }
 
 double mean_norm(const std::vector<Tensor>& layer) {
-  Tensor squares;
-  for (const Tensor& g : layer) {
-    Dims rest;
-    for (int d = 1; d < g.dim(); ++d) rest.push_back(d);
-    const Tensor s = rest.size() == 0 ? square(g) : sum(square(g), rest);
-    squares = squares.defined() ? squares + s : s;
-  }
-  return mean(sqrt(squares)).item();
+  return mean(sqrt(maml::sum_of_squares(layer, true))).item();
+}
+
+void log_layers(const std::string& name, const std::vector<double>& values,
+                experiment::Moment& out) {
+  for (size_t l = 0; l < values.size(); ++l)
+    out.emplace_back(
+        name + (l + 1 == values.size() ? ", head" : ", body layer " + std::to_string(l + 1)),
+        values[l]);
 }
 
 }  // namespace regrad::cml

@@ -26,12 +26,6 @@ std::vector<std::vector<Tensor>> by_layer(
 // The norm over all of a layer's parameters [T, ...], the mean over the tasks.
 double mean_norm(const std::vector<Tensor>& layer);
 
-// A body that lists its layers' activations, [T,N,..] each, the last of them the features.
-template <class Body>
-concept ListsActivations = requires(const Body& body, const Tensor& x) {
-  { body.activations(x) } -> std::convertible_to<std::vector<Tensor>>;
-};
-
 // The cosine of the heads' query gradients with respect to the adapted psi', over all tasks'
 // parameters as one vector. fast: leaves [T, ...].
 template <class M>
@@ -49,6 +43,10 @@ double cosine_of_heads(const M& fast, TaskLoss loss, const TaskBatch& batch) {
       .item();
 }
 
+// name + ", body layer 1", .., name + ", head": the last of the values.
+void log_layers(const std::string& name, const std::vector<double>& values,
+                experiment::Moment& out);
+
 // The support loss's gradient after adaptation, layer by layer of the body, and the head's.
 template <class M>
 void log_support_gradient(const M& fast, TaskLoss loss, const TaskBatch& batch,
@@ -56,32 +54,27 @@ void log_support_gradient(const M& fast, TaskLoss loss, const TaskBatch& batch,
   const M g = grad(
       sum(loss(evaluated(fast.head, evaluated(fast.body, batch.support_x), {}), batch.support_y)),
       fast);
-  const auto layers = by_layer(named_parameters(g.body));
-  for (size_t l = 0; l < layers.size(); ++l)
-    out.emplace_back("support gradient's norm, body layer " + std::to_string(l + 1),
-                     mean_norm(layers[l]));
-  out.emplace_back("support gradient's norm, head", mean_norm(parameters(g.head)));
+  std::vector<double> norms;
+  for (const auto& layer : by_layer(named_parameters(g.body))) norms.push_back(mean_norm(layer));
+  norms.push_back(mean_norm(parameters(g.head)));
+  log_layers("support gradient's norm", norms, out);
 }
 
-// CKA of each body layer's activations, and of the head's predictions, on the query points before
-// and after adaptation; the mean over the tasks.
+// CKA of each body layer's activations, [T,N,..] as the body lists them, and of the head's
+// predictions, on the query points before and after adaptation; the mean over the tasks.
 template <class M>
 void log_cka(const M& before, const M& fast, const Tensor& query_x, experiment::Moment& out) {
-  if constexpr (ListsActivations<decltype(before.body)>) {
-    const NoGrad quiet;
-    const auto layers = [&](const M& net) {
-      std::vector<Tensor> all = net.body.activations(query_x);
-      all.push_back(evaluated(net.head, all.back()));
-      return all;
-    };
-    const std::vector<Tensor> then = layers(per_task(before, query_x.size(0))), now = layers(fast);
-    for (size_t l = 0; l < then.size(); ++l) {
-      const std::string where =
-          l + 1 == then.size() ? "head" : "body layer " + std::to_string(l + 1);
-      out.emplace_back("CKA before and after adaptation, " + where,
-                       experiment::mean(linear_cka(then[l], now[l])));
-    }
-  }
+  const NoGrad quiet;
+  const auto layers = [&](const M& net) {
+    std::vector<Tensor> all = net.body.activations(query_x);
+    all.push_back(evaluated(net.head, all.back()));
+    return all;
+  };
+  const std::vector<Tensor> then = layers(per_task(before, query_x.size(0))), now = layers(fast);
+  std::vector<double> alike;
+  for (size_t l = 0; l < then.size(); ++l)
+    alike.push_back(experiment::mean(linear_cka(then[l], now[l])));
+  log_layers("CKA before and after adaptation", alike, out);
 }
 
 }  // namespace regrad::cml

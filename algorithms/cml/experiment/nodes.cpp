@@ -1,12 +1,47 @@
 #include <algorithm>
 
 #include <regrad/algorithms/cml/experiment/nodes.h>
+#include <regrad/datasets/block_model.h>
+#include <regrad/datasets/citations.h>
 
 namespace regrad::cml {
 namespace {
 
-Tensor ids(const std::vector<int64_t>& v, int64_t tasks) {
-  return from_data(v.data(), {tasks, static_cast<int64_t>(v.size()) / tasks}, DType::i64);
+// G-Meta: nodes [N] -> [N,out]; [T,N] -> [T,N,out], task by task, for their subgraphs differ in
+// size.
+Tensor by_subgraphs(const Gcn& gcn, const NodeGraph& g, const Tensor& nodes, const Context& ctx) {
+  if (nodes.dim() == 1) {
+    const Subgraphs around = neighbourhoods(g.edges, nodes, 2);
+    return spmm(around.mean, gcn(normalized(around.adjacency, Propagation::random_walk),
+                                 index_rows(g.words, around.nodes), ctx));
+  }
+  std::vector<Tensor> tasks;
+  for (int64_t t = 0; t < nodes.size(0); ++t) {
+    const Gcn own =
+        gcn.conv1.weight.dim() == 3 ? map(gcn, [t](const Tensor& p) { return p[t]; }) : gcn;
+    Context of_task = ctx;
+    if (ctx.random) of_task.random = *ctx.random / t;
+    tasks.push_back(by_subgraphs(own, g, nodes[t], of_task));
+  }
+  return stack(tasks, 0);
+}
+
+// AMM-GNN: X diag(1 + 0.01 scale) W is X times W with its rows scaled, so X stays sparse.
+Tensor on_whole_graph(Gcn gcn, const FeatureScale& scale, const NodeGraph& g, const Tensor& nodes,
+                      const Context& ctx) {
+  Tensor at = nodes;
+  if (nodes.dim() == 3) {
+    at = select(nodes, 2, 0);
+    const Tensor support = slice(select(nodes, 1, 0), 1, 1, nodes.size(2));
+    gcn.conv1.weight =
+        gcn.conv1.weight *
+        unsqueeze(affine(scale(mean(embedding(support, g.features), {1})), 0.01, 1), 2);
+  }
+  const Tensor h = gcn(g.edges, g.words, ctx);
+  if (h.dim() == 2) return embedding(at, h);
+  std::vector<Tensor> tasks;
+  for (int64_t t = 0; t < at.size(0); ++t) tasks.push_back(index_select(h[t], 0, at[t]));
+  return stack(tasks, 0);
 }
 
 // x [T,N] and support [T,S] as [T,N,1+S].
@@ -15,7 +50,99 @@ Tensor with_support(const Tensor& x, const Tensor& support) {
       {unsqueeze(x, 2), expand(unsqueeze(support, 1), {x.size(0), x.size(1), support.size(1)})}, 2);
 }
 
+// Each stream's two classes of `classes`, k support and `query` query nodes of both.
+TaskBatch draw(const NodeGraph& graph, const std::vector<int64_t>& classes,
+               const std::vector<Random>& streams, int64_t k, int64_t query) {
+  std::vector<Tensor> support, queries;
+  for (const Random& task : streams) {
+    const std::vector<int64_t> order =
+        randperm(task / "classes", static_cast<int64_t>(classes.size())).to_vector<int64_t>();
+    for (size_t label = 0; label < 2; ++label) {
+      const Tensor& nodes =
+          graph.nodes_of[static_cast<size_t>(classes[static_cast<size_t>(order[label])])];
+      const Tensor drawn = index_select(nodes, 0, randperm(task / "nodes" / label, nodes.numel()));
+      support.push_back(slice(drawn, 0, 0, k));
+      queries.push_back(slice(drawn, 0, k, k + query));
+    }
+  }
+  const auto of = [&](const std::vector<Tensor>& nodes) {
+    return reshape(cat(nodes, 0), {static_cast<int64_t>(streams.size()), -1});
+  };
+  const auto labels = [&](int64_t each) {
+    const Tensor pair = cat({zeros({each}, DType::i64), ones({each}, DType::i64)}, 0);
+    return of(std::vector<Tensor>(streams.size(), pair));
+  };
+  TaskBatch out{of(support), labels(k), of(queries), labels(query)};
+  if (graph.encoder != NodeEncoder::amm) return out;
+  const Tensor beside = out.support_x;
+  out.support_x = with_support(beside, beside);
+  out.query_x = with_support(out.query_x, beside);
+  return out;
+}
+
+// psi, theta and phi at the start.
+NodeNet initial(const NodeSettings& s, const std::shared_ptr<const NodeGraph>& graph,
+                const Random& r) {
+  const int64_t in = graph->features.size(1), h = s.hidden;
+  NodeBody body{.graph = graph};
+  if (graph->encoder == NodeEncoder::sgc) {
+    body.linear = Linear(r / "body", in, h);
+  } else {
+    body.gcn = Gcn(r / "body", in, h, h, s.dropout);
+  }
+  if (graph->encoder == NodeEncoder::amm) body.scale = FeatureScale(r / "scale", in, h);
+  return with_heads(std::move(body), r, h, s.cohead_hidden, 2);
+}
+
 }  // namespace
+
+Graph load_nodes(const std::string& folder, const std::string& graph) {
+  if (graph == "blocks")
+    return BlockModel{.topic = 30, .p_in = 0.03, .p_topic = 0.3}.sample(Random(0) / "graph");
+  if (graph != "cora" && graph != "citeseer")
+    throw ConfigError("graph '" + graph + "': there are cora, citeseer and blocks");
+  if (folder.empty())
+    throw IOError("graph " + graph + ": no folder was given; --data DIR names the one with " +
+                  graph + ".content and " + graph + ".cites");
+  return find_citations(folder, graph, Dangling::count).graph;
+}
+
+std::shared_ptr<const NodeGraph> node_graph(const Graph& graph, NodeEncoder encoder) {
+  const Tensor &x = graph.features, &labels = graph.labels;
+  if (x.dim() != 2 || labels.dim() != 1 || labels.size(0) != x.size(0))
+    throw ShapeError("node_graph: features " + str(x.shape()) + " and labels " +
+                     str(labels.shape()) + "; they must be [n,f] and [n]");
+  const NoGrad quiet;
+  auto g = std::make_shared<NodeGraph>();
+  g->encoder = encoder;
+  const auto classes = static_cast<int64_t>(graph.classes.size());
+  const std::vector<int64_t> label = labels.to_vector<int64_t>();  // below 0: none
+  for (size_t i = 0; i < label.size(); ++i)
+    if (label[i] >= classes)
+      throw ShapeError("node_graph: node " + std::to_string(i) + " has label " +
+                       std::to_string(label[i]) + " of " + std::to_string(classes));
+  for (int64_t c = 0; c < classes; ++c)
+    g->nodes_of.push_back(flatten(nonzero(eq(labels, static_cast<double>(c)))));
+  const auto propagation = [&](Propagation kind) {
+    return normalized_adjacency(graph.edges, x.size(0), kind);
+  };
+  g->features = normalize_rows(x);
+  if (encoder == NodeEncoder::sgc)
+    g->features = propagate(propagation(Propagation::symmetric), g->features, 2);
+  if (encoder == NodeEncoder::gmeta)
+    g->edges = csr_from_edges(graph.edges, x.size(0), {.self_loops = true});
+  if (encoder == NodeEncoder::amm) g->edges = propagation(Propagation::random_walk);
+  if (encoder != NodeEncoder::sgc) g->words = to_sparse(g->features);
+  return g;
+}
+
+Tensor NodeBody::operator()(const Tensor& nodes, const Context& ctx) const {
+  switch (graph->encoder) {
+    case NodeEncoder::sgc: return linear(embedding(nodes, graph->features));
+    case NodeEncoder::gmeta: return by_subgraphs(gcn, *graph, nodes, ctx);
+    default: return on_whole_graph(gcn, scale, *graph, nodes, ctx);
+  }
+}
 
 std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes) {
   std::vector<std::pair<int64_t, int64_t>> out;
@@ -24,73 +151,29 @@ std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes) {
   return out;
 }
 
-NodeTask::NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph,
-                   size_t pair, int shots)
-    : s_(settings), graph_(std::move(graph)), pair_(pair), k_(shots) {
-  const auto classes = static_cast<int64_t>(graph_->nodes_of.size());
-  if (classes < 4)
-    throw ConfigError("nodes: a graph of " + std::to_string(classes) +
-                      " classes; two to test on and two to train on are needed");
-  const int64_t most = k_ + std::max(s_.query, s_.test_query);
-  for (int64_t c = 0; c < classes; ++c) {
-    const auto here = static_cast<int64_t>(graph_->nodes_of[static_cast<size_t>(c)].size());
-    if (here < most)
-      throw ConfigError("nodes: class " + std::to_string(c) + " has " + std::to_string(here) +
-                        " nodes; support and query need " + std::to_string(most));
-  }
+Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> graph, size_t pair,
+                        int shots) {
+  const auto classes = static_cast<int64_t>(graph->nodes_of.size());
+  need(classes >= 4, "nodes: a graph of " + std::to_string(classes) +
+                         " classes; two to test on and two to train on are needed");
+  const int64_t most = shots + std::max(s.query, s.test_query);
   const auto [a, b] = class_pairs(classes).at(pair);
-  test_ = {a, b};
-  for (int64_t c = 0; c < classes; ++c)
-    if (c != a && c != b) train_.push_back(c);
-}
-
-NodeNet NodeTask::initial(uint64_t seed) const {
-  const Random r = Random(seed) / "init";
-  const int64_t in = graph_->features.size(1), h = s_.hidden;
-  NodeBody body{.graph = graph_};
-  if (graph_->encoder == NodeEncoder::sgc) {
-    body.linear = Linear(r / "body", in, h);
-  } else {
-    body.gcn = Gcn(r / "body", in, h, h, s_.dropout);
+  std::vector<int64_t> others;
+  for (int64_t c = 0; c < classes; ++c) {
+    const int64_t here = graph->nodes_of[static_cast<size_t>(c)].numel();
+    need(here >= most, "nodes: class " + std::to_string(c) + " has " + std::to_string(here) +
+                           " nodes; support and query need " + std::to_string(most));
+    if (c != a && c != b) others.push_back(c);
   }
-  if (graph_->encoder == NodeEncoder::amm) body.scale = FeatureScale(r / "scale", in, h);
-  return with_heads(std::move(body), r, h, s_.cohead_hidden, 2);
-}
-
-TaskBatch NodeTask::batch(const Random& r, const std::vector<int64_t>& classes, int64_t first,
-                          int64_t count, int query) const {
-  std::vector<int64_t> support_x, support_y, query_x, query_y;
-  for (int64_t t = first; t < first + count; ++t) {
-    const Random task = r / t;
-    const std::vector<int64_t> order =
-        randperm(task / "classes", static_cast<int64_t>(classes.size())).to_vector<int64_t>();
-    for (int64_t label = 0; label < 2; ++label) {
-      const int64_t c = classes[static_cast<size_t>(order[static_cast<size_t>(label)])];
-      const std::vector<int64_t>& nodes = graph_->nodes_of[static_cast<size_t>(c)];
-      const std::vector<int64_t> drawn =
-          randperm(task / "nodes" / label, static_cast<int64_t>(nodes.size())).to_vector<int64_t>();
-      for (int i = 0; i < k_ + query; ++i) {
-        (i < k_ ? support_x : query_x)
-            .push_back(nodes[static_cast<size_t>(drawn[static_cast<size_t>(i)])]);
-        (i < k_ ? support_y : query_y).push_back(label);
-      }
-    }
-  }
-  TaskBatch out{ids(support_x, count), ids(support_y, count), ids(query_x, count),
-                ids(query_y, count)};
-  if (graph_->encoder != NodeEncoder::amm) return out;
-  const Tensor support = out.support_x;
-  out.support_x = with_support(support, support);
-  out.query_x = with_support(out.query_x, support);
-  return out;
-}
-TaskBatch NodeTask::training(uint64_t seed, int64_t step) const {
-  return batch(Random(seed) / "tasks" / step, train_, 0, s_.tasks, s_.query);
-}
-TaskBatch NodeTask::held_out(Held split, int64_t first, int64_t count) const {
-  const bool test = split == Held::test;
-  return batch(Random(0) / name(split) / static_cast<int64_t>(pair_), test ? test_ : train_, first,
-               count, s_.test_query);
+  Task<NodeNet> task{s, classification, [=](const Random& r) { return initial(s, graph, r); }};
+  task.draw = [=, of_pair = std::vector<int64_t>{a, b}](Split split, const Random& r, int64_t first,
+                                                        int64_t count) {
+    const bool training = split == Split::training;
+    const auto streams = task_streams(training ? r : r / static_cast<int64_t>(pair), first, count);
+    return draw(*graph, split == Split::test ? of_pair : others, streams, shots,
+                training ? s.query : s.test_query);
+  };
+  return task;
 }
 
 namespace {
@@ -102,7 +185,7 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
                           "MAML of first order and cooperative meta-learning (CML: Shin, Han and "
                           "Kim, UAI 2024) on the nodes of a graph: two classes, " +
                               of + "'s encoder. Each seed tests on another pair of classes.",
-                          "accuracy", experiment::Better::higher),
+                          classification),
         encoder_(encoder) {}
 
   void choose(const std::string&, const std::string& preset) override {
@@ -136,18 +219,17 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
     cml::check(s);
     need(s.graph == "cora" || s.graph == "citeseer" || s.graph == "blocks",
          "graph: there are cora, citeseer and blocks");
-    if (graph_) NodeTask(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
+    if (graph_) node_task(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
   }
   // A GCN has two layers, and all nodes at once in its hidden one.
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     const NodeSettings& s = settings_;
-    const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden,
-                 k = shots_of(job.variant);
-    const double body =
-        encoder_ == NodeEncoder::sgc ? mlp_parameters({in, h}) : mlp_parameters({in, h, h});
+    const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden;
+    std::vector<int> widths(encoder_ == NodeEncoder::sgc ? 1 : 2, s.hidden);
+    NetSize net = mlp_size(in, widths, s.cohead_hidden, 2);
+    net.inputs = 2, net.activations = h;  // node and label
     std::vector<experiment::Need> out =
-        needs_of(s, {body + head_parameters(h, s.cohead_hidden, 2), 2 * k, 2.0 * s.query,
-                     2.0 * s.test_query, 2, h});
+        needs_of(s, net, 2.0 * shots_of(job.variant), 2.0 * s.query, 2.0 * s.test_query);
     if (graph_ && encoder_ == NodeEncoder::amm)
       out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)),
                      "the hidden units of every node"});
@@ -156,7 +238,7 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
     if (!graph_) throw ConfigError("--task " + task_ + ": no graph was read");
     const size_t pairs = class_pairs(static_cast<int64_t>(graph_->nodes_of.size())).size();
-    return trial_of(NodeTask(settings_, graph_, job.seed % pairs, shots_of(job.variant)), job);
+    return trial_of(node_task(settings_, graph_, job.seed % pairs, shots_of(job.variant)), job);
   }
 
  private:
@@ -175,13 +257,10 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
 
 }  // namespace
 
-std::unique_ptr<experiment::Experiment> nodes_experiment(NodeEncoder encoder) {
-  switch (encoder) {
-    case NodeEncoder::sgc: return std::make_unique<NodeExperiment>("nodes", "Meta-GNN", encoder);
-    case NodeEncoder::gmeta:
-      return std::make_unique<NodeExperiment>("nodes-gmeta", "G-Meta", encoder);
-    default: return std::make_unique<NodeExperiment>("nodes-amm", "AMM-GNN", encoder);
-  }
+std::unique_ptr<experiment::Experiment> nodes_experiment(const std::string& task,
+                                                         const std::string& of,
+                                                         NodeEncoder encoder) {
+  return std::make_unique<NodeExperiment>(task, of, encoder);
 }
 
 }  // namespace regrad::cml

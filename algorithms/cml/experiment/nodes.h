@@ -1,8 +1,8 @@
 // The tasks of nodes (CML section 4.3): two classes of one graph at a time, K labelled nodes each;
 // accuracy in % after adaptation.
 //
-//   NodeTask task(settings, node_graph(graph, NodeEncoder::sgc), pair, 5);
-//   Learner<NodeNet> learner(task.initial(seed), method("cml"), settings, NodeTask::loss, seed);
+//   const auto task = node_task(settings, node_graph(graph, NodeEncoder::sgc), pair, 5);
+//   Learner<NodeNet> learner(task.at_seed(seed), method("cml"), settings, task.scoring.loss, seed);
 //   for (int64_t i = 0; i < settings.steps; ++i) learner.learn(task.training(seed, i), i);
 //
 // Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a run tests on a
@@ -55,11 +55,10 @@ Graph load_nodes(const std::string& folder, const std::string& graph);
 // A graph as the encoders read it; shared, never changed.
 struct NodeGraph {
   NodeEncoder encoder = NodeEncoder::sgc;
-  Tensor features;                                  // [n,f]: sgc: S^2 X; else X
-  Csr words;                                        // X, sparse (gmeta, amm)
-  Csr adjacency;                                    // A + I (gmeta)
-  Csr propagation;                                  // D^-1 (A+I) (amm)
-  std::vector<std::vector<int64_t>> nodes_of = {};  // a class's nodes
+  Tensor features;                    // [n,f]: sgc: S^2 X; else X
+  Csr words;                          // X, sparse (gmeta, amm)
+  Csr edges;                          // gmeta: A + I; amm: D^-1 (A+I)
+  std::vector<Tensor> nodes_of = {};  // a class's nodes, i64 [..], ascending
 };
 // ShapeError where the graph's parts do not fit, or a label is that of no class.
 std::shared_ptr<const NodeGraph> node_graph(const Graph& graph, NodeEncoder encoder);
@@ -87,39 +86,16 @@ using NodeNet = Model<NodeBody, Linear, Mlp>;
 // Pairs a < b of 0..classes-1, in order.
 std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes);
 
-// What a trial needs (trial.h), for one pair of test classes.
-class NodeTask {
- public:
-  using Net = NodeNet;
-  static constexpr const char *loss_name = "cross-entropy", *metric_name = "accuracy";
-  static constexpr TaskLoss loss = cross_entropy_by_task, metric = accuracy_by_task;
+// support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two
+// classes; support and query share no node. Two classes of the pair at test, else outside it. pair:
+// an index of class_pairs. ConfigError where the graph has too few classes, or one of them too few
+// nodes.
+Task<NodeNet> node_task(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph,
+                        size_t pair, int shots);
 
-  // pair: an index of class_pairs. ConfigError where the graph has too few classes, or one of them
-  // too few nodes.
-  NodeTask(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph, size_t pair,
-           int shots);
-
-  const MetaSettings& settings() const { return s_; }
-  NodeNet initial(uint64_t seed) const;
-  // support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two
-  // classes; support and query share no node. training: two classes outside the pair. held_out: the
-  // pair for the test, as training for validation.
-  TaskBatch training(uint64_t seed, int64_t step) const;
-  TaskBatch held_out(Held split, int64_t first, int64_t count) const;
-  void show(const Method&, const Learner<NodeNet>&, experiment::Outcome&) const {}
-
- private:
-  TaskBatch batch(const Random& r, const std::vector<int64_t>& classes, int64_t first,
-                  int64_t count, int query) const;
-
-  NodeSettings s_;
-  std::shared_ptr<const NodeGraph> graph_;
-  size_t pair_;
-  int k_;
-  std::vector<int64_t> train_ = {}, test_ = {};  // classes
-};
-
-// --task nodes, nodes-gmeta, nodes-amm.
-std::unique_ptr<experiment::Experiment> nodes_experiment(NodeEncoder encoder);
+// of: whose encoder it is.
+std::unique_ptr<experiment::Experiment> nodes_experiment(const std::string& task,
+                                                         const std::string& of,
+                                                         NodeEncoder encoder);
 
 }  // namespace regrad::cml

@@ -20,26 +20,31 @@ void check(const MetaSettings& s) {
        "sharp.levels must be low, up or both");
 }
 
-double mlp_parameters(const std::vector<double>& sizes) {
-  double n = 0;
-  for (size_t i = 0; i + 1 < sizes.size(); ++i) n += (sizes[i] + 1) * sizes[i + 1];
-  return n;
+NetSize mlp_size(double in, const std::vector<int>& hidden, double cohead_hidden, double out) {
+  NetSize net{0, in, 0};
+  const auto linear = [&](double from, double to) { net.parameters += (from + 1) * to; };
+  for (const double width : hidden) {
+    linear(in, width);
+    net.activations += width;
+    in = width;
+  }
+  linear(in, out), linear(in, cohead_hidden), linear(cohead_hidden, out);
+  return net;
 }
 
-std::vector<experiment::Need> needs_of(const MetaSettings& s, const TaskSize& t) {
-  const double tasks = s.tasks, together = s.chunk > 0 ? std::min<double>(s.chunk, tasks) : tasks,
-               item = sizeof(float);
-  const double examples = t.support + t.query, test = std::min<double>(s.test_chunk, s.test_tasks),
-               tested = t.support + t.test_query;
+std::vector<experiment::Need> needs_of(const MetaSettings& s, const NetSize& net, double support,
+                                       double query, double test_query) {
+  const double item = sizeof(float), score = sizeof(double), tasks = s.tasks,
+               together = s.chunk > 0 ? std::min<double>(s.chunk, tasks) : tasks,
+               test = std::min<double>(s.test_chunk, s.test_tasks), examples = support + query,
+               tested = support + test_query, own = s.inner_steps > 0 ? net.parameters : 0;
   return {
-      experiment::trained(t.parameters, 2, "Adam's averages"),
-      {item * tasks * examples * t.inputs, "the examples of a batch of tasks"},
-      {item * together * ((s.inner_steps > 0 ? t.parameters : 0) + examples * t.activations),
-       "the tasks that are adapted at once"},
-      {item * test * ((s.inner_steps > 0 ? t.parameters : 0) + tested * (t.inputs + t.activations)),
-       "the test tasks of a chunk"},
-      {sizeof(double) * static_cast<double>(s.test_tasks), "the scores of the test tasks"},
-      {2 * sizeof(double) * std::min<double>(s.last, s.steps / s.log_every),
+      experiment::trained(net.parameters, 2, "Adam's averages"),
+      {item * tasks * examples * net.inputs, "the examples of a batch of tasks"},
+      {item * together * (own + examples * net.activations), "the tasks that are adapted at once"},
+      {item * test * (own + tested * (net.inputs + net.activations)), "the test tasks of a chunk"},
+      {score * s.test_tasks, "the scores of the test tasks"},
+      {2 * score * std::min<double>(s.last, s.steps / s.log_every),
        "the last points of the learning curve"}};
 }
 

@@ -105,19 +105,16 @@ struct MetaSettings {
 // ConfigError for settings that contradict themselves.
 void check(const MetaSettings& settings);
 
-// What a task is made of, in numbers.
-struct TaskSize {
-  double parameters;                  // of body, head and co-learner
-  double support, query, test_query;  // examples
-  double inputs, activations;         // of an example; at least so many of the body's
+// A net in numbers: scalars of body, head and co-learner; values of an example; at least so many of
+// the body's activations for it.
+struct NetSize {
+  double parameters, inputs, activations;
 };
-double mlp_parameters(const std::vector<double>& sizes);
-// Those of a linear head, and of a co-learner with a hidden layer.
-inline double head_parameters(double features, double hidden, double out) {
-  return mlp_parameters({features, out}) + mlp_parameters({features, hidden, out});
-}
+// Linear maps: the body's to each of `hidden`, the head's, a co-learner's with a hidden layer.
+NetSize mlp_size(double in, const std::vector<int>& hidden, double cohead_hidden, double out);
 // What training and test take at least: parameters and what Adam keeps, the tasks of a batch, those
-// of one graph adapted at once, and those of a test.
-std::vector<experiment::Need> needs_of(const MetaSettings& settings, const TaskSize& size);
+// of one graph adapted at once, and those of a test. support, query, test_query: a task's examples.
+std::vector<experiment::Need> needs_of(const MetaSettings& settings, const NetSize& net,
+                                       double support, double query, double test_query);
 
 }  // namespace regrad::cml

@@ -1,8 +1,6 @@
 // Sinusoids. What the paper leaves open (outer steps, optimizer, query size, test tasks) is a
 // setting with the default of the README's protocol.
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/cml/experiment/trial.h>
@@ -29,71 +27,40 @@ struct SinusoidSettings : MetaSettings {
   }
 };
 
-class SinusoidTask {
- public:
-  using Net = Model<Mlp, Linear, Mlp>;
-  static constexpr const char *loss_name = "mse", *metric_name = "mse";
-  static constexpr TaskLoss loss = mse_loss_by_task, metric = mse_loss_by_task;
+using Net = Model<Mlp, Linear, Mlp>;
 
-  SinusoidTask(const SinusoidSettings& s, const std::string& variant)
-      : s_(s), variant_(variant), k_(shots_of(variant)) {}
+// Of held-out tasks: a hundred of them have neighbouring streams.
+Random stream_of(const Random& r, int64_t t) { return r / (t / 100) / (t % 100); }
 
-  const MetaSettings& settings() const { return s_; }
-  Net initial(uint64_t seed) const {
-    const Random r = Random(seed) / "init";
-    return with_heads(Mlp(r / "body", widths<int64_t>(1, s_.hidden), false), r, s_.hidden.back(),
-                      s_.cohead_hidden, 1);
+// Two test tasks: the truth, the net before and after adaptation, the support points.
+void show(const std::string& variant, const Task<Net>& task, const Method& method,
+          const Learner<Net>& learner, experiment::Outcome& out) {
+  constexpr int64_t shown = 2, points = 121;
+  const TaskBatch tasks = task.held_out(Split::test, 0, shown);
+  Tensor grid = arange(0, static_cast<double>(points)).to(DType::f32) * (10.0 / (points - 1)) - 5.0;
+  grid = expand(reshape(grid, {1, points, 1}), {shown, points, 1});
+  const Net net = learner.net(), after = learner.adapted(tasks.support_x, tasks.support_y);
+  const NoGrad quiet;
+  const Tensor before_y = net.head(net.body(grid)), features = after.body(grid),
+               after_y = after.head(features);
+  for (int64_t t = 0; t < shown; ++t) {
+    const auto [amplitude, phase] = Sinusoids{}.curve(stream_of(Random(0) / "test", t));
+    const std::vector<double> x = grid[t].to_vector();
+    std::vector<double> truth;
+    for (double v : x) truth.push_back(amplitude * std::sin(v - phase));
+    Chart c{std::string(method.name) + ", " + variant + ", test task " + std::to_string(t + 1), "x",
+            "y"};
+    c.series = {{"truth", x, truth, Series::dashed, 6},
+                {"before", x, before_y[t].to_vector(), Series::line, 4},
+                {"after", x, after_y[t].to_vector(), Series::line, 0}};
+    if (dagger_of(method.name))
+      c.series.push_back(
+          {"after, co-learner", x, after.cohead(features)[t].to_vector(), Series::line, 2});
+    c.series.push_back({"support", tasks.support_x[t].to_vector(), tasks.support_y[t].to_vector(),
+                        Series::points, 1});
+    out.figures.push_back(std::move(c));
   }
-  TaskBatch training(uint64_t seed, int64_t step) const {
-    return Sinusoids{}.sample(Random(seed) / "tasks" / step, s_.tasks, k_, k_);
-  }
-  TaskBatch held_out(Held split, int64_t first, int64_t count) const {
-    std::vector<Random> streams;
-    for (int64_t t = first; t < first + count; ++t) streams.push_back(stream_of(split, t));
-    return Sinusoids{}.sample(streams, k_, s_.test_points);
-  }
-
-  // Two test tasks: the truth, the net before and after adaptation, the support points.
-  void show(const Method& method, const Learner<Net>& learner, experiment::Outcome& out) const {
-    constexpr int64_t shown = 2, points = 121;
-    const TaskBatch tasks = held_out(Held::test, 0, shown);
-    Tensor grid =
-        arange(0, static_cast<double>(points)).to(DType::f32) * (10.0 / (points - 1)) - 5.0;
-    grid = expand(reshape(grid, {1, points, 1}), {shown, points, 1});
-    const Net& net = learner.net();
-    const Net after = learner.adapted(tasks.support_x, tasks.support_y);
-    const NoGrad quiet;
-    const Tensor before_y = net.head(net.body(grid)), features = after.body(grid),
-                 after_y = after.head(features);
-    for (int64_t t = 0; t < shown; ++t) {
-      const auto [amplitude, phase] = Sinusoids{}.curve(stream_of(Held::test, t));
-      const std::vector<double> x = grid[t].to_vector();
-      std::vector<double> truth;
-      for (double v : x) truth.push_back(amplitude * std::sin(v - phase));
-      Chart c{std::string(method.name) + ", " + variant_ + ", test task " + std::to_string(t + 1),
-              "x", "y"};
-      c.series = {{"truth", x, truth, Series::dashed, 6},
-                  {"before", x, before_y[t].to_vector(), Series::line, 4},
-                  {"after", x, after_y[t].to_vector(), Series::line, 0}};
-      if (dagger_of(method.name))
-        c.series.push_back(
-            {"after, co-learner", x, after.cohead(features)[t].to_vector(), Series::line, 2});
-      c.series.push_back({"support", tasks.support_x[t].to_vector(), tasks.support_y[t].to_vector(),
-                          Series::points, 1});
-      out.figures.push_back(std::move(c));
-    }
-  }
-
- private:
-  // A hundred tasks have neighbouring streams.
-  static Random stream_of(Held split, int64_t t) {
-    return Random(0) / name(split) / (t / 100) / (t % 100);
-  }
-
-  SinusoidSettings s_;
-  std::string variant_;
-  int64_t k_;
-};
+}
 
 class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
  public:
@@ -102,7 +69,7 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
             "sinusoid",
             "MAML and cooperative meta-learning (CML: Shin, Han and Kim, UAI 2024) on "
             "sinusoids: few-shot regression, test error after adaptation.",
-            "mse", experiment::Better::lower, 10) {}
+            regression, 10) {}
   void choose(const std::string&, const std::string& preset) override {
     SinusoidSettings s;
     s.shots = {5, 10, 20}, seeds_ = 8;
@@ -120,15 +87,26 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
     need(!settings_.hidden.empty(), "hidden: at least one width");
   }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
-    const SinusoidSettings& s = settings_;
-    const std::vector<double> body = widths<double>(1, s.hidden);
-    const double k = shots_of(job.variant);
-    return needs_of(s, {mlp_parameters(body) + head_parameters(body.back(), s.cohead_hidden, 1), k,
-                        k, static_cast<double>(s.test_points), 2,
-                        std::accumulate(body.begin() + 1, body.end(), 0.0)});
+    NetSize net = mlp_size(1, settings_.hidden, settings_.cohead_hidden, 1);
+    net.inputs = 2;  // x and y
+    const int k = shots_of(job.variant);
+    return needs_of(settings_, net, k, k, settings_.test_points);
   }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
-    return trial_of(SinusoidTask(settings_, job.variant), job);
+    const SinusoidSettings s = settings_;
+    const int64_t k = shots_of(job.variant);
+    Task<Net> task{s, scoring_};
+    task.initial = [s](const Random& r) {
+      return mlp_net<Mlp>(r, 1, s.hidden, s.cohead_hidden, 1);
+    };
+    task.draw = [s, k](Split split, const Random& r, int64_t first, int64_t count) {
+      if (split == Split::training) return Sinusoids{}.sample(r, count, k, k);
+      std::vector<Random> streams;
+      for (int64_t t = first; t < first + count; ++t) streams.push_back(stream_of(r, t));
+      return Sinusoids{}.sample(streams, k, s.test_points);
+    };
+    task.show = [v = job.variant](auto&... of) { show(v, of...); };
+    return trial_of(std::move(task), job);
   }
 
  private:

@@ -19,9 +19,12 @@ experiment::TaskList cml_tasks() {
   images("omniglot", "Omniglot", omniglot_classes, 82);
   images("images", "classes of images (--data; without it, drawn glyphs)", drawn, 0);
   images("folder", "pictures in a folder (--data)", folder_classes, 0);
-  tasks.add("nodes", nodes_experiment(NodeEncoder::sgc));
-  tasks.add("nodes-gmeta", nodes_experiment(NodeEncoder::gmeta));
-  tasks.add("nodes-amm", nodes_experiment(NodeEncoder::amm));
+  const auto nodes = [&](const char* name, const char* of, NodeEncoder encoder) {
+    tasks.add(name, nodes_experiment(name, of, encoder));
+  };
+  nodes("nodes", "Meta-GNN", NodeEncoder::sgc);
+  nodes("nodes-gmeta", "G-Meta", NodeEncoder::gmeta);
+  nodes("nodes-amm", "AMM-GNN", NodeEncoder::amm);
   return tasks;
 }
 
