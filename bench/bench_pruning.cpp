@@ -8,7 +8,6 @@
 // on. Printed: medians over the rounds, and their ratio to the dense step's.
 #include <regrad/algorithms/dcil/dcil.h>
 #include <regrad/algorithms/map/map.h>
-#include <regrad/algorithms/pruning/rigl.h>
 #include <regrad/algorithms/pruning/rows.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/layers/nets/named_net.h>

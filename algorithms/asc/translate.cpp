@@ -11,10 +11,6 @@ Conv2d same_size(const Random& r, int64_t in, int64_t out, DType t) {
   return {r, in, out, 3, {.padding = 1}, true, t};
 }
 
-Tensor indices(const std::vector<double>& at) {
-  return tensor(at, {static_cast<int64_t>(at.size())}, DType::i64);
-}
-
 }  // namespace
 
 TranslationNet::TranslationNet(const Random& r, int64_t devices, int64_t mels, int64_t width,
@@ -71,16 +67,15 @@ Tensor translated(const TranslationNet& net, const Tensor& x, const Tensor& devi
   const NoGrad quiet;
   const int64_t devices = net.scale.size(0);
   const std::vector<int64_t> of = device.to_vector<int64_t>();
-  std::vector<double> at, to;
+  std::vector<int64_t> at, to;
   for (size_t i = 0; i < of.size() && devices > 1; ++i) {
     const Random own = r / static_cast<int64_t>(i);
     if (of[i] != 0 || own.uniform(0) >= p) continue;
-    at.push_back(static_cast<double>(i)),
-        to.push_back(static_cast<double>(1 + own.integer(1, devices - 1)));
+    at.push_back(static_cast<int64_t>(i)), to.push_back(1 + own.integer(1, devices - 1));
   }
   if (at.empty()) return x;
-  const Tensor places = indices(at);
-  return index_put(x, places, net(index_select(x, 0, places), indices(to)).detach());
+  const Tensor places = tensor(at);
+  return index_put(x, places, net(index_select(x, 0, places), tensor(to)).detach());
 }
 
 }  // namespace regrad::asc

@@ -1,4 +1,3 @@
-#include <regrad/algorithms/pruning/rigl.h>
 #include <regrad/algorithms/pruning/rows.h>
 
 #include <algorithm>
@@ -9,20 +8,17 @@ namespace regrad::pruning {
 namespace {
 
 // 1 at the `count` largest values, ties by place; 0 elsewhere.
-std::vector<double> largest(const std::vector<double>& v, size_t count) {
-  std::vector<size_t> order(v.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return v[a] > v[b]; });
-  std::vector<double> out(v.size(), 0.0);
-  for (size_t i = 0; i < count; ++i) out[order[i]] = 1;
-  return out;
+Tensor largest(const Tensor& v, int64_t count) {
+  const Tensor first = slice(argsort(flatten(v), 0, true), 0, 0, count);
+  return reshape(index_put(zeros({v.numel()}, v.dtype()), first, ones({count}, v.dtype())),
+                 v.shape());
 }
 
 // (sum of sizes) / (product of sizes)
 double erk(const Tensor& w) {
-  double total = 0;
-  for (int d = 0; d < w.dim(); ++d) total += static_cast<double>(w.size(d));
-  return total / static_cast<double>(w.numel());
+  const Shape sizes = w.shape();
+  return static_cast<double>(std::accumulate(sizes.begin(), sizes.end(), int64_t{0})) /
+         static_cast<double>(w.numel());
 }
 
 // Weights that each layer keeps: `keep` in all.
@@ -61,8 +57,7 @@ Tensors random_masks(const Tensors& weights, double s, const Random& r) {
   Tensors out;
   for (size_t l = 0; l < weights.size(); ++l) {
     const Tensor u = uniform(r / static_cast<int64_t>(l), weights[l].shape(), 0, 1, DType::f64);
-    out.push_back(tensor(largest(u.to_vector(), static_cast<size_t>(keep[l])), u.shape(),
-                         weights[l].dtype()));
+    out.push_back(largest(u, keep[l]).to(weights[l].dtype()));
   }
   return out;
 }
@@ -71,17 +66,14 @@ Tensors drop_and_grow(const Tensors& masks, const Tensors& weights, const Tensor
                       double share) {
   Tensors out;
   for (size_t l = 0; l < masks.size(); ++l) {
-    std::vector<double> m = masks[l].to_vector(), w = weights[l].to_vector(),
-                        g = gradients[l].to_vector();
-    const auto kept = static_cast<size_t>(std::count(m.begin(), m.end(), 1.0));
-    const size_t moved =
-        std::min(static_cast<size_t>(share * static_cast<double>(kept)), m.size() - kept);
-    for (size_t i = 0; i < m.size(); ++i) w[i] = m[i] > 0 ? std::abs(w[i]) : -1;
-    m = largest(w, kept - moved);
-    for (size_t i = 0; i < m.size(); ++i) g[i] = m[i] > 0 ? -1 : std::abs(g[i]);
-    const std::vector<double> grown = largest(g, moved);
-    for (size_t i = 0; i < m.size(); ++i) m[i] += grown[i];
-    out.push_back(tensor(m, masks[l].shape(), masks[l].dtype()));
+    const Tensor m = masks[l].detach(), none = full(m.shape(), -1, m.dtype());
+    const auto kept = static_cast<int64_t>(sum(m.to(DType::f64)).item());
+    const int64_t moved =
+        std::min(static_cast<int64_t>(share * static_cast<double>(kept)), m.numel() - kept);
+    const Tensor stay =
+        largest(where(m > zeros_like(m), abs(weights[l].detach()), none), kept - moved);
+    out.push_back(stay +
+                  largest(where(stay > zeros_like(m), none, abs(gradients[l].detach())), moved));
   }
   return out;
 }

@@ -1,6 +1,8 @@
 // How much of a label can be read from statistics of a feature map: the measure behind the claim
 // that for audio the device sits in frequency statistics rather than in channel statistics (RFN,
 // arXiv 2206.12513; the claim is the abstract's, the estimator ours: audio.md section 2).
+//
+// The namespace is relaxed_norm, for regrad::rfn is a function (layers/freq_norm.h).
 #pragma once
 
 #include <regrad/engine/tensor.h>

@@ -6,6 +6,7 @@
 // Three tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with
 // bitmap=1 the kept ones only; "mask", the bitmaps.
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/split.h>
 #include <regrad/engine/io/serialize.h>
 #include <regrad/layers/inference/inference.h>
 
@@ -66,16 +67,6 @@ struct Packed {
     return true;
   }
 };
-
-std::vector<std::string> split(const std::string& text, char at) {
-  std::vector<std::string> out;
-  if (text.empty()) return out;
-  size_t begin = 0;
-  for (size_t end; (end = text.find(at, begin)) != std::string::npos; begin = end + 1)
-    out.push_back(text.substr(begin, end - begin));
-  out.push_back(text.substr(begin));
-  return out;
-}
 
 // Everything read is checked here, and by InferenceNet's constructor for how layers fit.
 class Reader {

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <regrad/algorithms/asc/compress.h>
 #include <regrad/algorithms/asc/experiment/pictures.h>
-#include <regrad/algorithms/asc/experiment/scores.h>
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/asc/experiment/trial.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>
@@ -559,7 +558,8 @@ TEST_CASE("pictures: low frequencies at the bottom, from dark to light; confusio
 }
 
 TEST_CASE("claims: by the bootstrap over clips; compressed ones only where there are any") {
-  AscExperiment e("scenes");
+  const auto table = asc_table("scenes");
+  experiment::Experiment& e = *table;
   e.choose("scenes", "tiny");
   experiment::Result r;
   r.seeds = {0, 1}, r.metric = "accuracy", r.baseline = "baseline";
@@ -615,13 +615,15 @@ TEST_CASE("claims: by the bootstrap over clips; compressed ones only where there
 TEST_CASE("settings: every task's presets hold, values that contradict each other are refused") {
   for (const char* task : {"scenes", "digits", "esc10", "tau", "folder"})
     for (const char* preset : {"tiny", "small", "long", "paper"}) {
-      AscExperiment e(task);
+      const auto table = asc_table(task);
+      experiment::Experiment& e = *table;
       e.choose(task, preset);
       e.check();
       CHECK(e.seeds() >= 1);
     }
   const auto with = [](const char* key, const char* value, const char* words) {
-    AscExperiment e("scenes");
+    const auto table = asc_table("scenes");
+    experiment::Experiment& e = *table;
     e.choose("scenes", "tiny");
     std::vector<experiment::Field> fields = e.fields();
     return complaint<ConfigError>(

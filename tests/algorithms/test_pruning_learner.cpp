@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 #include <regrad/algorithms/pruning/experiment/rows.h>
 #include <regrad/algorithms/pruning/experiment/trial.h>
-#include <regrad/algorithms/pruning/rigl.h>
 #include <regrad/algorithms/pruning/rows.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/serialize.h>

@@ -3,7 +3,6 @@
 #include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/algorithms/experiment/options.h>
-#include <regrad/algorithms/rfn/experiment/claims.h>
 #include <regrad/algorithms/rfn/experiment/learner.h>
 #include <regrad/algorithms/rfn/experiment/measure.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
@@ -240,7 +239,8 @@ TEST_CASE("on equal devices a gain is reported, and taken off the gain elsewhere
 }
 
 TEST_CASE("settings that contradict each other are refused") {
-  RfnExperiment e("scenes");
+  const auto table = rfn_table("scenes");
+  experiment::Experiment& e = *table;
   e.choose("scenes", "tiny");
   std::vector<experiment::Field> fields = e.fields();
   for (const auto& [key, value] : {std::pair{"devices", "phones"},

@@ -204,6 +204,21 @@ TEST_CASE(
   });
 }
 
+TEST_CASE("masks that would never have the final sparsity are refused before the data are read") {
+  const Binary& map = binaries()[1];
+  const auto with = [&](const char* methods, const char* refresh) {
+    return answer(map, {"--net", "mlp", "--methods", methods, "--epochs", "4", "--train", "50",
+                        "--refresh", refresh});
+  };
+  CHECK(with("gmp", "16") ==
+        "ConfigError: refresh: the masks of gmp are made every 16 steps, for the last time at step "
+        "0 of 4, before the final sparsity is due; a smaller refresh, more epochs or more training "
+        "images");
+  CHECK(starts(with("dpf", "2"), "ConfigError: refresh: "));
+  CHECK(with("gmp", "3") == "read");
+  CHECK(with("dense,one-shot,ste,map,snip,rigl,str,acdc", "16") == "read");
+}
+
 TEST_CASE("what is kept until the end counts too") {
   const Room room(8e9);
   CHECK(answer(binaries()[0], {"--last", "2000000000", "--steps", "2000000000", "--log-every", "1"})

@@ -69,6 +69,18 @@ struct Toy {
   }
 };
 
+// Members that a TrainTrial could not call: it must know them all the same, or leave them out in
+// silence.
+struct Misfit {
+  void logged(int);
+  void logged(double);
+
+ private:
+  void report();
+};
+static_assert(experiment::detail::has_logged<Misfit> && experiment::detail::has_report<Misfit>);
+static_assert(!experiment::detail::has_about<Misfit> && experiment::detail::has_about<Toy>);
+
 using ToyTrial = TrainTrial<Toy, ImageBatches>;
 ToyTrial toy() {
   TrainSettings s;

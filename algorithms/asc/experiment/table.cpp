@@ -1,16 +1,12 @@
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/asc/experiment/trial.h>
-#include <regrad/algorithms/experiment/claims.h>
 
 namespace regrad::asc {
 namespace {
 
-using experiment::Claims;
-using experiment::on;
+using namespace experiment;
 
-bool translates(const experiment::Job& job) {
-  return experiment::find_method(methods(), job.method).translation;
-}
+bool translates(const Job& job) { return find_method(methods(), job.method).translation; }
 
 void norms(Claims& c, const std::string& variant) {
   for (const auto& [a, b] :
@@ -50,120 +46,120 @@ Settings tiny_settings() {
   return s;
 }
 
+class AscTable : public SoundTable<Settings> {
+ public:
+  using SoundTable::SoundTable;
+
+  Card card() const override {
+    return {"asc",
+            "Acoustic scenes recorded by devices that training has no clip of: BC-ResNet-ASC with "
+            "residual normalization (Kim et al. 2021, 2022), device translation, and compression "
+            "to 8 bits: test accuracy in %.",
+            {sounds_.task()},
+            method_cards(methods()),
+            on("accuracy", variants()[0]),
+            Better::higher,
+            "baseline"};
+  }
+
+  void choose(const std::string& task, const std::string& preset) override {
+    seeds_ = preset == "paper" ? 1 : preset == "long" ? 5 : 3;
+    Settings s = preset == "paper"  ? paper_settings()
+                 : preset == "tiny" ? tiny_settings()
+                                    : Settings{};
+    // As many steps as the clips of a task allow in the time of a preset: esc10 has 320, scenes
+    // 400, digits 1,200, tau 13,962.
+    if (preset == "tiny" && task == "digits") s.epochs = 5, s.compression.epochs = 3;
+    if (preset == "small" && task == "digits")
+      s.epochs = 30, s.compression.epochs = 20, s.log_every = 5;
+    if (preset == "long") s.epochs *= 2, s.compression.epochs *= 2;
+    if (task == "tau") s.devices = {"recorded"};
+    if (task == "tau" && preset != "paper" && preset != "long")
+      s.tau = 1, s.epochs = preset == "tiny" ? 1 : 4, s.compression.epochs = 1, s.log_every = 2,
+      seeds_ = 1;
+    settings_ = s;
+  }
+
+  void check() const override {
+    regrad::check(BcResnetAscOptions{.tau = settings_.tau});
+    need(settings_.mels % 32 == 0, "mels: a multiple of 32");
+    sounds_.check(settings_, settings_);
+  }
+
+  std::vector<std::string> variants() const override {
+    return settings_.devices.size() > 1 ? settings_.devices : std::vector<std::string>{""};
+  }
+
+  // What the sounds take; the translation net with its Adam, and a map of it inside.
+  std::vector<Need> needs(const Job& job) const override {
+    check_pairs(job);
+    std::vector<Need> out = sounds_.needs(settings_);
+    if (!translates(job)) return out;
+    const Settings::Translation& s = settings_.translation;
+    const FrontEnd front = sounds_.front(settings_);
+    const auto frames = static_cast<double>(front.mel.frames(front.samples)),
+               mels = static_cast<double>(front.mel.mels);
+    const double w = s.width, crop = s.crop > 0 ? std::min<double>(s.crop, frames) : frames;
+    out.push_back(trained(9 * (2 * w + 2 * w * w), 2, "Adam's averages"));
+    out.push_back(
+        {sizeof(float) * s.batch * w * mels * crop, "a batch inside the translation net"});
+    return out;
+  }
+
+  void data(const std::string& folder) override {
+    sounds_.load(folder, settings_);
+    for (const std::string& kind : settings_.devices)
+      data_[variants()[0].empty() ? "" : kind] =
+          sounds_.recorded(settings_, kind, Random(0) / "recordings");
+  }
+
+  int64_t steps(const Job& job) const override {
+    return phases(settings_, job.method, sounds_.clips(settings_)).steps();
+  }
+  int64_t usual_step(const Job& job) const override {
+    return translates(job) ? settings_.translation.steps : 0;
+  }
+
+  std::unique_ptr<Trial> trial(const Job& job) const override {
+    check_pairs(job);
+    need(!data_.empty(), "--task " + sounds_.task() + ": no clips were read");
+    return std::make_unique<AscTrial>(job, settings_, recordings(job));
+  }
+
+  std::vector<Claim> claims(const Result& result) const override {
+    Claims c(result);
+    for (const std::string& variant : variants()) {
+      norms(c, variant);
+      if (!settings_.compress) continue;
+      for (const Method& m : methods()) compressed(c, m.name, variant);
+    }
+    return c.list;
+  }
+
+ private:
+  std::shared_ptr<const Recordings> recordings(const Job& job) const {
+    const auto found = data_.find(job.variant);
+    return found == data_.end() ? nullptr : found->second;
+  }
+  // Translation learns from clips that two devices have: refused before the first row is trained.
+  void check_pairs(const Job& job) const {
+    const auto data = recordings(job);
+    const bool none =
+        data ? !data->pair_of.defined() : sounds_.task() != "tau" && settings_.source >= 1;
+    need(!translates(job) || !none,
+         job.method +
+             ": no clip was recorded by the source and by another seen device at once; a "
+             "source below 1, or more training clips");
+  }
+
+  // by variant, after data()
+  std::map<std::string, std::shared_ptr<const Recordings>> data_ = {};
+};
+
 }  // namespace
 
-experiment::Card AscExperiment::card() const {
-  return {"asc",
-          "Acoustic scenes recorded by devices that training has no clip of: BC-ResNet-ASC with "
-          "residual normalization (Kim et al. 2021, 2022), device translation, and compression to "
-          "8 bits: test accuracy in %.",
-          {sounds_.task()},
-          experiment::method_cards(methods()),
-          on("accuracy", variants()[0]),
-          experiment::Better::higher,
-          "baseline"};
-}
-
-void AscExperiment::choose(const std::string& task, const std::string& preset) {
-  seeds_ = preset == "paper" ? 1 : preset == "long" ? 5 : 3;
-  settings_ = preset == "paper"  ? paper_settings()
-              : preset == "tiny" ? tiny_settings()
-                                 : Settings{};
-  // As many steps as the clips of a task allow in the time of a preset: esc10 has 320, scenes 400,
-  // digits 1,200, tau 13,962.
-  if (preset == "tiny" && task == "digits") settings_.epochs = 5, settings_.compression.epochs = 3;
-  if (preset == "small" && task == "digits")
-    settings_.epochs = 30, settings_.compression.epochs = 20, settings_.log_every = 5;
-  if (preset == "long") settings_.epochs *= 2, settings_.compression.epochs *= 2;
-  if (task != "tau") return;
-  settings_.devices = {"recorded"};
-  if (preset == "paper" || preset == "long") return;
-  settings_.tau = 1, settings_.epochs = preset == "tiny" ? 1 : 4, settings_.compression.epochs = 1,
-  settings_.log_every = 2, seeds_ = 1;
-}
-
-void AscExperiment::check() const {
-  regrad::check(BcResnetAscOptions{.tau = settings_.tau});
-  experiment::need(settings_.mels % 32 == 0, "mels: a multiple of 32");
-  sounds_.check(settings_, settings_);
-}
-
-std::vector<std::string> AscExperiment::variants() const {
-  return settings_.devices.size() > 1 ? settings_.devices : std::vector<std::string>{""};
-}
-
-std::shared_ptr<const experiment::Recordings> AscExperiment::recordings(
-    const experiment::Job& job) const {
-  const auto found = data_.find(job.variant);
-  return found == data_.end() ? nullptr : found->second;
-}
-
-// Translation learns from clips that two devices have: refused before the first row is trained.
-void AscExperiment::check_pairs(const experiment::Job& job) const {
-  const auto data = recordings(job);
-  const bool none =
-      data ? !data->pair_of.defined() : sounds_.task() != "tau" && settings_.source >= 1;
-  experiment::need(!translates(job) || !none,
-                   job.method +
-                       ": no clip was recorded by the source and by another seen device "
-                       "at once; a source below 1, or more training clips");
-}
-
-// What the sounds take; the translation net with its Adam, and a map of it inside.
-std::vector<experiment::Need> AscExperiment::needs(const experiment::Job& job) const {
-  check_pairs(job);
-  std::vector<experiment::Need> out = sounds_.needs(settings_);
-  if (!translates(job)) return out;
-  const Settings::Translation& s = settings_.translation;
-  const experiment::FrontEnd front = sounds_.front(settings_);
-  const auto frames = static_cast<double>(front.mel.frames(front.samples)),
-             mels = static_cast<double>(front.mel.mels);
-  const double w = s.width, crop = s.crop > 0 ? std::min<double>(s.crop, frames) : frames;
-  out.push_back(experiment::trained(9 * (2 * w + 2 * w * w), 2, "Adam's averages"));
-  out.push_back({sizeof(float) * s.batch * w * mels * crop, "a batch inside the translation net"});
-  return out;
-}
-
-void AscExperiment::data(const std::string& folder) {
-  sounds_.load(folder, settings_);
-  for (const std::string& kind : settings_.devices)
-    data_[variants()[0].empty() ? "" : kind] =
-        sounds_.recorded(settings_, kind, Random(0) / "recordings");
-}
-
-int64_t AscExperiment::steps(const experiment::Job& job) const {
-  return phases(settings_, job.method, sounds_.clips(settings_)).steps();
-}
-
-int64_t AscExperiment::log_every() const {
-  return sounds_.clips(settings_) / settings_.batch * settings_.log_every;
-}
-
-int64_t AscExperiment::usual_step(const experiment::Job& job) const {
-  return translates(job) ? settings_.translation.steps : 0;
-}
-
-std::unique_ptr<experiment::Trial> AscExperiment::trial(const experiment::Job& job) const {
-  check_pairs(job);
-  experiment::need(!data_.empty(), "--task " + sounds_.task() + ": no clips were read");
-  return std::make_unique<AscTrial>(job, settings_, recordings(job));
-}
-
-std::vector<experiment::Claim> AscExperiment::claims(const experiment::Result& result) const {
-  Claims c(result);
-  for (const std::string& variant : variants()) {
-    norms(c, variant);
-    if (!settings_.compress) continue;
-    for (const Method& m : methods()) compressed(c, m.name, variant);
-  }
-  return c.list;
-}
-
-experiment::TaskList asc_tasks() {
-  experiment::TaskList tasks;
-  for (const std::string& task : experiment::sound_tasks())
-    tasks.add(task, std::make_unique<AscExperiment>(task));
-  return tasks;
+std::unique_ptr<Experiment> asc_table(const std::string& task) {
+  return std::make_unique<AscTable>(task);
 }
 
 }  // namespace regrad::asc

@@ -1,10 +1,9 @@
 #include <regrad/algorithms/asc/compress.h>
+#include <regrad/algorithms/asc/experiment/pictures.h>
 #include <regrad/algorithms/asc/experiment/trial.h>
-#include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/datasets/audio/augment.h>
 #include <regrad/engine/functional.h>
-#include <regrad/layers/schedule.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
@@ -12,11 +11,9 @@
 namespace regrad::asc {
 namespace {
 
-using experiment::Moment;
+using namespace experiment;
 
 constexpr int64_t calibration_clips = 256;
-
-Tensor taken(const Tensor& x, const Tensor& at) { return index_select(x, 0, at); }
 
 BcResnetAscOptions options_of(const Settings& s, const Method& m, const Recordings& data) {
   return {.tau = s.tau,
@@ -45,13 +42,52 @@ std::vector<Tensor> logits_by_device(const BcResnetAsc& net, const Recordings& d
   for (const Tensor& x : data.test_x) out.push_back(logits_of(net, x));
   return out;
 }
-Hits hits_by_device(const BcResnetAsc& net, const Recordings& data) {
-  return hits_of(logits_by_device(net, data), data);
-}
-
 double mean_of(const Hits& hits) { return experiment::mean_of(hits, 0, hits.size()); }
 
+// A metric as a score (the mean over devices first .. last - 1 of their means) and, clip by clip,
+// as items.
+void add(const Job& job, const std::string& metric, const Hits& hits, size_t first, size_t last,
+         const Recordings& data, Outcome& out) {
+  if (first >= last) return;
+  add_score(job, metric, experiment::mean_of(hits, first, last), out);
+  add_items(job, metric, experiment::by_clip(hits, first, last, data.paired), out);
+}
+
+// Accuracy by device, and the confusions of all devices together.
+void add_figures(const Job& job, const std::vector<Tensor>& logits, const Hits& hits,
+                 const Recordings& data, Outcome& out) {
+  out.figures.push_back(device_chart(job, hits, data));
+  const int64_t k = data.class_count();
+  const auto hot = [&](const Tensor& y) { return one_hot(y, k).to(DType::f64); };
+  Tensor counts = zeros({k, k}, DType::f64);
+  for (size_t d = 0; d < logits.size(); ++d)
+    counts = counts + matmul(hot(data.test_y[d]).mT(), hot(argmax(logits[d], -1)));
+  const std::string caption =
+      "row: the true class, column: the net's answer, the shade is the share of the row. From the "
+      "top and the left: " +
+      joined(data.classes, ", ");
+  out.galleries.push_back(
+      {"Confusions on all devices, " + title_of(job), {confusion_picture(counts, caption)}});
+}
+
 }  // namespace
+
+Hits hits_of(const std::vector<Tensor>& logits, const Recordings& data) {
+  Hits out;
+  for (size_t d = 0; d < logits.size(); ++d)
+    out.push_back(experiment::hits_of(logits[d], data.test_y[d]));
+  return out;
+}
+
+void add_by_device(const Job& job, const Hits& hits, const Recordings& data, Outcome& out) {
+  constexpr size_t most = 12;
+  const auto seen = static_cast<size_t>(data.seen);
+  add(job, "accuracy", hits, 0, hits.size(), data, out);
+  add(job, "unseen", hits, seen, hits.size(), data, out);
+  add(job, "seen", hits, 0, seen, data, out);
+  for (size_t d = 0; d < hits.size() && hits.size() <= most; ++d)
+    add_score(job, "on device " + data.devices[d], experiment::mean(hits[d]), out);
+}
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> all = {
@@ -70,15 +106,14 @@ Phases phases(const Settings& s, const std::string& method, int64_t clips) {
   Phases p;
   p.batches = clips / s.batch;
   p.training = p.batches * s.epochs;
-  if (experiment::find_method(methods(), method).translation) p.translation = s.translation.steps;
+  if (find_method(methods(), method).translation) p.translation = s.translation.steps;
   if (s.compress) p.without = p.with = p.batches * s.compression.epochs;
   return p;
 }
 
-AscTrial::AscTrial(const experiment::Job& job, const Settings& settings,
-                   std::shared_ptr<const Recordings> data)
+AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<const Recordings> data)
     : job_(job),
-      method_(experiment::find_method(methods(), job.method)),
+      method_(find_method(methods(), job.method)),
       s_(settings),
       data_(std::move(data)),
       random_(Random(job.seed) / "asc"),
@@ -99,21 +134,15 @@ AscTrial::AscTrial(const experiment::Job& job, const Settings& settings,
   for (size_t k = 0; k < 2; ++k) now_.students[k] = now_.net, now_.student_sgd[k] = now_.sgd;
 }
 
-Sgd AscTrial::rule(int64_t i, int64_t of, double peak) const {
-  return {.lr = cosine_with_warmup(peak, of, s_.warmup)(i),
-          .momentum = s_.momentum,
-          .weight_decay = s_.weight_decay};
-}
-
 // Clips in a random order, translated, rolled, masked and mixed.
 AscTrial::Batch AscTrial::batch(int64_t i, const Random& r) const {
   const Tensor order = randperm(r / "order" / (i / phases_.batches), data_->clips());
-  const experiment::RecordedBatch clips = batch_of(*data_, order, i % phases_.batches, s_.batch);
+  const RecordedBatch clips = batch_of(*data_, order, i % phases_.batches, s_.batch);
   Batch b{clips.x, one_hot(clips.y, options_.classes).to(DType::f32)};
   if (method_.translation)
     b.x =
         translated(now_.translation, b.x, clips.device, s_.translation.rate, r / "translated" / i);
-  b.x = experiment::rolled(b.x, data_->front.mel, s_.roll, r / "roll" / i);
+  b.x = rolled(b.x, data_->front.mel, s_.roll, r / "roll" / i);
   if (s_.mask_mels > 0 || s_.mask_frames > 0)
     b.x = spec_augment(b.x, {.frequency_max = s_.mask_mels, .time_max = s_.mask_frames},
                        r / "mask" / i);
@@ -141,14 +170,16 @@ Moment AscTrial::translate(int64_t i) {
   const Settings::Translation& s = s_.translation;
   const int64_t pairs = data_->pair_of.size(0), frames = data_->train_x.size(3),
                 crop = s.crop > 0 ? std::min<int64_t>(s.crop, frames) : frames;
-  const Tensor at = randint(r / "pair", 0, pairs, {s.batch}), clips = taken(data_->pair_of, at);
+  const Tensor at = randint(r / "pair", 0, pairs, {s.batch}),
+               clips = index_select(data_->pair_of, 0, at);
   const int64_t begin = (r / "crop").integer(0, frames - crop + 1);
   const auto cut = [&](const Tensor& x) { return slice(x, 3, begin, begin + crop).contiguous(); };
-  const Tensor from = cut(taken(data_->pair_x, at)), to = cut(taken(data_->train_x, clips));
+  const Tensor from = cut(index_select(data_->pair_x, 0, at)),
+               to = cut(index_select(data_->train_x, 0, clips));
   const double rate =
       CosineAnnealingLr{.lr = s.lr, .t_max = std::max<int64_t>(1, phases_.translation)}(i);
   const Tensor loss = learn_translation(now_.translation, now_.adam, rate, from, to,
-                                        taken(data_->train_device, clips));
+                                        index_select(data_->train_device, 0, clips));
   if (i % 20 != 0 && !logged()) return {};
   return {{"L1 of the translation", loss.item()}, {"L1 without it", l1_loss(from, to).item()}};
 }
@@ -159,11 +190,12 @@ Moment AscTrial::train(int64_t i) {
   const Tensor loss = soft_cross_entropy(now_.net(b.x, ctx), b.y);
   const BcResnetAsc g = grad(loss, now_.net);
   now_.net =
-      update(rule(i, phases_.training, s_.lr), commit(std::move(now_.net), ctx), now_.sgd, g);
+      update(sgd_at(s_, i, phases_.training, s_.lr), commit(std::move(now_.net), ctx), now_.sgd, g);
   if (!logged()) return {};
-  const Hits hits = hits_by_device(now_.net, *data_);
+  const Hits hits = experiment::hits_of(now_.net, *data_);
   return {{"accuracy", mean_of(hits)},
-          {"accuracy on unseen devices", mean_of_unseen(hits, *data_)},
+          {"accuracy on unseen devices",
+           experiment::mean_of(hits, static_cast<size_t>(data_->seen), hits.size())},
           {"training loss", loss.item()}};
 }
 
@@ -178,16 +210,16 @@ Moment AscTrial::squeeze(int64_t i, bool distilled) {
   const Tensor teacher = distilled ? logits_of(now_.net, b.x, s_.batch) : Tensor();
   const FineTuning how{.distillation = {s.share, s.temperature}, .quantized = s.quantized};
   const Tensor loss =
-      fine_tune(student, now_.student_sgd[distilled], rule(i, phases_.with, s.lr), now_.masks, b.x,
-                b.y, distilled ? &teacher : nullptr, how, random_ / "fine pass" / i);
+      fine_tune(student, now_.student_sgd[distilled], sgd_at(s_, i, phases_.with, s.lr), now_.masks,
+                b.x, b.y, distilled ? &teacher : nullptr, how, random_ / "fine pass" / i);
   if (!logged()) return {};
-  const Hits hits = hits_by_device(as_tuned(student, now_.masks, s.quantized), *data_);
+  const Hits hits = experiment::hits_of(as_tuned(student, now_.masks, s.quantized), *data_);
   const std::string of = distilled ? "fine-tuning with KD: " : "fine-tuning without KD: ";
   return {{of + "accuracy", mean_of(hits)}, {of + "training loss", loss.item()}};
 }
 
-experiment::Outcome AscTrial::finish() {
-  experiment::Outcome out;
+Outcome AscTrial::finish() {
+  Outcome out;
   const std::vector<Tensor> logits = logits_by_device(now_.net, *data_);
   const Hits hits = hits_of(logits, *data_);
   add_by_device(job_, hits, *data_, out);
@@ -200,7 +232,7 @@ experiment::Outcome AscTrial::finish() {
   return out;
 }
 
-void AscTrial::finish_compression(const Hits& before, experiment::Outcome& out) const {
+void AscTrial::finish_compression(const Hits& before, Outcome& out) const {
   const Recordings& d = *data_;
   const auto all = [&](const char* metric, const Hits& h) {
     add(job_, metric, h, 0, h.size(), d, out);
@@ -209,21 +241,18 @@ void AscTrial::finish_compression(const Hits& before, experiment::Outcome& out) 
     return as_tuned(now_.students[distilled], now_.masks, s_.compression.quantized);
   };
   all("before compression", before);
-  all("after pruning", hits_by_device(pruned(now_.net, now_.masks), d));
-  all("after fine-tuning without KD", hits_by_device(tuned(0), d));
-  all("after fine-tuning with KD", hits_by_device(tuned(1), d));
+  all("after pruning", experiment::hits_of(pruned(now_.net, now_.masks), d));
+  all("after fine-tuning without KD", experiment::hits_of(tuned(0), d));
+  all("after fine-tuning with KD", experiment::hits_of(tuned(1), d));
   const BcResnetAsc small = deployed(now_.students[1], now_.masks);
-  all("with 8-bit weights", hits_by_device(small, d));
+  all("with 8-bit weights", experiment::hits_of(small, d));
   const Int8Report int8 = evaluate_int8(small, spread(d.train_x, calibration_clips), d.test_x);
   const Hits last = hits_of(int8.logits, d);
   all("int8", last);
   add(job_, "int8, unseen", last, static_cast<size_t>(d.seen), last.size(), d, out);
-  const auto score = [&](const char* metric, double value) {
-    out.scores.push_back({job_.method, experiment::on(metric, job_.variant), value});
-  };
-  score("bytes", static_cast<double>(challenge_bytes(small)));
-  score("largest int8 difference of a logit", int8.largest_difference);
-  score("convolutions cut away whole", cut_away(now_.masks));
+  add_score(job_, "bytes", static_cast<double>(challenge_bytes(small)), out);
+  add_score(job_, "largest int8 difference of a logit", int8.largest_difference, out);
+  add_score(job_, "convolutions cut away whole", cut_away(now_.masks), out);
   const ChallengeSize size = challenge_size(small);
   out.parameters.emplace_back(job_.method, size.weights + size.rest / 2);
 }
@@ -236,8 +265,6 @@ std::vector<NamedTensor> AscTrial::model() const {
   return named_tensors(s_.compress ? deployed(now_.students[1], now_.masks) : now_.net);
 }
 
-Metadata AscTrial::about() const {
-  return experiment::to_metadata(options_, data_->front, data_->classes);
-}
+Metadata AscTrial::about() const { return to_metadata(options_, data_->front, data_->classes); }
 
 }  // namespace regrad::asc

@@ -2,9 +2,9 @@
 // chain of compression].
 #pragma once
 
-#include <regrad/algorithms/asc/experiment/scores.h>
 #include <regrad/algorithms/asc/experiment/settings.h>
 #include <regrad/algorithms/asc/translate.h>
+#include <regrad/algorithms/experiment/data/device_scores.h>
 #include <regrad/algorithms/experiment/methods.h>
 #include <regrad/layers/nets/bcresnet.h>
 
@@ -12,6 +12,9 @@
 #include <memory>
 
 namespace regrad::asc {
+
+using experiment::Hits, experiment::Job, experiment::Moment, experiment::Outcome;
+using experiment::Recordings;
 
 struct Method {
   const char *name, *help;
@@ -52,15 +55,20 @@ struct Chain {
   }
 };
 
+// Of logits [m,K] by device, as data.test_y.
+Hits hits_of(const std::vector<Tensor>& logits, const Recordings& data);
+// "accuracy" (mean over all devices), "unseen", "seen", and, for at most twelve devices, "on device
+// X".
+void add_by_device(const Job& job, const Hits& hits, const Recordings& data, Outcome& out);
+
 // A chain of phases, each with a curve of its own: it shares the frame's settings, batches and
 // scores (experiment/training), not its trial.
 class AscTrial : public experiment::Trial {
  public:
-  AscTrial(const experiment::Job& job, const Settings& settings,
-           std::shared_ptr<const Recordings> data);
+  AscTrial(const Job& job, const Settings& settings, std::shared_ptr<const Recordings> data);
 
-  experiment::Moment step(int64_t i) override;
-  experiment::Outcome finish() override;
+  Moment step(int64_t i) override;
+  Outcome finish() override;
   void state(const std::function<void(const std::string&, Tensor&)>& part) override;
   std::vector<NamedTensor> model() const override;
   Metadata about() const override;
@@ -72,14 +80,13 @@ class AscTrial : public experiment::Trial {
     Tensor x, y;  // [N,1,F,T], soft labels [N,K]
   };
   Batch batch(int64_t i, const Random& r) const;
-  Sgd rule(int64_t i, int64_t of, double peak) const;
-  experiment::Moment translate(int64_t i);
-  experiment::Moment train(int64_t i);
-  experiment::Moment squeeze(int64_t i, bool distilled);
-  void finish_compression(const Hits& before, experiment::Outcome& out) const;
+  Moment translate(int64_t i);
+  Moment train(int64_t i);
+  Moment squeeze(int64_t i, bool distilled);
+  void finish_compression(const Hits& before, Outcome& out) const;
   bool logged() const;  // whether the step under way is
 
-  const experiment::Job job_;
+  const Job job_;
   const Method method_;
   const Settings s_;
   const std::shared_ptr<const Recordings> data_;

@@ -22,15 +22,19 @@ std::vector<double> by_clip(const Hits& hits, size_t first, size_t last, bool pa
   return out;
 }
 
-Chart device_chart(const std::string& title, const std::string& method, const Hits& hits,
-                   const Recordings& data) {
+std::string title_of(const Job& job) {
+  return job.method + (job.variant.empty() ? "" : ", " + job.variant);
+}
+
+Chart device_chart(const Job& job, const Hits& hits, const Recordings& data) {
   std::string names;
   for (size_t d = 0; d < hits.size(); ++d)
     names += (d ? d == static_cast<size_t>(data.seen) ? " | " : ", " : "") + data.devices[d];
-  Series points{method, {}, {}, Series::points};
+  Series points{job.method, {}, {}, Series::points};
   for (size_t d = 0; d < hits.size(); ++d)
     points.x.push_back(static_cast<double>(d + 1)), points.y.push_back(mean(hits[d]));
-  Chart chart{title, "device, those of training first: " + names, "%"};
+  Chart chart{"Accuracy by device, " + title_of(job), "device, those of training first: " + names,
+              "%"};
   chart.series.push_back(std::move(points));
   return chart;
 }

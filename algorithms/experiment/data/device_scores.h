@@ -1,7 +1,6 @@
 // Accuracy by device: hits of test clips, what they are as items of a table, and their chart.
 #pragma once
 
-#include <regrad/algorithms/experiment/chart.h>
 #include <regrad/algorithms/experiment/data/recordings.h>
 #include <regrad/algorithms/experiment/training/accuracy.h>
 
@@ -23,8 +22,9 @@ Hits hits_of(const Net& net, const Recordings& data) {
 double mean_of(const Hits& hits, size_t first, size_t last);
 std::vector<double> by_clip(const Hits& hits, size_t first, size_t last, bool paired);
 
+// "resnorm", or "resnorm, sd4" of one variant among several.
+std::string title_of(const Job& job);
 // Each device's mean; the axis names the devices, those of training first.
-Chart device_chart(const std::string& title, const std::string& method, const Hits& hits,
-                   const Recordings& data);
+Chart device_chart(const Job& job, const Hits& hits, const Recordings& data);
 
 }  // namespace regrad::experiment

@@ -42,20 +42,20 @@ ImageSet noisy(ImageSet set, const Random& r) {
   return set;
 }
 
-ImageSet rows(const ImageSet& set, const std::vector<double>& index) {
-  const Tensor at = tensor(index, {static_cast<int64_t>(index.size())}, DType::i64);
+ImageSet rows(const ImageSet& set, const std::vector<int64_t>& index) {
+  const Tensor at = tensor(index);
   return {index_select(set.images, 0, at), index_select(set.labels, 0, at), set.classes};
 }
 
 // Class by class in turn, each class in its order.
 ImageSet in_turn(const ImageSet& set) {
-  std::vector<std::pair<int64_t, size_t>> places;  // how many of its class lie before
+  std::vector<std::pair<int64_t, int64_t>> places;  // how many of its class lie before
   std::vector<int64_t> seen(set.classes.size(), 0);
   for (const int64_t label : set.labels.to_vector<int64_t>())
-    places.emplace_back(seen[static_cast<size_t>(label)]++, places.size());
+    places.emplace_back(seen[static_cast<size_t>(label)]++, static_cast<int64_t>(places.size()));
   std::sort(places.begin(), places.end());
-  std::vector<double> index;
-  for (const auto& [turn, at] : places) index.push_back(static_cast<double>(at));
+  std::vector<int64_t> index;
+  for (const auto& [turn, at] : places) index.push_back(at);
   return rows(set, index);
 }
 
@@ -65,10 +65,10 @@ Images glyph_images() {
   glyphs.size = 16;
   const Random r = Random(0) / "pruning";
   const ImageSet all = glyphs.sample(r / "glyphs", classes, train + test);
-  std::vector<double> of_train, of_test;
+  std::vector<int64_t> of_train, of_test;
   for (int64_t e = 0; e < train + test; ++e)
     for (int64_t c = 0; c < classes; ++c)
-      (e < train ? of_train : of_test).push_back(static_cast<double>(c * (train + test) + e));
+      (e < train ? of_train : of_test).push_back(c * (train + test) + e);
   return {noisy(rows(all, of_train), r / "train"),
           noisy(rows(all, of_test), r / "test"),
           {0.15},
@@ -140,9 +140,9 @@ Images folder_images(const std::string& folder, int64_t side) {
     std::vector<std::string> names;
     const ImageSet all = part("", &names);
     const std::vector<bool> test = test_by_name(names, all.labels.to_vector<int64_t>(), folder);
-    std::vector<double> of_train, of_test;
+    std::vector<int64_t> of_train, of_test;
     for (size_t i = 0; i < test.size(); ++i)
-      (test[i] ? of_test : of_train).push_back(static_cast<double>(i));
+      (test[i] ? of_test : of_train).push_back(static_cast<int64_t>(i));
     out.train = rows(all, of_train), out.test = rows(all, of_test);
   }
   if (out.train.classes.size() < 2)

@@ -2,9 +2,8 @@
 // sets, or a person's own.
 #pragma once
 
-#include <regrad/algorithms/experiment/claims.h>
+#include <regrad/algorithms/experiment/training/accuracy.h>
 #include <regrad/algorithms/experiment/training/settings.h>
-#include <regrad/algorithms/experiment/trial.h>
 #include <regrad/datasets/loader.h>
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/ops.h>
@@ -57,12 +56,9 @@ struct ImageSettings {
 template <class Net>
 double accuracy(const Net& net, const Images& images, const ImageSet& set) {
   const NoGrad quiet;
-  const Loader loader(set, Random(0),
-                      {.batch = 250,
-                       .shuffle = false,
-                       .mean = images.mean,
-                       .deviation = images.deviation,
-                       .ahead = 0});
+  LoaderOptions o{.batch = 250, .shuffle = false};
+  o.mean = images.mean, o.deviation = images.deviation, o.ahead = 0;
+  const Loader loader(set, Random(0), o);
   double right = 0;
   for (int64_t b = 0; b < loader.batches(); ++b) {
     const Batch batch = loader.at(0, b);
@@ -87,8 +83,7 @@ class ImageBatches {
   }
   template <class Net>
   void score(const Job& job, const Net& net, Outcome& out) const {
-    out.scores.push_back({job.method, on("accuracy", job.variant),
-                          accuracy(net, *images_, first_of(images_->test, s_.test))});
+    add_score(job, "accuracy", accuracy(net, *images_, first_of(images_->test, s_.test)), out);
   }
   Metadata about() const;
 

@@ -1,5 +1,6 @@
 #include <regrad/algorithms/experiment/data/recordings.h>
 #include <regrad/datasets/audio/augment.h>
+#include <regrad/datasets/audio/tau.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/internal/decimal.h>
@@ -8,6 +9,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <unordered_map>
 
 namespace regrad::experiment {
 namespace {
@@ -59,9 +61,13 @@ std::vector<int64_t> assigned(int64_t clips, int64_t seen, double source, const 
   return out;
 }
 
-Tensor places(const std::vector<int64_t>& at) {
-  return tensor(std::vector<double>(at.begin(), at.end()), {static_cast<int64_t>(at.size())},
-                DType::i64);
+// "airport-lisbon-1000-40000-a.wav" without "-a.wav": what all devices recorded at one place and
+// time.
+std::string moment_of(const Clip& c) { return c.name.substr(0, c.name.rfind('-')); }
+
+int64_t device_of(const Clip& c) {
+  const std::vector<std::string>& all = tau_devices();
+  return std::find(all.begin(), all.end(), c.device) - all.begin();
 }
 
 }  // namespace
@@ -113,7 +119,7 @@ Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<R
     return unsqueeze(log_mel(y, front.mel), 1);
   };
   const auto waves_at = [&](const std::vector<int64_t>& at) {
-    return index_select(clips.train_x, 0, places(at));
+    return index_select(clips.train_x, 0, tensor(at));
   };
   std::vector<Tensor> x, y, d;
   std::vector<int64_t> others;
@@ -127,7 +133,7 @@ Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<R
       if (device[i] == static_cast<int64_t>(e)) at.push_back(static_cast<int64_t>(i));
     if (at.empty()) continue;
     x.push_back(spectrograms(e, waves_at(at), stream / "train"));
-    y.push_back(index_select(clips.train_y, 0, places(at)));
+    y.push_back(index_select(clips.train_y, 0, tensor(at)));
     d.push_back(full({static_cast<int64_t>(at.size())}, static_cast<double>(e), DType::i64));
     if (e > 0) others.insert(others.end(), at.begin(), at.end());
   }
@@ -136,6 +142,48 @@ Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<R
   out.pair_x = spectrograms(0, waves_at(others), r / "noise" / "pairs");
   out.pair_of = arange(static_cast<double>(out.clips() - static_cast<int64_t>(others.size())),
                        static_cast<double>(out.clips()));
+  return out;
+}
+
+Recordings tau_recordings(const std::string& folder, const FrontEnd& front) {
+  const AudioSet set = load_sounds("tau", folder);
+  std::vector<int64_t> train = set.in(Part::train);
+  const auto device = [&](int64_t i) { return device_of(set.clips[static_cast<size_t>(i)]); };
+  std::stable_sort(train.begin(), train.end(),
+                   [&](int64_t a, int64_t b) { return device(a) < device(b); });
+  Recordings out;
+  out.classes = set.classes, out.front = front, out.devices = tau_devices(), out.seen = 6,
+  out.paired = false;
+  // sounds are read one by one, so that only their spectrograms stay
+  const auto x = [&](const Sound& s) {
+    return unsqueeze(log_mel(prepared(s, front), front.mel), 0);
+  };
+  const auto y = [](const Clip& c) { return c.label; };
+  out.train_x = each_sound(set, train, x);
+  out.train_y = each_number(set, train, y);
+  out.train_device = each_number(set, train, device_of);
+  for (size_t d = 0; d < out.devices.size(); ++d) {
+    std::vector<int64_t> at;
+    for (int64_t i : set.in(Part::test))
+      if (device(i) == static_cast<int64_t>(d)) at.push_back(i);
+    if (at.empty()) throw IOError("tau: no test clip of device " + out.devices[d]);
+    out.test_x.push_back(each_sound(set, at, x));
+    out.test_y.push_back(each_number(set, at, y));
+  }
+  std::unordered_map<std::string, int64_t> by_source;
+  std::vector<int64_t> pair, source;
+  for (size_t i = 0; i < train.size(); ++i) {
+    const std::string moment = moment_of(set.clips[static_cast<size_t>(train[i])]);
+    const auto place = static_cast<int64_t>(i);
+    if (device(train[i]) == 0) {  // sorted by device: these come first
+      by_source.emplace(moment, place);
+    } else if (const auto found = by_source.find(moment); found != by_source.end()) {
+      pair.push_back(place), source.push_back(found->second);
+    }
+  }
+  if (pair.empty()) return out;
+  out.pair_of = tensor(pair);
+  out.pair_x = index_select(out.train_x, 0, tensor(source));
   return out;
 }
 

@@ -71,4 +71,10 @@ std::shared_ptr<const Recordings> Sounds::recorded(const SoundSettings& s, const
   return recent_;
 }
 
+TaskList sound_tables(std::unique_ptr<Experiment> (*table)(const std::string& task)) {
+  TaskList out;
+  for (const std::string& task : sound_tasks()) out.add(task, table(task));
+  return out;
+}
+
 }  // namespace regrad::experiment

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <regrad/algorithms/experiment/data/recordings.h>
-#include <regrad/algorithms/experiment/memory.h>
+#include <regrad/algorithms/experiment/tasks.h>
 #include <regrad/algorithms/experiment/training/settings.h>
 
 #include <map>
@@ -67,5 +67,30 @@ class Sounds {
   mutable std::map<std::string, std::weak_ptr<const Recordings>> made_{};
   mutable std::shared_ptr<const Recordings> recent_ = nullptr;
 };
+
+// A table of that task. Settings: TrainSettings and SoundSettings in one.
+template <class Settings>
+class SoundTable : public Experiment {
+ public:
+  explicit SoundTable(const std::string& task) : sounds_(task) {}
+
+  int seeds() const override { return seeds_; }
+  std::vector<Field> fields() override { return experiment::fields(settings_); }
+  std::vector<Need> needs(const Job&) const override { return sounds_.needs(settings_); }
+  void data(const std::string& folder) override { sounds_.load(folder, settings_); }
+  std::vector<std::string> variants() const override { return settings_.devices; }
+  int64_t steps(const Job&) const override { return epoch() * settings_.epochs; }
+  int64_t log_every() const override { return epoch() * settings_.log_every; }
+
+ protected:
+  int64_t epoch() const { return sounds_.clips(settings_) / settings_.batch; }  // in steps
+
+  Sounds sounds_;
+  Settings settings_ = {};
+  int seeds_ = 3;
+};
+
+// Tasks scenes (no data), digits, esc10, tau, folder.
+TaskList sound_tables(std::unique_ptr<Experiment> (*table)(const std::string& task));
 
 }  // namespace regrad::experiment

@@ -121,9 +121,9 @@ Tensor each_sound(const AudioSet& set, const std::vector<int64_t>& at,
 
 Tensor each_number(const AudioSet& set, const std::vector<int64_t>& at,
                    const std::function<int64_t(const Clip&)>& of) {
-  std::vector<double> out;
-  for (int64_t i : at) out.push_back(static_cast<double>(of(set.clips[static_cast<size_t>(i)])));
-  return tensor(out, {static_cast<int64_t>(out.size())}, DType::i64);
+  std::vector<int64_t> out;
+  for (int64_t i : at) out.push_back(of(set.clips[static_cast<size_t>(i)]));
+  return tensor(out);
 }
 
 Clips load_clips(const std::string& task, const std::string& folder, const FrontEnd& front,

@@ -1,6 +1,8 @@
-// How many of a labelled set's examples a net gets right.
+// How many of a labelled set's examples a net gets right, and what a row reports of it.
 #pragma once
 
+#include <regrad/algorithms/experiment/claims.h>
+#include <regrad/algorithms/experiment/trial.h>
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/functional.h>
 
@@ -28,6 +30,15 @@ std::vector<double> hits_of(const Net& net, const Tensor& x, const Tensor& y, in
     out.insert(out.end(), some.begin(), some.end());
   }
   return out;
+}
+
+// A score of a row, its metric named with the variant; and what it is item by item.
+inline void add_score(const Job& job, const std::string& metric, double value, Outcome& out) {
+  out.scores.push_back({job.method, on(metric, job.variant), value});
+}
+inline void add_items(const Job& job, const std::string& metric, std::vector<double> values,
+                      Outcome& out) {
+  out.items.push_back({job.method, on(metric, job.variant), std::move(values)});
 }
 
 }  // namespace regrad::experiment

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <regrad/algorithms/experiment/config.h>
+#include <regrad/layers/optim.h>
+#include <regrad/layers/schedule.h>
 
 namespace regrad::experiment {
 
@@ -28,6 +30,13 @@ struct TrainSettings {
 inline void check_batch(const TrainSettings& s, int64_t examples, const std::string& called) {
   need(s.batch <= examples, "batch: " + std::to_string(s.batch) + " " + called + " a step of " +
                                 std::to_string(examples) + " training " + called);
+}
+
+// Step i of `steps`: a climb to lr over the warm-up, then half a cosine to 0.
+inline Sgd sgd_at(const TrainSettings& s, int64_t i, int64_t steps, double lr) {
+  return {.lr = cosine_with_warmup(lr, steps, s.warmup)(i),
+          .momentum = s.momentum,
+          .weight_decay = s.weight_decay};
 }
 
 }  // namespace regrad::experiment

@@ -16,6 +16,8 @@
 //     void report(const Job&, const Set&, Outcome&) const;  // at the end, after the set's scores
 //     Metadata about() const;           // for the model's file
 //
+// A member of such a name that cannot be called so does not compile.
+//
 // A set gives batches and scores nets (data/images.h; regrad-rfn has another):
 //
 //   int64_t batches() const;            // an epoch
@@ -29,6 +31,34 @@
 #include <regrad/layers/serialize.h>
 
 namespace regrad::experiment {
+namespace detail {
+
+// Whether T has a member of Name's name, whatever it takes: beside Name's own it is ambiguous.
+struct Logged {
+  int logged;
+};
+struct Report {
+  int report;
+};
+struct About {
+  int about;
+};
+template <class T, class Name>
+struct Beside : T, Name {};
+template <class T>
+constexpr bool has_logged = !requires {
+  &Beside<T, Logged>::logged;
+};
+template <class T>
+constexpr bool has_report = !requires {
+  &Beside<T, Report>::report;
+};
+template <class T>
+constexpr bool has_about = !requires {
+  &Beside<T, About>::about;
+};
+
+}  // namespace detail
 
 template <class Learner, class Set>
 class TrainTrial : public Trial {
@@ -45,7 +75,7 @@ class TrainTrial : public Trial {
     if ((i + 1) % every_ != 0) return {};
     Moment m = set_.curve(learner_.deployed());
     m.emplace_back("training loss", loss.item());
-    if constexpr (requires { learner_.logged(m); }) learner_.logged(m);
+    if constexpr (detail::has_logged<Learner>) learner_.logged(m);
     return m;
   }
 
@@ -53,7 +83,7 @@ class TrainTrial : public Trial {
     Outcome out;
     const auto net = learner_.deployed();
     set_.score(job_, net, out);
-    if constexpr (requires { learner_.report(job_, set_, out); }) learner_.report(job_, set_, out);
+    if constexpr (detail::has_report<Learner>) learner_.report(job_, set_, out);
     if (out.parameters.empty()) out.parameters.emplace_back(job_.method, parameter_count(net));
     return out;
   }
@@ -66,8 +96,8 @@ class TrainTrial : public Trial {
 
   Metadata about() const override {
     Metadata out;
-    if constexpr (requires { set_.about(); }) out.merge(set_.about());
-    if constexpr (requires { learner_.about(); }) out.merge(learner_.about());
+    if constexpr (detail::has_about<Set>) out.merge(set_.about());
+    if constexpr (detail::has_about<Learner>) out.merge(learner_.about());
     return out;
   }
 

@@ -2,9 +2,7 @@
 #include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/map/map.h>
 #include <regrad/algorithms/pruning/experiment/rows.h>
-#include <regrad/algorithms/pruning/rigl.h>
 #include <regrad/algorithms/pruning/rows.h>
-#include <regrad/algorithms/pruning/str.h>
 
 namespace regrad::pruning {
 

@@ -1,6 +1,4 @@
 #include <regrad/algorithms/experiment/methods.h>
-#include <regrad/algorithms/experiment/training/trial.h>
-#include <regrad/algorithms/pruning/experiment/rows.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/pruning/experiment/trial.h>
 #include <regrad/engine/error.h>
@@ -11,9 +9,7 @@
 namespace regrad::pruning {
 namespace {
 
-using experiment::Job;
-using experiment::need;
-using experiment::on;
+using namespace experiment;
 
 // "paper": the protocol of DCIL's code for ResNet-32 (pruning.md section 3.2).
 Settings preset_of(const std::string& task, const std::string& preset) {
@@ -43,7 +39,7 @@ void check(const Settings& s, int64_t examples) {
   // its message lists those that there are
   if (std::find(nets.begin(), nets.end(), s.net) == nets.end())
     NamedNet(Random(0), {.name = s.net});
-  experiment::check_batch(s, examples, "images");
+  check_batch(s, examples, "images");
   need(!s.sparsities.empty(), "sparsities: at least one");
   need(s.exploit >= s.target,
        "exploit: masks would be frozen before the final sparsity is reached (target)");
@@ -56,35 +52,45 @@ void check(const Settings& s, int64_t examples) {
        "mask-rule: '" + s.mask_rule + "' is not one of exact, official");
 }
 
+// Masks that are made now and then must be made once when the final sparsity is due: looks back as
+// far as to the last ones.
+void check_reached(const Row& row, const Schedule& t) {
+  if (!row.method.due) return;
+  for (int64_t i = t.steps() - 1; i >= std::max<int64_t>(0, t.steps() - t.refresh); --i)
+    if (row.method.due(t, i))
+      return need(row.method.sparsity(t, i) >= t.sparsity,
+                  "refresh: the masks of " + std::string(row.name) + " are made every " +
+                      std::to_string(t.refresh) + " steps, for the last time at step " +
+                      std::to_string(i) + " of " + std::to_string(t.steps()) +
+                      ", before the final sparsity is due; a smaller refresh, more epochs or "
+                      "more training images");
+}
+
 // The rows on images of one task.
-class Table : public experiment::Experiment {
+class Table : public Experiment {
  public:
   Table(Paper paper, std::string task) : paper_(std::move(paper)), task_(std::move(task)) {}
 
-  experiment::Card card() const override {
+  Card card() const override {
     const std::string first = s_.sparsities.empty() ? "90%" : percent(s_.sparsities[0]);
-    return {paper_.name,
-            paper_.about,
-            {task_},
-            experiment::method_cards(rows(s_)),
-            on("accuracy", first),
-            experiment::Better::higher,
-            "dpf"};
+    return {paper_.name,           paper_.about,   {task_}, method_cards(rows(s_)),
+            on("accuracy", first), Better::higher, "dpf"};
   }
   void choose(const std::string&, const std::string& preset) override {
     s_ = preset_of(task_, preset);
     seeds_ = preset != "long" || task_ == "glyphs" ? 3 : task_ == "cifar10" ? 1 : 5;
   }
   int seeds() const override { return seeds_; }
-  std::vector<experiment::Field> fields() override { return experiment::fields(s_); }
+  std::vector<Field> fields() override { return experiment::fields(s_); }
   void check() const override { pruning::check(s_, examples()); }
-  std::vector<experiment::Need> needs(const Job& job) const override {
-    return {{sizeof(double) * static_cast<double>(s_.epochs) * row(job.method, s_).times,
+  std::vector<Need> needs(const Job& job) const override {
+    const Row of = row(job.method, s_);
+    check_reached(of, schedule(of, s_, s_.sparsities[0], batches(), 0));
+    return {{sizeof(double) * static_cast<double>(s_.epochs) * of.times,
              "the accuracy after each epoch"}};
   }
   void data(const std::string& folder) override {
-    images_ =
-        std::make_shared<const experiment::Images>(experiment::load_images(task_, folder, s_.size));
+    images_ = std::make_shared<const Images>(load_images(task_, folder, s_.size));
   }
   std::vector<std::string> variants() const override {  // "90%", ..
     std::vector<std::string> out;
@@ -95,15 +101,12 @@ class Table : public experiment::Experiment {
     return batches() * s_.epochs * row(job.method, s_).times;
   }
   int64_t log_every() const override { return batches() * s_.log_every; }
-  std::unique_ptr<experiment::Trial> trial(const Job& job) const override {
+  std::unique_ptr<Trial> trial(const Job& job) const override {
     if (!images_) throw ConfigError("--task " + task_ + ": no images were read");
-    experiment::ImageBatches set(images_, s_, s_, Random(job.seed) / "loader");
-    Pruned learner(job, s_, *images_, set.batches());
-    return std::make_unique<experiment::TrainTrial<Pruned, experiment::ImageBatches>>(
-        job, std::move(learner), std::move(set), s_.log_every);
+    return pruning::trial(job, s_, images_);
   }
-  std::vector<experiment::Claim> claims(const experiment::Result& result) const override {
-    experiment::Claims c(result);
+  std::vector<Claim> claims(const Result& result) const override {
+    Claims c(result);
     for (const std::string& variant : variants())
       for (Asks ask : paper_.claims) ask(c, variant);
     return c.list;
@@ -120,22 +123,20 @@ class Table : public experiment::Experiment {
   std::string task_;
   Settings s_ = {};
   int seeds_ = 3;
-  std::shared_ptr<const experiment::Images> images_ = nullptr;  // after data()
+  std::shared_ptr<const Images> images_ = nullptr;  // after data()
 };
 
 }  // namespace
 
-experiment::TaskList tasks(const Paper& paper) {
-  experiment::TaskList out;
-  for (const std::string& task : experiment::image_tasks())
-    out.add(task, std::make_unique<Table>(paper, task));
+TaskList tasks(const Paper& paper) {
+  TaskList out;
+  for (const std::string& task : image_tasks()) out.add(task, std::make_unique<Table>(paper, task));
   return out;
 }
 
-void ask(experiment::Claims& c, const std::string& metric, const std::string& a,
-         const std::string& b, const std::string& variant) {
-  const experiment::Sample of_a = c.seeds(a, on(metric, variant)),
-                           of_b = c.seeds(b, on(metric, variant));
+void ask(Claims& c, const std::string& metric, const std::string& a, const std::string& b,
+         const std::string& variant) {
+  const Sample of_a = c.seeds(a, on(metric, variant)), of_b = c.seeds(b, on(metric, variant));
   if (metric == "accuracy") return c.above(a + " above " + b + " at " + variant, of_a, of_b);
   const std::string of = metric + " of ";
   c.below(of + a + " below " + of + b + " at " + variant, of_a, of_b);

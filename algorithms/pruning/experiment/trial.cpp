@@ -1,4 +1,5 @@
 #include <regrad/algorithms/experiment/checkpoint.h>
+#include <regrad/algorithms/experiment/training/trial.h>
 #include <regrad/algorithms/pruning/experiment/trial.h>
 #include <regrad/algorithms/shared/cost.h>
 #include <regrad/engine/internal/decimal.h>
@@ -9,10 +10,7 @@
 namespace regrad::pruning {
 namespace {
 
-using experiment::Chart;
-using experiment::Gallery;
-using experiment::Job;
-using experiment::Picture;
+using namespace experiment;
 
 // 0.9 of "90%"
 double sparsity_of(const std::string& variant) {
@@ -43,16 +41,14 @@ double share_of_zeros(const Tensors& w) {
 
 Chart by_layer(const std::string& title, const Tensors& effective) {
   Chart layers{"Sparsity by layer, " + title, "layer", "% of the weights, % of the filters"};
-  experiment::Series weights{"zero weights", {}, {}}, filters{"empty filters", {}, {}};
+  layers.series = {{"zero weights", {}, {}}, {"empty filters", {}, {}}};
   for (size_t l = 0; l < effective.size(); ++l) {
     const Tensor& w = effective[l];
-    weights.x.push_back(static_cast<double>(l + 1));
-    weights.y.push_back(share_of_zeros({w}));
-    filters.y.push_back(100 * static_cast<double>(empty_filters(w)) /
-                        static_cast<double>(w.size(0)));
+    for (Series& s : layers.series) s.x.push_back(static_cast<double>(l + 1));
+    layers.series[0].y.push_back(share_of_zeros({w}));
+    layers.series[1].y.push_back(100 * static_cast<double>(empty_filters(w)) /
+                                 static_cast<double>(w.size(0)));
   }
-  filters.x = weights.x;
-  layers.series = {std::move(weights), std::move(filters)};
   return layers;
 }
 
@@ -61,8 +57,90 @@ double swing(const std::vector<double>& curve) {
   std::vector<double> change;
   for (size_t e = std::max<size_t>(1, curve.size() / 4); e < curve.size(); ++e)
     change.push_back(curve[e] - curve[e - 1]);
-  return change.size() < 2 ? 0 : experiment::sample_sd(change);
+  return change.size() < 2 ? 0 : sample_sd(change);
 }
+
+class Pruned {
+ public:
+  Pruned(const Job& job, const Settings& s, const Images& images, int64_t batches)
+      : s_(s),
+        net_{.name = s.net,
+             .in_channels = images.train.images.size(1),
+             .size = images.train.images.size(2),
+             .classes = static_cast<int64_t>(images.train.classes.size())},
+        learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method, s).method,
+                 schedule(row(job.method, s), s, sparsity_of(job.variant), batches, job.seed)),
+        before_(weights(learner_.state)[0].detach()),
+        curve_(zeros({learner_.schedule.epochs / s.log_every}, DType::f64)) {}
+
+  Tensor learn(const Batch& batch, int64_t i) {
+    done_ = i + 1;
+    return learner_.learn(batch.x, batch.y, i, lr(learner_.schedule, s_, i));
+  }
+
+  NamedNet deployed() const { return learner_.deployed(); }
+  Metadata about() const { return to_metadata(net_); }
+  static void parts(auto& self, auto&& part) {
+    part("learner", self.learner_);
+    part("curve", self.curve_);
+  }
+
+  // After a point of the learning curve.
+  void logged(Moment& m) {
+    const Schedule& t = learner_.schedule;
+    std::vector<double> curve = curve_.to_vector();
+    curve[static_cast<size_t>(done_ / (t.batches * s_.log_every) - 1)] = m[0].second;
+    curve_ = tensor(curve, curve_.shape(), DType::f64);
+    const Tensors effective = learner_.effective();
+    State& s = learner_.state;
+    m.emplace_back("sparsity, %", share_of_zeros(effective));
+    m.emplace_back("weights that came back, % of all",
+                   100 * s.revived.item() / static_cast<double>(entries_in(effective)));
+    m.emplace_back("sd of the pruned weights' gradients", s.spread.item());
+    s.revived = zeros_like(s.revived);
+  }
+
+  void report(const Job& job, const ImageBatches& set, Outcome& out) const {
+    const Schedule& t = learner_.schedule;
+    const Tensors effective = learner_.effective();
+    const int64_t off = zeros_in(effective) - pruned_count(entries_in(effective), t.sparsity);
+    if (done_ == t.steps() && learner_.method.due && !t.masks.filters && !t.masks.per_layer &&
+        std::abs(off) > 1)
+      throw Error(job_name(job) + ": weights that are zero are off the schedule by " +
+                  std::to_string(off));
+    int64_t empty = 0, emptied = 0;
+    for (const Tensor& w : effective) {
+      const int64_t of = empty_filters(w);
+      empty += of, emptied += of == w.size(0);
+    }
+    const NamedNet net = as_leaves(deployed());
+    const Cost cost = cost_of(net(slice(set.batch(0).x, 0, 0, 1)), parameters(net));
+    const auto score = [&](const char* metric, double value) {
+      add_score(job, metric, value, out);
+    };
+    score("swing", swing(curve_.to_vector()));
+    score("sparsity, %", share_of_zeros(effective));
+    score("empty filters", static_cast<double>(empty));
+    score("emptied layers", static_cast<double>(emptied));
+    score("sparse MACs, % of dense",
+          100 * static_cast<double>(cost.sparse_macs) / static_cast<double>(cost.macs));
+    score("bytes", static_cast<double>(cost.bytes));
+    out.parameters.emplace_back(job.method, cost.nonzeros);
+    const std::string title = job.method + " at " + job.variant;
+    out.figures.push_back(by_layer(title, effective));
+    if (before_.dim() != 4) return;
+    out.galleries = {first_filters(title + ", the first layer's filters before training", before_),
+                     first_filters(title + ", the same in the deployed net", effective[0])};
+  }
+
+ private:
+  Settings s_;
+  NamedNetOptions net_;
+  Learner learner_;
+  Tensor before_;     // the first layer's weights before training
+  Tensor curve_;      // f64: test accuracy at each point
+  int64_t done_ = 0;  // steps, of those since this object was made
+};
 
 }  // namespace
 
@@ -73,68 +151,12 @@ std::string percent(double share) {
   return text + "%";
 }
 
-Pruned::Pruned(const Job& job, const Settings& s, const experiment::Images& images, int64_t batches)
-    : s_(s),
-      net_{.name = s.net,
-           .in_channels = images.train.images.size(1),
-           .size = images.train.images.size(2),
-           .classes = static_cast<int64_t>(images.train.classes.size())},
-      learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method, s).method,
-               schedule(row(job.method, s), s, sparsity_of(job.variant), batches, job.seed)),
-      before_(weights(learner_.state)[0].detach()),
-      curve_(zeros({learner_.schedule.epochs / s.log_every}, DType::f64)) {}
-
-Tensor Pruned::learn(const Batch& batch, int64_t i) {
-  done_ = i + 1;
-  return learner_.learn(batch.x, batch.y, i, lr(learner_.schedule, s_, i));
-}
-
-void Pruned::logged(experiment::Moment& m) {
-  const Schedule& t = learner_.schedule;
-  std::vector<double> curve = curve_.to_vector();
-  curve[static_cast<size_t>(done_ / (t.batches * s_.log_every) - 1)] = m[0].second;
-  curve_ = tensor(curve, curve_.shape(), DType::f64);
-  const Tensors effective = learner_.effective();
-  State& s = learner_.state;
-  m.emplace_back("sparsity, %", share_of_zeros(effective));
-  m.emplace_back("weights that came back, % of all",
-                 100 * s.revived.item() / static_cast<double>(entries_in(effective)));
-  m.emplace_back("sd of the pruned weights' gradients", s.spread.item());
-  s.revived = zeros_like(s.revived);
-}
-
-void Pruned::report(const Job& job, const experiment::ImageBatches& set,
-                    experiment::Outcome& out) const {
-  const Schedule& t = learner_.schedule;
-  const Tensors effective = learner_.effective();
-  const int64_t off = zeros_in(effective) - pruned_count(entries_in(effective), t.sparsity);
-  if (done_ == t.steps() && learner_.method.due && !t.masks.filters && !t.masks.per_layer &&
-      std::abs(off) > 1)
-    throw Error(experiment::job_name(job) + ": weights that are zero are off the schedule by " +
-                std::to_string(off));
-  int64_t empty = 0, emptied = 0;
-  for (const Tensor& w : effective) {
-    const int64_t of = empty_filters(w);
-    empty += of, emptied += of == w.size(0);
-  }
-  const NamedNet net = as_leaves(deployed());
-  const Cost cost = cost_of(net(slice(set.batch(0).x, 0, 0, 1)), parameters(net));
-  const auto score = [&](const std::string& metric, double value) {
-    out.scores.push_back({job.method, metric + "@" + job.variant, value});
-  };
-  score("swing", swing(curve_.to_vector()));
-  score("sparsity, %", share_of_zeros(effective));
-  score("empty filters", static_cast<double>(empty));
-  score("emptied layers", static_cast<double>(emptied));
-  score("sparse MACs, % of dense",
-        100 * static_cast<double>(cost.sparse_macs) / static_cast<double>(cost.macs));
-  score("bytes", static_cast<double>(cost.bytes));
-  out.parameters.emplace_back(job.method, cost.nonzeros);
-  const std::string title = job.method + " at " + job.variant;
-  out.figures.push_back(by_layer(title, effective));
-  if (before_.dim() != 4) return;
-  out.galleries = {first_filters(title + ", the first layer's filters before training", before_),
-                   first_filters(title + ", the same in the deployed net", effective[0])};
+std::unique_ptr<Trial> trial(const Job& job, const Settings& s,
+                             const std::shared_ptr<const Images>& images) {
+  ImageBatches set(images, s, s, Random(job.seed) / "loader");
+  Pruned learner(job, s, *images, set.batches());
+  return std::make_unique<TrainTrial<Pruned, ImageBatches>>(job, std::move(learner), std::move(set),
+                                                            s.log_every);
 }
 
 }  // namespace regrad::pruning

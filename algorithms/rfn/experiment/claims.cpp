@@ -1,6 +1,6 @@
 #include <regrad/algorithms/experiment/claims.h>
-#include <regrad/algorithms/rfn/experiment/claims.h>
 #include <regrad/algorithms/rfn/experiment/measure.h>
+#include <regrad/algorithms/rfn/experiment/table.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include <regrad/algorithms/experiment/claims.h>
+#include <regrad/algorithms/experiment/data/device_scores.h>
 #include <regrad/algorithms/rfn/experiment/measure.h>
 #include <regrad/algorithms/rfn/information.h>
 #include <regrad/engine/autograd.h>
@@ -48,7 +48,7 @@ void measure_information(const experiment::Job& job, const BcResnetAsc& net,
   const std::tuple<const char*, Tensor, int64_t> labels[] = {
       {"device", cat(device, 0), data.seen}, {"class", cat(label, 0), data.class_count()}};
   static const char* const places[] = {"head", "stage 1"};
-  experiment::Chart chart{"What statistics say, " + job.method + ", " + job.variant,
+  experiment::Chart chart{"What statistics say, " + experiment::title_of(job),
                           "after the head (0) and the stages", "nats"};
   for (const char* series :
        {"device, frequency", "device, channel", "class, frequency", "class, channel"})
@@ -62,9 +62,7 @@ void measure_information(const experiment::Job& job, const BcResnetAsc& net,
       for (const auto& [in, s] : kinds) {
         const double n = bound(s, y, classes, k);
         series->x.push_back(static_cast<double>(p)), (series++)->y.push_back(n);
-        if (p < 2)
-          out.scores.push_back(
-              {job.method, experiment::on(nats(of, in, places[p]), job.variant), n});
+        if (p < 2) add_score(job, nats(of, in, places[p]), n, out);
       }
   }
   out.figures.push_back(std::move(chart));

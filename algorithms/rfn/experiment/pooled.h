@@ -9,10 +9,13 @@
 // ten means and batch norm are ours.
 #pragma once
 
+#include <regrad/engine/conv.h>
+#include <regrad/engine/functional.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/norm.h>
 
+#include <string>
 #include <vector>
 
 namespace regrad::relaxed_norm {
@@ -30,10 +33,25 @@ struct PooledNet {
   int64_t segments = 10;
 
   PooledNet() = default;
-  PooledNet(const Random& r, const PooledOptions& o);
+  PooledNet(const Random& r, const PooledOptions& o)
+      : norms{FreqNormPlace(o.norm, o.lambda, 1, DType::f32)},
+        standard(o.mels * o.segments),
+        hidden(r / "hidden", o.mels * o.segments, o.hidden),
+        output(r / "output", o.hidden, o.classes),
+        segments(o.segments) {}
   // ShapeError: x is not [N,1,mels,T] with T of at least one frame a segment
-  Tensor operator()(const Tensor& x, Context& ctx) const;
-  Tensor operator()(const Tensor& x) const;  // not in training
+  Tensor operator()(const Tensor& x, Context& ctx) const {
+    const int64_t mels = hidden.weight.size(1) / segments;
+    if (x.dim() != 4 || x.size(1) != 1 || x.size(2) != mels || x.size(3) < segments)
+      throw ShapeError("PooledNet: needs [N,1," + std::to_string(mels) + ",T] with at least " +
+                       std::to_string(segments) + " frames, not " + str(x.shape()));
+    const Tensor pooled = adaptive_avg_pool2d(norms[0](x, ctx), {mels, segments});
+    return output(relu(hidden(standard(reshape(pooled, {x.size(0), mels * segments}), ctx))));
+  }
+  Tensor operator()(const Tensor& x) const {  // not in training
+    Context ctx;
+    return (*this)(x, ctx);
+  }
   static void parts(auto& self, auto&& part) {
     part("norms", self.norms);
     part("standard", self.standard);

@@ -17,22 +17,23 @@ struct Settings : experiment::TrainSettings, experiment::SoundSettings {
     devices = {"simulated", "microphones", "sd0", "sd4", "sd8"};
   }
   static void parts(auto& self, auto&& part) {
+    using namespace experiment;
     part("net", self.net,
          "bcresnet, or pooled: norms on the input alone, then an MLP of 64 units on frames pooled "
          "in time (the pilot's)");
     part("tau", self.tau, "width of BC-ResNet-ASC: 10 tau channels in the first stage",
-         experiment::between(0.1, 100));
-    part("dropout", self.dropout, "of the blocks' channels", experiment::part_of_whole());
+         between(0.1, 100));
+    part("dropout", self.dropout, "of the blocks' channels", part_of_whole());
     TrainSettings::parts(self, part);
     SoundSettings::parts(self, part);
-    part("mix_p", self.mix_p, "MixStyle: how likely a batch is restyled", experiment::share());
-    part("mix_alpha", self.mix_alpha, "MixStyle: Beta's parameter", experiment::above(0));
-    part("freq_mix_p", self.freq_mix_p, "Freq-MixStyle: the same", experiment::share());
-    part("freq_mix_alpha", self.freq_mix_alpha, "Freq-MixStyle: the same", experiment::above(0));
+    part("mix_p", self.mix_p, "MixStyle: how likely a batch is restyled", share());
+    part("mix_alpha", self.mix_alpha, "MixStyle: Beta's parameter", above(0));
+    part("freq_mix_p", self.freq_mix_p, "Freq-MixStyle: the same", share());
+    part("freq_mix_alpha", self.freq_mix_alpha, "Freq-MixStyle: the same", above(0));
     part("cross_step", self.cross_step, "CrossGrad: how far inputs move along a gradient",
-         experiment::at_least(0));
+         at_least(0));
     part("cross_share", self.cross_share, "CrossGrad: the moved inputs' share of the loss",
-         experiment::share());
+         share());
     part("information", self.information,
          "measure what frequency and channel statistics say of device and class");
   }

@@ -1,75 +1,85 @@
-#include <regrad/algorithms/experiment/claims.h>
-#include <regrad/algorithms/rfn/experiment/claims.h>
 #include <regrad/algorithms/rfn/experiment/learner.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
 
 namespace regrad::relaxed_norm {
+namespace {
 
-experiment::Card RfnExperiment::card() const {
-  std::vector<experiment::MethodCard> cards = experiment::method_cards(methods());
-  if (preset_ == "tiny")
-    for (experiment::MethodCard& m : cards)
-      m.by_default = m.name == "none" || m.name == "ifn" || m.name == "resnorm" || m.name == "rfn";
-  return {"rfn",
-          "RFN, relaxed instance frequency-wise normalization (Kim et al. 2022), beside other "
-          "norms and augmentations: test accuracy in % on devices that training has no clip of.",
-          {sounds_.task()},
-          std::move(cards),
-          experiment::on("unseen", variants().empty() ? "" : variants()[0]),
-          experiment::Better::higher,
-          "none"};
-}
+using namespace experiment;
 
-void RfnExperiment::choose(const std::string& task, const std::string& preset) {
-  preset_ = preset;
-  settings_ = {};
-  seeds_ = task == "digits" ? 5 : 3;
-  if (task == "esc10" || task == "tau" || task == "folder")
-    settings_.roll = 1.5, settings_.epochs = 30, settings_.devices = {"simulated", "microphones"};
-  if (task == "folder") settings_.devices = {"simulated"};
-  if (task == "tau") settings_.devices = {"recorded"};
-  if (task == "scenes") settings_.devices = {"simulated", "sd0", "sd8"}, settings_.epochs = 20;
-  if (preset == "tiny") settings_.epochs = 10, settings_.devices.resize(1), seeds_ = 3;
-  if (preset == "long") settings_.epochs *= 2, settings_.tau = 2, seeds_ = 5;
-  if (preset == "paper")
-    settings_.tau = 8, settings_.epochs = 100, settings_.batch = 64, settings_.wide = true,
-    settings_.roll = 1.5, seeds_ = 3;
-}
+class RfnTable : public SoundTable<Settings> {
+ public:
+  using SoundTable::SoundTable;
 
-void RfnExperiment::check() const {
-  const Settings& s = settings_;
-  const bool pooled = s.net == "pooled";
-  experiment::need(pooled || s.net == "bcresnet", "net: bcresnet or pooled, not '" + s.net + "'");
-  experiment::need(pooled || s.mels % 32 == 0, "mels: for bcresnet a multiple of 32");
-  experiment::need(s.batch >= 2, "batch: at least 2, for batch norm's statistics");
-  if (!pooled) regrad::check(BcResnetAscOptions{.tau = s.tau});
-  sounds_.check(s, s);
-}
+  Card card() const override {
+    std::vector<MethodCard> cards = method_cards(methods());
+    for (MethodCard& m : cards)
+      if (preset_ == "tiny")
+        m.by_default =
+            m.name == "none" || m.name == "ifn" || m.name == "resnorm" || m.name == "rfn";
+    return {"rfn",
+            "RFN, relaxed instance frequency-wise normalization (Kim et al. 2022), beside other "
+            "norms and augmentations: test accuracy in % on devices that training has no clip of.",
+            {sounds_.task()},
+            std::move(cards),
+            on("unseen", variants().empty() ? "" : variants()[0]),
+            Better::higher,
+            "none"};
+  }
 
-bool RfnExperiment::has_row(const experiment::Job& job) const {
-  return settings_.net == "pooled" ||
-         relaxed_norm::has_row(experiment::find_method(methods(), job.method), job.variant);
-}
+  void choose(const std::string& task, const std::string& preset) override {
+    preset_ = preset;
+    Settings s;
+    seeds_ = task == "digits" ? 5 : 3;
+    if (task == "esc10" || task == "tau" || task == "folder")
+      s.roll = 1.5, s.epochs = 30, s.devices = {"simulated", "microphones"};
+    if (task == "folder") s.devices = {"simulated"};
+    if (task == "tau") s.devices = {"recorded"};
+    if (task == "scenes") s.devices = {"simulated", "sd0", "sd8"}, s.epochs = 20;
+    if (preset == "tiny") s.epochs = 10, s.devices.resize(1), seeds_ = 3;
+    if (preset == "long") s.epochs *= 2, s.tau = 2, seeds_ = 5;
+    if (preset == "paper")
+      s.tau = 8, s.epochs = 100, s.batch = 64, s.wide = true, s.roll = 1.5, seeds_ = 3;
+    settings_ = s;
+  }
 
-std::unique_ptr<experiment::Trial> RfnExperiment::trial(const experiment::Job& job) const {
-  const auto data =
-      sounds_.recorded(settings_, job.variant, Random(job.seed) / "recordings" / job.variant);
-  if (settings_.net == "pooled")
-    return std::make_unique<RfnTrial<PooledNet>>(
-        relaxed_norm::trial<PooledNet>(job, settings_, data));
-  return std::make_unique<RfnTrial<BcResnetAsc>>(
-      relaxed_norm::trial<BcResnetAsc>(job, settings_, data));
-}
+  void check() const override {
+    const Settings& s = settings_;
+    const bool pooled = s.net == "pooled";
+    need(pooled || s.net == "bcresnet", "net: bcresnet or pooled, not '" + s.net + "'");
+    need(pooled || s.mels % 32 == 0, "mels: for bcresnet a multiple of 32");
+    need(s.batch >= 2, "batch: at least 2, for batch norm's statistics");
+    if (!pooled) regrad::check(BcResnetAscOptions{.tau = s.tau});
+    sounds_.check(s, s);
+  }
 
-std::vector<experiment::Claim> RfnExperiment::claims(const experiment::Result& result) const {
-  return directions(result, variants());
-}
+  bool has_row(const Job& job) const override {
+    return settings_.net == "pooled" ||
+           relaxed_norm::has_row(find_method(methods(), job.method), job.variant);
+  }
 
-experiment::TaskList rfn_tasks() {
-  experiment::TaskList tasks;
-  for (const std::string& name : experiment::sound_tasks())
-    tasks.add(name, std::make_unique<RfnExperiment>(name));
-  return tasks;
+  std::unique_ptr<Trial> trial(const Job& job) const override {
+    return settings_.net == "pooled" ? of<PooledNet>(job) : of<BcResnetAsc>(job);
+  }
+
+  std::vector<Claim> claims(const Result& result) const override {
+    return directions(result, variants());
+  }
+
+ private:
+  template <class Net>
+  std::unique_ptr<Trial> of(const Job& job) const {
+    return std::make_unique<RfnTrial<Net>>(relaxed_norm::trial<Net>(
+        job, settings_,
+        sounds_.recorded(settings_, job.variant, Random(job.seed) / "recordings" / job.variant)));
+  }
+
+  std::string preset_ = {};
+};
+
+}  // namespace
+
+std::unique_ptr<Experiment> rfn_table(const std::string& task) {
+  return std::make_unique<RfnTable>(task);
 }
 
 }  // namespace regrad::relaxed_norm

@@ -5,6 +5,7 @@
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/internal/decimal.h>
+#include <regrad/engine/internal/split.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
 #include <regrad/engine/version.h>
@@ -24,16 +25,6 @@ using namespace regrad;
 namespace {
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-std::vector<std::string> split(const std::string& text, char at) {
-  std::vector<std::string> out;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find(at, begin), text.size());
-    out.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return out;
-}
 
 std::string value(const Metadata& m, const std::string& key) {
   const auto found = m.find(key);
