@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/split.h>
 
 #include <algorithm>
 #include <numeric>
@@ -50,7 +51,7 @@ bool read(const std::string& text, std::string& value) {
 template <class T>
 bool read(const std::string& text, std::vector<T>& value) {
   std::vector<T> parsed;
-  for (const std::string& part : text.empty() ? std::vector<std::string>() : split_at_commas(text))
+  for (const std::string& part : split(text, ','))
     if (part.empty() || !read(part, parsed.emplace_back())) return false;
   value = std::move(parsed);
   return true;
@@ -202,13 +203,6 @@ void need(bool holds, const std::string& what) {
 std::vector<std::string> names(const std::vector<Field>& fields) {
   std::vector<std::string> out;
   for (const Field& field : fields) out.push_back(field.name);
-  return out;
-}
-
-std::vector<std::string> split_at_commas(const std::string& text) {
-  std::vector<std::string> out;
-  for (size_t begin = 0; begin <= text.size(); begin += out.back().size() + 1)
-    out.push_back(text.substr(begin, text.find(',', begin) - begin));
   return out;
 }
 

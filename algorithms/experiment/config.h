@@ -81,8 +81,6 @@ std::vector<std::string> names(const std::vector<Field>& fields);
 bool among(const std::string& word, const std::vector<std::string>& words);
 // "a,b,c"
 std::string joined(const std::vector<std::string>& words, const std::string& between = ",");
-// "a,,b" is {"a", "", "b"}.
-std::vector<std::string> split_at_commas(const std::string& text);
 // The number that the whole text is; none where it is none, or beyond the type, or not finite.
 template <class T>
 std::optional<T> number(const std::string& text) {

@@ -3,6 +3,7 @@
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/split.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
@@ -110,7 +111,7 @@ void apply_flag(Options& o, std::vector<Field>& fields, const Given& g) {
   const std::string& flag = g.name;
   if (flag == "data") o.data = g.value;
   if (flag == "out") o.out = g.value;
-  if (flag == "methods") o.methods = split_at_commas(g.value);
+  if (flag == "methods") o.methods = split(g.value, ',');
   if (flag == "seed") o.seeds = {whole_number<uint64_t>(g, 0, UINT64_MAX)};
   if (flag == "seeds") {
     o.seeds.resize(whole_number<uint64_t>(g, 1, 10000));
@@ -147,7 +148,7 @@ void check_variants(const Experiment& experiment, const std::vector<Field>& fiel
   const std::string twice = first_twice(variants);
   if (twice.empty()) return;
   const auto list = std::find_if(fields.begin(), fields.end(), [&](const Field& field) {
-    const std::vector<std::string> values = split_at_commas(text(field));
+    const std::vector<std::string> values = split(text(field), ',');
     return is_list(field) && values.size() == variants.size() && !first_twice(values).empty();
   });
   throw ConfigError((list == fields.end() ? "" : list->name + " is " + text(*list) + ": ") +
