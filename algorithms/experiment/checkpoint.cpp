@@ -97,14 +97,14 @@ bool has_checkpoint(const OutFolder& out) {
 }
 
 Checkpoint load_checkpoint(const OutFolder& out,
-                           const std::function<void(const std::string&)>& tell) {
+                           const std::function<void(const std::string&)>& report) {
   if (!out.has(kOlderCheckpoint)) return read(out.path(kCheckpoint));
   if (!out.has(kCheckpoint)) return read(out.path(kOlderCheckpoint));
   try {
     return read(out.path(kCheckpoint));
   } catch (const Error& e) {
     Checkpoint older = read(out.path(kOlderCheckpoint));
-    tell(std::string(e.what()) + "; going on from " + kOlderCheckpoint);
+    report(std::string(e.what()) + "; going on from " + kOlderCheckpoint);
     return older;
   }
 }

@@ -55,10 +55,10 @@ struct Checkpoint {
 // bytes it needs; the newest then stands as it was.
 void save(const Checkpoint& checkpoint, const OutFolder& out);
 
-// The newest checkpoint, or the older one where the newest is missing or damaged (`tell` gets
+// The newest checkpoint, or the older one where the newest is missing or damaged (`report` gets
 // the reason). IOError where neither can be read.
 Checkpoint load_checkpoint(const OutFolder& out,
-                           const std::function<void(const std::string&)>& tell);
+                           const std::function<void(const std::string&)>& report);
 bool has_checkpoint(const OutFolder& out);
 
 // ConfigError naming what differs, and how the run was begun.

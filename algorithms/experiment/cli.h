@@ -21,7 +21,7 @@ struct Flag {
   // what follows, for --help ("INT", "DIR"); "" for a switch, which nothing follows
   std::string value;
   std::string help;
-  // the value when it is left out, for --help; "" when there is nothing to say
+  // the value when it is left out, for --help; "" when there is none to show
   std::string now = {};
   std::string group = "Run";  // heading in --help
   bool negated = false;       // a switch that --no-NAME and --NAME=false turn off

@@ -14,8 +14,8 @@
 //
 // Leaves are bool, int, int64_t, uint64_t, double, std::string, and vectors of int, uint64_t,
 // double and std::string; any other member must be a struct with parts of its own, and its keys are
-// joined with a dot. Real numbers are finite: JSON has no other. A part may say what its numbers
-// may be (range.h): each way in refuses others.
+// joined with a dot. Real numbers are finite: JSON has no other. A part may declare what its
+// numbers may be (range.h): each way in refuses others.
 #pragma once
 
 #include <regrad/algorithms/experiment/range.h>
@@ -91,7 +91,7 @@ std::optional<T> number(const std::string& text) {
   return value;
 }
 
-// ConfigError saying `what` unless it holds: for settings that contradict each other.
+// ConfigError with `what` unless it holds: for settings that contradict each other.
 void need(bool holds, const std::string& what);
 
 // The values as one JSON object, nested at the dots, in the order of the list, indented by two;

@@ -15,7 +15,7 @@ namespace {
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-// The words as a shell takes them, without those that say what to do about an older run.
+// The words as a shell takes them, without those that decide what to do about an older run.
 std::string command_of(int argc, const char* const* argv) {
   std::string out;
   for (int i = 0; i < argc; ++i) {

@@ -1,4 +1,4 @@
-// Whether a run can have the memory that its settings ask for, refused before anything is read,
+// Whether a run can have the memory that its settings need, refused before anything is read,
 // drawn or allocated.
 #pragma once
 

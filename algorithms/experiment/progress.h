@@ -26,7 +26,7 @@ struct ProgressStyle {
 // off when `quiet`; bar when stderr is a terminal, unless NO_COLOR is set and not empty or TERM is
 // dumb or missing; lines otherwise.
 ProgressStyle terminal_style(bool quiet);
-// Does the locale (LC_ALL, LC_CTYPE, LANG: the first that is set) say UTF-8?
+// Does the locale (LC_ALL, LC_CTYPE, LANG: the first that is set) name UTF-8?
 bool locale_is_utf8();
 
 double steady_seconds();  // since any moment

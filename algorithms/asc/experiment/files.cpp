@@ -15,7 +15,7 @@
 namespace regrad::asc {
 namespace {
 
-// Of a whole file, where no model says otherwise.
+// Of a whole file, where no model has others.
 constexpr LogMel usual{.rate = 16000, .n_fft = 1024, .window = 640, .hop = 320, .mels = 64};
 constexpr int64_t longest = 600 * 16000;  // samples that are drawn
 

@@ -23,7 +23,7 @@ Tensor prepared(const Sound& s, const FrontEnd& front);
 
 // scenes (generated, no data), digits, esc10, tau, folder; in that order.
 const std::vector<std::string>& sound_tasks();
-// 64 bands (tau: as said in wide), windows of 32 ms every 10 ms for digits, of 40 every 20
+// 64 bands (tau: as in wide), windows of 32 ms every 10 ms for digits, of 40 every 20
 // elsewhere; 1 s of digits at 8 kHz, 2 s of generated scenes at 8 kHz, 5 s of esc10 and of a folder
 // and 10 s of tau at 16 kHz. wide: the challenge's 256 bands, 128 ms every 30. ConfigError: no such
 // task.

@@ -9,7 +9,7 @@
 
 namespace regrad::pruning {
 
-// What a table asks about one of its sparsities ("90%").
+// What a table tests at one of its sparsities ("90%").
 using Asks = void (*)(experiment::Claims&, const std::string& variant);
 
 struct Paper {

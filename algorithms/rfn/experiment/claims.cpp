@@ -143,7 +143,7 @@ std::vector<Claim> directions(const Result& result, const std::vector<std::strin
   third_across(q);
   fifth(q);
   for (const std::string& d : devices)
-    if (d != "sd0") sixth(q, d);  // there a device is nothing that statistics could tell apart
+    if (d != "sd0") sixth(q, d);  // there a device is nothing that statistics could separate
   std::stable_sort(q.list.begin(), q.list.end(),
                    [](const Claim& a, const Claim& b) { return a.text[0] < b.text[0]; });
   return q.list;

@@ -48,7 +48,7 @@ void measure_information(const experiment::Job& job, const BcResnetAsc& net,
   const std::tuple<const char*, Tensor, int64_t> labels[] = {
       {"device", cat(device, 0), data.seen}, {"class", cat(label, 0), data.class_count()}};
   static const char* const places[] = {"head", "stage 1"};
-  experiment::Chart chart{"What statistics say, " + experiment::title_of(job),
+  experiment::Chart chart{"What statistics hold, " + experiment::title_of(job),
                           "after the head (0) and the stages", "nats"};
   for (const char* series :
        {"device, frequency", "device, channel", "class, frequency", "class, channel"})

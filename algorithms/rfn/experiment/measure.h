@@ -1,4 +1,4 @@
-// What statistics of a trained net's maps say of device and class (../information.h).
+// What statistics of a trained net's maps hold of device and class (../information.h).
 #pragma once
 
 #include <regrad/algorithms/experiment/data/recordings.h>

@@ -13,7 +13,7 @@ namespace regrad::relaxed_norm {
 enum class Change { none, mix_style, freq_mix_style, cross_grad };
 
 // Where the table has rows of a method beside those for simulated devices: microphones, equal
-// devices (sd0), random curves; and whether what its statistics say is measured.
+// devices (sd0), random curves; and whether what its statistics hold is measured.
 enum Where : unsigned { simulated = 0, microphones = 1, equal = 2, curves = 4, measured = 8 };
 
 struct Method {

@@ -5,7 +5,7 @@
 //       0.5});
 //   Tensor logits = net(x);                                          // x [N,1,40,T] -> [N,10]
 //
-// How many segments time is pooled into, and whether features are standardized, is not said there:
+// How many segments time is pooled into, and whether features are standardized, is not given there:
 // ten means and batch norm are ours.
 #pragma once
 

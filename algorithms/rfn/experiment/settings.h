@@ -35,7 +35,7 @@ struct Settings : experiment::TrainSettings, experiment::SoundSettings {
     part("cross_share", self.cross_share, "CrossGrad: the moved inputs' share of the loss",
          share());
     part("information", self.information,
-         "measure what frequency and channel statistics say of device and class");
+         "measure what frequency and channel statistics hold of device and class");
   }
 };
 
