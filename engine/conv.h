@@ -88,7 +88,7 @@ struct PoolOptions {
   bool ceil_mode = false;
 };
 // The largest element; NaN is largest; of equals the first one gets the gradient. Padding is never
-// the largest.
+// the largest: ShapeError where a window, by dilation, holds nothing else.
 Tensor max_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options = {});
 // The same, and where in its image [H,W] each largest element lies: i64, h W + w.
 Extreme max_pool2d_with_indices(const Tensor& x, Pair kernel, const PoolOptions& options = {});

@@ -1,6 +1,7 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/internal/called.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/quantize.h>
 
 #include <algorithm>
@@ -92,18 +93,26 @@ bool Ranges::is_signed() const {
 Levels levels_of(const Range& range, bool is_signed, const QuantizeOptions& o) {
   if (o.bits < 1 || o.bits > 24)
     throw ConfigError("quantize: " + std::to_string(o.bits) + " bits; needs 1 to 24");
+  if (range.low > range.high)
+    throw ConfigError("quantize: a range from " + decimal(range.low) + " down to " +
+                      decimal(range.high));
   const double all = std::ldexp(1.0, o.bits) - 1;
+  const auto scale_to = [](double length, double levels) {
+    return !std::isfinite(length) ? NAN : length > least_range ? length / levels : 1;
+  };
   if (o.scheme == Scheme::affine) {
-    const double low = std::min(range.low, 0.0), high = std::max(range.high, 0.0);
-    const double scale = high - low > least_range ? (high - low) / all : 1;
+    const double low = std::min(range.low, 0.0), high = std::max(range.high, 0.0),
+                 scale = scale_to(high - low, all);
     const double zero = std::nearbyint(-low / scale);
     return {scale, -zero, all - zero};
   }
   if (is_signed && o.bits == 1)
     throw ConfigError("quantize: one bit holds no sign; take 2, or Scheme::affine");
-  const double largest = std::max(std::abs(range.low), std::abs(range.high)),
+  const double largest = std::isnan(range.high)
+                             ? range.high
+                             : std::max(std::abs(range.low), std::abs(range.high)),
                most = is_signed ? std::ldexp(1.0, o.bits - 1) - 1 : all;
-  return {largest > least_range ? largest / most : 1, is_signed ? -most : 0, most};
+  return {scale_to(largest, most), is_signed ? -most : 0, most};
 }
 
 Tensor fake_quantize(const Tensor& x, const Ranges& ranges, const QuantizeOptions& options) {
@@ -122,13 +131,13 @@ Tensor quantized_levels(const Tensor& x, const Ranges& ranges, const QuantizeOpt
 
 Ranges weight_ranges(const Tensor& w, const QuantizeOptions& options) {
   const detail::Called as("weight_ranges(w)", w);
-  const int64_t groups = options.per_channel && w.dim() > 0 ? w.size(0) : 1;
+  const int64_t groups = options.per_channel && w.dim() > 0 && w.size(0) > 0 ? w.size(0) : 1;
   std::vector<Range> found =
       w.numel() ? min_max(w, groups, 0) : std::vector<Range>(static_cast<size_t>(groups));
   if (options.scheme == Scheme::affine) return Ranges(std::move(found), 0);
   for (Range& r : found) {
     const double largest = std::max(-r.low, r.high);
-    r = {largest > 0 ? -largest : -127, largest > 0 ? largest : 127};
+    r = {largest == 0 ? -127 : -largest, largest == 0 ? 127 : largest};
   }
   return Ranges(std::move(found), 0);
 }
@@ -138,8 +147,9 @@ void MinMaxObserver::observe(const Tensor& x) {
   if (!x.numel()) return;
   const std::vector<Range> now = min_max(x, groups_, dim_);
   seen_.resize(now.size());
-  for (size_t g = 0; g < now.size(); ++g)
-    seen_[g] = {std::min(seen_[g].low, now[g].low), std::max(seen_[g].high, now[g].high)};
+  for (size_t g = 0; g < now.size(); ++g)  // a NaN stays: it is the first argument
+    seen_[g] = {std::min(std::isnan(now[g].low) ? now[g].low : seen_[g].low, now[g].low),
+                std::max(std::isnan(now[g].high) ? now[g].high : seen_[g].high, now[g].high)};
 }
 Ranges MinMaxObserver::ranges() const {
   if (seen_.empty()) throw ConfigError("MinMaxObserver: nothing was seen");

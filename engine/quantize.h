@@ -11,9 +11,10 @@
 //              else n = 2^(b-1) - 1, s = max(|low|, |high|) / n, l in [-n, n]
 //   affine     s = (high - low) / (2^b - 1), l in [-z, 2^b - 1 - z] with the zero point
 //              z = round(-low / s); the range is widened to hold 0
-// 0 is a level of every kind, so zeros stay zero. Errors: ConfigError where bits lie outside 1..24
-// (f32 holds no finer whole numbers), or one bit is to hold a sign; DTypeError where x is not f32
-// or f64; ShapeError where ranges do not divide x.
+// 0 is a level of every kind, so zeros stay zero. A NaN stays NaN; by a range that is not finite
+// (of values that are not) all become NaN. Errors: ConfigError where bits lie outside 1..24 (f32
+// holds no finer whole numbers), one bit is to hold a sign, or low is above high; DTypeError where
+// x is not f32 or f64; ShapeError where ranges do not divide x.
 #pragma once
 
 #include <regrad/engine/ops.h>
@@ -60,8 +61,8 @@ class Ranges {
   int dim_ = 1;
 };
 
-// The numbers l of a range: v = scale l. scale is 1 for a range within 1e-30 of 0. is_signed: of
-// the tensor's ranges (symmetric).
+// The numbers l of a range: v = scale l. scale is 1 for a range within 1e-30 of 0, NaN for one that
+// is not finite. is_signed: of the tensor's ranges (symmetric).
 struct Levels {
   double scale = 1, least = 0, most = 0;
 };

@@ -44,15 +44,24 @@ Tensor simulated(const Step& s, const Ranges& of_x, const Int8Options& o) {
   return s.bias.defined() ? y + along_outputs(s, s.bias) : y;
 }
 
+// What padding "same" adds, in numbers: half in front and behind, an odd one behind x first.
+Pair reach(const Step& s) {
+  return {s.options.dilation.h * (s.weight.size(2) - 1),
+          s.options.dilation.w * (s.weight.size(3) - 1)};
+}
+
 // A linear map is a 1x1 convolution of images of one pixel.
 Int8Conv2d by_whole_numbers(const Step& s, const Ranges& of_x, const Int8Options& o) {
   const Tensor w = s.kind == Step::conv
                        ? s.weight
                        : reshape(s.weight, {s.weight.size(0), s.weight.size(1), 1, 1});
-  return {w, s.bias, s.options, of_x, o};
+  ConvOptions options = s.options;
+  if (options.padding.same) options.padding = Padding(reach(s).h / 2, reach(s).w / 2);
+  return {w, s.bias, options, of_x, o};
 }
 Tensor run(const Int8Conv2d& conv, const Step& s) {
-  if (s.kind == Step::conv) return conv(s.x);
+  if (s.kind == Step::conv)
+    return conv(s.options.padding.same ? pad(s.x, {0, reach(s).w % 2, 0, reach(s).h % 2}) : s.x);
   Shape sizes = s.x.shape();
   sizes[sizes.size() - 1] = s.weight.size(0);
   const int64_t in = s.weight.size(1);

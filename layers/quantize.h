@@ -41,8 +41,9 @@ class Quantizer {
   // s_x s_w f(l_x, l_w) + bias, f the convolution or linear map, in floating point; differentiable,
   // straight through. Any number of bits.
   Context::Evaluate simulate() const;
-  // By whole numbers (Int8Conv2d); f32 only, no gradients. The same bits as simulate() in f32 while
-  // no sum of products passes 2^24: at 8 bits below 519 weights an output; else within rounding.
+  // By whole numbers (Int8Conv2d); f32 only, no gradients. The same bits as simulate() in f32 of
+  // inputs without NaN (there are no whole NaNs) while no sum of products passes 2^24: at 8 bits
+  // below 519 weights an output; else within rounding.
   // ConfigError as Int8Conv2d's: more than 8 bits, or affine.
   Context::Evaluate integers();
   // ConfigError in simulate and integers: a layer that calibration did not see.

@@ -72,7 +72,8 @@ Tensor quantile(const Tensor& x, const Tensor& q, std::optional<int64_t> dim, bo
   const Tensor below = index_select(sorted, -1, to(low, DType::i64)),
                above = index_select(sorted, -1, to(ceil(rank.detach()), DType::i64));
   const Tensor gap = above - below, zero = scalar(0, x.dtype());
-  const Tensor step = where(ne(gap, gap), zero, gap);  // between equal infinities
+  // From an infinity no step leads away, nor is there one between two.
+  const Tensor step = where(isfinite(below), gap, zero);
   Tensor y = where(spoilt(sorted.detach(), sorted.dim() - 1), scalar(NAN, x.dtype()),
                    below + (rank - low) * step);
   // [.., q] to q in front; the reduced dim stays as one where it is kept.

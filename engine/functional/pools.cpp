@@ -52,6 +52,25 @@ Tensor extended(const Tensor& x, const PoolAttrs& a, bool ceil_mode, double fill
   return h || w ? pad(x, {0, w, 0, h}, filling) : x;
 }
 
+// Every window along a dim of n elements reaches one of them: with dilation, all of its elements
+// can lie in padding, and none is the largest.
+void need_image(const char* op, int64_t n, int64_t kernel, int64_t stride, int64_t pad,
+                int64_t dilation, bool ceil_mode) {
+  if (dilation <= 1 || kernel < 1 || stride < 1 || pad < 0) return;
+  const int64_t more = ceil_mode ? beyond(n, kernel, stride, pad, dilation) : 0,
+                last = n + pad + more - dilation * (kernel - 1) - 1;
+  for (int64_t from = -pad; from <= last; from += stride) {
+    const int64_t first = from < 0 ? from + (dilation - 1 - from) / dilation * dilation : from;
+    if (first >= n || first > from + dilation * (kernel - 1))
+      throw ShapeError(std::string(op) + ": the window at " + std::to_string(from) + " of " +
+                       std::to_string(n) + " elements holds nothing but padding");
+  }
+}
+void need_image(const char* op, const Tensor& x, const PoolAttrs& a, bool ceil_mode) {
+  need_image(op, x.size(-2), a.kh, a.stride_h, a.pad_h, a.dilation_h, ceil_mode);
+  need_image(op, x.size(-1), a.kw, a.stride_w, a.pad_w, a.dilation_w, ceil_mode);
+}
+
 // places: where given, numbers of x's shape that become those of the largest elements.
 Tensor max_pool(const Tensor& x, const PoolAttrs& a, Tensor* places) {
   if (int64_t{a.kh} * a.kw <= byte_taps) {
@@ -86,6 +105,7 @@ Tensor max_pool2d(const Tensor& x, Pair kernel, const PoolOptions& options) {
   const detail::Called as("max_pool2d(x)", x);
   const PoolAttrs a = attrs_of("max_pool2d", kernel, options, false);
   return on_batch("max_pool2d", x, [&](const Tensor& images) {
+    need_image("max_pool2d", images, a, options.ceil_mode);
     return max_pool(extended(images, a, options.ceil_mode, -INFINITY), a, nullptr);
   });
 }
@@ -95,6 +115,7 @@ Extreme max_pool2d_with_indices(const Tensor& x, Pair kernel, const PoolOptions&
   const PoolAttrs a = attrs_of("max_pool2d_with_indices", kernel, options, false);
   Extreme y;
   y.values = on_batch("max_pool2d_with_indices", x, [&](const Tensor& images) {
+    need_image("max_pool2d_with_indices", images, a, options.ceil_mode);
     const int64_t h = images.size(-2), w = images.size(-1);
     Tensor places = expand(reshape(arange(0, static_cast<double>(h * w), 1, DType::f64), {h, w}),
                            images.shape());

@@ -178,6 +178,27 @@ TEST_CASE("indices of large windows, single images, infinities and ties") {
   CHECK(max_pool2d_with_indices(ones({3, 1, 2, 4, 4}), 2).indices.shape() == Shape{3, 1, 2, 2, 2});
 }
 
+TEST_CASE("no largest element is taken of padding alone") {
+  const Tensor x = -1 - abs(draw({1, 1, 3, 3}));
+  for (int64_t n = 1; n <= 5; ++n)
+    for (int64_t k = 2; k <= 4; ++k)
+      for (int64_t d = 1; d <= 4; ++d)
+        for (int64_t s = 1; s <= 3; ++s)
+          for (int64_t p = 0; p <= k / 2; ++p)
+            for (bool ceil : {false, true}) {
+              const Tensor low = full({1, 1, n}, -2, DType::f64);
+              try {
+                for (double v : max_pool1d(low, k, {s, p, d, ceil}).to_vector()) CHECK(v == -2);
+              } catch (const ShapeError&) {
+              }
+            }
+  CHECK(max_pool2d(x, 2, {.padding = 1, .dilation = 2}).shape() == Shape{1, 1, 2, 2});
+  CHECK_THROWS_WITH_AS(max_pool1d(ones({1, 1, 1}), 2, {.padding = 1, .dilation = 2}),
+                       doctest::Contains("nothing but padding"), ShapeError);
+  CHECK_THROWS_AS(max_pool2d_with_indices(ones({1, 2, 9}), {2, 1}, {1, {1, 0}, {3, 1}}),
+                  ShapeError);
+}
+
 TEST_CASE("a mean of ceil_mode is exact where its window is whole") {
   const Tensor x = draw({1, 1, 7, 7});
   const Tensor whole = avg_pool2d(x, 3, {.stride = 2}),

@@ -201,6 +201,8 @@ TEST_CASE("quantile: ranks, infinities, NaN, gradients at a rank") {
   CHECK(grad(quantile(x, 0.5), x).to_vector() == Numbers{0, 0, 0.5, 0.5});
   CHECK(quantile(f64({1, inf, inf}), 1).item() == inf);
   CHECK(quantile(f64({-inf, -inf, 0}), 0.25).item() == -inf);
+  CHECK(quantile(f64({-inf, 1, 2}), 0.25).item() == -inf);
+  CHECK(quantile(f64({0, 1, inf}), 0.75).item() == inf);
   CHECK(std::isnan(quantile(f64({1, NAN, 0}), 0).item()));
   CHECK(quantile(zeros({2, 3, 4}), zeros({5}), 1).shape() == Shape{5, 2, 4});
   CHECK(quantile(zeros({2, 3, 4}), zeros({5}), 1, true).shape() == Shape{5, 2, 1, 4});

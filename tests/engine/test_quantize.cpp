@@ -149,6 +149,32 @@ TEST_CASE("quantize: ranges of weights, and of what an observer saw") {
   CHECK(r.is_signed());
 }
 
+TEST_CASE("quantize: NaN and infinities are not lost") {
+  for (const Scheme scheme : {Scheme::symmetric, Scheme::affine})
+    for (const double bad : {NAN, INFINITY, -INFINITY}) {
+      CAPTURE(bad);
+      const QuantizeOptions o{.scheme = scheme}, by_channel{.scheme = scheme, .per_channel = true};
+      const Tensor w = tensor({0.5, bad, 0.25, -0.125}, {2, 2}, DType::f64),
+                   y = fake_quantize(w, o);
+      for (double v : y.to_vector()) CHECK(std::isnan(v));
+      const std::vector<double> z = fake_quantize(w, by_channel).to_vector();
+      CHECK(std::isnan(z[0]));
+      CHECK(std::abs(z[2] - 0.25) < 0.01);
+      MinMaxObserver seen;
+      seen.observe(ones({2}));
+      seen.observe(w);
+      seen.observe(ones({2}));
+      CHECK(std::isnan(levels_of(seen.ranges().at(0, 1), true, o).scale));
+      for (double v : fake_quantize(ones({2}), seen.ranges(), o).to_vector()) CHECK(std::isnan(v));
+    }
+  const std::vector<double> y =
+      fake_quantize(tensor({NAN, INFINITY, 0.5}), Range{-1, 1}, {.bits = 2}).to_vector();
+  CHECK(std::isnan(y[0]));
+  CHECK(y[1] == 1);
+  CHECK(fake_quantize(zeros({0, 3}), {.per_channel = true}).shape() == Shape{0, 3});
+  CHECK_THROWS_AS(fake_quantize(ones({2}), Range{1, -1}), ConfigError);
+}
+
 TEST_CASE("quantize: what does not fit is refused") {
   const Range unit{0, 1};
   const Tensor x = drawn("x", {2, 3});

@@ -259,6 +259,21 @@ TEST_CASE("any net is calibrated, simulated at 8 and 4 bits, and run by whole nu
   }
 }
 
+TEST_CASE("padding \"same\" is run by whole numbers too") {
+  for (const int64_t kernel : {1, 2, 3, 4})
+    for (const int64_t dilation : {1, 2}) {
+      Step s{.kind = Step::conv, .x = drawn("same", {2, 4, 7, 5})};
+      s.weight = drawn("weights", {6, 2, kernel, 3}), s.bias = drawn("bias", {6});
+      s.options = {.padding = "same", .dilation = {dilation, 1}, .groups = 2};
+      const auto plain = [&] { return conv2d(s.x, s.weight, s.bias, s.options); };
+      Quantizer q;
+      q.calibrate()(s, plain);
+      const Tensor simulated = q.simulate()(s, plain), whole = q.integers()(s, plain);
+      CHECK(whole.shape() == plain().shape());
+      CHECK(apart(whole, simulated) == 0);
+    }
+}
+
 TEST_CASE("simulation by any scheme: a net trains through it; integers refuse what they have not") {
   Conv4 net(Random(8), {.in_channels = 3, .channels = 6, .size = 12}, 4);
   const Tensor x = drawn("few", {8, 3, 12, 12}), y = tensor({0, 1, 2, 3, 0, 1, 2, 3}, DType::i64);
