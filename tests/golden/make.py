@@ -1052,6 +1052,8 @@ def merged():
 
 def main():
     if "--only" in sys.argv:
+        if sys.argv[-1] == "--only":
+            sys.exit("make.py: --only NAME[,NAME]: no name was given")
         only.extend(sys.argv[sys.argv.index("--only") + 1].split(","))
     for part in [
             elementwise, binary, reductions, edges, views, indexing, products, sparse, linalg,
