@@ -46,8 +46,8 @@ class Sounds {
 
   const std::string& task() const { return task_; }
   FrontEnd front(const SoundSettings& s) const;
-  // Training clips: those that were read, else those that will be generated; 0 where only the data
-  // tell.
+  // Training clips: those that were read, else those that will be generated; 0 where it
+  // depends on the data.
   int64_t clips(const SoundSettings& s) const;
   // ConfigError for settings that contradict each other or the training's. Before load() and after.
   void check(const SoundSettings& s, const TrainSettings& training) const;
