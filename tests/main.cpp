@@ -6,8 +6,6 @@
 extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
 
-#ifdef __SANITIZE_THREAD__
-// OpenBLAS lends its packing buffers under a spin lock in inline assembly, which the sanitizer does
-// not see; its Haswell kernels fill them by memcpy, which it does: a race that is none.
+// OpenBLAS lends its packing buffers under a spin lock in inline assembly, which the thread
+// sanitizer does not see; its Haswell kernels fill them by memcpy, which it does.
 extern "C" const char* __tsan_default_suppressions() { return "race:libopenblas\n"; }
-#endif
