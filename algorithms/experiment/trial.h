@@ -28,11 +28,14 @@ struct Score {
   std::string method, metric;
   double value;
 };
-// A metric item by item of the test set, in an order that all methods and seeds share: what a
-// bootstrap over the items needs.
+// A metric item by item of the test set, in an order that all methods share: a verdict carries the
+// spread of the items beside that of the seeds (stats.h).
 struct Items {
   std::string method, metric;
   std::vector<double> values;
+  // of each value the number of its cluster: values that are not independent, as nine recordings of
+  // one moment, share one, and so does what other seeds tested on the same. Empty: 0, 1, ..
+  std::vector<int64_t> groups = {};
 };
 // What a trial has at its end. One trial may score several methods: a net that is read in two ways
 // is trained once.
