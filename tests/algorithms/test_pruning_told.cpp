@@ -196,7 +196,7 @@ struct Pairs {
 
 TEST_CASE("every row of the table is the paper's update, step by step") {
   for (const Row& r : rows(Settings())) {
-    CAPTURE(r.name);
+    CAPTURE(std::string(r.name));
     told::Plan plan{.row = r.name};
     if (plan.ends("-filters")) plan.sparsity = 0.45;
     Pairs pair(plan);
@@ -214,7 +214,7 @@ TEST_CASE("rows by other settings: the schedule by steps, DCIL's count, no momen
       [](told::Plan& p) { p.warmup = 0, p.decay = 0, p.milestones = {}, p.refresh = 2; }};
   for (const char* name : {"gmp", "dpf", "map", "map-soft", "dcil", "rigl"})
     for (size_t c = 0; c < changes.size(); ++c) {
-      CAPTURE(name);
+      CAPTURE(std::string(name));
       CAPTURE(c);
       told::Plan plan{.row = name};
       changes[c](plan);

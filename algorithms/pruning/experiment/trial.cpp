@@ -103,11 +103,10 @@ class Pruned {
   void report(const Job& job, const ImageBatches& set, Outcome& out) const {
     const Schedule& t = learner_.schedule;
     const Tensors effective = learner_.effective();
-    const int64_t off = zeros_in(effective) - pruned_count(entries_in(effective), t.sparsity);
-    if (done_ == t.steps() && learner_.method.due && !t.masks.filters && !t.masks.per_layer &&
-        std::abs(off) > 1)
-      throw Error(job_name(job) + ": weights that are zero are off the schedule by " +
-                  std::to_string(off));
+    const int64_t off = off_target(effective, t.sparsity, t.masks);
+    if (done_ == t.steps() && learner_.method.due && std::abs(off) > 1)
+      throw Error(job_name(job) + ": " + (t.masks.filters ? "filters" : "weights") +
+                  " that are zero are off the schedule by " + std::to_string(off));
     int64_t empty = 0, emptied = 0;
     for (const Tensor& w : effective) {
       const int64_t of = empty_filters(w);
