@@ -77,9 +77,10 @@ Tensors random_masks(const Tensors& weights, double s, const Random& r);
 Tensors drop_and_grow(const Tensors& masks, const Tensors& weights, const Tensors& gradients,
                       double share);
 
-// W^ = M W, G = M g. At a refresh the masks are regrown instead of a step, until the schedule's
+// W^ = M W, G = M g. Every `period` steps the masks are regrown instead of a step, until the schedule's
 // target; the share that is dropped falls from `share` to 0 as a cosine.
-Method rigl(double share = 0.3);
+// Steps between two of them: `period` (delta T; theirs: 100).
+Method rigl(double share = 0.3, int64_t period = 16);
 
 // STR, soft threshold reparameterization (Kusupati et al. 2020):
 // W^ = sign(W) relu(|W| - sigmoid(c)) with a learned logit c per layer, autograd through both. Its

@@ -41,7 +41,8 @@ Settings settings_of(const told::Plan& p) {
   s.lr = p.lr, s.warmup = p.warmup, s.warmup_from = p.from;
   s.milestones = p.milestones, s.gamma = p.gamma;
   s.momentum = p.momentum, s.weight_decay = p.decay;
-  s.temperature = p.t, s.z = p.z;
+  s.temperature = p.t, s.kd_floor = p.floor, s.z = p.z;
+  s.rigl_period = p.period, s.warmup_unit = p.climb_by_epoch ? "epoch" : "step";
   s.rigl_share = p.share, s.str_initial = p.initial, s.str_decay = p.str_decay;
   s.schedule_unit = p.by_step ? "step" : "epoch";
   s.mask_rule = p.official ? "official" : "exact";
@@ -101,9 +102,10 @@ struct Pairs {
   // The net's parameters with the dense path's in their places.
   Tensors others() const {
     Tensors all = parameters(learner.state.trained.net);
-    const Tensors& extra = learner.state.trained.extra;
-    if (extra.size() == 4)
-      all[1] = extra[0], all[2] = extra[1], all[4] = extra[2], all[5] = extra[3];
+    if (!plan.is("dcil")) return all;
+    size_t k = 0;
+    for (size_t place : {1, 2, 4, 5})
+      if (!told::shared(plan, place)) all[place] = learner.state.trained.extra.at(k++);
     return all;
   }
 
@@ -146,13 +148,18 @@ struct Pairs {
     if (plan.is("map")) {
       for (size_t l = 0; l < 2; ++l) same(st.memory[l], told.attention[l]);
     } else if (plan.is("dcil")) {
-      const size_t place[] = {1, 2, 4, 5};
-      REQUIRE(extra.size() == 4);
-      for (size_t k = 0; k < 4; ++k) {
-        same(extra[k], *told.second.list()[place[k]]);
-        if (moving) same(st.sgd.velocity[6 + k], *told.second_velocity.list()[place[k]]);
+      size_t k = 0;
+      for (size_t place : {1, 2, 4, 5}) {
+        if (told::shared(plan, place)) continue;
+        REQUIRE(k < extra.size());
+        same(extra[k], *told.second.list()[place]);
+        if (moving) same(st.sgd.velocity[6 + k], *told.second_velocity.list()[place]);
+        ++k;
       }
-      same(st.memory[0], told.second_running.mean), same(st.memory[1], told.second_running.var);
+      CHECK(extra.size() == k);
+      CHECK(st.memory.size() == (told::shared(plan, 1) ? 0 : 2));
+      if (!told::shared(plan, 1))
+        same(st.memory[0], told.second_running.mean), same(st.memory[1], told.second_running.var);
     } else if (plan.row == "str") {
       for (size_t l = 0; l < 2; ++l) {
         same(extra[l], {told.c[l]});
@@ -210,8 +217,11 @@ TEST_CASE("every row of the table is the paper's update, step by step") {
 TEST_CASE("rows by other settings: the schedule by steps, DCIL's count, no momentum, no warm-up") {
   const std::vector<std::function<void(told::Plan&)>> changes{
       [](told::Plan& p) { p.by_step = true; }, [](told::Plan& p) { p.official = true; },
-      [](told::Plan& p) { p.momentum = 0; },
-      [](told::Plan& p) { p.warmup = 0, p.decay = 0, p.milestones = {}, p.refresh = 2; }};
+      [](told::Plan& p) { p.momentum = 0; }, [](told::Plan& p) { p.exploit = 2; },
+      [](told::Plan& p) { p.floor = 0.02, p.climb_by_epoch = true, p.warmup = 0.25; },
+      [](told::Plan& p) {
+        p.warmup = 0, p.decay = 0, p.milestones = {}, p.refresh = 2, p.period = 2;
+      }};
   for (const char* name : {"gmp", "dpf", "map", "map-soft", "dcil", "rigl"})
     for (size_t c = 0; c < changes.size(); ++c) {
       CAPTURE(std::string(name));
@@ -277,5 +287,31 @@ TEST_CASE("RigL's first masks: densities by Erdos-Renyi-Kernel, drawn by the see
     other.learn(tensor(inputs(0), {told::rows, told::inputs}, f64),
                 tensor({0, 1, 2, 0, 1, 2}, DType::i64), 0, 0.1);
     CHECK(other.state.masks[0].to_vector() != m[0].to_vector());
+  }
+}
+
+TEST_CASE("DCIL's second classifier: a copy, or a draw of its own by the seed; norms begin alike") {
+  const auto extra = [](const char* how, uint64_t seed) {
+    Settings s;
+    s.second_classifier = how;
+    const Row r = row("dcil", s);
+    return Learner(SmallNet(), r.method, schedule(r, s, 0.5, 2, seed)).state.trained.extra;
+  };
+  const SmallNet net;
+  const Tensors copied = extra("copy", 1), drawn = extra("draw", 1), other = extra("draw", 2);
+  CHECK(copied[2].to_vector() == net.last.weight.to_vector());
+  CHECK(copied[3].to_vector() == net.last.bias.to_vector());
+  for (size_t k : {2, 3}) {
+    CHECK(drawn[k].to_vector() != copied[k].to_vector());
+    CHECK(drawn[k].to_vector() != other[k].to_vector());
+    CHECK(drawn[k].to_vector() == extra("draw", 1)[k].to_vector());
+    CHECK(drawn[k].dtype() == f64);
+    CHECK(drawn[k].requires_grad());
+    CHECK(amax(abs(drawn[k])).item() <= 0.5);  // 1 / sqrt(4 inputs)
+    CHECK(amax(abs(drawn[k])).item() > 0.1);
+  }
+  for (const Tensors* t : {&copied, &drawn}) {
+    CHECK((*t)[0].to_vector() == told::V(5, 1.0));
+    CHECK((*t)[1].to_vector() == told::V(5, 0.0));
   }
 }

@@ -125,6 +125,35 @@ TEST_CASE("a trial is its row's learner on shuffled, normalized training images,
   }
 }
 
+TEST_CASE("--init fan_out: convolutions start with a variance of 2 / (out k), the same draw") {
+  Settings s = settings();
+  const auto by_in = trial_of("dpf", images(), s);
+  s.init = "fan_out";
+  const auto by_out = trial_of("dpf", images(), s);
+  for (const NamedTensor& t : by_in->model()) {
+    std::vector<double> told = t.second.to_vector(), is;
+    for (const NamedTensor& u : by_out->model())
+      if (u.first == t.first) is = u.second.to_vector();
+    if (t.second.dim() == 4)
+      for (double& v : told)
+        v *= std::sqrt(static_cast<double>(t.second.size(1)) /
+                       static_cast<double>(t.second.size(0)));
+    REQUIRE(is.size() == told.size());
+    for (size_t i = 0; i < is.size(); ++i) CHECK(is[i] == doctest::Approx(told[i]).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("--keep-last: the last, shorter batch is a step of the epoch") {
+  Settings s = settings();
+  s.train = 30, s.keep_last = true;
+  const ImageBatches set(std::make_shared<const Images>(images()), s, s, Random(3) / "loader");
+  CHECK(set.batches() == 4);
+  CHECK(set.batch(3).x.size(0) == 6);
+  CHECK(set.batch(4).x.size(0) == 8);
+  s.keep_last = false;
+  CHECK(ImageBatches(std::make_shared<const Images>(images()), s, s, Random(3)).batches() == 3);
+}
+
 TEST_CASE("an epoch sees each training image once, in an order of its own") {
   const Settings s = settings();
   const ImageBatches set(std::make_shared<const Images>(images()), s, s, Random(3) / "loader");

@@ -14,13 +14,13 @@ namespace told {
 struct Plan {
   std::string row;
   double sparsity = 0.6;
-  int epochs = 12, batches = 2, refresh = 3;
+  int epochs = 12, batches = 2, refresh = 3, period = 4;
   double target = 0.66, exploit = 0.85, distill = 0.3;
   double lr = 0.3, warmup = 0.125, from = 0.4, gamma = 0.3;
   V milestones = {0.42, 0.7};
   double momentum = 0.8, decay = 2e-3;
   double t = 3, floor = 0, z = 0.7, share = 0.6, initial = -2, str_decay = 5e-3;
-  bool by_step = false, official = false;
+  bool by_step = false, official = false, climb_by_epoch = false;
 
   bool is(const char* name) const { return row.rfind(name, 0) == 0; }
   bool ends(const char* with) const {
@@ -32,13 +32,20 @@ struct Plan {
   int after(double part) const { return static_cast<int>(std::lround(part * all_epochs())); }
   double rate(int i) const {
     const double climb = warmup * steps();
-    if (i < climb) return lr * (from + (1 - from) * i / climb);
+    const int now = climb_by_epoch ? i / batches * batches : i;
+    if (now < climb) return lr * (from + (1 - from) * now / climb);
     double r = lr;
     for (double m : milestones)
       if (i / batches >= after(m)) r *= gamma;
     return r;
   }
 };
+
+// Of DCIL's parameters those that both paths share, by place.
+inline bool shared(const Plan& plan, size_t k) {
+  return plan.row == "dcil-shared" ||
+         plan.row == (k < 3 ? "dcil-shared-norms" : "dcil-shared-classifier");
+}
 
 using Pair = std::array<V, 2>;  // of W1 and of W2
 
@@ -127,10 +134,11 @@ class Row {
     Params g = gradients(e, f, dz);
     const Pair raw = {g.w1, g.w2};
     move(running, f);
+    if (plan.is("dcil")) move(shared(plan, 1) ? running : second_running, moved_by_dense);
     const V g_c = plan.row == "str" ? thresholds(raw) : V();
     assign(g, g_d, i);
     if ((i + 1) % plan.batches == 0) measure({g.w1, g.w2});
-    if (plan.row == "rigl" && i > 0 && i % plan.refresh == 0 && i < rigl_end()) {
+    if (plan.row == "rigl" && i > 0 && i % plan.period == 0 && i < rigl_end()) {
       regrow(raw, i);
       return loss;
     }
@@ -139,6 +147,8 @@ class Row {
   }
 
  private:
+  Pass moved_by_dense;  // DCIL's dense path at this step
+
   bool frozen(int i) const {
     return plan.is("map") && i / plan.batches >= plan.after(plan.exploit);
   }
@@ -217,8 +227,9 @@ class Row {
   // Adds both distillation terms, and gives the dense path's loss and gradients.
   double dense_path(const Pass& sparse, const V& x, const std::vector<int>& y, int i, V& dz,
                     Params& g_d) {
-    Params whole = second;
-    whole.w1 = p.w1, whole.w2 = p.w2;
+    Params whole = p;
+    for (size_t k : {1, 2, 4, 5})
+      if (!shared(plan, k)) *whole.list()[k] = *second.list()[k];
     const Pass f = training(whole, x);
     V dz_d;
     double loss = cross_entropy(f.z, y, dz_d);
@@ -227,7 +238,7 @@ class Row {
       loss += distillation(f.z, sparse.z, plan.t, plan.floor, dz_d);
     }
     g_d = gradients(whole, f, dz_d);
-    move(second_running, f);
+    moved_by_dense = f;
     return loss;
   }
 
@@ -301,11 +312,16 @@ class Row {
   void step(Params& g, Params& g_d, const V& g_c, int i) {
     const double lr = plan.rate(i);
     const Pair before = {p.w1, p.w2};
+    if (plan.is("dcil"))
+      for (size_t k : {1, 2, 4, 5})
+        for (size_t j = 0; shared(plan, k) && j < g.list()[k]->size(); ++j)
+          (*g.list()[k])[j] += (*g_d.list()[k])[j];
     const std::vector<V*> w = p.list(), v = velocity.list(), of = g.list();
     for (size_t k = 0; k < w.size(); ++k) move(*w[k], *v[k], *of[k], lr, plan.decay);
     if (plan.is("dcil"))
       for (size_t k : {1, 2, 4, 5})
-        move(*second.list()[k], *second_velocity.list()[k], *g_d.list()[k], lr, plan.decay);
+        if (!shared(plan, k))
+          move(*second.list()[k], *second_velocity.list()[k], *g_d.list()[k], lr, plan.decay);
     if (plan.row == "str") move(c, c_velocity, g_c, lr, plan.str_decay);
     if (!frozen(i)) return;
     for (size_t l = 0; l < 2; ++l)
