@@ -3,8 +3,6 @@
 
 #include <regrad/algorithms/pruning/method.h>
 
-#include <algorithm>
-
 namespace regrad::pruning {
 
 inline Method dense() {  // nothing is pruned
@@ -111,9 +109,13 @@ inline Method str(const StrOptions& o = {}) {
     out.loss = cross_entropy(net(batch.x, ctx), batch.y);
     out.all = parameters(grad(out.loss, s.trained));
     out.raw = picked(out.all, s.at);
+    // the thresholds have a decay of their own in the place of the optimizer's
+    const NoGrad quiet;
     out.decay.assign(out.all.size(), 1.0);
-    std::fill_n(out.decay.rbegin(), s.trained.extra.size(),
-                t.sgd.weight_decay > 0 ? o.decay / t.sgd.weight_decay : 1);
+    for (size_t k = out.all.size(), l = s.trained.extra.size(); l-- > 0;) {
+      out.decay[--k] = 0;
+      out.all[k] = add(out.all[k], s.trained.extra[l], o.decay);
+    }
     s.trained.net = commit(std::move(s.trained.net), ctx);
     return out;
   };

@@ -2,6 +2,7 @@
 // weights, masks, momentum, step size, running statistics, what is deployed and its logits.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/pruning/experiment/rows.h>
+#include <regrad/algorithms/pruning/rows.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/norm.h>
 
@@ -216,13 +217,15 @@ TEST_CASE("every row of the table is the paper's update, step by step") {
 
 TEST_CASE("rows by other settings: the schedule by steps, DCIL's count, no momentum, no warm-up") {
   const std::vector<std::function<void(told::Plan&)>> changes{
-      [](told::Plan& p) { p.by_step = true; }, [](told::Plan& p) { p.official = true; },
-      [](told::Plan& p) { p.momentum = 0; }, [](told::Plan& p) { p.exploit = 2; },
+      [](told::Plan& p) { p.by_step = true; },
+      [](told::Plan& p) { p.official = true; },
+      [](told::Plan& p) { p.momentum = 0; },
+      [](told::Plan& p) { p.exploit = 2; },
       [](told::Plan& p) { p.floor = 0.02, p.climb_by_epoch = true, p.warmup = 0.25; },
       [](told::Plan& p) {
         p.warmup = 0, p.decay = 0, p.milestones = {}, p.refresh = 2, p.period = 2;
       }};
-  for (const char* name : {"gmp", "dpf", "map", "map-soft", "dcil", "rigl"})
+  for (const char* name : {"gmp", "dpf", "map", "map-soft", "dcil", "rigl", "str"})
     for (size_t c = 0; c < changes.size(); ++c) {
       CAPTURE(std::string(name));
       CAPTURE(c);
@@ -230,7 +233,8 @@ TEST_CASE("rows by other settings: the schedule by steps, DCIL's count, no momen
       changes[c](plan);
       Pairs pair(plan);
       pair.whole();
-      if (plan.row != "rigl") CHECK(pair.pruned() == 21 + (plan.official ? 1 : 0));
+      if (plan.row != "rigl" && plan.row != "str")
+        CHECK(pair.pruned() == 21 + (plan.official ? 1 : 0));
     }
 }
 
@@ -288,6 +292,18 @@ TEST_CASE("RigL's first masks: densities by Erdos-Renyi-Kernel, drawn by the see
                 tensor({0, 1, 2, 0, 1, 2}, DType::i64), 0, 0.1);
     CHECK(other.state.masks[0].to_vector() != m[0].to_vector());
   }
+}
+
+TEST_CASE("RigL's layers: what a density above 1 leaves over goes to the others") {
+  const Tensors w = {ones({2, 2, 1, 1}, f64), ones({16, 16, 3, 3}, f64)};
+  const auto kept = [&](double sparsity, size_t l) {
+    return sum(random_masks(w, sparsity, Random(1))[l]).item();
+  };
+  // sums of sizes: 6 and 38; 24 of 2,308 weights are kept, then 231
+  CHECK(kept(0.99, 0) == 3);
+  CHECK(kept(0.99, 1) == 21);
+  CHECK(kept(0.9, 0) == 4);
+  CHECK(kept(0.9, 1) == 227);
 }
 
 TEST_CASE("DCIL's second classifier: a copy, or a draw of its own by the seed; norms begin alike") {

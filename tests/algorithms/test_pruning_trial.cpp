@@ -1,12 +1,14 @@
 // A pruning trial as the tables run it: what it trains on, what it is scored on, what it reports
 // and what it refuses.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/pruning/experiment/trial.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <sstream>
 
 #include "../temp_folder.h"
 
@@ -280,4 +282,65 @@ TEST_CASE("a finished row whose zeros are off its schedule ends the run, whateve
       CHECK(complaint<Error>([&] { broken->finish(); }, "off the schedule") == "");
     }
   }
+}
+
+TEST_CASE("preset paper is the protocol of DCIL's code, field by field (pruning.md section 3.2)") {
+  const std::map<std::string, std::string> of_all{
+      {"padding", "4"},          {"flip", "true"},           {"keep_last", "true"},
+      {"train", "50000"},        {"test", "10000"},          {"batch", "128"},
+      {"momentum", "0.9"},       {"init", "fan_out"},        {"refresh", "16"},
+      {"mask_rule", "official"}, {"schedule_unit", "epoch"}, {"warmup_unit", "epoch"},
+      {"temperature", "2"},      {"kd_floor", "1e-07"},      {"second_classifier", "draw"},
+      {"rigl_share", "0.3"},     {"rigl_period", "100"},     {"z", "1"}};
+  struct Protocol {
+    const char* preset;
+    std::map<std::string, std::string> fields;
+    int epochs;
+    std::map<std::string, std::vector<int>> at;  // epochs of shares
+  };
+  const Protocol protocols[] = {
+      {"paper",
+       {{"net", "resnet32"},
+        {"sparsities", "0.9,0.95"},
+        {"lr", "0.2"},
+        {"warmup_from", "0.5"},
+        {"gamma", "0.1"},
+        {"weight_decay", "0.0001"}},
+       300,
+       {{"milestones", {150, 225}},
+        {"target", {225}},
+        {"distill", {70}},
+        {"exploit", {250}},
+        {"warmup", {5}}}},
+      {"paper-wrn-28-2",
+       {{"net", "wrn-28-2"},
+        {"sparsities", "0.9,0.95,0.99"},
+        {"lr", "0.1"},
+        {"warmup_from", "1"},
+        {"gamma", "0.2"},
+        {"weight_decay", "0.0005"}},
+       195,
+       {{"milestones", {60, 120, 160}}, {"target", {120}}, {"distill", {70}}, {"warmup", {5}}}}};
+  for (const char* task : {"cifar10", "cifar100"})
+    for (const Protocol& p : protocols) {
+      CAPTURE(std::string(p.preset));
+      TaskList all = tasks({"map", "", {}});
+      all.choose(task, p.preset);
+      std::vector<Field> fields = all.fields();
+      const auto value = [&](const std::string& name) {
+        REQUIRE_MESSAGE(experiment::find(fields, name), name);
+        return text(*experiment::find(fields, name));
+      };
+      for (const auto& [name, wanted] : of_all) CHECK_MESSAGE(value(name) == wanted, name);
+      for (const auto& [name, wanted] : p.fields) CHECK_MESSAGE(value(name) == wanted, name);
+      CHECK(value("epochs") == std::to_string(p.epochs));
+      for (const auto& [name, epochs] : p.at) {
+        std::vector<int> has;
+        std::stringstream list(value(name));
+        for (std::string one; std::getline(list, one, ',');)
+          has.push_back(static_cast<int>(std::lround(std::stod(one) * p.epochs)));
+        CHECK_MESSAGE(has == epochs, name);
+      }
+      CHECK(all.seeds() == 3);
+    }
 }

@@ -31,7 +31,7 @@ Settings paper() {
 Settings paper_wrn() {
   Settings s = paper();
   s.net = "wrn-28-2", s.epochs = 195, s.sparsities = {0.9, 0.95, 0.99};
-  s.lr = 0.1, s.weight_decay = 5e-4, s.warmup = 0;
+  s.lr = 0.1, s.weight_decay = 5e-4, s.warmup = 5.0 / 195, s.warmup_from = 1;
   s.milestones = {60.0 / 195, 120.0 / 195, 160.0 / 195}, s.gamma = 0.2;
   s.target = 120.0 / 195, s.distill = 70.0 / 195;
   return s;
@@ -78,6 +78,8 @@ void check(const Settings& s, int64_t examples) {
   one_of("mask-rule", s.mask_rule, "exact", "official");
   one_of("init", s.init, "fan_in", "fan_out");
   one_of("second-classifier", s.second_classifier, "copy", "draw");
+  need(s.warmup > 0 || (s.warmup_from == Settings().warmup_from && s.warmup_unit == "step"),
+       "warmup: with none, warmup-from and warmup-unit change nothing");
   need(s.init == "fan_in" || s.net != "mlp",
        "init: mlp has no convolutions, so fan_out changes nothing");
 }
