@@ -80,6 +80,7 @@ struct Card {
   std::string metric;  // the headline
   Better better = Better::lower;
   std::string baseline;
+  std::vector<std::string> more_presets = {};  // beside those that every table has
 };
 
 class Experiment {
@@ -88,7 +89,7 @@ class Experiment {
   // Before choose() the list of tasks counts; after it all of the card, which may depend on the
   // task.
   virtual Card card() const = 0;
-  // Sets the config to a task's preset (tiny, small, long, paper). ConfigError where there is no
+  // Sets the config to a task's preset, one of the card's. ConfigError where there is no
   // such task or preset.
   virtual void choose(const std::string& task, const std::string& preset) = 0;
   virtual int seeds() const = 0;            // how many, after choose()

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace regrad {
 namespace {
@@ -87,6 +88,17 @@ int64_t number(const std::map<std::string, std::string>& metadata, const std::st
   return value;
 }
 
+// Weights [O,I,..] drawn by fan-in, as by fan-out: fans are I k and O k.
+NamedNet by_fan_out(NamedNet net) {
+  const NoGrad quiet;
+  each(net, [](const std::string&, Tensor& t, bool is_buffer) {
+    if (is_buffer || t.dim() != 4) return;
+    const double ratio = static_cast<double>(t.size(1)) / static_cast<double>(t.size(0));
+    t = (t * std::sqrt(ratio)).requires_grad_();
+  });
+  return net;
+}
+
 }  // namespace
 
 const std::vector<std::string>& net_names() {
@@ -104,6 +116,7 @@ NamedNet::NamedNet(const Random& r, const NamedNetOptions& o) {
   if (o.in_channels < 1 || o.size < 1 || o.classes < 1)
     throw ConfigError("net: channels, size and classes are at least 1");
   *this = found->make(r, o);
+  if (o.fan == init::Fan::out) *this = by_fan_out(std::move(*this));
 }
 Tensor NamedNet::operator()(const Tensor& x, Context& ctx) const {
   if (!does_) throw ConfigError("NamedNet: holds no net");

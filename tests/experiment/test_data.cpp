@@ -49,6 +49,46 @@ int run(TaskList tasks, std::vector<const char*> words) {
 
 }  // namespace
 
+TEST_CASE("--task cifar100: the published files or parts of them, fine labels of 100 classes") {
+  const TempFolder at;
+  const auto record = [](int coarse, int fine, char colour) {
+    return std::string{static_cast<char>(coarse), static_cast<char>(fine)} +
+           std::string(3072, colour);
+  };
+  put(at / "whole/train.bin", record(19, 99, 'a') + record(0, 7, 'b') + record(3, 0, 'c'));
+  put(at / "whole/test.bin", record(5, 42, 'd'));
+  const Images whole = load_images("cifar100", at / "whole");
+  CHECK(whole.train.images.shape() == Shape{3, 3, 32, 32});
+  CHECK(whole.train.labels.to_vector<int64_t>() == std::vector<int64_t>{99, 7, 0});
+  CHECK(whole.train.images[1][2][31][31].item() == 'b');
+  CHECK(whole.test.labels.to_vector<int64_t>() == std::vector<int64_t>{42});
+  CHECK(whole.test.images[0][0][0][0].item() == 'd');
+  CHECK(whole.train.classes.size() == 100);
+  CHECK(whole.train.classes[42] == "leopard");
+  CHECK(whole.mean == std::vector<double>{0.4914, 0.4822, 0.4465});  // DCIL's code, for both sets
+  CHECK(whole.deviation == std::vector<double>{0.2023, 0.1994, 0.2010});
+  put(at / "parts/cifar100_train_a.bin", record(1, 1, 'e'));
+  put(at / "parts/cifar100_train_b.bin", record(1, 2, 'f'));
+  put(at / "parts/cifar100_test.bin", record(1, 3, 'g'));
+  const Images parts = load_images("cifar100", at / "parts");
+  CHECK(parts.train.labels.to_vector<int64_t>() == std::vector<int64_t>{1, 2});
+  CHECK(parts.test.labels.to_vector<int64_t>() == std::vector<int64_t>{3});
+  CHECK(complaint<IOError>([] { load_images("cifar100", ""); }, "cifar-100-binary.tar.gz") == "");
+  put(at / "cut/train.bin", record(1, 1, 'e').substr(1));
+  CHECK_THROWS_AS(load_images("cifar100", at / "cut"), IOError);
+
+  std::string train, test;
+  for (int i = 0; i < 12; ++i) train += record(i % 20, i % 3, static_cast<char>(60 * (i % 3)));
+  for (int i = 0; i < 6; ++i) test += record(i % 20, i % 3, static_cast<char>(60 * (i % 3) + 1));
+  put(at / "table/train.bin", train), put(at / "table/test.bin", test);
+  const std::string data = at / "table";
+  CHECK(run(pruning::tasks({"map", "", {}}),
+            {"--task",    "cifar100", "--preset", "paper", "--data",       data.c_str(),
+             "--methods", "dcil",     "--net",    "tiny",  "--sparsities", "0.9",
+             "--epochs",  "6",        "--batch",  "5",     "--refresh",    "2",
+             "--target",  "0.5",      "--seeds",  "1"}) == 0);
+}
+
 TEST_CASE(
     "--task folder of pictures: train/ and test/, or a fifth of each class; mean, deviation") {
   const TempFolder at;

@@ -85,18 +85,24 @@ Images fashion_images(const std::string& folder) {
   return {fashion_part(at, Split::train), fashion_part(at, Split::test), {0.2860}, {0.3530}};
 }
 
-Images cifar_images(const std::string& folder) {
+// classes: 10 or 100. Both are normalized alike, as DCIL's code has it.
+Images cifar_images(const std::string& folder, int classes) {
+  const std::string n = std::to_string(classes), file = "cifar" + n,
+                    packed = "cifar-" + n + "-binary.tar";
   if (folder.empty())
-    throw IOError(
-        "--task cifar10: give --data DIR, the folder with cifar-10-binary.tar.gz or its files; "
-        "--task glyphs needs no data");
-  const std::vector<std::string> train = named(folder, "cifar10_train", ".bin"),
-                                 test = named(folder, "cifar10_test", ".bin"),
-                                 archive = named(folder, "cifar-10-binary.tar", "");
+    throw IOError("--task " + file + ": give --data DIR, the folder with " + packed +
+                  ".gz or its files; --task glyphs needs no data");
+  const std::vector<std::string> train = named(folder, file + "_train", ".bin"),
+                                 test = named(folder, file + "_test", ".bin"),
+                                 archive = named(folder, packed, "");
   const std::string whole = archive.empty() ? folder : archive[0];
   const bool parts = !train.empty() && !test.empty();
-  return {parts ? load_cifar10_files(train) : load_cifar10(whole, Split::train),
-          parts ? load_cifar10_files(test) : load_cifar10(whole, Split::test),
+  const auto part = [&](const std::vector<std::string>& files, Split split) {
+    if (classes == 100) return parts ? load_cifar100_files(files) : load_cifar100(whole, split);
+    return parts ? load_cifar10_files(files) : load_cifar10(whole, split);
+  };
+  return {part(train, Split::train),
+          part(test, Split::test),
           {0.4914, 0.4822, 0.4465},
           {0.2023, 0.1994, 0.2010}};
 }
@@ -157,16 +163,18 @@ Images folder_images(const std::string& folder, int64_t side) {
 }  // namespace
 
 const std::vector<std::string>& image_tasks() {
-  static const std::vector<std::string> names = {"glyphs", "fmnist", "cifar10", "folder"};
+  static const std::vector<std::string> names = {"glyphs", "fmnist", "cifar10", "cifar100",
+                                                 "folder"};
   return names;
 }
 
 Images load_images(const std::string& task, const std::string& folder, int64_t side) {
   if (task == "glyphs") return glyph_images();
   if (task == "fmnist") return fashion_images(folder);
-  if (task == "cifar10") return cifar_images(folder);
+  if (task == "cifar10") return cifar_images(folder, 10);
+  if (task == "cifar100") return cifar_images(folder, 100);
   if (task == "folder") return folder_images(folder, side);
-  throw ConfigError("'" + task + "' is not one of glyphs, fmnist, cifar10, folder");
+  throw ConfigError("'" + task + "' is not one of glyphs, fmnist, cifar10, cifar100, folder");
 }
 
 ImageSet first_of(const ImageSet& set, int64_t count) {
@@ -178,7 +186,7 @@ ImageSet first_of(const ImageSet& set, int64_t count) {
 ImageBatches::ImageBatches(std::shared_ptr<const Images> images, const TrainSettings& training,
                            const ImageSettings& settings, const Random& r)
     : images_(std::move(images)), s_(settings) {
-  LoaderOptions o{.batch = training.batch, .drop_last = true};
+  LoaderOptions o{.batch = training.batch, .drop_last = !s_.keep_last};
   o.augment = {.padding = s_.padding, .flip = s_.flip};
   o.mean = images_->mean, o.deviation = images_->deviation, o.ahead = 0;
   loader_ = std::make_shared<const Loader>(first_of(images_->train, s_.train), r, o);

@@ -17,7 +17,7 @@ struct Images {
   std::vector<double> mean, deviation;  // by channel, of images in [0, 1]
 };
 
-// glyphs, fmnist, cifar10, folder.
+// glyphs, fmnist, cifar10, cifar100, folder.
 const std::vector<std::string>& image_tasks();
 
 // glyphs: drawn, no data: ten classes of 16x16 pixels with noise N(0, 0.3^2), 2,000 and 1,000
@@ -26,6 +26,7 @@ const std::vector<std::string>& image_tasks();
 // files, or train20k ones.
 // cifar10: as published (binary version), or files cifar10_train*.bin and cifar10_test*.bin (also
 // .gz, .xz).
+// cifar100: the same of CIFAR-100, its 100 fine classes.
 // folder: PNG and JPEG pictures by class, brought to side x side pixels: folders of classes in
 // train/ and test/, or folders of classes alone, a fifth of each kept for test (datasets/split.h).
 // IOError where they are missing or broken; ConfigError where there is no such task.
@@ -39,7 +40,7 @@ struct ImageSettings {
   int train = 5000, test = 10000, curve = 2000;
   int size = 32;
   int padding = 0;
-  bool flip = false;
+  bool flip = false, keep_last = false;
 
   static void parts(auto& self, auto&& part) {
     part("train", self.train, "training images, the first so many", at_least(1));
@@ -49,6 +50,7 @@ struct ImageSettings {
          between(1, 4096));
     part("padding", self.padding, "random crops with so many zeros around", between(0, 1024));
     part("flip", self.flip, "random horizontal flips");
+    part("keep_last", self.keep_last, "an epoch's last, shorter batch is used too");
   }
 };
 
