@@ -156,7 +156,10 @@ std::vector<Expected> of_pruning(const Variants& variants) {
     const auto compare = [&](const std::string& a, const std::string& b) {
       out.push_back({a + " above " + b + " at " + v,
                      is_above,
-                     {{1, a, "accuracy@" + v}, {-1, b, "accuracy@" + v}}});
+                     {{1, a, "accuracy@" + v}, {-1, b, "accuracy@" + v}},
+                     0,
+                     0,
+                     true});
     };
     const auto swings = [&](const std::string& a, const std::string& b) {
       out.push_back({"swing of " + a + " below swing of " + b + " at " + v,
@@ -168,7 +171,9 @@ std::vector<Expected> of_pruning(const Variants& variants) {
       out.push_back({own + " within 1 point of dense at " + v,
                      is_within,
                      {{1, own, "accuracy@" + v}, {-1, "dense", "accuracy@" + v}},
-                     1});
+                     1,
+                     0,
+                     true});
     }
     for (const char* other : {"ste", "dpf", "dpf-x2"}) compare("dcil", other);
     for (const char* other : {"ste", "dpf"}) swings("dcil", other);

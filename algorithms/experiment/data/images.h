@@ -54,19 +54,21 @@ struct ImageSettings {
   }
 };
 
-// % of the set's images whose largest logit is their class's, by the net out of training.
+// For each of the set's images 100 where its largest logit is its class's, else 0, by the net out
+// of training.
 template <class Net>
-double accuracy(const Net& net, const Images& images, const ImageSet& set) {
+std::vector<double> hits_of(const Net& net, const Images& images, const ImageSet& set) {
   const NoGrad quiet;
   LoaderOptions o{.batch = 250, .shuffle = false};
   o.mean = images.mean, o.deviation = images.deviation, o.ahead = 0;
   const Loader loader(set, Random(0), o);
-  double right = 0;
+  std::vector<double> out;
   for (int64_t b = 0; b < loader.batches(); ++b) {
     const Batch batch = loader.at(0, b);
-    right += sum(eq(argmax(net(batch.x), -1), batch.y).to(DType::f64)).item();
+    const std::vector<double> some = hits_of(net(batch.x), batch.y);
+    out.insert(out.end(), some.begin(), some.end());
   }
-  return 100 * right / static_cast<double>(set.size());
+  return out;
 }
 
 // The set of a TrainTrial (training/trial.h): shuffled batches by the stream r, "test accuracy" on
@@ -81,11 +83,14 @@ class ImageBatches {
 
   template <class Net>
   Moment curve(const Net& net) const {
-    return {{"test accuracy", accuracy(net, *images_, first_of(images_->test, s_.curve))}};
+    const ImageSet set = first_of(images_->test, s_.curve);
+    return {{"test accuracy", mean(hits_of(net, *images_, set))}};
   }
   template <class Net>
   void score(const Job& job, const Net& net, Outcome& out) const {
-    add_score(job, "accuracy", accuracy(net, *images_, first_of(images_->test, s_.test)), out);
+    std::vector<double> hits = hits_of(net, *images_, first_of(images_->test, s_.test));
+    add_score(job, "accuracy", mean(hits), out);
+    add_items(job, "accuracy", std::move(hits), out);
   }
   Metadata about() const;
 

@@ -171,10 +171,10 @@ TaskList tasks(const Paper& paper) {
 
 void ask(Claims& c, const std::string& metric, const std::string& a, const std::string& b,
          const std::string& variant) {
-  const Sample of_a = c.seeds(a, on(metric, variant)), of_b = c.seeds(b, on(metric, variant));
-  if (metric == "accuracy") return c.above(a + " above " + b + " at " + variant, of_a, of_b);
-  const std::string of = metric + " of ";
-  c.below(of + a + " below " + of + b + " at " + variant, of_a, of_b);
+  const std::string what = on(metric, variant), of = metric + " of ";
+  if (metric == "accuracy")
+    return c.above(a + " above " + b + " at " + variant, c.items(a, what), c.items(b, what));
+  c.below(of + a + " below " + of + b + " at " + variant, c.seeds(a, what), c.seeds(b, what));
 }
 
 }  // namespace regrad::pruning

@@ -19,7 +19,8 @@ struct Paper {
 // Tasks glyphs (no data), fmnist, cifar10, cifar100 and a folder of pictures.
 experiment::TaskList tasks(const Paper& paper);
 
-// "a above b at 90%" of accuracy, "swing of a below swing of b at 90%" of any other metric.
+// "a above b at 90%" of accuracy, by seeds and test images; "swing of a below swing of b at 90%" of
+// any other metric, by seeds.
 void ask(experiment::Claims& c, const std::string& metric, const std::string& a,
          const std::string& b, const std::string& variant);
 
