@@ -5,6 +5,8 @@
 //   f^m = T_0 h_0 + T_1 h_1 + s                     theta
 //   f^c = U_0 h_0 + U_1 h_1 + d                     phi
 //   w = (a, b, P_0, P_1, Q_0, Q_1, T_0, T_1, s, U_0, U_1, d)
+//
+// a and b are a norm's scale and shift; MAML++ may have them for each inner step.
 #pragma once
 
 #include <algorithm>
@@ -84,7 +86,8 @@ struct Rule {
   int steps = 1;
   bool second_order = true;
   Places adapted = join(psi_places, theta_places);
-  bool co_inside = false;  // CL: gamma L^c in the inner loss
+  // The inner loss; CL: 1 and gamma; eq. 9: 0 and 1.
+  double meta_inside = 1, co_inside = 0;
   Rates rates = Rates::fixed;
   Numbers weights = {};  // of the query loss after each step; none: after the last
   bool sharp_low = false, through = true;
@@ -105,8 +108,7 @@ struct Rule {
     return rates == Rates::fixed ? alpha : learned[rate_place(place, j)];
   }
   Loss support(const Numbers& w, const Points& p) const {
-    const Loss meta = loss(w, theta, p);
-    return co_inside ? plus(meta, gamma, loss(w, phi, p)) : meta;
+    return plus(plus({}, meta_inside, loss(w, theta, p)), co_inside, loss(w, phi, p));
   }
 };
 
@@ -141,32 +143,54 @@ inline Numbers stepped(const Rule& r, Numbers w, const Numbers& rates, int j, co
   for (const size_t i : r.adapted) w[i] -= r.rate(rates, i, j) * g[i];
   return w;
 }
-inline Numbers adapted(const Rule& r, Numbers w, const Numbers& rates, const Points& support) {
-  for (int j = 0; j < r.steps; ++j) w = stepped(r, w, rates, j, inner(r, w, support).g);
+// w with the norm of step j: norms are a_0 .. a_M-1, b_0 .. b_M-1, or none.
+inline Numbers at_step(Numbers w, const Numbers& norms, int j) {
+  if (norms.empty()) return w;
+  w[0] = norms[static_cast<size_t>(j)], w[1] = norms[norms.size() / 2 + static_cast<size_t>(j)];
+  return w;
+}
+// After the last step, with the last step's norm.
+inline Numbers adapted(const Rule& r, Numbers w, const Numbers& rates, const Numbers& norms,
+                       const Points& support) {
+  for (int j = 0; j < r.steps; ++j) {
+    w = at_step(w, norms, j);
+    w = stepped(r, w, rates, j, inner(r, w, support).g);
+  }
   return w;
 }
 
-// J of one task and its gradient by w and by the rates, backwards through the steps.
+// J of tasks and its gradients by w, by the rates and by the norms of the steps.
 struct Outer {
   double meta = 0, co = 0;
-  Numbers g = Numbers(all), rates = {};
+  Numbers g = Numbers(all), rates = {}, norms = {};
 };
-inline Outer outer(const Rule& r, const Numbers& w, const Numbers& rates, const Episode& task) {
-  std::vector<Numbers> at{w};
+// Of one task, backwards through the steps.
+inline Outer outer(const Rule& r, const Numbers& w, const Numbers& rates, const Numbers& norms,
+                   const Episode& task) {
+  std::vector<Numbers> at{at_step(w, norms, 0)};
   std::vector<Inner> steps;
   for (int j = 0; j < r.steps; ++j) {
+    at.back() = at_step(at.back(), norms, j);
     steps.push_back(inner(r, at.back(), task.support));
     at.push_back(stepped(r, at.back(), rates, j, steps.back().g));
   }
   Outer out;
-  out.rates.resize(rates.size());
+  out.rates.resize(rates.size()), out.norms.resize(norms.size());
+  // What came back to a and b belongs to the norm of step j.
+  const auto keep_norm = [&](int j) {
+    if (norms.empty()) return;
+    out.norms[static_cast<size_t>(j)] += out.g[0];
+    out.norms[norms.size() / 2 + static_cast<size_t>(j)] += out.g[1];
+    out.g[0] = out.g[1] = 0;
+  };
   for (int j = r.steps; j >= 0; --j) {
     double v = j == r.steps;
     if (!r.weights.empty()) v = j == 0 ? 0 : r.weights[static_cast<size_t>(j - 1)];
-    const Loss meta = loss(at[static_cast<size_t>(j)], theta, task.query),
-               co = loss(at[static_cast<size_t>(j)], phi, task.query);
+    const Numbers query_at = at_step(at[static_cast<size_t>(j)], norms, std::max(j - 1, 0));
+    const Loss meta = loss(query_at, theta, task.query), co = loss(query_at, phi, task.query);
     out.meta += v * meta.value, out.co += v * co.value;
     for (size_t i = 0; i < all; ++i) out.g[i] += v * (meta.g[i] + r.gamma * co.g[i]);
+    keep_norm(std::max(j - 1, 0));
     if (j == 0) break;
     const Inner& step = steps[static_cast<size_t>(j - 1)];
     Numbers back = out.g;
@@ -176,39 +200,41 @@ inline Outer outer(const Rule& r, const Numbers& w, const Numbers& rates, const 
         back[c] -= r.rate(rates, i, j - 1) * out.g[i] * step.slope[i][c];
     }
     out.g = back;
+    keep_norm(j - 1);
   }
   return out;
 }
 // The mean over the tasks of a batch.
-inline Outer outer(const Rule& r, const Numbers& w, const Numbers& rates,
+inline Outer outer(const Rule& r, const Numbers& w, const Numbers& rates, const Numbers& norms,
                    const std::vector<Episode>& tasks) {
   Outer out;
-  out.rates.resize(rates.size());
+  out.rates.resize(rates.size()), out.norms.resize(norms.size());
   const double n = static_cast<double>(tasks.size());
+  const auto add = [n](Numbers& to, const Numbers& from) {
+    for (size_t i = 0; i < to.size(); ++i) to[i] += from[i] / n;
+  };
   for (const Episode& task : tasks) {
-    const Outer one = outer(r, w, rates, task);
+    const Outer one = outer(r, w, rates, norms, task);
     out.meta += one.meta / n, out.co += one.co / n;
-    for (size_t i = 0; i < all; ++i) out.g[i] += one.g[i] / n;
-    for (size_t i = 0; i < rates.size(); ++i) out.rates[i] += one.rates[i] / n;
+    add(out.g, one.g), add(out.rates, one.rates), add(out.norms, one.norms);
   }
   return out;
 }
 
-// Adam on the learned places of w, then on the rates.
+// Adam with L2 decay of what decays.
 struct Adam {
   Numbers m, v;
   int t = 0;
-  void step(Numbers& w, Numbers& rates, const Places& learned, const Outer& o, double lr) {
-    m.resize(learned.size() + rates.size()), v.resize(m.size());
+  void step(const std::vector<double*>& p, const Numbers& gradient, double lr,
+            const Numbers& decay = {}) {
+    m.resize(p.size()), v.resize(p.size());
     ++t;
-    for (size_t k = 0; k < m.size(); ++k) {
-      const bool is_rate = k >= learned.size();
-      const double g = is_rate ? o.rates[k - learned.size()] : o.g[learned[k]];
-      double& p = is_rate ? rates[k - learned.size()] : w[learned[k]];
+    for (size_t k = 0; k < p.size(); ++k) {
+      const double g = gradient[k] + (decay.empty() ? 0 : decay[k] * *p[k]);
       m[k] = 0.9 * m[k] + 0.1 * g;
       v[k] = 0.999 * v[k] + 0.001 * g * g;
-      p -= lr * (m[k] / (1 - std::pow(0.9, t))) /
-           (std::sqrt(v[k] / (1 - std::pow(0.999, t))) + 1e-8);
+      *p[k] -= lr * (m[k] / (1 - std::pow(0.9, t))) /
+               (std::sqrt(v[k] / (1 - std::pow(0.999, t))) + 1e-8);
     }
   }
 };

@@ -30,7 +30,7 @@ void show(const std::string& variant, const Task<SinusoidNet>& task, const Metho
     c.series = {{"truth", x, truth, Series::dashed, 6},
                 {"before", x, before_y[t].to_vector(), Series::line, 4},
                 {"after", x, after_y[t].to_vector(), Series::line, 0}};
-    if (dagger_of(method.name))
+    if (readings_of(method.name).size() > 1)
       c.series.push_back(
           {"after, co-learner", x, after.cohead(features)[t].to_vector(), Series::line, 2});
     c.series.push_back({"support", tasks.support_x[t].to_vector(), tasks.support_y[t].to_vector(),
