@@ -64,7 +64,9 @@ class Trial {
   virtual void state(const std::function<void(const std::string&, Tensor&)>& part) = 0;
   // What was trained, for models/ in --out. Nothing: no file.
   virtual std::vector<NamedTensor> model() const { return {}; }
-  // What the model's file holds of it beside method, variant and seed.
+  // The same of another method that the outcome counts parameters of: a file of its own.
+  virtual std::vector<NamedTensor> model_of(const std::string& /*method*/) const { return {}; }
+  // What these files hold beside method, variant and seed.
   virtual Metadata about() const { return {}; }
 };
 

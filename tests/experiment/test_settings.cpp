@@ -121,7 +121,8 @@ std::set<std::string> words_of(const std::string& text) {
 // Written down by hand, beside the ranges where the settings are listed: what may be 0, and what
 // may be below.
 const std::set<std::string> may_be_0 = words_of(
-    "inner_steps alpha gamma chunk last plus_plus.multi_step_epochs plus_plus.first_order_epochs "
+    "patience plus_plus.lr_min inner_steps alpha gamma chunk last plus_plus.multi_step_epochs "
+    "plus_plus.first_order_epochs "
     "sharp.inner_steps"
     " sharp.alpha_low sharp.alpha_up size cohead_convs dropout sparsities momentum weight_decay "
     "warmup warmup_from milestones"
@@ -174,7 +175,7 @@ TEST_CASE(
   // Counts of what is done one after the other, shares of what there is, and what only later turns
   // out too large for the data.
   const std::set<std::string> no_size = words_of(
-      "batch steps log_every last last_tasks rigl_period validation_tasks test_tasks "
+      "patience batch steps log_every last last_tasks rigl_period validation_tasks test_tasks "
       "plus_plus.epochs "
       "plus_plus.multi_step_epochs"
       " plus_plus.first_order_epochs test_chunk chunk epochs curve test train refresh "
