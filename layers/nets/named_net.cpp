@@ -2,6 +2,7 @@
 #include <regrad/layers/nets/mobilenet.h>
 #include <regrad/layers/nets/named_net.h>
 #include <regrad/layers/nets/resnet.h>
+#include <regrad/layers/nets/resnet50.h>
 #include <regrad/layers/nets/two_convs.h>
 #include <regrad/layers/nets/vgg.h>
 #include <regrad/layers/nets/wide_resnet.h>
@@ -41,6 +42,10 @@ NamedNet wrn_28_2(const Random& r, const Options& o) {
   return NamedNet::of(WideResnet(r, {.in_channels = o.in_channels, .dtype = o.dtype}, o.classes));
 }
 
+NamedNet resnet50(const Random& r, const Options& o) {
+  return NamedNet::of(Resnet50(r, {.in_channels = o.in_channels, .dtype = o.dtype}, o.classes));
+}
+
 struct Choice {
   const char* name;
   NamedNet (*make)(const Random&, const Options&);
@@ -59,6 +64,7 @@ constexpr Choice choices[] = {
     {"vgg16", chain<vgg16>},
     {"wrn-28-2", wrn_28_2},
     {"mobilenet", chain<mobilenet>},
+    {"resnet50", resnet50},
 };
 
 // nullptr where there is none.

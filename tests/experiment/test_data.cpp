@@ -6,6 +6,7 @@
 #include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/algorithms/experiment/picture.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
+#include <regrad/algorithms/pruning/experiment/trial.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
 #include <regrad/datasets/audio/sound.h>
 #include <regrad/engine/functional.h>
@@ -131,6 +132,75 @@ TEST_CASE(
   CHECK_THROWS_AS(load_images("folder", ""), IOError);
   CHECK_THROWS_AS(load_images("folder", at / "none"), IOError);
   CHECK_THROWS_AS(load_images("mnist", ""), ConfigError);
+}
+
+TEST_CASE(
+    "--task imagenet: train/ and val/ stay on disk; random crops to train, the middle to test") {
+  const TempFolder at;
+  for (int i = 0; i < 6; ++i)
+    for (const char* name : {"dark", "light"}) {
+      const int red = (name[0] == 'd' ? 10 : 200) + i;
+      paint(at / (std::string("a/train/") + name + "/" + std::to_string(i) + ".png"), red, 51);
+      if (i < 2)
+        paint(at / (std::string("a/val/") + name + "/" + std::to_string(i) + ".png"), red, 0);
+    }
+  const auto images = std::make_shared<const Images>(load_images("imagenet", at / "a", 16));
+  REQUIRE(images->disk);
+  CHECK(images->count(Split::train) == 12);
+  CHECK(images->count(Split::test) == 4);
+  CHECK(images->side() == 16);
+  CHECK(images->classes() == std::vector<std::string>{"dark", "light"});
+  CHECK(images->mean == std::vector<double>{0.485, 0.456, 0.406});  // torchvision's
+  CHECK(images->deviation == std::vector<double>{0.229, 0.224, 0.225});
+  // in turn, so that the first so many hold every class
+  const Loader test = loader_of(*images, Split::test, 3, Random(0), {.batch = 9, .shuffle = false});
+  const Batch all = test.at(0, 0);
+  CHECK(all.y.to_vector<int64_t>() == std::vector<int64_t>{0, 1, 0});
+  CHECK(all.x[1][0][8][8].item() == doctest::Approx((200 / 255. - 0.485) / 0.229).epsilon(1e-6));
+
+  TrainSettings t;
+  t.batch = 4;
+  ImageSettings s;
+  s.train = 8, s.flip = true;
+  const ImageBatches set(images, t, s, Random(5));
+  const Loader same = loader_of(*images, Split::train, 8, Random(5),
+                                {.batch = 4, .augment = {.flip = true}, .ahead = 0});
+  CHECK(set.batches() == 2);
+  for (int64_t i : {0, 1, 2, 1, 4, 5}) {  // in turn, and from another place
+    const Batch a = set.batch(i), b = same.at(i / 2, i % 2);
+    CHECK(a.x.to_vector() == b.x.to_vector());
+    CHECK(a.y.to_vector() == b.y.to_vector());
+    for (double row : a.index.to_vector()) CHECK(row < 8);
+  }
+  CHECK(complaint<IOError>([] { load_images("imagenet", ""); }, "train/ and val/") == "");
+  std::filesystem::remove_all(at / "a/val/light");
+  CHECK(complaint<IOError>([&] { load_images("imagenet", at / "a"); }, "different classes") == "");
+  std::filesystem::remove_all(at / "a/val");
+  CHECK(complaint<IOError>([&] { load_images("imagenet", at / "a"); }, "val: is no folder") == "");
+}
+
+TEST_CASE("ResNet-50 takes a step on pictures from disk; a table is made of them") {
+  const TempFolder at;
+  for (int i = 0; i < 8; ++i)
+    for (const char* part : {"train/", "val/"}) {
+      paint(at / (std::string(part) + "dark/" + std::to_string(i) + ".png"), 10 + i, 40);
+      paint(at / (std::string(part) + "light/" + std::to_string(i) + ".png"), 200 + i, 40);
+    }
+  pruning::Settings s;
+  s.net = "resnet50", s.batch = 2, s.size = 32;
+  const auto images = std::make_shared<const Images>(load_images("imagenet", at.name(), s.size));
+  const auto trial = pruning::trial({"dense", "90%", 0}, s, images);
+  const auto first = [&] { return trial->model()[0].second.to_vector(); };
+  const std::vector<double> before = first();
+  CHECK(before.size() == 64 * 3 * 7 * 7);
+  trial->step(0);
+  CHECK(before != first());
+
+  const std::string data = at.name();
+  CHECK(run(pruning::tasks({"map", "", {}}),
+            {"--task", "imagenet", "--data", data.c_str(), "--methods", "gmp", "--net", "tiny",
+             "--size", "16", "--train", "12", "--batch", "4", "--refresh", "2", "--seeds", "1"}) ==
+        0);
 }
 
 TEST_CASE("tables of one's own pictures and sounds, from folder to result") {

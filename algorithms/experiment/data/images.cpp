@@ -47,17 +47,18 @@ ImageSet rows(const ImageSet& set, const std::vector<int64_t>& index) {
   return {index_select(set.images, 0, at), index_select(set.labels, 0, at), set.classes};
 }
 
-// Class by class in turn, each class in its order.
-ImageSet in_turn(const ImageSet& set) {
+// The order that takes classes in turn, each class in its order.
+std::vector<int64_t> in_turn(const Tensor& labels, size_t classes) {
   std::vector<std::pair<int64_t, int64_t>> places;  // how many of its class lie before
-  std::vector<int64_t> seen(set.classes.size(), 0);
-  for (const int64_t label : set.labels.to_vector<int64_t>())
+  std::vector<int64_t> seen(classes, 0);
+  for (const int64_t label : labels.to_vector<int64_t>())
     places.emplace_back(seen[static_cast<size_t>(label)]++, static_cast<int64_t>(places.size()));
   std::sort(places.begin(), places.end());
   std::vector<int64_t> index;
   for (const auto& [turn, at] : places) index.push_back(at);
-  return rows(set, index);
+  return index;
 }
+ImageSet in_turn(const ImageSet& set) { return rows(set, in_turn(set.labels, set.classes.size())); }
 
 Images glyph_images() {
   constexpr int64_t classes = 10, train = 200, test = 100;
@@ -160,11 +161,29 @@ Images folder_images(const std::string& folder, int64_t side) {
   return out;
 }
 
+Images imagenet_images(const std::string& folder, int64_t side) {
+  if (folder.empty())
+    throw IOError(
+        "--task imagenet: give --data DIR, a folder with train/ and val/ that hold a folder of "
+        "pictures for each class; --task glyphs needs no data");
+  const auto part = [&](const char* name) {
+    const PictureFolder all = list_picture_folder(folder + "/" + name);
+    return rows_of(all, in_turn(all.labels, all.classes.size()));
+  };
+  auto disk = std::make_shared<Images::OnDisk>(Images::OnDisk{part("train"), part("val"), side});
+  if (disk->train.classes != disk->test.classes)
+    throw IOError(folder + ": train/ and val/ hold folders of different classes");
+  Images out;
+  out.mean = {0.485, 0.456, 0.406}, out.deviation = {0.229, 0.224, 0.225};
+  out.disk = std::move(disk);
+  return out;
+}
+
 }  // namespace
 
 const std::vector<std::string>& image_tasks() {
-  static const std::vector<std::string> names = {"glyphs", "fmnist", "cifar10", "cifar100",
-                                                 "folder"};
+  static const std::vector<std::string> names = {"glyphs",   "fmnist", "cifar10",
+                                                 "cifar100", "folder", "imagenet"};
   return names;
 }
 
@@ -174,7 +193,9 @@ Images load_images(const std::string& task, const std::string& folder, int64_t s
   if (task == "cifar10") return cifar_images(folder, 10);
   if (task == "cifar100") return cifar_images(folder, 100);
   if (task == "folder") return folder_images(folder, side);
-  throw ConfigError("'" + task + "' is not one of glyphs, fmnist, cifar10, cifar100, folder");
+  if (task == "imagenet") return imagenet_images(folder, side);
+  throw ConfigError("'" + task +
+                    "' is not one of glyphs, fmnist, cifar10, cifar100, folder, imagenet");
 }
 
 ImageSet first_of(const ImageSet& set, int64_t count) {
@@ -183,13 +204,38 @@ ImageSet first_of(const ImageSet& set, int64_t count) {
           set.classes};
 }
 
+int64_t Images::count(Split part) const {
+  if (disk) return part == Split::train ? disk->train.size() : disk->test.size();
+  return part == Split::train ? train.size() : test.size();
+}
+
+Loader loader_of(const Images& images, Split part, int64_t first, const Random& r,
+                 LoaderOptions options) {
+  options.mean = images.mean, options.deviation = images.deviation;
+  const bool training = part == Split::train;
+  if (!images.disk) return {first_of(training ? images.train : images.test, first), r, options};
+  const PictureFolder& all = training ? images.disk->train : images.disk->test;
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < std::min(first, all.size()); ++i) rows.push_back(i);
+  return {rows_of(all, rows), {.size = images.disk->side, .random = training}, r, options};
+}
+
 ImageBatches::ImageBatches(std::shared_ptr<const Images> images, const TrainSettings& training,
                            const ImageSettings& settings, const Random& r)
     : images_(std::move(images)), s_(settings) {
-  LoaderOptions o{.batch = training.batch, .drop_last = !s_.keep_last};
-  o.augment = {.padding = s_.padding, .flip = s_.flip};
-  o.mean = images_->mean, o.deviation = images_->deviation, o.ahead = 0;
-  loader_ = std::make_shared<const Loader>(first_of(images_->train, s_.train), r, o);
+  const LoaderOptions o{.batch = training.batch,
+                        .drop_last = !s_.keep_last,
+                        .augment = {.padding = s_.padding, .flip = s_.flip},
+                        .ahead = images_->disk ? 2 : 0};
+  ahead_ = std::make_shared<Ahead>(Ahead{loader_of(*images_, Split::train, s_.train, r, o)});
+}
+
+Batch ImageBatches::batch(int64_t i) const {
+  Ahead& a = *ahead_;
+  if (!images_->disk) return a.loader.at(i / batches(), i % batches());
+  if (i != a.next) a.loader.seek(i / batches(), i % batches());
+  a.next = i + 1;
+  return a.loader.next();
 }
 
 Metadata ImageBatches::about() const {
@@ -197,9 +243,8 @@ Metadata ImageBatches::about() const {
   for (double m : images_->mean) mean += (mean.empty() ? "" : ",") + fixed(m, 6);
   for (double d : images_->deviation) deviation += (deviation.empty() ? "" : ",") + fixed(d, 6);
   // x = (pixel / 255 - mean) / deviation
-  return {{"class_names", joined(images_->train.classes, "\n")},
-          {"mean", mean},
-          {"deviation", deviation}};
+  return {
+      {"class_names", joined(images_->classes(), "\n")}, {"mean", mean}, {"deviation", deviation}};
 }
 
 }  // namespace regrad::experiment

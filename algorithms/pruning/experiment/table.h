@@ -16,7 +16,8 @@ struct Paper {
   const char *name, *about;
   std::vector<Asks> claims;
 };
-// Tasks glyphs (no data), fmnist, cifar10, cifar100 and a folder of pictures.
+// Tasks glyphs (no data), fmnist, cifar10, cifar100, a folder of pictures, and one whose pictures
+// stay on disk (imagenet).
 experiment::TaskList tasks(const Paper& paper);
 
 // "a above b at 90%" of accuracy, by seeds and test images; "swing of a below swing of b at 90%" of

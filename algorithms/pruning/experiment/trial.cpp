@@ -65,9 +65,9 @@ class Pruned {
   Pruned(const Job& job, const Settings& s, const Images& images, int64_t batches)
       : s_(s),
         net_{.name = s.net,
-             .in_channels = images.train.images.size(1),
-             .size = images.train.images.size(2),
-             .classes = static_cast<int64_t>(images.train.classes.size()),
+             .in_channels = images.channels(),
+             .size = images.side(),
+             .classes = static_cast<int64_t>(images.classes().size()),
              .fan = s.init == "fan_out" ? init::Fan::out : init::Fan::in},
         learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method, s).method,
                  schedule(row(job.method, s), s, sparsity_of(job.variant), batches, job.seed)),
