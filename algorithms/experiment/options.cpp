@@ -7,6 +7,7 @@
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -189,6 +190,30 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
   o.methods = kept;
 }
 
+// Keys of a config file whose value no preset of the task has: those that are the user's own.
+std::vector<std::string> own_keys(Experiment& experiment, const Options& o,
+                                  const std::string& file) {
+  std::map<std::string, std::set<std::string>> usual;
+  for (const std::string& preset : kPresets) {
+    experiment.choose(o.task, preset);
+    for (const Field& field : experiment.fields()) usual[field.name].insert(text(field));
+  }
+  experiment.choose(o.task, o.preset);
+  std::vector<Field> fields = experiment.fields();
+  from_json(fields, config_text(file), file);
+  std::vector<std::string> out;
+  for (const Field& field : fields)
+    if (usual[field.name].count(text(field)) == 0) out.push_back(field.name);
+  return out;
+}
+
+void check_used(const Options& o, const Experiment& experiment,
+                const std::vector<std::string>& keys) {
+  for (const std::string& key : keys)
+    if (const std::string why = experiment.unused(key, o.methods); !why.empty())
+      throw ConfigError("--" + key + " changes nothing here: " + why);
+}
+
 void check_needs(const Options& o, const Experiment& experiment) {
   for (const Job& job : jobs_of(experiment, o))
     if (job.seed == o.seeds[0]) check_memory(experiment.needs(job), job_name(job));
@@ -218,9 +243,13 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   experiment.choose(o.task, o.preset);
   if (o.action == Options::help) return o;
   std::vector<Field> fields = experiment.fields();
-  if (const std::string* file = last_of(given, "config"))
-    from_json(fields, config_text(*file), *file);
-  for (const Given& g : given) apply_flag(o, fields, g);
+  std::vector<std::string> keys;  // that the user gave
+  if (const std::string* file = last_of(given, "config")) keys = own_keys(experiment, o, *file);
+  for (const Given& g : given) {
+    apply_flag(o, fields, g);
+    const std::string key = g.name == "set" ? g.value.substr(0, g.value.find('=')) : g.name;
+    if (const Field* field = find(fields, key)) keys.push_back(field->name);
+  }
   const bool asked = !o.methods.empty();
   settle_methods(o, experiment.card());
   if (o.seeds.empty())
@@ -235,6 +264,7 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   experiment.check();
   check_variants(experiment, fields);
   leave_out_methods_without_rows(o, experiment, asked);
+  check_used(o, experiment, keys);
   if (o.action == Options::print_config) return o;
   if (o.action == Options::run && !o.out.empty()) check_out(o.out, o.mode());
   check_needs(o, experiment);

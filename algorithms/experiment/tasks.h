@@ -33,6 +33,10 @@ class TaskList : public Experiment {
   int seeds() const override { return chosen().seeds(); }
   std::vector<Field> fields() override { return chosen().fields(); }
   void check() const override { chosen().check(); }
+  std::string unused(const std::string& key,
+                     const std::vector<std::string>& methods) const override {
+    return chosen().unused(key, methods);
+  }
   std::vector<Need> needs(const Job& job) const override { return chosen().needs(job); }
   void data(const std::string& folder) override { chosen().data(folder); }
   std::vector<std::string> variants() const override { return chosen().variants(); }

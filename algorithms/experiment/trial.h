@@ -100,6 +100,11 @@ class Experiment {
   // range in `fields` excludes are refused before). Called before data(), where a mistake must cost
   // no time, and after it, for what only the data show.
   virtual void check() const {}
+  // Why this setting changes nothing in a table of these methods, as the settings stand (unused.h);
+  // empty where it does something. One that the user gave is then refused; presets may have it.
+  virtual std::string unused(const std::string&, const std::vector<std::string>&) const {
+    return "";
+  }
   // What a trial of any job takes at least, as far as the settings show, and the data where they
   // are there. Called as check() is; a run that cannot have so much does not begin.
   virtual std::vector<Need> needs(const Job&) const { return {}; }

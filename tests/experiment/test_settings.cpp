@@ -222,6 +222,53 @@ TEST_CASE("masks that would never have the final sparsity are refused before the
   CHECK(with("dense,one-shot,ste,map,snip,rigl,str,acdc", "16") == "read");
 }
 
+TEST_CASE("a setting that changes nothing is refused where the user gave it, with the reason") {
+  const Binary &cml = binaries()[0], &map = binaries()[1], &rfn = binaries()[3],
+               &asc = binaries()[4];
+  const auto refused = [](const Binary& binary, std::vector<std::string> words) {
+    const std::string said = answer(binary, std::move(words));
+    const size_t at = said.find(" changes nothing here: ");
+    return at == std::string::npos ? said : said.substr(13, at - 13);
+  };
+  CHECK(answer(map, {"--methods", "str", "--weight-decay", "0", "--str-decay", "0.1"}) ==
+        "ConfigError: --str_decay changes nothing here: there is no weight decay (weight-decay)");
+  CHECK(refused(map, {"--methods", "dpf", "--str-decay", "0.1"}) == "--str_decay");
+  CHECK(refused(map, {"--size", "32"}) == "--size");
+  CHECK(refused(map, {"--task", "folder", "--size", "32"}) == "read");
+  CHECK(refused(rfn, {"--net", "pooled", "--dropout", "0.1"}) == "--dropout");
+  CHECK(refused(asc, {"--compression.share=0.5"}) == "--compression.share");
+  CHECK(refused(asc, {"--set", "compression.share=0.5"}) == "--compression.share");
+  CHECK(refused(asc, {"--compression.share=0.5", "--compress"}) == "read");
+  CHECK(refused(cml, {"--methods", "maml", "--gamma", "1"}) == "--gamma");
+  CHECK(refused(cml, {"--methods", "dagger", "--gamma", "1"}) == "read");
+  for (const Binary* sounds : {&rfn, &asc})
+    for (const char* own : {"--source=0.5", "--noise=-60", "--generated.train=3"})
+      CHECK_MESSAGE(refused(*sounds, {"--task", "tau", own}) ==
+                        std::string(own, static_cast<size_t>(std::strchr(own, '=') - own)),
+                    own);
+  CHECK(answer(asc, {"--task", "tau", "--devices", "simulated"}) ==
+        "ConfigError: devices: the clips of tau were recorded by devices of their own");
+  CHECK(refused(asc, {"--task", "digits", "--generated.test=10"}) == "--generated.test");
+}
+
+TEST_CASE("what a config file has of a preset is not refused, what it has of its own is") {
+  const test::TempFolder at;
+  const Binary& asc = binaries()[4];
+  const auto with = [&](const std::string& config, std::vector<std::string> more = {}) {
+    write_file(at / "c.json", config);
+    more.insert(more.end(), {"--config", at / "c.json"});
+    return answer(asc, more);
+  };
+  TaskList tasks = asc.tasks();
+  tasks.choose("scenes", "paper");
+  CHECK(with(to_json(tasks.fields())) == "read");
+  CHECK(with(R"({"compression": {"epochs": 50}})") == "read");  // paper's, without effect
+  CHECK(with(R"({"compression": {"epochs": 7}})").find("--compression.epochs changes nothing") !=
+        std::string::npos);
+  CHECK(with(R"({"compress": true, "compression": {"epochs": 7}})") == "read");
+  CHECK(with(R"({"compression": {"epochs": 7}})", {"--compress"}) == "read");
+}
+
 TEST_CASE("what is kept until the end counts too") {
   const Room room(8e9);
   CHECK(answer(binaries()[0], {"--last", "2000000000", "--steps", "2000000000", "--log-every", "1"})

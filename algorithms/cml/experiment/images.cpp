@@ -1,5 +1,6 @@
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/cml/experiment/trial.h>
+#include <regrad/algorithms/experiment/unused.h>
 #include <regrad/layers/nets/conv4.h>
 
 #include <algorithm>
@@ -139,6 +140,14 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
     room(classes_->train, settings_.query, "training");
     room(classes_->validation, settings_.test_query, "validation");
     room(classes_->test, settings_.test_query, "test");
+  }
+  std::string unused(const std::string& key,
+                     const std::vector<std::string>& methods) const override {
+    const bool mlp = settings_.net == "mlp";
+    const std::string why =
+        experiment::reason(key, {{"channels cohead_convs", mlp, "they are conv4's (net)"},
+                                 {"hidden cohead_hidden", !mlp, "they are mlp's (net)"}});
+    return why.empty() ? why_unused(key, settings_, methods, !mlp) : why;
   }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     const ImageSettings& s = settings_;

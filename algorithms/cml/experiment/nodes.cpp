@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <regrad/algorithms/cml/experiment/nodes.h>
+#include <regrad/algorithms/experiment/unused.h>
 #include <regrad/datasets/block_model.h>
 #include <regrad/datasets/citations.h>
 
@@ -213,6 +214,12 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
     need(s.graph == "cora" || s.graph == "citeseer" || s.graph == "blocks",
          "graph: there are cora, citeseer and blocks");
     if (graph_) node_task(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
+  }
+  std::string unused(const std::string& key,
+                     const std::vector<std::string>& methods) const override {
+    const std::string why = experiment::reason(
+        key, {{"dropout", encoder_ == NodeEncoder::sgc, "Meta-GNN's encoder is a linear map"}});
+    return why.empty() ? why_unused(key, settings_, methods, false) : why;
   }
   // A GCN has two layers, and all nodes at once in its hidden one.
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {

@@ -63,6 +63,10 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
     cml::check(settings_);
     need(!settings_.hidden.empty(), "hidden: at least one width");
   }
+  std::string unused(const std::string& key,
+                     const std::vector<std::string>& methods) const override {
+    return why_unused(key, settings_, methods, false);
+  }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     NetSize net = mlp_size(1, settings_.hidden, settings_.cohead_hidden, 1);
     net.inputs = 2;  // x and y

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/experiment/methods.h>
+#include <regrad/algorithms/experiment/unused.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/pruning/experiment/trial.h>
 #include <regrad/engine/error.h>
@@ -113,6 +114,37 @@ void check_reached(const Row& row, const Schedule& t) {
                       "more training images");
 }
 
+// Why a setting changes nothing in a table of these rows: they read what their functions do (rows.h,
+// map.cpp, dcil.cpp).
+std::string why_unused(const std::string& key, const Settings& s, const std::string& task,
+                       const std::vector<std::string>& rows) {
+  const auto none_but = [&](const std::vector<std::string>& others) {
+    return !any_of(rows, [&](const std::string& r) { return !among(r, others); });
+  };
+  const auto none_of = [&](const char* begin, const char* without) {
+    return !any_of(rows,
+                   [&](const std::string& r) { return r.rfind(begin, 0) == 0 && r != without; });
+  };
+  const std::string no_row = "no row of the table reads it: ";
+  return reason(
+      key,
+      {{"size", task != "folder", "the images of " + task + " have a size of their own"},
+       {"warmup_from", s.warmup == 0, "lr does not climb (warmup)"},
+       {"gamma", s.milestones.empty(), "there are no milestones"},
+       {"milestones", s.gamma == 1, "gamma is 1"},
+       {"refresh", none_but({"dense", "one-shot", "ste", "snip", "str", "acdc"}),
+        no_row + "no masks are made now and then"},
+       {"schedule_unit", none_but({"dense", "one-shot", "snip", "rigl", "str", "acdc"}),
+        no_row + "no sparsity grows"},
+       {"mask_rule", none_but({"dense", "rigl", "str"}), no_row + "no masks are made by size"},
+       {"target", none_but({"dense", "one-shot", "snip", "str"}), no_row + "none has a target"},
+       {"exploit z", none_of("map", ""), no_row + "they are MAP's"},
+       {"distill temperature", none_of("dcil", "dcil-nokd"), no_row + "none distills"},
+       {"rigl_share", none_of("rigl", ""), no_row + "it is RigL's"},
+       {"str_initial str_decay", none_of("str", ""), no_row + "they are STR's"},
+       {"str_decay", s.weight_decay == 0, "there is no weight decay (weight-decay)"}});
+}
+
 // The rows on images of one task.
 class Table : public Experiment {
  public:
@@ -130,6 +162,10 @@ class Table : public Experiment {
   int seeds() const override { return seeds_; }
   std::vector<Field> fields() override { return experiment::fields(s_); }
   void check() const override { pruning::check(s_, examples()); }
+  std::string unused(const std::string& key,
+                     const std::vector<std::string>& methods) const override {
+    return why_unused(key, s_, task_, methods);
+  }
   std::vector<Need> needs(const Job& job) const override {
     const Row of = row(job.method, s_);
     check_reached(of, schedule(of, s_, s_.sparsities[0], batches(), 0));

@@ -1,3 +1,4 @@
+#include <regrad/algorithms/experiment/unused.h>
 #include <regrad/algorithms/rfn/experiment/learner.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
 
@@ -50,6 +51,30 @@ class RfnTable : public SoundTable<Settings> {
     need(s.batch >= 2, "batch: at least 2, for batch norm's statistics");
     if (!pooled) regrad::check(BcResnetAscOptions{.tau = s.tau});
     sounds_.check(s, s);
+  }
+
+  std::string unused(const std::string& key, const std::vector<std::string>& names) const override {
+    const Settings& s = settings_;
+    const auto none = [&](auto&& of) {
+      return !any_of(names, [&](const auto& name) { return of(find_method(methods(), name)); });
+    };
+    const auto changes = [&](Change c) {
+      return none([c](const Method& m) { return m.change == c; });
+    };
+    const bool pooled = s.net == "pooled";
+    const std::string alone = "no method of the table is ";
+    const std::string why = reason(
+        key,
+        {{"tau dropout information", pooled, "the pooled net has none of it (net)"},
+         {"information", none([](const Method& m) { return m.where & measured; }),
+          "it is measured of none, ifn and rfn alone"},
+         {"mix_p mix_alpha", changes(Change::mix_style), alone + "mixstyle"},
+         {"mix_alpha", s.mix_p == 0, "no batch is restyled (mix-p)"},
+         {"freq_mix_p freq_mix_alpha", changes(Change::freq_mix_style), alone + "freq-mixstyle"},
+         {"freq_mix_alpha", s.freq_mix_p == 0, "no batch is restyled (freq-mix-p)"},
+         {"cross_step cross_share", changes(Change::cross_grad), alone + "crossgrad"},
+         {"cross_step", s.cross_share == 0, "moved inputs have no share of the loss"}});
+    return why.empty() ? SoundTable::unused(key, names) : why;
   }
 
   bool has_row(const Job& job) const override {
