@@ -5,8 +5,8 @@
 //   c.within("int8 within 1 point", c.items("resnorm", "int8"), c.items("resnorm", "accuracy"), 1);
 //   return c.list;
 //
-// Seeds are judged by the paired interval over seeds, items by the paired bootstrap over the test
-// set's items (stats.h). A claim that a side is missing of is left out.
+// Values of seeds are judged by the paired interval over seeds, items by the interval over seeds
+// and items (stats.h). A claim that a side is missing of is left out.
 #pragma once
 
 #include <regrad/algorithms/experiment/result.h>
@@ -20,6 +20,7 @@ struct Sample {
   // by seeds: one list, a value per seed; by items: a list per seed, a value per item
   std::vector<std::vector<double>> values = {};
   bool by_items = false;
+  std::vector<std::vector<int64_t>> groups = {};  // by seed: the items' clusters
   explicit operator bool() const { return !values.empty(); }
 };
 // Value by value; empty where either side is. ConfigError where they are not of one size and kind.
@@ -28,6 +29,8 @@ Sample operator-(const Sample& a, const Sample& b);
 struct Claims {
   const Result& result;
   std::vector<Claim> list = {};
+  // What is asked from here on was asked after a first table had been seen.
+  bool late = false;
 
   explicit Claims(const Result& of) : result(of) {}
 
@@ -40,7 +43,11 @@ struct Claims {
   void above(const std::string& text, const Sample& a, const Sample& b);
   void below(const std::string& text, const Sample& a, const Sample& b);
   void within(const std::string& text, const Sample& a, const Sample& b, double margin);
-  // Any other question about the interval of a - b.
+  // The whole interval of a - b lies below a margin that was named before: that nothing is seen is
+  // not shown by a wide interval.
+  void not_above(const std::string& text, const Sample& a, const Sample& b, double margin);
+
+ private:
   void judge(const std::string& text, const Sample& a, const Sample& b,
              const std::function<Verdict(const Interval&)>& verdict);
 };

@@ -144,7 +144,7 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
       for (const auto& [method, count] : f.outcome.parameters)
         if (method == name) m.parameters = count;
       for (const Items& i : f.outcome.items)
-        if (i.method == name) of(m.items, i.metric).push_back(i.values);
+        if (i.method == name) of(m.items, i.metric).push_back({i.values, i.groups});
     }
     r.methods.push_back(std::move(m));
   }

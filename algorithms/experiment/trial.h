@@ -28,11 +28,14 @@ struct Score {
   std::string method, metric;
   double value;
 };
-// A metric item by item of the test set, in an order that all methods and seeds share: what a
-// bootstrap over the items needs.
+// A metric item by item of the test set, in an order that all methods share: a verdict carries the
+// spread of the items beside that of the seeds (stats.h).
 struct Items {
   std::string method, metric;
   std::vector<double> values;
+  // of each value the number of its cluster: values that are not independent, as nine recordings of
+  // one moment, share one, and so does what other seeds tested on the same. Empty: 0, 1, ..
+  std::vector<int64_t> groups = {};
 };
 // What a trial has at its end. One trial may score several methods: a net that is read in two ways
 // is trained once.
@@ -61,7 +64,9 @@ class Trial {
   virtual void state(const std::function<void(const std::string&, Tensor&)>& part) = 0;
   // What was trained, for models/ in --out. Nothing: no file.
   virtual std::vector<NamedTensor> model() const { return {}; }
-  // What the model's file holds of it beside method, variant and seed.
+  // The same of another method that the outcome counts parameters of: a file of its own.
+  virtual std::vector<NamedTensor> model_of(const std::string& /*method*/) const { return {}; }
+  // What these files hold beside method, variant and seed.
   virtual Metadata about() const { return {}; }
 };
 
@@ -77,6 +82,7 @@ struct Card {
   std::string metric;  // the headline
   Better better = Better::lower;
   std::string baseline;
+  std::vector<std::string> more_presets = {};  // beside those that every table has
 };
 
 class Experiment {
@@ -85,7 +91,7 @@ class Experiment {
   // Before choose() the list of tasks counts; after it all of the card, which may depend on the
   // task.
   virtual Card card() const = 0;
-  // Sets the config to a task's preset (tiny, small, long, paper). ConfigError where there is no
+  // Sets the config to a task's preset, one of the card's. ConfigError where there is no
   // such task or preset.
   virtual void choose(const std::string& task, const std::string& preset) = 0;
   virtual int seeds() const = 0;            // how many, after choose()

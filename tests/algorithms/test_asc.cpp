@@ -557,61 +557,6 @@ TEST_CASE("pictures: low frequencies at the bottom, from dark to light; confusio
   CHECK_THROWS_AS(confusion_picture(zeros({2, 3}), ""), ShapeError);
 }
 
-TEST_CASE("claims: by the bootstrap over clips; compressed ones only where there are any") {
-  const auto table = asc_table("scenes");
-  experiment::Experiment& e = *table;
-  e.choose("scenes", "tiny");
-  experiment::Result r;
-  r.seeds = {0, 1}, r.metric = "accuracy", r.baseline = "baseline";
-  // Of 40 clips `right` are right, the first ones; the second seed has one more.
-  const auto items = [](int right) {
-    std::vector<std::vector<double>> out(2, std::vector<double>(40, 0.0));
-    for (int s = 0; s < 2; ++s)
-      for (int i = 0; i < right + s; ++i) out[static_cast<size_t>(s)][static_cast<size_t>(i)] = 100;
-    return out;
-  };
-  const auto method = [&](const char* name, int unseen, int int8, int with) {
-    experiment::MethodResult m{name, {{"accuracy", {75, 77.5}}}};
-    m.items = {{"accuracy", items(30)},
-               {"unseen", items(unseen)},
-               {"with 8-bit weights", items(30)},
-               {"int8", items(int8)},
-               {"after fine-tuning with KD", items(with)},
-               {"after fine-tuning without KD", items(20)}};
-    return m;
-  };
-  r.methods = {method("baseline", 10, 30, 20), method("resnorm", 30, 20, 32),
-               method("resnorm-g", 30, 30, 10)};
-  const auto told = [&] {
-    std::vector<std::pair<std::string, std::string>> out;
-    for (const experiment::Claim& c : e.claims(r))
-      out.emplace_back(c.text, experiment::name(c.verdict));
-    return out;
-  };
-  using Told = std::vector<std::pair<std::string, std::string>>;
-  const Told two{{"resnorm above baseline on unseen devices", "shown"},
-                 {"resnorm-g above resnorm on unseen devices", "not shown"}};
-  CHECK(told() == two);
-  CHECK(e.claims(r)[0].difference == doctest::Approx(50));
-  std::vector<experiment::Field> fields = e.fields();
-  experiment::assign(fields, "compress", "true", "test");
-  const Told all = told();
-  REQUIRE(all.size() == 11);
-  CHECK(all[2] == std::pair<std::string, std::string>(
-                      "baseline at 8-bit weights within 1 point of uncompressed", "shown"));
-  CHECK(all[3] ==
-        std::pair<std::string, std::string>(
-            "baseline at 8-bit weights and inputs within 1 point of uncompressed", "shown"));
-  CHECK(all[4] == std::pair<std::string, std::string>("baseline fine-tuned with KD above without",
-                                                      "not shown"));
-  CHECK(all[5].second == "shown");
-  CHECK(all[6].second == "not shown");
-  CHECK(all[7].second == "shown");
-  CHECK(all[10].second == "not shown");
-  r.methods.erase(r.methods.begin() + 1);
-  CHECK(told().size() == 6);
-}
-
 TEST_CASE("settings: every task's presets hold, values that contradict each other are refused") {
   for (const char* task : {"scenes", "digits", "esc10", "tau", "folder"})
     for (const char* preset : {"tiny", "small", "long", "paper"}) {

@@ -249,3 +249,22 @@ TEST_CASE(
                   card.name);
   }
 }
+
+TEST_CASE(
+    "what is saved of a net: 1,761 scalars of maml, psi and theta; 3,401 of dagger, psi and phi") {
+  const Experiment e = sinusoid_experiment();
+  e->choose("sinusoid", "tiny");
+  const auto scalars = [](const std::vector<std::pair<std::string, Tensor>>& model) {
+    int64_t n = 0;
+    for (const auto& [name, t] : model) n += t.numel();
+    return n;
+  };
+  for (const char* name : {"maml", "cml", "noise", "cl", "boil", "sharp"})
+    CHECK_MESSAGE(scalars(e->trial({name, "K=10", 0})->model()) == 1761, name);
+  const auto cml = e->trial({"cml", "K=10", 0}), cl = e->trial({"cl", "K=10", 0});
+  CHECK(scalars(cml->model_of("dagger")) == 3401);
+  CHECK(scalars(cl->model_of("cl-co")) == 3401);
+  CHECK(scalars(cml->model_of("cml")) == 1761);
+  CHECK(cml->model_of("maml").empty());
+  CHECK(scalars(e->trial({"maml++", "K=10", 0})->model()) == 1761 + 6 * 5);  // and its step sizes
+}

@@ -121,11 +121,13 @@ std::set<std::string> words_of(const std::string& text) {
 // Written down by hand, beside the ranges where the settings are listed: what may be 0, and what
 // may be below.
 const std::set<std::string> may_be_0 = words_of(
-    "inner_steps alpha gamma chunk last plus_plus.multi_step_epochs plus_plus.first_order_epochs "
+    "patience plus_plus.lr_min inner_steps alpha gamma chunk last plus_plus.multi_step_epochs "
+    "plus_plus.first_order_epochs "
     "sharp.inner_steps"
     " sharp.alpha_low sharp.alpha_up size cohead_convs dropout sparsities momentum weight_decay "
     "warmup warmup_from milestones"
-    " padding target exploit distill z rigl_share str_initial str_decay mels roll seconds source "
+    " padding target exploit distill kd_floor z rigl_share str_initial str_decay mels roll seconds "
+    "source "
     "noise mix_p freq_mix_p cross_step"
     " cross_share lambda mixup mask_mels mask_frames translation.crop translation.rate "
     "compression.ratio compression.share");
@@ -158,7 +160,7 @@ TEST_CASE("numbers that a setting may not be are refused before data are read, i
 
 TEST_CASE("every preset of every task is good") {
   each_task([](const Binary& binary, const std::string& task) {
-    for (const char* preset : {"tiny", "small", "long", "paper"}) {
+    for (const std::string& preset : preset_names(binary.tasks().card())) {
       CAPTURE(binary.name);
       CAPTURE(task);
       CAPTURE(preset);
@@ -173,7 +175,8 @@ TEST_CASE(
   // Counts of what is done one after the other, shares of what there is, and what only later turns
   // out too large for the data.
   const std::set<std::string> no_size = words_of(
-      "batch steps log_every last last_tasks validation_tasks test_tasks plus_plus.epochs "
+      "patience batch steps log_every last last_tasks rigl_period validation_tasks test_tasks "
+      "plus_plus.epochs "
       "plus_plus.multi_step_epochs"
       " plus_plus.first_order_epochs test_chunk chunk epochs curve test train refresh "
       "mask_mels mask_frames"

@@ -90,8 +90,8 @@ void show(const ImageSettings& s, const std::string& variant, const Task<Net>& o
     out.galleries.push_back(gallery(name + ", " + variant + ", test task 1, ", s, task, logits));
   };
   add(method.name, evaluated(net.head, features));
-  if (const Method* dagger = dagger_of(method.name))
-    add(dagger->name, evaluated(net.cohead, features));
+  for (const Method* m : readings_of(method.name))
+    if (m->reading == Reading::dagger) add(m->name, evaluated(net.cohead, features));
 }
 
 class ImageExperiment : public FewShotExperiment<ImageSettings> {

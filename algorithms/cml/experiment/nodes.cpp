@@ -145,13 +145,6 @@ Tensor NodeBody::operator()(const Tensor& nodes, const Context& ctx) const {
   }
 }
 
-std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes) {
-  std::vector<std::pair<int64_t, int64_t>> out;
-  for (int64_t a = 0; a < classes; ++a)
-    for (int64_t b = a + 1; b < classes; ++b) out.emplace_back(a, b);
-  return out;
-}
-
 Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> graph, size_t pair,
                         int shots) {
   const auto classes = static_cast<int64_t>(graph->nodes_of.size());

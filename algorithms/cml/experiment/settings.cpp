@@ -20,6 +20,14 @@ void check(const MetaSettings& s) {
        "precision: this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)");
   need(s.sharp.levels == "low" || s.sharp.levels == "up" || s.sharp.levels == "both",
        "sharp.levels must be low, up or both");
+  need(s.select == "last" || s.select == "best", "select must be last or best");
+  need(s.dagger_by == "theta" || s.dagger_by == "phi", "dagger_by must be theta or phi");
+  need((s.select == "last" && s.patience == 0) || s.steps >= s.log_every,
+       "select and patience: the curve has no point in " + std::to_string(s.steps) +
+           " steps; log_every is " + std::to_string(s.log_every));
+  need(s.patience == 0 || s.last == 0,
+       "patience: where training ends is not known before, so there is no spread of the last " +
+           std::to_string(s.last) + " points; last must be 0");
 }
 
 std::string why_unused(const std::string& key, const MetaSettings& s,
