@@ -126,7 +126,7 @@ const std::set<std::string> may_be_0 = words_of(
     " sharp.alpha_low sharp.alpha_up size cohead_convs dropout sparsities momentum weight_decay "
     "warmup warmup_from milestones"
     " padding target exploit distill z rigl_share str_initial str_decay mels roll seconds source "
-    "noise mix_p freq_mix_p cross_step"
+    "noise mix_p freq_mix_p cross_step clipped_step"
     " cross_share lambda mixup mask_mels mask_frames translation.crop translation.rate "
     "compression.ratio compression.share");
 const std::set<std::string> may_be_negative{"noise", "lambda", "str_initial"};
