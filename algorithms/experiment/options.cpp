@@ -194,7 +194,7 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
 std::vector<std::string> own_keys(Experiment& experiment, const Options& o,
                                   const std::string& file) {
   std::map<std::string, std::set<std::string>> usual;
-  for (const std::string& preset : kPresets) {
+  for (const std::string& preset : preset_names(experiment.card())) {
     experiment.choose(o.task, preset);
     for (const Field& field : experiment.fields()) usual[field.name].insert(text(field));
   }

@@ -41,6 +41,7 @@ class TaskList : public Experiment {
   void data(const std::string& folder) override { chosen().data(folder); }
   std::vector<std::string> variants() const override { return chosen().variants(); }
   bool has_row(const Job& job) const override { return chosen().has_row(job); }
+  std::vector<int64_t> parts_of(uint64_t seed) const override { return chosen().parts_of(seed); }
   int64_t steps(const Job& job) const override { return chosen().steps(job); }
   int64_t log_every() const override { return chosen().log_every(); }
   int64_t usual_step(const Job& job) const override { return chosen().usual_step(job); }

@@ -115,6 +115,10 @@ class Experiment {
   // Whether the table has such a row. A method without any row is left out, or refused where
   // --methods names it; so is a variant without any.
   virtual bool has_row(const Job&) const { return true; }
+  // What the test of a seed is made of, where seeds share parts of it, as pairs of classes do: such
+  // seeds are no independent values, and intervals over seeds leave out one part at a time
+  // (jackknife_interval). Asked after data(). Empty: seeds are independent.
+  virtual std::vector<int64_t> parts_of(uint64_t) const { return {}; }
   virtual int64_t steps(const Job& job) const = 0;
   // steps between two that are logged, for --estimate; 0: logging costs nothing
   virtual int64_t log_every() const { return 0; }

@@ -128,7 +128,7 @@ const std::set<std::string> may_be_0 = words_of(
     "warmup warmup_from milestones"
     " padding target exploit distill kd_floor z rigl_share str_initial str_decay mels roll seconds "
     "source "
-    "noise mix_p freq_mix_p cross_step"
+    "noise mix_p freq_mix_p cross_step clipped_step"
     " cross_share lambda mixup mask_mels mask_frames translation.crop translation.rate "
     "compression.ratio compression.share");
 const std::set<std::string> may_be_negative{"noise", "lambda", "str_initial"};

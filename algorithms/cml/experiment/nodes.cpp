@@ -145,6 +145,13 @@ Tensor NodeBody::operator()(const Tensor& nodes, const Context& ctx) const {
   }
 }
 
+std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes) {
+  std::vector<std::pair<int64_t, int64_t>> out;
+  for (int64_t a = 0; a < classes; ++a)
+    for (int64_t b = a + 1; b < classes; ++b) out.emplace_back(a, b);
+  return out;
+}
+
 Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> graph, size_t pair,
                         int shots) {
   const auto classes = static_cast<int64_t>(graph->nodes_of.size());
@@ -167,6 +174,7 @@ Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> 
     return draw(*graph, split == Split::test ? of_pair : others, streams, shots,
                 training ? s.query : s.test_query);
   };
+  task.same_tests = false;  // a seed has a pair of its own
   return task;
 }
 
@@ -234,6 +242,11 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
       out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)),
                      "the hidden units of every node"});
     return out;
+  }
+  std::vector<int64_t> parts_of(uint64_t seed) const override {
+    const auto pairs = class_pairs(static_cast<int64_t>(graph_->nodes_of.size()));
+    const auto [a, b] = pairs[seed % pairs.size()];
+    return {a, b};
   }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
     if (!graph_) throw ConfigError("--task " + task_ + ": no graph was read");

@@ -20,7 +20,6 @@
 //          no source at hand states between what
 #pragma once
 
-#include <regrad/algorithms/cml/experiment/class_pairs.h>
 #include <regrad/algorithms/cml/experiment/trial.h>
 #include <regrad/datasets/graph.h>
 #include <regrad/layers/nets/gcn.h>
@@ -83,6 +82,9 @@ struct NodeBody {
   }
 };
 using NodeNet = Model<NodeBody, Linear, Mlp>;
+
+// Pairs a < b of 0..classes-1, in order.
+std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes);
 
 // support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two
 // classes; support and query share no node. Two classes of the pair at test, else outside it. pair:

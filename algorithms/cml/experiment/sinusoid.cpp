@@ -85,7 +85,7 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
     at.better("dagger", "maml");
     at.better("cml", "maml");
     at.claims.within(at.text("cml within 10% of maml"), at.of("cml"), maml,
-                     maml ? 0.1 * experiment::mean(maml.values[0]) : 1);
+                     maml ? 0.1 * mean_of(maml) : 1);
     at.better("cml", "noise", "frozen noise");
     experiment::Sample third = at.unadapted("maml");
     for (auto& values : third.values)

@@ -26,6 +26,8 @@ struct Task {
   // Adds figures and galleries of the trained net, if any.
   std::function<void(const Task&, const Method&, const Learner<Net>&, experiment::Outcome&)> show =
       [](const Task&, const Method&, const Learner<Net>&, experiment::Outcome&) {};
+  // All seeds are tested on the same tasks: verdicts carry the spread of these beside the seeds'.
+  bool same_tests = true;
 
   Net at_seed(uint64_t seed) const { return initial(Random(seed) / "init"); }
   TaskBatch training(uint64_t seed, int64_t step) const {
@@ -84,6 +86,10 @@ class TaskTrial : public experiment::Trial {
       const std::string name = rows_[r]->name;
       out.scores.push_back({name, metric, after[r].mean});
       out.scores.push_back({name, "unadapted " + metric, before[r].mean});
+      if (task_.same_tests) {
+        out.items.push_back({name, metric, after[r].scores});
+        out.items.push_back({name, "unadapted " + metric, before[r].scores});
+      }
       if (set_.test_tasks > 1)
         out.scores.push_back({name, "interval over tasks of " + metric,
                               experiment::mean_interval(after[r].scores).ci95});
