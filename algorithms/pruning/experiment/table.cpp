@@ -129,7 +129,11 @@ class Table : public Experiment {
   }
   int seeds() const override { return seeds_; }
   std::vector<Field> fields() override { return experiment::fields(s_); }
-  void check() const override { pruning::check(s_, examples()); }
+  void check() const override {
+    pruning::check(s_, examples());
+    need(task_ == "folder" || task_ == "imagenet" || s_.size == Settings().size,
+         "size: the images of --task " + task_ + " come in a size of their own");
+  }
   std::vector<Need> needs(const Job& job) const override {
     const Row of = row(job.method, s_);
     check_reached(of, schedule(of, s_, s_.sparsities[0], batches(), 0));
