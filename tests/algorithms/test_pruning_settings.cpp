@@ -60,15 +60,15 @@ TEST_CASE("preset paper is the protocol of DCIL's code, field by field (pruning.
         REQUIRE_MESSAGE(experiment::find(fields, name), name);
         return text(*experiment::find(fields, name));
       };
-      for (const auto& [name, wanted] : of_all) CHECK_MESSAGE(value(name) == wanted, name);
-      for (const auto& [name, wanted] : p.fields) CHECK_MESSAGE(value(name) == wanted, name);
+      for (const auto& f : of_all) CHECK_MESSAGE(value(f.first) == f.second, f.first);
+      for (const auto& f : p.fields) CHECK_MESSAGE(value(f.first) == f.second, f.first);
       CHECK(value("epochs") == std::to_string(p.epochs));
-      for (const auto& [name, epochs] : p.at) {
+      for (const auto& share : p.at) {
         std::vector<int> has;
-        std::stringstream list(value(name));
+        std::stringstream list(value(share.first));
         for (std::string one; std::getline(list, one, ',');)
           has.push_back(static_cast<int>(std::lround(std::stod(one) * p.epochs)));
-        CHECK_MESSAGE(has == epochs, name);
+        CHECK_MESSAGE(has == share.second, share.first);
       }
       CHECK(all.seeds() == 3);
     }
