@@ -66,22 +66,27 @@ class RfnTable : public SoundTable<Settings> {
     const auto none = [&](auto&& of) {
       return !any_of(names, [&](const auto& name) { return of(find_method(methods(), name)); });
     };
-    const auto changes = [&](Change c) {
-      return none([c](const Method& m) { return m.change == c; });
+    const auto changes = [&](Change a, Change b) {
+      return none([a, b](const Method& m) { return m.change == a || m.change == b; });
     };
+    using C = Change;
     const bool pooled = s.net == "pooled";
     const std::string alone = "no method of the table is ";
     const std::string why = reason(
-        key,
-        {{"tau dropout information", pooled, "the pooled net has none of it (net)"},
-         {"information", none([](const Method& m) { return m.where & measured; }),
-          "it is measured of none, ifn and rfn alone"},
-         {"mix_p mix_alpha", changes(Change::mix_style), alone + "mixstyle"},
-         {"mix_alpha", s.mix_p == 0, "no batch is restyled (mix-p)"},
-         {"freq_mix_p freq_mix_alpha", changes(Change::freq_mix_style), alone + "freq-mixstyle"},
-         {"freq_mix_alpha", s.freq_mix_p == 0, "no batch is restyled (freq-mix-p)"},
-         {"cross_step cross_share", changes(Change::cross_grad), alone + "crossgrad"},
-         {"cross_step", s.cross_share == 0, "moved inputs have no share of the loss"}});
+        key, {{"tau dropout information", pooled, "the pooled net has none of it (net)"},
+              {"information", none([](const Method& m) { return m.where & measured; }),
+               "it is measured of none, ifn and rfn alone"},
+              {"mix_p mix_alpha", changes(C::mix_style, C::mix_style_inside), alone + "mixstyle"},
+              {"mix_alpha", s.mix_p == 0, "no batch is restyled (mix-p)"},
+              {"freq_mix_p freq_mix_alpha", changes(C::freq_mix_style, C::freq_mix_style),
+               alone + "freq-mixstyle"},
+              {"freq_mix_alpha", s.freq_mix_p == 0, "no batch is restyled (freq-mix-p)"},
+              {"cross_share", changes(C::cross_grad, C::clipped_cross_grad), alone + "crossgrad"},
+              {"cross_step", changes(C::cross_grad, C::cross_grad), alone + "crossgrad"},
+              {"clipped_step cross_clip", changes(C::clipped_cross_grad, C::clipped_cross_grad),
+               alone + "crossgrad-clipped"},
+              {"cross_step clipped_step cross_clip", s.cross_share == 0,
+               "moved inputs have no share of the loss"}});
     return why.empty() ? SoundTable::unused(key, names) : why;
   }
 
