@@ -202,7 +202,8 @@ struct Pairs {
 
 }  // namespace
 
-TEST_CASE("every row of the table is the paper's update, step by step") {
+TEST_CASE(
+    "every row of the table is the paper's update, step by step (MAP-3, MAP-6, DCIL-1, DCIL-7)") {
   for (const Row& r : rows(Settings())) {
     CAPTURE(std::string(r.name));
     told::Plan plan{.row = r.name};

@@ -1,69 +1,21 @@
 // A pruning trial as the tables run it: what it trains on, what it is scored on, what it reports
 // and what it refuses.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/pruning/experiment/table.h>
-#include <regrad/algorithms/pruning/experiment/trial.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <sstream>
 
 #include "../temp_folder.h"
+#include "pruning_trials.h"
 
 using namespace regrad;
 using namespace regrad::pruning;
 using namespace regrad::experiment;
-using regrad::test::complaint;
+using namespace regrad::test;
 
 namespace {
-
-using Values = std::map<std::string, std::vector<double>>;
-
-// 30 training and 20 test images of 8x8 pixels in four classes, in turn; a class is bright in its
-// corner.
-Images images(uint64_t seed = 5) {
-  const auto part = [&](const char* name, int64_t n) {
-    Tensor x = uniform(Random(seed) / name, {n, 1, 8, 8}, 0, 0.6);
-    std::vector<int64_t> y;
-    std::vector<double> bright(static_cast<size_t>(64 * n), 0.0);
-    for (int64_t i = 0; i < n; ++i) {
-      y.push_back(i % 4);
-      for (int64_t p = 0; p < 64; ++p)
-        if (p % 8 / 4 == i % 2 && p / 32 == i % 4 / 2)
-          bright[static_cast<size_t>(64 * i + p)] = 0.3;
-    }
-    return ImageSet{x + tensor(bright, {n, 1, 8, 8}, DType::f32), tensor(y), {"a", "b", "c", "d"}};
-  };
-  return {part("train", 30), part("test", 20), {0.3}, {0.2}};
-}
-
-Settings settings() {
-  Settings s;
-  s.net = "tiny";
-  s.epochs = 8, s.batch = 8, s.refresh = 2, s.lr = 0.05, s.warmup = 0.1;
-  s.train = 24, s.test = 18, s.curve = 10;  // fewer than there are
-  s.sparsities = {0.75};
-  return s;
-}
-
-std::unique_ptr<Trial> trial_of(const char* row, const Images& of, const Settings& s = settings(),
-                                uint64_t seed = 3) {
-  return pruning::trial({row, "75%", seed}, s, std::make_shared<const Images>(of));
-}
-
-Values state_of(Trial& t) {
-  Values out;
-  t.state([&](const std::string& name, Tensor& x) { out[name] = x.to(DType::f64).to_vector(); });
-  return out;
-}
-// Without the learning curve, which is what test images make.
-Values trained(Trial& t) {
-  Values out = state_of(t);
-  out.erase("curve");
-  return out;
-}
 
 double score(const Outcome& o, const std::string& metric) {
   for (const Score& s : o.scores)
@@ -282,65 +234,4 @@ TEST_CASE("a finished row whose zeros are off its schedule ends the run, whateve
       CHECK(complaint<Error>([&] { broken->finish(); }, "off the schedule") == "");
     }
   }
-}
-
-TEST_CASE("preset paper is the protocol of DCIL's code, field by field (pruning.md section 3.2)") {
-  const std::map<std::string, std::string> of_all{
-      {"padding", "4"},          {"flip", "true"},           {"keep_last", "true"},
-      {"train", "50000"},        {"test", "10000"},          {"batch", "128"},
-      {"momentum", "0.9"},       {"init", "fan_out"},        {"refresh", "16"},
-      {"mask_rule", "official"}, {"schedule_unit", "epoch"}, {"warmup_unit", "epoch"},
-      {"temperature", "2"},      {"kd_floor", "1e-07"},      {"second_classifier", "draw"},
-      {"rigl_share", "0.3"},     {"rigl_period", "100"},     {"z", "1"}};
-  struct Protocol {
-    const char* preset;
-    std::map<std::string, std::string> fields;
-    int epochs;
-    std::map<std::string, std::vector<int>> at;  // epochs of shares
-  };
-  const Protocol protocols[] = {
-      {"paper",
-       {{"net", "resnet32"},
-        {"sparsities", "0.9,0.95"},
-        {"lr", "0.2"},
-        {"warmup_from", "0.5"},
-        {"gamma", "0.1"},
-        {"weight_decay", "0.0001"}},
-       300,
-       {{"milestones", {150, 225}},
-        {"target", {225}},
-        {"distill", {70}},
-        {"exploit", {250}},
-        {"warmup", {5}}}},
-      {"paper-wrn-28-2",
-       {{"net", "wrn-28-2"},
-        {"sparsities", "0.9,0.95,0.99"},
-        {"lr", "0.1"},
-        {"warmup_from", "1"},
-        {"gamma", "0.2"},
-        {"weight_decay", "0.0005"}},
-       195,
-       {{"milestones", {60, 120, 160}}, {"target", {120}}, {"distill", {70}}, {"warmup", {5}}}}};
-  for (const char* task : {"cifar10", "cifar100"})
-    for (const Protocol& p : protocols) {
-      CAPTURE(std::string(p.preset));
-      TaskList all = tasks({"map", "", {}});
-      all.choose(task, p.preset);
-      std::vector<Field> fields = all.fields();
-      const auto value = [&](const std::string& name) {
-        REQUIRE_MESSAGE(experiment::find(fields, name), name);
-        return text(*experiment::find(fields, name));
-      };
-      for (const auto& [name, wanted] : of_all) CHECK_MESSAGE(value(name) == wanted, name);
-      for (const auto& [name, wanted] : p.fields) CHECK_MESSAGE(value(name) == wanted, name);
-      CHECK(value("epochs") == std::to_string(p.epochs));
-      for (const auto& [name, epochs] : p.at) {
-        std::vector<int> has;
-        std::stringstream list(value(name));
-        for (std::string one; std::getline(list, one, ',');)
-          has.push_back(static_cast<int>(std::lround(std::stod(one) * p.epochs)));
-        CHECK_MESSAGE(has == epochs, name);
-      }
-      CHECK(all.seeds() == 3);
-    }
 }

@@ -94,10 +94,6 @@ void check(const Settings& s, int64_t examples) {
   one_of("mask-rule", s.mask_rule, "exact", "official");
   one_of("init", s.init, "fan_in", "fan_out");
   one_of("second-classifier", s.second_classifier, "copy", "draw");
-  need(s.warmup > 0 || (s.warmup_from == Settings().warmup_from && s.warmup_unit == "step"),
-       "warmup: with none, warmup-from and warmup-unit change nothing");
-  need(s.init == "fan_in" || s.net != "mlp",
-       "init: mlp has no convolutions, so fan_out changes nothing");
 }
 
 // Masks that are made now and then must be made once when the final sparsity is due: looks back as
@@ -114,6 +110,11 @@ void check_reached(const Row& row, const Schedule& t) {
                       "more training images");
 }
 
+// DCIL's rows but those whose two passes share it.
+bool has_second_classifier(const std::string& row) {
+  return row.rfind("dcil", 0) == 0 && row != "dcil-shared" && row != "dcil-shared-classifier";
+}
+
 // Why a setting changes nothing in a table of these rows: they read what their functions do (rows.h,
 // map.cpp, dcil.cpp).
 std::string why_unused(const std::string& key, const Settings& s, const std::string& task,
@@ -128,8 +129,11 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
   const std::string no_row = "no row of the table reads it: ";
   return reason(
       key,
-      {{"size", task != "folder", "the images of " + task + " have a size of their own"},
+      {{"size", task != "folder" && task != "imagenet",
+        "the images of " + task + " have a size of their own"},
        {"warmup_from", s.warmup == 0, "lr does not climb (warmup)"},
+       {"warmup_unit", s.warmup == 0, "lr does not climb (warmup)"},
+       {"init", s.net == "mlp", "mlp has no convolutions"},
        {"gamma", s.milestones.empty(), "there are no milestones"},
        {"milestones", s.gamma == 1, "gamma is 1"},
        {"refresh", none_but({"dense", "one-shot", "ste", "snip", "str", "acdc"}),
@@ -139,10 +143,11 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
        {"mask_rule", none_but({"dense", "rigl", "str"}), no_row + "no masks are made by size"},
        {"target", none_but({"dense", "one-shot", "snip", "str"}), no_row + "none has a target"},
        {"exploit z", none_of("map", ""), no_row + "they are MAP's"},
-       {"distill temperature", none_of("dcil", "dcil-nokd"), no_row + "none distills"},
-       {"rigl_share", none_of("rigl", ""), no_row + "it is RigL's"},
-       {"str_initial str_decay", none_of("str", ""), no_row + "they are STR's"},
-       {"str_decay", s.weight_decay == 0, "there is no weight decay (weight-decay)"}});
+       {"distill temperature kd_floor", none_of("dcil", "dcil-nokd"), no_row + "none distills"},
+       {"second_classifier", !any_of(rows, has_second_classifier),
+        no_row + "none has a classifier beside the net's"},
+       {"rigl_share rigl_period", none_of("rigl", ""), no_row + "they are RigL's"},
+       {"str_initial str_decay", none_of("str", ""), no_row + "they are STR's"}});
 }
 
 // The rows on images of one task.
