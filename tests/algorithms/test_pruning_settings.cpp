@@ -5,7 +5,6 @@
 #include <cmath>
 #include <sstream>
 
-#include "../temp_folder.h"
 #include "pruning_trials.h"
 
 using namespace regrad;
@@ -72,4 +71,12 @@ TEST_CASE("preset paper is the protocol of DCIL's code, field by field (pruning.
       }
       CHECK(all.seeds() == 3);
     }
+}
+
+TEST_CASE("sparsities are the table's columns") {
+  TaskList all = tasks({"map", "", {}});
+  all.choose("fmnist", "small");
+  std::vector<Field> fields = all.fields();
+  CHECK(parse(*experiment::find(fields, "sparsities"), "0.5,0.75,0.9"));
+  CHECK(all.variants() == std::vector<std::string>{"50%", "75%", "90%"});
 }

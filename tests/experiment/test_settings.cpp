@@ -230,11 +230,13 @@ TEST_CASE("a setting that changes nothing is refused where the user gave it, wit
     const size_t at = said.find(" changes nothing here: ");
     return at == std::string::npos ? said : said.substr(13, at - 13);
   };
-  CHECK(answer(map, {"--methods", "str", "--weight-decay", "0", "--str-decay", "0.1"}) ==
-        "ConfigError: --str_decay changes nothing here: there is no weight decay (weight-decay)");
+  CHECK(answer(map, {"--methods", "dpf", "--warmup-from", "0.2"}) ==
+        "ConfigError: --warmup_from changes nothing here: lr does not climb (warmup)");
+  CHECK(refused(map, {"--net", "mlp", "--init", "fan_out"}) == "--init");
   CHECK(refused(map, {"--methods", "dpf", "--str-decay", "0.1"}) == "--str_decay");
   CHECK(refused(map, {"--size", "32"}) == "--size");
-  CHECK(refused(map, {"--task", "folder", "--size", "32"}) == "read");
+  for (const char* task : {"folder", "imagenet"})
+    CHECK(refused(map, {"--task", task, "--size", "32"}) == "read");
   CHECK(refused(rfn, {"--net", "pooled", "--dropout", "0.1"}) == "--dropout");
   CHECK(refused(asc, {"--compression.share=0.5"}) == "--compression.share");
   CHECK(refused(asc, {"--set", "compression.share=0.5"}) == "--compression.share");

@@ -110,11 +110,6 @@ void check_reached(const Row& row, const Schedule& t) {
                       "more training images");
 }
 
-// DCIL's rows but those whose two passes share it.
-bool has_second_classifier(const std::string& row) {
-  return row.rfind("dcil", 0) == 0 && row != "dcil-shared" && row != "dcil-shared-classifier";
-}
-
 // Why a setting changes nothing in a table of these rows: they read what their functions do (rows.h,
 // map.cpp, dcil.cpp).
 std::string why_unused(const std::string& key, const Settings& s, const std::string& task,
@@ -122,32 +117,31 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
   const auto none_but = [&](const std::vector<std::string>& others) {
     return !any_of(rows, [&](const std::string& r) { return !among(r, others); });
   };
-  const auto none_of = [&](const char* begin, const char* without) {
-    return !any_of(rows,
-                   [&](const std::string& r) { return r.rfind(begin, 0) == 0 && r != without; });
+  const auto none_of = [&](const char* begin, const std::vector<std::string>& without) {
+    return !any_of(
+        rows, [&](const std::string& r) { return starts_with(r, begin) && !among(r, without); });
   };
   const std::string no_row = "no row of the table reads it: ";
   return reason(
       key,
       {{"size", task != "folder" && task != "imagenet",
         "the images of " + task + " have a size of their own"},
-       {"warmup_from", s.warmup == 0, "lr does not climb (warmup)"},
-       {"warmup_unit", s.warmup == 0, "lr does not climb (warmup)"},
-       {"init", s.net == "mlp", "mlp has no convolutions"},
+       {"init", s.net == "mlp", "mlp has no convolutions (net)"},
+       {"warmup_from warmup_unit", s.warmup == 0, "lr does not climb (warmup)"},
        {"gamma", s.milestones.empty(), "there are no milestones"},
        {"milestones", s.gamma == 1, "gamma is 1"},
-       {"refresh", none_but({"dense", "one-shot", "ste", "snip", "str", "acdc"}),
+       {"refresh", none_but({"dense", "one-shot", "ste", "snip", "rigl", "str", "acdc"}),
         no_row + "no masks are made now and then"},
        {"schedule_unit", none_but({"dense", "one-shot", "snip", "rigl", "str", "acdc"}),
         no_row + "no sparsity grows"},
        {"mask_rule", none_but({"dense", "rigl", "str"}), no_row + "no masks are made by size"},
        {"target", none_but({"dense", "one-shot", "snip", "str"}), no_row + "none has a target"},
-       {"exploit z", none_of("map", ""), no_row + "they are MAP's"},
-       {"distill temperature kd_floor", none_of("dcil", "dcil-nokd"), no_row + "none distills"},
-       {"second_classifier", !any_of(rows, has_second_classifier),
-        no_row + "none has a classifier beside the net's"},
-       {"rigl_share rigl_period", none_of("rigl", ""), no_row + "they are RigL's"},
-       {"str_initial str_decay", none_of("str", ""), no_row + "they are STR's"}});
+       {"exploit z", none_of("map", {}), no_row + "they are MAP's"},
+       {"distill temperature kd_floor", none_of("dcil", {"dcil-nokd"}), no_row + "none distills"},
+       {"second_classifier", none_of("dcil", {"dcil-shared", "dcil-shared-classifier"}),
+        no_row + "no path has a classifier of its own"},
+       {"rigl_share rigl_period", none_of("rigl", {}), no_row + "it is RigL's"},
+       {"str_initial str_decay", none_of("str", {}), no_row + "they are STR's"}});
 }
 
 // The rows on images of one task.
