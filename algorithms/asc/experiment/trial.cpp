@@ -50,7 +50,8 @@ void add(const Job& job, const std::string& metric, const Hits& hits, size_t fir
          const Recordings& data, Outcome& out) {
   if (first >= last) return;
   add_score(job, metric, experiment::mean_of(hits, first, last), out);
-  add_items(job, metric, experiment::by_clip(hits, first, last, data.paired), out);
+  add_items(job, metric, experiment::by_clip(hits, first, last, data.paired), out,
+            experiment::groups_by_clip(data, first, last));
 }
 
 // Accuracy by device, and the confusions of all devices together.
@@ -184,6 +185,15 @@ Moment AscTrial::translate(int64_t i) {
   return {{"L1 of the translation", loss.item()}, {"L1 without it", l1_loss(from, to).item()}};
 }
 
+// On the validation clips: the test part is read once, in finish().
+Moment AscTrial::curve(const std::string& of, const BcResnetAsc& net, const Tensor& loss) const {
+  Moment m;
+  const Hits hits = experiment::validation_hits_of(net, *data_);
+  if (!hits.empty()) m.emplace_back(of + "validation accuracy", mean_of(hits));
+  m.emplace_back(of + "training loss", loss.item());
+  return m;
+}
+
 Moment AscTrial::train(int64_t i) {
   const Batch b = batch(i, random_ / "training");
   Context ctx{.training = true, .random = random_ / "pass" / i};
@@ -192,11 +202,7 @@ Moment AscTrial::train(int64_t i) {
   now_.net =
       update(sgd_at(s_, i, phases_.training, s_.lr), commit(std::move(now_.net), ctx), now_.sgd, g);
   if (!logged()) return {};
-  const Hits hits = experiment::hits_of(now_.net, *data_);
-  return {{"accuracy", mean_of(hits)},
-          {"accuracy on unseen devices",
-           experiment::mean_of(hits, static_cast<size_t>(data_->seen), hits.size())},
-          {"training loss", loss.item()}};
+  return curve("", now_.net, loss);
 }
 
 Moment AscTrial::squeeze(int64_t i, bool distilled) {
@@ -213,9 +219,8 @@ Moment AscTrial::squeeze(int64_t i, bool distilled) {
       fine_tune(student, now_.student_sgd[distilled], sgd_at(s_, i, phases_.with, s.lr), now_.masks,
                 b.x, b.y, distilled ? &teacher : nullptr, how, random_ / "fine pass" / i);
   if (!logged()) return {};
-  const Hits hits = experiment::hits_of(as_tuned(student, now_.masks, s.quantized), *data_);
-  const std::string of = distilled ? "fine-tuning with KD: " : "fine-tuning without KD: ";
-  return {{of + "accuracy", mean_of(hits)}, {of + "training loss", loss.item()}};
+  return curve(distilled ? "fine-tuning with KD: " : "fine-tuning without KD: ",
+               as_tuned(student, now_.masks, s.quantized), loss);
 }
 
 Outcome AscTrial::finish() {
@@ -232,6 +237,10 @@ Outcome AscTrial::finish() {
   return out;
 }
 
+Deployed AscTrial::to_deploy() const {
+  return deployed(now_.students[1], now_.masks, spread(data_->train_x, calibration_clips));
+}
+
 void AscTrial::finish_compression(const Hits& before, Outcome& out) const {
   const Recordings& d = *data_;
   const auto all = [&](const char* metric, const Hits& h) {
@@ -244,17 +253,19 @@ void AscTrial::finish_compression(const Hits& before, Outcome& out) const {
   all("after pruning", experiment::hits_of(pruned(now_.net, now_.masks), d));
   all("after fine-tuning without KD", experiment::hits_of(tuned(0), d));
   all("after fine-tuning with KD", experiment::hits_of(tuned(1), d));
-  const BcResnetAsc small = deployed(now_.students[1], now_.masks);
+  const Deployed deployed = to_deploy();
+  const BcResnetAsc& small = deployed.net;
   all("with 8-bit weights", experiment::hits_of(small, d));
   const Int8Report int8 = evaluate_int8(small, spread(d.train_x, calibration_clips), d.test_x);
   const Hits last = hits_of(int8.logits, d);
   all("int8", last);
   add(job_, "int8, unseen", last, static_cast<size_t>(d.seen), last.size(), d, out);
-  add_score(job_, "bytes", static_cast<double>(challenge_bytes(small)), out);
+  const ChallengeSize size = deployed_size(small);
+  add_score(job_, "bytes", static_cast<double>(size.weights + size.rest), out);
+  add_score(job_, "norms in single precision", static_cast<double>(deployed.wide), out);
   add_score(job_, "largest int8 difference of a logit", int8.largest_difference, out);
   add_score(job_, "convolutions cut away whole", cut_away(now_.masks), out);
-  const ChallengeSize size = challenge_size(small);
-  out.parameters.emplace_back(job_.method, size.weights + size.rest / 2);
+  out.parameters.emplace_back(job_.method, size.weights + challenge_size(small).rest / 2);
 }
 
 void AscTrial::state(const std::function<void(const std::string&, Tensor&)>& part) {
@@ -262,7 +273,7 @@ void AscTrial::state(const std::function<void(const std::string&, Tensor&)>& par
 }
 
 std::vector<NamedTensor> AscTrial::model() const {
-  return named_tensors(s_.compress ? deployed(now_.students[1], now_.masks) : now_.net);
+  return named_tensors(s_.compress ? to_deploy().net : now_.net);
 }
 
 Metadata AscTrial::about() const { return to_metadata(options_, data_->front, data_->classes); }

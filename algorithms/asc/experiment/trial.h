@@ -2,6 +2,7 @@
 // chain of compression].
 #pragma once
 
+#include <regrad/algorithms/asc/compress.h>
 #include <regrad/algorithms/asc/experiment/settings.h>
 #include <regrad/algorithms/asc/translate.h>
 #include <regrad/algorithms/experiment/data/device_scores.h>
@@ -83,6 +84,8 @@ class AscTrial : public experiment::Trial {
   Moment translate(int64_t i);
   Moment train(int64_t i);
   Moment squeeze(int64_t i, bool distilled);
+  Moment curve(const std::string& of, const BcResnetAsc& net, const Tensor& loss) const;
+  Deployed to_deploy() const;
   void finish_compression(const Hits& before, Outcome& out) const;
   bool logged() const;  // whether the step under way is
 
