@@ -90,7 +90,8 @@ Tensor moved(const Tensor& x, double step, const Loss& loss) {
   return (x + grad(loss(leaf), leaf) * step).detach();
 }
 
-// Net: BcResnetAsc, or PooledNet, which has one norm and no information to measure.
+// Net: BcResnetAsc, or PooledNet, which has one norm and no information to measure. Of the clips'
+// dtype.
 template <class Net>
 struct Learner {
   static constexpr bool pooled = std::is_same_v<Net, PooledNet>;
@@ -111,7 +112,7 @@ struct Learner {
         net(net_of(data, data.class_count(), r / "init")),
         sgd(Sgd{.momentum = s.momentum}.initial(parameters(net))) {
     if constexpr (!pooled)
-      facts = experiment::to_metadata(options(data.class_count()), data.front, data.classes);
+      facts = experiment::to_metadata(options(data, data.class_count()), data.front, data.classes);
     if (method.change != Change::cross_grad) return;
     devices = net_of(data, std::max<int64_t>(2, data.seen), r / "device");
     device_sgd = Sgd{.momentum = s.momentum}.initial(parameters(devices));
@@ -145,13 +146,14 @@ struct Learner {
   }
 
  private:
-  BcResnetAscOptions options(int64_t classes) const {
+  BcResnetAscOptions options(const Recordings& data, int64_t classes) const {
     return {.tau = s.tau,
             .classes = classes,
             .norm = method.norm,
             .lambda = method.lambda,
             .input_only = method.input_only,
-            .dropout = s.dropout};
+            .dropout = s.dropout,
+            .dtype = data.train_x.dtype()};
   }
   Net net_of(const Recordings& data, int64_t classes, const Random& r) const {
     Net out;
@@ -159,13 +161,14 @@ struct Learner {
       out = Net(r, {.mels = data.front.mel.mels,
                     .classes = classes,
                     .norm = method.norm,
-                    .lambda = method.lambda});
+                    .lambda = method.lambda,
+                    .dtype = data.train_x.dtype()});
     else
-      out = Net(r, options(classes));
+      out = Net(r, options(data, classes));
     if (method.norm == FreqNorm::global) {
       FreqStatistics seen;
       seen.add(data.train_x);
-      out.norms[0].global = seen.norm();
+      out.norms[0].global = seen.norm(data.train_x.dtype());
     }
     return out;
   }
