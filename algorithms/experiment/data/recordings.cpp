@@ -145,7 +145,7 @@ Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<R
     out.test_x.push_back(spectrograms(e, clips.test_x, stream / "test"));
     out.test_y.push_back(clips.test_y);
     out.test_group.push_back(clips.test_group);
-    if (all[e].seen && clips.validation_x.size(0) > 0) {
+    if (all[e].seen && clips.validation_x.defined() && clips.validation_x.size(0) > 0) {
       out.validation_x.push_back(spectrograms(e, clips.validation_x, stream / "validation"));
       out.validation_y.push_back(clips.validation_y);
     }

@@ -63,7 +63,7 @@ AllClips prepare_clips(const std::string& task, const std::string& folder, const
 std::vector<Part> parts_for(const std::string& task, const AudioSet& set, uint64_t seed,
                             double held = 0.1);
 
-// Clips by part; the validation part may be empty, [0, samples].
+// Clips by part; the validation part may be empty, [0, samples] or undefined.
 struct Clips {
   Tensor train_x, validation_x, test_x;  // f32 [n, samples]
   Tensor train_y, validation_y, test_y;  // i64 [n]

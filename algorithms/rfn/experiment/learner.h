@@ -53,29 +53,29 @@ class DeviceSet {
   const Recordings& data() const { return *data_; }
 
  private:
-  // By clip: "source", "other seen" and "unseen", the mean over these devices, and "gap", from
-  // source to unseen. Where devices have clips of their own, all clips of such a group one after
-  // the other, and no gap by clip.
+  // "source", "other seen" and "unseen", means over these devices, and "gap", from source to
+  // unseen. By clip the same; where devices have clips of their own, all clips of such a group one
+  // after the other, and no gap by clip.
   void add_scores(const Job& job, const experiment::Hits& hits, Outcome& out) const {
     using namespace experiment;
     const auto seen = static_cast<size_t>(data_->seen);
-    const auto add = [&](const char* metric, const std::vector<double>& of) {
-      add_score(job, metric, mean(of), out);
+    const auto over = [&](const char* metric, size_t first, size_t last) {
+      const std::vector<double> of = by_clip(hits, first, last, data_->paired);
+      add_score(job, metric, data_->paired ? mean(of) : mean_of(hits, first, last), out);
       add_items(job, metric, of, out);
-    };
-    const auto over = [&](size_t first, size_t last) {
-      return by_clip(hits, first, last, data_->paired);
+      return of;
     };
     out.figures.push_back(device_chart(job, hits, *data_));
-    if (seen == hits.size()) return add("source", hits[0]);
-    const std::vector<double> unseen = over(seen, hits.size());
-    add("unseen", unseen);
-    add("source", hits[0]);
-    if (seen > 1) add("other seen", over(1, seen));
-    if (!data_->paired) return add_score(job, "gap", mean(hits[0]) - mean(unseen), out);
+    if (seen == hits.size()) return void(over("source", 0, 1));
+    const std::vector<double> unseen = over("unseen", seen, hits.size());
+    over("source", 0, 1);
+    if (seen > 1) over("other seen", 1, seen);
+    if (!data_->paired)
+      return add_score(job, "gap", mean(hits[0]) - mean_of(hits, seen, hits.size()), out);
     std::vector<double> gap = hits[0];
     for (size_t i = 0; i < gap.size(); ++i) gap[i] -= unseen[i];
-    add("gap", gap);
+    add_score(job, "gap", mean(gap), out);
+    add_items(job, "gap", gap, out);
   }
 
   std::shared_ptr<const Recordings> data_;
@@ -90,7 +90,8 @@ Tensor moved(const Tensor& x, double step, const Loss& loss) {
   return (x + grad(loss(leaf), leaf) * step).detach();
 }
 
-// Net: BcResnetAsc, or PooledNet, which has one norm and no information to measure.
+// Net: BcResnetAsc, or PooledNet, which has one norm and no information to measure. Of the clips'
+// dtype.
 template <class Net>
 struct Learner {
   static constexpr bool pooled = std::is_same_v<Net, PooledNet>;
@@ -111,7 +112,7 @@ struct Learner {
         net(net_of(data, data.class_count(), r / "init")),
         sgd(Sgd{.momentum = s.momentum}.initial(parameters(net))) {
     if constexpr (!pooled)
-      facts = experiment::to_metadata(options(data.class_count()), data.front, data.classes);
+      facts = experiment::to_metadata(options(data, data.class_count()), data.front, data.classes);
     if (method.change != Change::cross_grad) return;
     devices = net_of(data, std::max<int64_t>(2, data.seen), r / "device");
     device_sgd = Sgd{.momentum = s.momentum}.initial(parameters(devices));
@@ -145,13 +146,14 @@ struct Learner {
   }
 
  private:
-  BcResnetAscOptions options(int64_t classes) const {
+  BcResnetAscOptions options(const Recordings& data, int64_t classes) const {
     return {.tau = s.tau,
             .classes = classes,
             .norm = method.norm,
             .lambda = method.lambda,
             .input_only = method.input_only,
-            .dropout = s.dropout};
+            .dropout = s.dropout,
+            .dtype = data.train_x.dtype()};
   }
   Net net_of(const Recordings& data, int64_t classes, const Random& r) const {
     Net out;
@@ -159,13 +161,14 @@ struct Learner {
       out = Net(r, {.mels = data.front.mel.mels,
                     .classes = classes,
                     .norm = method.norm,
-                    .lambda = method.lambda});
+                    .lambda = method.lambda,
+                    .dtype = data.train_x.dtype()});
     else
-      out = Net(r, options(classes));
+      out = Net(r, options(data, classes));
     if (method.norm == FreqNorm::global) {
       FreqStatistics seen;
       seen.add(data.train_x);
-      out.norms[0].global = seen.norm();
+      out.norms[0].global = seen.norm(data.train_x.dtype());
     }
     return out;
   }
