@@ -20,7 +20,8 @@ BcResnetAscOptions options_of(const Settings& s, const Method& m, const Recordin
           .classes = data.class_count(),
           .norm = m.norm,
           .lambda = s.lambda,
-          .dropout = s.dropout};
+          .dropout = s.dropout,
+          .dtype = data.train_x.dtype()};
 }
 
 // At most so many, spread over all.
@@ -125,7 +126,7 @@ AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<con
   now_.sgd = sgd.initial(parameters(now_.net));
   if (method_.translation) {
     now_.translation = TranslationNet(random_ / "translation", data_->seen, data_->front.mel.mels,
-                                      s_.translation.width);
+                                      s_.translation.width, data_->train_x.dtype());
     if (data_->pair_x.defined())
       now_.translation = standardized(std::move(now_.translation), data_->pair_x);
     now_.adam = Adam{}.initial(parameters(now_.translation));
@@ -139,7 +140,7 @@ AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<con
 AscTrial::Batch AscTrial::batch(int64_t i, const Random& r) const {
   const Tensor order = randperm(r / "order" / (i / phases_.batches), data_->clips());
   const RecordedBatch clips = batch_of(*data_, order, i % phases_.batches, s_.batch);
-  Batch b{clips.x, one_hot(clips.y, options_.classes).to(DType::f32)};
+  Batch b{clips.x, one_hot(clips.y, options_.classes).to(clips.x.dtype())};
   if (method_.translation)
     b.x =
         translated(now_.translation, b.x, clips.device, s_.translation.rate, r / "translated" / i);

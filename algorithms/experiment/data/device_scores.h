@@ -30,7 +30,8 @@ Hits validation_hits_of(const Net& net, const Recordings& data) {
 // same clips the mean over these devices, else all their clips in a row.
 double mean_of(const Hits& hits, size_t first, size_t last);
 std::vector<double> by_clip(const Hits& hits, size_t first, size_t last, bool paired);
-// Of each of these values the number of its moment or recording (Recordings::test_group).
+// Of each of these values the number of its moment or recording (Recordings::test_group); empty
+// where the recordings have none.
 std::vector<int64_t> groups_by_clip(const Recordings& data, size_t first, size_t last);
 
 // "resnorm", or "resnorm, sd4" of one variant among several.

@@ -62,7 +62,7 @@ class DeviceSet {
     const auto over = [&](const char* metric, size_t first, size_t last) {
       const std::vector<double> of = by_clip(hits, first, last, data_->paired);
       add_score(job, metric, data_->paired ? mean(of) : mean_of(hits, first, last), out);
-      add_items(job, metric, of, out);
+      add_items(job, metric, of, out, groups_by_clip(*data_, first, last));
       return of;
     };
     out.figures.push_back(device_chart(job, hits, *data_));
@@ -75,7 +75,7 @@ class DeviceSet {
     std::vector<double> gap = hits[0];
     for (size_t i = 0; i < gap.size(); ++i) gap[i] -= unseen[i];
     add_score(job, "gap", mean(gap), out);
-    add_items(job, "gap", gap, out);
+    add_items(job, "gap", gap, out, groups_by_clip(*data_, 0, 1));
   }
 
   std::shared_ptr<const Recordings> data_;
