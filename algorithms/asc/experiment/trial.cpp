@@ -38,58 +38,7 @@ double cut_away(const std::vector<Tensor>& masks) {
   return n;
 }
 
-std::vector<Tensor> logits_by_device(const BcResnetAsc& net, const Recordings& data) {
-  std::vector<Tensor> out;
-  for (const Tensor& x : data.test_x) out.push_back(logits_of(net, x));
-  return out;
-}
-double mean_of(const Hits& hits) { return experiment::mean_of(hits, 0, hits.size()); }
-
-// A metric as a score (the mean over devices first .. last - 1 of their means) and, clip by clip,
-// as items.
-void add(const Job& job, const std::string& metric, const Hits& hits, size_t first, size_t last,
-         const Recordings& data, Outcome& out) {
-  if (first >= last) return;
-  add_score(job, metric, experiment::mean_of(hits, first, last), out);
-  add_items(job, metric, experiment::by_clip(hits, first, last, data.paired), out,
-            experiment::groups_by_clip(data, first, last));
-}
-
-// Accuracy by device, and the confusions of all devices together.
-void add_figures(const Job& job, const std::vector<Tensor>& logits, const Hits& hits,
-                 const Recordings& data, Outcome& out) {
-  out.figures.push_back(device_chart(job, hits, data));
-  const int64_t k = data.class_count();
-  const auto hot = [&](const Tensor& y) { return one_hot(y, k).to(DType::f64); };
-  Tensor counts = zeros({k, k}, DType::f64);
-  for (size_t d = 0; d < logits.size(); ++d)
-    counts = counts + matmul(hot(data.test_y[d]).mT(), hot(argmax(logits[d], -1)));
-  const std::string caption =
-      "row: the true class, column: the net's answer, the shade is the share of the row. From the "
-      "top and the left: " +
-      joined(data.classes, ", ");
-  out.galleries.push_back(
-      {"Confusions on all devices, " + title_of(job), {confusion_picture(counts, caption)}});
-}
-
 }  // namespace
-
-Hits hits_of(const std::vector<Tensor>& logits, const Recordings& data) {
-  Hits out;
-  for (size_t d = 0; d < logits.size(); ++d)
-    out.push_back(experiment::hits_of(logits[d], data.test_y[d]));
-  return out;
-}
-
-void add_by_device(const Job& job, const Hits& hits, const Recordings& data, Outcome& out) {
-  constexpr size_t most = 12;
-  const auto seen = static_cast<size_t>(data.seen);
-  add(job, "accuracy", hits, 0, hits.size(), data, out);
-  add(job, "unseen", hits, seen, hits.size(), data, out);
-  add(job, "seen", hits, 0, seen, data, out);
-  for (size_t d = 0; d < hits.size() && hits.size() <= most; ++d)
-    add_score(job, "on device " + data.devices[d], experiment::mean(hits[d]), out);
-}
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> all = {
@@ -119,6 +68,7 @@ AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<con
       s_(settings),
       data_(std::move(data)),
       random_(Random(job.seed) / "asc"),
+      batches_(data_, s_),
       phases_(phases(s_, job.method, data_->clips())),
       options_(options_of(s_, method_, *data_)) {
   const Sgd sgd{.momentum = s_.momentum};
@@ -136,23 +86,8 @@ AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<con
   for (size_t k = 0; k < 2; ++k) now_.students[k] = now_.net, now_.student_sgd[k] = now_.sgd;
 }
 
-// Clips in a random order, translated, rolled, masked and mixed.
-AscTrial::Batch AscTrial::batch(int64_t i, const Random& r) const {
-  const Tensor order = randperm(r / "order" / (i / phases_.batches), data_->clips());
-  const RecordedBatch clips = batch_of(*data_, order, i % phases_.batches, s_.batch);
-  Batch b{clips.x, one_hot(clips.y, options_.classes).to(clips.x.dtype())};
-  if (method_.translation)
-    b.x =
-        translated(now_.translation, b.x, clips.device, s_.translation.rate, r / "translated" / i);
-  b.x = rolled(b.x, data_->front.mel, s_.roll, r / "roll" / i);
-  if (s_.mask_mels > 0 || s_.mask_frames > 0)
-    b.x = spec_augment(b.x, {.frequency_max = s_.mask_mels, .time_max = s_.mask_frames},
-                       r / "mask" / i);
-  if (s_.mixup > 0) {
-    Mixed m = mixup(b.x, b.y, s_.mixup, r / "mixup" / i);
-    b = {std::move(m.x), std::move(m.y)};
-  }
-  return b;
+SceneBatch AscTrial::batch(int64_t i, const Random& r) const {
+  return batches_.at(i, r, method_.translation ? &now_.translation : nullptr);
 }
 
 bool AscTrial::logged() const { return (step_ + 1) % (phases_.batches * s_.log_every) == 0; }
@@ -189,14 +124,14 @@ Moment AscTrial::translate(int64_t i) {
 // On the validation clips: the test part is read once, in finish().
 Moment AscTrial::curve(const std::string& of, const BcResnetAsc& net, const Tensor& loss) const {
   Moment m;
-  const Hits hits = experiment::validation_hits_of(net, *data_);
-  if (!hits.empty()) m.emplace_back(of + "validation accuracy", mean_of(hits));
+  if (const auto v = validation_accuracy(net, *data_))
+    m.emplace_back(of + "validation accuracy", *v);
   m.emplace_back(of + "training loss", loss.item());
   return m;
 }
 
 Moment AscTrial::train(int64_t i) {
-  const Batch b = batch(i, random_ / "training");
+  const SceneBatch b = batch(i, random_ / "training");
   Context ctx{.training = true, .random = random_ / "pass" / i};
   const Tensor loss = soft_cross_entropy(now_.net(b.x, ctx), b.y);
   const BcResnetAsc g = grad(loss, now_.net);
@@ -213,7 +148,7 @@ Moment AscTrial::squeeze(int64_t i, bool distilled) {
     now_.masks = one_shot_masks(now_.net, s.ratio);
     student = pruned(now_.net, now_.masks);
   }
-  const Batch b = batch(i, random_ / "fine-tuning");
+  const SceneBatch b = batch(i, random_ / "fine-tuning");
   const Tensor teacher = distilled ? logits_of(now_.net, b.x, s_.batch) : Tensor();
   const FineTuning how{.distillation = {s.share, s.temperature}, .quantized = s.quantized};
   const Tensor loss =
@@ -227,11 +162,10 @@ Moment AscTrial::squeeze(int64_t i, bool distilled) {
 Outcome AscTrial::finish() {
   Outcome out;
   const std::vector<Tensor> logits = logits_by_device(now_.net, *data_);
-  const Hits hits = hits_of(logits, *data_);
-  add_by_device(job_, hits, *data_, out);
-  add_figures(job_, logits, hits, *data_, out);
+  add_scores(job_, logits, *data_, out);
+  if (const auto v = validation_accuracy(now_.net, *data_)) add_score(job_, "validation", *v, out);
   if (s_.compress) {
-    finish_compression(hits, out);
+    finish_compression(hits_of(logits, *data_), out);
   } else {
     out.parameters.emplace_back(job_.method, parameter_count(now_.net));
   }
@@ -256,7 +190,11 @@ void AscTrial::finish_compression(const Hits& before, Outcome& out) const {
   all("after fine-tuning with KD", experiment::hits_of(tuned(1), d));
   const Deployed deployed = to_deploy();
   const BcResnetAsc& small = deployed.net;
-  all("with 8-bit weights", experiment::hits_of(small, d));
+  const std::vector<Tensor> by_small = logits_by_device(small, d);
+  all("with 8-bit weights", hits_of(by_small, d));
+  all("log loss with 8-bit weights", log_losses(by_small, d));
+  if (const auto v = validation_accuracy(small, d))
+    add_score(job_, "validation with 8-bit weights", *v, out);
   const Int8Report int8 = evaluate_int8(small, spread(d.train_x, calibration_clips), d.test_x);
   const Hits last = hits_of(int8.logits, d);
   all("int8", last);

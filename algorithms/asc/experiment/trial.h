@@ -2,10 +2,8 @@
 // chain of compression].
 #pragma once
 
-#include <regrad/algorithms/asc/compress.h>
-#include <regrad/algorithms/asc/experiment/settings.h>
-#include <regrad/algorithms/asc/translate.h>
-#include <regrad/algorithms/experiment/data/device_scores.h>
+#include <regrad/algorithms/asc/experiment/batches.h>
+#include <regrad/algorithms/asc/experiment/scores.h>
 #include <regrad/algorithms/experiment/methods.h>
 #include <regrad/layers/nets/bcresnet.h>
 
@@ -13,9 +11,6 @@
 #include <memory>
 
 namespace regrad::asc {
-
-using experiment::Hits, experiment::Job, experiment::Moment, experiment::Outcome;
-using experiment::Recordings;
 
 struct Method {
   const char *name, *help;
@@ -56,12 +51,6 @@ struct Chain {
   }
 };
 
-// Of logits [m,K] by device, as data.test_y.
-Hits hits_of(const std::vector<Tensor>& logits, const Recordings& data);
-// "accuracy" (mean over all devices), "unseen", "seen", and, for at most twelve devices, "on device
-// X".
-void add_by_device(const Job& job, const Hits& hits, const Recordings& data, Outcome& out);
-
 // A chain of phases, each with a curve of its own: it shares the frame's settings, batches and
 // scores (experiment/training), not its trial.
 class AscTrial : public experiment::Trial {
@@ -77,10 +66,7 @@ class AscTrial : public experiment::Trial {
   const Chain& now() const { return now_; }
 
  private:
-  struct Batch {
-    Tensor x, y;  // [N,1,F,T], soft labels [N,K]
-  };
-  Batch batch(int64_t i, const Random& r) const;
+  SceneBatch batch(int64_t i, const Random& r) const;
   Moment translate(int64_t i);
   Moment train(int64_t i);
   Moment squeeze(int64_t i, bool distilled);
@@ -94,6 +80,7 @@ class AscTrial : public experiment::Trial {
   const Settings s_;
   const std::shared_ptr<const Recordings> data_;
   const Random random_;
+  const SceneBatches batches_;
   const Phases phases_;
   const BcResnetAscOptions options_;
   int64_t step_ = 0;  // under way
