@@ -177,11 +177,46 @@ TEST_CASE("each metric is of the net and the devices that it names") {
       CHECK(row.scores.at("on device d" + std::to_string(k)) ==
             doctest::Approx(mean_of(told_hits(now.net, d.test_x[k], d.test_y[k]))));
     expect("before compression", now.net, 0, 5);
+    // In nats, the mean over devices.
+    const auto log_loss = [&](const BcResnetAsc& net, size_t first, size_t last) {
+      double sum = 0;
+      for (size_t k = first; k < last; ++k) {
+        const std::vector<double> z = logits_of(net, d.test_x[k]).to_vector();
+        const std::vector<int64_t> label = d.test_y[k].to_vector<int64_t>();
+        for (size_t i = 0; i < tests; ++i) {
+          double all = 0;
+          for (size_t c = 0; c < classes; ++c) all += std::exp(z[i * classes + c]);
+          sum += std::log(all) - z[i * classes + static_cast<size_t>(label[i])];
+        }
+      }
+      return sum / static_cast<double>(tests * (last - first));
+    };
+    CHECK(row.scores.at("log loss") == doctest::Approx(log_loss(now.net, 0, 5)).epsilon(1e-5));
+    CHECK(row.scores.at("log loss, seen") ==
+          doctest::Approx(log_loss(now.net, 0, 3)).epsilon(1e-5));
+    CHECK(row.scores.at("log loss, unseen") ==
+          doctest::Approx(log_loss(now.net, 3, 5)).epsilon(1e-5));
+    CHECK(mean_of(row.items.at("log loss").values) ==
+          doctest::Approx(row.scores.at("log loss")).epsilon(1e-12));
+    CHECK(row.scores.at("validation") ==
+          doctest::Approx((mean_of(told_hits(now.net, d.validation_x[0], d.validation_y[0])) +
+                           mean_of(told_hits(now.net, d.validation_x[1], d.validation_y[1])) +
+                           mean_of(told_hits(now.net, d.validation_x[2], d.validation_y[2]))) /
+                          3)
+              .epsilon(1e-12));
     expect("after pruning", pruned(now.net, now.masks), 0, 5);
     expect("after fine-tuning without KD", as_tuned(now.students[0], now.masks, quantized), 0, 5);
     expect("after fine-tuning with KD", as_tuned(now.students[1], now.masks, quantized), 0, 5);
     const Deployed small = deployed(now.students[1], now.masks, d.train_x);
     expect("with 8-bit weights", small.net, 0, 5);
+    CHECK(row.scores.at("log loss with 8-bit weights") ==
+          doctest::Approx(log_loss(small.net, 0, 5)).epsilon(1e-5));
+    CHECK(row.scores.at("validation with 8-bit weights") ==
+          doctest::Approx((mean_of(told_hits(small.net, d.validation_x[0], d.validation_y[0])) +
+                           mean_of(told_hits(small.net, d.validation_x[1], d.validation_y[1])) +
+                           mean_of(told_hits(small.net, d.validation_x[2], d.validation_y[2]))) /
+                          3)
+              .epsilon(1e-12));
     const Int8Report int8 = evaluate_int8(small.net, d.train_x, d.test_x);
     std::vector<double> by_clip(tests, 0.0), unseen(tests, 0.0);
     for (size_t k = 0; k < 5; ++k) {

@@ -1,5 +1,6 @@
+#include <regrad/algorithms/asc/experiment/ensemble.h>
+#include <regrad/algorithms/asc/experiment/other_nets.h>
 #include <regrad/algorithms/asc/experiment/table.h>
-#include <regrad/algorithms/asc/experiment/trial.h>
 
 #include <cmath>
 
@@ -99,6 +100,12 @@ class AscTable : public SoundTable<Settings> {
     return settings_.devices.size() > 1 ? settings_.devices : std::vector<std::string>{""};
   }
 
+  // The chain of compression is that of one BC-ResNet-ASC.
+  bool has_row(const Job& job) const override {
+    const Method& m = find_method(methods(), job.method);
+    return !settings_.compress || (m.net == Backbone::asc && m.members == 1);
+  }
+
   // What the sounds take; the translation net with its Adam, and a map of it inside.
   std::vector<Need> needs(const Job& job) const override {
     check_pairs(job);
@@ -129,6 +136,9 @@ class AscTable : public SoundTable<Settings> {
     const auto data =
         sounds_.recorded(settings_, kind, Random(job.seed) / "recordings" / kind, job.seed);
     need(!translates(job) || data->pair_of.defined(), job.method + no_pairs);
+    const Method& m = find_method(methods(), job.method);
+    if (m.net != Backbone::asc) return other_net(job, settings_, data);
+    if (m.members > 1) return std::make_unique<EnsembleTrial>(job, settings_, data);
     return std::make_unique<AscTrial>(job, settings_, data);
   }
 

@@ -16,10 +16,10 @@ using namespace experiment;
 constexpr int64_t calibration_clips = 256;
 
 BcResnetAscOptions options_of(const Settings& s, const Method& m, const Recordings& data) {
-  return {.tau = s.tau,
+  return {.tau = m.tau.value_or(s.tau),
           .classes = data.class_count(),
           .norm = m.norm,
-          .lambda = s.lambda,
+          .lambda = m.lambda.value_or(s.lambda),
           .dropout = s.dropout,
           .dtype = data.train_x.dtype()};
 }
@@ -40,39 +40,44 @@ double cut_away(const std::vector<Tensor>& masks) {
 
 }  // namespace
 
-const std::vector<Method>& methods() {
-  static const std::vector<Method> all = {
-      {"baseline", "batch norm and sub-spectral norm only", FreqNorm::none, false},
-      {"baseline-g", "the same, some clips of the source translated to other devices",
-       FreqNorm::none, true, false},
-      {"resnorm", "residual norm, 0.1 x + IFN(x), on the input and after each stage",
-       FreqNorm::resnorm, false},
-      {"resnorm-g", "the same, some clips of the source translated to other devices",
-       FreqNorm::resnorm, true},
-  };
-  return all;
-}
-
 Phases phases(const Settings& s, const std::string& method, int64_t clips) {
   Phases p;
   p.batches = clips / s.batch;
-  p.training = p.batches * s.epochs;
-  if (find_method(methods(), method).translation) p.translation = s.translation.steps;
+  const Method& m = find_method(methods(), method);
+  p.training = p.batches * s.epochs * m.members;
+  if (m.translation) p.translation = s.translation.steps;
   if (s.compress) p.without = p.with = p.batches * s.compression.epochs;
   return p;
 }
 
-AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<const Recordings> data)
+namespace {
+
+Phases phases_of_one(const Settings& s, const Method& m, int64_t clips) {
+  Phases p = phases(s, m.name, clips);
+  p.training /= m.members;
+  return p;
+}
+
+}  // namespace
+
+AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<const Recordings> data,
+                   int member)
     : job_(job),
       method_(find_method(methods(), job.method)),
       s_(settings),
       data_(std::move(data)),
-      random_(Random(job.seed) / "asc"),
+      random_(member == 0 ? Random(job.seed) / "asc"
+                          : Random(job.seed) / "asc" / "member" / member),
       batches_(data_, s_),
-      phases_(phases(s_, job.method, data_->clips())),
+      phases_(phases_of_one(s_, method_, data_->clips())),
       options_(options_of(s_, method_, *data_)) {
   const Sgd sgd{.momentum = s_.momentum};
   now_.net = BcResnetAsc(random_ / "init", options_);
+  if (method_.norm == FreqNorm::global) {  // of the training clips alone
+    FreqStatistics seen;
+    seen.add(data_->train_x);
+    now_.net.norms[0].global = seen.norm(options_.dtype);
+  }
   now_.sgd = sgd.initial(parameters(now_.net));
   if (method_.translation) {
     now_.translation = TranslationNet(random_ / "translation", data_->seen, data_->front.mel.mels,

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <regrad/algorithms/asc/experiment/batches.h>
+#include <regrad/algorithms/asc/experiment/methods.h>
 #include <regrad/algorithms/asc/experiment/scores.h>
-#include <regrad/algorithms/experiment/methods.h>
 #include <regrad/layers/nets/bcresnet.h>
 
 #include <array>
@@ -12,15 +12,7 @@
 
 namespace regrad::asc {
 
-struct Method {
-  const char *name, *help;
-  FreqNorm norm;
-  bool translation;
-  bool by_default = true;
-};
-const std::vector<Method>& methods();
-
-// Steps by phase, one after the other.
+// Steps by phase, one after the other; of an ensemble those of all its nets.
 struct Phases {
   // the last two: fine-tuning without and with distillation
   int64_t translation = 0, training = 0, without = 0, with = 0;
@@ -55,7 +47,9 @@ struct Chain {
 // scores (experiment/training), not its trial.
 class AscTrial : public experiment::Trial {
  public:
-  AscTrial(const Job& job, const Settings& settings, std::shared_ptr<const Recordings> data);
+  // member: which net of an ensemble; the first has the random numbers of a row of one net.
+  AscTrial(const Job& job, const Settings& settings, std::shared_ptr<const Recordings> data,
+           int member = 0);
 
   Moment step(int64_t i) override;
   Outcome finish() override;
