@@ -73,63 +73,6 @@ TEST_CASE("preset paper is the protocol of DCIL's code, field by field (pruning.
     }
 }
 
-namespace {
-
-// Another value that the field may have.
-std::string other(const Field& field) {
-  const std::map<std::string, std::string> texts{{"net", "mlp"},
-                                                 {"init", "fan_out"},
-                                                 {"schedule_unit", "step"},
-                                                 {"warmup_unit", "step"},
-                                                 {"exploit", "0.76"},
-                                                 {"mask_rule", "official"},
-                                                 {"second_classifier", "draw"}};
-  const auto found = texts.find(field.name);
-  if (found != texts.end()) return found->second;
-  const std::string now = text(field);
-  if (type_name(field) == "") return now == "true" ? "false" : "true";
-  if (is_list(field)) return "0.3,0.6";
-  if (type_name(field) == "INT") return std::to_string(std::stoi(now) + 1);
-  const double v = std::stod(now);
-  return std::to_string(v == 0 ? 0.1 : 0.7 * v);
-}
-
-// All numbers that a run of these settings has: of rows that use every setting between them.
-std::vector<double> numbers(const Settings& s) {
-  std::vector<double> out;
-  for (const char* name : {"map", "dcil", "rigl", "str"}) {
-    const auto trial = trial_of(name, images(), s);
-    const Schedule t = schedule(row(name, s), s, 0.75, s.keep_last ? 4 : s.train / s.batch, 3);
-    for (int64_t i = 0; i < t.steps(); ++i)
-      for (const auto& [metric, value] : trial->step(i)) out.push_back(value);
-    for (const Score& score : trial->finish().scores) out.push_back(score.value);
-  }
-  return out;
-}
-
-}  // namespace
-
-TEST_CASE("each setting does something: changed, the run's numbers change") {
-  Settings base = settings();
-  base.train = 28, base.warmup = 0.25, base.warmup_unit = "epoch", base.rigl_period = 2;
-  base.str_initial = -3, base.str_decay = 0.1;
-  const std::vector<double> before = numbers(base);
-  CHECK(before == numbers(base));
-  Settings s = base;
-  std::vector<Field> list = experiment::fields(s);
-  for (const Field& f : list) {
-    // the table's: which columns there are, and the size of pictures in a folder
-    if (f.name == "sparsities" || f.name == "size") continue;
-    CAPTURE(f.name);
-    s = base;
-    Field* field = experiment::find(list, f.name);
-    const std::string value = other(*field);
-    CAPTURE(value);
-    REQUIRE(parse(*field, value));
-    CHECK(numbers(s) != before);
-  }
-}
-
 TEST_CASE("sparsities are the table's columns") {
   TaskList all = tasks({"map", "", {}});
   all.choose("fmnist", "small");

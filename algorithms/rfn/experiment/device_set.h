@@ -32,19 +32,16 @@ class DeviceSet {
                          random_ / "mask" / i);
     return s_.mixup > 0 ? mixed(b, random_ / "mixup" / i) : b;
   }
-  // On the first three unseen devices, and on the source.
+  // Of the validation clips, by seen devices alone: the source, and the mean over the others.
   template <class Net>
   Moment curve(const Net& net) const {
-    const auto on_device = [&](size_t d) {
-      return experiment::mean(experiment::hits_of(net, data_->test_x[d], data_->test_y[d]));
-    };
-    const auto first = static_cast<size_t>(data_->seen);
-    std::vector<double> unseen;
-    for (size_t d = first; d < std::min(first + 3, data_->test_x.size()); ++d)
-      unseen.push_back(on_device(d));
+    const experiment::Hits hits = experiment::validation_hits_of(net, *data_);
     Moment m;
-    if (!unseen.empty()) m.emplace_back("accuracy on unseen devices", experiment::mean(unseen));
-    m.emplace_back("accuracy on the source", on_device(0));
+    if (hits.empty()) return m;
+    m.emplace_back("validation accuracy on the source", experiment::mean(hits[0]));
+    if (hits.size() > 1)
+      m.emplace_back("validation accuracy on other seen devices",
+                     experiment::mean_of(hits, 1, hits.size()));
     return m;
   }
   template <class Net>
@@ -72,7 +69,7 @@ class DeviceSet {
     const auto over = [&](const char* metric, size_t first, size_t last) {
       const std::vector<double> of = by_clip(hits, first, last, data_->paired);
       add_score(job, metric, data_->paired ? mean(of) : mean_of(hits, first, last), out);
-      add_items(job, metric, of, out);
+      add_items(job, metric, of, out, groups_by_clip(*data_, first, last));
       return of;
     };
     out.figures.push_back(device_chart(job, hits, *data_));
@@ -85,7 +82,7 @@ class DeviceSet {
     std::vector<double> gap = hits[0];
     for (size_t i = 0; i < gap.size(); ++i) gap[i] -= unseen[i];
     add_score(job, "gap", mean(gap), out);
-    add_items(job, "gap", gap, out);
+    add_items(job, "gap", gap, out, groups_by_clip(*data_, 0, 1));
   }
 
   std::shared_ptr<const Recordings> data_;

@@ -118,7 +118,8 @@ class RfnTable : public SoundTable<Settings> {
   std::unique_ptr<Trial> of(const Job& job) const {
     return std::make_unique<RfnTrial<Net>>(relaxed_norm::trial<Net>(
         job, settings_,
-        sounds_.recorded(settings_, job.variant, Random(job.seed) / "recordings" / job.variant)));
+        sounds_.recorded(settings_, job.variant, Random(job.seed) / "recordings" / job.variant,
+                         job.seed)));
   }
 
   std::string preset_ = {};
