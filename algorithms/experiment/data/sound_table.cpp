@@ -33,9 +33,6 @@ void Sounds::check(const SoundSettings& s, const TrainSettings& training) const 
                                      std::to_string(f.mel.n_fft));
   if (known > 0) check_batch(training, known, "clips");
   need(!s.devices.empty(), "devices: at least one of simulated, microphones, sd0, sd4, ..");
-  need(task_ == "tau" || !s.partial, "partial: only tau is a set whose clips are counted");
-  need(task_ == "tau" || task_ == "folder" || s.held == SoundSettings{}.held,
-       "held: what is held of " + task_ + " for the curve and for choices is fixed");
   if (task_ == "tau")
     return need(s.devices == std::vector<std::string>{"recorded"},
                 "devices: the clips of tau were recorded by devices of their own");
@@ -46,6 +43,9 @@ void Sounds::check(const SoundSettings& s, const TrainSettings& training) const 
 std::string Sounds::unused(const std::string& key) const {
   return reason(key, {{"devices source noise", task_ == "tau",
                        "the clips of tau were recorded by devices of their own"},
+                      {"partial", task_ != "tau", "only tau is a set whose clips are counted"},
+                      {"held", task_ != "tau" && task_ != "folder",
+                       "what is held of " + task_ + " for the curve and for choices is fixed"},
                       {"generated.", task_ != "scenes", "only --task scenes generates its clips"}});
 }
 
