@@ -130,7 +130,7 @@ const std::set<std::string> may_be_0 = words_of(
     "source "
     "noise mix_p freq_mix_p cross_step clipped_step"
     " cross_share lambda mixup mask_mels mask_frames translation.crop translation.rate "
-    "compression.ratio compression.share");
+    "compression.ratio compression.share held generated.validation");
 const std::set<std::string> may_be_negative{"noise", "lambda", "str_initial"};
 
 }  // namespace

@@ -32,20 +32,13 @@ class DeviceSet {
                          random_ / "mask" / i);
     return s_.mixup > 0 ? mixed(b, random_ / "mixup" / i) : b;
   }
-  // On the first three unseen devices, and on the source.
+  // Of the validation clips, which seen devices alone have recorded; nothing where there are none.
   template <class Net>
   Moment curve(const Net& net) const {
-    const auto on_device = [&](size_t d) {
-      return experiment::mean(experiment::hits_of(net, data_->test_x[d], data_->test_y[d]));
-    };
-    const auto first = static_cast<size_t>(data_->seen);
-    std::vector<double> unseen;
-    for (size_t d = first; d < std::min(first + 3, data_->test_x.size()); ++d)
-      unseen.push_back(on_device(d));
-    Moment m;
-    if (!unseen.empty()) m.emplace_back("accuracy on unseen devices", experiment::mean(unseen));
-    m.emplace_back("accuracy on the source", on_device(0));
-    return m;
+    const experiment::Hits hits = experiment::validation_hits_of(net, *data_);
+    if (hits.empty()) return {};
+    return {{"validation accuracy on seen devices", experiment::mean_of(hits, 0, hits.size())},
+            {"validation accuracy on the source", experiment::mean_of(hits, 0, 1)}};
   }
   template <class Net>
   void score(const Job& job, const Net& net, Outcome& out) const {
@@ -72,7 +65,7 @@ class DeviceSet {
     const auto over = [&](const char* metric, size_t first, size_t last) {
       const std::vector<double> of = by_clip(hits, first, last, data_->paired);
       add_score(job, metric, data_->paired ? mean(of) : mean_of(hits, first, last), out);
-      add_items(job, metric, of, out);
+      add_items(job, metric, of, out, groups_by_clip(*data_, first, last));
       return of;
     };
     out.figures.push_back(device_chart(job, hits, *data_));
@@ -85,7 +78,7 @@ class DeviceSet {
     std::vector<double> gap = hits[0];
     for (size_t i = 0; i < gap.size(); ++i) gap[i] -= unseen[i];
     add_score(job, "gap", mean(gap), out);
-    add_items(job, "gap", gap, out);
+    add_items(job, "gap", gap, out, groups_by_clip(*data_, 0, 1));
   }
 
   std::shared_ptr<const Recordings> data_;
