@@ -1,4 +1,5 @@
 #include <regrad/algorithms/asc/experiment/ensemble.h>
+#include <regrad/algorithms/asc/experiment/keywords.h>
 #include <regrad/algorithms/asc/experiment/limits.h>
 #include <regrad/algorithms/asc/experiment/other_nets.h>
 #include <regrad/algorithms/asc/experiment/table.h>
@@ -174,6 +175,7 @@ class AscTable : public SoundTable<Settings> {
 TaskList asc_tasks() {
   TaskList out = sound_tables(asc_table);
   out.add("tau2022", asc_table("tau2022"));
+  out.add("keywords", keyword_table());
   return out;
 }
 

@@ -9,7 +9,7 @@ namespace regrad::asc {
 
 std::unique_ptr<experiment::Experiment> asc_table(const std::string& task);
 // The sounds' tasks, and tau2022: TAU in clips of a second, under the limits of DCASE 2022
-// (limits.h).
+// (limits.h); keywords (keywords.h).
 experiment::TaskList asc_tasks();
 
 }  // namespace regrad::asc
