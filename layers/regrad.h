@@ -32,6 +32,7 @@
 #include <regrad/layers/nets/named_net.h>
 #include <regrad/layers/nets/resnet.h>
 #include <regrad/layers/nets/resnet12.h>
+#include <regrad/layers/nets/resnet50.h>
 #include <regrad/layers/nets/vgg.h>
 #include <regrad/layers/nets/wide_resnet.h>
 #include <regrad/layers/norm.h>

@@ -18,6 +18,7 @@
 //   net = update(adam, std::move(net), state, grad(objective(net, rule, loss, batch).total, net));
 //   const auto fast = adapted(net, rule, loss, support_x, support_y);
 //   const Tensor prediction = fast.head(fast.body(x)), dagger = fast.cohead(fast.body(x));
+//   const auto by_phi = adapted(net, ByCoLearner<maml::Rule>{rule}, loss, support_x, support_y);
 //
 // Controls: CL adapts phi too (its inner loss is ours: L^m_S + gamma L^c_S; the paper does not give
 // it). Frozen noise keeps phi at its initial value: an outer step that leaves phi out.
@@ -91,23 +92,60 @@ struct Rule {
   // L^m_S; CL: + gamma L^c_S.
   Tensor support_loss(const auto& model, TaskLoss loss, const Tensor& x, const Tensor& y,
                       int j) const {
-    Context ctx{.training = context.training};
-    if (context.random) ctx.random = *context.random / j;
-    const Tensor features = evaluated(model.body, x, ctx);
-    Tensor support = sum(loss(evaluated(model.head, features, ctx), y));
+    const auto& here = at_step(model, j);
+    const Context ctx = of_support(j);
+    const Tensor features = evaluated(here.body, x, ctx);
+    Tensor support = sum(loss(evaluated(here.head, features, ctx), y));
     if (adapt_cohead)
-      support = support + gamma * sum(loss(evaluated(model.cohead, features, ctx), y));
+      support = support + gamma * sum(loss(evaluated(here.cohead, features, ctx), y));
     return support;
   }
-  Objective query_loss(const auto& fast, TaskLoss loss, const TaskBatch& batch) const {
+  Objective query_loss(const auto& fast, TaskLoss loss, const TaskBatch& batch, int j) const {
+    const auto& here = at_step(fast, j);
     const Context ctx{.training = context.training};
-    const Tensor features = evaluated(fast.body, batch.query_x, ctx);
+    const Tensor features = evaluated(here.body, batch.query_x, ctx);
     Objective o;
-    o.total = o.meta = mean(loss(evaluated(fast.head, features, ctx), batch.query_y));
+    o.total = o.meta = mean(loss(evaluated(here.head, features, ctx), batch.query_y));
     if (gamma == 0) return o;
-    o.co = mean(loss(evaluated(fast.cohead, features, ctx), batch.query_y));
+    o.co = mean(loss(evaluated(here.cohead, features, ctx), batch.query_y));
     o.total = o.meta + gamma * o.co;
     return o;
+  }
+
+  // The model at inner step j: MAML++'s norms may differ by step.
+  template <class M>
+  decltype(auto) at_step(const M& model, int j) const {
+    const Inner rule = on_model();
+    if constexpr (requires { rule.at_step(model, j); }) {
+      return rule.at_step(model, j);
+    } else {
+      return (model);
+    }
+  }
+  Context of_support(int j) const {
+    Context ctx{.training = context.training};
+    if (context.random) ctx.random = *context.random / j;
+    return ctx;
+  }
+};
+
+// Dagger as the paper's eq. 9 has it: the inner loop adapts psi alone, by the co-learner's support
+// loss, psi_i' = psi - alpha grad_psi L(f^c_(psi,phi); S_i). (The authors' code adapts psi and theta
+// by the meta-learner's, as in training.) A net with step sizes has psi's alone.
+template <class Inner>
+struct ByCoLearner {
+  Rule<Inner> rule = {};
+
+  auto inner_loop(const auto& learner) const {
+    Inner inner = rule.inner;
+    inner.adapted = {"body"};
+    return inner.inner_loop(learner);
+  }
+  Tensor support_loss(const auto& model, TaskLoss loss, const Tensor& x, const Tensor& y,
+                      int j) const {
+    const auto& here = rule.at_step(model, j);
+    const Context ctx = rule.of_support(j);
+    return sum(loss(evaluated(here.cohead, evaluated(here.body, x, ctx), ctx), y));
   }
 };
 

@@ -4,19 +4,20 @@
 namespace regrad::experiment {
 namespace {
 
-Interval interval_of(const Sample& a, const Sample& b) {
-  if (!a.by_items) return paired_difference(a.values[0], b.values[0]);
+Interval interval_of(const Result& result, const Sample& a, const Sample& b) {
+  if (!a.by_items) return over_seeds(result, a.values[0], b.values[0]);
   const Sample d = a - b;
   std::vector<ByItem> by_seed;
   for (size_t s = 0; s < d.values.size(); ++s) by_seed.push_back({d.values[s], d.groups[s]});
   return clustered_interval(by_seed);
 }
 
-// "3 seeds, 80 items"
+// "3 seeds, 80 items", "21 seeds of 7 parts"
 std::string judged_by(const Result& result, const Interval& d) {
   const size_t seeds = result.seeds.size();
   std::string out = std::to_string(seeds) + (seeds == 1 ? " seed" : " seeds");
-  return d.items ? out + ", " + std::to_string(d.items) + " items" : out;
+  if (d.items) return out + ", " + std::to_string(d.items) + " items";
+  return result.parts.empty() ? out : out + " of " + std::to_string(d.count) + " parts";
 }
 
 }  // namespace
@@ -34,6 +35,12 @@ Sample operator-(const Sample& a, const Sample& b) {
   return out;
 }
 
+double mean_of(const Sample& sample) {
+  std::vector<double> all;
+  for (const std::vector<double>& of : sample.values) all.insert(all.end(), of.begin(), of.end());
+  return mean(all);
+}
+
 Sample Claims::seeds(const std::string& method, const std::string& metric) const {
   if (!has(result, method)) return {};
   return {{values(result, method, metric)}};
@@ -49,11 +56,18 @@ Sample Claims::items(const std::string& method, const std::string& metric) const
   return out;
 }
 
+Sample Claims::of(const std::string& method, const std::string& metric) const {
+  for (const MethodResult& m : result.methods)
+    for (const auto& [name, by_seed] : m.items)
+      if (m.name == method && name == metric) return items(method, metric);
+  return seeds(method, metric);
+}
+
 void Claims::judge(const std::string& text, const Sample& a, const Sample& b,
                    const std::function<Verdict(const Interval&)>& verdict) {
   if (!a || !b) return;
   need(a.by_items == b.by_items, "claims: " + text + ": one side is by seeds, the other by items");
-  const Interval d = interval_of(a, b);
+  const Interval d = interval_of(result, a, b);
   list.push_back({text, verdict(d), d.mean, d.ci95, judged_by(result, d), late});
 }
 

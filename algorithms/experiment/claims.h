@@ -25,6 +25,8 @@ struct Sample {
 };
 // Value by value; empty where either side is. ConfigError where they are not of one size and kind.
 Sample operator-(const Sample& a, const Sample& b);
+// Of all values; NaN of none.
+double mean_of(const Sample& sample);
 
 struct Claims {
   const Result& result;
@@ -38,6 +40,8 @@ struct Claims {
   // has no such metric.
   Sample seeds(const std::string& method, const std::string& metric) const;
   Sample items(const std::string& method, const std::string& metric) const;
+  // By items where the method has them, else by seeds.
+  Sample of(const std::string& method, const std::string& metric) const;
 
   // The whole interval of a - b lies above 0, below 0, or within [-margin, margin].
   void above(const std::string& text, const Sample& a, const Sample& b);

@@ -243,7 +243,7 @@ std::string to_json(const Result& r) {
   for (const MethodResult& method : r.methods) {
     Json metrics = Json::object();
     for (const auto& [metric, list] : method.metrics) {
-      const Interval level = mean_interval(list);
+      const Interval level = over_seeds(r, list);
       Writer{metrics[metric]}("mean", level.mean, "ci95", level.ci95, "values", list);
     }
     Writer{methods.emplace_back()}("name", method.name, "metrics", metrics, "parameters",

@@ -22,6 +22,15 @@ std::string model_file(const Job& job) {
   return "models/" + name + ".safetensors";
 }
 
+void write_model(const OutFolder& out, const Job& job, const std::vector<NamedTensor>& model,
+                 const Trial& of) {
+  if (model.empty()) return;
+  Metadata about = of.about();
+  about.insert(
+      {{"method", job.method}, {"variant", job.variant}, {"seed", std::to_string(job.seed)}});
+  out.write(model_file(job), to_safetensors(model, about));
+}
+
 }  // namespace
 
 Ledger::Ledger(const std::vector<Job>& jobs) : start_(steady_seconds()) {
@@ -127,13 +136,10 @@ void Ledger::finish(size_t r, int64_t step, Outcome outcome, const Trial& trial)
     // Before the checkpoint that has it: a run cut short between the two writes the same bytes
     // once more.
     const Job& job = entries_[r].row.job;
-    const std::vector<NamedTensor> model = trial.model();
-    if (!model.empty()) {
-      Metadata about = trial.about();
-      about.insert(
-          {{"method", job.method}, {"variant", job.variant}, {"seed", std::to_string(job.seed)}});
-      out_->write(model_file(job), to_safetensors(model, about));
-    }
+    write_model(*out_, job, trial.model(), trial);
+    for (const auto& [method, scalars] : outcome.parameters)
+      if (method != job.method)
+        write_model(*out_, {method, job.variant, job.seed}, trial.model_of(method), trial);
   }
   const std::lock_guard lock(mutex_);
   Entry& e = entries_[r];

@@ -115,7 +115,7 @@ std::string against_baseline(const Result& result, const MethodResult& best) {
   if (base == nullptr || result.methods.size() < 2) return "";
   if (best.name == result.baseline) return ", and no method beats this baseline";
   if (base->size() != own->size()) return "";
-  const Interval difference = paired_difference(*own, *base);
+  const Interval difference = over_seeds(result, *own, *base);
   const double size = std::fabs(difference.mean);
   return fmt::format(", {} {} the baseline {}{}", with_interval(size, difference.ci95, false),
                      difference.mean < 0 ? "below" : "above", result.baseline,
@@ -143,6 +143,21 @@ const std::vector<ByItem>& items(const Result& result, const std::string& method
   const MethodResult* found = find(result, method);
   if (const auto* lists = found ? behind(found->items, metric) : nullptr) return *lists;
   throw ConfigError("result: no items of '" + metric + "' for method '" + method + "'");
+}
+
+Interval over_seeds(const Result& result, const std::vector<double>& values) {
+  return result.parts.empty() ? mean_interval(values) : jackknife_interval(values, result.parts);
+}
+
+Interval over_seeds(const Result& result, const std::vector<double>& a,
+                    const std::vector<double>& b) {
+  const Interval d = paired_difference(a, b);
+  if (result.parts.empty()) return d;
+  std::vector<double> differences(a.size());
+  for (size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
+  Interval out = jackknife_interval(differences, result.parts);
+  if (d.ci95 == 0) out.ci95 = 0;  // what rounding left
+  return out;
 }
 
 void check(const Result& result) {
@@ -213,13 +228,13 @@ std::vector<TableRow> table_rows(const Result& result, const std::string& metric
   for (const MethodResult& method : result.methods) {
     const std::vector<double>* own = behind(method.metrics, metric);
     if (own == nullptr) continue;
-    const Interval level = mean_interval(*own);
+    const Interval level = over_seeds(result, *own);
     TableRow row{method.name, with_interval(level.mean, level.ci95, false), "", false,
                  method.parameters};
     if (method.name == result.baseline) {
       row.difference = "baseline";
     } else if (base != nullptr && base->size() == own->size()) {
-      const Interval d = paired_difference(*own, *base);
+      const Interval d = over_seeds(result, *own, *base);
       row.difference = difference(d.mean, d.ci95);
       row.apart = d.ci95 > 0 && std::fabs(d.mean) > d.ci95;
     }
@@ -262,7 +277,7 @@ std::string sentence(const Result& result) {
   }
   if (best == nullptr)
     return "No method ended with a finite " + result.metric + ", so there is nothing to compare.";
-  const Interval level = mean_interval(*behind(best->metrics, result.metric));
+  const Interval level = over_seeds(result, *behind(best->metrics, result.metric));
   return fmt::format(
       "{} {} has the {} {} ({}){}{}.",
       result.seeds.size() == 1 ? "With one seed" : "Over " + count_seeds(result.seeds.size()),

@@ -42,6 +42,8 @@ struct Result {
   std::string regrad;  // version; this and the next six lines are filled in by the frame
   std::string experiment, task, preset;
   std::vector<uint64_t> seeds;
+  // by seed, where seeds share parts of their tests (Experiment::parts_of); else empty
+  std::vector<std::vector<int64_t>> parts = {};
   int threads = 0;
   double seconds = 0;
   // peak of the engine's memory, if run() sets it; otherwise the process's peak resident set
@@ -66,6 +68,12 @@ const std::vector<double>& values(const Result& result, const std::string& metho
 // The same of what was kept item by item: a list per seed.
 const std::vector<ByItem>& items(const Result& result, const std::string& method,
                                  const std::string& metric);
+
+// The interval over the seeds of one value for each: mean_interval, or where seeds share parts
+// jackknife_interval; and of paired differences a - b.
+Interval over_seeds(const Result& result, const std::vector<double>& values);
+Interval over_seeds(const Result& result, const std::vector<double>& a,
+                    const std::vector<double>& b);
 
 // ConfigError when the result contradicts itself: no methods, names given twice, a metric without
 // one value per seed, or no method with the metric that the table is about.

@@ -148,6 +148,9 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
     }
     r.methods.push_back(std::move(m));
   }
+  for (const uint64_t seed : r.seeds)
+    if (std::vector<int64_t> parts = experiment.parts_of(seed); !parts.empty())
+      r.parts.push_back(std::move(parts));
   r.claims = experiment.claims(r);
   return r;
 }

@@ -227,6 +227,30 @@ Interval clustered_interval(const std::vector<ByItem>& by_seed) {
   return out;
 }
 
+Interval jackknife_interval(const std::vector<double>& values,
+                            const std::vector<std::vector<int64_t>>& parts) {
+  need(values.size() == parts.size(),
+       fmt::format("jackknife_interval: {} values, parts of {}", values.size(), parts.size()));
+  std::set<int64_t> all;
+  for (const auto& of : parts) all.insert(of.begin(), of.end());
+  std::vector<double> without;  // m_c
+  for (const int64_t c : all) {
+    std::vector<double> left;
+    for (size_t i = 0; i < values.size(); ++i)
+      if (std::find(parts[i].begin(), parts[i].end(), c) == parts[i].end())
+        left.push_back(values[i]);
+    without.push_back(mean(left));
+  }
+  const auto n = static_cast<double>(all.size());
+  const double sd = sample_sd(without);
+  // (n-1)/n sum (..)^2 from the sample's standard deviation, which divides by n - 1
+  const double half = all.size() < 3 ? kNaN
+                      : sd <= 1e-10 * largest(values)
+                          ? 0
+                          : student_quantile(0.975, n - 1) * sd * (n - 1) / std::sqrt(n);
+  return {mean(values), half, static_cast<int>(all.size())};
+}
+
 Verdict verdict(const Interval& difference, Direction claimed, double bound) {
   if (!testable(difference)) return Verdict::not_testable;
   const bool below =

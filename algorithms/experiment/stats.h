@@ -26,7 +26,7 @@ struct Interval {
   // half-width of the 95% interval of the mean; NaN for fewer than two values, 0 where they have no
   // spread: a residue of rounding, below 1e-10 of the values, is none
   double ci95;
-  int count;      // of values; of seeds, or of sets of items, where items lie under them
+  int count;      // of values; of parts, or of sets of items, where intervals are over these
   int items = 0;  // clusters of items that lie under them
 };
 
@@ -73,6 +73,18 @@ struct ByItem {
 // NaN for one seed or one cluster. ConfigError: no seed, no item, groups that are not one per value,
 // or clusters that two seeds share in part.
 Interval clustered_interval(const std::vector<ByItem>& by_seed);
+
+// The mean of values that share parts, as runs on pairs of classes of one graph share classes: 21
+// pairs of 7 classes are no 21 independent values. The delete-one-part jackknife: m is the mean over
+// all values, m_c the one over those without part c (of n that occur),
+//
+//   s^2 = (n-1)/n sum_c (m_c - mean_c m_c)^2;      m +- t(n-1, 0.975) s
+//
+// Exact where a pair's value is the sum of its two parts'; where parts do not matter it is wider
+// than it need be, by half for the pairs of 7. parts: of each value. ConfigError where they are not
+// as many; NaN where fewer than three parts occur, or one is in every value. count: of parts.
+Interval jackknife_interval(const std::vector<double>& values,
+                            const std::vector<std::vector<int64_t>>& parts);
 
 // The difference is below (above) `bound`. "Not above", as something that can be shown, is "below a
 // margin".

@@ -11,7 +11,7 @@
 // with a loss of its own, such as CML's two heads, has two functions more:
 //   Tensor support_loss(net, loss, x, y, j) const    at step j, summed over the tasks: each task's
 //                                                    slice then gets its own task's gradient
-//   auto query_loss(net, loss, batch) const          the mean over the tasks
+//   auto query_loss(net, loss, batch, j) const       at the net after step j, the mean over the tasks
 #pragma once
 
 #include <algorithm>
@@ -164,19 +164,21 @@ auto objective(const Learner& learner, const Rule& rule, TaskLoss loss, const Ta
                       std::to_string(loop.steps) + " steps");
   if (!v.empty() && v == std::vector<double>(v.size()))
     throw ConfigError("inner loop: all weights of the query loss are 0");
-  const auto query = [&](const auto& net) {
-    if constexpr (requires { rule.query_loss(net, loss, batch); }) {
-      return rule.query_loss(net, loss, batch);
+  const auto query = [&](const auto& net, int j) {
+    if constexpr (requires { rule.query_loss(net, loss, batch, j); }) {
+      return rule.query_loss(net, loss, batch, j);
     } else {
       return mean(loss(net(batch.query_x), batch.query_y));
     }
   };
-  decltype(query(net_of(learner))) total{};
+  decltype(query(net_of(learner), 0)) total{};
   const auto fast = detail::run(per_task(net_of(learner), batch.tasks()), loop, rule, loss,
-                                batch.support_x, batch.support_y, [&](size_t j, const auto& net) {
-                                  if (!v.empty() && v[j] != 0) accumulate(total, v[j], query(net));
+                                batch.support_x, batch.support_y, [&](int j, const auto& net) {
+                                  if (v.empty()) return;
+                                  const double weight = v[static_cast<size_t>(j)];
+                                  if (weight != 0) accumulate(total, weight, query(net, j));
                                 });
-  return v.empty() ? query(fast) : total;
+  return v.empty() ? query(fast, loop.steps - 1) : total;
 }
 
 // adapt for evaluation: plain values, and no graph longer than one step. At first order.

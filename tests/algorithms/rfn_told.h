@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -111,6 +112,10 @@ struct Pass {
   const Random* drops = nullptr;
   double dropout = 0;
   Numbers running = {};  // buffers after this batch
+  // Whether the mean over the map follows the last norm: instance norm would leave 0 there.
+  bool mean_follows = true;
+  // Where set: what the map at the end of stage 0 to 3 becomes.
+  std::function<Map(int stage, const Map&)> inside = {};
 
   const std::vector<Num>& of(const std::string& name) const {
     const auto found = at.find(name);
@@ -149,7 +154,7 @@ struct Pass {
     const std::string kind = arm.norm, name = "norms." + std::to_string(place);
     const double l = arm.lambda;
     if (kind == "none" || (place > 0 && (!arm.everywhere || kind == "global"))) return x;
-    if (kind == "in" && place == 4) return x;
+    if (kind == "in" && place == 4 && mean_follows) return x;
     const auto mixed = [&](double a, const Map& u, double b, const Map& w) {
       return map_of(
           x, [&](int n, int c, int f, int t) { return u(n, c, f, t) * a + w(n, c, f, t) * b; });
@@ -176,13 +181,13 @@ struct Pass {
   }
 
   struct Shape {
-    int high, wide, stride = 1, pad_f = 0, pad_t = 0;
+    int high, wide, stride_f = 1, stride_t = 1, pad_f = 0, pad_t = 0, dilation_t = 1;
     bool each_channel = false;  // depthwise
   };
   Map conv(const Map& x, const std::string& name, int out_c, const Shape& s) const {
     const std::vector<Num>& w = of(name + ".weight");
-    Map y(x.n, out_c, (x.f + 2 * s.pad_f - s.high) / s.stride + 1,
-          (x.t + 2 * s.pad_t - s.wide) / s.stride + 1);
+    Map y(x.n, out_c, (x.f + 2 * s.pad_f - s.high) / s.stride_f + 1,
+          (x.t + 2 * s.pad_t - (s.wide - 1) * s.dilation_t - 1) / s.stride_t + 1);
     const int in_c = s.each_channel ? 1 : x.c;
     const bool biased = at.count(name + ".bias") > 0;
     std::vector<std::pair<Num, Num>> products;
@@ -191,7 +196,8 @@ struct Pass {
       for (int i = 0; i < in_c; ++i)
         for (int a = 0; a < s.high; ++a)
           for (int b = 0; b < s.wide; ++b) {
-            const int k = f * s.stride + a - s.pad_f, l = t * s.stride + b - s.pad_t;
+            const int k = f * s.stride_f + a - s.pad_f,
+                      l = t * s.stride_t + b * s.dilation_t - s.pad_t;
             if (k < 0 || l < 0 || k >= x.f || l >= x.t) continue;
             products.emplace_back(
                 w[static_cast<size_t>(((o * in_c + i) * s.high + a) * s.wide + b)],
@@ -226,16 +232,24 @@ inline Map told_mean(const Map& x, bool over_frames) {
 }
 
 // A block of BC-ResNet (audio.md section 1): f2 over frequencies, f1 over frames.
+struct BlockShape {
+  int bands = 4, stride_f = 1, dilation = 1;
+};
 inline Map told_block(Pass& p, const Map& x, const std::string& name, int out_c, bool transition,
-                      int index) {
+                      int index, const BlockShape& shape = {}) {
   Map u = x;
   if (transition)
     u = told_relu(p.batch_norm(p.conv(x, name + ".enter", out_c, {1, 1}), name + ".enter_norm", 1));
-  const Map f2 = p.batch_norm(p.conv(u, name + ".over_freq", out_c,
-                                     {.high = 3, .wide = 1, .pad_f = 1, .each_channel = true}),
-                              name + ".freq_norm", 4);
+  const Map f2 = p.batch_norm(
+      p.conv(u, name + ".over_freq", out_c,
+             {.high = 3, .wide = 1, .stride_f = shape.stride_f, .pad_f = 1, .each_channel = true}),
+      name + ".freq_norm", shape.bands);
   Map f1 = p.batch_norm(p.conv(told_mean(f2, false), name + ".over_time", out_c,
-                               {.high = 1, .wide = 3, .pad_t = 1, .each_channel = true}),
+                               {.high = 1,
+                                .wide = 3,
+                                .pad_t = shape.dilation,
+                                .dilation_t = shape.dilation,
+                                .each_channel = true}),
                         name + ".time_norm", 1);
   f1 = map_of(f1, [&](int n, int c, int f, int t) {  // silu
     return f1(n, c, f, t) / (Num(1) + exp(Num(0) - f1(n, c, f, t)));
@@ -257,16 +271,38 @@ inline Map told_block(Pass& p, const Map& x, const std::string& name, int out_c,
 
 // After the head and after each stage, of BC-ResNet-ASC with c channels in the first stage.
 inline std::vector<Map> told_maps(Pass& p, const Map& x, int c) {
-  std::vector<Map> maps{
-      told_relu(p.batch_norm(p.conv(p.norm(x, 0), "head", 2 * c,
-                                    {.high = 5, .wide = 5, .stride = 2, .pad_f = 2, .pad_t = 2}),
-                             "head_norm", 1))};
+  std::vector<Map> maps{told_relu(p.batch_norm(
+      p.conv(p.norm(x, 0), "head", 2 * c,
+             {.high = 5, .wide = 5, .stride_f = 2, .stride_t = 2, .pad_f = 2, .pad_t = 2}),
+      "head_norm", 1))};
   for (int stage = 0, index = 0; stage < 4; ++stage) {
     Map y = stage == 1 || stage == 2 ? told_pool(maps.back()) : maps.back();
     for (int b = 0; b < (stage == 3 ? 3 : 2); ++b, ++index)
       y = told_block(p, y, "stages." + std::to_string(stage) + "." + std::to_string(b),
                      c + stage * c / 2, b == 0, index);
-    maps.push_back(p.norm(y, stage + 1));
+    y = p.norm(y, stage + 1);
+    maps.push_back(p.inside ? p.inside(stage, y) : y);
+  }
+  return maps;
+}
+
+// The same of BC-ResNet for keyword spotting with b channels in the first stage: no pools, but
+// frequency strides of 2 at the start of stages 2 and 3, and frames dilated by 1, 2, 4, 8.
+inline std::vector<Map> told_keyword_maps(Pass& p, const Map& x, int b, int bands) {
+  std::vector<Map> maps{
+      told_relu(p.batch_norm(p.conv(p.norm(x, 0), "net.head", 2 * b,
+                                    {.high = 5, .wide = 5, .stride_f = 2, .pad_f = 2, .pad_t = 2}),
+                             "net.head_norm", 1))};
+  p.mean_follows = false;
+  const int blocks[] = {2, 2, 4, 4};
+  Map y = maps[0];
+  for (int stage = 0, index = 0; stage < 4; ++stage) {
+    for (int k = 0; k < blocks[stage]; ++k, ++index)
+      y = told_block(p, y, "net.blocks." + std::to_string(index), b + stage * b / 2, k == 0, index,
+                     {bands, k == 0 && (stage == 1 || stage == 2) ? 2 : 1, 1 << stage});
+    y = p.norm(y, stage + 1);
+    if (p.inside) y = p.inside(stage, y);
+    maps.push_back(y);
   }
   return maps;
 }
@@ -274,9 +310,18 @@ inline std::vector<Map> told_maps(Pass& p, const Map& x, int c) {
 // Which of the two nets, with its sizes.
 struct ToldNet {
   int classes, channels = 0;  // of the first stage; 0: the pilot's net
+  int keyword_bands = 0;      // above 0: the net for keyword spotting, with so many sub-bands
   int segments = 10, hidden = 64;
 
   Map logits(Pass& p, const Map& x) const {
+    if (keyword_bands) {
+      const Map last = told_keyword_maps(p, x, channels, keyword_bands).back();
+      const Map tail = p.conv(last, "net.tail", last.c,
+                              {.high = 5, .wide = 5, .pad_t = 2, .each_channel = true});
+      const Map wide = told_relu(
+          p.batch_norm(p.conv(tail, "net.widen", 4 * channels, {1, 1}), "net.widen_norm", 1));
+      return p.conv(told_mean(wide, true), "net.classifier", classes, {1, 1});
+    }
     if (channels)
       return p.conv(told_mean(told_maps(p, x, channels).back(), true), "classifier", classes,
                     {1, 1});

@@ -27,7 +27,10 @@ struct Parent {
 
 class Tape {
  public:
-  Tape() { current() = this; }
+  Tape() {
+    current() = this;
+    parents_.clear(), ends_.clear();
+  }
   ~Tape() { current() = nullptr; }
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -61,8 +64,9 @@ class Tape {
     thread_local Tape* tape = nullptr;
     return tape;
   }
-  std::vector<Parent> parents_;
-  std::vector<size_t> ends_;  // where each number's parents end
+  // Kept from tape to tape, for fresh memory costs more than the arithmetic.
+  inline static thread_local std::vector<Parent> parents_;
+  inline static thread_local std::vector<size_t> ends_;  // where each number's parents end
 };
 
 inline Num of_one(double v, const Num& a, double slope) {

@@ -156,7 +156,10 @@ std::vector<Expected> of_pruning(const Variants& variants) {
     const auto compare = [&](const std::string& a, const std::string& b) {
       out.push_back({a + " above " + b + " at " + v,
                      is_above,
-                     {{1, a, "accuracy@" + v}, {-1, b, "accuracy@" + v}}});
+                     {{1, a, "accuracy@" + v}, {-1, b, "accuracy@" + v}},
+                     0,
+                     0,
+                     true});
     };
     const auto swings = [&](const std::string& a, const std::string& b) {
       out.push_back({"swing of " + a + " below swing of " + b + " at " + v,
@@ -168,7 +171,9 @@ std::vector<Expected> of_pruning(const Variants& variants) {
       out.push_back({own + " within 1 point of dense at " + v,
                      is_within,
                      {{1, own, "accuracy@" + v}, {-1, "dense", "accuracy@" + v}},
-                     1});
+                     1,
+                     0,
+                     true});
     }
     for (const char* other : {"ste", "dpf", "dpf-x2"}) compare("dcil", other);
     for (const char* other : {"ste", "dpf"}) swings("dcil", other);
@@ -302,13 +307,14 @@ struct FewShot {
   Better better;
   std::string metric;
   std::vector<int> shots;
+  bool by_items = true;
   std::vector<Expected> out = {};
 
   Kind kind() const { return better == Better::lower ? is_below : is_above; }
   std::string word() const { return better == Better::lower ? " below " : " above "; }
   void add(int k, Expected e) {
     const std::string shot = std::to_string(k);
-    e.text += " at K=" + shot;
+    e.text += " at K=" + shot, e.by_items = by_items;
     for (Term& t : e.terms) t.metric += metric + "@" + shot;
     out.push_back(e);
   }
@@ -443,7 +449,7 @@ TEST_CASE("claims of regrad-cml: images") {
 TEST_CASE("claims of regrad-cml: nodes") {
   for (const std::string task : {"nodes", "nodes-gmeta", "nodes-amm"}) {
     CAPTURE(task);
-    FewShot f{Better::higher, "accuracy", {1, 3}};
+    FewShot f{Better::higher, "accuracy", {1, 3}, false};
     for (const int k : f.shots) {
       if (task == "nodes") f.add(k, {"maml above 58%", is_above, {{1, "maml", ""}}, 0, 58});
       f.add(k, {"cml within 3 points of maml", is_within, {{1, "cml", ""}, {-1, "maml", ""}}, 3});

@@ -220,7 +220,7 @@ TEST_CASE("what cannot be drawn is a ConfigError before anything runs; a table g
         "shown: maml above 20% at K=1; shown: maml above itself without adaptation at K=1; shown: "
         "cml above maml at K=1; not shown: dagger above cml "
         "at "
-        "K=1; not shown: boil-cml above boil at K=1; ");
+        "K=1; refuted: boil-cml above boil at K=1; ");
 }
 
 TEST_CASE(
@@ -248,4 +248,50 @@ TEST_CASE(
     CHECK_MESSAGE(std::abs(score(r.outcome, card.name, "mse@10") - other) <= 1e-5 * other,
                   card.name);
   }
+}
+
+TEST_CASE(
+    "what is saved of a net: 1,761 scalars of maml, psi and theta; 3,401 of dagger, psi and phi") {
+  const Experiment e = sinusoid_experiment();
+  e->choose("sinusoid", "tiny");
+  const auto scalars = [](const std::vector<std::pair<std::string, Tensor>>& model) {
+    int64_t n = 0;
+    for (const auto& [name, t] : model) n += t.numel();
+    return n;
+  };
+  for (const char* name : {"maml", "cml", "noise", "cl", "boil", "sharp"})
+    CHECK_MESSAGE(scalars(e->trial({name, "K=10", 0})->model()) == 1761, name);
+  const auto cml = e->trial({"cml", "K=10", 0}), cl = e->trial({"cl", "K=10", 0});
+  CHECK(scalars(cml->model_of("dagger")) == 3401);
+  CHECK(scalars(cl->model_of("cl-co")) == 3401);
+  CHECK(scalars(cml->model_of("cml")) == 1761);
+  CHECK(cml->model_of("maml").empty());
+  CHECK(scalars(e->trial({"maml++", "K=10", 0})->model()) == 1761 + 6 * 5);  // and its step sizes
+}
+
+TEST_CASE("test tasks are items where all seeds share them; a graph's pairs are parts of seeds") {
+  const auto finished = [](const char* task, const char* method) {
+    experiment::TaskList tasks = cml_tasks();
+    tasks.choose(task, "tiny");
+    std::vector<experiment::Field> fields = tasks.fields();
+    experiment::assign(fields, "test_tasks", "12", "test");
+    tasks.data("");
+    const std::string variant = tasks.variants()[0];
+    return std::pair(tasks.trial({method, variant, 4})->finish(), tasks.parts_of(4));
+  };
+  const auto [sinusoids, none] = finished("sinusoid", "cml");
+  CHECK(none.empty());
+  REQUIRE(sinusoids.items.size() == 4);  // CML and dagger, adapted and not
+  for (const experiment::Items& i : sinusoids.items) {
+    CAPTURE(i.method);
+    CAPTURE(i.metric);
+    CHECK(i.values.size() == 12);
+    double score = -1;
+    for (const experiment::Score& s : sinusoids.scores)
+      if (s.method == i.method && s.metric == i.metric) score = s.value;
+    CHECK(experiment::mean(i.values) == doctest::Approx(score));
+  }
+  const auto [nodes, parts] = finished("nodes", "maml");
+  CHECK(nodes.items.empty());
+  CHECK(parts == std::vector<int64_t>{0, 5});
 }

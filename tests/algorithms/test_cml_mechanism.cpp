@@ -109,11 +109,22 @@ TEST_CASE("the cosine of the heads and the support gradient, against gradients m
     norms[1] += norm_of(flat(g.body.layers[1])) / 3;
     norms[2] += norm_of(flat(g.head)) / 3;
   }
-  double dot = 0, mm = 0, cc = 0;
-  for (size_t i = 0; i < meta.size(); ++i)
-    dot += meta[i] * co[i], mm += meta[i] * meta[i], cc += co[i] * co[i];
-  CHECK(std::abs(cml::cosine_of_heads(fast, mse_loss_by_task, batch) - dot / std::sqrt(mm * cc)) <=
-        1e-12);
+  // The body's first layer has 16 of a task's 88 numbers.
+  const auto cosine_from = [&](size_t first) {
+    double dot = 0, mm = 0, cc = 0;
+    for (size_t i = 0; i < meta.size(); ++i)
+      if (i % 88 >= first) dot += meta[i] * co[i], mm += meta[i] * meta[i], cc += co[i] * co[i];
+    return dot / std::sqrt(mm * cc);
+  };
+  REQUIRE(meta.size() == 3 * 88);
+  experiment::Moment cosines;
+  cml::log_cosine_of_heads(fast, mse_loss_by_task, batch, cosines);
+  REQUIRE(cosines.size() == 2);
+  CHECK(cosines[0].first == "cosine of the heads' gradients, whole body");
+  CHECK(std::abs(cosines[0].second - cosine_from(0)) <= 1e-12);
+  CHECK(cosines[1].first == "cosine of the heads' gradients, last body layer");
+  CHECK(std::abs(cosines[1].second - cosine_from(16)) <= 1e-12);
+  CHECK(std::abs(cosine_from(0) - cosine_from(16)) > 1e-3);
 
   experiment::Moment m;
   cml::log_support_gradient(fast, mse_loss_by_task, batch, m);

@@ -55,12 +55,6 @@ std::vector<float> numbers(const NodeBody& body, const Linear& head) {
 
 }  // namespace
 
-TEST_CASE("pairs: each of two classes once, in order") {
-  CHECK(class_pairs(7).size() == 21);
-  CHECK(class_pairs(6).size() == 15);
-  CHECK(class_pairs(4)[3] == std::pair<int64_t, int64_t>{1, 2});
-}
-
 TEST_CASE(
     "episodes: two classes outside the pair in training, the pair at test; support and query share "
     "no node; labels fit") {

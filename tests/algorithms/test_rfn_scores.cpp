@@ -375,19 +375,22 @@ TEST_CASE("without unseen devices there is the source alone; without others seen
   CHECK(no_unseen == Set{"source", "accuracy on the source", "training loss"});
 }
 
-TEST_CASE("a batch: an epoch's own order, each clip turned by its own number of frames") {
-  experiment::Recordings data = recordings(4, 9);
+namespace {
+
+// The batches of six steps of the set, each clip turned by its own number of frames, then masked,
+// then mixed with another.
+void check_batches(const Settings& s, int64_t most_turn) {
+  experiment::Recordings data = recordings(6, 9);
   data.train_x = data.train_x.to(DType::f32);
   data.front.mel.rate = 1000, data.front.mel.hop = 250;  // 4 frames a second
-  Settings s = settings();
-  s.roll = 0.6;  // 2.4 frames: 2
   const Random random(3);
   const DeviceSet set(std::make_shared<const experiment::Recordings>(data), s, random);
-  CHECK(set.batches() == 2);
+  REQUIRE(set.batches() == 2);
   const std::vector<double> x = data.train_x.to(DType::f64).to_vector();
   const std::vector<int64_t> y = data.train_y.to_vector<int64_t>(),
                              device = data.train_device.to_vector<int64_t>();
-  std::set<int64_t> turns, in_epoch;
+  std::set<size_t> in_epoch;
+  std::set<int64_t> turns;
   for (int64_t i = 0; i < 6; ++i) {
     if (i % 2 == 0) in_epoch.clear();
     const std::vector<double> key =
@@ -396,22 +399,99 @@ TEST_CASE("a batch: an epoch's own order, each clip turned by its own number of 
     std::sort(order.begin(), order.end(), [&](int a, int b) {
       return key[static_cast<size_t>(a)] < key[static_cast<size_t>(b)];
     });
-    const RecordedBatch b = set.batch(i);
-    REQUIRE(b.x.shape() == Shape{4, 1, 4, 9});
-    const std::vector<double> got = b.x.to(DType::f64).to_vector();
-    for (int64_t n = 0; n < 4; ++n) {
+    double told[4][6][9], labels[4][3] = {}, devices[4][3] = {};
+    for (int n = 0; n < 4; ++n) {
       const auto clip = static_cast<size_t>(order[static_cast<size_t>(i % 2 * 4 + n)]);
-      CHECK(in_epoch.insert(static_cast<int64_t>(clip)).second);
-      CHECK(b.y.to_vector<int64_t>()[static_cast<size_t>(n)] == y[clip]);
-      CHECK(b.device.to_vector<int64_t>()[static_cast<size_t>(n)] == device[clip]);
-      const int64_t turn = (random / "roll" / i / n).integer(0, 5) - 2;
+      CHECK(in_epoch.insert(clip).second);
+      labels[n][y[clip]] = 1, devices[n][device[clip]] = 1;
+      const int64_t turn =
+          most_turn
+              ? (random / "roll" / i / n).integer(0, 2 * static_cast<uint64_t>(most_turn) + 1) -
+                    most_turn
+              : 0;
       turns.insert(turn);
-      for (size_t f = 0; f < 4; ++f)
-        for (int64_t l = 0; l < 9; ++l)
-          CHECK(
-              got[(static_cast<size_t>(n) * 4 + f) * 9 + static_cast<size_t>((l + turn + 9) % 9)] ==
-              x[(clip * 4 + f) * 9 + static_cast<size_t>(l)]);
+      for (int f = 0; f < 6; ++f)
+        for (int t = 0; t < 9; ++t)
+          told[n][f][(t + turn + 9) % 9] =
+              x[(clip * 6 + static_cast<size_t>(f)) * 9 + static_cast<size_t>(t)];
+      const auto mask = [&](const char* which, int most, int size, const auto& clear) {
+        for (int64_t k = 0; k < 2; ++k) {  // two of each kind
+          const Random r = random / "mask" / i / n / which / k;
+          const int width = std::min(static_cast<int>(r.uniform(0) * most), size);
+          const auto first =
+              static_cast<int>(r.integer(1, static_cast<uint64_t>(size - width + 1)));
+          for (int at = first; at < first + width; ++at) clear(at);
+        }
+      };
+      if (s.mask_mels || s.mask_frames) {
+        mask("frequency", s.mask_mels, 6, [&](int f) { std::fill_n(told[n][f], 9, 0.0); });
+        mask("time", s.mask_frames, 9, [&](int t) {
+          for (auto& row : told[n]) row[t] = 0;
+        });
+      }
+    }
+    const RecordedBatch b = set.batch(i);
+    REQUIRE(b.x.shape() == Shape{4, 1, 6, 9});
+    const std::vector<double> got = b.x.to(DType::f64).to_vector();
+    const Random r = random / "mixup" / i;
+    const std::vector<int64_t> partner = randperm(r / "partner", 4).to_vector<int64_t>();
+    for (int n = 0; n < 4; ++n) {
+      const double l = s.mixup > 0 ? beta(r / "l" / n, s.mixup, s.mixup) : 1;
+      const auto other = partner[static_cast<size_t>(n)];
+      for (int f = 0; f < 6; ++f)
+        for (int t = 0; t < 9; ++t)
+          CHECK(got[static_cast<size_t>((n * 6 + f) * 9 + t)] ==
+                doctest::Approx(l * told[n][f][t] + (1 - l) * told[other][f][t]).epsilon(1e-5));
+      for (const auto& [ours, from] : {std::pair{&b.y, &labels}, {&b.device, &devices}}) {
+        if (s.mixup == 0) {
+          REQUIRE(ours->dtype() == DType::i64);
+          CHECK((*from)[n][ours->to_vector<int64_t>()[static_cast<size_t>(n)]] == 1);
+          continue;
+        }
+        REQUIRE(ours->shape() == Shape{4, 3});
+        for (int k = 0; k < 3; ++k)
+          CHECK(ours->to(DType::f64).to_vector()[static_cast<size_t>(n * 3 + k)] ==
+                doctest::Approx(l * (*from)[n][k] + (1 - l) * (*from)[other][k]).epsilon(1e-6));
+      }
     }
   }
-  CHECK(turns.size() > 2);
+  CHECK((turns.size() > 1) == (most_turn > 0));
+}
+
+}  // namespace
+
+TEST_CASE("a batch: an epoch's own order; clips turned, masked and mixed where it is set") {
+  Settings s = settings();
+  check_batches(s, 0);
+  s.roll = 0.6;  // 2.4 frames
+  check_batches(s, 2);
+  s.mask_mels = 4;
+  check_batches(s, 2);
+  s.mixup = 0.7;
+  check_batches(s, 2);
+  s.roll = 0, s.mask_mels = 0, s.mask_frames = 6;
+  check_batches(s, 0);
+}
+
+TEST_CASE("an epoch leaves out its last, shorter batch, and the schedule ends with the last step") {
+  const auto data = made(3, 13);
+  Settings s = settings();
+  for (const int batch : {2, 3, 5, 7, 10}) {
+    s.batch = batch, s.epochs = 3;
+    CHECK(DeviceSet(data, s, Random(1)).batches() == 10 / batch);
+    CHECK(Learner<PooledNet>("none", s, *data, Random(1)).steps == 10 / batch * 3);
+  }
+}
+
+TEST_CASE("one seen device: CrossGrad's device net still has two answers, mixed labels too") {
+  experiment::Recordings data = recordings(3, 13);
+  data.seen = 1, data.train_device = zeros({10}, DType::i64);
+  Settings s = settings();
+  for (const double mixup : {0.0, 0.3}) {
+    s.mixup = mixup;
+    RfnTrial<PooledNet> t = trial<PooledNet>({"crossgrad", "here", 1}, s,
+                                             std::make_shared<const experiment::Recordings>(data));
+    t.step(0);
+    CHECK(t.learner().devices.output.bias.shape() == Shape{2});
+  }
 }

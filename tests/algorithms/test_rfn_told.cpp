@@ -28,8 +28,10 @@ const std::vector<Arm>& arms() {
                                        {"rfn-0.9", "rfn", 0.9, true, ""},
                                        {"bin", "bin", 0, true, ""},
                                        {"mixstyle", "none", 0, true, "mixstyle"},
+                                       {"mixstyle-inside", "none", 0, true, "mixstyle-inside"},
                                        {"freq-mixstyle", "none", 0, true, "freq-mixstyle"},
                                        {"crossgrad", "none", 0, true, "crossgrad"},
+                                       {"crossgrad-clipped", "none", 0, true, "crossgrad-clipped"},
                                        {"ifn-input", "ifn", 0, false, ""},
                                        {"in-input", "in", 0, false, ""},
                                        {"resnorm-input", "resnorm", 0.1, false, ""},
@@ -110,38 +112,66 @@ struct Telling {
     const auto group = [&](int n, int c, int f, int) {
       return by_frequency ? n * x.f + f : n * x.c + c;
     };
-    const Moments m = moments(x, x.n * (by_frequency ? x.f : x.c), group);
+    Map values = x;  // statistics have no gradient
+    for (Num& v : values.x) v = v.v;
+    const Moments m = moments(values, x.n * (by_frequency ? x.f : x.c), group);
     return map_of(x, [&](int n, int c, int f, int t) {
       const auto a = static_cast<size_t>(group(n, c, f, t)),
                  b = static_cast<size_t>(
                      group(static_cast<int>(partner[static_cast<size_t>(n)]), c, f, t));
       const double l = beta(r / "l" / n, alpha, alpha), sa = std::sqrt(m.variance[a].v + 1e-6),
                    sb = std::sqrt(m.variance[b].v + 1e-6);
-      return Num((x(n, c, f, t).v - m.mean[a].v) / sa * (l * sa + (1 - l) * sb) + l * m.mean[a].v +
-                 (1 - l) * m.mean[b].v);
+      return (x(n, c, f, t) - m.mean[a].v) / sa * (l * sa + (1 - l) * sb) +
+             (l * m.mean[a].v + (1 - l) * m.mean[b].v);
     });
   }
 
-  // x + step * the gradient of a net's loss with respect to x.
-  Map moved(const Numbers& of, ToldNet with, const Map& x,
-            const std::vector<std::vector<double>>& y, const Random& drops) const {
+  using Labels = std::vector<std::vector<double>>;
+  // x' = l x + (1 - l) x of the partner, and labels in the same way.
+  void mixed(Map& x, Labels& y, Labels& device, const Random& r) const {
+    const std::vector<int64_t> partner = randperm(r / "partner", x.n).to_vector<int64_t>();
+    std::vector<double> l;
+    for (int n = 0; n < x.n; ++n) l.push_back(beta(r / "l" / n, s.mixup, s.mixup));
+    const Map from = x;
+    x = map_of(x, [&](int n, int c, int f, int t) {
+      const auto k = static_cast<size_t>(n);
+      return Num(l[k] * from(n, c, f, t).v +
+                 (1 - l[k]) * from(static_cast<int>(partner[k]), c, f, t).v);
+    });
+    for (Labels* labels : {&y, &device}) {
+      const Labels before = *labels;
+      for (size_t n = 0; n < l.size(); ++n)
+        for (size_t k = 0; k < before[n].size(); ++k)
+          (*labels)[n][k] =
+              l[n] * before[n][k] + (1 - l[n]) * before[static_cast<size_t>(partner[n])][k];
+    }
+  }
+
+  // How far CrossGrad goes, and what it holds the gradient to.
+  bool clipped() const { return std::string(arm.change) == "crossgrad-clipped"; }
+  double changed(double x, double slope) const {
+    if (!clipped()) return x + s.cross_step * slope;
+    return x + s.clipped_step * std::max(-s.cross_clip, std::min(s.cross_clip, slope));
+  }
+  // x moved along the gradient of a net's loss with respect to x.
+  Map moved(const Numbers& of, const ToldNet& with, const Map& x, const Labels& y,
+            const Random& drops) const {
     Tape tape;
     Pass p = pass(of, &tape, &drops);
     Map leaf = map_of(x, [&](int n, int c, int f, int t) { return tape.leaf(x(n, c, f, t).v); });
     const std::vector<double> d = tape.derivatives(told_loss(with.logits(p, leaf), y));
     return map_of(x, [&](int n, int c, int f, int t) {
-      return Num(x(n, c, f, t).v + s.cross_step * d[static_cast<size_t>(leaf(n, c, f, t).at)]);
+      return Num(changed(x(n, c, f, t).v, d[static_cast<size_t>(leaf(n, c, f, t).at)]));
     });
   }
-  double step_across(const Map& x, const std::vector<std::vector<double>>& y,
-                     const std::vector<std::vector<double>>& device, int i) {
+  double step_across(const Map& x, const Labels& y, const Labels& device, int i) {
     const Random r = random / "pass" / i;
     ToldNet of_devices = shape;
     of_devices.classes = seen;
     const Map x_d = moved(devices, of_devices, x, device, r / "device"),
               x_l = moved(net, shape, x, y, r / "label");
     const auto learn = [&](Numbers& of, Numbers& v, const ToldNet& with, const Map& other,
-                           const std::vector<std::vector<double>>& target, const Random& stream) {
+                           const Labels& target, const Random& stream) {
       Tape tape;
       const Random drops = stream, other_drops = stream / "moved";
       Pass p = pass(of, &tape, &drops);
@@ -162,15 +192,20 @@ struct Telling {
     known.clear();
     const std::vector<int> at = batch_at(i);
     Map x = clips_of(data->train_x, at);
-    const auto y = one_hot_of(data->train_y, at, classes);
+    Labels y = one_hot_of(data->train_y, at, classes),
+           device = one_hot_of(data->train_device, at, seen);
+    if (s.mixup > 0) mixed(x, y, device, random / "mixup" / i);
     const std::string change = arm.change;
-    if (change == "crossgrad")
-      return step_across(x, y, one_hot_of(data->train_device, at, seen), i);
+    if (change.rfind("crossgrad", 0) == 0) return step_across(x, y, device, i);
     const Random mix = random / "mix" / i, drops = random / "pass" / i;
     if (change == "mixstyle") x = restyled(x, mix, s.mix_p, s.mix_alpha, false);
     if (change == "freq-mixstyle") x = restyled(x, mix, s.freq_mix_p, s.freq_mix_alpha, true);
     Tape tape;
     Pass p = pass(net, &tape, &drops);
+    if (change == "mixstyle-inside")  // after three of the four stages
+      p.inside = [&](int stage, const Map& m) {
+        return stage == 3 ? m : restyled(m, mix / "stage" / stage, s.mix_p, s.mix_alpha, false);
+      };
     const Num loss = told_loss(shape.logits(p, x), y);
     descend(net, velocity, p, tape.derivatives(loss), i);
     return loss.v;
@@ -380,7 +415,7 @@ Settings settings() {
   s.batch = 4, s.epochs = 10, s.log_every = 5, s.lr = 0.05, s.warmup = 0.25, s.information = false;
   s.momentum = 0.8, s.weight_decay = 0.02, s.dropout = 0.2, s.tau = 0.2;
   s.mix_p = 0.7, s.mix_alpha = 0.3, s.freq_mix_p = 0.6, s.freq_mix_alpha = 0.5;
-  s.cross_step = 0.8, s.cross_share = 0.3;
+  s.cross_step = 0.8, s.cross_share = 0.3, s.clipped_step = 6, s.cross_clip = 0.02;
   return s;
 }
 
@@ -395,7 +430,8 @@ TEST_CASE("the rows of the table are those of the second telling, in their order
 TEST_CASE("the pilot's net: every row's twenty steps, curve and scores are as told") {
   const auto data = made(3, 13);
   for (const Arm& arm : arms())
-    check_arm<PooledNet>(arm, settings(), data, {.classes = classes}, false);
+    if (std::string(arm.change) != "mixstyle-inside")  // it has no stages
+      check_arm<PooledNet>(arm, settings(), data, {.classes = classes}, false);
 }
 
 TEST_CASE("BC-ResNet-ASC: every row's twenty steps, curve and scores are as told") {
@@ -404,4 +440,26 @@ TEST_CASE("BC-ResNet-ASC: every row's twenty steps, curve and scores are as told
   const auto data = made(32, 16);
   for (const Arm& arm : arms())
     check_arm<BcResnetAsc>(arm, s, data, {.classes = classes, .channels = 2}, true);
+}
+
+TEST_CASE("BC-ResNet for keyword spotting: norms at the same places, maps restyled inside") {
+  Settings s = settings();
+  s.lr = 0.01, s.tau = 0.25;
+  for (const Arm& arm : arms())
+    for (const char* name : {"in", "rfn-0.1", "ifn-input", "global", "bin", "mixstyle-inside"})
+      if (std::string(arm.name) == name) {
+        const bool published = arm.everywhere;  // 40 bands, of which five sub-bands
+        check_arm<KeywordNet>(
+            arm, s, made(published ? 40 : 64, 9),
+            {.classes = classes, .channels = 2, .keyword_bands = published ? 5 : 4}, true);
+      }
+}
+
+TEST_CASE("mixup: clips, classes and devices by the same shares, in every kind of row") {
+  Settings s = settings();
+  s.mixup = 0.4;
+  for (const Arm& arm : arms())
+    for (const char* name : {"rfn", "mixstyle", "crossgrad", "crossgrad-clipped"})
+      if (std::string(arm.name) == name)
+        check_arm<PooledNet>(arm, s, made(3, 13), {.classes = classes}, false);
 }

@@ -57,8 +57,16 @@ TEST_CASE("a table end to end, the same on one and on two threads") {
     CHECK_MESSAGE(std::filesystem::exists(at / ("one/" + std::string(file))), file);
   CHECK(values_of(at / "one") == values_of(at / "two"));
   CHECK(read_file(at / "one/metrics.jsonl") == read_file(at / "two/metrics.jsonl"));
-  CHECK(load_safetensors(at / "one/models/cml-K-5-seed-1.safetensors")
-            .contains("body.layers.0.weight"));
+  // A file for each method that is scored: psi and the head that predicts.
+  const TensorFile cml = load_safetensors(at / "one/models/cml-K-5-seed-1.safetensors"),
+                   dagger = load_safetensors(at / "one/models/dagger-K-5-seed-1.safetensors");
+  CHECK(cml.contains("body.layers.0.weight"));
+  CHECK(cml.contains("head.weight"));
+  CHECK_FALSE(cml.contains("cohead.layers.0.weight"));
+  CHECK(dagger.contains("body.layers.0.weight"));
+  CHECK(dagger.contains("cohead.layers.0.weight"));
+  CHECK_FALSE(dagger.contains("head.weight"));
+  CHECK(dagger.metadata.at("method") == "dagger");
   // The config that a run wrote starts the same run.
   const Ran again = test::run(kCml + " --quiet --seeds 2 --config " + (at / "one/config.json") +
                               " --out " + (at / "three"));

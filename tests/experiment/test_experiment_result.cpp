@@ -3,6 +3,7 @@
 #include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/experiment/report.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/decimal.h>
 
 #include <cmath>
 
@@ -145,6 +146,23 @@ TEST_CASE("what was asked after a table had been seen is said and counted apart"
   CHECK(sentence(r).find("; of the 7 claims 1 shown, 6 not shown; of the 1 claims asked later 1 "
                          "shown.") != std::string::npos);
   CHECK(to_json(r).find("\"late\": true") != std::string::npos);
+}
+
+TEST_CASE("seeds that share parts are judged by the parts, in tables and claims") {
+  Result r = result_of({50, 60, 75, 52, 66, 70}, {49, 58, 71, 50.5, 63, 66.5});
+  r.parts = {{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}};
+  const Interval d = jackknife_interval({-1, -2, -4, -1.5, -3, -3.5}, r.parts);
+  CHECK(over_seeds(r, r.methods[1].metrics[0].second, r.methods[0].metrics[0].second).ci95 ==
+        doctest::Approx(d.ci95));
+  CHECK(over_seeds(r, {1, 2, 4, 1.5, 3, 3.5}).ci95 == doctest::Approx(d.ci95));
+  Claims c(r);
+  c.below("cml below maml", c.of("cml", "mse"), c.of("maml", "mse"));
+  CHECK(c.list[0].by == "6 seeds of 4 parts");
+  CHECK(c.list[0].ci95 == doctest::Approx(d.ci95));
+  CHECK(table_rows(r, "mse")[1].difference == with_interval(d.mean, d.ci95, true));
+  CHECK(to_json(r).find("\"ci95\": " +
+                        decimal(over_seeds(r, r.methods[1].metrics[0].second).ci95).substr(0, 6)) !=
+        std::string::npos);
 }
 
 TEST_CASE("a result that contradicts itself") {

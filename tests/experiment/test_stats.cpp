@@ -41,6 +41,59 @@ double coverage(size_t seeds, size_t items, double of_seeds, double of_items, do
   return held / 1000.0;
 }
 
+// t of 95% for 1 to 6 degrees of freedom, from a printed table.
+constexpr double table_t[] = {0,           12.706204736, 4.302652730, 3.182446305,
+                              2.776445105, 2.570581836,  2.446911851};
+
+// The jackknife by its definition, over the pairs of classes 0..n-1 in order.
+double half_width(const std::vector<double>& v, int n) {
+  std::vector<double> left_out(static_cast<size_t>(n));
+  double mean = 0;
+  for (int c = 0; c < n; ++c) {
+    double sum = 0;
+    int count = 0;
+    size_t i = 0;
+    for (int a = 0; a < n; ++a)
+      for (int b = a + 1; b < n; ++b, ++i)
+        if (a != c && b != c) sum += v[i], ++count;
+    left_out[static_cast<size_t>(c)] = sum / count;
+    mean += sum / count / n;
+  }
+  double squares = 0;
+  for (const double m : left_out) squares += (m - mean) * (m - mean);
+  return table_t[n - 1] * std::sqrt((n - 1.0) / n * squares);
+}
+
+std::vector<std::vector<int64_t>> pairs_of(int64_t classes) {
+  std::vector<std::vector<int64_t>> out;
+  for (int64_t a = 0; a < classes; ++a)
+    for (int64_t b = a + 1; b < classes; ++b) out.push_back({a, b});
+  return out;
+}
+
+// A value for each pair: of_class times both classes' parts, and noise of its own.
+std::vector<double> drawn(const Random& r, int n, double of_class, double noise) {
+  std::vector<double> part, own, out;
+  for (int c = 0; c < n; ++c) part.push_back((r / "class").normal(static_cast<uint64_t>(c)));
+  for (int p = 0; p < n * (n - 1) / 2; ++p)
+    own.push_back((r / "pair").normal(static_cast<uint64_t>(p)));
+  for (const auto& p : pairs_of(n))
+    out.push_back(of_class * (part[static_cast<size_t>(p[0])] + part[static_cast<size_t>(p[1])]) +
+                  noise * own[out.size()]);
+  return out;
+}
+
+// % of 1,000 draws whose interval holds 0.
+template <class HalfWidth>
+double held(double of_class, double noise, HalfWidth&& width) {
+  int holds = 0;
+  for (int64_t i = 0; i < 1000; ++i) {
+    const std::vector<double> v = drawn(Random(5) / i, 7, of_class, noise);
+    holds += std::abs(mean(v)) <= width(v);
+  }
+  return holds / 10.0;
+}
+
 }  // namespace
 
 TEST_CASE("Student's t") {
@@ -201,4 +254,46 @@ TEST_CASE("what cannot be judged by seeds and items") {
               clustered_interval({{{1, 2}, {1, 2}}, {{1, 2}, {2, 3}}});
             },
             "share a part of their items only (cluster 2)") == "");
+}
+
+TEST_CASE("the jackknife over classes is its definition") {
+  for (const int n : {4, 6, 7}) {
+    const std::vector<double> v = drawn(Random(n), n, 1, 0.5);
+    const Interval found = jackknife_interval(v, pairs_of(n));
+    double mean = 0;
+    for (const double x : v) mean += x / static_cast<double>(v.size());
+    CHECK(found.mean == doctest::Approx(mean).epsilon(1e-12));
+    CHECK(found.ci95 == doctest::Approx(half_width(v, n)).epsilon(1e-9));
+    CHECK(found.count == n);
+  }
+  // Sums of the classes' parts: twice the interval of their mean.
+  const std::vector<double> parts{1, 2, 4, 8, 16};
+  std::vector<double> sums;
+  for (const auto& p : pairs_of(5))
+    sums.push_back(parts[static_cast<size_t>(p[0])] + parts[static_cast<size_t>(p[1])]);
+  CHECK(jackknife_interval(sums, pairs_of(5)).ci95 ==
+        doctest::Approx(2 * mean_interval(parts).ci95).epsilon(1e-12));
+}
+
+TEST_CASE(
+    "the jackknife over classes holds where classes differ, and Student's over pairs does not; "
+    "without their parts it is too wide") {
+  const auto by_class = [](const std::vector<double>& v) {
+    return jackknife_interval(v, pairs_of(7)).ci95;
+  };
+  const auto by_pair = [](const std::vector<double>& v) { return mean_interval(v).ci95; };
+  const double classes = held(1, 0, by_class), both = held(1, 1, by_class),
+               noise = held(0, 1, by_class);
+  CHECK((classes > 93 && classes < 97));
+  CHECK((both > 93 && both < 98.5));
+  CHECK(noise > 97);
+  CHECK(held(1, 1, by_pair) < 85);
+  CHECK(held(0, 1, by_pair) > 93);
+}
+
+TEST_CASE("the jackknife: what has no interval, and values without spread") {
+  CHECK(std::isnan(jackknife_interval({1, 2}, {{0, 1}, {0, 1}}).ci95));  // two parts
+  CHECK(std::isnan(jackknife_interval({1, 2, 3}, {{0, 1}, {0, 2}, {0, 3}}).ci95));
+  CHECK(jackknife_interval({2, 2, 2}, {{0, 1}, {0, 2}, {1, 2}}).ci95 == 0);
+  CHECK_THROWS_AS(jackknife_interval({1, 2}, {{0, 1}}), ConfigError);
 }

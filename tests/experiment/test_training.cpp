@@ -193,6 +193,10 @@ TEST_CASE("a trial: a point of the curve every so many epochs, scores, what the 
       hits_of(t.learner().net, (data->test.images - 0.45) * (1 / 0.25), data->test.labels);
   for (const double h : hits) right += h / 12;
   CHECK(out.scores[0].value == doctest::Approx(right));
+  REQUIRE(out.items.size() == 1);
+  CHECK(out.items[0].method == "toy");
+  CHECK(out.items[0].metric == "accuracy@90%");
+  CHECK(out.items[0].values == hits);
   CHECK(right > 75);
   CHECK(out.scores[1].value == 16);
   CHECK(out.parameters[0].second == 34);

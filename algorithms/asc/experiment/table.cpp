@@ -3,6 +3,7 @@
 #include <regrad/algorithms/asc/experiment/limits.h>
 #include <regrad/algorithms/asc/experiment/other_nets.h>
 #include <regrad/algorithms/asc/experiment/table.h>
+#include <regrad/algorithms/experiment/unused.h>
 
 #include <algorithm>
 #include <cmath>
@@ -98,6 +99,22 @@ class AscTable : public SoundTable<Settings> {
     regrad::check(BcResnetAscOptions{.tau = settings_.tau});
     need(settings_.mels % 32 == 0, "mels: a multiple of 32");
     sounds_.check(settings_, settings_);
+  }
+
+  std::string unused(const std::string& key, const std::vector<std::string>& names) const override {
+    const Settings& s = settings_;
+    const auto none = [&](auto&& of) {
+      return !any_of(names, [&](const auto& name) { return of(find_method(methods(), name)); });
+    };
+    const std::string why =
+        reason(key, {{"lambda", none([](const Method& m) { return m.norm == FreqNorm::resnorm; }),
+                      "no method of the table has a residual norm"},
+                     {"translation.", none([](const Method& m) { return m.translation; }),
+                      "no method of the table translates"},
+                     {"compression.", !s.compress, "nothing is compressed (compress)"},
+                     {"compression.temperature", s.compression.share == 0,
+                      "nothing is distilled (compression.share)"}});
+    return why.empty() ? SoundTable::unused(key, names) : why;
   }
 
   std::vector<std::string> variants() const override {

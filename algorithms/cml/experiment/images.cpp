@@ -1,5 +1,6 @@
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/cml/experiment/trial.h>
+#include <regrad/algorithms/experiment/unused.h>
 #include <regrad/layers/nets/conv4.h>
 
 #include <algorithm>
@@ -89,8 +90,8 @@ void show(const ImageSettings& s, const std::string& variant, const Task<Net>& o
     out.galleries.push_back(gallery(name + ", " + variant + ", test task 1, ", s, task, logits));
   };
   add(method.name, evaluated(net.head, features));
-  if (const Method* dagger = dagger_of(method.name))
-    add(dagger->name, evaluated(net.cohead, features));
+  for (const Method* m : readings_of(method.name))
+    if (m->reading == Reading::dagger) add(m->name, evaluated(net.cohead, features));
 }
 
 class ImageExperiment : public FewShotExperiment<ImageSettings> {
@@ -139,6 +140,14 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
     room(classes_->train, settings_.query, "training");
     room(classes_->validation, settings_.test_query, "validation");
     room(classes_->test, settings_.test_query, "test");
+  }
+  std::string unused(const std::string& key,
+                     const std::vector<std::string>& methods) const override {
+    const bool mlp = settings_.net == "mlp";
+    const std::string why =
+        experiment::reason(key, {{"channels cohead_convs", mlp, "they are conv4's (net)"},
+                                 {"hidden cohead_hidden", !mlp, "they are mlp's (net)"}});
+    return why.empty() ? why_unused(key, settings_, methods, !mlp) : why;
   }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     const ImageSettings& s = settings_;

@@ -49,6 +49,17 @@ std::vector<std::vector<Tensor>> by_layer(
   return out;
 }
 
+double cosine(const std::vector<std::vector<Tensor>>& a,
+              const std::vector<std::vector<Tensor>>& b) {
+  const auto vector_of = [](const std::vector<std::vector<Tensor>>& layers) {
+    std::vector<Tensor> flat;
+    for (const auto& layer : layers)
+      for (const Tensor& t : layer) flat.push_back(reshape(t, {t.numel()}));
+    return cat(flat, 0);
+  };
+  return cosine_similarity(vector_of(a), vector_of(b), 0).item();
+}
+
 double mean_norm(const std::vector<Tensor>& layer) {
   return mean(sqrt(maml::sum_of_squares(layer, true))).item();
 }

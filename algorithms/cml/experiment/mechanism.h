@@ -23,24 +23,37 @@ std::vector<double> linear_cka(const Tensor& a, const Tensor& b);
 std::vector<std::vector<Tensor>> by_layer(
     const std::vector<std::pair<std::string, Tensor>>& parameters);
 
+// The cosine of two lists of layers, each as one vector.
+double cosine(const std::vector<std::vector<Tensor>>& a, const std::vector<std::vector<Tensor>>& b);
+
 // The norm over all of a layer's parameters [T, ...], the mean over the tasks.
 double mean_norm(const std::vector<Tensor>& layer);
 
-// The cosine of the heads' query gradients with respect to the adapted psi', over all tasks'
-// parameters as one vector. fast: leaves [T, ...].
+// Cosines of the heads' query gradients at the adapted psi', over all tasks' parameters as one
+// vector: those of the whole body, and of its last layer alone (a block with its norm), where the
+// paper's figure 3b looks: conv 4.
+struct CosineOfHeads {
+  double body, last_layer;
+};
+// fast: leaves [T, ...].
 template <class M>
-double cosine_of_heads(const M& fast, TaskLoss loss, const TaskBatch& batch) {
+CosineOfHeads cosine_of_heads(const M& fast, TaskLoss loss, const TaskBatch& batch) {
   const Tensor features = evaluated(fast.body, batch.query_x);
   const auto gradient = [&](const Tensor& prediction) {
-    std::vector<Tensor> flat;
-    for (const Tensor& g :
-         parameters(grad(sum(loss(prediction, batch.query_y)), fast.body, {.retain_graph = true})))
-      flat.push_back(reshape(g, {g.numel()}));
-    return cat(flat, 0);
+    return named_parameters(
+        grad(sum(loss(prediction, batch.query_y)), fast.body, {.retain_graph = true}));
   };
-  return cosine_similarity(gradient(evaluated(fast.head, features)),
-                           gradient(evaluated(fast.cohead, features)), 0)
-      .item();
+  const auto meta = gradient(evaluated(fast.head, features)),
+             co = gradient(evaluated(fast.cohead, features));
+  return {cosine(by_layer(meta), by_layer(co)),
+          cosine({by_layer(meta).back()}, {by_layer(co).back()})};
+}
+template <class M>
+void log_cosine_of_heads(const M& fast, TaskLoss loss, const TaskBatch& batch,
+                         experiment::Moment& out) {
+  const CosineOfHeads c = cosine_of_heads(fast, loss, batch);
+  out.emplace_back("cosine of the heads' gradients, whole body", c.body);
+  out.emplace_back("cosine of the heads' gradients, last body layer", c.last_layer);
 }
 
 // name + ", body layer 1", .., name + ", head": the last of the values.

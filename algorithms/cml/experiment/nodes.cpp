@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <regrad/algorithms/cml/experiment/nodes.h>
+#include <regrad/algorithms/experiment/unused.h>
 #include <regrad/datasets/block_model.h>
 #include <regrad/datasets/citations.h>
 
@@ -173,6 +174,7 @@ Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> 
     return draw(*graph, split == Split::test ? of_pair : others, streams, shots,
                 training ? s.query : s.test_query);
   };
+  task.same_tests = false;  // a seed has a pair of its own
   return task;
 }
 
@@ -221,6 +223,12 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
          "graph: there are cora, citeseer and blocks");
     if (graph_) node_task(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
   }
+  std::string unused(const std::string& key,
+                     const std::vector<std::string>& methods) const override {
+    const std::string why = experiment::reason(
+        key, {{"dropout", encoder_ == NodeEncoder::sgc, "Meta-GNN's encoder is a linear map"}});
+    return why.empty() ? why_unused(key, settings_, methods, false) : why;
+  }
   // A GCN has two layers, and all nodes at once in its hidden one.
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     const NodeSettings& s = settings_;
@@ -234,6 +242,11 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
       out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)),
                      "the hidden units of every node"});
     return out;
+  }
+  std::vector<int64_t> parts_of(uint64_t seed) const override {
+    const auto pairs = class_pairs(static_cast<int64_t>(graph_->nodes_of.size()));
+    const auto [a, b] = pairs[seed % pairs.size()];
+    return {a, b};
   }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
     if (!graph_) throw ConfigError("--task " + task_ + ": no graph was read");

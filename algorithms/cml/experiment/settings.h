@@ -16,6 +16,8 @@ struct PlusPlusSettings {
   int inner_steps = 5;
   bool learned_rates = true;
   int epochs = 100, multi_step_epochs = 15, first_order_epochs = 0;
+  bool step_norms = false, cosine = false;
+  double lr_min = 1e-5;
   static void parts(auto& self, auto&& part) {
     part("inner_steps", self.inner_steps, "MAML++: inner steps (M)", between(1, 10000));
     part("learned_rates", self.learned_rates,
@@ -26,6 +28,11 @@ struct PlusPlusSettings {
          at_least(0));
     part("first_order_epochs", self.first_order_epochs,
          "MAML++: epochs of first-order gradients at first", at_least(0));
+    part("step_norms", self.step_norms,
+         "MAML++: norms have a scale and a shift for each inner step, which it leaves alone");
+    part("cosine", self.cosine,
+         "MAML++: lr falls along half a cosine, epoch by epoch, to plus_plus.lr_min");
+    part("lr_min", self.lr_min, "MAML++: the floor of plus_plus.cosine", at_least(0));
   }
 };
 
@@ -54,11 +61,14 @@ struct MetaSettings {
   int tasks = 4;                  // a batch
   std::vector<int> shots = {10};  // K
   int inner_steps = 1;
-  double alpha = 0.01, gamma = 0.2, lr = 1e-3;
+  double alpha = 0.01, gamma = 0.2, lr = 1e-3, weight_decay = 0;
   bool first_order = false;
   int chunk = 0;
   int test_tasks = 2000, test_chunk = 100, log_every = 500, validation_tasks = 100;
   int last = 5, last_tasks = 200;
+  std::string select = "last";
+  int patience = 0;
+  std::string dagger_by = "theta";
   bool mechanism = true;
   std::string precision = "f32";
   PlusPlusSettings plus_plus = {};
@@ -75,6 +85,9 @@ struct MetaSettings {
     part("alpha", self.alpha, "inner step size", at_least(0));
     part("gamma", self.gamma, "weight of the co-learner's loss", at_least(0));
     part("lr", self.lr, "outer step size (Adam)", above(0));
+    part("weight_decay", self.weight_decay,
+         "added to the outer gradient, times the parameter (Adam's L2); not of learned step sizes",
+         at_least(0));
     part("first_order", self.first_order, "inner gradients are constants (FOMAML)");
     part("chunk", self.chunk,
          "tasks of a batch in one graph; chunks run side by side on free threads; 0: all in one",
@@ -92,6 +105,15 @@ struct MetaSettings {
          at_least(0));
     part("last_tasks", self.last_tasks,
          "test tasks behind each of these scores, at most test-tasks", at_least(1));
+    part("select", self.select,
+         "which net is tested: last; or best, at the point of the curve of the best validation "
+         "score, each head's of its own (the authors' code)");
+    part("patience", self.patience,
+         "training ends after so many points of the curve without a better one; 0: never",
+         at_least(0));
+    part("dagger_by", self.dagger_by,
+         "dagger: whose support loss adapts the body: theta's (the authors' code), or phi's (the "
+         "paper's equation 9)");
     part("mechanism", self.mechanism,
          "log the cosine of the heads' gradients, the support gradient's norms and CKA by layer");
     part("precision", self.precision,
@@ -104,6 +126,11 @@ struct MetaSettings {
 
 // ConfigError for settings that contradict themselves.
 void check(const MetaSettings& settings);
+
+// Why a setting that all tasks have changes nothing in a table of these methods. convolutions: the
+// net has some.
+std::string why_unused(const std::string& key, const MetaSettings& settings,
+                       const std::vector<std::string>& methods, bool convolutions);
 
 // A net in numbers: scalars of body, head and co-learner; values of an example; at least so many of
 // the body's activations for it.

@@ -1,10 +1,7 @@
-// Sinusoids. What the paper leaves open (outer steps, optimizer, query size, test tasks) is a
-// setting with the default of the README's protocol.
 #include <cmath>
 
+#include <regrad/algorithms/cml/experiment/sinusoid.h>
 #include <regrad/algorithms/cml/experiment/tasks.h>
-#include <regrad/algorithms/cml/experiment/trial.h>
-#include <regrad/algorithms/shared/sinusoids.h>
 
 namespace regrad::cml {
 namespace {
@@ -12,39 +9,19 @@ namespace {
 using experiment::Chart;
 using experiment::Series;
 
-struct SinusoidSettings : MetaSettings {
-  std::vector<int> hidden = {40, 40};
-  int cohead_hidden = 40;
-  int test_points = 100;
-
-  static void parts(auto& self, auto&& part) {
-    MetaSettings::parts(self, part);
-    part("hidden", self.hidden, "widths of the body's layers", at_least(1));
-    part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer",
-         at_least(1));
-    part("test_points", self.test_points, "query points of a test task; in training there are K",
-         at_least(1));
-  }
-};
-
-using Net = Model<Mlp, Linear, Mlp>;
-
-// Of held-out tasks: a hundred of them have neighbouring streams.
-Random stream_of(const Random& r, int64_t t) { return r / (t / 100) / (t % 100); }
-
 // Two test tasks: the truth, the net before and after adaptation, the support points.
-void show(const std::string& variant, const Task<Net>& task, const Method& method,
-          const Learner<Net>& learner, experiment::Outcome& out) {
+void show(const std::string& variant, const Task<SinusoidNet>& task, const Method& method,
+          const Learner<SinusoidNet>& learner, experiment::Outcome& out) {
   constexpr int64_t shown = 2, points = 121;
   const TaskBatch tasks = task.held_out(Split::test, 0, shown);
   Tensor grid = arange(0, static_cast<double>(points)).to(DType::f32) * (10.0 / (points - 1)) - 5.0;
   grid = expand(reshape(grid, {1, points, 1}), {shown, points, 1});
-  const Net net = learner.net(), after = learner.adapted(tasks.support_x, tasks.support_y);
+  const SinusoidNet net = learner.net(), after = learner.adapted(tasks.support_x, tasks.support_y);
   const NoGrad quiet;
   const Tensor before_y = net.head(net.body(grid)), features = after.body(grid),
                after_y = after.head(features);
   for (int64_t t = 0; t < shown; ++t) {
-    const auto [amplitude, phase] = Sinusoids{}.curve(stream_of(Random(0) / "test", t));
+    const auto [amplitude, phase] = Sinusoids{}.curve(sinusoid_stream(Random(0) / "test", t));
     const std::vector<double> x = grid[t].to_vector();
     std::vector<double> truth;
     for (double v : x) truth.push_back(amplitude * std::sin(v - phase));
@@ -53,7 +30,7 @@ void show(const std::string& variant, const Task<Net>& task, const Method& metho
     c.series = {{"truth", x, truth, Series::dashed, 6},
                 {"before", x, before_y[t].to_vector(), Series::line, 4},
                 {"after", x, after_y[t].to_vector(), Series::line, 0}};
-    if (dagger_of(method.name))
+    if (readings_of(method.name).size() > 1)
       c.series.push_back(
           {"after, co-learner", x, after.cohead(features)[t].to_vector(), Series::line, 2});
     c.series.push_back({"support", tasks.support_x[t].to_vector(), tasks.support_y[t].to_vector(),
@@ -86,6 +63,10 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
     cml::check(settings_);
     need(!settings_.hidden.empty(), "hidden: at least one width");
   }
+  std::string unused(const std::string& key,
+                     const std::vector<std::string>& methods) const override {
+    return why_unused(key, settings_, methods, false);
+  }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     NetSize net = mlp_size(1, settings_.hidden, settings_.cohead_hidden, 1);
     net.inputs = 2;  // x and y
@@ -93,18 +74,7 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
     return needs_of(settings_, net, k, k, settings_.test_points);
   }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
-    const SinusoidSettings s = settings_;
-    const int64_t k = shots_of(job.variant);
-    Task<Net> task{s, scoring_};
-    task.initial = [s](const Random& r) {
-      return mlp_net<Mlp>(r, 1, s.hidden, s.cohead_hidden, 1);
-    };
-    task.draw = [s, k](Split split, const Random& r, int64_t first, int64_t count) {
-      if (split == Split::training) return Sinusoids{}.sample(r, count, k, k);
-      std::vector<Random> streams;
-      for (int64_t t = first; t < first + count; ++t) streams.push_back(stream_of(r, t));
-      return Sinusoids{}.sample(streams, k, s.test_points);
-    };
+    Task<SinusoidNet> task = sinusoid_task(settings_, shots_of(job.variant));
     task.show = [v = job.variant](auto&... of) { show(v, of...); };
     return trial_of(std::move(task), job);
   }
@@ -115,7 +85,7 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
     at.better("dagger", "maml");
     at.better("cml", "maml");
     at.claims.within(at.text("cml within 10% of maml"), at.of("cml"), maml,
-                     maml ? 0.1 * experiment::mean(maml.values[0]) : 1);
+                     maml ? 0.1 * mean_of(maml) : 1);
     at.better("cml", "noise", "frozen noise");
     experiment::Sample third = at.unadapted("maml");
     for (auto& values : third.values)

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/experiment/data/sound_table.h>
+#include <regrad/algorithms/experiment/unused.h>
 #include <regrad/engine/error.h>
 
 #include <algorithm>
@@ -42,6 +43,12 @@ void Sounds::check(const SoundSettings& s, const TrainSettings& training) const 
     if (d != "microphones") recorders(d, "", 8000, Random(0));  // names those that there are
 }
 
+std::string Sounds::unused(const std::string& key) const {
+  return reason(key, {{"devices source noise", task_ == "tau",
+                       "the clips of tau were recorded by devices of their own"},
+                      {"generated.", task_ != "scenes", "only --task scenes generates its clips"}});
+}
+
 std::vector<Need> Sounds::needs(const SoundSettings& s) const {
   if (task_ != "scenes") return {};
   const FrontEnd f = front(s);
@@ -53,7 +60,7 @@ std::vector<Need> Sounds::needs(const SoundSettings& s) const {
 }
 
 void Sounds::load(const std::string& folder, const SoundSettings& s) {
-  folder_ = folder;
+  folder_ = folder, recent_ = nullptr, made_.clear();
   const FrontEnd f = front(s);
   if (is_tau(task_)) {
     tau_ = std::make_shared<const Recordings>(

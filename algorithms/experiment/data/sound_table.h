@@ -55,6 +55,7 @@ class Sounds {
   int64_t clips(const SoundSettings& s, uint64_t seed) const;
   // ConfigError for settings that contradict each other or the training's. Before load() and after.
   void check(const SoundSettings& s, const TrainSettings& training) const;
+  std::string unused(const std::string& key) const;
   std::vector<Need> needs(const SoundSettings& s) const;  // generated clips and their spectrograms
   // IOError where the clips, or the microphones, are not in `folder`.
   void load(const std::string& folder, const SoundSettings& s);
@@ -80,6 +81,9 @@ class SoundTable : public Experiment {
 
   int seeds() const override { return seeds_; }
   std::vector<Field> fields() override { return experiment::fields(settings_); }
+  std::string unused(const std::string& key, const std::vector<std::string>&) const override {
+    return sounds_.unused(key);
+  }
   std::vector<Need> needs(const Job&) const override { return sounds_.needs(settings_); }
   void data(const std::string& folder) override { sounds_.load(folder, settings_); }
   std::vector<std::string> variants() const override { return settings_.devices; }
