@@ -259,6 +259,9 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
            "ways: tasks of " + std::to_string(s.ways) + " classes of " +
                std::to_string(std::min(s.test_classes, s.validation_classes)));
     need(!s.plus_plus.step_norms, "plus_plus.step_norms: this net has no norms");
+    need(s.precision == "f32", "precision: this net has no convolutions");
+    need(encoder_ != NodeEncoder::sgc || s.dropout == NodeSettings().dropout,
+         "dropout: this encoder has none; nodes-gmeta and nodes-amm have");
     node_split(s, graph_ ? static_cast<int64_t>(graph_->nodes_of.size()) : classes(), 0);
     if (graph_) node_task(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
   }

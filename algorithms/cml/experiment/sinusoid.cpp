@@ -63,6 +63,7 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
     cml::check(settings_);
     need(!settings_.hidden.empty(), "hidden: at least one width");
     need(!settings_.plus_plus.step_norms, "plus_plus.step_norms: this net has no norms");
+    need(settings_.precision == "f32", "precision: this net has no convolutions");
   }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     NetSize net = mlp_size(1, settings_.hidden, settings_.cohead_hidden, 1);
