@@ -20,6 +20,8 @@ void check(const MetaSettings& s) {
        "precision: this CPU does not multiply bf16 (it needs AVX-512 BF16 or AMX)");
   need(s.sharp.levels == "low" || s.sharp.levels == "up" || s.sharp.levels == "both",
        "sharp.levels must be low, up or both");
+  need(s.plus_plus.cosine || s.plus_plus.lr_min == PlusPlusSettings().lr_min,
+       "plus_plus.lr_min: nothing falls to it without plus_plus.cosine");
   need(s.select == "last" || s.select == "best", "select must be last or best");
   need(s.dagger_by == "theta" || s.dagger_by == "phi", "dagger_by must be theta or phi");
   need((s.select == "last" && s.patience == 0) || s.steps >= s.log_every,
