@@ -131,6 +131,19 @@ TEST_CASE("each setting does something: changed, the run's numbers change") {
   }
 }
 
+TEST_CASE("steps of a run: epochs of whole batches, with --keep-last of all; twice for dpf-x2") {
+  TaskList all = tasks({"map", "", {}});
+  all.choose("glyphs", "tiny");
+  std::vector<Field> fields = all.fields();
+  CHECK(parse(*experiment::find(fields, "batch"), "300"));
+  CHECK(all.steps({"dpf", "90%", 0}) == 10 * 6);  // 10 epochs of 2,000 images
+  CHECK(all.steps({"dpf-x2", "90%", 0}) == 20 * 6);
+  CHECK(parse(*experiment::find(fields, "keep_last"), "true"));
+  CHECK(all.steps({"dpf", "90%", 0}) == 10 * 7);
+  CHECK(parse(*experiment::find(fields, "batch"), "400"));
+  CHECK(all.steps({"dpf", "90%", 0}) == 10 * 5);
+}
+
 TEST_CASE("settings that would do nothing are refused") {
   const auto refused = [](const char* task, const std::string& name, const std::string& value) {
     TaskList all = tasks({"map", "", {}});
