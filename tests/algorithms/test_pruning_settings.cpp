@@ -131,6 +131,24 @@ TEST_CASE("each setting does something: changed, the run's numbers change") {
   }
 }
 
+TEST_CASE("schedules that would not reach the final sparsity, or freeze before it, are refused") {
+  const auto refused = [](const std::string& name, const std::string& value,
+                          const std::string& words) {
+    TaskList all = tasks({"map", "", {}});
+    all.choose("glyphs", "tiny");
+    std::vector<Field> fields = all.fields();
+    if (name == "target") REQUIRE(parse(*experiment::find(fields, "exploit"), "1"));
+    REQUIRE(parse(*experiment::find(fields, name), value));
+    return complaint<ConfigError>([&] { all.check(), all.needs({"gmp", "90%", 0}); }, words);
+  };
+  CHECK(refused("exploit", "0.74", "masks would be frozen before the final sparsity") == "");
+  CHECK(refused("exploit", "0.75", "") == "no error");
+  CHECK(refused("target", "0.95", "would never be reached") == "");  // round(9.5) of 10 epochs
+  // it is due at epoch 8, step 320 of 400
+  CHECK(refused("refresh", "319", "before the final sparsity is due") == "");
+  CHECK(refused("refresh", "320", "") == "no error");
+}
+
 TEST_CASE("steps of a run: epochs of whole batches, with --keep-last of all; twice for dpf-x2") {
   TaskList all = tasks({"map", "", {}});
   all.choose("glyphs", "tiny");

@@ -7,6 +7,7 @@
 #include <regrad/engine/io/files.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <set>
 
@@ -99,6 +100,7 @@ TEST_CASE("crop for training: rectangles of 8% to 100% with sides from 3:4 to 4:
   const PictureFolder set = one(at.name(), grid(200, 250));
   double least = 2, most = 0, narrow = 9, wide = 0;
   std::set<double> lefts, tops;
+  double across = 0, down = 0;  // off the middle
   for (int64_t i = 0; i < 60; ++i) {
     const PictureCrop crop{.size = 60, .random = true};
     const Tensor p = read_picture(set, 0, crop, Random(7) / i);
@@ -110,6 +112,8 @@ TEST_CASE("crop for training: rectangles of 8% to 100% with sides from 3:4 to 4:
     least = std::min(least, width * height / 50000), most = std::max(most, width * height / 50000);
     narrow = std::min(narrow, width / height), wide = std::max(wide, width / height);
     lefts.insert(left), tops.insert(top);
+    across = std::max(across, std::abs(left + right - 249));
+    down = std::max(down, std::abs(top + bottom - 199));
   }
   CHECK(least > 0.07);
   CHECK(least < 0.2);
@@ -121,6 +125,8 @@ TEST_CASE("crop for training: rectangles of 8% to 100% with sides from 3:4 to 4:
   CHECK(wide > 1.2);
   CHECK(lefts.size() > 20);
   CHECK(tops.size() > 20);
+  CHECK(across > 40);
+  CHECK(down > 40);
   // no such rectangle lies within: the largest in the middle, 5 x 4 and 4 x 5
   const Tensor flat = read_picture(one(at / "flat", grid(4, 250)), 0, {.size = 20, .random = true},
                                    Random(1)),
