@@ -301,6 +301,30 @@ TEST_CASE("tau: devices, scenes, locations and moments of each part, from a fold
   for (const auto& [place, of] : of_place) CHECK_MESSAGE(of.size() == 1, place);
 }
 
+TEST_CASE("tau2022: clips of a second; pairs are of one second, groups of one recording") {
+  const TempFolder folder;
+  const std::string of = folder / "TAU-urban-acoustic-scenes-2022-mobile-development";
+  test::write_tau(of, {.locations = 2, .seconds = {"-0", "-1"}});
+  const FrontEnd front = short_front();
+  CHECK(complaint<IOError>([&] { tau_recordings(folder.name(), front, {.task = "tau2022"}); },
+                           "TAU 2022 Mobile: 80 train clips, the whole has 139620; --partial") ==
+        "");
+  CHECK(complaint<IOError>([&] { tau_recordings(folder.name(), front); }, "2020-mobile") == "");
+  const Recordings r =
+      tau_recordings(folder.name(), front, {.task = "tau2022", .partial = true, .held = 0});
+  CHECK(r.clips() == 80);
+  CHECK(ids(r.pair_of).size() == 40);
+  std::set<int64_t> groups;
+  for (size_t d = 0; d < 9; ++d) {
+    CHECK(r.test_x[d].size(0) == 20);
+    CHECK(r.test_group[d] == r.test_group[0]);
+    groups.insert(r.test_group[d].begin(), r.test_group[d].end());
+  }
+  CHECK(groups.size() == 10);
+  CHECK(front_end("tau2022").samples == 16000);
+  CHECK(front_end("tau").samples == 160000);
+}
+
 TEST_CASE("settings of the split: refused where they have no effect") {
   SoundSettings s;
   TrainSettings training;

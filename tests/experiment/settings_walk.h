@@ -17,6 +17,7 @@ struct Tables {
   std::string nets;                 // those of them that are small
   std::string small;                // the words of a run of moments
   std::vector<std::string> others;  // added to them, table by table
+  std::string left_out = {};        // settings that another walk has
 };
 
 // Walks them; a setting that does nothing, or is refused though it does something, fails the test.

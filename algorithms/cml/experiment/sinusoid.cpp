@@ -62,6 +62,7 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
   void check() const override {
     cml::check(settings_);
     need(!settings_.hidden.empty(), "hidden: at least one width");
+    need(!settings_.plus_plus.step_norms, "plus_plus.step_norms: this net has no norms");
   }
   std::string unused(const std::string& key,
                      const std::vector<std::string>& methods) const override {
