@@ -1,5 +1,6 @@
 #include <regrad/datasets/image_folder.h>
 #include <regrad/datasets/internal/adopt.h>
+#include <regrad/datasets/internal/class_folders.h>
 #include <regrad/datasets/internal/files.h>
 #include <regrad/datasets/internal/names.h>
 #include <regrad/datasets/internal/picture.h>
@@ -24,26 +25,6 @@ void check_options(const ImageFolderOptions& o) {
   if (o.channels != 1 && o.channels != 3)
     throw ConfigError("load_image_folder: " + std::to_string(o.channels) +
                       " channels; there are 1 and 3");
-}
-
-bool ends_in_one_of(const std::string& name, std::initializer_list<std::string_view> endings) {
-  return !detail::is_clutter(name) &&
-         std::any_of(endings.begin(), endings.end(),
-                     [&](std::string_view e) { return detail::has_ending(name, e); });
-}
-bool is_picture(const std::string& name) { return ends_in_one_of(name, {".png", ".jpg", ".jpeg"}); }
-// What others read as pictures: passing over them would lose them without a word.
-void refuse_other_formats(const std::string& name, const std::string& where) {
-  if (ends_in_one_of(name,
-                     {".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".heic", ".avif"}))
-    throw IOError(where + ": pictures are read as PNG or JPEG; convert this one, or take it out");
-}
-
-// The path below `under`; empty where it does not lie there.
-std::string below(const std::string& name, std::string under) {
-  if (under.empty()) return name;
-  if (under.back() != '/') under += '/';
-  return name.substr(0, under.size()) == under ? name.substr(under.size()) : "";
 }
 
 void decode(const std::string& bytes, const ImageFolderOptions& o, const std::string& where,
@@ -96,18 +77,6 @@ Tensor read_pictures(const detail::Files& files,
   return detail::adopt(std::move(images), {n, o.channels, o.height, o.width});
 }
 
-// Numbers of sorted names.
-std::vector<int64_t> number(const std::vector<std::string>& names,
-                            std::vector<std::string>& classes) {
-  classes = names;
-  std::sort(classes.begin(), classes.end());
-  classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
-  std::vector<int64_t> labels;
-  for (const std::string& name : names)
-    labels.push_back(std::lower_bound(classes.begin(), classes.end(), name) - classes.begin());
-  return labels;
-}
-
 struct Line {
   int64_t number;
   std::string file, of_class;
@@ -121,8 +90,9 @@ std::vector<Line> read_list(const std::string& csv) {
   std::vector<std::string_view> fields;
   size_t file = 0, of_class = 1, columns = 2;
   for (bool first = true; records.next(fields); first = false) {
-    if (first && std::none_of(fields.begin(), fields.end(),
-                              [](std::string_view f) { return is_picture(std::string(f)); })) {
+    if (first && std::none_of(fields.begin(), fields.end(), [](std::string_view f) {
+          return detail::is_picture(std::string(f));
+        })) {
       const auto place = [&](std::string_view name) {
         return static_cast<size_t>(std::find(fields.begin(), fields.end(), name) - fields.begin());
       };
@@ -141,20 +111,6 @@ std::vector<Line> read_list(const std::string& csv) {
   return out;
 }
 
-// The folders of classes that have no picture: passed over, they would shift the numbers of the
-// classes behind them.
-void check_classes(const detail::Files& files, const std::vector<std::string>& classes,
-                   const std::string& under) {
-  for (const std::string& folder : files.folders()) {
-    const std::string name = below(folder, under);
-    if (name.empty() || name.find('/') != std::string::npos || detail::is_clutter(name)) continue;
-    if (!std::binary_search(classes.begin(), classes.end(), name))
-      throw IOError(
-          files.where() + "/" + folder +
-          ": a class without a picture (.png, .jpg, .jpeg); take the folder away, or fill it");
-  }
-}
-
 }  // namespace
 
 ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& options,
@@ -162,30 +118,14 @@ ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& op
   return typed_memory([&] {
     check_options(options);
     const detail::Files files(path, options.most_bytes);
-    // class and path below it -> name
-    std::map<std::pair<std::string, std::string>, std::string> found;
-    files.each([&](const detail::FileOf& f) {
-      const std::string name = below(f.name, options.under);
-      const size_t slash = name.find('/');
-      if (slash == std::string::npos || slash == 0) return;
-      refuse_other_formats(name, f.where);
-      if (is_picture(name)) found[{name.substr(0, slash), name.substr(slash + 1)}] = f.name;
-    });
-    if (found.empty())
-      throw IOError(path + ": holds no <class>/<picture>" +
-                    (options.under.empty() ? "" : " under '" + options.under + "'"));
+    detail::ClassFolders found = detail::class_folders(files, options.under);
     std::map<std::string, std::vector<int64_t>> rows_of;
-    std::vector<std::string> of_class;
-    if (names) names->clear();
-    for (const auto& [key, name] : found) {
-      if (names) names->push_back(key.first + "/" + key.second);
-      rows_of[name] = {static_cast<int64_t>(of_class.size())};
-      of_class.push_back(key.first);
-    }
-    const auto n = static_cast<int64_t>(of_class.size());
+    const auto n = static_cast<int64_t>(found.files.size());
+    for (int64_t i = 0; i < n; ++i) rows_of[found.files[static_cast<size_t>(i)]] = {i};
+    if (names) *names = std::move(found.names);
     ImageSet set;
-    set.labels = detail::adopt(number(of_class, set.classes), {n});
-    check_classes(files, set.classes, options.under);
+    set.labels = detail::adopt(std::move(found.labels), {n});
+    set.classes = std::move(found.classes);
     set.images = read_pictures(files, rows_of, n, options);
     return set;
   });
@@ -200,8 +140,8 @@ ImageSet load_image_list(const std::string& path, const std::string& csv,
     // path below `under`, and its last part -> names
     std::map<std::string, std::vector<std::string>> names_of;
     files.each([&](const detail::FileOf& f) {
-      const std::string name = below(f.name, options.under), last = detail::base_of(name);
-      if (name.empty() || !is_picture(f.name)) return;
+      const std::string name = detail::below(f.name, options.under), last = detail::base_of(name);
+      if (name.empty() || !detail::is_picture(f.name)) return;
       names_of[name].push_back(f.name);
       if (last != name) names_of[last].push_back(f.name);
     });
@@ -222,7 +162,7 @@ ImageSet load_image_list(const std::string& path, const std::string& csv,
     }
     const auto n = static_cast<int64_t>(of_class.size());
     ImageSet set;
-    set.labels = detail::adopt(number(of_class, set.classes), {n});
+    set.labels = detail::adopt(detail::number(of_class, set.classes), {n});
     set.images = read_pictures(files, rows_of, n, options);
     return set;
   });

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -21,7 +22,15 @@ struct Made {
   std::exception_ptr failure{};
 };
 
-void check(const ImageSet& set, const LoaderOptions& o) {
+// Rows to make batches of, wherever they lie.
+struct Source {
+  Tensor labels;
+  int64_t channels, height, width;
+  // Writes a row's values in [0, 1].
+  std::function<void(int64_t row, const Random& r, float* to)> read;
+};
+
+Source in_memory(const ImageSet& set) {
   if (set.images.dim() != 4)
     throw ShapeError("Loader: images are [n, c, h, w], not " + str(set.images.shape()));
   if (set.images.dtype() != DType::u8 && set.images.dtype() != DType::f32)
@@ -31,13 +40,36 @@ void check(const ImageSet& set, const LoaderOptions& o) {
   if (set.labels.shape() != Shape{set.images.size(0)})
     throw ShapeError("Loader: labels of " + str(set.labels.shape()) + " for " +
                      std::to_string(set.images.size(0)) + " images");
+  const Tensor images = set.images.contiguous();
+  const int64_t c = images.size(1), h = images.size(2), w = images.size(3), row = c * h * w;
+  const auto read = [images, row](int64_t from, const Random&, float* to) {
+    if (images.dtype() == DType::f32) {
+      std::copy_n(images.data<float>() + from * row, row, to);
+    } else {
+      const uint8_t* p = images.data<uint8_t>() + from * row;
+      for (int64_t j = 0; j < row; ++j) to[j] = static_cast<float>(p[j]) / 255.f;
+    }
+  };
+  return {set.labels.contiguous(), c, h, w, read};
+}
+
+Source on_disk(PictureFolder set, const PictureCrop& crop) {
+  Tensor labels = set.labels;
+  const auto read = [set = std::move(set), crop](int64_t from, const Random& r, float* to) {
+    const Tensor pixels = read_picture(set, from, crop, r / "crop");
+    const uint8_t* p = pixels.data<uint8_t>();
+    for (int64_t j = 0; j < pixels.numel(); ++j) to[j] = static_cast<float>(p[j]) / 255.f;
+  };
+  return {std::move(labels), 3, crop.size, crop.size, read};
+}
+
+void check(const LoaderOptions& o, int64_t channels) {
   if (o.batch < 1 || o.ahead < 0)
     throw ConfigError("Loader: batch must be at least 1, ahead at least 0");
   if (o.augment.padding < 0 || !(o.augment.rotation >= 0))
     throw ConfigError("Loader: padding and rotation must be 0 or more");
-  const auto channels = static_cast<size_t>(set.images.size(1));
   for (const auto& values : {o.mean, o.deviation})
-    if (!values.empty() && values.size() != channels)
+    if (!values.empty() && values.size() != static_cast<size_t>(channels))
       throw ConfigError("Loader: " + std::to_string(values.size()) + " means or deviations for " +
                         std::to_string(channels) + " channels");
   for (const double d : o.deviation)
@@ -47,7 +79,7 @@ void check(const ImageSet& set, const LoaderOptions& o) {
 }  // namespace
 
 struct Loader::Parts {
-  ImageSet set;
+  Source set;
   Random r;
   LoaderOptions options;
   int64_t n, batches;
@@ -63,10 +95,9 @@ struct Loader::Parts {
   bool stop = false;
   std::thread maker{};
 
-  Parts(ImageSet s, const Random& random, const LoaderOptions& o)
-      : set(std::move(s)), r(random), options(o), n(set.size()) {
-    set.images = set.images.contiguous();
-    set.labels = set.labels.contiguous();
+  Parts(Source s, const Random& random, const LoaderOptions& o)
+      : set(std::move(s)), r(random), options(o), n(set.labels.size(0)) {
+    check(options, set.channels);
     batches = options.drop_last ? n / options.batch : (n + options.batch - 1) / options.batch;
     if (batches < 1)
       throw ConfigError("Loader: " + std::to_string(n) + " images make no batch of " +
@@ -108,8 +139,7 @@ struct Loader::Parts {
 
   // Plain loops: the pool belongs to whoever trains.
   Batch make(Address a) const {
-    const int64_t c = set.images.size(1), h = set.images.size(2), w = set.images.size(3),
-                  row = c * h * w;
+    const int64_t c = set.channels, h = set.height, w = set.width, row = c * h * w;
     std::vector<int64_t> index = rows(a), labels;
     const auto b = static_cast<int64_t>(index.size());
     std::vector<float> x(static_cast<size_t>(b * row));
@@ -117,12 +147,7 @@ struct Loader::Parts {
     for (int64_t i = 0; i < b; ++i) {
       const int64_t from = index[static_cast<size_t>(i)];
       float* to = x.data() + i * row;
-      if (set.images.dtype() == DType::f32) {
-        std::copy_n(set.images.data<float>() + from * row, row, to);
-      } else {
-        const uint8_t* p = set.images.data<uint8_t>() + from * row;
-        for (int64_t j = 0; j < row; ++j) to[j] = static_cast<float>(p[j]) / 255.f;
-      }
+      set.read(from, changes / from, to);
       finish(to, changes / from, c, h, w);
       labels.push_back(set.labels.data<int64_t>()[from]);
     }
@@ -165,11 +190,13 @@ struct Loader::Parts {
   }
 };
 
-Loader::Loader(ImageSet set, const Random& r, const LoaderOptions& options) {
-  typed_memory([&] {
-    check(set, options);
-    parts_ = std::make_unique<Parts>(std::move(set), r, options);
-  });
+Loader::Loader(const ImageSet& set, const Random& r, const LoaderOptions& options) {
+  typed_memory([&] { parts_ = std::make_unique<Parts>(in_memory(set), r, options); });
+}
+Loader::Loader(PictureFolder set, const PictureCrop& crop, const Random& r,
+               const LoaderOptions& options) {
+  typed_memory(
+      [&] { parts_ = std::make_unique<Parts>(on_disk(std::move(set), crop), r, options); });
 }
 Loader::~Loader() = default;
 Loader::Loader(Loader&&) noexcept = default;

@@ -13,6 +13,7 @@
 
 #include <regrad/datasets/augment.h>
 #include <regrad/datasets/images.h>
+#include <regrad/datasets/picture_folder.h>
 
 #include <memory>
 
@@ -41,7 +42,11 @@ class Loader {
   // ShapeError, DTypeError: images that are not [n, c, h, w] of u8 or f32, labels that are not i64
   // [n]; ConfigError: batch below 1, ahead or padding below 0, mean and deviation that are not one
   // a channel, a deviation of 0, no batch at all in an epoch.
-  Loader(ImageSet set, const Random& r, const LoaderOptions& options = {});
+  Loader(const ImageSet& set, const Random& r, const LoaderOptions& options = {});
+  // Pictures that stay on disk: a batch's are read when it is made, ahead of its use, cropped and
+  // then augmented. IOError, thrown by at() and next(), for one that is gone or broken.
+  Loader(PictureFolder set, const PictureCrop& crop, const Random& r,
+         const LoaderOptions& options = {});
   ~Loader();
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;

@@ -40,6 +40,11 @@ struct Context {
   using Evaluate = std::function<Tensor(const Step& step, const std::function<Tensor()>& plain)>;
   Evaluate evaluate = {};
 
+  // Where set, the map at the end of stage 0, 1, .. of a net that has stages is what this returns
+  // (MixStyle inside a net). Nets that call it: nets/bcresnet.h.
+  using AfterStage = std::function<Tensor(int64_t stage, const Tensor& map)>;
+  AfterStage after_stage = {};
+
   // A buffer's next value: the one that holds now, and what a forward pass makes of it.
   struct Report {
     Tensor buffer, seen;

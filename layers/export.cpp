@@ -68,9 +68,9 @@ class Recorder {
 };
 
 Layer Recorder::pooled(int from, const Window& w) {
-  if (w.kernel != w.stride || w.padding != 0)
-    throw ConfigError("export: a max pool whose windows overlap or are padded");
-  return {.kind = Layer::max_pool, .from = from, .stride = w.stride};
+  Layer l{.kind = Layer::max_pool, .from = from, .stride = w.stride, .padding = w.padding};
+  if (w.kernel != w.stride) l.kernel = w.kernel;
+  return l;
 }
 
 Layer Recorder::layer_of(const Step& s) const {

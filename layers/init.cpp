@@ -29,8 +29,9 @@ Tensor kaiming_uniform(const Random& r, const Shape& sizes, double gain, DType t
   const double b = gain * std::sqrt(3 / fans(sizes).in);
   return uniform(r, sizes, -b, b, t);
 }
-Tensor kaiming_normal(const Random& r, const Shape& sizes, double gain, DType t) {
-  return normal(r, sizes, 0, gain / std::sqrt(fans(sizes).in), t);
+Tensor kaiming_normal(const Random& r, const Shape& sizes, double gain, DType t, Fan fan) {
+  const Fans f = fans(sizes);
+  return normal(r, sizes, 0, gain / std::sqrt(fan == Fan::in ? f.in : f.out), t);
 }
 Tensor xavier_uniform(const Random& r, const Shape& sizes, double gain, DType t) {
   const Fans f = fans(sizes);

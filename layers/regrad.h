@@ -25,11 +25,14 @@
 #include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/nets/bottleneck.h>
 #include <regrad/layers/nets/conv4.h>
+#include <regrad/layers/nets/cp_mobile.h>
+#include <regrad/layers/nets/cp_resnet.h>
 #include <regrad/layers/nets/gcn.h>
 #include <regrad/layers/nets/mobilenet.h>
 #include <regrad/layers/nets/named_net.h>
 #include <regrad/layers/nets/resnet.h>
 #include <regrad/layers/nets/resnet12.h>
+#include <regrad/layers/nets/resnet50.h>
 #include <regrad/layers/nets/vgg.h>
 #include <regrad/layers/nets/wide_resnet.h>
 #include <regrad/layers/norm.h>

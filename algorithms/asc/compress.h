@@ -5,13 +5,15 @@
 //     once;
 //   2. fine-tuning of what is left, L = (1 - a) CE + a T^2 KL(teacher || student), the teacher
 //     being the net before 1;
-//   3. convolutions by 8-bit weights and inputs, all other parameters in half precision.
+//   3. convolutions by 8-bit weights and inputs, all other parameters in half precision, save
+//     norms that half precision cannot carry.
 //
 //   const std::vector<Tensor> masks = one_shot_masks(net, 0.89);
 //   BcResnetAsc small = pruned(net, masks);
 //   Tensor loss = fine_tune(small, state, sgd, masks, batch, &teacher_logits, {}, ctx);
 //       // many times
-//   const Int8Report r = evaluate_int8(deployed(small, masks), training_clips, tests);
+//   const Deployed out = deployed(small, masks, training_clips);
+//   const Int8Report r = evaluate_int8(out.net, training_clips, tests);
 #pragma once
 
 #include <regrad/algorithms/asc/bytes.h>
@@ -61,9 +63,32 @@ BcResnetAsc as_tuned(const BcResnetAsc& net, const std::vector<Tensor>& masks, b
 Tensor half(const Tensor& x);
 
 // What is deployed: masks multiplied in, 8-bit weights, every norm as one multiplication and one
-// addition per channel (and band) in half precision (its running statistics folded in: mean 0 and
-// variance 1 - eps are left), biases in half precision. Out of training only; no gradients.
-BcResnetAsc deployed(const BcResnetAsc& net, const std::vector<Tensor>& masks);
+// addition per channel (and band), y = x s + t (its running statistics folded in: mean 0 and
+// variance 1 - eps are left), s, t and the classifier's biases in half precision. Out of training
+// only; no gradients.
+//
+// Half precision has 11 digits. Where a channel hardly varies beside its mean, t is large beside
+// what x s says, and a norm behind multiplies what rounding put there by up to 1 / sqrt(eps), 316:
+// single norms can turn every answer. So a net's logits of `clips` are held against those of
+// as_tuned(net, masks, true): while one is further off than
+//
+//   rounding (deviation of the logits about their class's mean) + 2^-11 (largest bias of a class)
+//
+// one norm more keeps s and t in single precision, first the one whose half precision alone moves
+// logits furthest.
+struct Deployed {
+  BcResnetAsc net;
+  int64_t wide = 0;                          // norms in single precision
+  double largest_difference = 0, bound = 0;  // of a logit; the former is at most the latter
+};
+// clips [N,1,F,T], such as training clips. NumericError where all norms in single precision are not
+// enough, such as logits that are no numbers; ConfigError: no clips, or rounding not above 0.
+Deployed deployed(const BcResnetAsc& net, const std::vector<Tensor>& masks, const Tensor& clips,
+                  double rounding = 0.05);
+
+// Of a net that deployed() has made: as challenge_size, with four bytes for each number of a norm
+// (or the biases) whose numbers half precision does not all carry.
+ChallengeSize deployed_size(const BcResnetAsc& net);
 
 // Logits [N,K] of clips x [N,1,F,T] out of training, `batch` clips at once, as `evaluate` has it.
 Tensor logits_of(const BcResnetAsc& net, const Tensor& x, int64_t batch = 100,

@@ -2,17 +2,43 @@
 #include <regrad/algorithms/experiment/config.h>
 
 namespace regrad::experiment {
+namespace {
+
+Interval interval_of(const Result& result, const Sample& a, const Sample& b) {
+  if (!a.by_items) return over_seeds(result, a.values[0], b.values[0]);
+  const Sample d = a - b;
+  std::vector<ByItem> by_seed;
+  for (size_t s = 0; s < d.values.size(); ++s) by_seed.push_back({d.values[s], d.groups[s]});
+  return clustered_interval(by_seed);
+}
+
+// "3 seeds, 80 items", "21 seeds of 7 parts"
+std::string judged_by(const Result& result, const Interval& d) {
+  const size_t seeds = result.seeds.size();
+  std::string out = std::to_string(seeds) + (seeds == 1 ? " seed" : " seeds");
+  if (d.items) return out + ", " + std::to_string(d.items) + " items";
+  return result.parts.empty() ? out : out + " of " + std::to_string(d.count) + " parts";
+}
+
+}  // namespace
 
 Sample operator-(const Sample& a, const Sample& b) {
   if (!a || !b) return {};
   Sample out = a;
-  bool paired = a.by_items == b.by_items && a.values.size() == b.values.size();
+  bool paired =
+      a.by_items == b.by_items && a.values.size() == b.values.size() && a.groups == b.groups;
   for (size_t s = 0; paired && s < a.values.size(); ++s) {
     paired = a.values[s].size() == b.values[s].size();
     for (size_t i = 0; paired && i < a.values[s].size(); ++i) out.values[s][i] -= b.values[s][i];
   }
   need(paired, "claims: two sides that are not paired cannot be subtracted");
   return out;
+}
+
+double mean_of(const Sample& sample) {
+  std::vector<double> all;
+  for (const std::vector<double>& of : sample.values) all.insert(all.end(), of.begin(), of.end());
+  return mean(all);
 }
 
 Sample Claims::seeds(const std::string& method, const std::string& metric) const {
@@ -22,16 +48,27 @@ Sample Claims::seeds(const std::string& method, const std::string& metric) const
 
 Sample Claims::items(const std::string& method, const std::string& metric) const {
   if (!has(result, method)) return {};
-  return {experiment::items(result, method, metric), true};
+  Sample out{{}, true};
+  for (const ByItem& seed : experiment::items(result, method, metric)) {
+    out.values.push_back(seed.values);
+    out.groups.push_back(seed.groups);
+  }
+  return out;
+}
+
+Sample Claims::of(const std::string& method, const std::string& metric) const {
+  for (const MethodResult& m : result.methods)
+    for (const auto& [name, by_seed] : m.items)
+      if (m.name == method && name == metric) return items(method, metric);
+  return seeds(method, metric);
 }
 
 void Claims::judge(const std::string& text, const Sample& a, const Sample& b,
                    const std::function<Verdict(const Interval&)>& verdict) {
   if (!a || !b) return;
   need(a.by_items == b.by_items, "claims: " + text + ": one side is by seeds, the other by items");
-  const Interval d = a.by_items ? bootstrap_difference(a.values, b.values)
-                                : paired_difference(a.values[0], b.values[0]);
-  list.push_back({text, verdict(d), d.mean, d.ci95});
+  const Interval d = interval_of(result, a, b);
+  list.push_back({text, verdict(d), d.mean, d.ci95, judged_by(result, d), late});
 }
 
 void Claims::above(const std::string& text, const Sample& a, const Sample& b) {
@@ -44,6 +81,10 @@ void Claims::below(const std::string& text, const Sample& a, const Sample& b) {
 
 void Claims::within(const std::string& text, const Sample& a, const Sample& b, double margin) {
   judge(text, a, b, [margin](const Interval& d) { return verdict_within(d, margin); });
+}
+
+void Claims::not_above(const std::string& text, const Sample& a, const Sample& b, double margin) {
+  judge(text, a, b, [margin](const Interval& d) { return verdict(d, Direction::below, margin); });
 }
 
 std::string on(const std::string& metric, const std::string& variant) {

@@ -5,8 +5,8 @@
 //   c.within("int8 within 1 point", c.items("resnorm", "int8"), c.items("resnorm", "accuracy"), 1);
 //   return c.list;
 //
-// Seeds are judged by the paired interval over seeds, items by the paired bootstrap over the test
-// set's items (stats.h). A claim that a side is missing of is left out.
+// Values of seeds are judged by the paired interval over seeds, items by the interval over seeds
+// and items (stats.h). A claim that a side is missing of is left out.
 #pragma once
 
 #include <regrad/algorithms/experiment/result.h>
@@ -20,14 +20,19 @@ struct Sample {
   // by seeds: one list, a value per seed; by items: a list per seed, a value per item
   std::vector<std::vector<double>> values = {};
   bool by_items = false;
+  std::vector<std::vector<int64_t>> groups = {};  // by seed: the items' clusters
   explicit operator bool() const { return !values.empty(); }
 };
 // Value by value; empty where either side is. ConfigError where they are not of one size and kind.
 Sample operator-(const Sample& a, const Sample& b);
+// Of all values; NaN of none.
+double mean_of(const Sample& sample);
 
 struct Claims {
   const Result& result;
   std::vector<Claim> list = {};
+  // What is asked from here on was asked after a first table had been seen.
+  bool late = false;
 
   explicit Claims(const Result& of) : result(of) {}
 
@@ -35,12 +40,18 @@ struct Claims {
   // has no such metric.
   Sample seeds(const std::string& method, const std::string& metric) const;
   Sample items(const std::string& method, const std::string& metric) const;
+  // By items where the method has them, else by seeds.
+  Sample of(const std::string& method, const std::string& metric) const;
 
   // The whole interval of a - b lies above 0, below 0, or within [-margin, margin].
   void above(const std::string& text, const Sample& a, const Sample& b);
   void below(const std::string& text, const Sample& a, const Sample& b);
   void within(const std::string& text, const Sample& a, const Sample& b, double margin);
-  // Any other question about the interval of a - b.
+  // The whole interval of a - b lies below a margin that was named before: that nothing is seen is
+  // not shown by a wide interval.
+  void not_above(const std::string& text, const Sample& a, const Sample& b, double margin);
+
+ private:
   void judge(const std::string& text, const Sample& a, const Sample& b,
              const std::function<Verdict(const Interval&)>& verdict);
 };

@@ -185,7 +185,7 @@ void list(auto& p, auto part, const Picture*) {
 void list(auto& g, auto part, const Gallery*) { part("title", g.title, "pictures", g.pictures); }
 void list(auto& l, auto part, const Line*) { part.array(l.step, l.moment); }
 void list(auto& s, auto part, const Score*) { part.array(s.method, s.metric, s.value); }
-void list(auto& i, auto part, const Items*) { part.array(i.method, i.metric, i.values); }
+void list(auto& i, auto part, const Items*) { part.array(i.method, i.metric, i.values, i.groups); }
 void list(auto& r, auto part, const Row*) {
   part("method", r.job.method, "variant", r.job.variant, "seed", r.job.seed, "step", r.step);
   part("finished", r.finished, "lines", r.lines, "scores", r.outcome.scores);
@@ -243,7 +243,7 @@ std::string to_json(const Result& r) {
   for (const MethodResult& method : r.methods) {
     Json metrics = Json::object();
     for (const auto& [metric, list] : method.metrics) {
-      const Interval level = mean_interval(list);
+      const Interval level = over_seeds(r, list);
       Writer{metrics[metric]}("mean", level.mean, "ci95", level.ci95, "values", list);
     }
     Writer{methods.emplace_back()}("name", method.name, "metrics", metrics, "parameters",
@@ -251,7 +251,7 @@ std::string to_json(const Result& r) {
   }
   for (const Claim& c : r.claims)
     Writer{claims.emplace_back()}("text", c.text, "verdict", name(c.verdict), "difference",
-                                  c.difference, "ci95", c.ci95);
+                                  c.difference, "ci95", c.ci95, "by", c.by, "late", c.late);
   const Writer part{out};
   part("regrad", r.regrad, "experiment", r.experiment, "task", r.task, "preset", r.preset);
   part("seeds", r.seeds, "threads", r.threads, "seconds", r.seconds, "peak_bytes", r.peak_bytes);

@@ -7,13 +7,12 @@
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <set>
 
 namespace regrad::experiment {
 namespace {
-
-const std::vector<std::string> kPresets = {"tiny", "small", "long", "paper"};
 
 std::vector<std::string> method_names(const Card& card, bool all) {
   std::vector<std::string> out;
@@ -23,30 +22,32 @@ std::vector<std::string> method_names(const Card& card, bool all) {
 }
 
 std::vector<Flag> frame_flags(const Card& card) {
-  return {{"task", "NAME", "one of " + joined(card.tasks), card.tasks[0]},
-          {"methods", "NAME,...", "rows of the table, of " + joined(method_names(card, true)),
-           joined(method_names(card, false))},
-          {"data", "DIR", "where data sets lie"},
-          {"preset", "NAME",
-           "tiny (no data, two minutes), small (a table in 45 minutes), long, paper (its protocol)",
-           "tiny"},
-          {"config", "FILE", "JSON as --print-config writes it, over the preset"},
-          {"set", "KEY=VALUE", "one setting, as --KEY VALUE"},
-          {"seed", "INT", "one seed only"},
-          {"seeds", "INT", "as many paired seeds, from 0 on", "the preset's"},
-          {"threads", "INT", "threads; the numbers do not depend on it", "all processors"},
-          {"out", "DIR", "write config, log, result, report and checkpoints there"},
-          {"resume", "", "go on where the run in --out was cut short, or begin it"},
-          {"force", "", "replace what --out holds"},
-          {"checkpoint-every", "SECONDS", "between two checkpoints in --out; 0: after every step",
-           "30"},
-          {"estimate", "",
-           "time three steps of each method, print what the whole would cost, and stop"},
-          {"profile", "", "print calls, time and bytes by op, and write a Chrome trace to --out"},
-          {"quiet", "", "no progress on stderr"},
-          {"print-config", "", "print the settled config as JSON, and stop"},
-          {"version", "", "versions of regrad, OpenBLAS and the instruction set in use"},
-          {"help", "", "this page"}};
+  return {
+      {"task", "NAME", "one of " + joined(card.tasks), card.tasks[0]},
+      {"methods", "NAME,...", "rows of the table, of " + joined(method_names(card, true)),
+       joined(method_names(card, false))},
+      {"data", "DIR", "where data sets lie"},
+      {"preset", "NAME",
+       "tiny (no data, two minutes), small (a table in 45 minutes), long, paper (its protocol)" +
+           (card.more_presets.empty() ? "" : ", " + joined(card.more_presets)),
+       "tiny"},
+      {"config", "FILE", "JSON as --print-config writes it, over the preset"},
+      {"set", "KEY=VALUE", "one setting, as --KEY VALUE"},
+      {"seed", "INT", "one seed only"},
+      {"seeds", "INT", "as many paired seeds, from 0 on", "the preset's"},
+      {"threads", "INT", "threads; the numbers do not depend on it", "all processors"},
+      {"out", "DIR", "write config, log, result, report and checkpoints there"},
+      {"resume", "", "go on where the run in --out was cut short, or begin it"},
+      {"force", "", "replace what --out holds"},
+      {"checkpoint-every", "SECONDS", "between two checkpoints in --out; 0: after every step",
+       "30"},
+      {"estimate", "",
+       "time three steps of each method, print what the whole would cost, and stop"},
+      {"profile", "", "print calls, time and bytes by op, and write a Chrome trace to --out"},
+      {"quiet", "", "no progress on stderr"},
+      {"print-config", "", "print the settled config as JSON, and stop"},
+      {"version", "", "versions of regrad, OpenBLAS and the instruction set in use"},
+      {"help", "", "this page"}};
 }
 
 std::vector<Flag> all_flags(Experiment& experiment) {
@@ -189,6 +190,30 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
   o.methods = kept;
 }
 
+// Keys of a config file whose value no preset of the task has: those that are the user's own.
+std::vector<std::string> own_keys(Experiment& experiment, const Options& o,
+                                  const std::string& file) {
+  std::map<std::string, std::set<std::string>> usual;
+  for (const std::string& preset : preset_names(experiment.card())) {
+    experiment.choose(o.task, preset);
+    for (const Field& field : experiment.fields()) usual[field.name].insert(text(field));
+  }
+  experiment.choose(o.task, o.preset);
+  std::vector<Field> fields = experiment.fields();
+  from_json(fields, config_text(file), file);
+  std::vector<std::string> out;
+  for (const Field& field : fields)
+    if (usual[field.name].count(text(field)) == 0) out.push_back(field.name);
+  return out;
+}
+
+void check_used(const Options& o, const Experiment& experiment,
+                const std::vector<std::string>& keys) {
+  for (const std::string& key : keys)
+    if (const std::string why = experiment.unused(key, o.methods); !why.empty())
+      throw ConfigError("--" + key + " changes nothing here: " + why);
+}
+
 void check_needs(const Options& o, const Experiment& experiment) {
   for (const Job& job : jobs_of(experiment, o))
     if (job.seed == o.seeds[0]) check_memory(experiment.needs(job), job_name(job));
@@ -196,24 +221,35 @@ void check_needs(const Options& o, const Experiment& experiment) {
 
 }  // namespace
 
+std::vector<std::string> preset_names(const Card& card) {
+  std::vector<std::string> out = {"tiny", "small", "long", "paper"};
+  out.insert(out.end(), card.more_presets.begin(), card.more_presets.end());
+  return out;
+}
+
 Options parse_options(Experiment& experiment, int argc, const char* const* argv) {
   Options o;
   const Card card = experiment.card();
   o.task = early("task", card.tasks[0], argc, argv);
   o.preset = early("preset", o.preset, argc, argv);
-  if (among(o.task, card.tasks) && among(o.preset, kPresets)) experiment.choose(o.task, o.preset);
+  if (among(o.task, card.tasks) && among(o.preset, preset_names(card)))
+    experiment.choose(o.task, o.preset);
   const std::vector<Given> given = parse_flags(all_flags(experiment), argc, argv);
   if (last_of(given, "version")) o.action = Options::version;
   if (last_of(given, "help")) o.action = Options::help;
   if (o.action == Options::version) return o;
   choose_one("task", o.task, card.tasks);
-  choose_one("preset", o.preset, kPresets);
+  choose_one("preset", o.preset, preset_names(card));
   experiment.choose(o.task, o.preset);
   if (o.action == Options::help) return o;
   std::vector<Field> fields = experiment.fields();
-  if (const std::string* file = last_of(given, "config"))
-    from_json(fields, config_text(*file), *file);
-  for (const Given& g : given) apply_flag(o, fields, g);
+  std::vector<std::string> keys;  // that the user gave
+  if (const std::string* file = last_of(given, "config")) keys = own_keys(experiment, o, *file);
+  for (const Given& g : given) {
+    apply_flag(o, fields, g);
+    const std::string key = g.name == "set" ? g.value.substr(0, g.value.find('=')) : g.name;
+    if (const Field* field = find(fields, key)) keys.push_back(field->name);
+  }
   const bool asked = !o.methods.empty();
   settle_methods(o, experiment.card());
   if (o.seeds.empty())
@@ -228,6 +264,7 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   experiment.check();
   check_variants(experiment, fields);
   leave_out_methods_without_rows(o, experiment, asked);
+  check_used(o, experiment, keys);
   if (o.action == Options::print_config) return o;
   if (o.action == Options::run && !o.out.empty()) check_out(o.out, o.mode());
   check_needs(o, experiment);

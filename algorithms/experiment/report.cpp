@@ -71,15 +71,16 @@ std::string claims(const Result& result) {
   if (result.claims.empty()) return "";
   std::string out = "<h2>Claims</h2>\n<table>\n";
   for (const Claim& c : result.claims) {
-    const char* kinds[] = {"shown", "not-shown", "not-testable"};  // Verdict's
+    const char* kinds[] = {"shown", "refuted", "not-shown", "not-testable"};  // Verdict's
     out += fmt::format(
-        "<tr><td><span class=\"verdict {}\">{}</span></td><td>{}</td><td>{}</td></tr>\n",
-        kinds[static_cast<int>(c.verdict)], name(c.verdict), escaped(c.text),
-        escaped(difference(c)));
+        "<tr><td><span class=\"verdict {}\">{}</span></td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+        kinds[static_cast<int>(c.verdict)], name(c.verdict), escaped(text_of(c)),
+        escaped(difference(c)), c.by);
   }
   return out +
-         "</table>\n<p>Shown: the whole 95% interval of the paired difference over the seeds lies "
-         "where the claim has it.</p>\n";
+         "</table>\n<p>Shown: the whole 95% interval of the paired difference lies where the claim "
+         "has it; refuted: the whole interval lies on the other side. The interval carries the "
+         "spread of what stands in the last column.</p>\n";
 }
 
 // in_thirds: three to a row, where the page is wide enough.

@@ -84,17 +84,24 @@ std::string metric_table(const Result& result, const std::string& metric, bool& 
 // More claims than this are counted in the sentence, not named; all of them stand above it.
 constexpr size_t kNamedClaims = 6;
 
-// "; shown: a, b; not shown: c", or "; of the 20 claims 12 shown, 8 not shown".
-std::string verdicts(const std::vector<Claim>& claims) {
+// "; shown: a, b; not shown: c", or "; of the 20 claims 12 shown, 8 not shown"; what was asked later
+// apart.
+std::string verdicts(const std::vector<Claim>& claims, bool late) {
+  const auto count =
+      std::count_if(claims.begin(), claims.end(), [&](const Claim& c) { return c.late == late; });
+  const char* later = late ? " asked later" : "";
   const bool named = claims.size() <= kNamedClaims;
-  std::string out = named ? "" : fmt::format("; of the {} claims", claims.size());
+  if (count == 0) return "";
+  std::string out = named ? "" : fmt::format("; of the {} claims{}", count, later);
   const char* between = " ";
-  for (const Verdict kind : {Verdict::shown, Verdict::not_shown, Verdict::not_testable}) {
+  for (const Verdict kind :
+       {Verdict::shown, Verdict::refuted, Verdict::not_shown, Verdict::not_testable}) {
     std::vector<std::string> texts;
     for (const Claim& c : claims)
-      if (c.verdict == kind) texts.push_back(c.text);
+      if (c.verdict == kind && c.late == late) texts.push_back(c.text);
     if (texts.empty()) continue;
-    out += named ? fmt::format("; {}: {}", name(kind), fmt::join(texts, ", "))
+    out += named ? fmt::format("; {}{}: {}", name(kind), late ? ", asked later" : "",
+                               fmt::join(texts, ", "))
                  : fmt::format("{}{} {}", between, texts.size(), name(kind));
     between = ", ";
   }
@@ -108,7 +115,7 @@ std::string against_baseline(const Result& result, const MethodResult& best) {
   if (base == nullptr || result.methods.size() < 2) return "";
   if (best.name == result.baseline) return ", and no method beats this baseline";
   if (base->size() != own->size()) return "";
-  const Interval difference = paired_difference(*own, *base);
+  const Interval difference = over_seeds(result, *own, *base);
   const double size = std::fabs(difference.mean);
   return fmt::format(", {} {} the baseline {}{}", with_interval(size, difference.ci95, false),
                      difference.mean < 0 ? "below" : "above", result.baseline,
@@ -131,11 +138,26 @@ const std::vector<double>& values(const Result& result, const std::string& metho
   throw ConfigError("result: method '" + method + "' has no metric '" + metric + "'");
 }
 
-const std::vector<std::vector<double>>& items(const Result& result, const std::string& method,
-                                              const std::string& metric) {
+const std::vector<ByItem>& items(const Result& result, const std::string& method,
+                                 const std::string& metric) {
   const MethodResult* found = find(result, method);
   if (const auto* lists = found ? behind(found->items, metric) : nullptr) return *lists;
   throw ConfigError("result: no items of '" + metric + "' for method '" + method + "'");
+}
+
+Interval over_seeds(const Result& result, const std::vector<double>& values) {
+  return result.parts.empty() ? mean_interval(values) : jackknife_interval(values, result.parts);
+}
+
+Interval over_seeds(const Result& result, const std::vector<double>& a,
+                    const std::vector<double>& b) {
+  const Interval d = paired_difference(a, b);
+  if (result.parts.empty()) return d;
+  std::vector<double> differences(a.size());
+  for (size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
+  Interval out = jackknife_interval(differences, result.parts);
+  if (d.ci95 == 0) out.ci95 = 0;  // what rounding left
+  return out;
 }
 
 void check(const Result& result) {
@@ -178,14 +200,20 @@ std::string with_interval(double mean, double ci95, bool sign) {
   } else if (sign && mean > 0) {
     out = "+" + out;
   }
-  if (!std::isfinite(ci95)) return out;
+  if (!(ci95 > 0) || !std::isfinite(ci95)) return out;
   return out + " ± " +
          (fixed ? fmt::format("{:.{}f}", ci95, decimals) : fmt::format("{:.2g}", ci95));
 }
 
-std::string difference(const Claim& claim) {
-  return std::isfinite(claim.difference) ? with_interval(claim.difference, claim.ci95, true) : "";
+std::string difference(double mean, double ci95) {
+  return with_interval(mean, ci95, true) + (ci95 == 0 ? ", without spread" : "");
 }
+
+std::string difference(const Claim& claim) {
+  return std::isfinite(claim.difference) ? difference(claim.difference, claim.ci95) : "";
+}
+
+std::string text_of(const Claim& claim) { return (claim.late ? "asked later: " : "") + claim.text; }
 
 std::string grouped(int64_t number) {
   std::string digits = std::to_string(number);
@@ -200,15 +228,15 @@ std::vector<TableRow> table_rows(const Result& result, const std::string& metric
   for (const MethodResult& method : result.methods) {
     const std::vector<double>* own = behind(method.metrics, metric);
     if (own == nullptr) continue;
-    const Interval level = mean_interval(*own);
+    const Interval level = over_seeds(result, *own);
     TableRow row{method.name, with_interval(level.mean, level.ci95, false), "", false,
                  method.parameters};
     if (method.name == result.baseline) {
       row.difference = "baseline";
     } else if (base != nullptr && base->size() == own->size()) {
-      const Interval difference = paired_difference(*own, *base);
-      row.difference = with_interval(difference.mean, difference.ci95, true);
-      row.apart = difference.count >= 2 && std::fabs(difference.mean) > difference.ci95;
+      const Interval d = over_seeds(result, *own, *base);
+      row.difference = difference(d.mean, d.ci95);
+      row.apart = d.ci95 > 0 && std::fabs(d.mean) > d.ci95;
     }
     rows.push_back(row);
   }
@@ -227,7 +255,8 @@ std::string table(const Result& result, bool utf8) {
     out += metric_table(result, metric, apart) + "\n";
   if (apart) out += "* the 95% interval of the paired difference leaves out 0\n\n";
   Rows claims;
-  for (const Claim& c : result.claims) claims.push_back({name(c.verdict), c.text, difference(c)});
+  for (const Claim& c : result.claims)
+    claims.push_back({name(c.verdict), text_of(c), difference(c), c.by});
   if (!claims.empty()) out += columns(claims, false) + "\n";
   out += sentence(result) + "\n";
   for (size_t at = 0; !utf8 && (at = out.find("±")) != std::string::npos;)
@@ -248,13 +277,13 @@ std::string sentence(const Result& result) {
   }
   if (best == nullptr)
     return "No method ended with a finite " + result.metric + ", so there is nothing to compare.";
-  const Interval level = mean_interval(*behind(best->metrics, result.metric));
+  const Interval level = over_seeds(result, *behind(best->metrics, result.metric));
   return fmt::format(
       "{} {} has the {} {} ({}){}{}.",
       result.seeds.size() == 1 ? "With one seed" : "Over " + count_seeds(result.seeds.size()),
       best->name, result.better == Better::lower ? "lowest" : "highest", result.metric,
       with_interval(level.mean, level.ci95, false), against_baseline(result, *best),
-      verdicts(result.claims));
+      verdicts(result.claims, false) + verdicts(result.claims, true));
 }
 
 }  // namespace regrad::experiment

@@ -26,20 +26,24 @@ struct MethodResult {
   std::vector<std::pair<std::string, std::vector<double>>> metrics;
   // scalars of the model that is deployed
   int64_t parameters = 0;
-  // metric -> a list per seed, one value per item of the test set
-  std::vector<std::pair<std::string, std::vector<std::vector<double>>>> items = {};
+  // metric -> by seed the values of the test set's items
+  std::vector<std::pair<std::string, std::vector<ByItem>>> items = {};
 };
 
 struct Claim {
   std::string text;  // reads after "shown:" and after "not shown:", as in "dagger below maml"
   Verdict verdict;
   double difference, ci95;  // of the paired difference that was judged; NaN where there is none
+  std::string by = {};      // what the interval carries the spread of: "3 seeds, 80 items"
+  bool late = false;        // asked after a first table of these rows had been seen
 };
 
 struct Result {
   std::string regrad;  // version; this and the next six lines are filled in by the frame
   std::string experiment, task, preset;
   std::vector<uint64_t> seeds;
+  // by seed, where seeds share parts of their tests (Experiment::parts_of); else empty
+  std::vector<std::vector<int64_t>> parts = {};
   int threads = 0;
   double seconds = 0;
   // peak of the engine's memory, if run() sets it; otherwise the process's peak resident set
@@ -62,8 +66,14 @@ const std::vector<double>& values(const Result& result, const std::string& metho
                                   const std::string& metric);
 
 // The same of what was kept item by item: a list per seed.
-const std::vector<std::vector<double>>& items(const Result& result, const std::string& method,
-                                              const std::string& metric);
+const std::vector<ByItem>& items(const Result& result, const std::string& method,
+                                 const std::string& metric);
+
+// The interval over the seeds of one value for each: mean_interval, or where seeds share parts
+// jackknife_interval; and of paired differences a - b.
+Interval over_seeds(const Result& result, const std::vector<double>& values);
+Interval over_seeds(const Result& result, const std::vector<double>& a,
+                    const std::vector<double>& b);
 
 // ConfigError when the result contradicts itself: no methods, names given twice, a metric without
 // one value per seed, or no method with the metric that the table is about.
@@ -71,7 +81,8 @@ void check(const Result& result);
 
 // Cells of a table, for the text below and the report alike; "±" is UTF-8.
 struct TableRow {
-  // difference: "baseline", "-0.046 ± 0.010", or "" where it cannot be paired
+  // difference: "baseline", "-0.046 ± 0.010", "-0.046, without spread", or "" where it
+  // cannot be paired
   std::string method, value, difference;
   bool apart = false;  // the interval of the difference leaves out 0
   int64_t parameters = 0;
@@ -84,12 +95,17 @@ bool has_direction(const Result& result, const std::string& metric);
 std::vector<std::string> metric_names(const Result& result);
 
 // "mean ± half-width" with so many decimals that the half-width has two digits; without an
-// interval, four digits of the mean.
+// interval, or without spread (ci95 = 0), four digits of the mean.
 std::string with_interval(double mean, double ci95, bool sign);
-// "-0.046 ± 0.010"; "" where the claim has none.
+// "-0.046 ± 0.010", or "-0.046, without spread"; "" where the claim has none.
 std::string difference(const Claim& claim);
+// The same of an interval that was made of paired differences.
+std::string difference(double mean, double ci95);
 // 12345 -> "12,345".
 std::string grouped(int64_t number);
+
+// "late" claims have "asked later: " before their text.
+std::string text_of(const Claim& claim);
 
 // The table as aligned text, the claims with their verdicts, and the sentence. `utf8` false writes
 // "+-" for "±".

@@ -144,10 +144,13 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
       for (const auto& [method, count] : f.outcome.parameters)
         if (method == name) m.parameters = count;
       for (const Items& i : f.outcome.items)
-        if (i.method == name) of(m.items, i.metric).push_back(i.values);
+        if (i.method == name) of(m.items, i.metric).push_back({i.values, i.groups});
     }
     r.methods.push_back(std::move(m));
   }
+  for (const uint64_t seed : r.seeds)
+    if (std::vector<int64_t> parts = experiment.parts_of(seed); !parts.empty())
+      r.parts.push_back(std::move(parts));
   r.claims = experiment.claims(r);
   return r;
 }

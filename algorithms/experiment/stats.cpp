@@ -2,12 +2,13 @@
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/experiment/stats.h>
 #include <regrad/engine/internal/decimal.h>
-#include <regrad/engine/random.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
+#include <set>
 
 namespace regrad::experiment {
 namespace {
@@ -55,14 +56,100 @@ double regularized_beta(double x, double y, double a, double b) {
   return 1 - front * beta_fraction(b, a, y) / b;
 }
 
-bool testable(const Interval& difference) {
-  return difference.count >= 2 && std::isfinite(difference.mean) && std::isfinite(difference.ci95);
+// Without spread nothing can be judged by it.
+bool testable(const Interval& d) {
+  return d.count >= 2 && std::isfinite(d.mean) && std::isfinite(d.ci95) && d.ci95 > 0;
+}
+
+double largest(const std::vector<double>& values) {
+  double out = 0;
+  for (const double v : values) out = std::max(out, std::fabs(v));
+  return out;
+}
+
+// mean_interval of values that were computed from numbers up to `scale`.
+Interval interval_of(const std::vector<double>& values, double scale) {
+  const auto n = static_cast<double>(values.size());
+  const double sd = sample_sd(values);
+  const double half = values.size() < 2 ? kNaN : student_quantile(0.975, n - 1) * sd / std::sqrt(n);
+  return {mean(values), sd <= 1e-10 * scale ? 0 : half, static_cast<int>(values.size())};
+}
+
+struct Cluster {
+  double sum = 0;
+  int64_t count = 0;
+};
+using Clusters = std::map<int64_t, Cluster>;  // of one seed
+
+Clusters clusters_of(const ByItem& seed) {
+  const size_t n = seed.values.size();
+  need(n > 0, "clustered_interval: a seed without items");
+  need(seed.groups.empty() || seed.groups.size() == n,
+       fmt::format("clustered_interval: {} groups of {} items", seed.groups.size(), n));
+  Clusters out;
+  for (size_t i = 0; i < n; ++i) {
+    Cluster& c = out[seed.groups.empty() ? static_cast<int64_t>(i) : seed.groups[i]];
+    c.sum += seed.values[i], ++c.count;
+  }
+  return out;
+}
+
+bool same_clusters(const Clusters& a, const Clusters& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.count == y.second.count;
+  });
+}
+
+// Rows are seeds, columns clusters: y_sc = D + C / N (sum_sc - n_c D), whose mean over c is the
+// seed's mean, D the mean of all.
+Interval two_ways(const std::vector<Clusters>& seeds) {
+  const auto s_count = static_cast<double>(seeds.size()),
+             c_count = static_cast<double>(seeds[0].size());
+  double n = 0, total = 0, scale = 0;
+  for (const auto& [group, c] : seeds[0]) n += static_cast<double>(c.count);
+  for (const Clusters& s : seeds)
+    for (const auto& [group, c] : s) total += c.sum;
+  const double centre = total / (n * s_count);
+  std::vector<double> column(seeds[0].size(), -centre);
+  double of_seeds = 0, of_clusters = 0, of_all = 0;  // sums of squares
+  for (const Clusters& s : seeds) {
+    double row = -centre;
+    size_t at = 0;
+    for (const auto& [group, c] : s) {
+      const double y = centre + c_count / n * (c.sum - static_cast<double>(c.count) * centre);
+      row += y / c_count, column[at++] += y / s_count, of_all += (y - centre) * (y - centre);
+      scale = std::max(scale, std::fabs(y));
+    }
+    of_seeds += c_count * row * row;
+  }
+  for (const double v : column) of_clusters += s_count * v * v;
+  const double m_s = of_seeds / (s_count - 1), m_c = of_clusters / (c_count - 1),
+               left = (s_count - 1) * (c_count - 1),
+               m_e = std::max(0.0, of_all - of_seeds - of_clusters) / left;
+  double v = m_s + m_c - m_e;
+  double df = v * v / (m_s * m_s / (s_count - 1) + m_c * m_c / (c_count - 1) + m_e * m_e / left);
+  if (v < std::max(m_s, m_c)) v = std::max(m_s, m_c), df = (m_s > m_c ? s_count : c_count) - 1;
+  const double sd = std::sqrt(v / (s_count * c_count));
+  const bool known = seeds.size() > 1 && seeds[0].size() > 1;
+  const double half = !known ? kNaN : sd <= 1e-10 * scale ? 0 : student_quantile(0.975, df) * sd;
+  return {centre, half, static_cast<int>(seeds.size())};
+}
+
+Interval over_sets(const std::vector<ByItem>& by_seed,
+                   const std::vector<std::vector<size_t>>& sets) {
+  std::vector<double> values;
+  for (const std::vector<size_t>& set : sets) {
+    double sum = 0;
+    for (const size_t s : set) sum += mean(by_seed[s].values);
+    values.push_back(sum / static_cast<double>(set.size()));
+  }
+  return mean_interval(values);
 }
 
 }  // namespace
 
 std::string name(Verdict verdict) {
-  const char* names[] = {"shown", "not shown", "not testable here"};
+  const char* names[] = {"shown", "refuted", "not shown", "not testable here"};
   return names[static_cast<int>(verdict)];
 }
 
@@ -102,10 +189,7 @@ double student_quantile(double p, double df) {
 }
 
 Interval mean_interval(const std::vector<double>& values) {
-  const auto n = static_cast<double>(values.size());
-  const double half =
-      values.size() < 2 ? kNaN : student_quantile(0.975, n - 1) * sample_sd(values) / std::sqrt(n);
-  return {mean(values), half, static_cast<int>(values.size())};
+  return interval_of(values, largest(values));
 }
 
 Interval paired_difference(const std::vector<double>& a, const std::vector<double>& b) {
@@ -115,49 +199,72 @@ Interval paired_difference(const std::vector<double>& a, const std::vector<doubl
                    a.size(), b.size()));
   std::vector<double> differences(a.size());
   for (size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
-  return mean_interval(differences);
+  return interval_of(differences, std::max(largest(a), largest(b)));
 }
 
-Interval bootstrap_difference(const std::vector<std::vector<double>>& a,
-                              const std::vector<std::vector<double>>& b, int resamples) {
-  need(!a.empty() && a.size() == b.size() && !a[0].empty(),
-       "bootstrap_difference: a list of items per seed is needed on both sides");
-  const size_t n = a[0].size();
-  std::vector<double> difference(n, 0.0);
-  for (size_t s = 0; s < a.size(); ++s) {
-    need(a[s].size() == n && b[s].size() == n,
-         "bootstrap_difference: lists of items differ in length");
-    for (size_t i = 0; i < n; ++i)
-      difference[i] += (a[s][i] - b[s][i]) / static_cast<double>(a.size());
+Interval clustered_interval(const std::vector<ByItem>& by_seed) {
+  need(!by_seed.empty(), "clustered_interval: no seed");
+  std::vector<Clusters> seeds;
+  for (const ByItem& s : by_seed) seeds.push_back(clusters_of(s));
+  std::vector<std::vector<size_t>> sets;  // of seeds that have the same clusters
+  std::set<int64_t> seen;
+  for (size_t s = 0; s < seeds.size(); ++s) {
+    const auto same = std::find_if(sets.begin(), sets.end(), [&](const auto& set) {
+      return same_clusters(seeds[set[0]], seeds[s]);
+    });
+    if (same != sets.end()) {
+      same->push_back(s);
+      continue;
+    }
+    for (const auto& [group, c] : seeds[s])
+      need(seen.insert(group).second,
+           fmt::format("clustered_interval: seeds share a part of their items only (cluster {})",
+                       group));
+    sets.push_back({s});
   }
-  const Random draw = Random(0) / "bootstrap";
-  std::vector<double> means;
-  for (int r = 0; r < resamples; ++r) {
-    double total = 0;
-    for (size_t i = 0; i < n; ++i)
-      total += difference[std::min(
-          n - 1, static_cast<size_t>((draw / r).uniform(i) * static_cast<double>(n)))];
-    means.push_back(total / static_cast<double>(n));
-  }
-  std::sort(means.begin(), means.end());
-  const auto quantile = [&](double p) {
-    return means[static_cast<size_t>(p * static_cast<double>(means.size() - 1))];
-  };
-  return {mean(difference), 0.5 * (quantile(0.975) - quantile(0.025)), static_cast<int>(n)};
+  Interval out = sets.size() == 1 ? two_ways(seeds) : over_sets(by_seed, sets);
+  out.items = static_cast<int>(seen.size());
+  return out;
 }
 
-Verdict verdict(const Interval& difference, Direction claimed) {
+Interval jackknife_interval(const std::vector<double>& values,
+                            const std::vector<std::vector<int64_t>>& parts) {
+  need(values.size() == parts.size(),
+       fmt::format("jackknife_interval: {} values, parts of {}", values.size(), parts.size()));
+  std::set<int64_t> all;
+  for (const auto& of : parts) all.insert(of.begin(), of.end());
+  std::vector<double> without;  // m_c
+  for (const int64_t c : all) {
+    std::vector<double> left;
+    for (size_t i = 0; i < values.size(); ++i)
+      if (std::find(parts[i].begin(), parts[i].end(), c) == parts[i].end())
+        left.push_back(values[i]);
+    without.push_back(mean(left));
+  }
+  const auto n = static_cast<double>(all.size());
+  const double sd = sample_sd(without);
+  // (n-1)/n sum (..)^2 from the sample's standard deviation, which divides by n - 1
+  const double half = all.size() < 3 ? kNaN
+                      : sd <= 1e-10 * largest(values)
+                          ? 0
+                          : student_quantile(0.975, n - 1) * sd * (n - 1) / std::sqrt(n);
+  return {mean(values), half, static_cast<int>(all.size())};
+}
+
+Verdict verdict(const Interval& difference, Direction claimed, double bound) {
   if (!testable(difference)) return Verdict::not_testable;
-  const bool held = claimed == Direction::below ? difference.mean + difference.ci95 < 0
-                                                : difference.mean - difference.ci95 > 0;
-  return held ? Verdict::shown : Verdict::not_shown;
+  const bool below =
+      difference.mean + difference.ci95<bound, above = difference.mean - difference.ci95> bound;
+  if (!below && !above) return Verdict::not_shown;
+  return below == (claimed == Direction::below) ? Verdict::shown : Verdict::refuted;
 }
 
 Verdict verdict_within(const Interval& difference, double margin) {
   need(margin > 0, "verdict_within: the margin must be above 0, found " + decimal(margin));
   if (!testable(difference)) return Verdict::not_testable;
-  return std::fabs(difference.mean) + difference.ci95 <= margin ? Verdict::shown
-                                                                : Verdict::not_shown;
+  const double size = std::fabs(difference.mean);
+  if (size + difference.ci95 <= margin) return Verdict::shown;
+  return size - difference.ci95 > margin ? Verdict::refuted : Verdict::not_shown;
 }
 
 }  // namespace regrad::experiment

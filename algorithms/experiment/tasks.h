@@ -33,10 +33,15 @@ class TaskList : public Experiment {
   int seeds() const override { return chosen().seeds(); }
   std::vector<Field> fields() override { return chosen().fields(); }
   void check() const override { chosen().check(); }
+  std::string unused(const std::string& key,
+                     const std::vector<std::string>& methods) const override {
+    return chosen().unused(key, methods);
+  }
   std::vector<Need> needs(const Job& job) const override { return chosen().needs(job); }
   void data(const std::string& folder) override { chosen().data(folder); }
   std::vector<std::string> variants() const override { return chosen().variants(); }
   bool has_row(const Job& job) const override { return chosen().has_row(job); }
+  std::vector<int64_t> parts_of(uint64_t seed) const override { return chosen().parts_of(seed); }
   int64_t steps(const Job& job) const override { return chosen().steps(job); }
   int64_t log_every() const override { return chosen().log_every(); }
   int64_t usual_step(const Job& job) const override { return chosen().usual_step(job); }

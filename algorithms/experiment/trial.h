@@ -28,11 +28,14 @@ struct Score {
   std::string method, metric;
   double value;
 };
-// A metric item by item of the test set, in an order that all methods and seeds share: what a
-// bootstrap over the items needs.
+// A metric item by item of the test set, in an order that all methods share: a verdict carries the
+// spread of the items beside that of the seeds (stats.h).
 struct Items {
   std::string method, metric;
   std::vector<double> values;
+  // of each value the number of its cluster: values that are not independent, as nine recordings of
+  // one moment, share one, and so does what other seeds tested on the same. Empty: 0, 1, ..
+  std::vector<int64_t> groups = {};
 };
 // What a trial has at its end. One trial may score several methods: a net that is read in two ways
 // is trained once.
@@ -79,6 +82,7 @@ struct Card {
   std::string metric;  // the headline
   Better better = Better::lower;
   std::string baseline;
+  std::vector<std::string> more_presets = {};  // beside those that every table has
 };
 
 class Experiment {
@@ -87,7 +91,7 @@ class Experiment {
   // Before choose() the list of tasks counts; after it all of the card, which may depend on the
   // task.
   virtual Card card() const = 0;
-  // Sets the config to a task's preset (tiny, small, long, paper). ConfigError where there is no
+  // Sets the config to a task's preset, one of the card's. ConfigError where there is no
   // such task or preset.
   virtual void choose(const std::string& task, const std::string& preset) = 0;
   virtual int seeds() const = 0;            // how many, after choose()
@@ -96,6 +100,11 @@ class Experiment {
   // range in `fields` excludes are refused before). Called before data(), where a mistake must cost
   // no time, and after it, for what only the data show.
   virtual void check() const {}
+  // Why this setting changes nothing in a table of these methods, as the settings stand (unused.h);
+  // empty where it does something. One that the user gave is then refused; presets may have it.
+  virtual std::string unused(const std::string&, const std::vector<std::string>&) const {
+    return "";
+  }
   // What a trial of any job takes at least, as far as the settings show, and the data where they
   // are there. Called as check() is; a run that cannot have so much does not begin.
   virtual std::vector<Need> needs(const Job&) const { return {}; }
@@ -106,6 +115,10 @@ class Experiment {
   // Whether the table has such a row. A method without any row is left out, or refused where
   // --methods names it; so is a variant without any.
   virtual bool has_row(const Job&) const { return true; }
+  // What the test of a seed is made of, where seeds share parts of it, as pairs of classes do: such
+  // seeds are no independent values, and intervals over seeds leave out one part at a time
+  // (jackknife_interval). Asked after data(). Empty: seeds are independent.
+  virtual std::vector<int64_t> parts_of(uint64_t) const { return {}; }
   virtual int64_t steps(const Job& job) const = 0;
   // steps between two that are logged, for --estimate; 0: logging costs nothing
   virtual int64_t log_every() const { return 0; }

@@ -78,16 +78,18 @@ Tensors drop_and_grow(const Tensors& masks, const Tensors& weights, const Tensor
   return out;
 }
 
-Method rigl(double share) {
+Method rigl(double share, int64_t period) {
+  if (period < 1) throw ConfigError("rigl: the period is at least 1 step");
   Method m = gmp();
   m.sparsity = in_full, m.due = at_first;
   m.masks = [](State& s, const Schedule& t, const Minibatch&, double p) {
     return random_masks(weights(s), p, t.random / "masks");
   };
-  m.pass = [share](State& s, const Method& self, const Schedule& t, const Minibatch& batch) {
+  m.pass = [share, period](State& s, const Method& self, const Schedule& t,
+                           const Minibatch& batch) {
     Gradients g = one_pass(s, self, t, batch);
     const auto end = std::llround(t.target * static_cast<double>(t.steps()));
-    if (batch.i == 0 || batch.i % t.refresh != 0 || batch.i >= end) return g;
+    if (batch.i == 0 || batch.i % period != 0 || batch.i >= end) return g;
     const double at = M_PI * static_cast<double>(batch.i) / static_cast<double>(end);
     g.masks = drop_and_grow(s.masks, weights(s), g.raw, share / 2 * (1 + std::cos(at)));
     return g;

@@ -3,8 +3,6 @@
 
 #include <regrad/algorithms/pruning/method.h>
 
-#include <algorithm>
-
 namespace regrad::pruning {
 
 inline Method dense() {  // nothing is pruned
@@ -77,9 +75,10 @@ Tensors random_masks(const Tensors& weights, double s, const Random& r);
 Tensors drop_and_grow(const Tensors& masks, const Tensors& weights, const Tensors& gradients,
                       double share);
 
-// W^ = M W, G = M g. At a refresh the masks are regrown instead of a step, until the schedule's
+// W^ = M W, G = M g. Every `period` steps the masks are regrown instead of a step, until the schedule's
 // target; the share that is dropped falls from `share` to 0 as a cosine.
-Method rigl(double share = 0.3);
+// Steps between two of them: `period` (delta T; theirs: 100).
+Method rigl(double share = 0.3, int64_t period = 16);
 
 // STR, soft threshold reparameterization (Kusupati et al. 2020):
 // W^ = sign(W) relu(|W| - sigmoid(c)) with a learned logit c per layer, autograd through both. Its
@@ -110,9 +109,13 @@ inline Method str(const StrOptions& o = {}) {
     out.loss = cross_entropy(net(batch.x, ctx), batch.y);
     out.all = parameters(grad(out.loss, s.trained));
     out.raw = picked(out.all, s.at);
+    // the thresholds have a decay of their own in the place of the optimizer's
+    const NoGrad quiet;
     out.decay.assign(out.all.size(), 1.0);
-    std::fill_n(out.decay.rbegin(), s.trained.extra.size(),
-                t.sgd.weight_decay > 0 ? o.decay / t.sgd.weight_decay : 1);
+    for (size_t k = out.all.size(), l = s.trained.extra.size(); l-- > 0;) {
+      out.decay[--k] = 0;
+      out.all[k] = add(out.all[k], s.trained.extra[l], o.decay);
+    }
     s.trained.net = commit(std::move(s.trained.net), ctx);
     return out;
   };

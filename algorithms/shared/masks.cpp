@@ -114,4 +114,27 @@ int64_t empty_filters(const Tensor& weight) {
   return zeros_in({any(flatten(weight.detach(), 1), {1})});
 }
 
+int64_t off_target(const std::vector<Tensor>& weights, double p, const MaskOptions& options) {
+  if (options.per_layer) {
+    MaskOptions one = options;
+    one.per_layer = false;
+    int64_t most = 0;
+    for (const Tensor& w : weights) {
+      const int64_t off = off_target({w}, p, one);
+      if (std::abs(off) > std::abs(most)) most = off;
+    }
+    return most;
+  }
+  int64_t units = 0, pruned = 0, stray = 0;
+  for (const Tensor& w : weights) {
+    const int64_t zeros = zeros_in({w}), empty = options.filters ? empty_filters(w) : zeros;
+    units += options.filters ? w.size(0) : w.numel();
+    pruned += empty;
+    if (options.filters) stray += zeros - empty * (w.numel() / w.size(0));
+  }
+  const int64_t more = options.rule == MaskOptions::official;
+  const int64_t off = pruned - std::min(units, pruned_count(units, p) + more);
+  return std::abs(off) > stray ? off : stray;
+}
+
 }  // namespace regrad

@@ -68,5 +68,9 @@ int64_t zeros_in(const std::vector<Tensor>& tensors);
 inline int64_t entries_in(const std::vector<Tensor>& tensors) { return parameter_count(tensors); }
 // Filters (dim 0) without an entry that is not 0.
 int64_t empty_filters(const Tensor& weight);
+// By how many weights (or filters) these are off what masks at p prune: too many zeros are above 0,
+// too few below. Each layer for itself where masks are made so: that which is furthest off. Where
+// whole filters are pruned, zeros outside of empty filters are too many.
+int64_t off_target(const std::vector<Tensor>& weights, double p, const MaskOptions& options = {});
 
 }  // namespace regrad

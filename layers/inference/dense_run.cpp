@@ -50,6 +50,21 @@ int64_t images_at_a_time(const std::vector<Layer>& layers, const std::vector<Siz
                   : vectors;
 }
 
+void run_max_pool(const Layer& l, const Size& from, const Size& to, const float* x, float* y) {
+  const int64_t c = from.c;
+  for (int64_t i = 0; i < to.h; ++i)
+    for (int64_t j = 0; j < to.w; ++j, y += c) {
+      const PoolSpan rows(l, i, from.h), columns(l, j, from.w);
+      std::memcpy(y, x + (rows.first * from.w + columns.first) * c, static_cast<size_t>(c) * 4);
+      for (int64_t p = rows.first; p < rows.end; ++p)
+        for (int64_t q = columns.first; q < columns.end; ++q)
+          for (int64_t k = 0; k < c; ++k) {
+            const float v = x[(p * from.w + q) * c + k];
+            y[k] = v > y[k] || v != v ? v : y[k];  // NaN is largest
+          }
+    }
+}
+
 // A layer that only moves or shrinks, of one image.
 void run_simple(const Layer& l, const Size& from, const Size& to, const float* x, float* y) {
   const int64_t c = from.c;
@@ -66,15 +81,7 @@ void run_simple(const Layer& l, const Size& from, const Size& to, const float* x
     kernels::table().sum_columns[0](x, from.h * from.w, c, c, y);
     for (int64_t k = 0; k < c; ++k) y[k] /= static_cast<float>(from.h * from.w);
   } else if (l.kind == Layer::max_pool) {
-    each_pixel([&](const float* in, float* out) {
-      std::memcpy(out, in, static_cast<size_t>(c) * 4);
-      for (int64_t p = 0; p < l.stride; ++p)
-        for (int64_t q = 0; q < l.stride; ++q)
-          for (int64_t k = 0; k < c; ++k) {
-            const float v = in[(p * from.w + q) * c + k];
-            out[k] = v > out[k] || v != v ? v : out[k];  // NaN is largest
-          }
-    });
+    run_max_pool(l, from, to, x, y);
   } else {
     const int64_t before = (l.channels - c) / 2;
     each_pixel([&](const float* in, float* out) {

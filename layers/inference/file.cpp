@@ -1,7 +1,7 @@
 // The file of an InferenceNet. Metadata "layers" has a line per layer:
 //
 //   conv from=0 padding=1 relu=1 weight=16,3,3,3 bitmap=1
-//   (and residual, stride, groups, channels where they are not the usual ones)
+//   (and residual, stride, groups, channels, kernel where they are not the usual ones)
 //
 // Three tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with
 // bitmap=1 the kept ones only; "mask", the bitmaps.
@@ -41,7 +41,7 @@ std::string line_of(const Layer& l) {
   return kinds[l.kind] + field("from", l.from, -1) + field("residual", l.residual, plain.residual) +
          field("stride", l.stride, plain.stride) + field("padding", l.padding, plain.padding) +
          field("groups", l.groups, plain.groups) + field("channels", l.channels, plain.channels) +
-         field("relu", l.relu, plain.relu) +
+         field("kernel", l.kernel, plain.kernel) + field("relu", l.relu, plain.relu) +
          (l.weight.defined() ? " weight=" + joined(l.weight.shape()) : "");
 }
 
@@ -163,7 +163,8 @@ class Reader {
     l.residual = static_cast<int>(take("residual", -1, 65536, l.residual));
     l.stride = take("stride", 1, 64, l.stride), l.padding = take("padding", 0, 64, l.padding),
     l.groups = take("groups", 1, 65536, l.groups);
-    l.channels = take("channels", 0, 65536, l.channels), l.relu = take("relu", 0, 1, l.relu) == 1;
+    l.channels = take("channels", 0, 65536, l.channels);
+    l.kernel = take("kernel", 0, 64, l.kernel), l.relu = take("relu", 0, 1, l.relu) == 1;
     const auto weight = fields.find("weight");
     if (weight != fields.end()) {
       const Shape sizes = shape(weight->second, std::to_string(i));

@@ -22,14 +22,16 @@ struct InferenceLayer {
     conv,  // weight [O, C/groups, KH, KW], bias [O]; then + residual, then ReLU, where set
     // weight [O, I], bias [O] on [N, I], or on [N, C, H, W] seen as [N, C H W]; ReLU where set
     linear,
-    affine,    // weight [C] x + bias [C] of each channel; ReLU where set
-    max_pool,  // stride x stride, what does not fill a window is left out
-    mean,      // over pixels: [N, C, H, W] -> [N, C]
+    affine,  // weight [C] x + bias [C] of each channel; ReLU where set
+    // kernel x kernel (0: stride x stride) every `stride` pixels; what does not fill a window is
+    // left out, `padding` pixels around are no values
+    max_pool,
+    mean,  // over pixels: [N, C, H, W] -> [N, C]
     // every stride-th pixel, zero channels before and after, so that there are `channels`
     subsample,
   } kind = conv;
   int from = 0, residual = -1;  // values; -1: none
-  int64_t stride = 1, padding = 0, groups = 1, channels = 0;
+  int64_t stride = 1, padding = 0, groups = 1, channels = 0, kernel = 0;
   bool relu = false;
   Tensor weight = {}, bias = {};  // f32
 };

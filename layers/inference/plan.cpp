@@ -38,10 +38,14 @@ Size size_after(const Layer& l, const Size& x, const std::string& where) {
     case Layer::affine:
       need(l.weight.shape() == Shape{x.c}, "an affine map with another number of channels");
       return x;
-    case Layer::max_pool:
-      need(l.stride >= 1 && x.h >= l.stride && x.w >= l.stride,
-           "a pooling window larger than the image");
-      return {x.c, x.h / l.stride, x.w / l.stride};
+    case Layer::max_pool: {
+      const int64_t side = pool_side(l), h = x.h + 2 * l.padding - side,
+                    w = x.w + 2 * l.padding - side;
+      need(l.stride >= 1 && l.padding >= 0 && 2 * l.padding <= side,
+           "a pooling window of which more than half may be padding");
+      need(h >= 0 && w >= 0, "a pooling window larger than the image");
+      return {x.c, h / l.stride + 1, w / l.stride + 1};
+    }
     case Layer::mean: return {x.c, 1, 1};
     case Layer::subsample:
       need(l.stride >= 1 && l.channels >= x.c, "fewer channels than the input has");

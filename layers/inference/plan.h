@@ -22,6 +22,15 @@ struct Size {
 // Of every value, 0 .. layers. ShapeError, ConfigError as InferenceNet has them.
 std::vector<Size> sizes_of(const std::vector<InferenceLayer>& layers, const InferenceInfo& info);
 
+// A max pool's window: its side, and of output i the first pixel inside of the image and the end.
+inline int64_t pool_side(const InferenceLayer& l) { return l.kernel > 0 ? l.kernel : l.stride; }
+struct PoolSpan {
+  int64_t first, end;
+  PoolSpan(const InferenceLayer& l, int64_t i, int64_t size)
+      : first(std::max<int64_t>(0, i * l.stride - l.padding)),
+        end(std::min(size, i * l.stride - l.padding + pool_side(l))) {}
+};
+
 struct Planes {
   Size size;
   int64_t pad = 0, row = 0, plane = 0;  // row: w + pad at least

@@ -104,10 +104,11 @@ void run_simple(const Layer& l, const Planes& from, const Planes& to, const floa
     });
   } else if (l.kind == Layer::max_pool) {
     each_pixel(to, y, [&](int64_t c, int64_t i, int64_t j) {
-      float most = at(c, i * l.stride, j * l.stride);
-      for (int64_t p = 0; p < l.stride; ++p)
-        for (int64_t q = 0; q < l.stride; ++q) {
-          const float v = at(c, i * l.stride + p, j * l.stride + q);
+      const PoolSpan rows(l, i, from.size.h), columns(l, j, from.size.w);
+      float most = at(c, rows.first, columns.first);
+      for (int64_t p = rows.first; p < rows.end; ++p)
+        for (int64_t q = columns.first; q < columns.end; ++q) {
+          const float v = at(c, p, q);
           if (v > most || v != v) most = v;  // NaN is largest
         }
       return most;

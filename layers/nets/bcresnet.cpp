@@ -163,7 +163,8 @@ std::vector<Tensor> BcResnetAsc::activations(const Tensor& x, Context& ctx) cons
   for (size_t s = 0; s < stages.size(); ++s) {
     Tensor y = s == 1 || s == 2 ? max_pool2d(maps.back(), 2) : maps.back();
     for (const BcBlock& b : stages[s]) y = b(y, ctx);
-    maps.push_back(norms[s + 1](y, ctx));
+    y = norms[s + 1](y, ctx);
+    maps.push_back(ctx.after_stage ? ctx.after_stage(static_cast<int64_t>(s), y) : y);
   }
   return maps;
 }

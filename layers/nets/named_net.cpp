@@ -2,12 +2,14 @@
 #include <regrad/layers/nets/mobilenet.h>
 #include <regrad/layers/nets/named_net.h>
 #include <regrad/layers/nets/resnet.h>
+#include <regrad/layers/nets/resnet50.h>
 #include <regrad/layers/nets/two_convs.h>
 #include <regrad/layers/nets/vgg.h>
 #include <regrad/layers/nets/wide_resnet.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace regrad {
 namespace {
@@ -40,6 +42,10 @@ NamedNet wrn_28_2(const Random& r, const Options& o) {
   return NamedNet::of(WideResnet(r, {.in_channels = o.in_channels, .dtype = o.dtype}, o.classes));
 }
 
+NamedNet resnet50(const Random& r, const Options& o) {
+  return NamedNet::of(Resnet50(r, {.in_channels = o.in_channels, .dtype = o.dtype}, o.classes));
+}
+
 struct Choice {
   const char* name;
   NamedNet (*make)(const Random&, const Options&);
@@ -58,6 +64,7 @@ constexpr Choice choices[] = {
     {"vgg16", chain<vgg16>},
     {"wrn-28-2", wrn_28_2},
     {"mobilenet", chain<mobilenet>},
+    {"resnet50", resnet50},
 };
 
 // nullptr where there is none.
@@ -87,6 +94,17 @@ int64_t number(const std::map<std::string, std::string>& metadata, const std::st
   return value;
 }
 
+// Weights [O,I,..] drawn by fan-in, as by fan-out: fans are I k and O k.
+NamedNet by_fan_out(NamedNet net) {
+  const NoGrad quiet;
+  each(net, [](const std::string&, Tensor& t, bool is_buffer) {
+    if (is_buffer || t.dim() != 4) return;
+    const double ratio = static_cast<double>(t.size(1)) / static_cast<double>(t.size(0));
+    t = (t * std::sqrt(ratio)).requires_grad_();
+  });
+  return net;
+}
+
 }  // namespace
 
 const std::vector<std::string>& net_names() {
@@ -104,6 +122,7 @@ NamedNet::NamedNet(const Random& r, const NamedNetOptions& o) {
   if (o.in_channels < 1 || o.size < 1 || o.classes < 1)
     throw ConfigError("net: channels, size and classes are at least 1");
   *this = found->make(r, o);
+  if (o.fan == init::Fan::out) *this = by_fan_out(std::move(*this));
 }
 Tensor NamedNet::operator()(const Tensor& x, Context& ctx) const {
   if (!does_) throw ConfigError("NamedNet: holds no net");

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <regrad/layers/context.h>
+#include <regrad/layers/init.h>
 
 namespace regrad {
 
@@ -23,12 +24,14 @@ struct NamedNetOptions {
   std::string name = "resnet20";  // one of net_names()
   int64_t in_channels = 3, size = 32, classes = 10;
   DType dtype = DType::f32;
+  // out: convolutions start with N(0, 2 / fan_out) instead of N(0, 2 / fan_in), the same draw
+  init::Fan fan = init::Fan::in;
 };
 
 // tiny (two convolutions of 8 and 16 channels), mlp (two hidden layers of 128), r8 (ResNet of depth
 // 8), resnet20, resnet32, resnet56 (projected shortcuts), resnet56-bottleneck (what DCIL's code
 // calls ResNet-56), resnet20-pad, resnet32-pad, resnet56-pad (shortcuts without parameters), vgg16,
-// wrn-28-2, mobilenet.
+// wrn-28-2, mobilenet, resnet50 (for large images, as torchvision's).
 const std::vector<std::string>& net_names();
 
 class NamedNet {

@@ -82,7 +82,8 @@ TEST_CASE(
   CHECK(complaint<IOError>([&] { omniglot_classes(at / "nowhere", 28); }, "holds neither") == "");
 }
 
-TEST_CASE("the small Omniglot: 544 training, 17 validation and 89 test classes of 20 drawings") {
+TEST_CASE("the small Omniglot: 544 training, 17 validation and 89 test classes of 20 drawings" *
+          doctest::test_suite("shared data")) {
   if (!test::has_shared_data("omniglot_images_background_small1.zip")) return;
   const ClassSplits s = omniglot_classes(test::shared_data(""), 28);
   CHECK(s.train.sampler.classes().size() == 544);

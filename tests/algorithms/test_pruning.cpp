@@ -69,6 +69,31 @@ TEST_CASE("masks: counts of both rules, globally, by layer and by filter") {
   CHECK_THROWS_AS(magnitude_masks(w, std::nan("")), ConfigError);
 }
 
+TEST_CASE("masks: what they leave is on target by every rule; a weight or a filter more is off") {
+  const std::vector<Tensor> w = weights();
+  for (MaskOptions::Rule rule : {MaskOptions::exact, MaskOptions::official})
+    for (int how : {0, 1, 2})
+      for (double p : {0.0, 0.37, 0.9, 1.0}) {
+        CAPTURE(p);
+        CAPTURE(how);
+        const MaskOptions o{.rule = rule, .per_layer = how == 1, .filters = how == 2};
+        std::vector<Tensor> left = magnitude_masks(w, p, o);
+        for (size_t l = 0; l < w.size(); ++l) left[l] = left[l] * w[l];
+        CHECK(off_target(left, p, o) == 0);
+      }
+  const Tensor half = tensor({1, 0, 3, 0, 0, 5, 7, 0}, {4, 2}, DType::f64);
+  CHECK(off_target({half, half}, 0.5) == 0);
+  CHECK(off_target({half, half}, 0.5, {.rule = MaskOptions::official}) == -1);
+  CHECK(off_target({half, half}, 0.25) == 4);
+  CHECK(off_target({half, ones_like(half)}, 0.25) == 0);
+  CHECK(off_target({ones_like(half), half}, 0.25, {.per_layer = true}) == -2);
+  CHECK(off_target({half, zeros_like(half)}, 0.5, {.per_layer = true}) == 4);
+  const Tensor rows = tensor({1, 2, 0, 0, 0, 0, 7, 8}, {4, 2}, DType::f64);
+  CHECK(off_target({rows}, 0.5, {.filters = true}) == 0);
+  CHECK(off_target({rows}, 0.25, {.filters = true}) == 1);
+  CHECK(off_target({half}, 0.0, {.filters = true}) == 4);  // no filter is empty
+}
+
 TEST_CASE("masks: what is kept is larger than what is not; smaller targets keep more") {
   const std::vector<Tensor> w = weights(), loose = magnitude_masks(w, 0.4),
                             tight = magnitude_masks(w, 0.8);

@@ -17,7 +17,6 @@
 using namespace regrad;
 using namespace regrad::relaxed_norm;
 using experiment::on;
-using experiment::Verdict;
 
 namespace {
 
@@ -47,28 +46,6 @@ std::vector<std::vector<double>> state_of(experiment::Trial& t) {
   t.state(
       [&](const std::string&, Tensor& part) { out.push_back(part.to(DType::f64).to_vector()); });
   return out;
-}
-
-experiment::MethodResult made_up(const std::string& name, double source, double unseen,
-                                 const std::string& devices) {
-  std::vector<double> a, u, gap;
-  for (int i = 0; i < 40; ++i) {
-    const double wobble = std::sin(3.0 * i);
-    a.push_back(source + wobble), u.push_back(unseen - wobble), gap.push_back(a.back() - u.back());
-  }
-  return {name,
-          {},
-          0,
-          {{on("source", devices), {a, a}},
-           {on("unseen", devices), {u, u}},
-           {on("gap", devices), {gap, gap}}}};
-}
-
-Verdict verdict_of(const std::vector<experiment::Claim>& claims, const std::string& text) {
-  for (const auto& c : claims)
-    if (c.text == text) return c.verdict;
-  FAIL("no claim '", text, "'");
-  return Verdict::not_testable;
 }
 
 }  // namespace
@@ -207,35 +184,6 @@ TEST_CASE(
     CHECK(state_of(whole) == state_of(second));
     CHECK(second.finish().items.size() == 4);
   }
-}
-
-TEST_CASE("directions state what made-up tables show, whichever way") {
-  experiment::Result r;
-  r.methods = {made_up("none", 95, 60, "simulated"), made_up("ifn", 85, 84, "simulated"),
-               made_up("resnorm", 93, 88, "simulated"), made_up("rfn", 96, 60, "simulated")};
-  const auto claims = directions(r, {"simulated"});
-  CHECK(verdict_of(claims, "1: unseen@simulated: resnorm above none") == Verdict::shown);
-  CHECK(verdict_of(claims, "1: unseen@simulated: rfn above none") == Verdict::not_shown);
-  CHECK(verdict_of(claims, "2: gap@simulated: ifn below resnorm") == Verdict::shown);
-  CHECK(verdict_of(claims, "3: source@simulated: ifn below resnorm") == Verdict::shown);
-  CHECK(verdict_of(claims, "3: unseen@simulated: rfn above ifn") == Verdict::not_shown);
-  for (size_t i = 1; i < claims.size(); ++i) CHECK(claims[i - 1].text[0] <= claims[i].text[0]);
-}
-
-TEST_CASE("on equal devices a gain is reported, and taken off the gain elsewhere") {
-  experiment::Result r;
-  for (const auto& [name, equal, far] :
-       {std::tuple{"none", 90.0, 60.0}, {"ifn", 89.0, 0.0}, {"mixstyle", 93.0, 61.0}}) {
-    experiment::MethodResult m = made_up(name, 95, equal, "sd0"),
-                             other = made_up(name, 95, far, "sd8");
-    m.items.insert(m.items.end(), other.items.begin(), other.items.end());
-    r.methods.push_back(m);
-  }
-  const auto claims = directions(r, {"sd0", "sd8"});
-  CHECK(verdict_of(claims, "5: unseen@sd0: ifn not above none") == Verdict::shown);
-  // 1 there, 3 here
-  CHECK(verdict_of(claims, "5: unseen: mixstyle less none, at sd8 above the same at sd0") ==
-        Verdict::not_shown);
 }
 
 TEST_CASE("settings that contradict each other are refused") {

@@ -191,7 +191,7 @@ TEST_CASE("microphones: sorted by name, two thirds seen; broken ones are named")
             "f: holds no .wav") == "");
 }
 
-TEST_CASE("MicIRP: the real responses") {
+TEST_CASE("MicIRP: the real responses" * doctest::test_suite("shared data")) {
   if (!has_shared_data("micirp_33.tar.xz")) return;
   const std::vector<Microphone> all = load_microphones(shared_data("micirp_33.tar.xz"));
   REQUIRE(all.size() == 33);

@@ -97,7 +97,7 @@ TEST_CASE("spoken digits: broken ones are named") {
   CHECK(complaint<IOError>([] { load_fsdd("no such folder"); }, "no such folder") == "");
 }
 
-TEST_CASE("spoken digits: the real archive") {
+TEST_CASE("spoken digits: the real archive" * doctest::test_suite("shared data")) {
   if (!has_shared_data("fsdd_takes00-24.tar.xz")) return;
   const AudioSet set = load_fsdd(shared_data("fsdd_takes00-24.tar.xz"));
   CHECK(set.in(Part::train).size() == 1200);
@@ -225,7 +225,7 @@ TEST_CASE("ESC-50: the published folder, and its ten") {
                            "no clip is marked esc10") == "");
 }
 
-TEST_CASE("ESC-10: the real archive") {
+TEST_CASE("ESC-10: the real archive" * doctest::test_suite("shared data")) {
   if (!has_shared_data("esc10_16k_ogg.tar")) return;
   const AudioSet set = load_esc10(shared_data("esc10_16k_ogg.tar"));
   REQUIRE(set.size() == 400);

@@ -48,7 +48,7 @@ std::string bad_cites(const std::string& text, const std::string& words) {
 
 }  // namespace
 
-TEST_CASE("citations: Cora's counts") {
+TEST_CASE("citations: Cora's counts" * doctest::test_suite("shared data")) {
   if (!has_shared_data("cora.content.gz")) return;
   const Citations cora =
       load_citations(shared_data("cora.content.gz"), shared_data("cora.cites.gz"));
@@ -76,7 +76,8 @@ TEST_CASE("citations: Cora's counts") {
   CHECK(g.classes[static_cast<size_t>(g.labels.data<int64_t>()[0])] == "Neural_Networks");
 }
 
-TEST_CASE("citations: CiteSeer's counts, and its links to nowhere") {
+TEST_CASE("citations: CiteSeer's counts, and its links to nowhere" *
+          doctest::test_suite("shared data")) {
   if (!has_shared_data("citeseer.content.gz")) return;
   const Citations citeseer = find_citations(REGRAD_SHARED_DATA, "citeseer", Dangling::count);
   CHECK(citeseer.graph.features.shape() == Shape{3312, 3703});

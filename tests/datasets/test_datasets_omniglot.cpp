@@ -53,7 +53,7 @@ double nearest_neighbour(const Omniglot& o) {
 
 }  // namespace
 
-TEST_CASE("omniglot: the real zips") {
+TEST_CASE("omniglot: the real zips" * doctest::test_suite("shared data")) {
   if (!has_shared_data("omniglot_images_background_small1.zip") ||
       !has_shared_data("omniglot_images_background_small2.zip"))
     return;

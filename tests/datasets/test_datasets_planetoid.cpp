@@ -1,17 +1,19 @@
-// Planetoid: files as NumPy and SciPy make them (golden/planetoid.py), the real ones where they
-// are, and pickles that are refused.
+// Planetoid: files as NumPy and SciPy make them (golden/planetoid.py), a graph as large as Cora, and
+// pickles that are refused.
 #include <doctest/doctest.h>
 
 #include <regrad/datasets/internal/pickle.h>
 #include <regrad/datasets/planetoid.h>
+#include <regrad/engine/random.h>
 
 #include <algorithm>
+#include <set>
 
 #include "../engine/alloc_hook.h"
 #include "../temp_folder.h"
 #include "forge.h"
 #include "pack.h"
-#include "shared_data.h"
+#include "planetoid_writer.h"
 
 using namespace regrad;
 using namespace regrad::detail;
@@ -65,17 +67,53 @@ TEST_CASE("planetoid: what NumPy and SciPy wrote") {
   CHECK(load_planetoid(folder.name(), "g").graph.features.to_vector() == features);
 }
 
-TEST_CASE("planetoid: the real Cora") {
-  if (!has_shared_data("ind.cora.graph")) return;
-  const Planetoid cora = load_planetoid(REGRAD_SHARED_DATA, "cora");
-  CHECK(cora.graph.features.shape() == Shape{2708, 1433});
-  CHECK(cora.graph.edges.size(1) == 5278);
-  std::vector<int64_t> sizes(7, 0);
-  for (const int64_t label : cora.graph.labels.to_vector<int64_t>())
-    ++sizes.at(static_cast<size_t>(label));
-  CHECK(sizes == std::vector<int64_t>{351, 217, 418, 818, 426, 298, 180});
-  CHECK(cora.train.size(0) == 140);
+// Cora's numbers: nodes, words, classes, parts and edges; its papers are not at hand.
+TEST_CASE("planetoid: a graph of Cora's size, from files as Python 2 pickled them") {
+  const std::vector<int64_t> sizes{351, 217, 418, 818, 426, 298, 180};
+  constexpr int64_t nodes = 2708, words = 1433, edges = 5278;
+  const Random r = Random(3) / "cora";
+  PlanetoidGraph g{7, words, 140, nodes - 1000, {}, {}, {}, {}};
+  for (int64_t c = 0; c < 7; ++c)
+    g.label.insert(g.label.end(), static_cast<size_t>(sizes[static_cast<size_t>(c)]),
+                   static_cast<int32_t>(c));
+  const std::vector<int64_t> order = randperm(r / "labels", nodes).to_vector<int64_t>();
+  std::vector<int32_t> labels(nodes);
+  for (size_t i = 0; i < labels.size(); ++i) labels[i] = g.label[static_cast<size_t>(order[i])];
+  g.label = labels;
+  std::vector<double> features(nodes * words, 0), ends[2];
+  for (int64_t i = 0; i < nodes; ++i) {
+    std::set<int32_t> own;
+    for (uint64_t k = 0; k < 18; ++k)
+      own.insert(static_cast<int32_t>((r / "words" / i).integer(k, words)));
+    g.words_of.emplace_back(own.begin(), own.end());
+    for (int32_t w : own) features[static_cast<size_t>(i * words + w)] = 1;
+  }
+  std::set<std::pair<int64_t, int64_t>> links;
+  for (uint64_t k = 0; static_cast<int64_t>(links.size()) < edges; ++k) {
+    const int64_t a = (r / "from").integer(k, nodes), b = (r / "to").integer(k, nodes);
+    if (a != b) links.emplace(std::min(a, b), std::max(a, b));
+  }
+  g.neighbours.resize(nodes);
+  for (const auto& [a, b] : links) {
+    g.neighbours[static_cast<size_t>(a)].push_back(b);
+    g.neighbours[static_cast<size_t>(b)].push_back(a);
+    ends[0].push_back(static_cast<double>(a)), ends[1].push_back(static_cast<double>(b));
+  }
+  for (int64_t i : randperm(r / "test", 1000).to_vector<int64_t>()) g.test.push_back(1708 + i);
+  const TempFolder folder;
+  for (const auto& [part, bytes] : planetoid_files(g))
+    write_file(folder / ("ind.cora." + part + ".gz"), pack(Pack::gz, bytes));
+  const Planetoid cora = load_planetoid(folder.name(), "cora");
+  CHECK(cora.graph.features.shape() == Shape{nodes, words});
+  CHECK(cora.graph.features.to_vector() == features);
+  CHECK(cora.graph.labels.to_vector() == std::vector<double>(labels.begin(), labels.end()));
+  ends[0].insert(ends[0].end(), ends[1].begin(), ends[1].end());
+  CHECK(cora.graph.edges.to_vector() == ends[0]);  // [2, edges], each once, from its smaller end
+  CHECK(cora.links.links == 2 * edges);
+  CHECK(cora.train.to_vector().back() == 139);
+  CHECK(cora.validation.to_vector().front() == 140);
   CHECK(cora.validation.size(0) == 500);
+  CHECK(cora.test.to_vector().front() == 1708);
   CHECK(cora.test.size(0) == 1000);
 }
 

@@ -115,7 +115,7 @@ TEST_CASE("idx pairs: images and labels that do not belong together") {
                            "holds none of train-images-idx3-ubyte") == "");
 }
 
-TEST_CASE("Fashion-MNIST: the real files") {
+TEST_CASE("Fashion-MNIST: the real files" * doctest::test_suite("shared data")) {
   if (!has_shared_data("fashion-t10k-images-idx3-ubyte.gz")) return;
   const auto load = [](const std::string& part) {
     return load_idx_pair(shared_data("fashion-" + part + "-images-idx3-ubyte.gz"),
@@ -213,7 +213,7 @@ TEST_CASE("cifar: broken files are refused by file, record and byte") {
                            "leads out of the archive") == "");
 }
 
-TEST_CASE("CIFAR-10: the real subset") {
+TEST_CASE("CIFAR-10: the real subset" * doctest::test_suite("shared data")) {
   if (!has_shared_data("cifar10_train6000.bin.xz")) return;
   const ImageSet train = load_cifar10_files({shared_data("cifar10_train6000.bin.xz")}),
                  test = load_cifar10_files({shared_data("cifar10_test2000.bin.xz")});

@@ -21,7 +21,7 @@ int main() {
   Sgd::State state = sgd.initial(parameters(student));
   for (int64_t i = 0; i < 10; ++i)
     fine_tune(student, state, sgd, masks, x, y, &teacher, {.quantized = true}, r / "step" / i);
-  const BcResnetAsc small = deployed(student, masks);
+  const BcResnetAsc small = deployed(student, masks, x).net;
   const Int8Report int8 = evaluate_int8(small, x, {x});  // ranges by x, logits of x
 
   const auto bytes = challenge_bytes(small), before = challenge_bytes(net);

@@ -6,6 +6,7 @@
 #include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/algorithms/experiment/picture.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
+#include <regrad/algorithms/pruning/experiment/trial.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
 #include <regrad/datasets/audio/sound.h>
 #include <regrad/engine/functional.h>
@@ -49,6 +50,46 @@ int run(TaskList tasks, std::vector<const char*> words) {
 
 }  // namespace
 
+TEST_CASE("--task cifar100: the published files or parts of them, fine labels of 100 classes") {
+  const TempFolder at;
+  const auto record = [](int coarse, int fine, char colour) {
+    return std::string{static_cast<char>(coarse), static_cast<char>(fine)} +
+           std::string(3072, colour);
+  };
+  put(at / "whole/train.bin", record(19, 99, 'a') + record(0, 7, 'b') + record(3, 0, 'c'));
+  put(at / "whole/test.bin", record(5, 42, 'd'));
+  const Images whole = load_images("cifar100", at / "whole");
+  CHECK(whole.train.images.shape() == Shape{3, 3, 32, 32});
+  CHECK(whole.train.labels.to_vector<int64_t>() == std::vector<int64_t>{99, 7, 0});
+  CHECK(whole.train.images[1][2][31][31].item() == 'b');
+  CHECK(whole.test.labels.to_vector<int64_t>() == std::vector<int64_t>{42});
+  CHECK(whole.test.images[0][0][0][0].item() == 'd');
+  CHECK(whole.train.classes.size() == 100);
+  CHECK(whole.train.classes[42] == "leopard");
+  CHECK(whole.mean == std::vector<double>{0.4914, 0.4822, 0.4465});  // DCIL's code, for both sets
+  CHECK(whole.deviation == std::vector<double>{0.2023, 0.1994, 0.2010});
+  put(at / "parts/cifar100_train_a.bin", record(1, 1, 'e'));
+  put(at / "parts/cifar100_train_b.bin", record(1, 2, 'f'));
+  put(at / "parts/cifar100_test.bin", record(1, 3, 'g'));
+  const Images parts = load_images("cifar100", at / "parts");
+  CHECK(parts.train.labels.to_vector<int64_t>() == std::vector<int64_t>{1, 2});
+  CHECK(parts.test.labels.to_vector<int64_t>() == std::vector<int64_t>{3});
+  CHECK(complaint<IOError>([] { load_images("cifar100", ""); }, "cifar-100-binary.tar.gz") == "");
+  put(at / "cut/train.bin", record(1, 1, 'e').substr(1));
+  CHECK_THROWS_AS(load_images("cifar100", at / "cut"), IOError);
+
+  std::string train, test;
+  for (int i = 0; i < 12; ++i) train += record(i % 20, i % 3, static_cast<char>(60 * (i % 3)));
+  for (int i = 0; i < 6; ++i) test += record(i % 20, i % 3, static_cast<char>(60 * (i % 3) + 1));
+  put(at / "table/train.bin", train), put(at / "table/test.bin", test);
+  const std::string data = at / "table";
+  CHECK(run(pruning::tasks({"map", "", {}}),
+            {"--task",    "cifar100", "--preset", "paper", "--data",       data.c_str(),
+             "--methods", "dcil",     "--net",    "tiny",  "--sparsities", "0.9",
+             "--epochs",  "6",        "--batch",  "5",     "--refresh",    "2",
+             "--target",  "0.5",      "--seeds",  "1"}) == 0);
+}
+
 TEST_CASE(
     "--task folder of pictures: train/ and test/, or a fifth of each class; mean, deviation") {
   const TempFolder at;
@@ -91,6 +132,75 @@ TEST_CASE(
   CHECK_THROWS_AS(load_images("folder", ""), IOError);
   CHECK_THROWS_AS(load_images("folder", at / "none"), IOError);
   CHECK_THROWS_AS(load_images("mnist", ""), ConfigError);
+}
+
+TEST_CASE(
+    "--task imagenet: train/ and val/ stay on disk; random crops to train, the middle to test") {
+  const TempFolder at;
+  for (int i = 0; i < 6; ++i)
+    for (const char* name : {"dark", "light"}) {
+      const int red = (name[0] == 'd' ? 10 : 200) + i;
+      paint(at / (std::string("a/train/") + name + "/" + std::to_string(i) + ".png"), red, 51);
+      if (i < 2)
+        paint(at / (std::string("a/val/") + name + "/" + std::to_string(i) + ".png"), red, 0);
+    }
+  const auto images = std::make_shared<const Images>(load_images("imagenet", at / "a", 16));
+  REQUIRE(images->disk);
+  CHECK(images->count(Split::train) == 12);
+  CHECK(images->count(Split::test) == 4);
+  CHECK(images->side() == 16);
+  CHECK(images->classes() == std::vector<std::string>{"dark", "light"});
+  CHECK(images->mean == std::vector<double>{0.485, 0.456, 0.406});  // torchvision's
+  CHECK(images->deviation == std::vector<double>{0.229, 0.224, 0.225});
+  // in turn, so that the first so many hold every class
+  const Loader test = loader_of(*images, Split::test, 3, Random(0), {.batch = 9, .shuffle = false});
+  const Batch all = test.at(0, 0);
+  CHECK(all.y.to_vector<int64_t>() == std::vector<int64_t>{0, 1, 0});
+  CHECK(all.x[1][0][8][8].item() == doctest::Approx((200 / 255. - 0.485) / 0.229).epsilon(1e-6));
+
+  TrainSettings t;
+  t.batch = 4;
+  ImageSettings s;
+  s.train = 8, s.flip = true;
+  const ImageBatches set(images, t, s, Random(5));
+  const Loader same = loader_of(*images, Split::train, 8, Random(5),
+                                {.batch = 4, .augment = {.flip = true}, .ahead = 0});
+  CHECK(set.batches() == 2);
+  for (int64_t i : {0, 1, 2, 1, 4, 5}) {  // in turn, and from another place
+    const Batch a = set.batch(i), b = same.at(i / 2, i % 2);
+    CHECK(a.x.to_vector() == b.x.to_vector());
+    CHECK(a.y.to_vector() == b.y.to_vector());
+    for (double row : a.index.to_vector()) CHECK(row < 8);
+  }
+  CHECK(complaint<IOError>([] { load_images("imagenet", ""); }, "train/ and val/") == "");
+  std::filesystem::remove_all(at / "a/val/light");
+  CHECK(complaint<IOError>([&] { load_images("imagenet", at / "a"); }, "different classes") == "");
+  std::filesystem::remove_all(at / "a/val");
+  CHECK(complaint<IOError>([&] { load_images("imagenet", at / "a"); }, "val: is no folder") == "");
+}
+
+TEST_CASE("ResNet-50 takes a step on pictures from disk; a table is made of them") {
+  const TempFolder at;
+  for (int i = 0; i < 8; ++i)
+    for (const char* part : {"train/", "val/"}) {
+      paint(at / (std::string(part) + "dark/" + std::to_string(i) + ".png"), 10 + i, 40);
+      paint(at / (std::string(part) + "light/" + std::to_string(i) + ".png"), 200 + i, 40);
+    }
+  pruning::Settings s;
+  s.net = "resnet50", s.batch = 2, s.size = 32;
+  const auto images = std::make_shared<const Images>(load_images("imagenet", at.name(), s.size));
+  const auto trial = pruning::trial({"dense", "90%", 0}, s, images);
+  const auto first = [&] { return trial->model()[0].second.to_vector(); };
+  const std::vector<double> before = first();
+  CHECK(before.size() == 64 * 3 * 7 * 7);
+  trial->step(0);
+  CHECK(before != first());
+
+  const std::string data = at.name();
+  CHECK(run(pruning::tasks({"map", "", {}}),
+            {"--task", "imagenet", "--data", data.c_str(), "--methods", "gmp", "--net", "tiny",
+             "--size", "16", "--train", "12", "--batch", "4", "--refresh", "2", "--seeds", "1"}) ==
+        0);
 }
 
 TEST_CASE("tables of one's own pictures and sounds, from folder to result") {

@@ -3,6 +3,7 @@
 #include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/experiment/report.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/decimal.h>
 
 #include <cmath>
 
@@ -75,73 +76,6 @@ size_t count(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("Student's t") {
-  // The 0.975 quantiles of the usual table, to more digits.
-  const std::pair<double, double> table[] = {{1, 12.706204736174698}, {2, 4.302652729696142},
-                                             {3, 3.182446305284263},  {5, 2.570581835636314},
-                                             {7, 2.364624251592785},  {10, 2.228138851964939},
-                                             {30, 2.042272456301238}, {1000, 1.962339080779}};
-  for (const auto& [df, t] : table) {
-    CHECK(student_quantile(0.975, df) == doctest::Approx(t).epsilon(1e-10));
-    CHECK(student_quantile(0.025, df) == doctest::Approx(-t).epsilon(1e-10));
-    CHECK(student_cdf(t, df) == doctest::Approx(0.975).epsilon(1e-11));
-  }
-  CHECK(student_cdf(0, 4) == doctest::Approx(0.5));
-  CHECK(student_cdf(1, 1) == doctest::Approx(0.75));  // 1/2 + atan(1)/pi
-  // 1/2 + t / (2 sqrt(2 + t^2))
-  CHECK(student_cdf(1, 2) == doctest::Approx(0.5 + 1 / (2 * std::sqrt(3))));
-  CHECK(complaint<ConfigError>([] { student_quantile(1, 3); }, "between 0 and 1") == "");
-  CHECK(complaint<ConfigError>([] { student_cdf(0, 0); }, "degrees of freedom") == "");
-}
-
-TEST_CASE("intervals and verdicts") {
-  const Interval m = mean_interval({1, 2, 3, 4});
-  CHECK(m.mean == 2.5);
-  CHECK(m.ci95 == doctest::Approx(3.182446305284263 * std::sqrt(5.0 / 3) / 2));
-  CHECK(std::isnan(mean_interval({1}).ci95));
-  CHECK(std::isnan(mean_interval({}).mean));
-  const Interval d = paired_difference({1.0, 2.0, 3.0}, {1.1, 2.1, 3.1});
-  CHECK(d.mean == doctest::Approx(-0.1));
-  CHECK(d.ci95 < 1e-12);  // the spread between the seeds has gone
-  CHECK(verdict(d, Direction::below) == Verdict::shown);
-  CHECK(verdict(d, Direction::above) == Verdict::not_shown);
-  CHECK(verdict({-0.1, 0.2, 3}, Direction::below) == Verdict::not_shown);
-  CHECK(verdict({-0.1, std::nan(""), 1}, Direction::below) == Verdict::not_testable);
-  CHECK(verdict({std::nan(""), 0.1, 3}, Direction::below) == Verdict::not_testable);
-  CHECK(verdict_within({0.05, 0.04, 3}, 0.1) == Verdict::shown);
-  CHECK(verdict_within({-0.07, 0.04, 3}, 0.1) == Verdict::not_shown);
-  CHECK(complaint<ConfigError>([] { paired_difference({1}, {1, 2}); }, "1 values against 2") == "");
-  CHECK(complaint<ConfigError>([] { verdict_within({0, 0, 2}, 0); }, "margin") == "");
-}
-
-TEST_CASE("a paired bootstrap over items") {
-  std::vector<double> a, b, other;
-  for (int i = 0; i < 400; ++i) {
-    a.push_back(i % 4 ? 100 : 0);            // 75% right
-    b.push_back(i % 4 && i % 10 ? 100 : 0);  // wrong where a is, and on a twentieth besides
-    other.push_back(i % 2 ? 100 : 0);
-  }
-  const Interval d = bootstrap_difference({a, a}, {b, b});
-  CHECK(d.mean == doctest::Approx(5));
-  // each difference is 0 or 100
-  const double share = 0.05, expected = 1.96 * 100 * std::sqrt(share * (1 - share) / 400);
-  CHECK(d.ci95 == doctest::Approx(expected).epsilon(0.15));
-  CHECK(bootstrap_difference({a}, {a}).ci95 == 0);
-  CHECK(bootstrap_difference({a}, {other}).ci95 > d.ci95);
-  CHECK_THROWS_AS(bootstrap_difference({a}, {b, b}), ConfigError);
-  CHECK_THROWS_AS(bootstrap_difference({a}, {{1.0}}), ConfigError);
-  CHECK_THROWS_AS(bootstrap_difference({}, {}), ConfigError);
-
-  Result r;
-  r.methods = {{"one", {}, 0, {{"accuracy", {a, a}}}}, {"two", {}, 0, {{"accuracy", {b, b}}}}};
-  Claims c(r);
-  c.above("one above two", c.items("one", "accuracy"), c.items("two", "accuracy"));
-  c.above("two above one", c.items("two", "accuracy"), c.items("one", "accuracy"));
-  CHECK(c.list.at(0).verdict == Verdict::shown);
-  CHECK(c.list.at(1).verdict == Verdict::not_shown);
-  CHECK_THROWS_AS(c.items("one", "loss"), ConfigError);
-}
-
 TEST_CASE("numbers in tables") {
   CHECK(with_interval(0.41234, 0.0234, false) == "0.412 ± 0.023");
   CHECK(with_interval(0.41234, 0.0234, true) == "+0.412 ± 0.023");
@@ -149,6 +83,9 @@ TEST_CASE("numbers in tables") {
   CHECK(with_interval(1234, 210, false) == "1234 ± 210");
   CHECK(with_interval(0.41234, std::nan(""), false) == "0.4123");
   CHECK(with_interval(std::nan(""), 1, false) == "not a number");
+  CHECK(with_interval(0.6239, 0, true) == "+0.6239");
+  CHECK(difference(0.6239, 0) == "+0.6239, without spread");
+  CHECK(difference(0.6239, 0.01) == "+0.624 ± 0.010");
   CHECK(grouped(1761) == "1,761");
   CHECK(grouped(-1234567) == "-1,234,567");
   CHECK(grouped(999) == "999");
@@ -162,6 +99,8 @@ TEST_CASE("the sentence states what the table shows, whichever way it went") {
         "Over 3 seeds cml has the lowest mse (0.58 ± 0.19), 0.02 ± 0.26 below the baseline maml, "
         "which is within the noise of the seeds; not shown: "
         "cml below maml.");
+  CHECK(sentence(result_of({0.5, 0.6, 0.7}, {0.61, 0.7, 0.8}))
+            .find("no method beats this baseline; refuted: cml below maml.") != std::string::npos);
   CHECK(sentence(result_of({0.5, 0.6}, {0.7, 0.8}))
             .find("maml has the lowest mse (0.55 ± 0.64), and no method beats this baseline") !=
         std::string::npos);
@@ -175,10 +114,55 @@ TEST_CASE("the table") {
   CHECK(text.find("cml, sinusoid, preset tiny, 3 seeds: mse (lower is better)") == 0);
   CHECK(text.find("maml     0.60 ± 0.25   baseline                1,761") != std::string::npos);
   CHECK(text.find("cml      0.50 ± 0.26   -0.100 ± 0.025 *       12,345") != std::string::npos);
-  CHECK(text.find("shown   cml below maml   -0.100 ± 0.025") != std::string::npos);
+  CHECK(text.find("shown   cml below maml   -0.100 ± 0.025   3 seeds\n") != std::string::npos);
   CHECK(table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), false).find("0.60 +- 0.25") !=
         std::string::npos);
   CHECK(table(result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61}), false).find("±") == std::string::npos);
+}
+
+TEST_CASE("a difference that all seeds share has no star and is not judged") {
+  // Rounding leaves 5e-17 of a spread.
+  const Result r = result_of({0.5, 0.6, 0.7}, {0.4, 0.5, 0.6});
+  const TableRow row = table_rows(r, "mse")[1];
+  CHECK(row.difference == "-0.1, without spread");
+  CHECK_FALSE(row.apart);
+  CHECK(r.claims[0].verdict == Verdict::not_testable);
+  CHECK(table(r, true).find("* the 95%") == std::string::npos);
+  CHECK(table_rows(result_of({0.5, 0.6, 0.7}, {0.4, 0.5, 0.61}), "mse")[1].apart);
+}
+
+TEST_CASE("what was asked after a table had been seen is said and counted apart") {
+  Result r = result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61});
+  Claim c = r.claims[0];
+  CHECK(c.by == "3 seeds");
+  c.text = "cml below all", c.late = true;
+  r.claims.push_back(c);
+  const std::string few = sentence(r);
+  CHECK(few.find("; shown: cml below maml; shown, asked later: cml below all.") !=
+        std::string::npos);
+  CHECK(table(r, true).find("shown   asked later: cml below all   -0.100 ± 0.025   3 seeds") !=
+        std::string::npos);
+  for (int i = 0; i < 6; ++i) r.claims.push_back({"x", Verdict::not_shown, 0, 1, "", false});
+  CHECK(sentence(r).find("; of the 7 claims 1 shown, 6 not shown; of the 1 claims asked later 1 "
+                         "shown.") != std::string::npos);
+  CHECK(to_json(r).find("\"late\": true") != std::string::npos);
+}
+
+TEST_CASE("seeds that share parts are judged by the parts, in tables and claims") {
+  Result r = result_of({50, 60, 75, 52, 66, 70}, {49, 58, 71, 50.5, 63, 66.5});
+  r.parts = {{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}};
+  const Interval d = jackknife_interval({-1, -2, -4, -1.5, -3, -3.5}, r.parts);
+  CHECK(over_seeds(r, r.methods[1].metrics[0].second, r.methods[0].metrics[0].second).ci95 ==
+        doctest::Approx(d.ci95));
+  CHECK(over_seeds(r, {1, 2, 4, 1.5, 3, 3.5}).ci95 == doctest::Approx(d.ci95));
+  Claims c(r);
+  c.below("cml below maml", c.of("cml", "mse"), c.of("maml", "mse"));
+  CHECK(c.list[0].by == "6 seeds of 4 parts");
+  CHECK(c.list[0].ci95 == doctest::Approx(d.ci95));
+  CHECK(table_rows(r, "mse")[1].difference == with_interval(d.mean, d.ci95, true));
+  CHECK(to_json(r).find("\"ci95\": " +
+                        decimal(over_seeds(r, r.methods[1].metrics[0].second).ci95).substr(0, 6)) !=
+        std::string::npos);
 }
 
 TEST_CASE("a result that contradicts itself") {

@@ -198,7 +198,7 @@ TEST_CASE("a checkpoint comes back to the bit") {
   Outcome o;
   o.scores = {{"cml", "mse@5", 0.1 + 0.2}, {"dagger", "mse@5", 5e-324}};
   o.parameters = {{"cml", int64_t{1} << 60}};
-  o.items = {{"cml", "accuracy", {100, 0, 1.0 / 3}}};
+  o.items = {{"cml", "accuracy", {100, 0, 1.0 / 3}, {4, int64_t{1} << 50, 4}}};
   Chart chart{
       "a \"title\"", "x", "y", {{"s", {0, 1e300}, {-0.0, std::nan("")}, Series::points, 3}}, true};
   o.figures = {chart};
@@ -227,6 +227,7 @@ TEST_CASE("a checkpoint comes back to the bit") {
   CHECK(back.rows[0].lines[0].moment[0].second == 1.0 / 3);
   CHECK(std::isnan(back.rows[0].outcome.figures[0].series[0].y[1]));
   CHECK(back.rows[0].outcome.items[0].values == o.items[0].values);
+  CHECK(back.rows[0].outcome.items[0].groups == o.items[0].groups);
   CHECK(back.tensors["1.w"].to_vector() == std::vector<double>{1, 2, 3});
   CHECK(back.tensors["1.t"].dtype() == DType::i64);
 }

@@ -121,17 +121,18 @@ std::set<std::string> words_of(const std::string& text) {
 // Written down by hand, beside the ranges where the settings are listed: what may be 0, and what
 // may be below.
 const std::set<std::string> may_be_0 = words_of(
-    "head_convs patience weight_decay validation_classes test_classes plus_plus.lr_min inner_steps "
+    "head_convs patience weight_decay test_classes plus_plus.lr_min inner_steps "
     "alpha "
     "gamma chunk last plus_plus.multi_step_epochs "
     "plus_plus.first_order_epochs "
     "sharp.inner_steps"
     " sharp.alpha_low sharp.alpha_up size cohead_convs dropout sparsities momentum weight_decay "
     "warmup warmup_from milestones"
-    " padding target exploit distill z rigl_share str_initial str_decay mels roll seconds source "
-    "noise mix_p freq_mix_p cross_step"
+    " padding target exploit distill kd_floor z rigl_share str_initial str_decay mels roll seconds "
+    "source "
+    "noise mix_p freq_mix_p cross_step clipped_step"
     " cross_share lambda mixup mask_mels mask_frames translation.crop translation.rate "
-    "compression.ratio compression.share");
+    "compression.ratio compression.share held generated.validation");
 const std::set<std::string> may_be_negative{"noise", "lambda", "str_initial"};
 
 }  // namespace
@@ -161,7 +162,7 @@ TEST_CASE("numbers that a setting may not be are refused before data are read, i
 
 TEST_CASE("every preset of every task is good") {
   each_task([](const Binary& binary, const std::string& task) {
-    for (const char* preset : {"tiny", "small", "long", "paper"}) {
+    for (const std::string& preset : preset_names(binary.tasks().card())) {
       CAPTURE(binary.name);
       CAPTURE(task);
       CAPTURE(preset);
@@ -176,7 +177,8 @@ TEST_CASE(
   // Counts of what is done one after the other, shares of what there is, and what only later turns
   // out too large for the data.
   const std::set<std::string> no_size = words_of(
-      "patience batch steps log_every last last_tasks validation_tasks test_tasks plus_plus.epochs "
+      "patience batch steps log_every last last_tasks rigl_period validation_tasks test_tasks "
+      "plus_plus.epochs "
       "plus_plus.multi_step_epochs"
       " plus_plus.first_order_epochs test_chunk chunk epochs curve test train refresh "
       "mask_mels mask_frames"
@@ -220,6 +222,55 @@ TEST_CASE("masks that would never have the final sparsity are refused before the
   CHECK(starts(with("dpf", "2"), "ConfigError: refresh: "));
   CHECK(with("gmp", "3") == "read");
   CHECK(with("dense,one-shot,ste,map,snip,rigl,str,acdc", "16") == "read");
+}
+
+TEST_CASE("a setting that changes nothing is refused where the user gave it, with the reason") {
+  const Binary &cml = binaries()[0], &map = binaries()[1], &rfn = binaries()[3],
+               &asc = binaries()[4];
+  const auto refused = [](const Binary& binary, std::vector<std::string> words) {
+    const std::string said = answer(binary, std::move(words));
+    const size_t at = said.find(" changes nothing here: ");
+    return at == std::string::npos ? said : said.substr(13, at - 13);
+  };
+  CHECK(answer(map, {"--methods", "dpf", "--warmup-from", "0.2"}) ==
+        "ConfigError: --warmup_from changes nothing here: lr does not climb (warmup)");
+  CHECK(refused(map, {"--net", "mlp", "--init", "fan_out"}) == "--init");
+  CHECK(refused(map, {"--methods", "dpf", "--str-decay", "0.1"}) == "--str_decay");
+  CHECK(refused(map, {"--size", "32"}) == "--size");
+  for (const char* task : {"folder", "imagenet"})
+    CHECK(refused(map, {"--task", task, "--size", "32"}) == "read");
+  CHECK(refused(rfn, {"--net", "pooled", "--dropout", "0.1"}) == "--dropout");
+  CHECK(refused(asc, {"--compression.share=0.5"}) == "--compression.share");
+  CHECK(refused(asc, {"--set", "compression.share=0.5"}) == "--compression.share");
+  CHECK(refused(asc, {"--compression.share=0.5", "--compress"}) == "read");
+  CHECK(refused(cml, {"--methods", "maml", "--gamma", "1"}) == "--gamma");
+  CHECK(refused(cml, {"--methods", "dagger", "--gamma", "1"}) == "read");
+  for (const Binary* sounds : {&rfn, &asc})
+    for (const char* own : {"--source=0.5", "--noise=-60", "--generated.train=3"})
+      CHECK_MESSAGE(refused(*sounds, {"--task", "tau", own}) ==
+                        std::string(own, static_cast<size_t>(std::strchr(own, '=') - own)),
+                    own);
+  CHECK(answer(asc, {"--task", "tau", "--devices", "simulated"}) ==
+        "ConfigError: devices: the clips of tau were recorded by devices of their own");
+  CHECK(refused(asc, {"--task", "digits", "--generated.test=10"}) == "--generated.test");
+}
+
+TEST_CASE("what a config file has of a preset is not refused, what it has of its own is") {
+  const test::TempFolder at;
+  const Binary& asc = binaries()[4];
+  const auto with = [&](const std::string& config, std::vector<std::string> more = {}) {
+    write_file(at / "c.json", config);
+    more.insert(more.end(), {"--config", at / "c.json"});
+    return answer(asc, more);
+  };
+  TaskList tasks = asc.tasks();
+  tasks.choose("scenes", "paper");
+  CHECK(with(to_json(tasks.fields())) == "read");
+  CHECK(with(R"({"compression": {"epochs": 50}})") == "read");  // paper's, without effect
+  CHECK(with(R"({"compression": {"epochs": 7}})").find("--compression.epochs changes nothing") !=
+        std::string::npos);
+  CHECK(with(R"({"compress": true, "compression": {"epochs": 7}})") == "read");
+  CHECK(with(R"({"compression": {"epochs": 7}})", {"--compress"}) == "read");
 }
 
 TEST_CASE("what is kept until the end counts too") {

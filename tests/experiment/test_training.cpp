@@ -21,8 +21,8 @@ namespace {
 Result made_up() {
   Result r;
   r.seeds = {0, 1, 2};
-  r.methods = {{"a", {{"accuracy", {90, 91, 92}}}, 0, {{"accuracy", {{100, 100}, {100, 0}}}}},
-               {"b", {{"accuracy", {80, 81.5, 82}}}, 0, {{"accuracy", {{0, 100}, {0, 0}}}}}};
+  r.methods = {{"a", {{"accuracy", {90, 91, 92}}}, 0, {{"accuracy", {{{100, 100}}, {{100, 0}}}}}},
+               {"b", {{"accuracy", {80, 81.5, 82}}}, 0, {{"accuracy", {{{0, 100}}, {{0, 0}}}}}}};
   return r;
 }
 
@@ -115,13 +115,13 @@ TEST_CASE("claims are judged by seeds or by items, and left out where a side is 
   CHECK(c.list[0].verdict == Verdict::shown);
   CHECK(c.list[0].difference == d.mean);
   CHECK(c.list[0].ci95 == d.ci95);
-  CHECK(c.list[1].verdict == Verdict::not_shown);
+  CHECK(c.list[1].verdict == Verdict::refuted);
   CHECK(c.list[2].verdict == Verdict::shown);
-  const Interval over = bootstrap_difference({{100, 100}, {100, 0}}, {{0, 100}, {0, 0}});
+  const Interval over = clustered_interval({{{100, 0}}, {{100, 0}}});
   CHECK(c.list[3].difference == 50);
   CHECK(c.list[3].ci95 == over.ci95);
   CHECK(c.list[4].difference == doctest::Approx(-4));
-  CHECK(c.list[4].verdict == Verdict::not_shown);
+  CHECK(c.list[4].verdict == Verdict::refuted);
   CHECK_THROWS_AS(c.seeds("a", "accurcay"), ConfigError);
   CHECK_THROWS_AS(c.above("", c.seeds("a", "accuracy"), c.items("b", "accuracy")), ConfigError);
 }
@@ -136,11 +136,9 @@ TEST_CASE("claims about differences: value by value, of what is paired") {
   const Sample two{{{1, 2}}};
   CHECK_THROWS_AS(c.seeds("a", "accuracy") - two, ConfigError);
   CHECK_THROWS_AS(c.seeds("a", "accuracy") - c.items("a", "accuracy"), ConfigError);
-  c.judge("always", less, less, [](const Interval& d) {
-    CHECK(d.mean == 0);
-    return Verdict::not_testable;
-  });
-  CHECK(c.list[0].verdict == Verdict::not_testable);
+  Sample moved = c.items("a", "accuracy");
+  moved.groups = {{1, 0}, {1, 0}};  // other items
+  CHECK_THROWS_AS(c.items("a", "accuracy") - moved, ConfigError);
   CHECK(on("unseen", "sd4") == "unseen@sd4");
   CHECK(on("unseen", "") == "unseen");
 }
@@ -195,6 +193,10 @@ TEST_CASE("a trial: a point of the curve every so many epochs, scores, what the 
       hits_of(t.learner().net, (data->test.images - 0.45) * (1 / 0.25), data->test.labels);
   for (const double h : hits) right += h / 12;
   CHECK(out.scores[0].value == doctest::Approx(right));
+  REQUIRE(out.items.size() == 1);
+  CHECK(out.items[0].method == "toy");
+  CHECK(out.items[0].metric == "accuracy@90%");
+  CHECK(out.items[0].values == hits);
   CHECK(right > 75);
   CHECK(out.scores[1].value == 16);
   CHECK(out.parameters[0].second == 34);

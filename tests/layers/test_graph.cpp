@@ -356,7 +356,8 @@ TEST_CASE("modulation: 1 + 0.01 scale, feature by feature and task by task") {
 }
 
 TEST_CASE(
-    "Cora: rows of D^-1 (A+I) sum to 1, and permuting node ids permutes a Gcn's output (fact 17)") {
+    "Cora: rows of D^-1 (A+I) sum to 1, and permuting node ids permutes a Gcn's output (fact 17)" *
+    doctest::test_suite("shared data")) {
   if (!has_shared_data("cora.content.gz")) return;
   const Graph g =
       load_citations(shared_data("cora.content.gz"), shared_data("cora.cites.gz")).graph;

@@ -57,8 +57,8 @@ int64_t file_size(const std::string& path) {
 TEST_CASE("export: every net's logits, dense and sparse, at odd sizes and batches") {
   for (const std::string& name : net_names()) {
     for (int64_t size : {16, 19}) {
-      if (size == 19 &&
-          (name == "wrn-28-2" || name == "vgg16" || name == "resnet56" || name == "resnet56-pad"))
+      if (size == 19 && (name == "wrn-28-2" || name == "vgg16" || name == "resnet56" ||
+                         name == "resnet56-pad" || name == "resnet50"))
         continue;
       CAPTURE(name);
       CAPTURE(size);

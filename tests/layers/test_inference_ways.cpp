@@ -60,7 +60,9 @@ Tensor by_ops(const std::vector<Layer>& layers, const Tensor& x) {
       y = conv2d(from, w, b, {.stride = l.stride, .padding = l.padding, .groups = l.groups});
     if (l.kind == Layer::linear) y = linear(flatten(from, 1), w, b);
     if (l.kind == Layer::affine) y = from * reshape(w, {-1, 1, 1}) + reshape(b, {-1, 1, 1});
-    if (l.kind == Layer::max_pool) y = max_pool2d(from, l.stride);
+    if (l.kind == Layer::max_pool)
+      y = max_pool2d(from, l.kernel > 0 ? l.kernel : l.stride,
+                     {.stride = l.stride, .padding = l.padding});
     if (l.kind == Layer::mean) y = mean(from, {-2, -1});
     if (l.kind == Layer::subsample) {
       const Tensor small =
@@ -118,6 +120,9 @@ std::vector<Layer> random_net(std::mt19937& g, const InferenceInfo& info) {
     if (kind == 7 && l.kind != Layer::mean)
       l.kind = Layer::max_pool, l.stride = std::min<int64_t>(2, std::min(in.h, in.w)),
       l.relu = false;
+    if (l.kind == Layer::max_pool && up_to(2) && std::min(in.h, in.w) > 1)
+      l.kernel = 3, l.padding = up_to(2);
+    if (l.kernel > std::min(in.h, in.w) + 2 * l.padding) l.kernel = l.padding = 0;
     if (kind == 8)
       l.kind = Layer::subsample, l.stride = 2, l.channels = in.c + up_to(4), l.relu = false;
     if (kind == 9)

@@ -30,6 +30,10 @@ TEST_CASE("named nets: the counts of the pruning papers' nets") {
         32 * 27 + 9 * (32 + 64 + 128 + 128 + 256 + 256 + 512 * 6 + 1024) + 32 * 64 + 64 * 128 +
             128 * 128 + 128 * 256 + 256 * 256 + 256 * 512 + 5 * 512 * 512 + 512 * 1024 +
             1024 * 1024);
+  // torchvision's resnet50 of 1,000 classes
+  const NamedNet large(Random(1), {.name = "resnet50", .size = 224, .classes = 1000});
+  CHECK(parameter_count(large) == 25557032);
+  CHECK(conv_weights(large) == 23454912);
 }
 
 TEST_CASE("named nets: every one of them maps images to classes, in training and out of it") {

@@ -16,11 +16,12 @@ using namespace experiment;
 constexpr int64_t calibration_clips = 256;
 
 BcResnetAscOptions options_of(const Settings& s, const Method& m, const Recordings& data) {
-  return {.tau = s.tau,
+  return {.tau = m.tau.value_or(s.tau),
           .classes = data.class_count(),
           .norm = m.norm,
-          .lambda = s.lambda,
-          .dropout = s.dropout};
+          .lambda = m.lambda.value_or(s.lambda),
+          .dropout = s.dropout,
+          .dtype = data.train_x.dtype()};
 }
 
 // At most so many, spread over all.
@@ -37,94 +38,50 @@ double cut_away(const std::vector<Tensor>& masks) {
   return n;
 }
 
-std::vector<Tensor> logits_by_device(const BcResnetAsc& net, const Recordings& data) {
-  std::vector<Tensor> out;
-  for (const Tensor& x : data.test_x) out.push_back(logits_of(net, x));
-  return out;
-}
-double mean_of(const Hits& hits) { return experiment::mean_of(hits, 0, hits.size()); }
-
-// A metric as a score (the mean over devices first .. last - 1 of their means) and, clip by clip,
-// as items.
-void add(const Job& job, const std::string& metric, const Hits& hits, size_t first, size_t last,
-         const Recordings& data, Outcome& out) {
-  if (first >= last) return;
-  add_score(job, metric, experiment::mean_of(hits, first, last), out);
-  add_items(job, metric, experiment::by_clip(hits, first, last, data.paired), out);
-}
-
-// Accuracy by device, and the confusions of all devices together.
-void add_figures(const Job& job, const std::vector<Tensor>& logits, const Hits& hits,
-                 const Recordings& data, Outcome& out) {
-  out.figures.push_back(device_chart(job, hits, data));
-  const int64_t k = data.class_count();
-  const auto hot = [&](const Tensor& y) { return one_hot(y, k).to(DType::f64); };
-  Tensor counts = zeros({k, k}, DType::f64);
-  for (size_t d = 0; d < logits.size(); ++d)
-    counts = counts + matmul(hot(data.test_y[d]).mT(), hot(argmax(logits[d], -1)));
-  const std::string caption =
-      "row: the true class, column: the net's answer, the shade is the share of the row. From the "
-      "top and the left: " +
-      joined(data.classes, ", ");
-  out.galleries.push_back(
-      {"Confusions on all devices, " + title_of(job), {confusion_picture(counts, caption)}});
-}
-
 }  // namespace
-
-Hits hits_of(const std::vector<Tensor>& logits, const Recordings& data) {
-  Hits out;
-  for (size_t d = 0; d < logits.size(); ++d)
-    out.push_back(experiment::hits_of(logits[d], data.test_y[d]));
-  return out;
-}
-
-void add_by_device(const Job& job, const Hits& hits, const Recordings& data, Outcome& out) {
-  constexpr size_t most = 12;
-  const auto seen = static_cast<size_t>(data.seen);
-  add(job, "accuracy", hits, 0, hits.size(), data, out);
-  add(job, "unseen", hits, seen, hits.size(), data, out);
-  add(job, "seen", hits, 0, seen, data, out);
-  for (size_t d = 0; d < hits.size() && hits.size() <= most; ++d)
-    add_score(job, "on device " + data.devices[d], experiment::mean(hits[d]), out);
-}
-
-const std::vector<Method>& methods() {
-  static const std::vector<Method> all = {
-      {"baseline", "batch norm and sub-spectral norm only", FreqNorm::none, false},
-      {"baseline-g", "the same, some clips of the source translated to other devices",
-       FreqNorm::none, true, false},
-      {"resnorm", "residual norm, 0.1 x + IFN(x), on the input and after each stage",
-       FreqNorm::resnorm, false},
-      {"resnorm-g", "the same, some clips of the source translated to other devices",
-       FreqNorm::resnorm, true},
-  };
-  return all;
-}
 
 Phases phases(const Settings& s, const std::string& method, int64_t clips) {
   Phases p;
   p.batches = clips / s.batch;
-  p.training = p.batches * s.epochs;
-  if (find_method(methods(), method).translation) p.translation = s.translation.steps;
+  const Method& m = find_method(methods(), method);
+  p.training = p.batches * s.epochs * m.members;
+  if (m.translation) p.translation = s.translation.steps;
   if (s.compress) p.without = p.with = p.batches * s.compression.epochs;
   return p;
 }
 
-AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<const Recordings> data)
+namespace {
+
+Phases phases_of_one(const Settings& s, const Method& m, int64_t clips) {
+  Phases p = phases(s, m.name, clips);
+  p.training /= m.members;
+  return p;
+}
+
+}  // namespace
+
+AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<const Recordings> data,
+                   int member)
     : job_(job),
       method_(find_method(methods(), job.method)),
       s_(settings),
       data_(std::move(data)),
-      random_(Random(job.seed) / "asc"),
-      phases_(phases(s_, job.method, data_->clips())),
+      random_(member == 0 ? Random(job.seed) / "asc"
+                          : Random(job.seed) / "asc" / "member" / member),
+      batches_(data_, s_),
+      phases_(phases_of_one(s_, method_, data_->clips())),
       options_(options_of(s_, method_, *data_)) {
   const Sgd sgd{.momentum = s_.momentum};
   now_.net = BcResnetAsc(random_ / "init", options_);
+  if (method_.norm == FreqNorm::global) {  // of the training clips alone
+    FreqStatistics seen;
+    seen.add(data_->train_x);
+    now_.net.norms[0].global = seen.norm(options_.dtype);
+  }
   now_.sgd = sgd.initial(parameters(now_.net));
   if (method_.translation) {
     now_.translation = TranslationNet(random_ / "translation", data_->seen, data_->front.mel.mels,
-                                      s_.translation.width);
+                                      s_.translation.width, data_->train_x.dtype());
     if (data_->pair_x.defined())
       now_.translation = standardized(std::move(now_.translation), data_->pair_x);
     now_.adam = Adam{}.initial(parameters(now_.translation));
@@ -134,23 +91,8 @@ AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<con
   for (size_t k = 0; k < 2; ++k) now_.students[k] = now_.net, now_.student_sgd[k] = now_.sgd;
 }
 
-// Clips in a random order, translated, rolled, masked and mixed.
-AscTrial::Batch AscTrial::batch(int64_t i, const Random& r) const {
-  const Tensor order = randperm(r / "order" / (i / phases_.batches), data_->clips());
-  const RecordedBatch clips = batch_of(*data_, order, i % phases_.batches, s_.batch);
-  Batch b{clips.x, one_hot(clips.y, options_.classes).to(DType::f32)};
-  if (method_.translation)
-    b.x =
-        translated(now_.translation, b.x, clips.device, s_.translation.rate, r / "translated" / i);
-  b.x = rolled(b.x, data_->front.mel, s_.roll, r / "roll" / i);
-  if (s_.mask_mels > 0 || s_.mask_frames > 0)
-    b.x = spec_augment(b.x, {.frequency_max = s_.mask_mels, .time_max = s_.mask_frames},
-                       r / "mask" / i);
-  if (s_.mixup > 0) {
-    Mixed m = mixup(b.x, b.y, s_.mixup, r / "mixup" / i);
-    b = {std::move(m.x), std::move(m.y)};
-  }
-  return b;
+SceneBatch AscTrial::batch(int64_t i, const Random& r) const {
+  return batches_.at(i, r, method_.translation ? &now_.translation : nullptr);
 }
 
 bool AscTrial::logged() const { return (step_ + 1) % (phases_.batches * s_.log_every) == 0; }
@@ -184,19 +126,24 @@ Moment AscTrial::translate(int64_t i) {
   return {{"L1 of the translation", loss.item()}, {"L1 without it", l1_loss(from, to).item()}};
 }
 
+// On the validation clips: the test part is read once, in finish().
+Moment AscTrial::curve(const std::string& of, const BcResnetAsc& net, const Tensor& loss) const {
+  Moment m;
+  if (const auto v = validation_accuracy(net, *data_))
+    m.emplace_back(of + "validation accuracy", *v);
+  m.emplace_back(of + "training loss", loss.item());
+  return m;
+}
+
 Moment AscTrial::train(int64_t i) {
-  const Batch b = batch(i, random_ / "training");
+  const SceneBatch b = batch(i, random_ / "training");
   Context ctx{.training = true, .random = random_ / "pass" / i};
   const Tensor loss = soft_cross_entropy(now_.net(b.x, ctx), b.y);
   const BcResnetAsc g = grad(loss, now_.net);
   now_.net =
       update(sgd_at(s_, i, phases_.training, s_.lr), commit(std::move(now_.net), ctx), now_.sgd, g);
   if (!logged()) return {};
-  const Hits hits = experiment::hits_of(now_.net, *data_);
-  return {{"accuracy", mean_of(hits)},
-          {"accuracy on unseen devices",
-           experiment::mean_of(hits, static_cast<size_t>(data_->seen), hits.size())},
-          {"training loss", loss.item()}};
+  return curve("", now_.net, loss);
 }
 
 Moment AscTrial::squeeze(int64_t i, bool distilled) {
@@ -206,30 +153,32 @@ Moment AscTrial::squeeze(int64_t i, bool distilled) {
     now_.masks = one_shot_masks(now_.net, s.ratio);
     student = pruned(now_.net, now_.masks);
   }
-  const Batch b = batch(i, random_ / "fine-tuning");
+  const SceneBatch b = batch(i, random_ / "fine-tuning");
   const Tensor teacher = distilled ? logits_of(now_.net, b.x, s_.batch) : Tensor();
   const FineTuning how{.distillation = {s.share, s.temperature}, .quantized = s.quantized};
   const Tensor loss =
       fine_tune(student, now_.student_sgd[distilled], sgd_at(s_, i, phases_.with, s.lr), now_.masks,
                 b.x, b.y, distilled ? &teacher : nullptr, how, random_ / "fine pass" / i);
   if (!logged()) return {};
-  const Hits hits = experiment::hits_of(as_tuned(student, now_.masks, s.quantized), *data_);
-  const std::string of = distilled ? "fine-tuning with KD: " : "fine-tuning without KD: ";
-  return {{of + "accuracy", mean_of(hits)}, {of + "training loss", loss.item()}};
+  return curve(distilled ? "fine-tuning with KD: " : "fine-tuning without KD: ",
+               as_tuned(student, now_.masks, s.quantized), loss);
 }
 
 Outcome AscTrial::finish() {
   Outcome out;
   const std::vector<Tensor> logits = logits_by_device(now_.net, *data_);
-  const Hits hits = hits_of(logits, *data_);
-  add_by_device(job_, hits, *data_, out);
-  add_figures(job_, logits, hits, *data_, out);
+  add_scores(job_, logits, *data_, out);
+  if (const auto v = validation_accuracy(now_.net, *data_)) add_score(job_, "validation", *v, out);
   if (s_.compress) {
-    finish_compression(hits, out);
+    finish_compression(hits_of(logits, *data_), out);
   } else {
     out.parameters.emplace_back(job_.method, parameter_count(now_.net));
   }
   return out;
+}
+
+Deployed AscTrial::to_deploy() const {
+  return deployed(now_.students[1], now_.masks, spread(data_->train_x, calibration_clips));
 }
 
 void AscTrial::finish_compression(const Hits& before, Outcome& out) const {
@@ -244,17 +193,23 @@ void AscTrial::finish_compression(const Hits& before, Outcome& out) const {
   all("after pruning", experiment::hits_of(pruned(now_.net, now_.masks), d));
   all("after fine-tuning without KD", experiment::hits_of(tuned(0), d));
   all("after fine-tuning with KD", experiment::hits_of(tuned(1), d));
-  const BcResnetAsc small = deployed(now_.students[1], now_.masks);
-  all("with 8-bit weights", experiment::hits_of(small, d));
+  const Deployed deployed = to_deploy();
+  const BcResnetAsc& small = deployed.net;
+  const std::vector<Tensor> by_small = logits_by_device(small, d);
+  all("with 8-bit weights", hits_of(by_small, d));
+  all("log loss with 8-bit weights", log_losses(by_small, d));
+  if (const auto v = validation_accuracy(small, d))
+    add_score(job_, "validation with 8-bit weights", *v, out);
   const Int8Report int8 = evaluate_int8(small, spread(d.train_x, calibration_clips), d.test_x);
   const Hits last = hits_of(int8.logits, d);
   all("int8", last);
   add(job_, "int8, unseen", last, static_cast<size_t>(d.seen), last.size(), d, out);
-  add_score(job_, "bytes", static_cast<double>(challenge_bytes(small)), out);
+  const ChallengeSize size = deployed_size(small);
+  add_score(job_, "bytes", static_cast<double>(size.weights + size.rest), out);
+  add_score(job_, "norms in single precision", static_cast<double>(deployed.wide), out);
   add_score(job_, "largest int8 difference of a logit", int8.largest_difference, out);
   add_score(job_, "convolutions cut away whole", cut_away(now_.masks), out);
-  const ChallengeSize size = challenge_size(small);
-  out.parameters.emplace_back(job_.method, size.weights + size.rest / 2);
+  out.parameters.emplace_back(job_.method, size.weights + challenge_size(small).rest / 2);
 }
 
 void AscTrial::state(const std::function<void(const std::string&, Tensor&)>& part) {
@@ -262,7 +217,7 @@ void AscTrial::state(const std::function<void(const std::string&, Tensor&)>& par
 }
 
 std::vector<NamedTensor> AscTrial::model() const {
-  return named_tensors(s_.compress ? deployed(now_.students[1], now_.masks) : now_.net);
+  return named_tensors(s_.compress ? to_deploy().net : now_.net);
 }
 
 Metadata AscTrial::about() const { return to_metadata(options_, data_->front, data_->classes); }

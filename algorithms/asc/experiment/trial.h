@@ -2,10 +2,9 @@
 // chain of compression].
 #pragma once
 
-#include <regrad/algorithms/asc/experiment/settings.h>
-#include <regrad/algorithms/asc/translate.h>
-#include <regrad/algorithms/experiment/data/device_scores.h>
-#include <regrad/algorithms/experiment/methods.h>
+#include <regrad/algorithms/asc/experiment/batches.h>
+#include <regrad/algorithms/asc/experiment/methods.h>
+#include <regrad/algorithms/asc/experiment/scores.h>
 #include <regrad/layers/nets/bcresnet.h>
 
 #include <array>
@@ -13,18 +12,7 @@
 
 namespace regrad::asc {
 
-using experiment::Hits, experiment::Job, experiment::Moment, experiment::Outcome;
-using experiment::Recordings;
-
-struct Method {
-  const char *name, *help;
-  FreqNorm norm;
-  bool translation;
-  bool by_default = true;
-};
-const std::vector<Method>& methods();
-
-// Steps by phase, one after the other.
+// Steps by phase, one after the other; of an ensemble those of all its nets.
 struct Phases {
   // the last two: fine-tuning without and with distillation
   int64_t translation = 0, training = 0, without = 0, with = 0;
@@ -55,17 +43,13 @@ struct Chain {
   }
 };
 
-// Of logits [m,K] by device, as data.test_y.
-Hits hits_of(const std::vector<Tensor>& logits, const Recordings& data);
-// "accuracy" (mean over all devices), "unseen", "seen", and, for at most twelve devices, "on device
-// X".
-void add_by_device(const Job& job, const Hits& hits, const Recordings& data, Outcome& out);
-
 // A chain of phases, each with a curve of its own: it shares the frame's settings, batches and
 // scores (experiment/training), not its trial.
 class AscTrial : public experiment::Trial {
  public:
-  AscTrial(const Job& job, const Settings& settings, std::shared_ptr<const Recordings> data);
+  // member: which net of an ensemble; the first has the random numbers of a row of one net.
+  AscTrial(const Job& job, const Settings& settings, std::shared_ptr<const Recordings> data,
+           int member = 0);
 
   Moment step(int64_t i) override;
   Outcome finish() override;
@@ -76,13 +60,12 @@ class AscTrial : public experiment::Trial {
   const Chain& now() const { return now_; }
 
  private:
-  struct Batch {
-    Tensor x, y;  // [N,1,F,T], soft labels [N,K]
-  };
-  Batch batch(int64_t i, const Random& r) const;
+  SceneBatch batch(int64_t i, const Random& r) const;
   Moment translate(int64_t i);
   Moment train(int64_t i);
   Moment squeeze(int64_t i, bool distilled);
+  Moment curve(const std::string& of, const BcResnetAsc& net, const Tensor& loss) const;
+  Deployed to_deploy() const;
   void finish_compression(const Hits& before, Outcome& out) const;
   bool logged() const;  // whether the step under way is
 
@@ -91,6 +74,7 @@ class AscTrial : public experiment::Trial {
   const Settings s_;
   const std::shared_ptr<const Recordings> data_;
   const Random random_;
+  const SceneBatches batches_;
   const Phases phases_;
   const BcResnetAscOptions options_;
   int64_t step_ = 0;  // under way

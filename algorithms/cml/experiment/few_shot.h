@@ -61,9 +61,9 @@ struct Asked {
   std::string variant, metric;  // "K=10", "mse@10"
 
   std::string text(const std::string& claim) const { return claim + " at " + variant; }
-  experiment::Sample of(const std::string& method) const { return claims.seeds(method, metric); }
+  experiment::Sample of(const std::string& method) const { return claims.of(method, metric); }
   experiment::Sample unadapted(const std::string& method) const {
-    return claims.seeds(method, "unadapted " + metric);
+    return claims.of(method, "unadapted " + metric);
   }
   // "a below b" or "a above b", whichever is better in this table. named: b's name in the text,
   // where it is another.

@@ -26,6 +26,8 @@ struct Task {
   // Adds figures and galleries of the trained net, if any.
   std::function<void(const Task&, const Method&, const Learner<Net>&, experiment::Outcome&)> show =
       [](const Task&, const Method&, const Learner<Net>&, experiment::Outcome&) {};
+  // All seeds are tested on the same tasks: verdicts carry the spread of these beside the seeds'.
+  bool same_tests = true;
 
   Net at_seed(uint64_t seed) const { return initial(Random(seed) / "init"); }
   TaskBatch training(uint64_t seed, int64_t step) const {
@@ -71,6 +73,8 @@ class TaskTrial : public experiment::Trial {
       moment.emplace_back("validation " + metric + ", " + rows_[r]->name, now[r].mean);
     if (set_.mechanism) mechanism(batch, moment);
     watch(now);
+    if (watched_.defined())
+      moment.emplace_back("points since the best", watched_[readings_].item());
     remember((i + 1) / set_.log_every - 1);
     return moment;
   }
@@ -84,6 +88,10 @@ class TaskTrial : public experiment::Trial {
       const std::string name = rows_[r]->name;
       out.scores.push_back({name, metric, after[r].mean});
       out.scores.push_back({name, "unadapted " + metric, before[r].mean});
+      if (task_.same_tests) {
+        out.items.push_back({name, metric, after[r].scores});
+        out.items.push_back({name, "unadapted " + metric, before[r].scores});
+      }
       if (set_.test_tasks > 1)
         out.scores.push_back({name, "interval over tasks of " + metric,
                               experiment::mean_interval(after[r].scores).ci95});
@@ -219,7 +227,9 @@ class TaskTrial : public experiment::Trial {
   const Rows rows_ = readings_of(job_.method);
   const bool selects_ = set_.select == "best";
   const int64_t readings_ = static_cast<int64_t>(rows_.size()),
-                points_ = std::min<int64_t>(set_.last, set_.steps / set_.log_every);
+                points_ = set_.patience > 0
+                              ? 0
+                              : std::min<int64_t>(set_.last, set_.steps / set_.log_every);
   Learner<Net> learner_;
   Tensor last_ = {};                     // [readings, points] f64
   std::vector<Learner<Net>> best_ = {};  // by reading, where the best is selected

@@ -22,6 +22,15 @@ std::vector<double> by_clip(const Hits& hits, size_t first, size_t last, bool pa
   return out;
 }
 
+std::vector<int64_t> groups_by_clip(const Recordings& data, size_t first, size_t last) {
+  if (data.test_group.empty()) return {};
+  if (data.paired) return data.test_group[first];
+  std::vector<int64_t> out;
+  for (size_t d = first; d < last; ++d)
+    out.insert(out.end(), data.test_group[d].begin(), data.test_group[d].end());
+  return out;
+}
+
 std::string title_of(const Job& job) {
   return job.method + (job.variant.empty() ? "" : ", " + job.variant);
 }

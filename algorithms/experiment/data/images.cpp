@@ -47,17 +47,18 @@ ImageSet rows(const ImageSet& set, const std::vector<int64_t>& index) {
   return {index_select(set.images, 0, at), index_select(set.labels, 0, at), set.classes};
 }
 
-// Class by class in turn, each class in its order.
-ImageSet in_turn(const ImageSet& set) {
+// The order that takes classes in turn, each class in its order.
+std::vector<int64_t> in_turn(const Tensor& labels, size_t classes) {
   std::vector<std::pair<int64_t, int64_t>> places;  // how many of its class lie before
-  std::vector<int64_t> seen(set.classes.size(), 0);
-  for (const int64_t label : set.labels.to_vector<int64_t>())
+  std::vector<int64_t> seen(classes, 0);
+  for (const int64_t label : labels.to_vector<int64_t>())
     places.emplace_back(seen[static_cast<size_t>(label)]++, static_cast<int64_t>(places.size()));
   std::sort(places.begin(), places.end());
   std::vector<int64_t> index;
   for (const auto& [turn, at] : places) index.push_back(at);
-  return rows(set, index);
+  return index;
 }
+ImageSet in_turn(const ImageSet& set) { return rows(set, in_turn(set.labels, set.classes.size())); }
 
 Images glyph_images() {
   constexpr int64_t classes = 10, train = 200, test = 100;
@@ -85,18 +86,24 @@ Images fashion_images(const std::string& folder) {
   return {fashion_part(at, Split::train), fashion_part(at, Split::test), {0.2860}, {0.3530}};
 }
 
-Images cifar_images(const std::string& folder) {
+// classes: 10 or 100. Both are normalized alike, as DCIL's code has it.
+Images cifar_images(const std::string& folder, int classes) {
+  const std::string n = std::to_string(classes), file = "cifar" + n,
+                    packed = "cifar-" + n + "-binary.tar";
   if (folder.empty())
-    throw IOError(
-        "--task cifar10: give --data DIR, the folder with cifar-10-binary.tar.gz or its files; "
-        "--task glyphs needs no data");
-  const std::vector<std::string> train = named(folder, "cifar10_train", ".bin"),
-                                 test = named(folder, "cifar10_test", ".bin"),
-                                 archive = named(folder, "cifar-10-binary.tar", "");
+    throw IOError("--task " + file + ": give --data DIR, the folder with " + packed +
+                  ".gz or its files; --task glyphs needs no data");
+  const std::vector<std::string> train = named(folder, file + "_train", ".bin"),
+                                 test = named(folder, file + "_test", ".bin"),
+                                 archive = named(folder, packed, "");
   const std::string whole = archive.empty() ? folder : archive[0];
   const bool parts = !train.empty() && !test.empty();
-  return {parts ? load_cifar10_files(train) : load_cifar10(whole, Split::train),
-          parts ? load_cifar10_files(test) : load_cifar10(whole, Split::test),
+  const auto part = [&](const std::vector<std::string>& files, Split split) {
+    if (classes == 100) return parts ? load_cifar100_files(files) : load_cifar100(whole, split);
+    return parts ? load_cifar10_files(files) : load_cifar10(whole, split);
+  };
+  return {part(train, Split::train),
+          part(test, Split::test),
           {0.4914, 0.4822, 0.4465},
           {0.2023, 0.1994, 0.2010}};
 }
@@ -154,19 +161,41 @@ Images folder_images(const std::string& folder, int64_t side) {
   return out;
 }
 
+Images imagenet_images(const std::string& folder, int64_t side) {
+  if (folder.empty())
+    throw IOError(
+        "--task imagenet: give --data DIR, a folder with train/ and val/ that hold a folder of "
+        "pictures for each class; --task glyphs needs no data");
+  const auto part = [&](const char* name) {
+    const PictureFolder all = list_picture_folder(folder + "/" + name);
+    return rows_of(all, in_turn(all.labels, all.classes.size()));
+  };
+  auto disk = std::make_shared<Images::OnDisk>(Images::OnDisk{part("train"), part("val"), side});
+  if (disk->train.classes != disk->test.classes)
+    throw IOError(folder + ": train/ and val/ hold folders of different classes");
+  Images out;
+  out.mean = {0.485, 0.456, 0.406}, out.deviation = {0.229, 0.224, 0.225};
+  out.disk = std::move(disk);
+  return out;
+}
+
 }  // namespace
 
 const std::vector<std::string>& image_tasks() {
-  static const std::vector<std::string> names = {"glyphs", "fmnist", "cifar10", "folder"};
+  static const std::vector<std::string> names = {"glyphs",   "fmnist", "cifar10",
+                                                 "cifar100", "folder", "imagenet"};
   return names;
 }
 
 Images load_images(const std::string& task, const std::string& folder, int64_t side) {
   if (task == "glyphs") return glyph_images();
   if (task == "fmnist") return fashion_images(folder);
-  if (task == "cifar10") return cifar_images(folder);
+  if (task == "cifar10") return cifar_images(folder, 10);
+  if (task == "cifar100") return cifar_images(folder, 100);
   if (task == "folder") return folder_images(folder, side);
-  throw ConfigError("'" + task + "' is not one of glyphs, fmnist, cifar10, folder");
+  if (task == "imagenet") return imagenet_images(folder, side);
+  throw ConfigError("'" + task +
+                    "' is not one of glyphs, fmnist, cifar10, cifar100, folder, imagenet");
 }
 
 ImageSet first_of(const ImageSet& set, int64_t count) {
@@ -175,13 +204,38 @@ ImageSet first_of(const ImageSet& set, int64_t count) {
           set.classes};
 }
 
+int64_t Images::count(Split part) const {
+  if (disk) return part == Split::train ? disk->train.size() : disk->test.size();
+  return part == Split::train ? train.size() : test.size();
+}
+
+Loader loader_of(const Images& images, Split part, int64_t first, const Random& r,
+                 LoaderOptions options) {
+  options.mean = images.mean, options.deviation = images.deviation;
+  const bool training = part == Split::train;
+  if (!images.disk) return {first_of(training ? images.train : images.test, first), r, options};
+  const PictureFolder& all = training ? images.disk->train : images.disk->test;
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < std::min(first, all.size()); ++i) rows.push_back(i);
+  return {rows_of(all, rows), {.size = images.disk->side, .random = training}, r, options};
+}
+
 ImageBatches::ImageBatches(std::shared_ptr<const Images> images, const TrainSettings& training,
                            const ImageSettings& settings, const Random& r)
     : images_(std::move(images)), s_(settings) {
-  LoaderOptions o{.batch = training.batch, .drop_last = true};
-  o.augment = {.padding = s_.padding, .flip = s_.flip};
-  o.mean = images_->mean, o.deviation = images_->deviation, o.ahead = 0;
-  loader_ = std::make_shared<const Loader>(first_of(images_->train, s_.train), r, o);
+  const LoaderOptions o{.batch = training.batch,
+                        .drop_last = !s_.keep_last,
+                        .augment = {.padding = s_.padding, .flip = s_.flip},
+                        .ahead = images_->disk ? 2 : 0};
+  ahead_ = std::make_shared<Ahead>(Ahead{loader_of(*images_, Split::train, s_.train, r, o)});
+}
+
+Batch ImageBatches::batch(int64_t i) const {
+  Ahead& a = *ahead_;
+  if (!images_->disk) return a.loader.at(i / batches(), i % batches());
+  if (i != a.next) a.loader.seek(i / batches(), i % batches());
+  a.next = i + 1;
+  return a.loader.next();
 }
 
 Metadata ImageBatches::about() const {
@@ -189,9 +243,8 @@ Metadata ImageBatches::about() const {
   for (double m : images_->mean) mean += (mean.empty() ? "" : ",") + fixed(m, 6);
   for (double d : images_->deviation) deviation += (deviation.empty() ? "" : ",") + fixed(d, 6);
   // x = (pixel / 255 - mean) / deviation
-  return {{"class_names", joined(images_->train.classes, "\n")},
-          {"mean", mean},
-          {"deviation", deviation}};
+  return {
+      {"class_names", joined(images_->classes(), "\n")}, {"mean", mean}, {"deviation", deviation}};
 }
 
 }  // namespace regrad::experiment

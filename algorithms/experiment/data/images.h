@@ -15,9 +15,27 @@ namespace regrad::experiment {
 struct Images {
   ImageSet train, test;
   std::vector<double> mean, deviation;  // by channel, of images in [0, 1]
+  // Where pictures stay on disk: in the place of both sets, which are empty then.
+  struct OnDisk {
+    PictureFolder train, test;
+    int64_t side;
+  };
+  std::shared_ptr<const OnDisk> disk = {};
+
+  int64_t count(Split part) const;
+  int64_t channels() const { return disk ? 3 : train.images.size(1); }
+  int64_t side() const { return disk ? disk->side : train.images.size(2); }
+  const std::vector<std::string>& classes() const {
+    return disk ? disk->train.classes : train.classes;
+  }
 };
 
-// glyphs, fmnist, cifar10, folder.
+// Batches of the part's first so many images, with the images' mean and deviation. From disk:
+// random crops for training, the middle for test (datasets/picture_folder.h).
+Loader loader_of(const Images& images, Split part, int64_t first, const Random& r,
+                 LoaderOptions options);
+
+// glyphs, fmnist, cifar10, cifar100, folder, imagenet.
 const std::vector<std::string>& image_tasks();
 
 // glyphs: drawn, no data: ten classes of 16x16 pixels with noise N(0, 0.3^2), 2,000 and 1,000
@@ -26,8 +44,11 @@ const std::vector<std::string>& image_tasks();
 // files, or train20k ones.
 // cifar10: as published (binary version), or files cifar10_train*.bin and cifar10_test*.bin (also
 // .gz, .xz).
+// cifar100: the same of CIFAR-100, its 100 fine classes.
 // folder: PNG and JPEG pictures by class, brought to side x side pixels: folders of classes in
 // train/ and test/, or folders of classes alone, a fifth of each kept for test (datasets/split.h).
+// imagenet: pictures by class in train/ and val/, which stay on disk and are read batch by batch, as
+// side x side pixels; classes in turn, as in folder; normalized as torchvision's models have it.
 // IOError where they are missing or broken; ConfigError where there is no such task.
 Images load_images(const std::string& task, const std::string& folder, int64_t side = 32);
 
@@ -39,32 +60,34 @@ struct ImageSettings {
   int train = 5000, test = 10000, curve = 2000;
   int size = 32;
   int padding = 0;
-  bool flip = false;
+  bool flip = false, keep_last = false;
 
   static void parts(auto& self, auto&& part) {
     part("train", self.train, "training images, the first so many", at_least(1));
     part("test", self.test, "test images, the first so many", at_least(1));
     part("curve", self.curve, "of them those behind a point of the learning curve", at_least(1));
-    part("size", self.size, "folder: pixels per side that pictures are brought to",
+    part("size", self.size, "folder, imagenet: pixels per side that pictures are brought to",
          between(1, 4096));
     part("padding", self.padding, "random crops with so many zeros around", between(0, 1024));
     part("flip", self.flip, "random horizontal flips");
+    part("keep_last", self.keep_last, "an epoch's last, shorter batch is used too");
   }
 };
 
-// % of the set's images whose largest logit is their class's, by the net out of training.
+// For each of the part's first so many images 100 where its largest logit is its class's, else 0, by
+// the net out of training.
 template <class Net>
-double accuracy(const Net& net, const Images& images, const ImageSet& set) {
+std::vector<double> hits_of(const Net& net, const Images& images, Split part, int64_t first) {
   const NoGrad quiet;
-  LoaderOptions o{.batch = 250, .shuffle = false};
-  o.mean = images.mean, o.deviation = images.deviation, o.ahead = 0;
-  const Loader loader(set, Random(0), o);
-  double right = 0;
+  const Loader loader = loader_of(images, part, first, Random(0),
+                                  {.batch = images.disk ? 50 : 250, .shuffle = false, .ahead = 0});
+  std::vector<double> out;
   for (int64_t b = 0; b < loader.batches(); ++b) {
     const Batch batch = loader.at(0, b);
-    right += sum(eq(argmax(net(batch.x), -1), batch.y).to(DType::f64)).item();
+    const std::vector<double> some = hits_of(net(batch.x), batch.y);
+    out.insert(out.end(), some.begin(), some.end());
   }
-  return 100 * right / static_cast<double>(set.size());
+  return out;
 }
 
 // The set of a TrainTrial (training/trial.h): shuffled batches by the stream r, "test accuracy" on
@@ -74,23 +97,30 @@ class ImageBatches {
   ImageBatches(std::shared_ptr<const Images> images, const TrainSettings& training,
                const ImageSettings& settings, const Random& r);
 
-  int64_t batches() const { return loader_->batches(); }
-  Batch batch(int64_t i) const { return loader_->at(i / batches(), i % batches()); }
+  int64_t batches() const { return ahead_->loader.batches(); }
+  // From disk the next ones are read meanwhile.
+  Batch batch(int64_t i) const;
 
   template <class Net>
   Moment curve(const Net& net) const {
-    return {{"test accuracy", accuracy(net, *images_, first_of(images_->test, s_.curve))}};
+    return {{"test accuracy", mean(hits_of(net, *images_, Split::test, s_.curve))}};
   }
   template <class Net>
   void score(const Job& job, const Net& net, Outcome& out) const {
-    add_score(job, "accuracy", accuracy(net, *images_, first_of(images_->test, s_.test)), out);
+    std::vector<double> hits = hits_of(net, *images_, Split::test, s_.test);
+    add_score(job, "accuracy", mean(hits), out);
+    add_items(job, "accuracy", std::move(hits), out);
   }
   Metadata about() const;
 
  private:
   std::shared_ptr<const Images> images_;
   ImageSettings s_;
-  std::shared_ptr<const Loader> loader_;
+  struct Ahead {
+    Loader loader;
+    int64_t next = 0;  // the step whose batch loader.next() gives
+  };
+  std::shared_ptr<Ahead> ahead_;
 };
 
 }  // namespace regrad::experiment

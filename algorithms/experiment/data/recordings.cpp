@@ -61,9 +61,25 @@ std::vector<int64_t> assigned(int64_t clips, int64_t seen, double source, const 
   return out;
 }
 
-// "airport-lisbon-1000-40000-a.wav" without "-a.wav": what all devices recorded at one place and
-// time.
-std::string moment_of(const Clip& c) { return c.name.substr(0, c.name.rfind('-')); }
+// Of each clip a number of what all devices recorded at one place and time:
+// "airport-lisbon-1000-40000-a.wav" without "-a.wav".
+std::vector<int64_t> moments_of(const AudioSet& set) {
+  std::unordered_map<std::string, int64_t> known;
+  std::vector<int64_t> out;
+  for (const Clip& c : set.clips)
+    out.push_back(
+        known.emplace(c.name.substr(0, c.name.rfind('-')), static_cast<int64_t>(known.size()))
+            .first->second);
+  return out;
+}
+
+void check_whole(const AudioSet& set) {
+  try {
+    check_whole_tau(set);
+  } catch (const IOError& e) {
+    throw IOError(std::string(e.what()) + "; --partial trains and tests on what is there");
+  }
+}
 
 int64_t device_of(const Clip& c) {
   const std::vector<std::string>& all = tau_devices();
@@ -128,6 +144,11 @@ Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<R
     out.devices.push_back(all[e].name);
     out.test_x.push_back(spectrograms(e, clips.test_x, stream / "test"));
     out.test_y.push_back(clips.test_y);
+    out.test_group.push_back(clips.test_group);
+    if (all[e].seen && clips.validation_x.defined() && clips.validation_x.size(0) > 0) {
+      out.validation_x.push_back(spectrograms(e, clips.validation_x, stream / "validation"));
+      out.validation_y.push_back(clips.validation_y);
+    }
     std::vector<int64_t> at;
     for (size_t i = 0; i < device.size(); ++i)
       if (device[i] == static_cast<int64_t>(e)) at.push_back(static_cast<int64_t>(i));
@@ -145,8 +166,11 @@ Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<R
   return out;
 }
 
-Recordings tau_recordings(const std::string& folder, const FrontEnd& front) {
-  const AudioSet set = load_sounds("tau", folder);
+Recordings tau_recordings(const std::string& folder, const FrontEnd& front, const TauUse& use) {
+  AudioSet set = load_sounds("tau", folder);
+  if (!use.partial) check_whole(set);
+  const std::vector<Part> parts = parts_for("tau", set, 0, use.held);
+  for (size_t i = 0; i < parts.size(); ++i) set.clips[i].part = parts[i];
   std::vector<int64_t> train = set.in(Part::train);
   const auto device = [&](int64_t i) { return device_of(set.clips[static_cast<size_t>(i)]); };
   std::stable_sort(train.begin(), train.end(),
@@ -162,22 +186,33 @@ Recordings tau_recordings(const std::string& folder, const FrontEnd& front) {
   out.train_x = each_sound(set, train, x);
   out.train_y = each_number(set, train, y);
   out.train_device = each_number(set, train, device_of);
-  for (size_t d = 0; d < out.devices.size(); ++d) {
+  const auto of_device = [&](Part part, size_t d) {
     std::vector<int64_t> at;
-    for (int64_t i : set.in(Part::test))
+    for (const int64_t i : set.in(part))
       if (device(i) == static_cast<int64_t>(d)) at.push_back(i);
-    if (at.empty()) throw IOError("tau: no test clip of device " + out.devices[d]);
-    out.test_x.push_back(each_sound(set, at, x));
-    out.test_y.push_back(each_number(set, at, y));
+    return at;
+  };
+  const std::vector<int64_t> moment = moments_of(set);
+  for (size_t d = 0; d < out.devices.size(); ++d) {
+    const std::vector<int64_t> test = of_device(Part::test, d),
+                               held = of_device(Part::validation, d);
+    if (test.empty()) throw IOError("tau: no test clip of device " + out.devices[d]);
+    out.test_x.push_back(each_sound(set, test, x));
+    out.test_y.push_back(each_number(set, test, y));
+    out.test_group.emplace_back();
+    for (const int64_t i : test) out.test_group.back().push_back(moment[static_cast<size_t>(i)]);
+    if (held.empty()) continue;  // of a device that is not seen, or of few clips
+    out.validation_x.push_back(each_sound(set, held, x));
+    out.validation_y.push_back(each_number(set, held, y));
   }
-  std::unordered_map<std::string, int64_t> by_source;
+  std::unordered_map<int64_t, int64_t> by_source;
   std::vector<int64_t> pair, source;
   for (size_t i = 0; i < train.size(); ++i) {
-    const std::string moment = moment_of(set.clips[static_cast<size_t>(train[i])]);
+    const int64_t at = moment[static_cast<size_t>(train[i])];
     const auto place = static_cast<int64_t>(i);
     if (device(train[i]) == 0) {  // sorted by device: these come first
-      by_source.emplace(moment, place);
-    } else if (const auto found = by_source.find(moment); found != by_source.end()) {
+      by_source.emplace(at, place);
+    } else if (const auto found = by_source.find(at); found != by_source.end()) {
       pair.push_back(place), source.push_back(found->second);
     }
   }

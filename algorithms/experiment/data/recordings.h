@@ -1,5 +1,5 @@
-// Clips as several devices have recorded them, as spectrograms: training clips by one device each,
-// test clips by all of them (audio.md section 3).
+// Clips as several devices have recorded them, as spectrograms: training clips by one seen device
+// each, validation clips by the seen ones, test clips by all of them (audio.md section 3).
 #pragma once
 
 #include <regrad/algorithms/experiment/data/sounds.h>
@@ -14,7 +14,13 @@ struct Recordings {
   // what the source recorded of training clips that another device has, f32 [p,1,mels,frames];
   // their places among the training clips, i64 [p]. Undefined where there are none
   Tensor pair_x, pair_of;
+  // By seen device, as the test's: for the learning curve and for choices. Nothing that is chosen by
+  // them has met an unseen device. Empty where no clips are held for it.
+  std::vector<Tensor> validation_x, validation_y;
   std::vector<Tensor> test_x, test_y;  // by device
+  // By device, of each test clip: clips of one number are of one moment (or cut from one
+  // recording), and are no two pieces of evidence. Numbers are the data set's, whatever the fold.
+  std::vector<std::vector<int64_t>> test_group;
   // the test clips of all devices are the same, in one order
   bool paired = true;
   std::vector<std::string> devices;  // the seen ones first, of these the source first
@@ -56,14 +62,20 @@ struct RecordOptions {
   // dB relative to full scale of white noise after the device, below 0; 0: none
   double noise = 0;
 };
-// Which training clip is whose is decided by a random order of the clips. ConfigError: source
+// Which training clip is whose is decided by a random order of the clips; validation and test clips
+// are recorded by every device, paired. ConfigError: source
 // outside [0, 1], noise above 0.
 Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<Recorder>& recorders,
                   const RecordOptions& options, const Random& r);
 
+struct TauUse {
+  // the whole set or nothing: else what is there of it, whatever is missing
+  bool partial = false;
+  double held = 0.1;  // of each scene's locations, for validation (parts_for)
+};
 // TAU's own recordings, all in memory: of the training part about 90 kB a clip with 64 bands, 340
 // kB with 256. Pairs are the clips that device a recorded at the same place and time. IOError as
-// load_tau.
-Recordings tau_recordings(const std::string& folder, const FrontEnd& front);
+// load_tau, and unless `partial`, where clips are missing (check_whole_tau).
+Recordings tau_recordings(const std::string& folder, const FrontEnd& front, const TauUse& use = {});
 
 }  // namespace regrad::experiment

@@ -91,7 +91,10 @@ SceneModel load_scene_model(const std::string& path) {
   out.options.classes = static_cast<int64_t>(out.classes.size());
   try {
     out.options.norm = freq_norm(facts.norm);
-    out.net = as_leaves(with_tensors(BcResnetAsc(Random(0), out.options), file), false);
+    BcResnetAsc net(Random(0), out.options);
+    if (out.options.norm == FreqNorm::global)  // for the sizes of what the file holds
+      net.norms[0].global = {zeros({out.front.mel.mels}), ones({out.front.mel.mels})};
+    out.net = as_leaves(with_tensors(std::move(net), file), false);
     mel_filters(out.front.mel);
   } catch (const IOError&) {
     throw;

@@ -14,9 +14,9 @@ namespace regrad::experiment {
 
 struct SoundSettings {
   std::vector<std::string> devices = {"simulated"};
-  double source = 0.85, noise = 0, roll = 0, seconds = 0;
+  double source = 0.85, noise = 0, roll = 0, seconds = 0, held = 0.1;
   int mels = 0;
-  bool wide = false;
+  bool wide = false, partial = false;
   Generated generated = {};
 
   static void parts(auto& self, auto&& part) {
@@ -36,6 +36,10 @@ struct SoundSettings {
     part("wide", self.wide,
          "the challenge's front end: 256 bands (128 at 8 kHz), 128 ms every 30; else 64 bands, 32 "
          "or 40 ms every 10 or 20");
+    part("held", self.held,
+         "tau, folder: share of the training part that is held for the curve and for choices",
+         between(0, 0.5));
+    part("partial", self.partial, "tau: train and test on what is there of the data set");
     part("generated", self.generated);
   }
 };
@@ -46,22 +50,23 @@ class Sounds {
 
   const std::string& task() const { return task_; }
   FrontEnd front(const SoundSettings& s) const;
-  // Training clips: those that were read, else those that will be generated; 0 where it
+  // Training clips of a seed: those that were read, else those that will be generated; 0 where it
   // depends on the data.
-  int64_t clips(const SoundSettings& s) const;
+  int64_t clips(const SoundSettings& s, uint64_t seed) const;
   // ConfigError for settings that contradict each other or the training's. Before load() and after.
   void check(const SoundSettings& s, const TrainSettings& training) const;
+  std::string unused(const std::string& key) const;
   std::vector<Need> needs(const SoundSettings& s) const;  // generated clips and their spectrograms
   // IOError where the clips, or the microphones, are not in `folder`.
   void load(const std::string& folder, const SoundSettings& s);
-  // What devices of that kind record of the clips, random numbers by r: made once while it is in
-  // use.
+  // What devices of that kind record of the clips as the seed splits them (parts_for), random
+  // numbers by r: made once while it is in use.
   std::shared_ptr<const Recordings> recorded(const SoundSettings& s, const std::string& kind,
-                                             const Random& r) const;
+                                             const Random& r, uint64_t seed) const;
 
  private:
   std::string task_, folder_ = {};
-  std::shared_ptr<const Clips> clips_ = nullptr;     // after load()
+  std::shared_ptr<const AllClips> clips_ = nullptr;  // after load()
   std::shared_ptr<const Recordings> tau_ = nullptr;  // tau's, after load()
   mutable std::mutex mutex_{};
   mutable std::map<std::string, std::weak_ptr<const Recordings>> made_{};
@@ -76,14 +81,18 @@ class SoundTable : public Experiment {
 
   int seeds() const override { return seeds_; }
   std::vector<Field> fields() override { return experiment::fields(settings_); }
+  std::string unused(const std::string& key, const std::vector<std::string>&) const override {
+    return sounds_.unused(key);
+  }
   std::vector<Need> needs(const Job&) const override { return sounds_.needs(settings_); }
   void data(const std::string& folder) override { sounds_.load(folder, settings_); }
   std::vector<std::string> variants() const override { return settings_.devices; }
-  int64_t steps(const Job&) const override { return epoch() * settings_.epochs; }
-  int64_t log_every() const override { return epoch() * settings_.log_every; }
+  int64_t steps(const Job& job) const override { return epoch(job.seed) * settings_.epochs; }
+  int64_t log_every() const override { return epoch(0) * settings_.log_every; }
 
  protected:
-  int64_t epoch() const { return sounds_.clips(settings_) / settings_.batch; }  // in steps
+  // in steps
+  int64_t epoch(uint64_t seed) const { return sounds_.clips(settings_, seed) / settings_.batch; }
 
   Sounds sounds_;
   Settings settings_ = {};

@@ -4,11 +4,17 @@
 #include <regrad/datasets/audio/scenes.h>
 #include <regrad/datasets/audio/sound_folder.h>
 #include <regrad/datasets/audio/tau.h>
+#include <regrad/datasets/split.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/parallel.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <map>
+#include <numeric>
+#include <set>
 
 namespace regrad::experiment {
 namespace {
@@ -126,17 +132,120 @@ Tensor each_number(const AudioSet& set, const std::vector<int64_t>& at,
   return tensor(out);
 }
 
-Clips load_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
-                 const Generated& generated) {
+namespace {
+
+AudioSet scenes(const Generated& g) {
+  const Random r = Random(0) / "scenes";
+  AudioSet out = Scenes{}.sample(r, g.train, g.test);
+  if (g.validation == 0) return out;
+  for (Clip& c : Scenes{}.sample(r / "validation", g.validation, 0).clips) {
+    c.part = Part::validation, c.name += ", validation";
+    out.clips.push_back(std::move(c));
+  }
+  return out;
+}
+
+void hold_sounds(const AudioSet& set, double held, std::vector<Part>& parts) {
+  std::vector<int64_t> count(set.classes.size(), 0);
+  const std::vector<int64_t> train = set.in(Part::train);
+  for (const int64_t i : train)
+    ++count[static_cast<size_t>(set.clips[static_cast<size_t>(i)].label)];
+  std::vector<std::string> names;
+  std::vector<int64_t> labels, at;
+  for (const int64_t i : train) {
+    const Clip& c = set.clips[static_cast<size_t>(i)];
+    if (count[static_cast<size_t>(c.label)] < 5) continue;
+    at.push_back(i), names.push_back(c.name), labels.push_back(c.label);
+  }
+  const std::vector<bool> kept = test_by_name(names, labels, "folder", held);
+  for (size_t k = 0; k < at.size(); ++k)
+    if (kept[k]) parts[static_cast<size_t>(at[k])] = Part::validation;
+}
+
+// Locations of a scene in the order of the alphabet; those that are held lie evenly among them.
+void hold_locations(const AudioSet& set, double held, std::vector<Part>& parts) {
+  std::map<int64_t, std::set<std::string>> locations;
+  for (const Clip& c : set.clips)
+    if (c.part == Part::train) locations[c.label].insert(c.place);
+  std::set<std::pair<int64_t, std::string>> kept;
+  for (const auto& [scene, of] : locations) {
+    const std::vector<std::string> names(of.begin(), of.end());
+    const auto n = static_cast<int64_t>(names.size());
+    const int64_t most =
+        std::min(n - 1, static_cast<int64_t>(std::llround(held * static_cast<double>(n))));
+    for (int64_t k = 0; k < most; ++k)
+      kept.emplace(scene, names[static_cast<size_t>((2 * k + 1) * n / (2 * most))]);
+  }
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (parts[i] == Part::train && kept.count({set.clips[i].label, set.clips[i].place}))
+      parts[i] = Part::validation;
+}
+
+// The first clip that each was cut from the same recording as; of a set without such, itself.
+std::vector<int64_t> groups_of(const std::string& task, const AudioSet& set) {
+  std::map<std::string, int64_t> first;
+  std::vector<int64_t> out;
+  for (int64_t i = 0; i < set.size(); ++i) {
+    const std::string& place = set.clips[static_cast<size_t>(i)].place;
+    out.push_back(task == "esc10" && !place.empty() ? first.emplace(place, i).first->second : i);
+  }
+  return out;
+}
+
+}  // namespace
+
+AllClips prepare_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
+                       const Generated& generated) {
   if (task == "tau") throw ConfigError("tau: its clips have devices of their own");
-  const AudioSet set = task == "scenes"
-                           ? Scenes{}.sample(Random(0) / "scenes", generated.train, generated.test)
-                           : load_sounds(task, folder);
-  const std::vector<int64_t> train = set.in(Part::train), test = set.in(Part::test);
-  const auto x = [&](const Sound& sound) { return prepared(sound, front); };
-  const auto y = [](const Clip& c) { return c.label; };
-  return {each_sound(set, train, x), each_sound(set, test, x), each_number(set, train, y),
-          each_number(set, test, y), set.classes};
+  AllClips out{task == "scenes" ? scenes(generated) : load_sounds(task, folder), {}};
+  std::vector<int64_t> all(out.set.clips.size());
+  std::iota(all.begin(), all.end(), int64_t{0});
+  out.x = each_sound(out.set, all, [&](const Sound& sound) { return prepared(sound, front); });
+  for (Clip& c : out.set.clips) c.kept = {};
+  return out;
+}
+
+std::vector<Part> parts_for(const std::string& task, const AudioSet& set, uint64_t seed,
+                            double held) {
+  std::vector<Part> out;
+  const auto test_fold = static_cast<int64_t>(1 + seed % 5),
+             next_fold = static_cast<int64_t>(1 + (seed + 1) % 5);
+  for (const Clip& c : set.clips) {
+    out.push_back(c.part);
+    if (task == "esc10")
+      out.back() = c.fold == test_fold   ? Part::test
+                   : c.fold == next_fold ? Part::validation
+                                         : Part::train;
+    if (task == "digits" && (c.fold == 5 || c.fold == 6)) out.back() = Part::validation;
+  }
+  if (task == "folder" && held > 0) hold_sounds(set, held, out);
+  if (task == "tau" && held > 0) hold_locations(set, held, out);
+  return out;
+}
+
+Clips clips_of(const std::string& task, const AllClips& all, uint64_t seed, double held) {
+  const std::vector<Part> parts = parts_for(task, all.set, seed, held);
+  const std::vector<int64_t> groups = groups_of(task, all.set);
+  Clips out;
+  out.classes = all.set.classes;
+  const auto take = [&](Part part, Tensor& x, Tensor& y) {
+    std::vector<int64_t> at;
+    for (size_t i = 0; i < parts.size(); ++i)
+      if (parts[i] == part) at.push_back(static_cast<int64_t>(i));
+    x = index_select(all.x, 0, tensor(at));
+    y = each_number(all.set, at, [](const Clip& c) { return c.label; });
+    return at;
+  };
+  take(Part::train, out.train_x, out.train_y);
+  take(Part::validation, out.validation_x, out.validation_y);
+  for (const int64_t i : take(Part::test, out.test_x, out.test_y))
+    out.test_group.push_back(groups[static_cast<size_t>(i)]);
+  return out;
+}
+
+Clips load_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
+                 const Generated& generated, uint64_t seed) {
+  return clips_of(task, prepare_clips(task, folder, front, generated), seed);
 }
 
 }  // namespace regrad::experiment

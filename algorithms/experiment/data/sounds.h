@@ -29,24 +29,53 @@ const std::vector<std::string>& sound_tasks();
 // task.
 FrontEnd front_end(const std::string& task, bool wide = false);
 
-struct Clips {
-  Tensor train_x, test_x;  // f32 [n, samples]
-  Tensor train_y, test_y;  // i64 [n]
-  std::vector<std::string> classes;
-};
 struct Generated {
-  int train = 40, test = 10;
+  int train = 40, test = 10, validation = 10;
   static void parts(auto& self, auto&& part) {
     part("train", self.train, "scenes: generated training clips of each class", at_least(1));
     part("test", self.test, "scenes: generated test clips of each class", at_least(1));
+    part("validation", self.validation,
+         "scenes: generated clips of each class for the curve and for choices", at_least(0));
   }
 };
-// Every clip of the train and of the test part, prepared. Generated scenes: so many of each class,
-// the same ones each time. folder: sounds by class (datasets/audio/sound_folder.h). IOError where
-// the data are not in `folder`, naming what is looked for; ConfigError for tau, whose clips were
-// recorded by devices of their own (recordings.h).
+// Every clip of a task, prepared once for all seeds.
+struct AllClips {
+  AudioSet set;  // without the sounds
+  Tensor x;      // f32 [n, samples]
+};
+// Generated scenes: so many of each class, the same ones each time. folder: sounds by class
+// (datasets/audio/sound_folder.h). IOError where the data are not in `folder`, naming what is
+// looked for; ConfigError for tau, whose clips were recorded by devices of their own
+// (recordings.h).
+AllClips prepare_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
+                       const Generated& generated = {});
+
+// The part of each clip for a seed. Test clips are those that the set names, and of esc10 fold
+// 1 + seed mod 5. For the learning curve and for whatever is chosen, a part of its own, which is
+// never trained on:
+//   scenes   clips generated for it
+//   digits   takes 5 and 6 of each speaker and digit (takes 0 to 4 are the set's test part)
+//   esc10    fold 1 + (seed + 1) mod 5
+//   tau      of each scene the share `held` of the training part's locations, rounded
+//   folder   of each class the share `held` of the training sounds, by the hash of their names,
+//            where it has five or more
+// Ours, as none of these sets names one; only Speech Commands does.
+std::vector<Part> parts_for(const std::string& task, const AudioSet& set, uint64_t seed,
+                            double held = 0.1);
+
+// Clips by part; the validation part may be empty, [0, samples] or undefined.
+struct Clips {
+  Tensor train_x, validation_x, test_x;  // f32 [n, samples]
+  Tensor train_y, validation_y, test_y;  // i64 [n]
+  // Of each test clip what it hangs together with (ESC-10: clips cut from one recording; else the
+  // clip itself): a number of the whole set, so no clip of another part or fold has it.
+  std::vector<int64_t> test_group;
+  std::vector<std::string> classes;
+};
+Clips clips_of(const std::string& task, const AllClips& all, uint64_t seed, double held = 0.1);
+// prepare_clips and clips_of in one.
 Clips load_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
-                 const Generated& generated = {});
+                 const Generated& generated = {}, uint64_t seed = 0);
 // The set behind a task that reads one; of some of its clips what `of` makes of each sound,
 // stacked, and a number of each clip, i64.
 AudioSet load_sounds(const std::string& task, const std::string& folder);

@@ -32,13 +32,15 @@ std::vector<double> hits_of(const Net& net, const Tensor& x, const Tensor& y, in
   return out;
 }
 
-// A score of a row, its metric named with the variant; and what it is item by item.
+// A score of a row, its metric named with the variant; and what it is item by item, with the items'
+// clusters (Items::groups).
 inline void add_score(const Job& job, const std::string& metric, double value, Outcome& out) {
   out.scores.push_back({job.method, on(metric, job.variant), value});
 }
 inline void add_items(const Job& job, const std::string& metric, std::vector<double> values,
-                      Outcome& out) {
-  out.items.push_back({job.method, on(metric, job.variant), std::move(values)});
+                      Outcome& out, std::vector<int64_t> groups = {}) {
+  out.items.push_back(
+      {job.method, on(metric, job.variant), std::move(values), std::move(groups)});
 }
 
 }  // namespace regrad::experiment

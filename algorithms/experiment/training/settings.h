@@ -15,7 +15,8 @@ struct TrainSettings {
 
   static void parts(auto& self, auto&& part) {
     part("epochs", self.epochs, "passes over the training set", at_least(1));
-    part("batch", self.batch, "examples per step; an epoch's last, shorter batch is left out",
+    part("batch", self.batch,
+         "examples per step; an epoch's last, shorter batch is left out where nothing else is said",
          at_least(1));
     part("lr", self.lr, "highest step size (SGD)", above(0));
     part("momentum", self.momentum, "momentum", part_of_whole());

@@ -12,8 +12,8 @@ inline void claims(experiment::Claims& c, const std::string& variant) {
   for (const std::string own : {"map", "map-layer"}) {
     for (const char* other : {"one-shot", "gmp", "dpf"})
       pruning::ask(c, "accuracy", own, other, variant);
-    c.within(own + " within 1 point of dense at " + variant, c.seeds(own, metric),
-             c.seeds("dense", metric), 1);
+    c.within(own + " within 1 point of dense at " + variant, c.items(own, metric),
+             c.items("dense", metric), 1);
   }
 }
 

@@ -11,7 +11,11 @@ std::vector<Row> rows(const Settings& s) {
     return map_pruning::method(
         {.z = s.z, .per_layer = per_layer, .soft = soft, .exploit = s.exploit});
   };
-  const dcil::Options kd{.begin = s.distill, .temperature = s.temperature};
+  const auto dcil = [&](dcil::Options o) {
+    o.begin = s.distill, o.temperature = s.temperature, o.floor = s.kd_floor;
+    o.draw_classifier = s.second_classifier == "draw";
+    return dcil::method(o);
+  };
   return {
       {"dense", "nothing is pruned", dense(), true},
       {"one-shot", "magnitude pruning at half time, then fine-tuning", one_shot(), true},
@@ -21,20 +25,25 @@ std::vector<Row> rows(const Settings& s) {
       {"dpf-x2", "DPF with twice the steps, as many passes as DCIL", dpf(), true, 2},
       {"map", "MAP, hard masks, attention over all layers", map(false, false), true},
       {"map-layer", "MAP, hard masks, attention layer by layer", map(true, false), true},
-      {"dcil", "DCIL: refined gradients and mutual distillation", dcil::method(kd), true},
-      {"dcil-nokd", "DCIL without distillation", dcil::method({.distill = false})},
+      {"dcil", "DCIL: refined gradients and mutual distillation", dcil({}), true},
+      {"dcil-nokd", "DCIL without distillation", dcil({.distill = false})},
+      {"dcil-shared-norms", "DCIL, one set of norms for both paths", dcil({.share_norms = true})},
+      {"dcil-shared-classifier", "DCIL, one classifier for both paths",
+       dcil({.share_classifier = true})},
+      {"dcil-shared", "DCIL, one set of norms and one classifier",
+       dcil({.share_norms = true, .share_classifier = true})},
       {"map-soft", "MAP, pruned weights damped instead of absent", map(false, true)},
       {"map-soft-layer", "the same, attention layer by layer", map(true, true)},
       {"dpf-layer", "DPF, the same sparsity in every layer", dpf(), false, 1, {.per_layer = true}},
       {"snip", "once, at the start, by |w dL/dw|", snip()},
       {"rigl", "random masks; drops small weights, grows where gradients are large",
-       rigl(s.rigl_share)},
+       rigl(s.rigl_share, s.rigl_period)},
       {"str", "learned soft thresholds; reaches a sparsity of its own",
        str({s.str_initial, s.str_decay})},
       {"acdc", "dense and sparse phases in turn (Peste et al.)", acdc()},
       {"gmp-filters", "GMP on whole filters", gmp(), false, 1, {.filters = true}},
       {"dpf-filters", "DPF on whole filters", dpf(), false, 1, {.filters = true}},
-      {"dcil-filters", "DCIL on whole filters", dcil::method(kd), false, 1, {.filters = true}},
+      {"dcil-filters", "DCIL on whole filters", dcil({}), false, 1, {.filters = true}},
   };
 }
 
@@ -59,7 +68,8 @@ Schedule schedule(const Row& row, const Settings& s, double sparsity, int64_t ba
 }
 
 double lr(const Schedule& t, const Settings& s, int64_t i) {
-  const double at = static_cast<double>(i), climb = s.warmup * static_cast<double>(t.steps());
+  const int64_t now = s.warmup_unit == "epoch" ? t.epoch(i) * t.batches : i;
+  const double at = static_cast<double>(now), climb = s.warmup * static_cast<double>(t.steps());
   if (at < climb) return s.lr * (s.warmup_from + (1 - s.warmup_from) * at / climb);
   double rate = s.lr;
   for (double m : s.milestones) rate *= t.epoch(i) >= t.at_share(m) ? s.gamma : 1;

@@ -16,10 +16,12 @@ struct Paper {
   const char *name, *about;
   std::vector<Asks> claims;
 };
-// Tasks glyphs (no data), fmnist, cifar10 and a folder of pictures.
+// Tasks glyphs (no data), fmnist, cifar10, cifar100, a folder of pictures, and one whose pictures
+// stay on disk (imagenet).
 experiment::TaskList tasks(const Paper& paper);
 
-// "a above b at 90%" of accuracy, "swing of a below swing of b at 90%" of any other metric.
+// "a above b at 90%" of accuracy, by seeds and test images; "swing of a below swing of b at 90%" of
+// any other metric, by seeds.
 void ask(experiment::Claims& c, const std::string& metric, const std::string& a,
          const std::string& b, const std::string& variant);
 

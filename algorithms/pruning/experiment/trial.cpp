@@ -65,9 +65,10 @@ class Pruned {
   Pruned(const Job& job, const Settings& s, const Images& images, int64_t batches)
       : s_(s),
         net_{.name = s.net,
-             .in_channels = images.train.images.size(1),
-             .size = images.train.images.size(2),
-             .classes = static_cast<int64_t>(images.train.classes.size())},
+             .in_channels = images.channels(),
+             .size = images.side(),
+             .classes = static_cast<int64_t>(images.classes().size()),
+             .fan = s.init == "fan_out" ? init::Fan::out : init::Fan::in},
         learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method, s).method,
                  schedule(row(job.method, s), s, sparsity_of(job.variant), batches, job.seed)),
         before_(weights(learner_.state)[0].detach()),
@@ -103,11 +104,10 @@ class Pruned {
   void report(const Job& job, const ImageBatches& set, Outcome& out) const {
     const Schedule& t = learner_.schedule;
     const Tensors effective = learner_.effective();
-    const int64_t off = zeros_in(effective) - pruned_count(entries_in(effective), t.sparsity);
-    if (done_ == t.steps() && learner_.method.due && !t.masks.filters && !t.masks.per_layer &&
-        std::abs(off) > 1)
-      throw Error(job_name(job) + ": weights that are zero are off the schedule by " +
-                  std::to_string(off));
+    const int64_t off = off_target(effective, t.sparsity, t.masks);
+    if (done_ == t.steps() && learner_.method.due && std::abs(off) > 1)
+      throw Error(job_name(job) + ": " + (t.masks.filters ? "filters" : "weights") +
+                  " that are zero are off the schedule by " + std::to_string(off));
     int64_t empty = 0, emptied = 0;
     for (const Tensor& w : effective) {
       const int64_t of = empty_filters(w);

@@ -1,106 +1,31 @@
-// A method of the table as a learner of the training frame, and the recordings as its set.
+// A method of the table as a learner of the training frame.
 #pragma once
 
-#include <regrad/algorithms/experiment/data/device_scores.h>
-#include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/algorithms/experiment/training/trial.h>
+#include <regrad/algorithms/rfn/experiment/device_set.h>
 #include <regrad/algorithms/rfn/experiment/measure.h>
-#include <regrad/algorithms/rfn/experiment/methods.h>
-#include <regrad/algorithms/rfn/experiment/pooled.h>
-#include <regrad/algorithms/rfn/experiment/settings.h>
-#include <regrad/datasets/audio/augment.h>
-
-#include <type_traits>
+#include <regrad/algorithms/rfn/experiment/nets.h>
 
 namespace regrad::relaxed_norm {
 
-using experiment::Job, experiment::Moment, experiment::Outcome, experiment::RecordedBatch;
-using experiment::Recordings;
-
-// What the seen devices recorded, in an order of its own each epoch; accuracy by device.
-class DeviceSet {
- public:
-  DeviceSet(std::shared_ptr<const Recordings> data, const Settings& settings, const Random& r)
-      : data_(std::move(data)), s_(settings), random_(r) {}
-
-  int64_t batches() const { return data_->clips() / s_.batch; }
-  RecordedBatch batch(int64_t i) const {
-    const Tensor order = argsort(
-        uniform(random_ / "order" / (i / batches()), {data_->clips()}, 0, 1, DType::f64), 0);
-    RecordedBatch b = batch_of(*data_, order, i % batches(), s_.batch);
-    b.x = experiment::rolled(b.x, data_->front.mel, s_.roll, random_ / "roll" / i);
-    return b;
-  }
-  // On the first three unseen devices, and on the source.
-  template <class Net>
-  Moment curve(const Net& net) const {
-    const auto on_device = [&](size_t d) {
-      return experiment::mean(experiment::hits_of(net, data_->test_x[d], data_->test_y[d]));
-    };
-    const auto first = static_cast<size_t>(data_->seen);
-    std::vector<double> unseen;
-    for (size_t d = first; d < std::min(first + 3, data_->test_x.size()); ++d)
-      unseen.push_back(on_device(d));
-    Moment m;
-    if (!unseen.empty()) m.emplace_back("accuracy on unseen devices", experiment::mean(unseen));
-    m.emplace_back("accuracy on the source", on_device(0));
-    return m;
-  }
-  template <class Net>
-  void score(const Job& job, const Net& net, Outcome& out) const {
-    add_scores(job, experiment::hits_of(net, *data_), out);
-  }
-  const Recordings& data() const { return *data_; }
-
- private:
-  // By clip: "source", "other seen" and "unseen", the mean over these devices, and "gap", from
-  // source to unseen. Where devices have clips of their own, all clips of such a group one after
-  // the other, and no gap by clip.
-  void add_scores(const Job& job, const experiment::Hits& hits, Outcome& out) const {
-    using namespace experiment;
-    const auto seen = static_cast<size_t>(data_->seen);
-    const auto add = [&](const char* metric, const std::vector<double>& of) {
-      add_score(job, metric, mean(of), out);
-      add_items(job, metric, of, out);
-    };
-    const auto over = [&](size_t first, size_t last) {
-      return by_clip(hits, first, last, data_->paired);
-    };
-    out.figures.push_back(device_chart(job, hits, *data_));
-    if (seen == hits.size()) return add("source", hits[0]);
-    const std::vector<double> unseen = over(seen, hits.size());
-    add("unseen", unseen);
-    add("source", hits[0]);
-    if (seen > 1) add("other seen", over(1, seen));
-    if (!data_->paired) return add_score(job, "gap", mean(hits[0]) - mean(unseen), out);
-    std::vector<double> gap = hits[0];
-    for (size_t i = 0; i < gap.size(); ++i) gap[i] -= unseen[i];
-    add("gap", gap);
-  }
-
-  std::shared_ptr<const Recordings> data_;
-  Settings s_;
-  Random random_;
-};
-
-// x moved by `step` along the gradient of the loss with respect to it, as a value.
+// x moved by `step` along the gradient of the loss with respect to it, each of whose numbers is
+// held to [-clip, clip] (0: not held); as a value.
 template <class Loss>
-Tensor moved(const Tensor& x, double step, const Loss& loss) {
-  const Tensor leaf = x.detach().requires_grad_();
-  return (x + grad(loss(leaf), leaf) * step).detach();
+Tensor moved(const Tensor& x, double step, double clip, const Loss& loss) {
+  const Tensor leaf = x.detach().requires_grad_(), g = grad(loss(leaf), leaf);
+  return (x + (clip > 0 ? clamp(g, -clip, clip) : g) * step).detach();
 }
 
-// Net: BcResnetAsc, or PooledNet, which has one norm and no information to measure.
+// Net: one of nets.h, of the clips' dtype.
 template <class Net>
 struct Learner {
-  static constexpr bool pooled = std::is_same_v<Net, PooledNet>;
   Method method;
   Settings s;
   Random random;
   int64_t steps;
   Net net, devices;  // devices: CrossGrad's device classifier
   Sgd::State sgd, device_sgd;
-  Metadata facts;  // of the model's file; none of a PooledNet
+  Metadata facts;  // of the model's file
 
   Learner(const std::string& called, const Settings& settings, const Recordings& data,
           const Random& r)
@@ -108,22 +33,27 @@ struct Learner {
         s(settings),
         random(r),
         steps(data.clips() / s.batch * s.epochs),
-        net(net_of(data, data.class_count(), r / "init")),
-        sgd(Sgd{.momentum = s.momentum}.initial(parameters(net))) {
-    if constexpr (!pooled)
-      facts = experiment::to_metadata(options(data.class_count()), data.front, data.classes);
-    if (method.change != Change::cross_grad) return;
-    devices = net_of(data, std::max<int64_t>(2, data.seen), r / "device");
+        net(net_for<Net>(method, s, data, data.class_count(), r / "init")),
+        sgd(Sgd{.momentum = s.momentum}.initial(parameters(net))),
+        facts(facts_of<Net>(method, s, data)) {
+    if (!crosses()) return;
+    devices = net_for<Net>(method, s, data, device_count(data), r / "device");
     device_sgd = Sgd{.momentum = s.momentum}.initial(parameters(devices));
   }
 
   Tensor learn(const RecordedBatch& b, int64_t i) {
     const Random r = random / "mix" / i;
+    const MixStyle style{.p = s.mix_p, .alpha = s.mix_alpha};
     switch (method.change) {
       case Change::none: return plain(b.x, b.y, i);
-      case Change::cross_grad: return across(b, i);
-      case Change::mix_style:
-        return plain(mix_style(b.x, r, {.p = s.mix_p, .alpha = s.mix_alpha}), b.y, i);
+      case Change::cross_grad: return across(b, i, s.cross_step, 0);
+      case Change::clipped_cross_grad: return across(b, i, s.clipped_step, s.cross_clip);
+      case Change::mix_style: return plain(mix_style(b.x, r, style), b.y, i);
+      case Change::mix_style_inside:
+        // Zhou et al. 2021: at the end of the first three of four stages
+        return plain(b.x, b.y, i, [&](int64_t stage, const Tensor& map) {
+          return stage < 3 ? mix_style(map, r / "stage" / stage, style) : map;
+        });
       case Change::freq_mix_style:
         return plain(freq_mix_style(b.x, r, {.p = s.freq_mix_p, .alpha = s.freq_mix_alpha}), b.y,
                      i);
@@ -133,9 +63,10 @@ struct Learner {
   const Net& deployed() const { return net; }
   Metadata about() const { return facts; }
   void report(const Job& job, const DeviceSet& set, Outcome& out) const {
-    if constexpr (!pooled)
+    if constexpr (has_stages<Net>)
       if (s.information && (method.where & measured) && set.data().seen > 1)
-        measure_information(job, net, set.data(), out);
+        measure_information(
+            job, [&](const Tensor& x) { return maps_of(net, x); }, set.data(), out);
   }
   static void parts(auto& self, auto&& part) {
     part("net", self.net);
@@ -145,33 +76,12 @@ struct Learner {
   }
 
  private:
-  BcResnetAscOptions options(int64_t classes) const {
-    return {.tau = s.tau,
-            .classes = classes,
-            .norm = method.norm,
-            .lambda = method.lambda,
-            .input_only = method.input_only,
-            .dropout = s.dropout};
-  }
-  Net net_of(const Recordings& data, int64_t classes, const Random& r) const {
-    Net out;
-    if constexpr (pooled)
-      out = Net(r, {.mels = data.front.mel.mels,
-                    .classes = classes,
-                    .norm = method.norm,
-                    .lambda = method.lambda});
-    else
-      out = Net(r, options(classes));
-    if (method.norm == FreqNorm::global) {
-      FreqStatistics seen;
-      seen.add(data.train_x);
-      out.norms[0].global = seen.norm();
-    }
-    return out;
+  bool crosses() const {
+    return method.change == Change::cross_grad || method.change == Change::clipped_cross_grad;
   }
 
-  Tensor plain(const Tensor& x, const Tensor& y, int64_t i) {
-    Context ctx{.training = true, .random = random / "pass" / i};
+  Tensor plain(const Tensor& x, const Tensor& y, int64_t i, Context::AfterStage after = {}) {
+    Context ctx{.training = true, .random = random / "pass" / i, .after_stage = std::move(after)};
     const Tensor loss = cross_entropy(net(x, ctx), y);
     const Net g = grad(loss, net);
     net = clip_bin(update(sgd_at(s, i, steps, s.lr), commit(std::move(net), ctx), sgd, g));
@@ -180,10 +90,10 @@ struct Learner {
 
   // CrossGrad, Shankar et al. 2018: the label net gets inputs moved along the device loss's
   // gradient, the device net those moved along the label loss's.
-  Tensor across(const RecordedBatch& b, int64_t i) {
+  Tensor across(const RecordedBatch& b, int64_t i, double far, double clip) {
     const Random r = random / "pass" / i;
     const auto along = [&](const Net& of, const Tensor& y, const char* stream) {
-      return moved(b.x, s.cross_step, [&](const Tensor& x) {
+      return moved(b.x, far, clip, [&](const Tensor& x) {
         Context ctx{.training = true, .random = r / stream};
         return cross_entropy(of(x, ctx), y);
       });

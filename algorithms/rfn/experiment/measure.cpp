@@ -27,7 +27,7 @@ std::string nats(const std::string& of, const std::string& in, const std::string
   return "nats of " + of + ", " + in + ", " + place;
 }
 
-void measure_information(const experiment::Job& job, const BcResnetAsc& net,
+void measure_information(const experiment::Job& job, const Maps& maps_of,
                          const experiment::Recordings& data, experiment::Outcome& out) {
   std::vector<std::vector<Tensor>> channel, frequency;  // by place of the net, by device
   std::vector<Tensor> device, label;
@@ -35,9 +35,7 @@ void measure_information(const experiment::Job& job, const BcResnetAsc& net,
     const NoGrad quiet;
     const Tensor &x = data.test_x[static_cast<size_t>(d)], &y = data.test_y[static_cast<size_t>(d)];
     const int64_t every = (x.size(0) + most_clips - 1) / most_clips;
-    Context ctx;
-    const std::vector<Tensor> maps =
-        net.activations(slice(x, 0, 0, x.size(0), every).contiguous(), ctx);
+    const std::vector<Tensor> maps = maps_of(slice(x, 0, 0, x.size(0), every).contiguous());
     channel.resize(maps.size()), frequency.resize(maps.size());
     for (size_t p = 0; p < maps.size(); ++p)
       channel[p].push_back(channel_statistics(maps[p])),

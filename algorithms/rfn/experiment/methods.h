@@ -10,7 +10,14 @@
 namespace regrad::relaxed_norm {
 
 // What a training batch goes through beside the net.
-enum class Change { none, mix_style, freq_mix_style, cross_grad };
+enum class Change {
+  none,
+  mix_style,         // of the input
+  mix_style_inside,  // of the maps after the first three stages
+  freq_mix_style,
+  cross_grad,
+  clipped_cross_grad
+};
 
 // Where the table has rows of a method beside those for simulated devices: microphones, equal
 // devices (sd0), random curves; and whether what its statistics hold is measured.
@@ -46,10 +53,15 @@ inline const std::vector<Method>& methods() {
       {"bin", "batch-instance norm", N::bin, 0, simulated},
       {"mixstyle", "channel statistics mixed between clips", none, 0, all, true, false,
        Change::mix_style},
+      {"mixstyle-inside",
+       "the same of the maps after the first three stages, as its authors place it", none, 0,
+       simulated, true, false, Change::mix_style_inside},
       {"freq-mixstyle", "frequency statistics of the input mixed between clips", none, 0, all, true,
        false, Change::freq_mix_style},
       {"crossgrad", "inputs moved along the gradient of a device classifier's loss", none, 0,
        simulated, true, false, Change::cross_grad},
+      {"crossgrad-clipped", "the same with its authors' longer step along a clipped gradient", none,
+       0, simulated, true, false, Change::clipped_cross_grad},
       {"ifn-input", "IFN on the input alone", N::ifn, 0, microphones | curves, true, true},
       {"in-input", "instance norm on the input alone (one channel: the same as LN)", N::in, 0,
        microphones, true, true},

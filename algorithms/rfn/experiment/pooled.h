@@ -24,6 +24,7 @@ struct PooledOptions {
   int64_t mels = 40, classes = 10, segments = 10, hidden = 64;
   FreqNorm norm = FreqNorm::none;
   double lambda = 0;
+  DType dtype = DType::f32;
 };
 
 struct PooledNet {
@@ -34,10 +35,10 @@ struct PooledNet {
 
   PooledNet() = default;
   PooledNet(const Random& r, const PooledOptions& o)
-      : norms{FreqNormPlace(o.norm, o.lambda, 1, DType::f32)},
-        standard(o.mels * o.segments),
-        hidden(r / "hidden", o.mels * o.segments, o.hidden),
-        output(r / "output", o.hidden, o.classes),
+      : norms{FreqNormPlace(o.norm, o.lambda, 1, o.dtype)},
+        standard(o.mels * o.segments, BatchNorm::Track::running, o.dtype),
+        hidden(r / "hidden", o.mels * o.segments, o.hidden, true, o.dtype),
+        output(r / "output", o.hidden, o.classes, true, o.dtype),
         segments(o.segments) {}
   // ShapeError: x is not [N,1,mels,T] with T of at least one frame a segment
   Tensor operator()(const Tensor& x, Context& ctx) const {
