@@ -5,6 +5,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "../temp_folder.h"
 #include "pruning_trials.h"
 
 using namespace regrad;

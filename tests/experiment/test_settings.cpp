@@ -121,7 +121,7 @@ std::set<std::string> words_of(const std::string& text) {
 // Written down by hand, beside the ranges where the settings are listed: what may be 0, and what
 // may be below.
 const std::set<std::string> may_be_0 = words_of(
-    "head_convs patience weight_decay validation_classes test_classes plus_plus.lr_min inner_steps "
+    "head_convs patience weight_decay test_classes plus_plus.lr_min inner_steps "
     "alpha "
     "gamma chunk last plus_plus.multi_step_epochs "
     "plus_plus.first_order_epochs "

@@ -145,10 +145,10 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
   std::string unused(const std::string& key,
                      const std::vector<std::string>& methods) const override {
     const bool mlp = settings_.net == "mlp";
-    const std::string why =
-        experiment::reason(key, {{"channels head_convs cohead_convs", mlp, "they are of nets of convolutions (net)"},
-                                 {"hidden cohead_hidden", !mlp, "they are mlp's (net)"}});
-    return why.empty() ? why_unused(key, settings_, methods, !mlp) : why;
+    const std::string why = experiment::reason(
+        key, {{"channels head_convs cohead_convs", mlp, "net mlp has no convolutions"},
+              {"hidden cohead_hidden", !mlp, "they are mlp's (net)"}});
+    return why.empty() ? why_unused(key, settings_, methods, {!mlp, !mlp}) : why;
   }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     const ImageSettings& s = settings_;
@@ -196,11 +196,9 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
  private:
   void check_net() const {
     const ImageSettings& s = settings_;
-    const bool mlp = s.net == "mlp";
-    need(mlp || s.net == "conv4" || s.net == "resnet12",
+    need(s.net == "mlp" || s.net == "conv4" || s.net == "resnet12",
          "net: '" + s.net + "' is not one of conv4, resnet12, mlp");
     need(!s.hidden.empty(), "hidden: at least one width");
-    need(!mlp || !s.plus_plus.step_norms, "plus_plus.step_norms: net mlp has no norms");
     need(s.net != "resnet12" || s.size == 0 || s.size >= 16, halved);
   }
   // [c,h,w]; before data are read, what images have at least.

@@ -95,7 +95,7 @@ NodeNet initial(const NodeSettings& s, const std::shared_ptr<const NodeGraph>& g
     body.gcn = Gcn(r / "body", in, h, h, s.dropout);
   }
   if (graph->encoder == NodeEncoder::amm) body.scale = FeatureScale(r / "scale", in, h);
-  return with_heads(std::move(body), r, h, s.cohead_hidden, s.ways);
+  return with_heads(std::move(body), r, h, s.cohead_hidden, s.ways_of_task());
 }
 
 }  // namespace
@@ -203,7 +203,7 @@ Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> 
                 of == Split::training     ? split.train
                 : of == Split::validation ? split.validation
                                           : split.test,
-                s.ways, streams, shots, small ? s.query : s.test_query);
+                s.ways_of_task(), streams, shots, small ? s.query : s.test_query);
   };
   task.same_tests = false;  // a seed has classes of its own
   return task;
@@ -238,7 +238,7 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
     }
     if (preset == "long" || preset == "paper") s.steps = 1000;
     if (preset == "paper" && encoder_ != NodeEncoder::sgc) {
-      s.graph = "citeseer", s.validation_classes = s.test_classes = 2, seeds_ = 5;
+      s.graph = "citeseer", s.test_classes = 2, seeds_ = 5;
       s.weight_decay = 5e-4, s.log_every = 10, s.validation_tasks = 20, s.patience = 10;
       s.select = "best", s.last = 0;
     }
@@ -257,33 +257,27 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
     cml::check(s);
     need(s.graph == "cora" || s.graph == "citeseer" || s.graph == "blocks",
          "graph: there are cora, citeseer and blocks");
-    need((s.validation_classes == 0) == (s.test_classes == 0),
-         "validation_classes and test_classes: both are 0 (pairs of classes), or neither");
-    if (s.test_classes == 0)
-      need(s.ways == 2,
-           "ways: pairs of classes make tasks of two; test_classes and "
-           "validation_classes split them otherwise");
-    else
-      need(std::min(s.test_classes, s.validation_classes) >= s.ways,
-           "ways: tasks of " + std::to_string(s.ways) + " classes of " +
-               std::to_string(std::min(s.test_classes, s.validation_classes)));
-    need(!s.plus_plus.step_norms, "plus_plus.step_norms: this net has no norms");
+    need(s.test_classes == 0 || std::min(s.test_classes, s.validation_classes) >= s.ways,
+         "ways: tasks of " + std::to_string(s.ways) + " classes of " +
+             std::to_string(std::min(s.test_classes, s.validation_classes)));
     node_split(s, graph_ ? static_cast<int64_t>(graph_->nodes_of.size()) : classes(), 0);
     if (graph_) node_task(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
   }
   std::string unused(const std::string& key,
                      const std::vector<std::string>& methods) const override {
     const std::string why = experiment::reason(
-        key, {{"dropout", encoder_ == NodeEncoder::sgc, "Meta-GNN's encoder is a linear map"}});
-    return why.empty() ? why_unused(key, settings_, methods, false) : why;
+        key, {{"dropout", encoder_ == NodeEncoder::sgc, "Meta-GNN's encoder is a linear map"},
+              {"ways validation_classes", settings_.test_classes == 0,
+               "a seed tests on a pair of classes, and trains on all others (test_classes)"}});
+    return why.empty() ? why_unused(key, settings_, methods, {}) : why;
   }
   // A GCN has two layers, and all nodes at once in its hidden one.
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     const NodeSettings& s = settings_;
     const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden,
-                 ways = s.ways;
+                 ways = s.ways_of_task();
     std::vector<int> widths(encoder_ == NodeEncoder::sgc ? 1 : 2, s.hidden);
-    NetSize net = mlp_size(in, widths, s.cohead_hidden, s.ways);
+    NetSize net = mlp_size(in, widths, s.cohead_hidden, s.ways_of_task());
     net.inputs = 2, net.activations = h;  // node and label
     std::vector<experiment::Need> out =
         needs_of(s, net, ways * shots_of(job.variant), ways * s.query, ways * s.test_query);

@@ -34,22 +34,24 @@ enum class NodeEncoder { sgc, gmeta, amm };
 struct NodeSettings : MetaSettings {
   std::string graph = "blocks";
   int ways = 2, query = 12, test_query = 12;
-  int validation_classes = 0, test_classes = 0;
+  int validation_classes = 2, test_classes = 0;
   int hidden = 16, cohead_hidden = 16;
   double dropout = 0.5;
+  int ways_of_task() const { return test_classes > 0 ? ways : 2; }
 
   static void parts(auto& self, auto&& part) {
     MetaSettings::parts(self, part);
     part("graph", self.graph, "cora or citeseer (files in --data), or blocks (generated)");
-    part("ways", self.ways, "classes of a task (N)", at_least(2));
+    part("ways", self.ways, "classes of a task (N), where test_classes are not 0", at_least(2));
     part("query", self.query, "query nodes per class in training", at_least(1));
     part("test_query", self.test_query, "query nodes per class at test", at_least(1));
+    part(
+        "test_classes", self.test_classes,
+        "classes that test tasks are of, drawn by the seed; 0: a pair is tested on, all others are "
+        "trained on",
+        at_least(0));
     part("validation_classes", self.validation_classes,
-         "classes that validation tasks are of; 0, and test_classes 0: a pair is tested on, all "
-         "others are trained on",
-         at_least(0));
-    part("test_classes", self.test_classes, "classes that test tasks are of, drawn by the seed",
-         at_least(0));
+         "classes that validation tasks are of, where test_classes are not 0", at_least(1));
     part("hidden", self.hidden, "width of the body", at_least(1));
     part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer",
          at_least(1));

@@ -62,11 +62,10 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
   void check() const override {
     cml::check(settings_);
     need(!settings_.hidden.empty(), "hidden: at least one width");
-    need(!settings_.plus_plus.step_norms, "plus_plus.step_norms: this net has no norms");
   }
   std::string unused(const std::string& key,
                      const std::vector<std::string>& methods) const override {
-    return why_unused(key, settings_, methods, false);
+    return why_unused(key, settings_, methods, {});
   }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     NetSize net = mlp_size(1, settings_.hidden, settings_.cohead_hidden, 1);
