@@ -50,7 +50,7 @@ TEST_CASE("every setting of regrad-cml changes a run, or is refused: images") {
        "select"});
 }
 
-// In so few steps AMM-GNN's co-learner predicts one class whatever adapts the body, so its table has
+// In so few steps AMM-GNN's co-learner predicts one class whatever adapts the body: its table has
 // no dagger.
 TEST_CASE("every setting of regrad-cml changes a run, or is refused: nodes") {
   for (const auto& [task, co] :
