@@ -22,7 +22,6 @@ What is only unlikely is not equivalent.
 import argparse
 import collections
 import itertools
-import json
 import os
 import pathlib
 import random
@@ -62,6 +61,22 @@ NOT_RUN = re.compile(r"kill|faults|binary|-avx2$|-baseline$")  # slow, or the sa
 def tests_of(file, names):
     pattern = next(tests for files, tests in TESTS if re.match(files, file))
     return [n for n in names if re.match(pattern, n) and not NOT_RUN.search(n)]
+
+
+def tests_in(ctest_file):
+    """{name: (binary, command, environment)}; ctest itself leaves out what is not built yet."""
+    out = {}
+    quoted = r'(?:"|\[=\[)%s(?:"|\]=\])'  # as this or that CMake writes a name
+    for name, rest in re.findall(rf"^add_test\({quoted % '(.*?)'} (.*)\)$", ctest_file, re.M):
+        command = re.findall(r'"((?:[^"\\]|\\.)*)"', rest)
+        binary = pathlib.Path(command[0]).name
+        if not binary.startswith("test-"):
+            continue
+        about = re.search(rf"^set_tests_properties\({quoted % re.escape(name)} PROPERTIES .*?"
+                          r'\bENVIRONMENT "(.*?)"', ctest_file, re.M)
+        extra = about.group(1).split(";") if about else []
+        out[name] = binary, command, dict(e.split("=", 1) for e in extra)
+    return out
 
 
 class Tree:
@@ -108,16 +123,7 @@ class Tree:
     def known_tests(self):
         """{name: (binary, command, environment)} of the tests that are binaries of their own."""
         self.run_or_exit(["cmake", str(self.build)], self.at)
-        shown = json.loads(self.run_or_exit(["ctest", "--show-only=json-v1"], self.build))
-        out = {}
-        for test in shown["tests"]:
-            command = test.get("command", [""])
-            properties = {p["name"]: p["value"] for p in test.get("properties", [])}
-            binary = pathlib.Path(command[0]).name
-            if binary.startswith("test-"):
-                extra = dict(e.split("=", 1) for e in properties.get("ENVIRONMENT", []))
-                out[test["name"]] = (binary, command, extra)
-        return out
+        return tests_in((self.build / "tests/CTestTestfile.cmake").read_text())
 
     def ready(self, names):
         """Builds what these tests need; they must pass. Measures them; the fastest come first."""

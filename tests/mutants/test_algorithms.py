@@ -111,6 +111,15 @@ def main():
     code, out = told("#include \"toy.h\"\nint main() { return 0; }\n", some)
     assert code == 1 and out.count("] survived: algorithms/toy.h:") == 4, out
 
+    listed = algorithms.tests_in("""add_test([=[a-b]=] "/bin/test-a" "--test-case=x y")
+set_tests_properties([=[a-b]=] PROPERTIES  ENVIRONMENT "TMPDIR=/dev/shm;A=b" _BACKTRACE_TRIPLES "1")
+add_test([=[doors]=] "/doors.sh")
+add_test("c" "/bin/test-c")
+""")
+    assert listed == {"a-b": ("test-a", ["/bin/test-a", "--test-case=x y"],
+                              {"TMPDIR": "/dev/shm", "A": "b"}),
+                      "c": ("test-c", ["/bin/test-c"], {})}, listed
+
     every = algorithms.all_places(algorithms.ROOT)
     assert len(every) > 1000, len(every)
     assert {p.kind for p in every} == {"factor", "argument", "set", "setting", "epoch",
