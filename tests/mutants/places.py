@@ -106,8 +106,8 @@ def arguments(text, opened):
 
 
 # Names that are of one type throughout, of which there is one in a call.
-TYPED = re.compile(r"[*&]?(s|s_|set_|settings_?|state|t|job_?|out|net|ctx|batch|o|options_?|rule|loss|"
-                   r"r|how|data|data_|sgd|learner|mel|folder|moment|result|task|experiment|card)$")
+TYPED = re.compile(r"[*&]?(s|s_|set_|settings_?|state|t|job_?|out|net|ctx|batch|o|options_?|rule|"
+                   r"loss|r|how|data|data_|sgd|learner|mel|folder|moment|result|task|experiment|card)$")
 
 
 def kind_of(argument):
@@ -239,7 +239,8 @@ def find(file, text, fields):
     for m in re.finditer(r"\b(of_(?:seen|train)|in)\(Part::(train|test)\)", code):
         add("set", m.start(2), m.end(2), "test" if m.group(2) == "train" else "train")
     reads = re.compile(r"(?<![\w.>])(?:this->)?(s|s_|set_|settings|settings_|o|options|options_|t|"
-                       r"rule|how|schedule|sharpness|settings_\.\w+|s_\.\w+|learner_\.schedule)\.(\w+)\b"
+                       r"rule|how|schedule|sharpness|settings_\.\w+|s_\.\w+|"
+                       r"learner_\.schedule)\.(\w+)\b"
                        r"(?!\(|\.| [-+*/]?= |\+\+|\[)")
     for m in reads.finditer(code):  # settings
         default, another = fields.others(m.group(2))
