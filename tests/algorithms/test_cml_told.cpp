@@ -176,6 +176,14 @@ struct Story {
   }
   told::Outer step(const std::vector<told::Episode>& batch, int64_t i) {
     at_epoch(epoch(i));
+    return learn(batch, lr(epoch(i)));
+  }
+  // MAML++ with these weights, at second order.
+  void step_with(const std::vector<told::Episode>& batch, const Numbers& weights) {
+    rule.weights = weights, rule.second_order = true;
+    learn(batch, s.lr);
+  }
+  told::Outer learn(const std::vector<told::Episode>& batch, double rate) {
     const told::Outer here = told::outer(rule, w, rates, norms, batch);
     told::Outer g = here;
     if (family == Family::sharp && s.sharp.levels != "low")
@@ -186,7 +194,7 @@ struct Story {
     for (const size_t k : learned) p.push_back(&w[k]);
     Numbers decay(p.size(), s.weight_decay);
     for (double& v : rates) p.push_back(&v), decay.push_back(0);
-    adam.step(p, in_order(g.norms, g.g, g.rates), lr(epoch(i)), decay);
+    adam.step(p, in_order(g.norms, g.g, g.rates), rate, decay);
     return here;
   }
   // Of each task: the error of a reading after adaptation, or before it.
@@ -604,6 +612,34 @@ TEST_CASE("ANIL and Meta-SGD, which have no row, with and without CML: the same 
         CHECK(gap_of_rule(learned.initial(tiny_net()), learned, each, inside ? 12 : 9) <= near);
       }
     }
+  }
+}
+
+TEST_CASE("MAML++ by itself, norms by inner step or not: the same telling") {
+  for (const bool by_step : {false, true}) {
+    maml::PlusPlus rule{.alpha = 0.07, .steps = 3, .weights = {0.2, 0.3, 0.5}};
+    rule.step_norms = by_step;
+    auto at = rule.initial(maml::Model<Body, Linear>{tiny_net().body, tiny_net().head});
+    MetaSettings s = settings();
+    s.plus_plus.step_norms = by_step;
+    Story story(s, method("maml++"));
+    Adam::State state;
+    for (int64_t i = 0; i < 20; ++i) {
+      const TaskBatch batch = drawn(Split::training, Random(7) / i, 0, 3);
+      const auto g = grad(objective(at, rule, mse_loss_by_task, batch), at);
+      at = update(Adam{.lr = s.lr}, std::move(at), state, g);
+      story.step_with(episodes(batch), rule.weights);
+    }
+    Numbers told = story.held()[0];  // without phi
+    const auto phi = told.end() - static_cast<std::ptrdiff_t>(story.rates.size()) - 3;
+    told.erase(phi, phi + 3);
+    CHECK(gap(flat(at), told) <= near);
+    CHECK(gap(flat(state.v), story.adam.v) <= near);
+    // Adapted, it predicts with the last step's norms.
+    const TaskBatch batch = drawn(Split::test, Random(9), 0, 4);
+    const auto fast = adapted(at, rule, mse_loss_by_task, batch.support_x, batch.support_y);
+    const Tensor found = mse_loss_by_task(rule.at_step(fast, 2)(batch.query_x), batch.query_y);
+    CHECK(gap(found.to_vector(), story.errors(episodes(batch), true, Reading::head)) <= near);
   }
 }
 
