@@ -3,12 +3,16 @@
 #include <regrad/datasets/internal/files.h>
 #include <regrad/datasets/internal/names.h>
 #include <regrad/datasets/internal/table.h>
+#include <regrad/engine/io/files.h>
 #include <regrad/engine/ops.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <optional>
+#include <sstream>
 
 namespace regrad {
 namespace {
@@ -22,7 +26,36 @@ struct Found {
   std::vector<Sound> noises;
 };
 
-Clip clip_of(const detail::FileOf& f, const std::string& word) {
+// The parts of the lists' clips, "bed/0c40e715_nohash_0.wav"; none where a list is missing.
+using Lists = std::map<std::string, Part, std::less<>>;
+
+void read_list(const std::string& path, Part part, Lists& out) {
+  std::istringstream lines(read_file(path));
+  int64_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty()) continue;
+    const std::string where = path + ": line " + std::to_string(number) + ": ";
+    const size_t slash = line.find('/');
+    if (slash == std::string::npos || slash == 0 ||
+        line.find('/', slash + 1) != std::string::npos || !detail::has_ending(line, ".wav"))
+      throw IOError(where + detail::quoted(line) + " is not <word>/<name>.wav");
+    const auto [at, fresh] = out.try_emplace(line, part);
+    if (!fresh && at->second != part)
+      throw IOError(where + detail::quoted(line) + " is in both lists");
+  }
+}
+std::optional<Lists> lists_in(const std::string& folder) {
+  const std::string validation = folder + "/validation_list.txt",
+                    test = folder + "/testing_list.txt";
+  if (!std::filesystem::exists(validation) || !std::filesystem::exists(test)) return {};
+  Lists out;
+  read_list(validation, Part::validation, out), read_list(test, Part::test, out);
+  return out;
+}
+
+Clip clip_of(const detail::FileOf& f, const std::string& word, const std::optional<Lists>& lists) {
   const std::string file = detail::base_of(f.name);
   const size_t at = file.find(no_hash);
   if (at == std::string::npos || at == 0)
@@ -31,6 +64,10 @@ Clip clip_of(const detail::FileOf& f, const std::string& word) {
   c.name = word + "/" + file;
   c.place = file.substr(0, at);
   c.part = speech_commands_part(file);
+  if (lists) {
+    const auto listed = lists->find(c.name);
+    c.part = listed == lists->end() ? Part::train : listed->second;
+  }
   c.path = f.where;
   return c;
 }
@@ -40,6 +77,7 @@ Found find(const std::string& folder, const SpeechCommandsOptions& o) {
   if (!std::filesystem::is_directory(folder, ignored))
     throw IOError(folder + ": is no folder; Speech Commands are read unpacked");
   Found found;
+  const std::optional<Lists> lists = lists_in(folder);
   detail::Files(folder).each([&](const detail::FileOf& f) {
     if (!detail::has_ending(f.name, ".wav") || detail::is_clutter(f.name)) return;
     const std::string word = detail::folder_of(f.name);
@@ -49,7 +87,7 @@ Found find(const std::string& folder, const SpeechCommandsOptions& o) {
       if (s.frames() < s.rate) throw IOError(f.where + ": background noise of less than a second");
       return found.noises.push_back(std::move(s));
     }
-    Clip c = clip_of(f, word);
+    Clip c = clip_of(f, word, lists);
     const auto at = std::find(o.words.begin(), o.words.end(), word);
     c.label = at - o.words.begin();
     (at == o.words.end() ? found.others : found.wanted).push_back(std::move(c));

@@ -161,30 +161,38 @@ std::map<std::string, int64_t> tau_counts(const AudioSet& set, Part part) {
   });
 }
 
-void check_whole_tau(const AudioSet& set) {
+void check_whole_tau(const AudioSet& set, TauYear year) {
   return typed_memory([&] {
-    const auto fail = [](const std::string& what) { throw IOError("TAU 2020 Mobile: " + what); };
+    const bool seconds = year == TauYear::y2022;  // ten clips where the other has one
+    const int64_t times = seconds ? 10 : 1;
+    const auto fail = [&](const std::string& what) {
+      throw IOError(std::string("TAU ") + (seconds ? "2022" : "2020") + " Mobile: " + what);
+    };
     const auto train = tau_counts(set, Part::train), test = tau_counts(set, Part::test);
     int64_t trained = 0, tested = 0;
     for (const auto& [device, n] : train) trained += n;
     for (const auto& [device, n] : test) tested += n;
-    if (trained != whole_train)
-      fail(std::to_string(trained) + " train clips, the whole has " + std::to_string(whole_train));
-    if (tested != whole_test)
-      fail(std::to_string(tested) + " test clips, the whole has " + std::to_string(whole_test));
+    if (trained != times * whole_train)
+      fail(std::to_string(trained) + " train clips, the whole has " +
+           std::to_string(times * whole_train));
+    if (tested != times * whole_test)
+      fail(std::to_string(tested) + " test clips, the whole has " +
+           std::to_string(times * whole_test));
     for (const std::string& device : tau_devices()) {
       const bool in_train = train.count(device) > 0, seen = device < "s4";
       if (in_train != seen)
         fail("device " + device +
              (in_train ? " is in the train part" : " is not in the train part"));
       const auto n = test.find(device);
-      if (n == test.end() || n->second < least_test_a_device || n->second > most_test_a_device)
+      if (n == test.end() || n->second < times * least_test_a_device ||
+          n->second > times * most_test_a_device)
         fail("device " + device + " has " + std::to_string(n == test.end() ? 0 : n->second) +
-             " test clips, must have 328 to 330");
+             " test clips, must have " + std::to_string(times * least_test_a_device) + " to " +
+             std::to_string(times * most_test_a_device));
     }
-    if (train.at("a") != whole_train_a)
+    if (train.at("a") != times * whole_train_a)
       fail(std::to_string(train.at("a")) + " train clips of device a, the whole has " +
-           std::to_string(whole_train_a));
+           std::to_string(times * whole_train_a));
   });
 }
 

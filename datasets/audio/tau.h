@@ -1,4 +1,5 @@
-// TAU Urban Acoustic Scenes 2020 Mobile, development set, as published and unpacked.
+// TAU Urban Acoustic Scenes 2020 Mobile, development set, as published and unpacked; and 2022 Mobile,
+// the same recordings cut into clips of a second, whose lists have the same columns.
 //
 //   const AudioSet set = load_tau("TAU-urban-acoustic-scenes-2020-mobile-development");
 //       // 13,962 train, 2,968 test, 6,105 unused
@@ -11,7 +12,7 @@
 //
 // IOError naming file and line: missing columns, a scene or device that is none of the ten and
 // nine, names that contradict their row ("airport-lisbon-1000-40000-a.wav": scene, city,
-// location, segment, device), names twice, listed clips that meta.csv lacks or calls otherwise, a
+// location, segment, device; 2022: "..-40000-7-a.wav", with the second of the segment), names twice, listed clips that meta.csv lacks or calls otherwise, a
 // clip in both lists, a location in both parts, a file of either part that is not there. Which
 // devices and how many clips a part has is left to the caller (tau_counts): subsets are read too.
 #pragma once
@@ -39,7 +40,8 @@ AudioSet parse_tau(const TauLists& lists, const std::string& where = "tau");
 // Clips by device in a part.
 std::map<std::string, int64_t> tau_counts(const AudioSet& set, Part part);
 // IOError unless the set is the whole one: 13,962 train clips (10,215 of a), of a, b, c, s1 to s3;
-// 2,968 test clips (328 to 330 per device) of all nine.
-void check_whole_tau(const AudioSet& set);
+// 2,968 test clips (328 to 330 per device) of all nine. Of 2022 ten times as many each.
+enum class TauYear { y2020, y2022 };
+void check_whole_tau(const AudioSet& set, TauYear year = TauYear::y2020);
 
 }  // namespace regrad

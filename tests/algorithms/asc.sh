@@ -75,6 +75,9 @@ expect 2 "tau must lie in" timeout 2 "$bin/regrad-asc" --preset small --tau 0
 expect 2 "--png" "$bin/regrad-asc" spectrogram mono.wav --png ''
 expect 2 "FILE" "$bin/regrad-asc" classify "$model" mono.wav ''
 expect 2 "is the sound file itself" "$bin/regrad-asc" spectrogram mono.wav --png mono.wav
+expect 2 "314970 bytes of 8-bit parameters" "$bin/regrad-asc" --task tau2022 --tau 8
+expect 2 "partial" "$bin/regrad-asc" --partial
+expect 3 "speech_commands" "$bin/regrad-asc" --task keywords --corpus commands --data "$work"
 expect 5 "bytes" timeout 5 "$bin/regrad-asc" --generated.train 100000000
 expect 3 "nothing.safetensors" "$bin/regrad-asc" classify nothing.safetensors mono.wav
 expect 3 "nothing.wav" "$bin/regrad-asc" classify "$model" nothing.wav

@@ -2,6 +2,7 @@
 // net with statistics of its input.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/asc/experiment/ensemble.h>
+#include <regrad/algorithms/asc/experiment/limits.h>
 #include <regrad/algorithms/asc/experiment/other_nets.h>
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>
@@ -180,6 +181,36 @@ TEST_CASE("a table has rows of other nets, but none of them compressed") {
     CHECK_FALSE(table->has_row({none, "", 0}));
   for (const char* some : {"baseline", "global", "asc-1", "ifn"})
     CHECK(table->has_row({some, "", 0}));
+}
+
+TEST_CASE("tau2022: rows above 128 kB or 30 M multiply-adds are refused before anything is read") {
+  const auto table = asc_table("tau2022");
+  const auto refusal = [&](const char* preset, const char* method, const char* words) {
+    table->choose("tau2022", preset);
+    table->check();
+    return complaint<ConfigError>([&] { table->needs({method, "", 0}); }, words);
+  };
+  for (const char* preset : {"tiny", "small", "long", "paper"}) {
+    table->choose("tau2022", preset);
+    for (const char* fits : {"baseline", "resnorm", "asc-1", "cp-mobile"})
+      CHECK_NOTHROW(table->needs({fits, "", 0}));
+    CHECK(refusal(preset, "bcresnet-8", "317610 bytes") == "");
+  }
+  CHECK(refusal("paper", "resnorm-ensemble", "257670 bytes") == "");  // three of 85,890
+  std::vector<experiment::Field> fields = table->fields();
+  experiment::assign(fields, "tau", "8", "test");
+  CHECK(complaint<ConfigError>([&] { table->needs({"baseline", "", 0}); }, "314970 bytes") == "");
+  // 4.1 M for 64 bands by 101 frames with 20 channels, audio.md section 1; all but a third of it
+  // grows with the map.
+  Settings s;
+  s.tau = 2;
+  const experiment::FrontEnd front{{.rate = 8000, .n_fft = 512, .hop = 80, .mels = 64}, 8000};
+  const Cost c = cost_of_row(methods()[0], s, front);
+  CHECK(static_cast<double>(c.macs) == doctest::Approx(4.1e6).epsilon(0.03));
+  CHECK(c.parameters == 25050);
+  experiment::assign(fields, "tau", "4", "test");
+  experiment::assign(fields, "seconds", "10", "test");
+  CHECK(complaint<ConfigError>([&] { table->needs({"baseline", "", 0}); }, "multiply-adds") == "");
 }
 
 TEST_CASE("the file of a net with the training set's statistics is read again") {

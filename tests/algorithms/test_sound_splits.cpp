@@ -213,6 +213,26 @@ TEST_CASE("what a device recorded is in its column; the unseen ones record no tr
   CHECK(groups_by_clip(r, 3, 5) == c.test_group);
 }
 
+TEST_CASE("noise: white, of its level, after the device, each device's and part's own") {
+  const FrontEnd front{{.rate = 8000, .n_fft = 256, .hop = 80, .mels = 32}, 800};
+  const std::vector<Recorder> mute = {{"a", true, [](const Tensor& x) { return x * 0; }},
+                                      {"b", false, [](const Tensor& x) { return x * 0; }}};
+  Clips c;
+  c.train_x = c.validation_x = c.test_x = normal(Random(3), {3, 800});
+  c.train_y = c.validation_y = c.test_y = zeros({3}, DType::i64);
+  const Recordings r = record(c, front, mute, {.source = 1, .noise = -20}, Random(4));
+  const auto told = [&](int64_t device, const char* part) {  // 20 dB below full scale: 0.1
+    return unsqueeze(
+        log_mel(normal(Random(4) / "noise" / device / part, {3, 800}, 0, 0.1), front.mel), 1);
+  };
+  CHECK(amax(abs(r.train_x - told(0, "train"))).item() < 1e-5);
+  CHECK(amax(abs(r.validation_x[0] - told(0, "validation"))).item() < 1e-5);
+  CHECK(amax(abs(r.test_x[0] - told(0, "test"))).item() < 1e-5);
+  CHECK(amax(abs(r.test_x[1] - told(1, "test"))).item() < 1e-5);
+  const Recordings silent = record(c, front, mute, {.source = 1}, Random(4));
+  CHECK(amax(silent.train_x).item() == doctest::Approx(std::log(1e-6)).epsilon(1e-4));
+}
+
 namespace {
 
 constexpr FrontEnd short_front() {
@@ -299,6 +319,30 @@ TEST_CASE("tau: devices, scenes, locations and moments of each part, from a fold
     if (set.clips[i].device >= "s4") CHECK(parts[i] == Part::test);
   }
   for (const auto& [place, of] : of_place) CHECK_MESSAGE(of.size() == 1, place);
+}
+
+TEST_CASE("tau2022: clips of a second; pairs are of one second, groups of one recording") {
+  const TempFolder folder;
+  const std::string of = folder / "TAU-urban-acoustic-scenes-2022-mobile-development";
+  test::write_tau(of, {.locations = 2, .seconds = {"-0", "-1"}});
+  const FrontEnd front = short_front();
+  CHECK(complaint<IOError>([&] { tau_recordings(folder.name(), front, {.task = "tau2022"}); },
+                           "TAU 2022 Mobile: 80 train clips, the whole has 139620; --partial") ==
+        "");
+  CHECK(complaint<IOError>([&] { tau_recordings(folder.name(), front); }, "2020-mobile") == "");
+  const Recordings r =
+      tau_recordings(folder.name(), front, {.task = "tau2022", .partial = true, .held = 0});
+  CHECK(r.clips() == 80);
+  CHECK(ids(r.pair_of).size() == 40);
+  std::set<int64_t> groups;
+  for (size_t d = 0; d < 9; ++d) {
+    CHECK(r.test_x[d].size(0) == 20);
+    CHECK(r.test_group[d] == r.test_group[0]);
+    groups.insert(r.test_group[d].begin(), r.test_group[d].end());
+  }
+  CHECK(groups.size() == 10);
+  CHECK(front_end("tau2022").samples == 16000);
+  CHECK(front_end("tau").samples == 160000);
 }
 
 TEST_CASE("settings of the split: refused where they have no effect") {

@@ -310,3 +310,33 @@ TEST_CASE("Speech Commands: words, unknown and silence by their rules, the same 
   CHECK(complaint<ConfigError>([] { load_speech_commands("x", Random(1), {.words = {}}); },
                                "no words") == "");
 }
+
+TEST_CASE("Speech Commands: the published lists decide where the folder holds both") {
+  const TempFolder folder;
+  for (const char* word : {"yes", "no"})
+    for (const char* who : {"ann", "ben", "cat", "dan"})
+      put(folder, std::string(word) + "/" + who + "_nohash_0.wav", wav(.1, 20, 20));
+  const SpeechCommandsOptions o{.words = {"yes", "no"}, .unknown_percent = 0, .silence_percent = 0};
+  // Not as the names' hashes would have it: every clip of ann is test, ben's yes validation.
+  put(folder, "testing_list.txt", "yes/ann_nohash_0.wav\r\nno/ann_nohash_0.wav\n\n");
+  const auto train = [&] {
+    return load_speech_commands(folder.name(), Random(1), o).in(Part::train).size();
+  };
+  const size_t by_hash = train();
+  put(folder, "validation_list.txt", "yes/ben_nohash_0.wav\nbed/eve_nohash_0.wav\n");
+  const AudioSet set = load_speech_commands(folder.name(), Random(1), o);
+  std::map<std::string, Part> part;
+  for (const Clip& c : set.clips) part[c.name] = c.part;
+  CHECK(part.size() == 8);
+  for (const auto& [name, of] : part)
+    CHECK_MESSAGE(of == (name.find("ann") != std::string::npos ? Part::test
+                         : name == "yes/ben_nohash_0.wav"      ? Part::validation
+                                                               : Part::train),
+                  name);
+  CHECK(by_hash != 5);
+  put(folder, "validation_list.txt", "yes/ben_nohash_0.wav\nyes/ann_nohash_0.wav\n");
+  CHECK(complaint<IOError>([&] { train(); },
+                           "testing_list.txt: line 1: 'yes/ann_nohash_0.wav' is in both") == "");
+  put(folder, "validation_list.txt", "ben_nohash_0.wav\n");
+  CHECK(complaint<IOError>([&] { train(); }, "line 1: 'ben_nohash_0.wav' is not <word>/") == "");
+}

@@ -111,6 +111,13 @@ TEST_CASE("TAU: the whole set's counts (check 25)") {
   check_whole_tau(set);
   CHECK(complaint<IOError>([] { check_whole_tau(small().parse()); },
                            "60 train clips, the whole has 13962") == "");
+  CHECK(complaint<IOError>([&] { check_whole_tau(set, TauYear::y2022); },
+                           "TAU 2022 Mobile: 13962 train clips, the whole has 139620") == "");
+  AudioSet seconds = set;  // ten clips of a second where there was one of ten
+  for (int k = 1; k < 10; ++k)
+    seconds.clips.insert(seconds.clips.end(), set.clips.begin(), set.clips.end());
+  check_whole_tau(seconds, TauYear::y2022);
+  CHECK(complaint<IOError>([&] { check_whole_tau(seconds); }, "139620 train clips") == "");
   AudioSet moved = set;
   for (Clip& c : moved.clips)
     if (c.part == Part::train && c.device == "b") c.device = "s4";

@@ -295,7 +295,7 @@ TEST_CASE("values given twice, or empty, in every binary") {
     for (const char* key : {"shots", "sparsities", "devices"}) {
       std::vector<Field> own = fields;
       const Field* list = find(own, key);
-      if (!list || !is_list(*list) || task == "tau") continue;
+      if (!list || !is_list(*list) || starts(task, "tau")) continue;
       const std::string value = text(*list).substr(0, text(*list).find(','));
       const std::string said = answer(binary, {"--task", task, "--preset", "small",
                                                "--" + std::string(key), value + "," + value});

@@ -13,13 +13,27 @@ TEST_CASE("every setting of regrad-cml changes a run, or is refused: sinusoids")
        "",
        "--task sinusoid --seed 1 --steps 4 --tasks 3 --log-every 1 --shots 3 --hidden 5,4 "
        "--test-tasks 3 --validation-tasks 2 --last 2 --test-points 4",
-       {"--methods maml", "--methods cml", "--methods noise", "--methods cl", "--methods cml-g1",
-        "--methods maml++ --plus-plus.inner-steps 2", "--methods maml++-cml --first-order",
-        "--methods maml++ --plus-plus.multi-step-epochs 0", "--methods boil-cml",
-        "--methods sharp-cml --sharp.inner-steps 2", "--methods sharp --sharp.levels low",
-        "--methods sharp --sharp.levels up", "--methods sharp --first-order",
-        "--methods maml,sharp", "--methods maml --inner-steps 0", "--methods cml --last 1",
-        "--methods maml++-dagger --plus-plus.cosine", "--methods cl-co --select best"}});
+       {"--methods maml",
+        "--methods cml",
+        "--methods noise",
+        "--methods cl",
+        "--methods dagger",
+        "--methods cml-g1",
+        "--methods maml++ --plus-plus.inner-steps 2",
+        "--methods maml++-cml --first-order",
+        "--methods maml++ --plus-plus.multi-step-epochs 0",
+        "--methods maml++ --plus-plus.cosine",
+        "--methods boil-cml",
+        "--methods sharp-cml --sharp.inner-steps 2",
+        "--methods sharp --sharp.levels low",
+        "--methods sharp --sharp.levels up",
+        "--methods sharp --first-order",
+        "--methods maml,sharp",
+        "--methods maml --inner-steps 0",
+        "--methods cml --last 1",
+        "--methods cml --last 0 --lr 0.5",
+        "--methods maml++-dagger --plus-plus.cosine",
+        "--methods cl-co --select best"}});
 }
 
 // Accuracies of a few examples are of few values: these are nets that do learn something.

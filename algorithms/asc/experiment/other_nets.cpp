@@ -24,24 +24,12 @@ std::unique_ptr<experiment::Trial> trial(const Job& job, const Settings& s,
 std::unique_ptr<experiment::Trial> other_net(const Job& job, const Settings& s,
                                              std::shared_ptr<const Recordings> data) {
   const Method& m = experiment::find_method(methods(), job.method);
-  const Random init = Random(job.seed) / "asc" / "init";
+  experiment::need(m.net != Backbone::asc, "other_net: " + job.method + " is BC-ResNet-ASC");
   const int64_t classes = data->class_count();
   const DType t = data->train_x.dtype();
   const SceneBatches batches(std::move(data), s);
-  switch (m.net) {
-    case Backbone::bcresnet_8:
-      return trial(
-          job, s, batches, m,
-          BcResnet(init,
-                   {.tau = 8, .classes = classes, .bands = 4, .dropout = s.dropout, .dtype = t}));
-    case Backbone::cp_resnet:
-      return trial(job, s, batches, m,
-                   CpResnet(init, {.rho = 7, .base_channels = 64, .classes = classes, .dtype = t}));
-    case Backbone::cp_mobile:
-      return trial(job, s, batches, m, CpMobile(init, {.classes = classes, .dtype = t}));
-    case Backbone::asc: break;
-  }
-  throw ConfigError("other_net: " + job.method + " is BC-ResNet-ASC");
+  return of_backbone(m, s, classes, Random(job.seed) / "asc" / "init", t,
+                     [&](auto net) { return trial(job, s, batches, m, std::move(net)); });
 }
 
 }  // namespace regrad::asc

@@ -11,6 +11,22 @@
 
 namespace regrad::asc {
 
+// f(net), the method's backbone at its initial values.
+template <class F>
+auto of_backbone(const Method& m, const Settings& s, int64_t classes, const Random& r, DType t,
+                 F&& f) {
+  switch (m.net) {
+    case Backbone::bcresnet_8:
+      return f(BcResnet(
+          r, {.tau = 8, .classes = classes, .bands = 4, .dropout = s.dropout, .dtype = t}));
+    case Backbone::cp_resnet:
+      return f(CpResnet(r, {.rho = 7, .base_channels = 64, .classes = classes, .dtype = t}));
+    case Backbone::cp_mobile: return f(CpMobile(r, {.classes = classes, .dtype = t}));
+    case Backbone::asc: break;
+  }
+  return f(BcResnetAsc(r, {.tau = m.tau.value_or(s.tau), .classes = classes, .dtype = t}));
+}
+
 // A net behind a norm over its input's frequencies.
 template <class Net>
 struct BehindNorm {

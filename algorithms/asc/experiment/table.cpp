@@ -1,8 +1,11 @@
 #include <regrad/algorithms/asc/experiment/ensemble.h>
+#include <regrad/algorithms/asc/experiment/keywords.h>
+#include <regrad/algorithms/asc/experiment/limits.h>
 #include <regrad/algorithms/asc/experiment/other_nets.h>
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/experiment/unused.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace regrad::asc {
@@ -73,7 +76,7 @@ class AscTable : public SoundTable<Settings> {
   void choose(const std::string& task, const std::string& preset) override {
     // Of esc10 each seed tests a fold of its own; a tiny table has three of the five.
     const bool folds = task == "esc10" && preset != "tiny";
-    seeds_ = preset == "paper" ? 1 : preset == "long" || folds ? 5 : 3;
+    seeds_ = folds || preset == "long" ? 5 : preset == "paper" ? 1 : 3;
     Settings s = preset == "paper"  ? paper_settings()
                  : preset == "tiny" ? tiny_settings()
                                     : Settings{};
@@ -83,9 +86,10 @@ class AscTable : public SoundTable<Settings> {
     if (preset == "small" && task == "digits")
       s.epochs = 30, s.compression.epochs = 20, s.log_every = 5;
     if (preset == "long") s.epochs *= 2, s.compression.epochs *= 2;
-    if (task == "tau") s.devices = {"recorded"};
-    if (task == "tau" && preset == "paper") s.held = 0;  // nothing is chosen
-    if (task == "tau" && preset != "paper" && preset != "long")
+    if (is_tau(task)) s.devices = {"recorded"};
+    if (is_tau(task) && preset == "paper") s.held = 0;  // nothing is chosen
+    if (task == "tau2022") s.tau = std::min(s.tau, 4.0), s.roll = std::min(s.roll, 0.1);
+    if (is_tau(task) && preset != "paper" && preset != "long")
       s.tau = 1, s.epochs = preset == "tiny" ? 1 : 4, s.compression.epochs = 1, s.log_every = 2,
       seeds_ = 1;
     settings_ = s;
@@ -102,14 +106,21 @@ class AscTable : public SoundTable<Settings> {
     const auto none = [&](auto&& of) {
       return !any_of(names, [&](const auto& name) { return of(find_method(methods(), name)); });
     };
-    const std::string why =
-        reason(key, {{"lambda", none([](const Method& m) { return m.norm == FreqNorm::resnorm; }),
-                      "no method of the table has a residual norm"},
-                     {"translation.", none([](const Method& m) { return m.translation; }),
-                      "no method of the table translates"},
-                     {"compression.", !s.compress, "nothing is compressed (compress)"},
-                     {"compression.temperature", s.compression.share == 0,
-                      "nothing is distilled (compression.share)"}});
+    const std::string why = reason(
+        key,
+        {{"lambda", none([](const Method& m) { return m.norm == FreqNorm::resnorm && !m.lambda; }),
+          "no method of the table has a residual norm of that lambda"},
+         {"tau", none([](const Method& m) { return m.net == Backbone::asc && !m.tau; }),
+          "no method of the table is a BC-ResNet-ASC of that width"},
+         {"dropout", none([](const Method& m) {
+            return m.net == Backbone::asc || m.net == Backbone::bcresnet_8;
+          }),
+          "no method of the table has dropout"},
+         {"translation.", none([](const Method& m) { return m.translation; }),
+          "no method of the table translates"},
+         {"compression.", !s.compress, "nothing is compressed (compress)"},
+         {"compression.temperature", s.compression.share == 0,
+          "nothing is distilled (compression.share)"}});
     return why.empty() ? SoundTable::unused(key, names) : why;
   }
 
@@ -126,6 +137,8 @@ class AscTable : public SoundTable<Settings> {
   // What the sounds take; the translation net with its Adam, and a map of it inside.
   std::vector<Need> needs(const Job& job) const override {
     check_pairs(job);
+    if (sounds_.task() == "tau2022")
+      check_limits(find_method(methods(), job.method), settings_, sounds_.front(settings_));
     std::vector<Need> out = sounds_.needs(settings_);
     if (!translates(job)) return out;
     const Settings::Translation& s = settings_.translation;
@@ -174,7 +187,7 @@ class AscTable : public SoundTable<Settings> {
   void check_pairs(const Job& job) const {
     const auto clips = static_cast<double>(sounds_.clips(settings_, job.seed));
     const bool none =
-        sounds_.task() != "tau" &&
+        !is_tau(sounds_.task()) &&
         (settings_.source >= 1 ||
          (clips > 0 && std::llround(settings_.source * clips) >= std::llround(clips)));
     need(!translates(job) || !none, job.method + no_pairs);
@@ -182,6 +195,13 @@ class AscTable : public SoundTable<Settings> {
 };
 
 }  // namespace
+
+TaskList asc_tasks() {
+  TaskList out = sound_tables(asc_table);
+  out.add("tau2022", asc_table("tau2022"));
+  out.add("keywords", keyword_table());
+  return out;
+}
 
 std::unique_ptr<Experiment> asc_table(const std::string& task) {
   return std::make_unique<AscTable>(task);

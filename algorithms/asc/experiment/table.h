@@ -8,6 +8,8 @@
 namespace regrad::asc {
 
 std::unique_ptr<experiment::Experiment> asc_table(const std::string& task);
-inline experiment::TaskList asc_tasks() { return experiment::sound_tables(asc_table); }
+// The sounds' tasks, and tau2022: TAU in clips of a second, under the limits of DCASE 2022
+// (limits.h); keywords (keywords.h).
+experiment::TaskList asc_tasks();
 
 }  // namespace regrad::asc

@@ -205,7 +205,7 @@ Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> 
                                           : split.test,
                 s.ways_of_task(), streams, shots, small ? s.query : s.test_query);
   };
-  task.same_tests = false;  // a seed has a pair of its own
+  task.same_tests = false;  // a seed has classes of its own
   return task;
 }
 

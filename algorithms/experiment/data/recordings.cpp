@@ -62,20 +62,22 @@ std::vector<int64_t> assigned(int64_t clips, int64_t seen, double source, const 
 }
 
 // Of each clip a number of what all devices recorded at one place and time:
-// "airport-lisbon-1000-40000-a.wav" without "-a.wav".
-std::vector<int64_t> moments_of(const AudioSet& set) {
+// "airport-lisbon-1000-40000-a.wav" without the last part, "-a.wav", or so many.
+std::vector<int64_t> moments_of(const AudioSet& set, int without) {
   std::unordered_map<std::string, int64_t> known;
   std::vector<int64_t> out;
-  for (const Clip& c : set.clips)
+  for (const Clip& c : set.clips) {
+    size_t end = c.name.size();
+    for (int k = 0; k < without; ++k) end = c.name.rfind('-', end - 1);
     out.push_back(
-        known.emplace(c.name.substr(0, c.name.rfind('-')), static_cast<int64_t>(known.size()))
-            .first->second);
+        known.emplace(c.name.substr(0, end), static_cast<int64_t>(known.size())).first->second);
+  }
   return out;
 }
 
-void check_whole(const AudioSet& set) {
+void check_whole(const AudioSet& set, TauYear year) {
   try {
-    check_whole_tau(set);
+    check_whole_tau(set, year);
   } catch (const IOError& e) {
     throw IOError(std::string(e.what()) + "; --partial trains and tests on what is there");
   }
@@ -167,9 +169,10 @@ Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<R
 }
 
 Recordings tau_recordings(const std::string& folder, const FrontEnd& front, const TauUse& use) {
-  AudioSet set = load_sounds("tau", folder);
-  if (!use.partial) check_whole(set);
-  const std::vector<Part> parts = parts_for("tau", set, 0, use.held);
+  AudioSet set = load_sounds(use.task, folder);
+  const TauYear year = use.task == "tau" ? TauYear::y2020 : TauYear::y2022;
+  if (!use.partial) check_whole(set, year);
+  const std::vector<Part> parts = parts_for(use.task, set, 0, use.held);
   for (size_t i = 0; i < parts.size(); ++i) set.clips[i].part = parts[i];
   std::vector<int64_t> train = set.in(Part::train);
   const auto device = [&](int64_t i) { return device_of(set.clips[static_cast<size_t>(i)]); };
@@ -192,15 +195,16 @@ Recordings tau_recordings(const std::string& folder, const FrontEnd& front, cons
       if (device(i) == static_cast<int64_t>(d)) at.push_back(i);
     return at;
   };
-  const std::vector<int64_t> moment = moments_of(set);
+  const std::vector<int64_t> moment = moments_of(set, 1),
+                             recording = moments_of(set, year == TauYear::y2020 ? 1 : 2);
   for (size_t d = 0; d < out.devices.size(); ++d) {
     const std::vector<int64_t> test = of_device(Part::test, d),
                                held = of_device(Part::validation, d);
-    if (test.empty()) throw IOError("tau: no test clip of device " + out.devices[d]);
+    if (test.empty()) throw IOError(use.task + ": no test clip of device " + out.devices[d]);
     out.test_x.push_back(each_sound(set, test, x));
     out.test_y.push_back(each_number(set, test, y));
     out.test_group.emplace_back();
-    for (const int64_t i : test) out.test_group.back().push_back(moment[static_cast<size_t>(i)]);
+    for (const int64_t i : test) out.test_group.back().push_back(recording[static_cast<size_t>(i)]);
     if (held.empty()) continue;  // of a device that is not seen, or of few clips
     out.validation_x.push_back(each_sound(set, held, x));
     out.validation_y.push_back(each_number(set, held, y));

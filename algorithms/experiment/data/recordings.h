@@ -69,13 +69,15 @@ Recordings record(const Clips& clips, const FrontEnd& front, const std::vector<R
                   const RecordOptions& options, const Random& r);
 
 struct TauUse {
+  std::string task = "tau";  // or tau2022
   // the whole set or nothing: else what is there of it, whatever is missing
   bool partial = false;
   double held = 0.1;  // of each scene's locations, for validation (parts_for)
 };
 // TAU's own recordings, all in memory: of the training part about 90 kB a clip with 64 bands, 340
-// kB with 256. Pairs are the clips that device a recorded at the same place and time. IOError as
-// load_tau, and unless `partial`, where clips are missing (check_whole_tau).
+// kB with 256. Pairs are the clips that device a recorded at the same place and time;
+// a test clip's group is the recording of ten seconds, also where it is cut into seconds. IOError as
+// load_tau, and, unless `partial`, where clips are missing (check_whole_tau).
 Recordings tau_recordings(const std::string& folder, const FrontEnd& front, const TauUse& use = {});
 
 }  // namespace regrad::experiment

@@ -33,19 +33,19 @@ void Sounds::check(const SoundSettings& s, const TrainSettings& training) const 
                                      std::to_string(f.mel.n_fft));
   if (known > 0) check_batch(training, known, "clips");
   need(!s.devices.empty(), "devices: at least one of simulated, microphones, sd0, sd4, ..");
-  need(task_ == "tau" || !s.partial, "partial: only tau is a set whose clips are counted");
-  need(task_ == "tau" || task_ == "folder" || s.held == SoundSettings{}.held,
-       "held: what is held of " + task_ + " for the curve and for choices is fixed");
-  if (task_ == "tau")
+  if (is_tau(task_))
     return need(s.devices == std::vector<std::string>{"recorded"},
-                "devices: the clips of tau were recorded by devices of their own");
+                "devices: the clips of " + task_ + " were recorded by devices of their own");
   for (const std::string& d : s.devices)
     if (d != "microphones") recorders(d, "", 8000, Random(0));  // names those that there are
 }
 
 std::string Sounds::unused(const std::string& key) const {
-  return reason(key, {{"devices source noise", task_ == "tau",
-                       "the clips of tau were recorded by devices of their own"},
+  return reason(key, {{"devices source noise", is_tau(task_),
+                       "the clips of " + task_ + " were recorded by devices of their own"},
+                      {"partial", !is_tau(task_), "only tau is a set whose clips are counted"},
+                      {"held", !is_tau(task_) && task_ != "folder",
+                       "what is held of " + task_ + " for the curve and for choices is fixed"},
                       {"generated.", task_ != "scenes", "only --task scenes generates its clips"}});
 }
 
@@ -62,9 +62,9 @@ std::vector<Need> Sounds::needs(const SoundSettings& s) const {
 void Sounds::load(const std::string& folder, const SoundSettings& s) {
   folder_ = folder, recent_ = nullptr, made_.clear();
   const FrontEnd f = front(s);
-  if (task_ == "tau") {
+  if (is_tau(task_)) {
     tau_ = std::make_shared<const Recordings>(
-        tau_recordings(folder, f, {.partial = s.partial, .held = s.held}));
+        tau_recordings(folder, f, {.task = task_, .partial = s.partial, .held = s.held}));
     return;
   }
   clips_ = std::make_shared<const AllClips>(prepare_clips(task_, folder, f, s.generated));

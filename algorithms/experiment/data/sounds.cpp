@@ -57,10 +57,11 @@ AudioSet esc10(const std::string& folder) {
   return archive.empty() ? load_esc50(whole, {.only_esc10 = true}) : load_esc10(archive);
 }
 
-AudioSet tau(const std::string& folder) {
-  const std::string name = "TAU-urban-acoustic-scenes-2020-mobile-development",
+AudioSet tau(const std::string& task, const std::string& folder) {
+  const std::string name = std::string("TAU-urban-acoustic-scenes-") +
+                           (task == "tau" ? "2020" : "2022") + "-mobile-development",
                     at = found(folder, {name}, {"meta.csv"});
-  if (at.empty()) missing("tau", name + "/ as published and unpacked");
+  if (at.empty()) missing(task, name + "/ as published and unpacked");
   return load_tau(at);
 }
 
@@ -89,6 +90,8 @@ const std::vector<std::string>& sound_tasks() {
   return names;
 }
 
+bool is_tau(const std::string& task) { return task == "tau" || task == "tau2022"; }
+
 // n_fft is above the window where 64 bands would else have triangles narrower than a bin.
 FrontEnd front_end(const std::string& task, bool wide) {
   if (task == "scenes" || task == "digits") {
@@ -101,9 +104,9 @@ FrontEnd front_end(const std::string& task, bool wide) {
              .mels = 64},
             samples};
   }
-  if (task != "esc10" && task != "tau" && task != "folder")
-    throw ConfigError("'" + task + "' is not one of scenes, digits, esc10, tau, folder");
-  const int64_t samples = task == "tau" ? 160000 : 80000;
+  if (task != "esc10" && !is_tau(task) && task != "folder")
+    throw ConfigError("'" + task + "' is not one of scenes, digits, esc10, tau, tau2022, folder");
+  const int64_t samples = task == "tau" ? 160000 : task == "tau2022" ? 16000 : 80000;
   if (wide) return {{.rate = 16000, .n_fft = 2048, .hop = 480, .mels = 256}, samples};
   return {{.rate = 16000, .n_fft = 1024, .window = 640, .hop = 320, .mels = 64}, samples};
 }
@@ -111,9 +114,9 @@ FrontEnd front_end(const std::string& task, bool wide) {
 AudioSet load_sounds(const std::string& task, const std::string& folder) {
   if (task == "digits") return digits(folder);
   if (task == "esc10") return esc10(folder);
-  if (task == "tau") return tau(folder);
+  if (is_tau(task)) return tau(task, folder);
   if (task == "folder") return own(folder);
-  throw ConfigError("'" + task + "' is not one of digits, esc10, tau, folder");
+  throw ConfigError("'" + task + "' is not one of digits, esc10, tau, tau2022, folder");
 }
 
 Tensor each_sound(const AudioSet& set, const std::vector<int64_t>& at,
@@ -196,7 +199,7 @@ std::vector<int64_t> groups_of(const std::string& task, const AudioSet& set) {
 
 AllClips prepare_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
                        const Generated& generated) {
-  if (task == "tau") throw ConfigError("tau: its clips have devices of their own");
+  if (is_tau(task)) throw ConfigError(task + ": its clips have devices of their own");
   AllClips out{task == "scenes" ? scenes(generated) : load_sounds(task, folder), {}};
   std::vector<int64_t> all(out.set.clips.size());
   std::iota(all.begin(), all.end(), int64_t{0});
@@ -219,7 +222,7 @@ std::vector<Part> parts_for(const std::string& task, const AudioSet& set, uint64
     if (task == "digits" && (c.fold == 5 || c.fold == 6)) out.back() = Part::validation;
   }
   if (task == "folder" && held > 0) hold_sounds(set, held, out);
-  if (task == "tau" && held > 0) hold_locations(set, held, out);
+  if (is_tau(task) && held > 0) hold_locations(set, held, out);
   return out;
 }
 

@@ -23,9 +23,11 @@ Tensor prepared(const Sound& s, const FrontEnd& front);
 
 // scenes (generated, no data), digits, esc10, tau, folder; in that order.
 const std::vector<std::string>& sound_tasks();
-// 64 bands (tau: as in wide), windows of 32 ms every 10 ms for digits, of 40 every 20
-// elsewhere; 1 s of digits at 8 kHz, 2 s of generated scenes at 8 kHz, 5 s of esc10 and of a folder
-// and 10 s of tau at 16 kHz. wide: the challenge's 256 bands, 128 ms every 30. ConfigError: no such
+// tau2022 is one more, which only some tables have: TAU's recordings in clips of a second.
+bool is_tau(const std::string& task);  // tau or tau2022
+// 64 bands, windows of 32 ms every 10 ms for digits, of 40 every 20 elsewhere; 1 s of digits at 8
+// kHz, 2 s of generated scenes at 8 kHz, 5 s of esc10 and of a folder, 10 s of tau and 1 s of tau2022
+// at 16 kHz. wide: the challenge's 256 bands (128 at 8 kHz), 128 ms every 30. ConfigError: no such
 // task.
 FrontEnd front_end(const std::string& task, bool wide = false);
 
@@ -56,7 +58,7 @@ AllClips prepare_clips(const std::string& task, const std::string& folder, const
 //   scenes   clips generated for it
 //   digits   takes 5 and 6 of each speaker and digit (takes 0 to 4 are the set's test part)
 //   esc10    fold 1 + (seed + 1) mod 5
-//   tau      of each scene the share `held` of the training part's locations, rounded
+//   tau(2022) of each scene the share `held` of the training part's locations, rounded
 //   folder   of each class the share `held` of the training sounds, by the hash of their names,
 //            where it has five or more
 // Ours, as none of these sets names one; only Speech Commands does.

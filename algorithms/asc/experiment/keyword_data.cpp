@@ -1,0 +1,79 @@
+#include <regrad/algorithms/asc/experiment/keywords.h>
+#include <regrad/datasets/audio/speech_commands.h>
+#include <regrad/engine/error.h>
+#include <regrad/engine/functional.h>
+
+#include <filesystem>
+#include <map>
+
+namespace regrad::asc {
+namespace {
+
+using namespace experiment;
+
+// The folder of Speech Commands: that of either version, or the given one where its lists are in it.
+std::string commands_in(const std::string& folder) {
+  namespace fs = std::filesystem;
+  if (!folder.empty()) {
+    for (const char* name : {"speech_commands_v0.02", "speech_commands_v0.01", "speech_commands"})
+      if (fs::is_directory(folder + "/" + name)) return folder + "/" + name;
+    if (fs::exists(folder + "/testing_list.txt")) return folder;
+  }
+  throw IOError(
+      "--task keywords --corpus commands: give --data DIR, the folder with speech_commands_v0.02/ "
+      "as published and unpacked; --corpus digits reads the Free Spoken Digit Dataset");
+}
+
+}  // namespace
+
+FrontEnd keyword_front() {
+  return {{.rate = 16000, .n_fft = 512, .window = 480, .hop = 160, .mels = 40}, 16000};
+}
+
+Tensor keyword_spectrogram(const Sound& s, const FrontEnd& front) {
+  const Sound one = resample(mono(s), static_cast<int>(front.mel.rate));
+  const int64_t n = std::min(one.frames(), front.samples);
+  const Tensor begin = slice(one.samples, 1, 0, n).contiguous(),
+               wave = n == front.samples
+                          ? begin
+                          : cat({begin, zeros({1, front.samples - n})}, 1).contiguous();
+  return log_mel(wave, front.mel);
+}
+
+Keywords keywords_of(const std::string& corpus, const AudioSet& set) {
+  const std::vector<Part> parts = parts_for(corpus, set, 0);
+  const FrontEnd front = keyword_front();
+  Keywords out;
+  out.classes = set.classes;
+  std::map<std::string, int64_t> speakers;
+  for (const auto& [part, to] : {std::pair{Part::train, &out.train},
+                                 {Part::validation, &out.validation},
+                                 {Part::test, &out.test}}) {
+    std::vector<int64_t> at;
+    for (size_t i = 0; i < parts.size(); ++i)
+      if (parts[i] == part) at.push_back(static_cast<int64_t>(i));
+    if (at.empty())
+      throw IOError("keywords: " + corpus + " hold no clip of the " + name(part) + " part");
+    to->x = each_sound(set, at, [&](const Sound& s) { return keyword_spectrogram(s, front); });
+    to->y = each_number(set, at, [](const Clip& c) { return c.label; });
+    if (part != Part::test) continue;
+    for (const int64_t i : at) {
+      const std::string& who = set.clips[static_cast<size_t>(i)].place;
+      // a silence has no speaker
+      const std::string whose =
+          corpus == "commands" && !who.empty() ? who : "clip " + std::to_string(i);
+      out.test_group.push_back(
+          speakers.emplace(whose, static_cast<int64_t>(speakers.size())).first->second);
+    }
+  }
+  return out;
+}
+
+Keywords load_keywords(const std::string& corpus, const std::string& folder) {
+  if (corpus == "digits") return keywords_of(corpus, load_sounds("digits", folder));
+  need(corpus == "commands", "corpus: digits or commands, not '" + corpus + "'");
+  return keywords_of(corpus,
+                     load_speech_commands(commands_in(folder), Random(0) / "speech commands"));
+}
+
+}  // namespace regrad::asc
