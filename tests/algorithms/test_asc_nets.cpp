@@ -119,8 +119,8 @@ TEST_CASE("other nets: four steps of momentum, decay, warm-up and cosine, told a
     net = regrad::at(net, p);
   }
   const auto state = state_of(*trial);
-  for (const auto& [name, p] : named_parameters(net))
-    CHECK_MESSAGE(apart(state.at("net.net." + name), p) < 1e-9, name);
+  for (const auto& part : named_parameters(net))
+    CHECK_MESSAGE(apart(state.at("net.net." + part.first), part.second) < 1e-9, part.first);
   REQUIRE(last.size() == 2);
   CHECK(last[0].first == "validation accuracy");
   CHECK(last[1].second == doctest::Approx(loss).epsilon(1e-9));
