@@ -55,13 +55,11 @@ struct PlusPlus {
   Parts adapted = {};
   bool step_norms = false;
 
-  // With step_norms, norms' [C] are [M,C]. ConfigError where there are none then.
+  // With step_norms, norms' [C] are [M,C].
   template <class Net>
   WithStepSizes<Net> initial(const Net& net) const {
     if (!step_norms) return with_rates(net);
     const std::vector<bool> norms = norms_of(net);
-    if (std::count(norms.begin(), norms.end(), true) == 0)
-      throw ConfigError("step_norms: the net has no norms");
     std::vector<Tensor> p = parameters(net);
     for (size_t i = 0; i < p.size(); ++i)
       if (norms[i])

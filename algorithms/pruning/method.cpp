@@ -63,16 +63,9 @@ Tensor kept_only(const State& s, size_t l, const Tensor& g, const Schedule&, int
 }
 
 Tensors weights(const State& s) { return picked(parameters(s.trained.net), s.at); }
-Tensors placed(const State& s, const Tensors& w, const Tensors& rest) {
+Tensors placed(const State& s, const Tensors& w) {
   Tensors out = parameters(s.trained.net);
-  size_t l = 0, r = 0;
-  for (size_t i = 0; i < out.size(); ++i) {
-    if (l < s.at.size() && s.at[l] == i) {
-      out[i] = w[l++];
-    } else if (!rest.empty()) {
-      out[i] = rest[r++];
-    }
-  }
+  for (size_t l = 0; l < s.at.size(); ++l) out[s.at[l]] = w[l];
   return out;
 }
 

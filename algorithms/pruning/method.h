@@ -139,9 +139,8 @@ struct Learner {
   static void parts(auto& self, auto&& part) { part("state", self.state); }
 };
 
-// For passes of their own: W; the net's parameters with these in the places of W and, where there
-// are any, those in the other places.
+// For passes of their own: W; the net's parameters with these in the places of W.
 Tensors weights(const State& s);
-Tensors placed(const State& s, const Tensors& w, const Tensors& rest = {});
+Tensors placed(const State& s, const Tensors& w);
 
 }  // namespace regrad::pruning

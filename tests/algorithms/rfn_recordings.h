@@ -11,7 +11,8 @@
 
 namespace regrad::test {
 
-inline constexpr int seen = 3, unseen = 4, train_clips = 10, test_clips = 7, classes = 3;
+inline constexpr int seen = 3, unseen = 4, train_clips = 10, test_clips = 7, held_clips = 5,
+                     classes = 3;
 
 // Random spectrograms in f64: levels and scales by frequency, a level by device and by class.
 inline experiment::Recordings recordings(int64_t mels, int64_t frames, int64_t tests = test_clips) {
@@ -34,7 +35,14 @@ inline experiment::Recordings recordings(int64_t mels, int64_t frames, int64_t t
     out.test_y.push_back(randint(r / "test y", 0, classes, {tests}));
     out.test_x.push_back(clips(("test " + std::to_string(d)).c_str(), tests, out.test_y.back(),
                                full({tests}, static_cast<double>(d))));
+    out.test_group.emplace_back();
+    for (int64_t i = 0; i < tests; ++i) out.test_group.back().push_back(100 + i / 2);
     out.devices.push_back("d" + std::to_string(d));
+    if (d >= seen) continue;
+    out.validation_y.push_back(randint(r / "held y", 0, classes, {held_clips}));
+    out.validation_x.push_back(clips(("held " + std::to_string(d)).c_str(), held_clips,
+                                     out.validation_y.back(),
+                                     full({held_clips}, static_cast<double>(d))));
   }
   out.seen = seen, out.classes = {"a", "b", "c"}, out.front.mel.mels = mels;
   return out;

@@ -287,7 +287,8 @@ std::vector<Expected> of_asc(bool compressed) {
                    0,
                    true});
   if (!compressed) return out;
-  for (const std::string m : {"baseline", "resnorm", "baseline-g", "resnorm-g"}) {
+  for (const std::string m : {"baseline", "baseline-g", "resnorm", "resnorm-g", "global", "in",
+                              "ifn", "resnorm-0.5", "resnorm-1", "asc-1", "asc-1-resnorm"}) {
     for (const auto& [text, metric] :
          {std::pair{" at 8-bit weights within 1 point of uncompressed", "with 8-bit weights"},
           {" at 8-bit weights and inputs within 1 point of uncompressed", "int8"}})

@@ -2,6 +2,7 @@
 // claims.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/cml/experiment/few_shot.h>
+#include <regrad/algorithms/cml/experiment/image_nets.h>
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/parallel.h>
@@ -17,17 +18,17 @@ using regrad::test::complaint;
 
 namespace {
 
-// Classes of 1 x 6 x 6 images: a random pattern for each class, with noise on each image.
-ImageSet patterns(const Random& r, int64_t classes, int64_t each) {
+// Classes of 1 x size x size images: a random pattern for each class, with noise on each image.
+ImageSet patterns(const Random& r, int64_t classes, int64_t each, int64_t size = 6) {
   ImageSet set;
   std::vector<Tensor> images;
   std::vector<double> labels;
   for (int64_t c = 0; c < classes; ++c) {
     set.classes.push_back("pattern " + std::to_string(c));
-    const Tensor pattern = uniform(r / "class" / c, {1, 1, 6, 6});
+    const Tensor pattern = uniform(r / "class" / c, {1, 1, size, size});
     for (int64_t i = 0; i < each; ++i) {
       images.push_back(
-          clamp(pattern + 0.1 * normal(r / "image" / (c * each + i), {1, 1, 6, 6}), 0, 1));
+          clamp(pattern + 0.1 * normal(r / "image" / (c * each + i), {1, 1, size, size}), 0, 1));
       labels.push_back(static_cast<double>(c));
     }
   }
@@ -42,7 +43,8 @@ ClassSplits generated(const std::string&, int64_t) {
 }
 
 using Experiment = std::unique_ptr<experiment::Experiment>;
-Experiment small_experiment() {
+using Settings = std::vector<std::pair<const char*, const char*>>;
+Experiment small_experiment(const Settings& more = {}) {
   Experiment e = image_experiment("images", "Patterns.", generated, 20);
   e->choose("images", "tiny");
   auto fields = e->fields();
@@ -58,6 +60,7 @@ Experiment small_experiment() {
                                    {"test_tasks", "25"},
                                    {"validation_tasks", "10"}})
     experiment::assign(fields, key, value, key);
+  for (const auto& [key, value] : more) experiment::assign(fields, key, value, key);
   e->data("");
   e->check();
   return e;
@@ -85,6 +88,26 @@ bool same(const Run& a, const Run& b) {
   for (size_t i = 0; i < a.outcome.scores.size(); ++i)
     if (a.outcome.scores[i].value != b.outcome.scores[i].value) return false;
   return true;
+}
+
+// Whether a run cut at step 45 of 60 and taken up by a new trial ends as one that was not.
+bool resumes(const Experiment& e, const experiment::Job& job) {
+  const Run whole = run(e, job);
+  auto first = e->trial(job);
+  Run cut;
+  for (int64_t i = 0; i < 45; ++i) cut.moments.push_back(first->step(i));
+  std::vector<std::pair<std::string, Tensor>> kept;
+  first->state([&](const std::string& part, Tensor& t) { kept.emplace_back(part, t); });
+  first.reset();
+  const auto second = e->trial(job);
+  size_t at = 0;
+  second->state([&](const std::string& part, Tensor& t) {
+    REQUIRE(part == kept[at].first);
+    t = kept[at++].second;
+  });
+  for (int64_t i = 45; i < 60; ++i) cut.moments.push_back(second->step(i));
+  cut.outcome = second->finish();
+  return same(cut, whole);
 }
 
 }  // namespace
@@ -169,27 +192,18 @@ TEST_CASE(
   CHECK(logged == 6);
 }
 
-TEST_CASE("a trial taken up in the middle ends in the same bits, rates and spread too") {
-  const Experiment e = small_experiment();
-  for (const char* name : {"cml", "maml++-cml", "noise", "sharp"}) {
-    const experiment::Job job{name, "K=1", 1};
-    const Run whole = run(e, job);
-    auto first = e->trial(job);
-    Run cut;
-    for (int64_t i = 0; i < 45; ++i) cut.moments.push_back(first->step(i));
-    std::vector<std::pair<std::string, Tensor>> kept;
-    first->state([&](const std::string& part, Tensor& t) { kept.emplace_back(part, t); });
-    first.reset();
-    const auto second = e->trial(job);
-    size_t at = 0;
-    second->state([&](const std::string& part, Tensor& t) {
-      REQUIRE(part == kept[at].first);
-      t = kept[at++].second;
-    });
-    for (int64_t i = 45; i < 60; ++i) cut.moments.push_back(second->step(i));
-    cut.outcome = second->finish();
-    CHECK_MESSAGE(same(cut, whole), name);
-  }
+TEST_CASE(
+    "a trial taken up in the middle ends in the same bits, rates, spread and the best net too") {
+  const Experiment last = small_experiment(), best = small_experiment({{"select", "best"}}),
+                   early = small_experiment({{"last", "0"}, {"patience", "2"}});
+  for (const auto& [name, e] : {std::pair<const char*, const Experiment*>{"cml", &last},
+                                {"maml++-cml", &last},
+                                {"noise", &last},
+                                {"sharp", &last},
+                                {"cml", &best},
+                                {"cl", &best},
+                                {"cml", &early}})
+    CHECK_MESSAGE(resumes(*e, {name, "K=1", 1}), name);
 }
 
 TEST_CASE("what cannot be drawn is a ConfigError before anything runs; a table gets its claims") {
@@ -267,6 +281,106 @@ TEST_CASE(
   CHECK(scalars(cml->model_of("cml")) == 1761);
   CHECK(cml->model_of("maml").empty());
   CHECK(scalars(e->trial({"maml++", "K=10", 0})->model()) == 1761 + 6 * 5);  // and its step sizes
+}
+
+namespace {
+
+// Numbers of a layer, written out.
+int64_t conv(int64_t in, int64_t out, int64_t k, bool bias) {
+  return in * out * k * k + (bias ? out : 0);
+}
+int64_t norm(int64_t channels) { return 2 * channels; }
+int64_t resnet_block(int64_t in, int64_t out) {
+  return conv(in, out, 3, false) + 2 * conv(out, out, 3, false) + conv(in, out, 1, false) +
+         4 * norm(out);
+}
+
+// A few steps on images of 16 x 16, and what the readings' files have in numbers.
+using Counts = std::vector<std::pair<std::string, int64_t>>;
+Counts counts(const char* method, const Settings& more) {
+  const auto load = [](const std::string&, int64_t) {
+    const Random r(51);
+    return ClassSplits{ClassSet(patterns(r / "train", 5, 6, 16)),
+                       ClassSet(patterns(r / "validation", 4, 6, 16)),
+                       ClassSet(patterns(r / "test", 4, 6, 16))};
+  };
+  const Experiment e = image_experiment("images", "Patterns.", load, 0);
+  e->choose("images", "tiny");
+  auto fields = e->fields();
+  Settings all{{"steps", "3"},      {"tasks", "2"},
+               {"ways", "3"},       {"query", "2"},
+               {"test_query", "2"}, {"channels", "3"},
+               {"log_every", "2"},  {"test_tasks", "4"},
+               {"chunk", "0"},      {"validation_tasks", "2"},
+               {"last", "0"},       {"plus_plus.inner_steps", "2"}};
+  all.insert(all.end(), more.begin(), more.end());
+  for (const auto& [key, value] : all) experiment::assign(fields, key, value, key);
+  e->data("");
+  e->check();
+  const Run done = run(e, {method, "K=1", 0});
+  for (const auto& s : done.outcome.scores) CHECK_MESSAGE(std::isfinite(s.value), s.metric);
+  return done.outcome.parameters;
+}
+
+}  // namespace
+
+TEST_CASE("nets and heads for images: their numbers, and a few steps of each") {
+  const int64_t block = conv(3, 3, 3, true) + norm(3), first = conv(1, 3, 3, true) + norm(3),
+                body = first + 3 * block, linear = 3 * 3 + 3;
+  CHECK(counts("cml", {}) == Counts{{"cml", body + linear}, {"dagger", body + linear + 2 * block}});
+  // Equal heads, as in the paper's Table 7.
+  CHECK(counts("cml", {{"cohead_convs", "0"}}) ==
+        Counts{{"cml", body + linear}, {"dagger", body + linear}});
+  CHECK(counts("cml", {{"head_convs", "2"}}) ==
+        Counts{{"cml", body + linear + 2 * block}, {"dagger", body + linear + 2 * block}});
+  // MAML++ has step sizes for two tensors of each conv and of each norm, and for the linear map's
+  // two, at each of 2 steps; norms by step have none, and two sets of scales and shifts.
+  CHECK(counts("maml++", {}) == Counts{{"maml++", body + linear + 2 * (4 * 4 + 2)}});
+  CHECK(counts("maml++", {{"plus_plus.step_norms", "true"}, {"plus_plus.cosine", "true"}}) ==
+        Counts{{"maml++", body + linear + 4 * norm(3) + 2 * (4 * 2 + 2)}});
+}
+
+TEST_CASE("ResNet-12 for images: its numbers, and a few steps") {
+  const int64_t body = resnet_block(1, 3) + resnet_block(3, 6) + resnet_block(6, 12) +
+                       resnet_block(12, 24),
+                linear = 24 * 3 + 3, top = conv(24, 24, 3, true) + norm(24);
+  const auto resnet12 = [&](const char* method, Settings more) {
+    more.emplace_back("net", "resnet12");
+    return counts(method, more);
+  };
+  CHECK(resnet12("cml", {}) == Counts{{"cml", body + linear}, {"dagger", body + linear + 2 * top}});
+  CHECK(resnet12("cml", {{"head_convs", "1"}, {"cohead_convs", "1"}}) ==
+        Counts{{"cml", body + linear + top}, {"dagger", body + linear + top}});
+  // Four convs and four norms of two tensors each a block, of which the convs have no bias.
+  CHECK(resnet12("maml++", {{"plus_plus.step_norms", "true"}}) ==
+        Counts{{"maml++",
+                body + linear + 4 * (norm(3) + norm(6) + norm(12) + norm(24)) + 2 * (4 * 4 + 2)}});
+}
+
+TEST_CASE("ResNet-12's body and heads: a task dimension is the loop over tasks") {
+  const Resnet12Body body(Random(1), 2, 3);
+  const PooledHead head(Random(2), 24, 4, 2);
+  const Resnet12Body bodies = map(per_task(body, 2), [](const Tensor& p) {
+    return p * uniform(Random(3), p.shape(), 0.5, 1.5);
+  });
+  const PooledHead heads = per_task(head, 2);
+  const Tensor x = normal(Random(4), {2, 5, 2, 16, 16});
+  const NoGrad quiet;
+  const Tensor y = heads(bodies(x));
+  CHECK(y.shape() == Shape{2, 5, 4});
+  for (int64_t t = 0; t < 2; ++t) {
+    const Resnet12Body own = map(bodies, [t](const Tensor& p) { return p[t]; });
+    CHECK(amax(abs(y[t] - head(own(x[t])))).item() <= 1e-4);
+  }
+  CHECK(bodies.activations(x).size() == 4);
+  CHECK(bodies.activations(x).back().to_vector() == bodies(x).to_vector());
+}
+
+TEST_CASE("settings that contradict each other are refused") {
+  for (const Settings& wrong : std::vector<Settings>{{{"net", "resnet12"}, {"size", "15"}},
+                                                     {{"select", "best"}, {"log_every", "9"}},
+                                                     {{"patience", "1"}, {"log_every", "9"}}})
+    CHECK_THROWS_AS(counts("maml", wrong), ConfigError);
 }
 
 TEST_CASE("test tasks are items where all seeds share them; a graph's pairs are parts of seeds") {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/cml/experiment/nodes.h>
+#include <regrad/datasets/block_model.h>
 #include <regrad/engine/parallel.h>
 
 #include <set>
@@ -24,7 +25,7 @@ NodeSettings settings(NodeEncoder encoder) {
 Graph blocks() { return load_nodes("", "blocks"); }
 
 using NodeTask = Task<NodeNet>;
-NodeTask task_of(NodeEncoder encoder, int shots = 5, size_t pair = 3) {
+NodeTask task_of(NodeEncoder encoder, int shots = 5, uint64_t pair = 3) {
   return node_task(settings(encoder), node_graph(blocks(), encoder), pair, shots);
 }
 
@@ -64,8 +65,9 @@ TEST_CASE(
   std::set<int64_t> seen;
   int flipped = 0;
   for (int64_t i = 0; i < 40; ++i) {
-    for (const Split split : {Split::validation, Split::test}) {
-      const TaskBatch b = split == Split::test ? task.held_out(split, i, 1) : task.training(3, i);
+    for (const Split split : {Split::training, Split::validation, Split::test}) {
+      const TaskBatch b =
+          split == Split::training ? task.training(3, i) : task.held_out(split, i, 1);
       CHECK(b.support_x.shape() == Shape{b.tasks(), 4});
       CHECK(b.query_x.shape() == Shape{b.tasks(), 24});
       for (int64_t t = 0; t < b.tasks(); ++t) {
@@ -97,6 +99,105 @@ TEST_CASE(
   // One stream for each task: the same tasks whatever number is asked for at once.
   CHECK(task.held_out(Split::test, 0, 3).query_x[2].to_vector() ==
         task.held_out(Split::test, 2, 1).query_x[0].to_vector());
+}
+
+TEST_CASE("pairs: seed s tests on pair s, around and around; the others are trained on") {
+  const NodeSettings s = settings(NodeEncoder::sgc);
+  const std::vector<ClassPair> pairs = class_pairs(7);
+  for (const uint64_t seed : {0, 8, 20, 29}) {
+    const NodeSplit split = node_split(s, 7, seed);
+    const ClassPair pair = pairs[seed % 21];
+    CHECK(split.test == std::vector<int64_t>{pair.first, pair.second});
+    CHECK(split.train.size() == 5);
+    for (const int64_t c : split.train) CHECK((c != pair.first && c != pair.second));
+    CHECK(split.validation == split.train);
+  }
+}
+
+TEST_CASE("three parts of the classes: every class in one of them, drawn by the seed; N ways") {
+  NodeSettings s = settings(NodeEncoder::sgc);
+  s.ways = 3, s.test_classes = 3, s.validation_classes = 3, s.query = 4, s.test_query = 6;
+  s.tasks = 2;
+  const Graph data = BlockModel{.nodes = 200, .classes = 10}.sample(Random(3));
+  const auto graph = node_graph(data, NodeEncoder::sgc);
+  const std::vector<int64_t> label = data.labels.to_vector<int64_t>();
+  std::set<std::vector<int64_t>> tests;
+  for (uint64_t seed = 0; seed < 5; ++seed) {
+    const NodeSplit split = node_split(s, 10, seed);
+    CHECK(split.train.size() == 4);
+    CHECK(split.validation.size() == 3);
+    CHECK(split.test.size() == 3);
+    std::set<int64_t> together;
+    for (const auto* part : {&split.train, &split.validation, &split.test})
+      together.insert(part->begin(), part->end());
+    CHECK(together.size() == 10);
+    tests.insert(split.test);
+
+    const NodeTask task = node_task(s, graph, seed, 2);
+    std::set<std::pair<int64_t, int64_t>> dealt;  // class and label
+    for (int64_t i = 0; i < 30; ++i) {
+      for (const Split of : {Split::training, Split::validation, Split::test}) {
+        const TaskBatch b =
+            of == Split::training ? task.training(seed, i) : task.held_out(of, i, 1);
+        CHECK(b.support_x.size(1) == 6);
+        CHECK(b.query_x.size(1) == (of == Split::test ? 18 : 12));
+        const auto& classes = of == Split::training     ? split.train
+                              : of == Split::validation ? split.validation
+                                                        : split.test;
+        const std::set<int64_t> known(classes.begin(), classes.end());
+        for (const auto& [x, y] :
+             {std::pair{b.support_x[0], b.support_y[0]}, std::pair{b.query_x[0], b.query_y[0]}})
+          for (int64_t k = 0; k < x.numel(); ++k) {
+            const int64_t c = label[static_cast<size_t>(x[k].item())];
+            CHECK(known.count(c) == 1);
+            if (of == Split::test) dealt.insert({c, static_cast<int64_t>(y[k].item())});
+          }
+      }
+    }
+    CHECK(dealt.size() == 9);
+  }
+  CHECK(tests.size() > 2);
+  CHECK(node_task(s, graph, 0, 2).at_seed(1).head.weight.shape() == Shape{3, 16});
+  CHECK(node_task(s, graph, 0, 2).at_seed(1).cohead.layers.back().weight.shape() == Shape{3, 16});
+  CHECK_THROWS_AS(node_split(s, 8, 0), ConfigError);
+}
+
+TEST_CASE("a trial of the experiment is that of its seed's classes, by pairs and by three parts") {
+  for (const bool three : {false, true}) {
+    const auto e = nodes_experiment("nodes", "Meta-GNN", NodeEncoder::sgc);
+    e->choose("nodes", "tiny");
+    std::vector<std::pair<const char*, const char*>> values{
+        {"steps", "4"}, {"log_every", "2"}, {"test_tasks", "20"}, {"last", "0"}};
+    if (three)
+      values.insert(values.end(), {{"test_classes", "2"},
+                                   {"validation_classes", "2"},
+                                   {"weight_decay", "0.01"},
+                                   {"select", "best"}});
+    auto fields = e->fields();
+    for (const auto& [key, value] : values) experiment::assign(fields, key, value, key);
+    e->data("");
+    e->check();
+    NodeSettings s;
+    s.steps = 4, s.tasks = 5, s.log_every = 2, s.inner_steps = 10, s.alpha = 0.5, s.lr = 0.003;
+    s.first_order = true, s.test_tasks = 20, s.test_chunk = 50, s.validation_tasks = 50, s.last = 0;
+    if (three) s.test_classes = s.validation_classes = 2, s.weight_decay = 0.01, s.select = "best";
+    const auto graph = node_graph(blocks(), NodeEncoder::sgc);
+    const auto scores = [](experiment::Trial& trial) {
+      std::vector<double> out;
+      for (int64_t i = 0; i < 4; ++i) trial.step(i);
+      for (const auto& score : trial.finish().scores) out.push_back(score.value);
+      return out;
+    };
+    std::set<std::vector<double>> all;
+    for (const uint64_t seed : {3, 24, 5}) {
+      const experiment::Job job{"cml", "K=1", seed};
+      const auto own = trial_of(node_task(s, graph, seed, 1), job);
+      const std::vector<double> found = scores(*e->trial(job));
+      CHECK(found == scores(*own));
+      all.insert(found);
+    }
+    CHECK(all.size() == 3);
+  }
 }
 
 TEST_CASE(

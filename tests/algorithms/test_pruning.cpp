@@ -42,6 +42,7 @@ TEST_CASE("masks: counts of both rules, globally, by layer and by filter") {
   CHECK(pruned_count(1000, 0.9) == 900);
   CHECK(pruned_count(1000, 0.3) == 300);
   CHECK(pruned_count(1224, 0.9) == 1101);
+  CHECK(pruned_count(100, 0.29) == 29);  // 28.999999999999996
   const std::vector<Tensor> w = weights();
   const int64_t n = n_of(w);
   for (double p : {0.0, 0.3, 0.5, 0.9, 0.98, 1.0}) {
@@ -91,6 +92,8 @@ TEST_CASE("masks: what they leave is on target by every rule; a weight or a filt
   const Tensor rows = tensor({1, 2, 0, 0, 0, 0, 7, 8}, {4, 2}, DType::f64);
   CHECK(off_target({rows}, 0.5, {.filters = true}) == 0);
   CHECK(off_target({rows}, 0.25, {.filters = true}) == 1);
+  CHECK(empty_filters(half) == 0);
+  CHECK(empty_filters(rows) == 2);
   CHECK(off_target({half}, 0.0, {.filters = true}) == 4);  // no filter is empty
 }
 
@@ -219,6 +222,9 @@ TEST_CASE("costs: parameters, multiply-accumulates and bytes by hand") {
   net = at(net, p);
   const Cost half = cost_of(net(normal(Random(4), {1, 1, 16, 16})), parameters(net));
   CHECK(half.sparse_macs == 256 * 36 + 64 * 8 * 72 + 160);
+  // four bytes a value, and a bit an entry where there are zeros: the norms' shifts, the halves
+  CHECK(whole.bytes == 4 * (convs + 8 + 16 + 170) + 1 + 2);
+  CHECK(half.bytes == 4 * (convs / 2 + 8 + 16 + 170) + 1 + 2 + 9 + 144);
   CHECK(whole.parameters - half.nonzeros == convs / 2 + 8 + 16);  // the norms' zero shifts too
   CHECK_THROWS_AS(cost_of(normal(Random(4), {1, 10}), p), Error);
 }

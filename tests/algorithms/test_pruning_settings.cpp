@@ -5,6 +5,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "../temp_folder.h"
 #include "pruning_trials.h"
 
 using namespace regrad;
@@ -71,6 +72,37 @@ TEST_CASE("preset paper is the protocol of DCIL's code, field by field (pruning.
       }
       CHECK(all.seeds() == 3);
     }
+}
+
+TEST_CASE("schedules that would not reach the final sparsity, or freeze before it, are refused") {
+  const auto refused = [](const std::string& name, const std::string& value,
+                          const std::string& words) {
+    TaskList all = tasks({"map", "", {}});
+    all.choose("glyphs", "tiny");
+    std::vector<Field> fields = all.fields();
+    if (name == "target") REQUIRE(parse(*experiment::find(fields, "exploit"), "1"));
+    REQUIRE(parse(*experiment::find(fields, name), value));
+    return complaint<ConfigError>([&] { all.check(), all.needs({"gmp", "90%", 0}); }, words);
+  };
+  CHECK(refused("exploit", "0.74", "masks would be frozen before the final sparsity") == "");
+  CHECK(refused("exploit", "0.75", "") == "no error");
+  CHECK(refused("target", "0.95", "would never be reached") == "");  // round(9.5) of 10 epochs
+  // it is due at epoch 8, step 320 of 400
+  CHECK(refused("refresh", "319", "before the final sparsity is due") == "");
+  CHECK(refused("refresh", "320", "") == "no error");
+}
+
+TEST_CASE("steps of a run: epochs of whole batches, with --keep-last of all; twice for dpf-x2") {
+  TaskList all = tasks({"map", "", {}});
+  all.choose("glyphs", "tiny");
+  std::vector<Field> fields = all.fields();
+  CHECK(parse(*experiment::find(fields, "batch"), "300"));
+  CHECK(all.steps({"dpf", "90%", 0}) == 10 * 6);  // 10 epochs of 2,000 images
+  CHECK(all.steps({"dpf-x2", "90%", 0}) == 20 * 6);
+  CHECK(parse(*experiment::find(fields, "keep_last"), "true"));
+  CHECK(all.steps({"dpf", "90%", 0}) == 10 * 7);
+  CHECK(parse(*experiment::find(fields, "batch"), "400"));
+  CHECK(all.steps({"dpf", "90%", 0}) == 10 * 5);
 }
 
 TEST_CASE("sparsities are the table's columns") {

@@ -173,7 +173,8 @@ TEST_CASE("what is deployed is mask * weights; its zeros, filters and parameters
   const auto trial = trial_of("gmp-filters", images());
   for (int64_t i = 0; i < 24; ++i) trial->step(i);
   const Values state = state_of(*trial);
-  int64_t zeros = 0, all = 0, empty = 0, nonzero = 0;
+  int64_t zeros = 0, all = 0, empty = 0, emptied = 0, nonzero = 0;
+  double macs = 64;  // the classifier's: 16 inputs of 4 classes
   for (const NamedTensor& t : trial->model()) {
     const std::vector<double> v = t.second.to_vector();
     if (t.first.find("running") != std::string::npos) continue;
@@ -185,20 +186,51 @@ TEST_CASE("what is deployed is mask * weights; its zeros, filters and parameters
     const size_t of = told.size() / static_cast<size_t>(t.second.size(0));
     for (size_t i = 0; i < told.size(); ++i) told[i] *= m[i];
     CHECK(v == told);
-    for (size_t f = 0; f < v.size(); f += of)
-      empty += std::count(v.begin() + static_cast<std::ptrdiff_t>(f),
-                          v.begin() + static_cast<std::ptrdiff_t>(f + of),
-                          0.0) == static_cast<std::ptrdiff_t>(of);
+    const int64_t before = empty;
+    for (auto f = v.begin(); f != v.end(); f += static_cast<std::ptrdiff_t>(of))
+      empty += std::count(f, f + static_cast<std::ptrdiff_t>(of), 0.0) == static_cast<int64_t>(of);
+    emptied += empty - before == t.second.size(0);
+    // 8x8 outputs of the first convolution, 4x4 of the second
+    macs += (all == 0 ? 64.0 : 16.0) *
+            static_cast<double>(std::count_if(v.begin(), v.end(), [](double x) { return x != 0; }));
     zeros += std::count(v.begin(), v.end(), 0.0), all += static_cast<int64_t>(v.size());
   }
   const Outcome out = trial->finish();
   CHECK(all == 1224);
   CHECK(empty == 18);  // three quarters of 24
   CHECK(score(out, "empty filters") == 18);
+  CHECK(score(out, "emptied layers") == static_cast<double>(emptied));
+  CHECK(score(out, "sparse MACs, % of dense") ==
+        doctest::Approx(100 * macs / (64.0 * 72 + 16.0 * 1152 + 64)));
   CHECK(score(out, "sparsity, %") ==
         doctest::Approx(100.0 * static_cast<double>(zeros) / static_cast<double>(all)));
   REQUIRE(out.parameters.size() == 1);
   CHECK(out.parameters[0].second == nonzero);
+}
+
+TEST_CASE("the log counts the weights that came back in each epoch, and has the spread") {
+  const auto trial = trial_of("ste", images());
+  std::vector<double> before(1224, 1.0);
+  double back = 0, most = 0;
+  for (int64_t i = 0; i < 24; ++i) {
+    const Moment m = trial->step(i);
+    const Values state = state_of(*trial);
+    std::vector<double> masks = state.at("learner.state.masks.0");
+    const std::vector<double>& second = state.at("learner.state.masks.1");
+    masks.insert(masks.end(), second.begin(), second.end());
+    for (size_t j = 0; j < masks.size(); ++j) back += before[j] == 0 && masks[j] == 1;
+    before = masks;
+    if (m.empty()) continue;
+    std::map<std::string, double> logged;
+    for (const auto& entry : m) logged[entry.first] = entry.second;
+    CHECK(logged.at("weights that came back, % of all") == doctest::Approx(100 * back / 1224));
+    CHECK(logged.at("sd of the pruned weights' gradients") == state.at("learner.state.spread")[0]);
+    CHECK(logged.at("sparsity, %") ==
+          doctest::Approx(100.0 * static_cast<double>(std::count(masks.begin(), masks.end(), 0.0)) /
+                          1224));
+    most = std::max(most, back), back = 0;
+  }
+  CHECK(most > 0);
 }
 
 TEST_CASE("a finished row whose zeros are off its schedule ends the run, whatever the row") {

@@ -7,6 +7,7 @@
 #include <regrad/engine/io/files.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <set>
 
@@ -98,7 +99,8 @@ TEST_CASE("crop for training: rectangles of 8% to 100% with sides from 3:4 to 4:
   const TempFolder at;
   const PictureFolder set = one(at.name(), grid(200, 250));
   double least = 2, most = 0, narrow = 9, wide = 0;
-  std::set<double> corners;
+  std::set<double> lefts, tops;
+  double across = 0, down = 0;  // off the middle
   for (int64_t i = 0; i < 60; ++i) {
     const PictureCrop crop{.size = 60, .random = true};
     const Tensor p = read_picture(set, 0, crop, Random(7) / i);
@@ -109,7 +111,9 @@ TEST_CASE("crop for training: rectangles of 8% to 100% with sides from 3:4 to 4:
     const double width = (right - left) * 60 / 59, height = (bottom - top) * 60 / 59;
     least = std::min(least, width * height / 50000), most = std::max(most, width * height / 50000);
     narrow = std::min(narrow, width / height), wide = std::max(wide, width / height);
-    corners.insert(left);
+    lefts.insert(left), tops.insert(top);
+    across = std::max(across, std::abs(left + right - 249));
+    down = std::max(down, std::abs(top + bottom - 199));
   }
   CHECK(least > 0.07);
   CHECK(least < 0.2);
@@ -119,7 +123,10 @@ TEST_CASE("crop for training: rectangles of 8% to 100% with sides from 3:4 to 4:
   CHECK(narrow < 0.85);
   CHECK(wide < 1.38);
   CHECK(wide > 1.2);
-  CHECK(corners.size() > 20);
+  CHECK(lefts.size() > 20);
+  CHECK(tops.size() > 20);
+  CHECK(across > 40);
+  CHECK(down > 40);
   // no such rectangle lies within: the largest in the middle, 5 x 4 and 4 x 5
   const Tensor flat = read_picture(one(at / "flat", grid(4, 250)), 0, {.size = 20, .random = true},
                                    Random(1)),

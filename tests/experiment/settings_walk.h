@@ -13,10 +13,11 @@ namespace regrad::test {
 
 struct Tables {
   std::function<experiment::TaskList()> tasks;
-  std::string of_data;              // settings that the data depend on
+  std::string of_data;              // what the data depend on: walked in the first table alone
   std::string nets;                 // those of them that are small
   std::string small;                // the words of a run of moments
   std::vector<std::string> others;  // added to them, table by table
+  std::string left_out = {};        // settings that another walk has
 };
 
 // Walks them; a setting that does nothing, or is refused though it does something, fails the test.

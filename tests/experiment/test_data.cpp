@@ -157,6 +157,10 @@ TEST_CASE(
   const Batch all = test.at(0, 0);
   CHECK(all.y.to_vector<int64_t>() == std::vector<int64_t>{0, 1, 0});
   CHECK(all.x[1][0][8][8].item() == doctest::Approx((200 / 255. - 0.485) / 0.229).epsilon(1e-6));
+  CHECK(all.x[1][1][8][8].item() == doctest::Approx((0 - 0.456) / 0.224).epsilon(1e-6));
+  CHECK(
+      loader_of(*images, Split::train, 3, Random(0), {.batch = 9}).at(0, 0).x[1][1][8][8].item() ==
+      doctest::Approx((51 / 255. - 0.456) / 0.224).epsilon(1e-6));
 
   TrainSettings t;
   t.batch = 4;
@@ -172,6 +176,21 @@ TEST_CASE(
     CHECK(a.y.to_vector() == b.y.to_vector());
     for (double row : a.index.to_vector()) CHECK(row < 8);
   }
+  // a crop of its own in each epoch to train, the same one to test
+  for (const char* name : {"train/dark/", "train/light/", "val/dark/", "val/light/"}) {
+    Picture slope{32, 32, 3};
+    for (int p = 0; p < 3 * 32 * 32; ++p) slope.pixels += static_cast<char>(p / 3 % 32 * 8);
+    put(at / (std::string("b/") + name + "0.png"), to_png(slope));
+  }
+  const Images slopes = load_images("imagenet", at / "b", 14);
+  const auto row_of = [&](Split part, int64_t epoch) {
+    const Loader loader = loader_of(slopes, part, 1, Random(0), {.batch = 1, .shuffle = false});
+    return (loader.at(epoch, 0).x[0][0][0] * 0.229 + 0.485).to_vector();
+  };
+  CHECK(row_of(Split::train, 0) != row_of(Split::train, 1));
+  CHECK(row_of(Split::test, 0) == row_of(Split::test, 1));
+  // 32 pixels to 16, of which 14: the second new pixel is made of the columns around 2 and 3
+  CHECK(row_of(Split::test, 0)[0] == doctest::Approx(20 / 255.).epsilon(0.06));
   CHECK(complaint<IOError>([] { load_images("imagenet", ""); }, "train/ and val/") == "");
   std::filesystem::remove_all(at / "a/val/light");
   CHECK(complaint<IOError>([&] { load_images("imagenet", at / "a"); }, "different classes") == "");

@@ -155,7 +155,7 @@ TEST_CASE("an --out in use ends with 2") {
 
 TEST_CASE("signals end with 130 and 143, after a checkpoint from which a resume goes on") {
   const TempFolder at;
-  const std::string flags = " --methods maml --seeds 1 --shots 5 --steps 1500";
+  const std::string flags = " --methods cml --seeds 1 --shots 5 --steps 1500";
   CHECK(run(flags + " --out " + (at / "whole")).code == 0);
   for (const auto& [name, code] : {std::pair<std::string, int>{"INT", 130}, {"TERM", 143}}) {
     const std::string folder = at / name;

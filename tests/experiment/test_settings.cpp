@@ -121,7 +121,9 @@ std::set<std::string> words_of(const std::string& text) {
 // Written down by hand, beside the ranges where the settings are listed: what may be 0, and what
 // may be below.
 const std::set<std::string> may_be_0 = words_of(
-    "patience plus_plus.lr_min inner_steps alpha gamma chunk last plus_plus.multi_step_epochs "
+    "head_convs patience weight_decay test_classes plus_plus.lr_min inner_steps "
+    "alpha "
+    "gamma chunk last plus_plus.multi_step_epochs "
     "plus_plus.first_order_epochs "
     "sharp.inner_steps"
     " sharp.alpha_low sharp.alpha_up size cohead_convs dropout sparsities momentum weight_decay "

@@ -9,11 +9,14 @@ using namespace regrad;
 TEST_CASE("every setting of regrad-asc changes a run, or is refused") {
   test::walk_settings(
       {asc::asc_tasks,
-       "mels seconds wide generated.train generated.test devices source noise",
+       "mels seconds wide generated.train generated.test generated.validation held partial devices "
+       "source noise",
        "",
-       "--task scenes --seed 1 --generated.train 2 --generated.test 1 --seconds 0.6 --mels 32 "
-       "--batch 5 --epochs 2 --log-every 1 --tau 1",
-       {"--methods baseline", "--methods resnorm",
+       "--task scenes --seed 1 --generated.train 2 --generated.test 1 --generated.validation 1 "
+       "--seconds 0.6 --mels 32 "
+       "--batch 5 --epochs 2 --log-every 1",
+       {"--methods baseline", "--methods resnorm", "--methods asc-1", "--methods resnorm-0.5",
+        "--methods cp-mobile", "--methods resnorm-ensemble --batch 10",
         "--methods resnorm-g --translation.steps 4 --translation.batch 3 --translation.crop 20",
         "--methods resnorm --compress --compression.epochs 1 --compression.ratio 0.3",
         "--methods resnorm --compress --compression.epochs 1 --compression.ratio 0.3 "

@@ -13,7 +13,7 @@ TEST_CASE("every setting of regrad-map and regrad-dcil changes a run, or is refu
        },
        "",
        "tiny mlp",
-       "--task glyphs --seed 1 --net tiny --train 50 --batch 10 --epochs 4 --test 30 --curve 20 "
+       "--task glyphs --seed 1 --net tiny --train 54 --batch 10 --epochs 4 --test 30 --curve 20 "
        "--sparsities 0.5",
        {"--methods dense",
         "--methods one-shot",
@@ -25,10 +25,11 @@ TEST_CASE("every setting of regrad-map and regrad-dcil changes a run, or is refu
         "--methods map-soft-layer --refresh 2",
         "--methods dcil --refresh 2",
         "--methods dcil-nokd --refresh 2",
+        "--methods dcil-shared --refresh 2",
         "--methods snip",
-        "--methods rigl --refresh 2",
+        "--methods rigl --rigl-period 2",
         "--methods str",
-        "--methods str --weight-decay 0",
+        "--methods dense --net mlp",
         "--methods acdc",
         "--methods gmp-filters --refresh 2",
         "--methods dcil-filters --refresh 2",

@@ -106,14 +106,21 @@ class AscTable : public SoundTable<Settings> {
     const auto none = [&](auto&& of) {
       return !any_of(names, [&](const auto& name) { return of(find_method(methods(), name)); });
     };
-    const std::string why =
-        reason(key, {{"lambda", none([](const Method& m) { return m.norm == FreqNorm::resnorm; }),
-                      "no method of the table has a residual norm"},
-                     {"translation.", none([](const Method& m) { return m.translation; }),
-                      "no method of the table translates"},
-                     {"compression.", !s.compress, "nothing is compressed (compress)"},
-                     {"compression.temperature", s.compression.share == 0,
-                      "nothing is distilled (compression.share)"}});
+    const std::string why = reason(
+        key,
+        {{"lambda", none([](const Method& m) { return m.norm == FreqNorm::resnorm && !m.lambda; }),
+          "no method of the table has a residual norm of that lambda"},
+         {"tau", none([](const Method& m) { return m.net == Backbone::asc && !m.tau; }),
+          "no method of the table is a BC-ResNet-ASC of that width"},
+         {"dropout", none([](const Method& m) {
+            return m.net == Backbone::asc || m.net == Backbone::bcresnet_8;
+          }),
+          "no method of the table has dropout"},
+         {"translation.", none([](const Method& m) { return m.translation; }),
+          "no method of the table translates"},
+         {"compression.", !s.compress, "nothing is compressed (compress)"},
+         {"compression.temperature", s.compression.share == 0,
+          "nothing is distilled (compression.share)"}});
     return why.empty() ? SoundTable::unused(key, names) : why;
   }
 

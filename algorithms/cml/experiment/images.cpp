@@ -1,7 +1,7 @@
+#include <regrad/algorithms/cml/experiment/image_nets.h>
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/cml/experiment/trial.h>
 #include <regrad/algorithms/experiment/unused.h>
-#include <regrad/layers/nets/conv4.h>
 
 #include <algorithm>
 
@@ -15,7 +15,7 @@ struct ImageSettings : MetaSettings {
   int ways = 5, query = 5, test_query = 15;
   int size = 0;
   std::string net = "conv4";
-  int channels = 32, cohead_convs = 2;
+  int channels = 32, head_convs = 0, cohead_convs = 2;
   std::vector<int> hidden = {64, 64};
   int cohead_hidden = 64;
 
@@ -27,22 +27,20 @@ struct ImageSettings : MetaSettings {
     part("size", self.size,
          "pixels per side; 0: 84 for pictures in a folder, 28 for what else there is",
          between(0, 4096));
-    part("net", self.net, "conv4, or mlp on the pixels");
-    part("channels", self.channels, "conv4: channels of each block", at_least(1));
-    part("cohead_convs", self.cohead_convs, "conv4: blocks of the co-learner before its linear map",
-         between(0, 100));
+    part("net", self.net, "conv4, resnet12, or mlp on the pixels");
+    part(
+        "channels", self.channels,
+        "conv4: channels of each block; resnet12: of the first, each further one has twice as many",
+        at_least(1));
+    part(
+        "head_convs", self.head_convs,
+        "conv4, resnet12: conv blocks of the meta-learner's head before its linear map; as many as "
+        "cohead_convs: equal heads",
+        between(0, 100));
+    part("cohead_convs", self.cohead_convs, "the same of the co-learner", between(0, 100));
     part("hidden", self.hidden, "mlp: widths of the body's layers", at_least(1));
     part("cohead_hidden", self.cohead_hidden, "mlp: width of the co-learner's hidden layer",
          at_least(1));
-  }
-};
-
-// An Mlp on the pixels of [..,c,h,w].
-struct PixelMlp : Mlp {
-  using Mlp::Mlp;
-  Tensor operator()(const Tensor& x) const { return Mlp::operator()(flatten(x, -3)); }
-  std::vector<Tensor> activations(const Tensor& x) const {
-    return Mlp::activations(flatten(x, -3));
   }
 };
 
@@ -94,6 +92,9 @@ void show(const ImageSettings& s, const std::string& variant, const Task<Net>& o
     if (m->reading == Reading::dagger) add(m->name, evaluated(net.cohead, features));
 }
 
+constexpr const char* halved =
+    "size: net resnet12 halves the pixels four times; at least 16 per side";
+
 class ImageExperiment : public FewShotExperiment<ImageSettings> {
  public:
   ImageExperiment(const std::string& task, const std::string& about, LoadClasses load, int reaches)
@@ -110,7 +111,8 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
       s.steps = 20000, s.log_every = 500;
     } else if (preset == "paper") {  // section 4.2 and appendix A.1
       s.steps = 30000, s.channels = 64, s.alpha = 0.5, s.query = 15, s.test_tasks = 10000,
-      s.validation_tasks = 100, s.log_every = 100;
+      s.validation_tasks = 100, s.log_every = 100, s.select = "best";
+      s.plus_plus.step_norms = s.plus_plus.cosine = true;  // as MAML++'s authors have it
     }
     settings_ = s;
   }
@@ -119,9 +121,7 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
   }
   void check() const override {
     cml::check(settings_);
-    need(settings_.net == "conv4" || settings_.net == "mlp",
-         "net: '" + settings_.net + "' is not one of conv4, mlp");
-    need(!settings_.hidden.empty(), "hidden: at least one width");
+    check_net();
     need(task_ != "omniglot" || settings_.size <= 105,
          "size: Omniglot's drawings have 105 pixels per side");
     if (!classes_) return;
@@ -136,7 +136,8 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
     };
     const Shape& sizes = classes_->train.set.images.shape();
     need(settings_.net == "mlp" || sizes[2] == sizes[3],
-         "net conv4 takes square images; these are " + str(sizes));
+         "net " + settings_.net + " takes square images; these are " + str(sizes));
+    need(settings_.net != "resnet12" || sizes[2] >= 16, halved);
     room(classes_->train, settings_.query, "training");
     room(classes_->validation, settings_.test_query, "validation");
     room(classes_->test, settings_.test_query, "test");
@@ -144,20 +145,22 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
   std::string unused(const std::string& key,
                      const std::vector<std::string>& methods) const override {
     const bool mlp = settings_.net == "mlp";
-    const std::string why =
-        experiment::reason(key, {{"channels cohead_convs", mlp, "they are conv4's (net)"},
-                                 {"hidden cohead_hidden", !mlp, "they are mlp's (net)"}});
-    return why.empty() ? why_unused(key, settings_, methods, !mlp) : why;
+    const std::string why = experiment::reason(
+        key, {{"channels head_convs cohead_convs", mlp, "net mlp has no convolutions"},
+              {"hidden cohead_hidden", !mlp, "they are mlp's (net)"}});
+    return why.empty() ? why_unused(key, settings_, methods, {!mlp, !mlp}) : why;
   }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     const ImageSettings& s = settings_;
     const Shape image = image_shape();
     const double c = static_cast<double>(image[0]), pixels = static_cast<double>(image.numel()) / c,
                  w = s.channels, ways = s.ways;
-    const NetSize net = s.net == "mlp"
-                            ? mlp_size(c * pixels, s.hidden, s.cohead_hidden, ways)
-                            : NetSize{9 * w * (c + w * (3 + s.cohead_convs)) + 2 * w * ways,
-                                      c * pixels, w * pixels};
+    const double heads = s.head_convs + s.cohead_convs;
+    NetSize net{9 * w * (c + w * (3 + heads)) + 2 * w * ways, c * pixels, w * pixels};
+    if (s.net == "mlp") net = mlp_size(c * pixels, s.hidden, s.cohead_hidden, ways);
+    // Blocks of w, 2 w, 4 w and 8 w channels: three 3x3 and a 1x1 convolution each.
+    if (s.net == "resnet12")
+      net.parameters = 10 * c * w + w * w * (18 + 92 * (1 + 4 + 16) + 9 * 64 * heads);
     return needs_of(s, net, ways * shots_of(job.variant), ways * s.query, ways * s.test_query);
   }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
@@ -168,15 +171,36 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
       return trial_of(job, [s, image](const Random& r) {
         return mlp_net<PixelMlp>(r, image.numel(), s.hidden, s.cohead_hidden, s.ways);
       });
-    return trial_of(job, [s, image](const Random& r) {
-      const Conv4Options o{.in_channels = image[0], .channels = s.channels, .size = image[1]};
-      return Model<Conv4Body, Conv4Head, Conv4CoHead>{
-          Conv4Body(r / "body", o), Conv4Head(r / "head", o, s.ways),
+    if (s.net == "resnet12")
+      return trial_of(job, [s, image](const Random& r) {
+        const int64_t features = 8 * int64_t{s.channels};
+        return Model<Resnet12Body, PooledHead, PooledHead>{
+            Resnet12Body(r / "body", image[0], s.channels),
+            PooledHead(r / "head", features, s.ways, s.head_convs),
+            PooledHead(r / "cohead", features, s.ways, s.cohead_convs)};
+      });
+    const Conv4Options o{.in_channels = image[0], .channels = s.channels, .size = image[1]};
+    const auto conv4 = [s, o](const Random& r, auto head) {
+      return Model<Conv4Body, decltype(head), Conv4CoHead>{
+          Conv4Body(r / "body", o), std::move(head),
           Conv4CoHead(r / "cohead", o, s.ways, s.cohead_convs)};
-    });
+    };
+    if (s.head_convs > 0)
+      return trial_of(job, [s, o, conv4](const Random& r) {
+        return conv4(r, Conv4CoHead(r / "head", o, s.ways, s.head_convs));
+      });
+    return trial_of(
+        job, [s, o, conv4](const Random& r) { return conv4(r, Conv4Head(r / "head", o, s.ways)); });
   }
 
  private:
+  void check_net() const {
+    const ImageSettings& s = settings_;
+    need(s.net == "mlp" || s.net == "conv4" || s.net == "resnet12",
+         "net: '" + s.net + "' is not one of conv4, resnet12, mlp");
+    need(!s.hidden.empty(), "hidden: at least one width");
+    need(s.net != "resnet12" || s.size == 0 || s.size >= 16, halved);
+  }
   // [c,h,w]; before data are read, what images have at least.
   Shape image_shape() const {
     if (!classes_)

@@ -51,16 +51,16 @@ Tensor with_support(const Tensor& x, const Tensor& support) {
       {unsqueeze(x, 2), expand(unsqueeze(support, 1), {x.size(0), x.size(1), support.size(1)})}, 2);
 }
 
-// Each stream's two classes of `classes`, k support and `query` query nodes of both.
-TaskBatch draw(const NodeGraph& graph, const std::vector<int64_t>& classes,
+// Each stream's `ways` classes of `classes`, k support and `query` query nodes of each.
+TaskBatch draw(const NodeGraph& graph, const std::vector<int64_t>& classes, int64_t ways,
                const std::vector<Random>& streams, int64_t k, int64_t query) {
   std::vector<Tensor> support, queries;
   for (const Random& task : streams) {
     const std::vector<int64_t> order =
         randperm(task / "classes", static_cast<int64_t>(classes.size())).to_vector<int64_t>();
-    for (size_t label = 0; label < 2; ++label) {
-      const Tensor& nodes =
-          graph.nodes_of[static_cast<size_t>(classes[static_cast<size_t>(order[label])])];
+    for (int64_t label = 0; label < ways; ++label) {
+      const int64_t c = classes[static_cast<size_t>(order[static_cast<size_t>(label)])];
+      const Tensor& nodes = graph.nodes_of[static_cast<size_t>(c)];
       const Tensor drawn = index_select(nodes, 0, randperm(task / "nodes" / label, nodes.numel()));
       support.push_back(slice(drawn, 0, 0, k));
       queries.push_back(slice(drawn, 0, k, k + query));
@@ -70,8 +70,11 @@ TaskBatch draw(const NodeGraph& graph, const std::vector<int64_t>& classes,
     return reshape(cat(nodes, 0), {static_cast<int64_t>(streams.size()), -1});
   };
   const auto labels = [&](int64_t each) {
-    const Tensor pair = cat({zeros({each}, DType::i64), ones({each}, DType::i64)}, 0);
-    return of(std::vector<Tensor>(streams.size(), pair));
+    std::vector<Tensor> all;
+    for (size_t t = 0; t < streams.size(); ++t)
+      for (int64_t label = 0; label < ways; ++label)
+        all.push_back(full({each}, static_cast<double>(label), DType::i64));
+    return of(all);
   };
   TaskBatch out{of(support), labels(k), of(queries), labels(query)};
   if (graph.encoder != NodeEncoder::amm) return out;
@@ -92,7 +95,7 @@ NodeNet initial(const NodeSettings& s, const std::shared_ptr<const NodeGraph>& g
     body.gcn = Gcn(r / "body", in, h, h, s.dropout);
   }
   if (graph->encoder == NodeEncoder::amm) body.scale = FeatureScale(r / "scale", in, h);
-  return with_heads(std::move(body), r, h, s.cohead_hidden, 2);
+  return with_heads(std::move(body), r, h, s.cohead_hidden, s.ways_of_task());
 }
 
 }  // namespace
@@ -145,36 +148,64 @@ Tensor NodeBody::operator()(const Tensor& nodes, const Context& ctx) const {
   }
 }
 
-std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes) {
-  std::vector<std::pair<int64_t, int64_t>> out;
+std::vector<ClassPair> class_pairs(int64_t classes) {
+  std::vector<ClassPair> out;
   for (int64_t a = 0; a < classes; ++a)
     for (int64_t b = a + 1; b < classes; ++b) out.emplace_back(a, b);
   return out;
 }
 
-Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> graph, size_t pair,
-                        int shots) {
+NodeSplit node_split(const NodeSettings& s, int64_t classes, uint64_t seed) {
+  if (s.test_classes == 0) {
+    need(classes >= 4, "nodes: a graph of " + std::to_string(classes) +
+                           " classes; two to test on and two to train on are needed");
+    const std::vector<ClassPair> pairs = class_pairs(classes);
+    const auto [a, b] = pairs[seed % pairs.size()];
+    NodeSplit out{{}, {}, {a, b}};
+    for (int64_t c = 0; c < classes; ++c)
+      if (c != a && c != b) out.train.push_back(c);
+    out.validation = out.train;
+    return out;
+  }
+  const int64_t kept_out = int64_t{s.test_classes} + s.validation_classes;
+  need(classes >= kept_out + s.ways,
+       "nodes: a graph of " + std::to_string(classes) + " classes; " +
+           std::to_string(s.test_classes) + " to test on, " + std::to_string(s.validation_classes) +
+           " for validation and " + std::to_string(s.ways) + " to train on are needed");
+  const std::vector<int64_t> order =
+      randperm(Random(seed) / "classes", classes).to_vector<int64_t>();
+  const auto part = [&](int64_t first, int64_t last) {
+    std::vector<int64_t> out(order.begin() + first, order.begin() + last);
+    std::sort(out.begin(), out.end());
+    return out;
+  };
+  return {part(kept_out, classes), part(s.test_classes, kept_out), part(0, s.test_classes)};
+}
+
+Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> graph,
+                        uint64_t seed, int shots) {
   const auto classes = static_cast<int64_t>(graph->nodes_of.size());
-  need(classes >= 4, "nodes: a graph of " + std::to_string(classes) +
-                         " classes; two to test on and two to train on are needed");
+  const NodeSplit split = node_split(s, classes, seed);
   const int64_t most = shots + std::max(s.query, s.test_query);
-  const auto [a, b] = class_pairs(classes).at(pair);
-  std::vector<int64_t> others;
   for (int64_t c = 0; c < classes; ++c) {
     const int64_t here = graph->nodes_of[static_cast<size_t>(c)].numel();
     need(here >= most, "nodes: class " + std::to_string(c) + " has " + std::to_string(here) +
                            " nodes; support and query need " + std::to_string(most));
-    if (c != a && c != b) others.push_back(c);
   }
+  const bool by_pair = s.test_classes == 0;
+  const auto pair = by_pair ? static_cast<int64_t>(seed % class_pairs(classes).size()) : 0;
   Task<NodeNet> task{s, classification, [=](const Random& r) { return initial(s, graph, r); }};
-  task.draw = [=, of_pair = std::vector<int64_t>{a, b}](Split split, const Random& r, int64_t first,
-                                                        int64_t count) {
-    const bool training = split == Split::training;
-    const auto streams = task_streams(training ? r : r / static_cast<int64_t>(pair), first, count);
-    return draw(*graph, split == Split::test ? of_pair : others, streams, shots,
-                training ? s.query : s.test_query);
+  task.draw = [=](Split of, const Random& r, int64_t first, int64_t count) {
+    const auto streams =
+        task_streams(by_pair && of != Split::training ? r / pair : r, first, count);
+    const bool small = of == Split::training || (of == Split::validation && !by_pair);
+    return draw(*graph,
+                of == Split::training     ? split.train
+                : of == Split::validation ? split.validation
+                                          : split.test,
+                s.ways_of_task(), streams, shots, small ? s.query : s.test_query);
   };
-  task.same_tests = false;  // a seed has a pair of its own
+  task.same_tests = false;  // a seed has classes of its own
   return task;
 }
 
@@ -185,8 +216,8 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
   NodeExperiment(const std::string& task, const std::string& of, NodeEncoder encoder)
       : FewShotExperiment(task,
                           "MAML of first order and cooperative meta-learning (CML: Shin, Han and "
-                          "Kim, UAI 2024) on the nodes of a graph: two classes, " +
-                              of + "'s encoder. Each seed tests on another pair of classes.",
+                          "Kim, UAI 2024) on the nodes of a graph, " +
+                              of + "'s encoder. Each seed tests on other classes.",
                           classification),
         encoder_(encoder) {}
 
@@ -206,12 +237,17 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
       if (encoder_ != NodeEncoder::sgc) s.test_tasks = 50, seeds_ = 6;
     }
     if (preset == "long" || preset == "paper") s.steps = 1000;
+    if (preset == "paper" && encoder_ != NodeEncoder::sgc) {
+      s.graph = "citeseer", s.test_classes = 2, seeds_ = 5;
+      s.weight_decay = 5e-4, s.log_every = 10, s.validation_tasks = 20, s.patience = 10;
+      s.select = "best", s.last = 0;
+    }
     settings_ = s;
   }
   // As many as there are pairs.
   int seeds() const override {
     if (seeds_ > 0) return seeds_;
-    return static_cast<int>(class_pairs(settings_.graph == "citeseer" ? 6 : 7).size());
+    return settings_.test_classes > 0 ? 5 : static_cast<int>(class_pairs(classes()).size());
   }
   void data(const std::string& folder) override {
     graph_ = node_graph(load_nodes(folder, settings_.graph), encoder_);
@@ -221,37 +257,41 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
     cml::check(s);
     need(s.graph == "cora" || s.graph == "citeseer" || s.graph == "blocks",
          "graph: there are cora, citeseer and blocks");
+    need(s.test_classes == 0 || std::min(s.test_classes, s.validation_classes) >= s.ways,
+         "ways: tasks of " + std::to_string(s.ways) + " classes of " +
+             std::to_string(std::min(s.test_classes, s.validation_classes)));
+    node_split(s, graph_ ? static_cast<int64_t>(graph_->nodes_of.size()) : classes(), 0);
     if (graph_) node_task(s, graph_, 0, *std::max_element(s.shots.begin(), s.shots.end()));
   }
   std::string unused(const std::string& key,
                      const std::vector<std::string>& methods) const override {
     const std::string why = experiment::reason(
-        key, {{"dropout", encoder_ == NodeEncoder::sgc, "Meta-GNN's encoder is a linear map"}});
-    return why.empty() ? why_unused(key, settings_, methods, false) : why;
+        key, {{"dropout", encoder_ == NodeEncoder::sgc, "Meta-GNN's encoder is a linear map"},
+              {"ways validation_classes", settings_.test_classes == 0,
+               "a seed tests on a pair of classes, and trains on all others (test_classes)"}});
+    return why.empty() ? why_unused(key, settings_, methods, {}) : why;
   }
   // A GCN has two layers, and all nodes at once in its hidden one.
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     const NodeSettings& s = settings_;
-    const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden;
+    const double in = graph_ ? static_cast<double>(graph_->features.size(1)) : 1, h = s.hidden,
+                 ways = s.ways_of_task();
     std::vector<int> widths(encoder_ == NodeEncoder::sgc ? 1 : 2, s.hidden);
-    NetSize net = mlp_size(in, widths, s.cohead_hidden, 2);
+    NetSize net = mlp_size(in, widths, s.cohead_hidden, s.ways_of_task());
     net.inputs = 2, net.activations = h;  // node and label
     std::vector<experiment::Need> out =
-        needs_of(s, net, 2.0 * shots_of(job.variant), 2.0 * s.query, 2.0 * s.test_query);
+        needs_of(s, net, ways * shots_of(job.variant), ways * s.query, ways * s.test_query);
     if (graph_ && encoder_ == NodeEncoder::amm)
       out.push_back({sizeof(float) * h * static_cast<double>(graph_->features.size(0)),
                      "the hidden units of every node"});
     return out;
   }
   std::vector<int64_t> parts_of(uint64_t seed) const override {
-    const auto pairs = class_pairs(static_cast<int64_t>(graph_->nodes_of.size()));
-    const auto [a, b] = pairs[seed % pairs.size()];
-    return {a, b};
+    return node_split(settings_, static_cast<int64_t>(graph_->nodes_of.size()), seed).test;
   }
   std::unique_ptr<experiment::Trial> trial(const experiment::Job& job) const override {
     if (!graph_) throw ConfigError("--task " + task_ + ": no graph was read");
-    const size_t pairs = class_pairs(static_cast<int64_t>(graph_->nodes_of.size())).size();
-    return trial_of(node_task(settings_, graph_, job.seed % pairs, shots_of(job.variant)), job);
+    return trial_of(node_task(settings_, graph_, job.seed, shots_of(job.variant)), job);
   }
 
  private:
@@ -263,6 +303,8 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
     at.better("dagger", "cml");
     at.better("cml", "noise", "frozen noise");
   }
+
+  int64_t classes() const { return settings_.graph == "citeseer" ? 6 : 7; }
 
   const NodeEncoder encoder_;
   std::shared_ptr<const NodeGraph> graph_ = nullptr;  // after data()

@@ -1,16 +1,19 @@
-// The tasks of nodes (CML section 4.3): two classes of one graph at a time, K labelled nodes each;
+// The tasks of nodes (CML section 4.3): some classes of one graph at a time, K labelled nodes each;
 // accuracy in % after adaptation.
 //
-//   const auto task = node_task(settings, node_graph(graph, NodeEncoder::sgc), pair, 5);
+//   const auto task = node_task(settings, node_graph(graph, NodeEncoder::sgc), seed, 5);
 //   Learner<NodeNet> learner(task.at_seed(seed), method("cml"), settings, task.scoring.loss, seed);
 //   for (int64_t i = 0; i < settings.steps; ++i) learner.learn(task.training(seed, i), i);
 //
 // Classes are split by pairs, as in Meta-GNN's protocol (Zhou et al., CIKM 2019): a run tests on a
-// pair, of seed s the pair s mod their number, and trains on the other classes. The graph is
-// transductive: all nodes and edges are seen, labels of the test pair in support sets only. There
-// are no validation classes: the learning curve shows other draws of training tasks.
+// pair, of seed s the pair s mod their number, and trains on the other classes. There are no
+// validation classes: the learning curve shows other draws of training tasks. Or, with test_classes
+// and validation_classes, in three as in CML's own protocol (section 4.3; CiteSeer 2/2/2): which
+// classes go where is drawn by the seed (ours: the paper does not give it), and validation tasks are
+// as large as training's. The graph is transductive: all nodes and edges are seen, labels of test
+// classes in support sets only.
 //
-// Encoders (psi); theta is a linear map to two classes, phi a hidden ReLU layer and a linear map.
+// Encoders (psi); theta is a linear map to a task's classes, phi a hidden ReLU layer and a linear map.
 //   sgc    Meta-GNN's: S^2 X once and for all (symmetric S of A + I, rows of X sum to 1), then a
 //          linear map without an activation
 //   gmeta  G-Meta's: a two-layer GCN on the 2-hop subgraph of each node, with D^-1 (A+I) of the
@@ -30,15 +33,25 @@ enum class NodeEncoder { sgc, gmeta, amm };
 
 struct NodeSettings : MetaSettings {
   std::string graph = "blocks";
-  int query = 12, test_query = 12;
+  int ways = 2, query = 12, test_query = 12;
+  int validation_classes = 2, test_classes = 0;
   int hidden = 16, cohead_hidden = 16;
   double dropout = 0.5;
+  int ways_of_task() const { return test_classes > 0 ? ways : 2; }
 
   static void parts(auto& self, auto&& part) {
     MetaSettings::parts(self, part);
     part("graph", self.graph, "cora or citeseer (files in --data), or blocks (generated)");
+    part("ways", self.ways, "classes of a task (N), where test_classes are not 0", at_least(2));
     part("query", self.query, "query nodes per class in training", at_least(1));
     part("test_query", self.test_query, "query nodes per class at test", at_least(1));
+    part(
+        "test_classes", self.test_classes,
+        "classes that test tasks are of, drawn by the seed; 0: a pair is tested on, all others are "
+        "trained on",
+        at_least(0));
+    part("validation_classes", self.validation_classes,
+         "classes that validation tasks are of, where test_classes are not 0", at_least(1));
     part("hidden", self.hidden, "width of the body", at_least(1));
     part("cohead_hidden", self.cohead_hidden, "width of the co-learner's hidden layer",
          at_least(1));
@@ -84,14 +97,20 @@ struct NodeBody {
 using NodeNet = Model<NodeBody, Linear, Mlp>;
 
 // Pairs a < b of 0..classes-1, in order.
-std::vector<std::pair<int64_t, int64_t>> class_pairs(int64_t classes);
+using ClassPair = std::pair<int64_t, int64_t>;
+std::vector<ClassPair> class_pairs(int64_t classes);
 
-// support_x i64 [T,2K] (amm: [T,2K,1+2K]) and query_x, labels 0 and 1 in either order of the two
-// classes; support and query share no node. Two classes of the pair at test, else outside it. pair:
-// an index of class_pairs. ConfigError where the graph has too few classes, or one of them too few
-// nodes.
+// Which classes the tasks of a split are of. Of pairs, validation's are training's.
+struct NodeSplit {
+  std::vector<int64_t> train, validation, test;
+};
+// ConfigError where there are too few classes.
+NodeSplit node_split(const NodeSettings& settings, int64_t classes, uint64_t seed);
+
+// support_x i64 [T,NK] (amm: [T,NK,1+NK]) and query_x, labels 0..N-1 in any order of the classes;
+// support and query share no node. ConfigError as node_split, and where a class has too few nodes.
 Task<NodeNet> node_task(const NodeSettings& settings, std::shared_ptr<const NodeGraph> graph,
-                        size_t pair, int shots);
+                        uint64_t seed, int shots);
 
 // of: whose encoder it is.
 std::unique_ptr<experiment::Experiment> nodes_experiment(const std::string& task,

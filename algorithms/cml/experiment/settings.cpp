@@ -25,13 +25,10 @@ void check(const MetaSettings& s) {
   need((s.select == "last" && s.patience == 0) || s.steps >= s.log_every,
        "select and patience: the curve has no point in " + std::to_string(s.steps) +
            " steps; log_every is " + std::to_string(s.log_every));
-  need(s.patience == 0 || s.last == 0,
-       "patience: where training ends is not known before, so there is no spread of the last " +
-           std::to_string(s.last) + " points; last must be 0");
 }
 
 std::string why_unused(const std::string& key, const MetaSettings& s,
-                       const std::vector<std::string>& names, bool convolutions) {
+                       const std::vector<std::string>& names, NetKind net) {
   const auto none = [&](auto&& of) {
     return !experiment::any_of(names, [&](const std::string& name) { return of(method(name)); });
   };
@@ -42,6 +39,11 @@ std::string why_unused(const std::string& key, const MetaSettings& s,
              plain = !none_is(Family::maml) || !none_is(Family::boil),
              adapts =
                  plus_plus || (plain && s.inner_steps > 0) || (sharp && s.sharp.inner_steps > 0);
+  const bool dagger = experiment::any_of(names, [](const std::string& name) {
+    const std::string by = method(name).trained_by;
+    return experiment::any_of(readings_of(by.empty() ? name : by),
+                              [](const Method* m) { return m->reading == Reading::dagger; });
+  });
   const std::string no_method = "no method of the table ";
   return experiment::reason(
       key,
@@ -49,14 +51,19 @@ std::string why_unused(const std::string& key, const MetaSettings& s,
        {"alpha first_order", !adapts, "no inner step is taken"},
        {"gamma", none([](const Method& m) { return m.cohead != CoLearner::none && m.gamma < 0; }),
         no_method + "has a co-learner of that weight"},
+       {"last last_tasks", s.patience > 0, "where training ends is not known before (patience)"},
        {"last_tasks", std::min(s.last, s.steps / s.log_every) < 2,
         "a spread is of two points at least (last)"},
-       {"precision", !convolutions, "there are no convolutions"},
+       {"precision", !net.convolutions, "there are no convolutions"},
        {"plus_plus.", !plus_plus, no_method + "is MAML++"},
        {"plus_plus.epochs",
-        s.plus_plus.multi_step_epochs == 0 && s.plus_plus.first_order_epochs == 0,
+        s.plus_plus.multi_step_epochs == 0 && s.plus_plus.first_order_epochs == 0 &&
+            !s.plus_plus.cosine,
         "nothing changes from one epoch to another"},
        {"plus_plus.first_order_epochs", s.first_order, "all gradients are of first order"},
+       {"plus_plus.step_norms", !net.norms, "the net has no norms"},
+       {"plus_plus.lr_min", !s.plus_plus.cosine, "nothing falls to it (plus_plus.cosine)"},
+       {"dagger_by", !adapts || !dagger, no_method + "reads the un-adapted co-learner"},
        {"sharp.", !sharp, no_method + "is Sharp-MAML"},
        {"sharp.alpha_low sharp.through", s.sharp.levels == "up", "no inner step is sharp"},
        {"sharp.alpha_up", s.sharp.levels == "low", "the outer step is not sharp"},

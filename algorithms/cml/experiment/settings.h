@@ -127,10 +127,13 @@ struct MetaSettings {
 // ConfigError for settings that contradict themselves.
 void check(const MetaSettings& settings);
 
-// Why a setting that all tasks have changes nothing in a table of these methods. convolutions: the
-// net has some.
+// What a net has.
+struct NetKind {
+  bool convolutions = false, norms = false;
+};
+// Why a setting that all tasks have changes nothing in a table of these methods.
 std::string why_unused(const std::string& key, const MetaSettings& settings,
-                       const std::vector<std::string>& methods, bool convolutions);
+                       const std::vector<std::string>& methods, NetKind net);
 
 // A net in numbers: scalars of body, head and co-learner; values of an example; at least so many of
 // the body's activations for it.

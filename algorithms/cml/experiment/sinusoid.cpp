@@ -65,7 +65,7 @@ class SinusoidExperiment : public FewShotExperiment<SinusoidSettings> {
   }
   std::string unused(const std::string& key,
                      const std::vector<std::string>& methods) const override {
-    return why_unused(key, settings_, methods, false);
+    return why_unused(key, settings_, methods, {});
   }
   std::vector<experiment::Need> needs(const experiment::Job& job) const override {
     NetSize net = mlp_size(1, settings_.hidden, settings_.cohead_hidden, 1);

@@ -73,6 +73,8 @@ class TaskTrial : public experiment::Trial {
       moment.emplace_back("validation " + metric + ", " + rows_[r]->name, now[r].mean);
     if (set_.mechanism) mechanism(batch, moment);
     watch(now);
+    if (watched_.defined())
+      moment.emplace_back("points since the best", watched_[readings_].item());
     remember((i + 1) / set_.log_every - 1);
     return moment;
   }
@@ -225,7 +227,9 @@ class TaskTrial : public experiment::Trial {
   const Rows rows_ = readings_of(job_.method);
   const bool selects_ = set_.select == "best";
   const int64_t readings_ = static_cast<int64_t>(rows_.size()),
-                points_ = std::min<int64_t>(set_.last, set_.steps / set_.log_every);
+                points_ = set_.patience > 0
+                              ? 0
+                              : std::min<int64_t>(set_.last, set_.steps / set_.log_every);
   Learner<Net> learner_;
   Tensor last_ = {};                     // [readings, points] f64
   std::vector<Learner<Net>> best_ = {};  // by reading, where the best is selected

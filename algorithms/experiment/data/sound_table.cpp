@@ -33,9 +33,6 @@ void Sounds::check(const SoundSettings& s, const TrainSettings& training) const 
                                      std::to_string(f.mel.n_fft));
   if (known > 0) check_batch(training, known, "clips");
   need(!s.devices.empty(), "devices: at least one of simulated, microphones, sd0, sd4, ..");
-  need(is_tau(task_) || !s.partial, "partial: only tau is a set whose clips are counted");
-  need(is_tau(task_) || task_ == "folder" || s.held == SoundSettings{}.held,
-       "held: what is held of " + task_ + " for the curve and for choices is fixed");
   if (is_tau(task_))
     return need(s.devices == std::vector<std::string>{"recorded"},
                 "devices: the clips of " + task_ + " were recorded by devices of their own");
@@ -44,8 +41,11 @@ void Sounds::check(const SoundSettings& s, const TrainSettings& training) const 
 }
 
 std::string Sounds::unused(const std::string& key) const {
-  return reason(key, {{"devices source noise", task_ == "tau",
-                       "the clips of tau were recorded by devices of their own"},
+  return reason(key, {{"devices source noise", is_tau(task_),
+                       "the clips of " + task_ + " were recorded by devices of their own"},
+                      {"partial", !is_tau(task_), "only tau is a set whose clips are counted"},
+                      {"held", !is_tau(task_) && task_ != "folder",
+                       "what is held of " + task_ + " for the curve and for choices is fixed"},
                       {"generated.", task_ != "scenes", "only --task scenes generates its clips"}});
 }
 

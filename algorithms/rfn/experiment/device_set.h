@@ -32,17 +32,13 @@ class DeviceSet {
                          random_ / "mask" / i);
     return s_.mixup > 0 ? mixed(b, random_ / "mixup" / i) : b;
   }
-  // Of the validation clips, by seen devices alone: the source, and the mean over the others.
+  // Of the validation clips, which seen devices alone have recorded; nothing where there are none.
   template <class Net>
   Moment curve(const Net& net) const {
     const experiment::Hits hits = experiment::validation_hits_of(net, *data_);
-    Moment m;
-    if (hits.empty()) return m;
-    m.emplace_back("validation accuracy on the source", experiment::mean(hits[0]));
-    if (hits.size() > 1)
-      m.emplace_back("validation accuracy on other seen devices",
-                     experiment::mean_of(hits, 1, hits.size()));
-    return m;
+    if (hits.empty()) return {};
+    return {{"validation accuracy on seen devices", experiment::mean_of(hits, 0, hits.size())},
+            {"validation accuracy on the source", experiment::mean_of(hits, 0, 1)}};
   }
   template <class Net>
   void score(const Job& job, const Net& net, Outcome& out) const {
