@@ -208,6 +208,9 @@ TEST_CASE("tau2022: rows above 128 kB or 30 M multiply-adds are refused before a
   const Cost c = cost_of_row(methods()[0], s, front);
   CHECK(static_cast<double>(c.macs) == doctest::Approx(4.1e6).epsilon(0.03));
   CHECK(c.parameters == 25050);
+  const Cost three = cost_of_row(experiment::find_method(methods(), "resnorm-ensemble"), s, front);
+  CHECK(three.macs == 3 * c.macs);
+  CHECK(three.parameters == 3 * c.parameters);
   experiment::assign(fields, "tau", "4", "test");
   experiment::assign(fields, "seconds", "10", "test");
   CHECK(complaint<ConfigError>([&] { table->needs({"baseline", "", 0}); }, "multiply-adds") == "");
