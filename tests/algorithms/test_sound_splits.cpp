@@ -318,7 +318,7 @@ TEST_CASE("tau: devices, scenes, locations and moments of each part, from a fold
     CHECK((parts[i] == Part::test) == (set.clips[i].part == Part::test));
     if (set.clips[i].device >= "s4") CHECK(parts[i] == Part::test);
   }
-  for (const auto& [place, of] : of_place) CHECK_MESSAGE(of.size() == 1, place);
+  for (const auto& place : of_place) CHECK_MESSAGE(place.second.size() == 1, place.first);
 }
 
 TEST_CASE("tau2022: clips of a second; pairs are of one second, groups of one recording") {
@@ -345,17 +345,19 @@ TEST_CASE("tau2022: clips of a second; pairs are of one second, groups of one re
   CHECK(front_end("tau").samples == 160000);
 }
 
-TEST_CASE("settings of the split: refused where they have no effect") {
-  SoundSettings s;
-  TrainSettings training;
-  s.partial = true;
-  CHECK(complaint<ConfigError>([&] { Sounds("esc10").check(s, training); }, "partial") == "");
-  s.devices = {"recorded"};
-  CHECK_NOTHROW(Sounds("tau").check(s, training));
-  s = {};
-  s.held = 0.2;
-  CHECK(complaint<ConfigError>([&] { Sounds("digits").check(s, training); }, "held") == "");
-  CHECK_NOTHROW(Sounds("folder").check(s, training));
+TEST_CASE("settings of the split: without effect on a set that has its own") {
+  const auto why = [](const char* task, const char* key) { return Sounds(task).unused(key); };
+  for (const char* task : {"scenes", "digits", "esc10"}) {
+    CHECK(why(task, "partial") != "");
+    CHECK(why(task, "held") != "");
+  }
+  for (const char* task : {"tau", "tau2022"}) {
+    CHECK(why(task, "partial") == "");
+    CHECK(why(task, "held") == "");
+    for (const char* key : {"devices", "source", "noise"}) CHECK(why(task, key) != "");
+  }
+  CHECK(why("folder", "held") == "");
+  CHECK(why("folder", "partial") != "");
 }
 
 TEST_CASE("sounds of a table: another seed of esc10 has other recordings, the same seed the same") {
@@ -371,4 +373,20 @@ TEST_CASE("sounds of a table: another seed of esc10 has other recordings, the sa
   CHECK(a->clips() == 30);
   CHECK(a->validation_x[0].size(0) == 10);
   CHECK(a != scenes.recorded(s, "sd0", Random(2), 0));
+  s.generated.train = 4;  // what is read again is recorded again
+  scenes.load("", s);
+  CHECK(scenes.recorded(s, "sd0", Random(1), 0)->clips() == 40);
+
+  // Microphones lie in the folder that was given to load(): three, so two are seen.
+  const TempFolder folder;
+  std::filesystem::create_directories(folder / "micirp");
+  for (const char* name : {"x", "y", "z"})
+    write_file(folder / ("micirp/" + std::string(name) + ".wav"),
+               to_wav({tensor({1, 0.5, 0.25, 0}, {1, 4}, DType::f32), 8000}));
+  s.devices = {"microphones"};
+  scenes.load(folder.name(), s);
+  const auto by_microphone = scenes.recorded(s, "microphones", Random(1), 0);
+  CHECK(by_microphone->devices.size() == 4);
+  CHECK(by_microphone->seen == 3);
+  CHECK_THROWS_AS(scenes.load("", s), IOError);
 }
