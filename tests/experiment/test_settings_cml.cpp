@@ -48,8 +48,8 @@ TEST_CASE("every setting of regrad-cml changes a run, or is refused: images") {
         "--methods maml --net mlp", "--methods maml++ --plus-plus.inner-steps 2"}});
 }
 
-// In so few steps AMM-GNN's co-learner predicts one class whatever adapts the body, so its table has
-// no dagger.
+// In so few steps AMM-GNN's co-learner predicts one class whatever adapts the body, so its table
+// has no dagger.
 TEST_CASE("every setting of regrad-cml changes a run, or is refused: nodes") {
   for (const auto& [task, co] :
        {std::pair<const char*, const char*>{"nodes --alpha 2 --lr 0.1", "cml"},
