@@ -1,5 +1,5 @@
-// The learner of every family with every kind of co-learner, and the members of the family that have
-// no row, against their second telling (cml_told.h): 20 outer steps to 1e-10.
+// The learner of every family with every kind of co-learner, and the members of the family that
+// have no row, against their second telling (cml_told.h): 20 outer steps to 1e-10.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/maml/meta_sgd.h>
 #include <regrad/algorithms/maml/reptile.h>

@@ -1,5 +1,5 @@
-// The trial of every row of regrad-cml against its story (cml_story.h): 20 outer steps to 1e-10, what
-// is held after each, and what is logged, selected, scored and saved.
+// The trial of every row of regrad-cml against its story (cml_story.h): 20 outer steps to 1e-10,
+// what is held after each, and what is logged, selected, scored and saved.
 #include <doctest/doctest.h>
 
 #include "cml_story.h"

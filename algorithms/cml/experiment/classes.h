@@ -55,8 +55,8 @@ ClassSplits glyph_classes(int64_t size);
 ClassSplits omniglot_classes(const std::string& folder, int64_t size);
 
 // Pictures in a folder: train, val (or validation) and test, each with a folder for each class; or
-// train.csv, val.csv and test.csv beside images.zip, images.tar or images/ (mini-ImageNet's lists); or
-// data/ with a folder for each class, and lists of class names, train.txt, val.txt and test.txt,
+// train.csv, val.csv and test.csv beside images.zip, images.tar or images/ (mini-ImageNet's lists);
+// or data/ with a folder for each class, and lists of class names, train.txt, val.txt and test.txt,
 // beside it or in splits/bertinetto/ (CIFAR-FS). In colour, resized to squares. IOError where none
 // of them is there, a class is in two parts, or a list names one that has no folder.
 ClassSplits folder_classes(const std::string& folder, int64_t size);
