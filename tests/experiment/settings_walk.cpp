@@ -60,6 +60,14 @@ void add(std::string& to, double value) {
   to.append(bytes, sizeof bytes);
 }
 
+// Whether a number of the log is of a row that the table has not: "validation mse, cl-dagger".
+bool of_another(const std::string& logged, const Words& methods, const Card& card) {
+  const size_t comma = logged.rfind(", ");
+  const std::string row = comma == std::string::npos ? "" : logged.substr(comma + 2);
+  return !among(row, methods) && std::any_of(card.methods.begin(), card.methods.end(),
+                                             [&](const MethodCard& m) { return m.name == row; });
+}
+
 // All that a run gives: its jobs, what is logged, scored and counted.
 std::string run(Experiment& tasks, const Words& words) {
   std::vector<const char*> flags{"regrad-x"};
@@ -70,11 +78,12 @@ std::string run(Experiment& tasks, const Words& words) {
     out += job_name(job);
     const std::unique_ptr<Trial> trial = tasks.trial(job);
     for (int64_t i = 0; i < tasks.steps(job); ++i)
-      for (const auto& [name, value] : trial->step(i)) out += name, add(out, value);
+      for (const auto& [name, value] : trial->step(i))
+        if (!of_another(name, o.methods, tasks.card())) out += name, add(out, value);
     trial->state([&](const std::string& name, Tensor& t) {
-      if (name != "last") return;  // test scores, of which only the spread is reported
-      const Tensor own = among(job.method, o.methods) ? t[0] : t;
-      for (double v : own.to_vector()) add(out, v);
+      if (name != "last") return;        // test scores, of which only the spread is reported
+      if (among(job.method, o.methods))  // the first reading's
+        for (double v : t[0].to_vector()) add(out, v);
     });
     const Outcome end = trial->finish();
     const auto shown = [&](const std::string& method) { return among(method, o.methods); };
@@ -95,6 +104,7 @@ Words others_of(const Field& f, const std::string& nets) {
   const std::map<std::string, std::string> by_name = {
       {"net", nets},
       {"tau", "2"},
+      {"corpus", "commands digits"},
       {"select", "best"},
       {"dagger_by", "phi"},
       {"patience", "1"},

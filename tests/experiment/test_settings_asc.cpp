@@ -2,6 +2,8 @@
 
 #include <regrad/algorithms/asc/experiment/table.h>
 
+#include "../temp_folder.h"
+#include "made_up.h"
 #include "settings_walk.h"
 
 using namespace regrad;
@@ -21,4 +23,15 @@ TEST_CASE("every setting of regrad-asc changes a run, or is refused") {
         "--methods resnorm --compress --compression.epochs 1 --compression.ratio 0.3",
         "--methods resnorm --compress --compression.epochs 1 --compression.ratio 0.3 "
         "--compression.share 0"}});
+}
+
+TEST_CASE("every setting of --task keywords changes a run") {
+  const test::TempFolder at;
+  test::make_up("digits", at.name()), test::make_up("commands", at.name());
+  test::walk_settings(
+      {asc::asc_tasks,
+       "corpus",
+       "",
+       "--task keywords --seed 1 --batch 5 --epochs 2 --log-every 1 --data " + at.name(),
+       {"--methods bcresnet-1.5"}});
 }

@@ -39,11 +39,7 @@ std::string why_unused(const std::string& key, const MetaSettings& s,
              plain = !none_is(Family::maml) || !none_is(Family::boil),
              adapts =
                  plus_plus || (plain && s.inner_steps > 0) || (sharp && s.sharp.inner_steps > 0);
-  const bool dagger = experiment::any_of(names, [](const std::string& name) {
-    const std::string by = method(name).trained_by;
-    return experiment::any_of(readings_of(by.empty() ? name : by),
-                              [](const Method* m) { return m->reading == Reading::dagger; });
-  });
+  const bool dagger = !none([](const Method& m) { return m.reading == Reading::dagger; });
   const std::string no_method = "no method of the table ";
   return experiment::reason(
       key,
