@@ -1,5 +1,5 @@
-// Rows of regrad-asc beside BC-ResNet-ASC's: other nets under its recipe, an ensemble, the file of a
-// net with statistics of its input.
+// Rows of regrad-asc beside BC-ResNet-ASC's: other nets under its recipe, an ensemble, the file of
+// a net with statistics of its input.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/asc/experiment/ensemble.h>
 #include <regrad/algorithms/asc/experiment/limits.h>
