@@ -1,6 +1,6 @@
-// Pictures by class that stay on disk: names and classes are held, and a picture is read and decoded
-// when its batch is made, by the loader's own thread ahead of its use (loader.h). For sets that no
-// memory holds, such as ImageNet.
+// Pictures by class that stay on disk: names and classes are held, and a picture is read and
+// decoded when its batch is made, by the loader's own thread ahead of its use (loader.h). For sets
+// that no memory holds, such as ImageNet.
 //
 //   const PictureFolder train = list_picture_folder("data/imagenet/train");
 //   Loader loader(train, {.size = 224, .random = true}, Random(seed) / "loader",
@@ -28,8 +28,8 @@ PictureFolder list_picture_folder(const std::string& folder);
 // Those of some rows, in that order. ShapeError at a row that is not there.
 PictureFolder rows_of(const PictureFolder& set, const std::vector<int64_t>& rows);
 
-// How a picture of any size becomes size x size pixels; both as torchvision's transforms on pictures
-// (Pillow's bilinear filter with antialiasing).
+// How a picture of any size becomes size x size pixels; both as torchvision's transforms on
+// pictures (Pillow's bilinear filter with antialiasing).
 struct PictureCrop {
   int64_t size = 224;
   // false: Resize, the shorter side to size 256 / 224, then CenterCrop(size). true:

@@ -1,4 +1,5 @@
-// What could not run here, counted: a test binary then ends with 77, which ctest reports as skipped.
+// What could not run here, counted: a test binary then ends with 77, which ctest reports as
+// skipped.
 #pragma once
 
 namespace regrad::test {

@@ -130,8 +130,8 @@ struct Rule {
 };
 
 // Dagger as the paper's eq. 9 has it: the inner loop adapts psi alone, by the co-learner's support
-// loss, psi_i' = psi - alpha grad_psi L(f^c_(psi,phi); S_i). (The authors' code adapts psi and theta
-// by the meta-learner's, as in training.) A net with step sizes has psi's alone.
+// loss, psi_i' = psi - alpha grad_psi L(f^c_(psi,phi); S_i). (The authors' code adapts psi and
+// theta by the meta-learner's, as in training.) A net with step sizes has psi's alone.
 template <class Inner>
 struct ByCoLearner {
   Rule<Inner> rule = {};

@@ -84,8 +84,8 @@ std::string metric_table(const Result& result, const std::string& metric, bool& 
 // More claims than this are counted in the sentence, not named; all of them stand above it.
 constexpr size_t kNamedClaims = 6;
 
-// "; shown: a, b; not shown: c", or "; of the 20 claims 12 shown, 8 not shown"; what was asked later
-// apart.
+// "; shown: a, b; not shown: c", or "; of the 20 claims 12 shown, 8 not shown"; what was asked
+// later apart.
 std::string verdicts(const std::vector<Claim>& claims, bool late) {
   const auto count =
       std::count_if(claims.begin(), claims.end(), [&](const Claim& c) { return c.late == late; });

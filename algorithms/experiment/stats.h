@@ -10,9 +10,9 @@
 // 95% interval of the mean is mean +- t(n-1, 0.975) sd / sqrt(n), Student's t. Where a metric is
 // kept item by item of the test set, the interval carries the spread of the items too
 // (clustered_interval). A claim "a is below b" is `shown` when the whole interval lies below 0,
-// `refuted` when it lies above, `not shown` when it holds 0; with fewer than two seeds, a value that
-// is not finite, or differences that have no spread, it is `not testable here`. No correction is
-// made for the number of claims, so a reader of twenty should expect one by luck.
+// `refuted` when it lies above, `not shown` when it holds 0; with fewer than two seeds, a value
+// that is not finite, or differences that have no spread, it is `not testable here`. No correction
+// is made for the number of claims, so a reader of twenty should expect one by luck.
 #pragma once
 
 #include <cstdint>
@@ -59,8 +59,8 @@ struct ByItem {
 // The mean over seeds, with an interval that carries the spread of seeds and of clusters of items
 // alike, for a verdict speaks of other trainings as well as of other clips.
 //
-// Where all S seeds have the same C clusters: y_sc is what cluster c adds to seed s, weighted by its
-// size. With the mean squares M_s of seeds, M_c of clusters and M_e of what is left, as in an
+// Where all S seeds have the same C clusters: y_sc is what cluster c adds to seed s, weighted by
+// its size. With the mean squares M_s of seeds, M_c of clusters and M_e of what is left, as in an
 // analysis of variance in two ways without repeats, the variance of the mean is
 // (M_s + M_c - M_e) / SC, but never below M_s / SC and M_c / SC, which it cannot be; half the
 // interval is t(df, 0.975) of it, df by Satterthwaite. It covers 93 to 96% of 3 to 8 seeds where
@@ -70,13 +70,13 @@ struct ByItem {
 // Where seeds have clusters of their own, as a fold each, the seeds with the same clusters are one
 // value, their mean, and the interval is mean_interval's over these values.
 //
-// NaN for one seed or one cluster. ConfigError: no seed, no item, groups that are not one per value,
-// or clusters that two seeds share in part.
+// NaN for one seed or one cluster. ConfigError: no seed, no item, groups that are not one per
+// value, or clusters that two seeds share in part.
 Interval clustered_interval(const std::vector<ByItem>& by_seed);
 
 // The mean of values that share parts, as runs on pairs of classes of one graph share classes: 21
-// pairs of 7 classes are no 21 independent values. The delete-one-part jackknife: m is the mean over
-// all values, m_c the one over those without part c (of n that occur),
+// pairs of 7 classes are no 21 independent values. The delete-one-part jackknife: m is the mean
+// over all values, m_c the one over those without part c (of n that occur),
 //
 //   s^2 = (n-1)/n sum_c (m_c - mean_c m_c)^2;      m +- t(n-1, 0.975) s
 //

@@ -4,7 +4,7 @@
 // by step (BNRS) are left out: norms of few-shot nets take the batch's own.
 //
 //   w_i,j+1 = w_i,j - r_i[j] grad_i L(w_j, n_j; S_t)
-//   J(w, n, r) = 1/T sum_t sum_j v_j L(w_t,j, n_j-1; Q_t),  j = 1..M;  the outer loop learns w, n, r
+//   J(w, n, r) = 1/T sum_t sum_j v_j L(w_t,j, n_j-1; Q_t),  j = 1..M;  learned: w, n, r
 //
 // n_j: scales and shifts of the adapted parts' norms at inner step j = 0..M-1, which the inner loop
 // leaves alone (the authors' code, by default); without step_norms they are part of w. An adapted

@@ -75,8 +75,8 @@ Tensors random_masks(const Tensors& weights, double s, const Random& r);
 Tensors drop_and_grow(const Tensors& masks, const Tensors& weights, const Tensors& gradients,
                       double share);
 
-// W^ = M W, G = M g. Every `period` steps the masks are regrown instead of a step, until the schedule's
-// target; the share that is dropped falls from `share` to 0 as a cosine.
+// W^ = M W, G = M g. Every `period` steps the masks are regrown instead of a step, until the
+// schedule's target; the share that is dropped falls from `share` to 0 as a cosine.
 // Steps between two of them: `period` (delta T; theirs: 100).
 Method rigl(double share = 0.3, int64_t period = 16);
 

@@ -11,7 +11,7 @@
 // with a loss of its own, such as CML's two heads, has two functions more:
 //   Tensor support_loss(net, loss, x, y, j) const    at step j, summed over the tasks: each task's
 //                                                    slice then gets its own task's gradient
-//   auto query_loss(net, loss, batch, j) const       at the net after step j, the mean over the tasks
+//   auto query_loss(net, loss, batch, j) const       after step j, the mean over the tasks
 #pragma once
 
 #include <algorithm>

@@ -5,8 +5,8 @@
 //       // 12 classes: ten words, unknown, silence
 //
 // The split is the published one: that of validation_list.txt and testing_list.txt (a line is
-// "bed/0c40e715_nohash_0.wav") where the folder holds both, else, as these were made, by name alone:
-// SHA-1 of the file's name without "_nohash_" and
+// "bed/0c40e715_nohash_0.wav") where the folder holds both, else, as these were made, by name
+// alone: SHA-1 of the file's name without "_nohash_" and
 // what follows, as a number mod 2^27, times 100 / (2^27 - 1): below 10 validation, below 20 test,
 // else train. So a speaker is in one part only; place is the speaker.
 // In each part, as the published code has it, ceil(n unknown%) clips of other words and ceil(n
@@ -14,8 +14,8 @@
 // Other words are drawn by `r` among the part's. A silence is a second of background noise, from a
 // file, a place and a volume U(0, 1) that `r` draws; the noise is kept, the words are read when
 // asked for. IOError naming file: no such names, a .wav of another name, a wanted word without
-// clips, no background noise (or shorter than a second) where silence is requested; a list's line that is no
-// <word>/<name>.wav, or is in both lists.
+// clips, no background noise (or shorter than a second) where silence is requested; a list's line
+// that is no <word>/<name>.wav, or is in both lists.
 #pragma once
 
 #include <regrad/datasets/audio/clips.h>

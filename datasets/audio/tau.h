@@ -1,5 +1,5 @@
-// TAU Urban Acoustic Scenes 2020 Mobile, development set, as published and unpacked; and 2022 Mobile,
-// the same recordings cut into clips of a second, whose lists have the same columns.
+// TAU Urban Acoustic Scenes 2020 Mobile, development set, as published and unpacked; and 2022
+// Mobile, the same recordings cut into clips of a second, whose lists have the same columns.
 //
 //   const AudioSet set = load_tau("TAU-urban-acoustic-scenes-2020-mobile-development");
 //       // 13,962 train, 2,968 test, 6,105 unused
@@ -12,9 +12,10 @@
 //
 // IOError naming file and line: missing columns, a scene or device that is none of the ten and
 // nine, names that contradict their row ("airport-lisbon-1000-40000-a.wav": scene, city,
-// location, segment, device; 2022: "..-40000-7-a.wav", with the second of the segment), names twice, listed clips that meta.csv lacks or calls otherwise, a
-// clip in both lists, a location in both parts, a file of either part that is not there. Which
-// devices and how many clips a part has is left to the caller (tau_counts): subsets are read too.
+// location, segment, device; 2022: "..-40000-7-a.wav", with the second of the segment), names
+// twice, listed clips that meta.csv lacks or calls otherwise, a clip in both lists, a location in
+// both parts, a file of either part that is not there. Which devices and how many clips a part has
+// is left to the caller (tau_counts): subsets are read too.
 #pragma once
 
 #include <regrad/datasets/audio/clips.h>

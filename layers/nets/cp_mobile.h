@@ -10,8 +10,8 @@
 namespace regrad {
 
 // Global response norm (ConvNeXt V2, Woo et al. 2023), with one weight for all channels as the
-// authors' code has it: y = gamma x g / (mean_c g + 1e-6) + beta + x, g_nc = sqrt(sum_ft x^2). gamma
-// and beta [1] start at 0.
+// authors' code has it: y = gamma x g / (mean_c g + 1e-6) + beta + x, g_nc = sqrt(sum_ft x^2).
+// gamma and beta [1] start at 0.
 struct ResponseNorm {
   Tensor weight, bias;
   ResponseNorm() = default;
@@ -23,8 +23,8 @@ struct ResponseNorm {
   }
 };
 
-// relu(GRN(shortcut + BN(1x1(relu(BN(depthwise 3x3(relu(BN(1x1(x))))))))); a shortcut where channels
-// stay: x, or where the block strides its 3x3 average of stride and padding 1.
+// relu(GRN(shortcut + BN(1x1(relu(BN(depthwise 3x3(relu(BN(1x1(x))))))))); a shortcut where
+// channels stay: x, or where the block strides its 3x3 average of stride and padding 1.
 struct CpMobileBlock {
   ConvNorm expand, depthwise;
   Conv2d project;

@@ -1,5 +1,5 @@
-// CP-ResNet (Koutini et al. 2019, "The receptive field as a regularizer in deep convolutional neural
-// networks for acoustic scene classification"), after the authors' public code
+// CP-ResNet (Koutini et al. 2019, "The receptive field as a regularizer in deep convolutional
+// neural networks for acoustic scene classification"), after the authors' public code
 // (github.com/kkoutini/cpjku_dcase20, models/cp_resnet.py): a ResNet over spectrograms [N,1,F,T]
 // whose receptive field is set by how many of its kernels are 3x3 and how many 1x1.
 //
@@ -35,11 +35,11 @@ struct CpResnetOptions {
   int64_t base_channels = 128, classes = 10;
   DType dtype = DType::f32;
 };
-// conv 5x5 of stride 2 and padding 1, BN, ReLU; three stages of four blocks, base, 2 base and 4 base
-// channels; max pools of 2 behind blocks 1, 2 and 4; 1x1 to classes, BN, mean over the map. Initial
-// values are Fixup's (Zhang et al. 2019) as the code has them: a block's first kernel N(0, 2 / (12
-// fan out)), its second one and the classifier 0, shortcuts N(0, 2 / fan out), the head N(0, 2 / fan
-// in). ConfigError: rho outside, sizes below 1.
+// conv 5x5 of stride 2 and padding 1, BN, ReLU; three stages of four blocks, base, 2 base and 4
+// base channels; max pools of 2 behind blocks 1, 2 and 4; 1x1 to classes, BN, mean over the map.
+// Initial values are Fixup's (Zhang et al. 2019) as the code has them: a block's first kernel N(0,
+// 2 / (12 fan out)), its second one and the classifier 0, shortcuts N(0, 2 / fan out), the head
+// N(0, 2 / fan in). ConfigError: rho outside, sizes below 1.
 struct CpResnet {
   ConvNorm head;
   std::vector<CpResnetBlock> blocks;

@@ -1,5 +1,5 @@
-// ResNet-50 for large images (He et al. 2016, table 1), as torchvision has it: a block's stride is in
-// its 3x3 convolution.
+// ResNet-50 for large images (He et al. 2016, table 1), as torchvision has it: a block's stride is
+// in its 3x3 convolution.
 //
 //   Resnet50 net(Random(seed), {}, 1000);          // [N,3,224,224] -> [N,1000]
 #pragma once

@@ -1,5 +1,5 @@
-// MAML's family and CML told a second time: literal loops in plain f64 over a net of twelve numbers,
-// every derivative written down by hand. Nothing here comes from the library.
+// MAML's family and CML told a second time: literal loops in plain f64 over a net of twelve
+// numbers, every derivative written down by hand. Nothing here comes from the library.
 //
 //   u = a x + b;   h_i = P_i u + Q_i, i = 0, 1      psi
 //   f^m = T_0 h_0 + T_1 h_1 + s                     theta

@@ -413,6 +413,13 @@ TEST_CASE(
                             after = quieted(net).stages[1][0].time_norm.weight.to_vector();
   for (size_t i = 0; i < before.size(); ++i) CHECK(after[i] == (i < 2 ? 0 : before[i]));
   CHECK(apart(quieted(net).head_norm.weight, net.head_norm.weight) == 0);
+  // and so the net is evaluated after tuning, and deployed
+  const std::vector<Tensor> masks = one_shot_masks(net, 0);
+  for (const bool quantized : {false, true})
+    CHECK(as_tuned(net, masks, quantized).stages[1][0].time_norm.weight.to_vector() == after);
+  const BcResnetAsc out = deployed(net, masks, drawn("x", {2, 1, 32, 16})).net;
+  CHECK(zeros_of(slice(out.stages[1][0].time_norm.weight, 0, 0, 2)) == 2);
+  CHECK(zeros_of(out.stages[1][0].time_norm.weight) == 2);
 }
 
 TEST_CASE("8-bit integers: the simulation bit for bit, whatever the batches") {

@@ -243,6 +243,45 @@ TEST_CASE("keywords: the score is of the test part, the curve of validation; mas
               .second == n);
 }
 
+// f32's; the first step's loss shows what the masks did to the batch.
+TEST_CASE("keywords: two masks of frames and two of as many mel bands as the width has") {
+  const auto data = few(DType::f32);
+  KeywordSettings s = quick();
+  s.batch = clips, s.dropout = 0, s.mask = true;
+  for (const auto& [method, tau, bands] :
+       {std::tuple{"bcresnet-1", 1.0, 0}, {"bcresnet-2", 2.0, 3}, {"bcresnet-3", 3.0, 5}}) {
+    const Random r = Random(5) / "keywords";
+    const std::vector<int64_t> order = randperm(r / "order" / 0, clips).to_vector<int64_t>();
+    std::vector<double> all;
+    for (size_t i = 0; i < clips; ++i) {
+      std::vector<double> x = data->train.x[order[i]].to_vector();
+      for (const bool over_frames : {false, true})
+        for (int64_t k = 0; k < 2; ++k) {
+          const int64_t size = over_frames ? frames : mels, most = over_frames ? 20 : bands;
+          const Random m =
+              r / "mask" / 0 / static_cast<int64_t>(i) / (over_frames ? "time" : "frequency") / k;
+          const int64_t wide = std::min(
+                            static_cast<int64_t>(m.uniform(0) * static_cast<double>(most)), size),
+                        first = m.integer(1, size - wide + 1);
+          for (int64_t f = 0; f < mels; ++f)
+            for (int64_t t = 0; t < frames; ++t)
+              if (const int64_t p = over_frames ? t : f; p >= first && p < first + wide)
+                x[static_cast<size_t>(f * frames + t)] = 0;
+        }
+      all.insert(all.end(), x.begin(), x.end());
+    }
+    const BcResnet net(r / "init", {.tau = tau, .classes = classes, .dropout = 0});
+    Context ctx{.training = true};
+    const Tensor y = index_select(data->train.y, 0, tensor(order)),
+                 due = cross_entropy(net(tensor(all, {clips, 1, mels, frames}), ctx), y);
+    const auto trial = keyword_trial({method, "", 5}, s, data);
+    double loss = 0;
+    for (const auto& number : trial->step(0))
+      if (number.first == "training loss") loss = number.second;
+    CHECK(loss == doctest::Approx(due.item()).epsilon(2e-5));
+  }
+}
+
 TEST_CASE("a word's spectrogram: its first second at its own level, zeros after it") {
   const experiment::FrontEnd front = keyword_front();
   const Tensor loud = normal(Random(1), {1, 16000}, 0, 0.1), quiet = loud * 0.01;

@@ -1,5 +1,5 @@
-// Rows of regrad-asc beside BC-ResNet-ASC's: other nets under its recipe, an ensemble, the file of a
-// net with statistics of its input.
+// Rows of regrad-asc beside BC-ResNet-ASC's: other nets under its recipe, an ensemble, the file of
+// a net with statistics of its input.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/asc/experiment/ensemble.h>
 #include <regrad/algorithms/asc/experiment/limits.h>
@@ -119,8 +119,8 @@ TEST_CASE("other nets: four steps of momentum, decay, warm-up and cosine, told a
     net = regrad::at(net, p);
   }
   const auto state = state_of(*trial);
-  for (const auto& [name, p] : named_parameters(net))
-    CHECK_MESSAGE(apart(state.at("net.net." + name), p) < 1e-9, name);
+  for (const auto& part : named_parameters(net))
+    CHECK_MESSAGE(apart(state.at("net.net." + part.first), part.second) < 1e-9, part.first);
   REQUIRE(last.size() == 2);
   CHECK(last[0].first == "validation accuracy");
   CHECK(last[1].second == doctest::Approx(loss).epsilon(1e-9));
@@ -208,6 +208,9 @@ TEST_CASE("tau2022: rows above 128 kB or 30 M multiply-adds are refused before a
   const Cost c = cost_of_row(methods()[0], s, front);
   CHECK(static_cast<double>(c.macs) == doctest::Approx(4.1e6).epsilon(0.03));
   CHECK(c.parameters == 25050);
+  const Cost three = cost_of_row(experiment::find_method(methods(), "resnorm-ensemble"), s, front);
+  CHECK(three.macs == 3 * c.macs);
+  CHECK(three.parameters == 3 * c.parameters);
   experiment::assign(fields, "tau", "4", "test");
   experiment::assign(fields, "seconds", "10", "test");
   CHECK(complaint<ConfigError>([&] { table->needs({"baseline", "", 0}); }, "multiply-adds") == "");

@@ -131,14 +131,14 @@ TEST_CASE("nothing before the end reads the test part, nothing that trains the v
   Row of_held(other, quick());
   CHECK(plain.state() == of_held.state());
   CHECK(plain.curve != of_held.curve);
-  for (const auto& [metric, value] : plain.scores)
-    if (metric.find("validation") == std::string::npos)
-      CHECK_MESSAGE(of_held.scores.at(metric) == value, metric);
+  for (const auto& score : plain.scores)
+    if (score.first.find("validation") == std::string::npos)
+      CHECK_MESSAGE(of_held.scores.at(score.first) == score.second, score.first);
   // Without such a part the curve is of the loss alone.
   other.validation_x = {}, other.validation_y = {};
   for (const experiment::Moment& m : Row(other, quick(false)).curve)
-    for (const auto& [name, value] : m)
-      CHECK_MESSAGE(name.find("accuracy") == std::string::npos, name);
+    for (const auto& number : m)
+      CHECK_MESSAGE(number.first.find("accuracy") == std::string::npos, number.first);
 }
 
 TEST_CASE("the curve: the mean over seen devices of the validation part") {

@@ -373,8 +373,8 @@ Telling told(const Settings& s, const std::shared_ptr<const Recordings>& data, c
   return out;
 }
 
-// Relative to the largest of a tensor; gradients of a bias before a norm are rounding, so below 1e-3
-// to that.
+// Relative to the largest of a tensor; gradients of a bias before a norm are rounding, so below
+// 1e-3 to that.
 void check_near(const std::string& name, const std::vector<double>& a,
                 const std::vector<double>& b) {
   REQUIRE(a.size() == b.size());

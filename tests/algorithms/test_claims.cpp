@@ -1,6 +1,7 @@
 // Every claim of every table, written down again: which values it compares, which way, and with
 // what margin. Made-up results then make it shown, refuted, and too wide to be either.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/asc/experiment/keywords.h>
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/dcil/experiment/claims.h>
@@ -386,6 +387,18 @@ TEST_CASE("claims of regrad-asc") {
     check_all(
         of_asc(compressed), [&](const Result& r) { return table->claims(r); }, Better::higher);
   }
+}
+
+TEST_CASE("claims of regrad-asc: keywords") {
+  const auto table = asc::keyword_table();
+  const auto compare = [](const std::string& text, const std::string& a, const std::string& b) {
+    return Expected{text, is_above, {{1, a, "accuracy"}, {-1, b, "accuracy"}}, 0, 0, true};
+  };
+  check_all(
+      {compare("bcresnet-1 above the same with batch norm for sub-spectral norm", "bcresnet-1",
+               "bcresnet-1-bn"),
+       compare("bcresnet-2 above bcresnet-1", "bcresnet-2", "bcresnet-1")},
+      [&](const Result& r) { return table->claims(r); }, Better::higher);
 }
 
 TEST_CASE("claims of regrad-cml: sinusoids") {

@@ -129,6 +129,85 @@ TEST_CASE(
   const ClassSplits l = folder_classes(lists.name(), 5);
   CHECK(names(l.validation) == std::set<std::string>{"n1"});
   CHECK(l.test.set.images[1].to_vector()[0] == 5);  // u8
+  CHECK(complaint<IOError>([&] { lazy_folder_classes(lists.name(), 5); }, "are read whole") == "");
   CHECK(complaint<IOError>([&] { folder_classes(lists / "images", 5); },
                            "expected train, val and test") == "");
+}
+
+namespace {
+
+// The same tasks of both, bit for bit.
+void same_tasks(const ClassSplits& a, const ClassSplits& b) {
+  for (const auto& [x, y] :
+       {std::pair{&a.train, &b.train}, {&a.validation, &b.validation}, {&a.test, &b.test}}) {
+    const auto ways = static_cast<int64_t>(x->sampler.classes().size());
+    const std::vector<Random> streams{Random(4) / 0, Random(4) / 1};
+    const TaskBatch one = x->tasks(streams, {ways, 1, 2}), two = y->tasks(streams, {ways, 1, 2});
+    CHECK(one.support_x.to_vector() == two.support_x.to_vector());
+    CHECK(one.query_x.to_vector() == two.query_x.to_vector());
+    CHECK(one.query_x.shape() == two.query_x.shape());
+    CHECK(one.query_y.to_vector() == two.query_y.to_vector());
+    CHECK(x->image_shape() == y->image_shape());
+    CHECK(x->least_rows() == y->least_rows());
+    CHECK(names(*x) == names(*y));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("pictures that stay on disk: the tasks of those that are read whole; read when needed") {
+  const TempFolder at;
+  int value = 0;
+  for (const auto& [part, name] : {std::pair<const char*, const char*>{"train", "cat"},
+                                   {"train", "dog"},
+                                   {"validation", "emu"},
+                                   {"validation", "elk"},
+                                   {"test", "fox"}})
+    for (int i = 0; i < 3; ++i)
+      picture(at / (std::string(part) + "/" + name + "/" + std::to_string(i) + ".png"), 9 + i, 3,
+              10 * ++value);
+  const ClassSplits whole = folder_classes(at.name(), 6), lazy = lazy_folder_classes(at.name(), 6);
+  CHECK_FALSE(lazy.train.set.images.defined());
+  same_tasks(whole, lazy);
+  CHECK(lazy.test.image_shape() == Shape{3, 6, 6});
+  // What is gone, or broken, shows when it is asked for, with its name.
+  std::filesystem::remove(at / "test/fox/1.png");
+  write_file(at / "train/cat/2.png", "no picture");
+  CHECK(complaint<IOError>([&] { lazy.test.tasks({Random(1)}, {1, 1, 2}); }, "fox/1.png") == "");
+  CHECK(complaint<IOError>([&] { lazy.train.tasks({Random(1)}, {2, 1, 2}); }, "cat/2.png") == "");
+  CHECK(lazy.validation.tasks({Random(1)}, {2, 1, 2}).query_x.shape() == Shape{1, 4, 3, 6, 6});
+  picture(at / "test/dog/0.png", 9, 3, 1);
+  CHECK(complaint<IOError>([&] { lazy_folder_classes(at.name(), 6); }, "class 'dog' is in two") ==
+        "");
+  CHECK(complaint<IOError>([] { lazy_folder_classes("", 6); }, "give --data DIR") == "");
+}
+
+TEST_CASE("lists of classes beside folders of them, as CIFAR-FS has: whole and from disk") {
+  for (const std::string lists : {"", "splits/bertinetto/"}) {
+    const TempFolder at;
+    int value = 0;
+    for (const char* name : {"ant", "bee", "cow", "duck", "eel"})
+      for (int i = 0; i < 4; ++i)
+        picture(at / ("data/" + std::string(name) + "/" + std::to_string(i) + ".png"), 8, 3,
+                10 * ++value);
+    std::filesystem::create_directories(at / lists);
+    write_file(at / (lists + "train.txt"), "bee\r\nduck\r\n");
+    write_file(at / (lists + "val.txt"), "ant\n\n");
+    write_file(at / (lists + "test.txt"), "eel\ncow");
+    const ClassSplits whole = folder_classes(at.name(), 8),
+                      lazy = lazy_folder_classes(at.name(), 8);
+    CHECK(names(whole.train) == std::set<std::string>{"bee", "duck"});
+    CHECK(names(whole.validation) == std::set<std::string>{"ant"});
+    CHECK(names(whole.test) == std::set<std::string>{"cow", "eel"});
+    CHECK(whole.train.least_rows() == 4);
+    same_tasks(whole, lazy);
+    write_file(at / (lists + "val.txt"), "ant\ngnu\n");
+    CHECK(complaint<IOError>([&] { folder_classes(at.name(), 8); },
+                             "val.txt: line 2: no class 'gnu'") == "");
+    write_file(at / (lists + "val.txt"), "ant\nbee\n");
+    CHECK(complaint<IOError>([&] { lazy_folder_classes(at.name(), 8); },
+                             "class 'bee' is in two of train") == "");
+    write_file(at / (lists + "val.txt"), "\n");
+    CHECK(complaint<IOError>([&] { folder_classes(at.name(), 8); }, "names no classes") == "");
+  }
 }

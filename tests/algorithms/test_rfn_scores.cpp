@@ -301,6 +301,14 @@ TEST_CASE("statistics are measured where the table says, and where the setting l
     CHECK(measures(m.name, true, data) == (name == "none" || name == "ifn" || name == "rfn"));
   }
   CHECK_FALSE(measures("rfn", false, data));
+  const auto other = [&](auto of) {  // other nets: those with stages
+    Settings on = settings();
+    on.tau = 0.25;
+    using Net = decltype(of);
+    return trial<Net>({"rfn", "here", 1}, on, made(40, 13)).finish().figures.size() == 2;
+  };
+  CHECK(other(KeywordNet()));
+  CHECK_FALSE(other(PooledNet()));
   experiment::Recordings alone = *data;  // one device: nothing to separate
   alone.seen = 1;
   CHECK_FALSE(measures("rfn", true, std::make_shared<const experiment::Recordings>(alone)));

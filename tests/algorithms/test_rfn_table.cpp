@@ -227,6 +227,7 @@ TEST_CASE("a trial's recordings: by the settings, by seed and kind of devices, o
   std::vector<experiment::Field> fields = table->fields();
   for (const auto& [key, value] : {std::pair{"generated.train", "2"},
                                    {"generated.test", "1"},
+                                   {"generated.validation", "0"},
                                    {"batch", "4"},
                                    {"tau", "0.4"},
                                    {"source", "0.5"},
@@ -244,7 +245,7 @@ TEST_CASE("a trial's recordings: by the settings, by seed and kind of devices, o
     return &t->set().data();
   };
   const experiment::FrontEnd front = experiment::front_end("scenes");
-  const experiment::Clips clips = experiment::load_clips("scenes", "", front, {2, 1});
+  const experiment::Clips clips = experiment::load_clips("scenes", "", front, {2, 1, 0});
   const Random r = Random(3) / "recordings" / "sd8";
   const experiment::Recordings told = experiment::record(
       clips, front, experiment::recorders("sd8", "", 8000, r), {.source = 0.5, .noise = -40}, r);

@@ -434,6 +434,23 @@ TEST_CASE("the rows of the table are those of the second telling, in their order
     CHECK(methods()[i].name == std::string(arms()[i].name));
 }
 
+TEST_CASE("first values: the net's and the device net's are drawn apart, by the seed") {
+  const auto drawn = [&](const auto& net, const char* layer, uint64_t seed) {
+    using Net = std::decay_t<decltype(net)>;
+    RfnTrial<Net> t = trial<Net>({"crossgrad", "here", seed}, settings(), made(32, 16));
+    const State now = state_of(t);
+    for (const auto& [folder, stream] : {std::pair{"net.", "init"}, {"devices.", "device"}}) {
+      const Tensor& ours = now.parts.at(folder + std::string(layer) + ".weight");
+      const double bound = 1 / std::sqrt(static_cast<double>(ours.numel() / ours.size(0)));
+      const Random r = Random(seed) / "rfn" / stream / layer / "weight";
+      CHECK(off(ours, uniform(r, ours.shape(), -bound, bound, DType::f64).to_vector()) < 1e-12);
+    }
+  };
+  drawn(PooledNet(), "hidden", 5);
+  drawn(PooledNet(), "hidden", 6);
+  drawn(BcResnetAsc(), "head", 5);
+}
+
 TEST_CASE("the pilot's net: every row's twenty steps, curve and scores are as told") {
   const auto data = made(3, 13);
   for (const Arm& arm : arms())

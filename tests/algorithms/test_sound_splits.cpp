@@ -6,6 +6,7 @@
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -318,7 +319,14 @@ TEST_CASE("tau: devices, scenes, locations and moments of each part, from a fold
     CHECK((parts[i] == Part::test) == (set.clips[i].part == Part::test));
     if (set.clips[i].device >= "s4") CHECK(parts[i] == Part::test);
   }
-  for (const auto& [place, of] : of_place) CHECK_MESSAGE(of.size() == 1, place);
+  for (const auto& place : of_place) CHECK_MESSAGE(place.second.size() == 1, place.first);
+  // A clip of neither list stays so, wherever it was recorded.
+  AudioSet more = set;
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (parts[i] == Part::validation) more.clips.push_back(set.clips[i]);
+  CHECK(more.size() > set.size());
+  for (size_t i = parts.size(); i < more.clips.size(); ++i) more.clips[i].part = Part::unused;
+  CHECK(parts_for("tau", more, 0, 0.34).back() == Part::unused);
 }
 
 TEST_CASE("tau2022: clips of a second; pairs are of one second, groups of one recording") {
@@ -345,17 +353,61 @@ TEST_CASE("tau2022: clips of a second; pairs are of one second, groups of one re
   CHECK(front_end("tau").samples == 160000);
 }
 
-TEST_CASE("settings of the split: refused where they have no effect") {
+TEST_CASE("a table on ESC-10: a fold a seed, the settings' devices, share and noise") {
+  const TempFolder folder;
+  std::filesystem::create_directories(folder / "ESC-50-master/meta");
+  std::filesystem::create_directories(folder / "ESC-50-master/audio");
+  std::string list = "filename,fold,target,category,esc10,src_file,take\n";
+  for (int fold = 1; fold <= 5; ++fold)
+    for (const int target : {0, 1, 10, 11, 12, 20, 21, 38, 40, 41}) {
+      const std::string name = std::to_string(fold) + "-" + std::to_string(target) + ".wav",
+                        number = std::to_string(100 * fold + target);
+      list += name + "," + std::to_string(fold) + "," + std::to_string(target) + ",c" +
+              std::to_string(target) + ",True," + number + ",A\n";
+      write_file(folder / ("ESC-50-master/audio/" + name),
+                 to_wav({normal(Random(fold) / target, {1, 400}, 0, 0.1), 16000}));
+    }
+  write_file(folder / "ESC-50-master/meta/esc50.csv", list);
+  Sounds esc("esc10");
   SoundSettings s;
-  TrainSettings training;
-  s.partial = true;
-  CHECK(complaint<ConfigError>([&] { Sounds("esc10").check(s, training); }, "partial") == "");
-  s.devices = {"recorded"};
-  CHECK_NOTHROW(Sounds("tau").check(s, training));
-  s = {};
-  s.held = 0.2;
-  CHECK(complaint<ConfigError>([&] { Sounds("digits").check(s, training); }, "held") == "");
-  CHECK_NOTHROW(Sounds("folder").check(s, training));
+  s.seconds = 0.1, s.source = 0.5;
+  esc.load(folder.name(), s);
+  std::set<int64_t> tested;
+  std::map<uint64_t, std::vector<double>> test;
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    CHECK(esc.clips(s, seed) == 30);
+    const auto r = esc.recorded(s, "simulated", Random(7), seed);
+    CHECK(r->clips() == 30);
+    CHECK(r->front.samples == 1600);
+    CHECK(r->validation_x[0].size(0) == 10);
+    const Ids by = ids(r->train_device);
+    CHECK(std::count(by.begin(), by.end(), 0) == 15);
+    CHECK(r->pair_x.size(0) == 15);
+    test[seed] = r->test_x[0].to_vector();
+    if (seed < 5) tested.insert(r->test_group[0].begin(), r->test_group[0].end());
+  }
+  CHECK(tested.size() == 50);
+  CHECK(test[0] != test[1]);
+  CHECK(test[0] == test[5]);
+  s.noise = -20;
+  Sounds noisy("esc10");
+  noisy.load(folder.name(), s);
+  CHECK(noisy.recorded(s, "simulated", Random(7), 0)->test_x[0].to_vector() != test[0]);
+}
+
+TEST_CASE("settings of the split: without effect on a set that has its own") {
+  const auto why = [](const char* task, const char* key) { return Sounds(task).unused(key); };
+  for (const char* task : {"scenes", "digits", "esc10"}) {
+    CHECK(why(task, "partial") != "");
+    CHECK(why(task, "held") != "");
+  }
+  for (const char* task : {"tau", "tau2022"}) {
+    CHECK(why(task, "partial") == "");
+    CHECK(why(task, "held") == "");
+    for (const char* key : {"devices", "source", "noise"}) CHECK(why(task, key) != "");
+  }
+  CHECK(why("folder", "held") == "");
+  CHECK(why("folder", "partial") != "");
 }
 
 TEST_CASE("sounds of a table: another seed of esc10 has other recordings, the same seed the same") {
@@ -371,4 +423,20 @@ TEST_CASE("sounds of a table: another seed of esc10 has other recordings, the sa
   CHECK(a->clips() == 30);
   CHECK(a->validation_x[0].size(0) == 10);
   CHECK(a != scenes.recorded(s, "sd0", Random(2), 0));
+  s.generated.train = 4;  // what is read again is recorded again
+  scenes.load("", s);
+  CHECK(scenes.recorded(s, "sd0", Random(1), 0)->clips() == 40);
+
+  // Microphones lie in the folder that was given to load(): three, so two are seen.
+  const TempFolder folder;
+  std::filesystem::create_directories(folder / "micirp");
+  for (const char* name : {"x", "y", "z"})
+    write_file(folder / ("micirp/" + std::string(name) + ".wav"),
+               to_wav({tensor({1, 0.5, 0.25, 0}, {1, 4}, DType::f32), 8000}));
+  s.devices = {"microphones"};
+  scenes.load(folder.name(), s);
+  const auto by_microphone = scenes.recorded(s, "microphones", Random(1), 0);
+  CHECK(by_microphone->devices.size() == 4);
+  CHECK(by_microphone->seen == 3);
+  CHECK_THROWS_AS(scenes.load("", s), IOError);
 }

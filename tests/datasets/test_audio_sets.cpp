@@ -328,11 +328,11 @@ TEST_CASE("Speech Commands: the published lists decide where the folder holds bo
   std::map<std::string, Part> part;
   for (const Clip& c : set.clips) part[c.name] = c.part;
   CHECK(part.size() == 8);
-  for (const auto& [name, of] : part)
-    CHECK_MESSAGE(of == (name.find("ann") != std::string::npos ? Part::test
-                         : name == "yes/ben_nohash_0.wav"      ? Part::validation
-                                                               : Part::train),
-                  name);
+  for (const auto& clip : part)
+    CHECK_MESSAGE(clip.second == (clip.first.find("ann") != std::string::npos ? Part::test
+                                  : clip.first == "yes/ben_nohash_0.wav"      ? Part::validation
+                                                                              : Part::train),
+                  clip.first);
   CHECK(by_hash != 5);
   put(folder, "validation_list.txt", "yes/ben_nohash_0.wav\nyes/ann_nohash_0.wav\n");
   CHECK(complaint<IOError>([&] { train(); },

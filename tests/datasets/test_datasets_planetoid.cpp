@@ -1,5 +1,5 @@
-// Planetoid: files as NumPy and SciPy make them (golden/planetoid.py), a graph as large as Cora, and
-// pickles that are refused.
+// Planetoid: files as NumPy and SciPy make them (golden/planetoid.py), a graph as large as Cora,
+// and pickles that are refused.
 #include <doctest/doctest.h>
 
 #include <regrad/datasets/internal/pickle.h>

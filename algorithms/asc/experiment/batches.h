@@ -10,7 +10,8 @@ struct SceneBatch {
   Tensor x, y;  // [N,1,F,T], soft labels [N,K]
 };
 
-// Clips in a random order of their own each epoch, rolled in time, masked and mixed with each other.
+// Clips in a random order of their own each epoch, rolled in time, masked and mixed with each
+// other.
 class SceneBatches {
  public:
   SceneBatches(std::shared_ptr<const experiment::Recordings> data, const Settings& settings)

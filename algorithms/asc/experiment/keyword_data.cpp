@@ -11,7 +11,8 @@ namespace {
 
 using namespace experiment;
 
-// The folder of Speech Commands: that of either version, or the given one where its lists are in it.
+// The folder of Speech Commands: that of either version, or the given one where its lists are in
+// it.
 std::string commands_in(const std::string& folder) {
   namespace fs = std::filesystem;
   if (!folder.empty()) {

@@ -1,6 +1,6 @@
-// --task keywords: what BC-ResNet was made for (Kim et al. 2021, arXiv 2106.04140), spoken digits or
-// Speech Commands, with the recipe of the authors' code as audio.md section 1 has it. Rows are the
-// published widths, and one without sub-spectral norm.
+// --task keywords: what BC-ResNet was made for (Kim et al. 2021, arXiv 2106.04140), spoken digits
+// or Speech Commands, with the recipe of the authors' code as audio.md section 1 has it. Rows are
+// the published widths, and one without sub-spectral norm.
 #pragma once
 
 #include <regrad/algorithms/experiment/data/sounds.h>

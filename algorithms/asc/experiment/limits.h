@@ -1,6 +1,6 @@
 // What a system of DCASE 2022 task 1 might take, for --task tau2022: 128 kB of parameters, a byte
-// each whether they are 0 or not, and 30 million multiply-adds for a clip of a second. Recalled, not
-// read again; kB is 1024 bytes, as in audio.md.
+// each whether they are 0 or not, and 30 million multiply-adds for a clip of a second. Recalled,
+// not read again; kB is 1024 bytes, as in audio.md.
 #pragma once
 
 #include <regrad/algorithms/asc/experiment/methods.h>

@@ -4,11 +4,15 @@
 #include <regrad/datasets/image_folder.h>
 #include <regrad/datasets/omniglot.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/io/files.h>
 #include <regrad/engine/ops.h>
+#include <regrad/engine/parallel.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <set>
+#include <sstream>
 
 namespace regrad::cml {
 namespace {
@@ -44,8 +48,27 @@ TaskBatch ClassSet::tasks(const std::vector<Random>& streams, const EpisodeShape
     support.push_back(e.support), query.push_back(e.query), support_y.push_back(e.support_y),
         query_y.push_back(e.query_y);
   }
-  return {take_images(set.images, cat(support, 0)), cat(support_y, 0),
-          take_images(set.images, cat(query, 0)), cat(query_y, 0)};
+  return {take(cat(support, 0)), cat(support_y, 0), take(cat(query, 0)), cat(query_y, 0)};
+}
+
+Shape ClassSet::image_shape() const {
+  if (on_disk) return {options.channels, options.height, options.width};
+  const Shape& all = set.images.shape();
+  return {all[1], all[2], all[3]};
+}
+
+Tensor ClassSet::take(const Tensor& rows) const {
+  if (!on_disk) return take_images(set.images, rows);
+  const std::vector<int64_t> row = rows.to_vector<int64_t>();
+  std::vector<Tensor> pictures(row.size());
+  parallel_for(static_cast<int64_t>(row.size()), [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    pictures[at] = load_picture(
+        on_disk->folder + "/" + on_disk->names.at(static_cast<size_t>(row[at])), options);
+  });
+  return take_images(
+      stack(pictures, 0),
+      reshape(arange(0, static_cast<double>(row.size()), 1, DType::i64), rows.shape()));
 }
 
 int64_t ClassSet::least_rows() const {
@@ -81,32 +104,111 @@ ClassSplits omniglot_classes(const std::string& folder, int64_t size) {
   return {std::move(all.train.set), std::move(all.validation.set), std::move(all.test.set)};
 }
 
-ClassSplits folder_classes(const std::string& folder, int64_t size) {
+namespace {
+
+// Where a folder has its classes, by its layout: parts that are folders or lists.
+struct Layout {
+  enum { folders, class_lists, picture_lists } kind;
+  std::string pictures, lists;  // "images.zip"; the folder of the lists
+  std::string part[3];          // folders' names, or lists'
+};
+Layout layout_of(const std::string& folder) {
   if (folder.empty())
     throw IOError("--task folder: give --data DIR, the folder with train, val and test in it");
-  if (size == 0) size = 84;
-  const ImageFolderOptions options{.height = size, .width = size};
   const std::string validation = first_there(folder, {"val", "validation"}),
                     images = first_there(folder, {"images.zip", "images.tar", "images"});
-  const bool folders = !validation.empty() && !first_there(folder, {"train"}).empty() &&
-                       !first_there(folder, {"test"}).empty();
-  if (!folders && (images.empty() || first_there(folder, {"train.csv"}).empty()))
-    throw IOError(folder +
-                  ": expected train, val and test, a folder for each class; or train.csv, val.csv "
-                  "and test.csv beside images.zip");
+  if (!validation.empty() && !first_there(folder, {"train"}).empty() &&
+      !first_there(folder, {"test"}).empty())
+    return {Layout::folders, "", "", {"train", validation, "test"}};
+  if (!images.empty() && !first_there(folder, {"train.csv"}).empty())
+    return {Layout::picture_lists, images, "", {"train.csv", "val.csv", "test.csv"}};
+  for (const char* lists : {"", "splits/bertinetto/"})
+    if (!first_there(folder, {"data"}).empty() &&
+        !first_there(folder, {std::string(lists) + "train.txt"}).empty())
+      return {Layout::class_lists, "data", lists, {"train.txt", "val.txt", "test.txt"}};
+  throw IOError(folder +
+                ": expected train, val and test, a folder for each class; train.csv, val.csv and "
+                "test.csv beside images.zip; or data with a folder for each class, and train.txt, "
+                "val.txt and test.txt with their names");
+}
+
+// The numbers of the classes that a list names, one a line.
+std::vector<int64_t> listed(const std::string& list, const std::vector<std::string>& classes) {
+  std::istringstream lines(read_file(list));
+  std::vector<int64_t> out;
+  int64_t number = 0;
+  for (std::string name; std::getline(lines, name);) {
+    ++number;
+    while (!name.empty() && std::isspace(static_cast<unsigned char>(name.back()))) name.pop_back();
+    if (name.empty()) continue;
+    const auto at = std::lower_bound(classes.begin(), classes.end(), name);
+    if (at == classes.end() || *at != name)
+      throw IOError(list + ": line " + std::to_string(number) + ": no class '" + name +
+                    "' has a folder with pictures");
+    out.push_back(at - classes.begin());
+  }
+  if (out.empty()) throw IOError(list + ": names no classes");
+  return out;
+}
+
+ClassSplits disjoint(ClassSplits all, const std::string& folder) {
   std::set<std::string> seen;
-  const auto part = [&](const std::string& name) {
-    const std::string path = folder + "/" + name;
-    ClassSet out(folders ? load_image_folder(path, options)
-                         : load_image_list(folder + "/" + images, path + ".csv", options));
-    for (const std::string& c : out.set.classes)
-      if (!seen.insert(c).second)
+  for (const ClassSet* part : {&all.train, &all.validation, &all.test})
+    for (const int64_t c : part->sampler.classes())
+      if (const std::string& name = part->set.classes[static_cast<size_t>(c)];
+          !seen.insert(name).second)
         throw IOError(
-            folder + ": class '" + c +
+            folder + ": class '" + name +
             "' is in two of train, validation and test; few-shot classes must be disjoint");
-    return out;
+  return all;
+}
+
+// part(i): the i-th part of a layout.
+template <class Part>
+ClassSplits splits(const std::string& folder, Part&& part) {
+  return disjoint({part(0), part(1), part(2)}, folder);
+}
+
+ImageFolderOptions squares(int64_t size) {
+  if (size == 0) size = 84;
+  return {.height = size, .width = size};
+}
+
+}  // namespace
+
+ClassSplits folder_classes(const std::string& folder, int64_t size) {
+  const Layout layout = layout_of(folder);
+  const ImageFolderOptions options = squares(size);
+  const std::string at = folder + "/";
+  if (layout.kind == Layout::folders)
+    return splits(
+        folder, [&](int i) -> ClassSet { return load_image_folder(at + layout.part[i], options); });
+  if (layout.kind == Layout::picture_lists)
+    return splits(folder, [&](int i) -> ClassSet {
+      return load_image_list(at + layout.pictures, at + layout.part[i], options);
+    });
+  const ImageSet all = load_image_folder(at + layout.pictures, options);
+  return splits(folder, [&](int i) {
+    return ClassSet(all, listed(at + layout.lists + layout.part[i], all.classes));
+  });
+}
+
+ClassSplits lazy_folder_classes(const std::string& folder, int64_t size) {
+  const Layout layout = layout_of(folder);
+  const std::string at = folder + "/";
+  const auto list = [](const std::string& of) {
+    return std::make_shared<const PictureFolder>(list_picture_folder(of));
   };
-  return {part("train"), part(folders ? validation : "val"), part("test")};
+  if (layout.kind == Layout::picture_lists)
+    throw IOError(folder +
+                  ": lists of pictures are read whole; lazy takes a folder for each class");
+  if (layout.kind == Layout::folders)
+    return splits(folder,
+                  [&](int i) { return ClassSet(list(at + layout.part[i]), squares(size)); });
+  const auto all = list(at + layout.pictures);
+  return splits(folder, [&](int i) {
+    return ClassSet(all, squares(size), listed(at + layout.lists + layout.part[i], all->classes));
+  });
 }
 
 }  // namespace regrad::cml

@@ -16,8 +16,8 @@ struct PixelMlp : Mlp {
   }
 };
 
-// ResNet-12 without its linear map: [..,c,s,s] -> [..,8 channels,s/16,s/16]. The paper has it in its
-// Table 9; where the co-learner branches off, and what it is made of, is ours: after the fourth
+// ResNet-12 without its linear map: [..,c,s,s] -> [..,8 channels,s/16,s/16]. The paper has it in
+// its Table 9; where the co-learner branches off, and what it is made of, is ours: after the fourth
 // block, as Conv4's is after the fourth; PooledHead.
 struct Resnet12Body {
   std::vector<Resnet12Block> blocks;

@@ -14,6 +14,7 @@ using experiment::Picture;
 struct ImageSettings : MetaSettings {
   int ways = 5, query = 5, test_query = 15;
   int size = 0;
+  bool lazy = false;
   std::string net = "conv4";
   int channels = 32, head_convs = 0, cohead_convs = 2;
   std::vector<int> hidden = {64, 64};
@@ -27,6 +28,9 @@ struct ImageSettings : MetaSettings {
     part("size", self.size,
          "pixels per side; 0: 84 for pictures in a folder, 28 for what else there is",
          between(0, 4096));
+    part("lazy", self.lazy,
+         "pictures of --task folder stay on disk until a task has them, for sets that no memory "
+         "holds");
     part("net", self.net, "conv4, resnet12, or mlp on the pixels");
     part(
         "channels", self.channels,
@@ -97,8 +101,12 @@ constexpr const char* halved =
 
 class ImageExperiment : public FewShotExperiment<ImageSettings> {
  public:
-  ImageExperiment(const std::string& task, const std::string& about, LoadClasses load, int reaches)
-      : FewShotExperiment(task, about, classification), load_(std::move(load)), reaches_(reaches) {}
+  ImageExperiment(const std::string& task, const std::string& about, LoadClasses load, int reaches,
+                  LoadClasses lazily)
+      : FewShotExperiment(task, about, classification),
+        load_(std::move(load)),
+        lazily_(std::move(lazily)),
+        reaches_(reaches) {}
 
   void choose(const std::string&, const std::string& preset) override {
     ImageSettings s;  // protocol B of the specification, with presets around it
@@ -117,7 +125,8 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
     settings_ = s;
   }
   void data(const std::string& folder) override {
-    classes_ = std::make_shared<const ClassSplits>(load_(folder, settings_.size));
+    classes_ = std::make_shared<const ClassSplits>(
+        (settings_.lazy && lazily_ ? lazily_ : load_)(folder, settings_.size));
   }
   void check() const override {
     cml::check(settings_);
@@ -134,10 +143,10 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
                         std::to_string(classes) + " " + split + " classes, the smallest of " +
                         std::to_string(part.least_rows()) + " images");
     };
-    const Shape& sizes = classes_->train.set.images.shape();
-    need(settings_.net == "mlp" || sizes[2] == sizes[3],
+    const Shape sizes = classes_->train.image_shape();
+    need(settings_.net == "mlp" || sizes[1] == sizes[2],
          "net " + settings_.net + " takes square images; these are " + str(sizes));
-    need(settings_.net != "resnet12" || sizes[2] >= 16, halved);
+    need(settings_.net != "resnet12" || sizes[1] >= 16, halved);
     room(classes_->train, settings_.query, "training");
     room(classes_->validation, settings_.test_query, "validation");
     room(classes_->test, settings_.test_query, "test");
@@ -147,6 +156,7 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
     const bool mlp = settings_.net == "mlp";
     const std::string why = experiment::reason(
         key, {{"channels head_convs cohead_convs", mlp, "net mlp has no convolutions"},
+              {"lazy", !lazily_, "only --task folder has pictures on disk"},
               {"hidden cohead_hidden", !mlp, "they are mlp's (net)"}});
     return why.empty() ? why_unused(key, settings_, methods, {!mlp, !mlp}) : why;
   }
@@ -205,8 +215,7 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
   Shape image_shape() const {
     if (!classes_)
       return {1, settings_.size ? settings_.size : 28, settings_.size ? settings_.size : 28};
-    const Shape& all = classes_->train.set.images.shape();
-    return {all[1], all[2], all[3]};
+    return classes_->train.image_shape();
   }
   template <class Initial>
   std::unique_ptr<experiment::Trial> trial_of(const experiment::Job& job, Initial initial) const {
@@ -234,7 +243,7 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
     at.better("cml", "noise", "frozen noise");
   }
 
-  const LoadClasses load_;
+  const LoadClasses load_, lazily_;
   const int reaches_;
   std::shared_ptr<const ClassSplits> classes_ = nullptr;  // after data()
 };
@@ -243,8 +252,9 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
 
 std::unique_ptr<experiment::Experiment> image_experiment(const std::string& task,
                                                          const std::string& about, LoadClasses load,
-                                                         int reaches) {
-  return std::make_unique<ImageExperiment>(task, about, std::move(load), reaches);
+                                                         int reaches, LoadClasses lazily) {
+  return std::make_unique<ImageExperiment>(task, about, std::move(load), reaches,
+                                           std::move(lazily));
 }
 
 }  // namespace regrad::cml

@@ -14,8 +14,8 @@ enum class Family { maml, plus_plus, boil, sharp };
 // the inner loop too.
 enum class CoLearner { none, frozen, trained, adapted };
 
-// What predicts on the adapted body psi'. head: theta'. dagger: phi, un-adapted. cohead: phi', where
-// the inner loop adapts it (CL).
+// What predicts on the adapted body psi'. head: theta'. dagger: phi, un-adapted. cohead: phi',
+// where the inner loop adapts it (CL).
 enum class Reading { head, dagger, cohead };
 
 struct Method {

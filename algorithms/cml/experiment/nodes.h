@@ -9,11 +9,12 @@
 // pair, of seed s the pair s mod their number, and trains on the other classes. There are no
 // validation classes: the learning curve shows other draws of training tasks. Or, with test_classes
 // and validation_classes, in three as in CML's own protocol (section 4.3; CiteSeer 2/2/2): which
-// classes go where is drawn by the seed (ours: the paper does not give it), and validation tasks are
-// as large as training's. The graph is transductive: all nodes and edges are seen, labels of test
-// classes in support sets only.
+// classes go where is drawn by the seed (ours: the paper does not give it), and validation tasks
+// are as large as training's. The graph is transductive: all nodes and edges are seen, labels of
+// test classes in support sets only.
 //
-// Encoders (psi); theta is a linear map to a task's classes, phi a hidden ReLU layer and a linear map.
+// Encoders (psi); theta is a linear map to a task's classes, phi a hidden ReLU layer and a linear
+// map.
 //   sgc    Meta-GNN's: S^2 X once and for all (symmetric S of A + I, rows of X sum to 1), then a
 //          linear map without an activation
 //   gmeta  G-Meta's: a two-layer GCN on the 2-hop subgraph of each node, with D^-1 (A+I) of the

@@ -10,15 +10,15 @@ experiment::TaskList cml_tasks() {
   experiment::TaskList tasks;
   tasks.add("sinusoid", sinusoid_experiment());
   const auto images = [&](const char* name, const std::string& of, const LoadClasses& load,
-                          int reaches) {
-    tasks.add(name, image_experiment(name, methods + of + ": " + scored, load, reaches));
+                          int reaches, const LoadClasses& lazily = {}) {
+    tasks.add(name, image_experiment(name, methods + of + ": " + scored, load, reaches, lazily));
   };
   const auto drawn = [](const std::string& folder, int64_t size) {
     return folder.empty() ? glyph_classes(size) : folder_classes(folder, size);
   };
   images("omniglot", "Omniglot", omniglot_classes, 82);
   images("images", "classes of images (--data; without it, drawn glyphs)", drawn, 0);
-  images("folder", "pictures in a folder (--data)", folder_classes, 0);
+  images("folder", "pictures in a folder (--data)", folder_classes, 0, lazy_folder_classes);
   const auto nodes = [&](const char* name, const char* of, NodeEncoder encoder) {
     tasks.add(name, nodes_experiment(name, of, encoder));
   };

@@ -17,10 +17,11 @@ std::unique_ptr<experiment::Experiment> sinusoid_experiment();
 // N-way K-shot classification of images (CML section 4.2), accuracy in % after adaptation, on any
 // store of classes. load: the classes in a folder (--data; "" for none given), images of `size`
 // pixels per side (0: as they come best); IOError where they are missing or broken. reaches: what
-// MAML at K = 1 is claimed to reach, in %; 0: nothing is claimed.
+// MAML at K = 1 is claimed to reach, in %; 0: nothing is claimed. lazily: where pictures can stay
+// on disk, the same so (setting lazy).
 using LoadClasses = std::function<ClassSplits(const std::string& folder, int64_t size)>;
 std::unique_ptr<experiment::Experiment> image_experiment(const std::string& task,
                                                          const std::string& about, LoadClasses load,
-                                                         int reaches);
+                                                         int reaches, LoadClasses lazily = {});
 
 }  // namespace regrad::cml

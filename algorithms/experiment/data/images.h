@@ -47,8 +47,8 @@ const std::vector<std::string>& image_tasks();
 // cifar100: the same of CIFAR-100, its 100 fine classes.
 // folder: PNG and JPEG pictures by class, brought to side x side pixels: folders of classes in
 // train/ and test/, or folders of classes alone, a fifth of each kept for test (datasets/split.h).
-// imagenet: pictures by class in train/ and val/, which stay on disk and are read batch by batch, as
-// side x side pixels; classes in turn, as in folder; normalized as torchvision's models have it.
+// imagenet: pictures by class in train/ and val/, which stay on disk and are read batch by batch,
+// as side x side pixels; classes in turn, as in folder; normalized as torchvision's models have it.
 // IOError where they are missing or broken; ConfigError where there is no such task.
 Images load_images(const std::string& task, const std::string& folder, int64_t side = 32);
 
@@ -74,8 +74,8 @@ struct ImageSettings {
   }
 };
 
-// For each of the part's first so many images 100 where its largest logit is its class's, else 0, by
-// the net out of training.
+// For each of the part's first so many images 100 where its largest logit is its class's, else 0,
+// by the net out of training.
 template <class Net>
 std::vector<double> hits_of(const Net& net, const Images& images, Split part, int64_t first) {
   const NoGrad quiet;

@@ -14,8 +14,8 @@ struct Recordings {
   // what the source recorded of training clips that another device has, f32 [p,1,mels,frames];
   // their places among the training clips, i64 [p]. Undefined where there are none
   Tensor pair_x, pair_of;
-  // By seen device, as the test's: for the learning curve and for choices. Nothing that is chosen by
-  // them has met an unseen device. Empty where no clips are held for it.
+  // By seen device, as the test's: for the learning curve and for choices. Nothing that is chosen
+  // by them has met an unseen device. Empty where no clips are held for it.
   std::vector<Tensor> validation_x, validation_y;
   std::vector<Tensor> test_x, test_y;  // by device
   // By device, of each test clip: clips of one number are of one moment (or cut from one
@@ -76,8 +76,8 @@ struct TauUse {
 };
 // TAU's own recordings, all in memory: of the training part about 90 kB a clip with 64 bands, 340
 // kB with 256. Pairs are the clips that device a recorded at the same place and time;
-// a test clip's group is the recording of ten seconds, also where it is cut into seconds. IOError as
-// load_tau, and, unless `partial`, where clips are missing (check_whole_tau).
+// a test clip's group is the recording of ten seconds, also where it is cut into seconds. IOError
+// as load_tau, and, unless `partial`, where clips are missing (check_whole_tau).
 Recordings tau_recordings(const std::string& folder, const FrontEnd& front, const TauUse& use = {});
 
 }  // namespace regrad::experiment

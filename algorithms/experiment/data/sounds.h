@@ -26,9 +26,9 @@ const std::vector<std::string>& sound_tasks();
 // tau2022 is one more, which only some tables have: TAU's recordings in clips of a second.
 bool is_tau(const std::string& task);  // tau or tau2022
 // 64 bands, windows of 32 ms every 10 ms for digits, of 40 every 20 elsewhere; 1 s of digits at 8
-// kHz, 2 s of generated scenes at 8 kHz, 5 s of esc10 and of a folder, 10 s of tau and 1 s of tau2022
-// at 16 kHz. wide: the challenge's 256 bands (128 at 8 kHz), 128 ms every 30. ConfigError: no such
-// task.
+// kHz, 2 s of generated scenes at 8 kHz, 5 s of esc10 and of a folder, 10 s of tau and 1 s of
+// tau2022 at 16 kHz. wide: the challenge's 256 bands (128 at 8 kHz), 128 ms every 30. ConfigError:
+// no such task.
 FrontEnd front_end(const std::string& task, bool wide = false);
 
 struct Generated {

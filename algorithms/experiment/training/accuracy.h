@@ -39,8 +39,7 @@ inline void add_score(const Job& job, const std::string& metric, double value, O
 }
 inline void add_items(const Job& job, const std::string& metric, std::vector<double> values,
                       Outcome& out, std::vector<int64_t> groups = {}) {
-  out.items.push_back(
-      {job.method, on(metric, job.variant), std::move(values), std::move(groups)});
+  out.items.push_back({job.method, on(metric, job.variant), std::move(values), std::move(groups)});
 }
 
 }  // namespace regrad::experiment

@@ -26,7 +26,8 @@ Row row(const std::string& name, const Settings& s);
 // The settings' schedule for a row: `batches` steps an epoch, `sparsity` in the end.
 Schedule schedule(const Row& row, const Settings& s, double sparsity, int64_t batches,
                   uint64_t seed);
-// The row's step size at step i: a climb over the warm-up (by epochs: constant inside one), then gamma at each milestone.
+// The row's step size at step i: a climb over the warm-up (by epochs: constant inside one), then
+// gamma at each milestone.
 double lr(const Schedule& t, const Settings& s, int64_t i);
 
 }  // namespace regrad::pruning

@@ -37,8 +37,8 @@ Settings paper_wrn() {
   s.target = 120.0 / 195, s.distill = 70.0 / 195;
   return s;
 }
-// Pictures that are read from disk. DCIL's script for ImageNet is not published: this is torchvision's
-// reference recipe for ResNet-50 with DCIL's fractions, and so ours.
+// Pictures that are read from disk. DCIL's script for ImageNet is not published: this is
+// torchvision's reference recipe for ResNet-50 with DCIL's fractions, and so ours.
 Settings imagenet(const std::string& preset) {
   Settings s = paper();
   s.net = "resnet50", s.size = 224, s.train = 1281167, s.test = s.curve = 50000;
@@ -110,8 +110,8 @@ void check_reached(const Row& row, const Schedule& t) {
                       "more training images");
 }
 
-// Why a setting changes nothing in a table of these rows: they read what their functions do (rows.h,
-// map.cpp, dcil.cpp).
+// Why a setting changes nothing in a table of these rows: they read what their functions do
+// (rows.h, map.cpp, dcil.cpp).
 std::string why_unused(const std::string& key, const Settings& s, const std::string& task,
                        const std::vector<std::string>& rows) {
   const auto none_but = [&](const std::vector<std::string>& others) {

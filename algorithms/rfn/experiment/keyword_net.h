@@ -1,7 +1,8 @@
 // A second backbone for the table: BC-ResNet as published for keyword spotting
-// (layers/nets/bcresnet.h: dilated frames, a striding head and tail, 8 tau channels), with a norm on
-// the input and at the end of each of its four stages, as BC-ResNet-ASC has them. The papers compare
-// their norms on several nets, whose layout with norms we have not seen: the places are ours.
+// (layers/nets/bcresnet.h: dilated frames, a striding head and tail, 8 tau channels), with a norm
+// on the input and at the end of each of its four stages, as BC-ResNet-ASC has them. The papers
+// compare their norms on several nets, whose layout with norms we have not seen: the places are
+// ours.
 //
 //   const KeywordNet net(Random(seed), {.tau = 1, .norm = FreqNorm::rfn, .lambda = 0.5}, 64);
 //   Tensor logits = net(x);                                          // [N,1,64,T] -> [N,10]
