@@ -107,7 +107,8 @@ def arguments(text, opened):
 
 # Names that are of one type throughout, of which there is one in a call.
 TYPED = re.compile(r"[*&]?(s|s_|set_|settings_?|state|t|job_?|out|net|ctx|batch|o|options_?|rule|"
-                   r"loss|r|how|data|data_|sgd|learner|mel|folder|moment|result|task|experiment|card)$")
+                   r"loss|r|how|data|data_|sgd|learner|mel|folder|moment|result|task|"
+                   r"experiment|card)$")
 
 
 def kind_of(argument):

@@ -39,13 +39,7 @@ std::string why_unused(const std::string& key, const MetaSettings& s,
              plain = !none_is(Family::maml) || !none_is(Family::boil),
              adapts =
                  plus_plus || (plain && s.inner_steps > 0) || (sharp && s.sharp.inner_steps > 0);
-  // Where nets are selected, the curve has every reading of what is trained.
-  const bool dagger = experiment::any_of(names, [&](const std::string& name) {
-    const std::string by = method(name).trained_by;
-    const auto read = s.select == "best" ? readings_of(by.empty() ? name : by)
-                                         : std::vector<const Method*>{&method(name)};
-    return experiment::any_of(read, [](const Method* m) { return m->reading == Reading::dagger; });
-  });
+  const bool dagger = !none([](const Method& m) { return m.reading == Reading::dagger; });
   const std::string no_method = "no method of the table ";
   return experiment::reason(
       key,
