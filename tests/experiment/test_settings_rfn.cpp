@@ -29,4 +29,7 @@ TEST_CASE("so many validation clips as are asked for") {
   const auto r = sounds.recorded(s, "sd0", Random(1), 0);
   for (const Tensor& x : r->validation_x) CHECK(x.size(0) == 30);
   CHECK(r->train_x.size(0) == 20);
+  s.generated.train = 3;  // loaded anew, though the old ones are in use
+  sounds.load("", s);
+  CHECK(sounds.recorded(s, "sd0", Random(1), 0)->train_x.size(0) == 30);
 }
