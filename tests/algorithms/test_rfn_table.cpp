@@ -9,6 +9,9 @@
 #include <map>
 #include <set>
 
+#include "../experiment/made_up.h"
+#include "../temp_folder.h"
+
 using namespace regrad;
 using namespace regrad::relaxed_norm;
 
@@ -264,4 +267,29 @@ TEST_CASE("a trial's recordings: by the settings, by seed and kind of devices, o
   experiment::assign(fields, "net", "pooled", "test");
   const auto pooled = table->trial({"rfn", "sd8", 3});
   CHECK(dynamic_cast<const RfnTrial<PooledNet>*>(pooled.get()) != nullptr);
+}
+
+TEST_CASE("a seed's fold of ESC-10 is what its trial is tested on") {
+  const test::TempFolder at;
+  test::make_up("esc10", at.name());
+  const auto table = rfn_table("esc10");
+  table->choose("esc10", "small");
+  std::vector<experiment::Field> fields = table->fields();
+  for (const auto& [key, value] :
+       {std::pair{"seconds", "0.1"}, {"devices", "simulated"}, {"batch", "4"}, {"tau", "0.4"}})
+    experiment::assign(fields, key, value, "test");
+  table->data(at.name());
+  experiment::FrontEnd front = experiment::front_end("esc10");
+  front.samples = 1600;
+  std::set<std::vector<double>> tested;
+  for (uint64_t seed = 0; seed < 5; ++seed) {
+    const experiment::Clips clips = experiment::load_clips("esc10", at.name(), front, {}, seed);
+    const auto made = table->trial({"none", "simulated", seed});
+    const auto* t = dynamic_cast<const RfnTrial<BcResnetAsc>*>(made.get());
+    REQUIRE(t != nullptr);
+    const Tensor& x = t->set().data().test_x[0];  // the flat device
+    CHECK(amax(abs(squeeze(x, 1) - log_mel(clips.test_x, front.mel))).item() < 1e-4);
+    tested.insert(x.to(DType::f64).to_vector());
+  }
+  CHECK(tested.size() == 5);
 }
