@@ -131,7 +131,11 @@ Interval two_ways(const std::vector<Clusters>& seeds) {
   if (v < std::max(m_s, m_c)) v = std::max(m_s, m_c), df = (m_s > m_c ? s_count : c_count) - 1;
   const double sd = std::sqrt(v / (s_count * c_count));
   const bool known = seeds.size() > 1 && seeds[0].size() > 1;
-  const double half = !known ? kNaN : sd <= 1e-10 * scale ? 0 : student_quantile(0.975, df) * sd;
+  // a value that is not finite leaves no degrees of freedom
+  const double half = !known                ? kNaN
+                      : sd <= 1e-10 * scale ? 0
+                      : !std::isfinite(df)  ? kNaN
+                                            : student_quantile(0.975, df) * sd;
   return {centre, half, static_cast<int>(seeds.size())};
 }
 

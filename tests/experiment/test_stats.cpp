@@ -242,6 +242,10 @@ TEST_CASE("what cannot be judged by seeds and items") {
   CHECK(same.ci95 == 0);
   CHECK(verdict(same, Direction::above) == Verdict::not_testable);
   CHECK(clustered_interval({a, b}).ci95 > 0);
+  for (const double bad : {std::nan(""), HUGE_VAL}) {  // a diverged run must not end the table
+    const Interval d = clustered_interval({a, {{2, bad, 5}}});
+    CHECK(verdict(d, Direction::above) == Verdict::not_testable);
+  }
   CHECK_THROWS_AS(clustered_interval({}), ConfigError);
   CHECK_THROWS_AS(clustered_interval({{{}}}), ConfigError);
   CHECK(complaint<ConfigError>(

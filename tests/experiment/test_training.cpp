@@ -139,6 +139,8 @@ TEST_CASE("claims about differences: value by value, of what is paired") {
   Sample moved = c.items("a", "accuracy");
   moved.groups = {{1, 0}, {1, 0}};  // other items
   CHECK_THROWS_AS(c.items("a", "accuracy") - moved, ConfigError);
+  const Sample one_seed{{{1, 2}}, true}, two_seeds{{{1, 2}, {3, 4}}, true};
+  CHECK_THROWS_AS(two_seeds - one_seed, ConfigError);
   CHECK(on("unseen", "sd4") == "unseen@sd4");
   CHECK(on("unseen", "") == "unseen");
 }
