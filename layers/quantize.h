@@ -26,6 +26,13 @@ Net fake_quantized(const Net& net, const QuantizeOptions& options = {}) {
   return at(net, p);
 }
 
+// How one convolution or linear map is quantized: what training at few bits leaves, and what a file
+// of integers holds. A net has one for each of them, in the order of its forward pass.
+struct LayerQuantization {
+  QuantizeOptions weights = {}, inputs = {};
+  Ranges input = Range{};  // of what comes in
+};
+
 // Ways to evaluate a net's convolutions and linear maps. Inputs have one range per group of a
 // convolution, so that in a depthwise one a small channel is not lost beside large ones, and one
 // per linear map; norms, activations and sums stay as they are. Layers are matched by their
