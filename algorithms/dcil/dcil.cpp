@@ -1,4 +1,5 @@
 #include <regrad/algorithms/dcil/dcil.h>
+#include <regrad/algorithms/pruning/second_path.h>
 #include <regrad/algorithms/shared/distill.h>
 #include <regrad/layers/init.h>
 
@@ -11,66 +12,10 @@ using namespace pruning;
 
 namespace {
 
-Tensors buffers(const NamedNet& net) {
-  Tensors out;
-  each(net, [&](const std::string&, const Tensor& t, bool is_buffer) {
-    if (is_buffer) out.push_back(t);
-  });
-  return out;
-}
-
-NamedNet with_buffers(NamedNet net, const Tensors& buffers) {
-  size_t b = 0;
-  each(net, [&](const std::string&, Tensor& t, bool is_buffer) {
-    if (is_buffer) t = buffers[b++];
-  });
-  return net;
-}
-
-// Where the classifier stands among the parameters: [first, end).
-std::pair<size_t, size_t> classifier_of(const Tensors& params) {
-  for (size_t i = params.size(); i-- > 0;)
-    if (params[i].dim() == 2) {
-      const bool bias = i + 1 < params.size() && params[i + 1].dim() == 1;
-      return {i, i + 1 + (bias ? 1 : 0)};
-    }
-  return {params.size(), params.size()};
-}
-
-// Places of the parameters that the dense path has for itself: norms, biases, the classifier.
-std::vector<size_t> second_set(const State& s, const Options& o) {
-  const Tensors params = parameters(s.trained.net);
-  const auto [first, end] = classifier_of(params);
-  std::vector<size_t> out;
-  for (size_t i = 0; i < params.size(); ++i) {
-    if (std::binary_search(s.at.begin(), s.at.end(), i)) continue;
-    const bool shared = first <= i && i < end ? o.share_classifier : o.share_norms;
-    if (!shared) out.push_back(i);
-  }
-  return out;
-}
-
-// What the dense path evaluates the net at: W, its own set, and what it shares.
-Tensors dense_parameters(const State& s, const std::vector<size_t>& own) {
-  Tensors out = parameters(s.trained.net);
-  for (size_t k = 0; k < own.size(); ++k) out[own[k]] = s.trained.extra[k];
-  return as_leaves(out);
-}
-
-// dL/d of both paths' parameters.
-std::pair<Tensors, Tensors> of_paths(const Tensor& loss, const Tensors& sparse,
-                                     const Tensors& dense) {
-  Tensors both = sparse;
-  both.insert(both.end(), dense.begin(), dense.end());
-  both = grad(TensorList(loss), TensorList(both));
-  const auto middle = both.begin() + static_cast<std::ptrdiff_t>(sparse.size());
-  return {Tensors(both.begin(), middle), Tensors(middle, both.end())};
-}
-
 Gradients two_paths(State& s, const Options& o, const Schedule& t, const Minibatch& batch) {
-  const std::vector<size_t> own = second_set(s, o);
+  const std::vector<size_t> own = own_places(s, o.share_norms, o.share_classifier);
   const Tensors of_sparse = placed(s, as_leaves(masked(s, t, batch.i))),
-                of_dense = dense_parameters(s, own);
+                of_dense = second_parameters(s, own, s.trained.extra);
   Context sparse_ctx{.training = true}, dense_ctx{.training = true};
   const Tensor z_s = at(s.trained.net, of_sparse)(batch.x, sparse_ctx);
   s.trained.net = commit(std::move(s.trained.net), sparse_ctx);
@@ -101,7 +46,7 @@ Gradients two_paths(State& s, const Options& o, const Schedule& t, const Minibat
 }
 
 void begin(State& s, const Options& o, const Schedule& t) {
-  const std::vector<size_t> own = second_set(s, o);
+  const std::vector<size_t> own = own_places(s, o.share_norms, o.share_classifier);
   Tensors second = parameters(s.trained.net);
   const auto [first, end] = classifier_of(second);
   if (o.draw_classifier && first < end) {

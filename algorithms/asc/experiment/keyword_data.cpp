@@ -1,31 +1,12 @@
 #include <regrad/algorithms/asc/experiment/keywords.h>
-#include <regrad/datasets/audio/speech_commands.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 
-#include <filesystem>
 #include <map>
 
 namespace regrad::asc {
-namespace {
 
 using namespace experiment;
-
-// The folder of Speech Commands: that of either version, or the given one where its lists are in
-// it.
-std::string commands_in(const std::string& folder) {
-  namespace fs = std::filesystem;
-  if (!folder.empty()) {
-    for (const char* name : {"speech_commands_v0.02", "speech_commands_v0.01", "speech_commands"})
-      if (fs::is_directory(folder + "/" + name)) return folder + "/" + name;
-    if (fs::exists(folder + "/testing_list.txt")) return folder;
-  }
-  throw IOError(
-      "--task keywords --corpus commands: give --data DIR, the folder with speech_commands_v0.02/ "
-      "as published and unpacked; --corpus digits reads the Free Spoken Digit Dataset");
-}
-
-}  // namespace
 
 FrontEnd keyword_front() {
   return {{.rate = 16000, .n_fft = 512, .window = 480, .hop = 160, .mels = 40}, 16000};
@@ -73,8 +54,7 @@ Keywords keywords_of(const std::string& corpus, const AudioSet& set) {
 Keywords load_keywords(const std::string& corpus, const std::string& folder) {
   if (corpus == "digits") return keywords_of(corpus, load_sounds("digits", folder));
   need(corpus == "commands", "corpus: digits or commands, not '" + corpus + "'");
-  return keywords_of(corpus,
-                     load_speech_commands(commands_in(folder), Random(0) / "speech commands"));
+  return keywords_of(corpus, load_commands(folder));
 }
 
 }  // namespace regrad::asc

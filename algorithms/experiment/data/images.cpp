@@ -220,6 +220,11 @@ Loader loader_of(const Images& images, Split part, int64_t first, const Random& 
   return {rows_of(all, rows), {.size = images.disk->side, .random = training}, r, options};
 }
 
+Tensor normalized(const Images& images, const Tensor& x) {
+  const Shape per{1, images.channels(), 1, 1};
+  return (x - tensor(images.mean, per, x.dtype())) / tensor(images.deviation, per, x.dtype());
+}
+
 ImageBatches::ImageBatches(std::shared_ptr<const Images> images, const TrainSettings& training,
                            const ImageSettings& settings, const Random& r)
     : images_(std::move(images)), s_(settings) {

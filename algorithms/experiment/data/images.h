@@ -21,6 +21,10 @@ struct Images {
     int64_t side;
   };
   std::shared_ptr<const OnDisk> disk = {};
+  // Where the set has a part for the learning curve: the curve reads no test image then.
+  ImageSet validation = {};
+  // Of each test image its cluster, such as its speaker; empty: each stands alone.
+  std::vector<int64_t> test_group = {};
 
   int64_t count(Split part) const;
   int64_t channels() const { return disk ? 3 : train.images.size(1); }
@@ -34,6 +38,9 @@ struct Images {
 // random crops for training, the middle for test (datasets/picture_folder.h).
 Loader loader_of(const Images& images, Split part, int64_t first, const Random& r,
                  LoaderOptions options);
+
+// f32 [n,c,h,w] by the images' mean and deviation, as batches come.
+Tensor normalized(const Images& images, const Tensor& x);
 
 // glyphs, fmnist, cifar10, cifar100, folder, imagenet.
 const std::vector<std::string>& image_tasks();
@@ -103,13 +110,22 @@ class ImageBatches {
 
   template <class Net>
   Moment curve(const Net& net) const {
-    return {{"test accuracy", mean(hits_of(net, *images_, Split::test, s_.curve))}};
+    if (!images_->validation.labels.defined())
+      return {{"test accuracy", mean(hits_of(net, *images_, Split::test, s_.curve))}};
+    const ImageSet& held = images_->validation;
+    const Tensor x = normalized(*images_, held.images);
+    return {{"validation accuracy", mean(hits_of(net, x, held.labels, 250))}};
   }
   template <class Net>
   void score(const Job& job, const Net& net, Outcome& out) const {
-    std::vector<double> hits = hits_of(net, *images_, Split::test, s_.test);
+    std::vector<double> hits = this->hits(net);
     add_score(job, "accuracy", mean(hits), out);
-    add_items(job, "accuracy", std::move(hits), out);
+    add_items(job, "accuracy", std::move(hits), out, images_->test_group);
+  }
+  // Of the test images that the score counts.
+  template <class Net>
+  std::vector<double> hits(const Net& net) const {
+    return hits_of(net, *images_, Split::test, s_.test);
   }
   Metadata about() const;
 

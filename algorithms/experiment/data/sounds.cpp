@@ -3,6 +3,7 @@
 #include <regrad/datasets/audio/fsdd.h>
 #include <regrad/datasets/audio/scenes.h>
 #include <regrad/datasets/audio/sound_folder.h>
+#include <regrad/datasets/audio/speech_commands.h>
 #include <regrad/datasets/audio/tau.h>
 #include <regrad/datasets/split.h>
 #include <regrad/engine/error.h>
@@ -117,6 +118,20 @@ AudioSet load_sounds(const std::string& task, const std::string& folder) {
   if (is_tau(task)) return tau(task, folder);
   if (task == "folder") return own(folder);
   throw ConfigError("'" + task + "' is not one of digits, esc10, tau, tau2022, folder");
+}
+
+AudioSet load_commands(const std::string& folder) {
+  const auto read = [](const std::string& from) {
+    return load_speech_commands(from, Random(0) / "speech commands");
+  };
+  if (!folder.empty()) {
+    for (const char* name : {"speech_commands_v0.02", "speech_commands_v0.01", "speech_commands"})
+      if (fs::is_directory(folder + "/" + name)) return read(folder + "/" + name);
+    if (fs::exists(folder + "/testing_list.txt")) return read(folder);
+  }
+  throw IOError(
+      "Speech Commands: give --data DIR, the folder with speech_commands_v0.02/ as published and "
+      "unpacked; the task (or --corpus) digits reads the Free Spoken Digit Dataset");
 }
 
 Tensor each_sound(const AudioSet& set, const std::vector<int64_t>& at,

@@ -78,9 +78,12 @@ Clips clips_of(const std::string& task, const AllClips& all, uint64_t seed, doub
 // prepare_clips and clips_of in one.
 Clips load_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
                  const Generated& generated = {}, uint64_t seed = 0);
-// The set behind a task that reads one; of some of its clips what `of` makes of each sound,
-// stacked, and a number of each clip, i64.
+// The set behind a task that reads one.
 AudioSet load_sounds(const std::string& task, const std::string& folder);
+// Speech Commands with ten words, unknown and silence: the published folder in `folder`, or `folder`
+// itself. IOError where it is not there.
+AudioSet load_commands(const std::string& folder);
+// Of some of a set's clips what `of` makes of each sound, stacked, and a number of each clip, i64.
 Tensor each_sound(const AudioSet& set, const std::vector<int64_t>& at,
                   const std::function<Tensor(const Sound&)>& of);
 Tensor each_number(const AudioSet& set, const std::vector<int64_t>& at,
