@@ -7,6 +7,7 @@
 #include <regrad/algorithms/dcil/experiment/claims.h>
 #include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/map/experiment/claims.h>
+#include <regrad/algorithms/pqk/experiment/table.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
 #include <regrad/engine/random.h>
 
@@ -354,6 +355,33 @@ TEST_CASE("claims of regrad-map and regrad-dcil") {
         of_pruning({"90%", "98%"}), [&](const Result& r) { return tasks.claims(r); },
         Better::higher);
   }
+}
+
+TEST_CASE("claims of regrad-pqk") {
+  std::vector<Expected> expected;
+  for (const std::string v : {"90% 4 bits", "98% 4 bits"}) {
+    const auto compare = [&](const std::string& a, const std::string& b, Kind kind = is_above,
+                             double margin = 0) {
+      expected.push_back(
+          {a + (kind == is_within ? " within 1 point of " : " above ") + b + " at " + v,
+           kind,
+           {{1, a, "accuracy@" + v}, {-1, b, "accuracy@" + v}},
+           margin,
+           0,
+           true});
+    };
+    compare("pqk", "pq");
+    compare("pqk", "pq-kd", is_within, 1);
+    compare("pq-kd", "pq");
+    compare("pqk-mutual", "pqk");
+    compare("pqk", "pqk-shared");
+  }
+  TaskList tasks = pqk::tasks();
+  tasks.choose("fmnist", "tiny");
+  std::vector<Field> fields = tasks.fields();
+  assign(fields, "corner", "0.98", "test");
+  check_all(
+      expected, [&](const Result& r) { return tasks.claims(r); }, Better::higher);
 }
 
 TEST_CASE("claims of regrad-rfn") {

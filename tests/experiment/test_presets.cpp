@@ -8,6 +8,7 @@
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/experiment/run.h>
+#include <regrad/algorithms/pqk/experiment/table.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
 
@@ -86,6 +87,16 @@ TEST_CASE("preset paper of regrad-cml is what cml.md section 2 states") {
     query 12  steps 1000)") == "");
 }
 
+TEST_CASE("regrad-pqk: what pruning.md section 4.2 has for us, and section 4.1 of both phases") {
+  // data sets, nets, bits and ratios of the paper were not found
+  for (const char* task : {"digits", "commands", "fmnist"})
+    CHECK_MESSAGE(differs(pqk::tasks(), task, 5, R"(
+      net r8  sparsities 0.9,0.95  bits 8,4,3  edge_bits 8  range_momentum 0.1  target 0.75
+      refresh 16  restart 0.2  restart_milestone 0.5  temperature 2  hinton_share 0.9
+      hinton_temperature 4  second 0.5  corner 0.98)") == "",
+                  task);
+}
+
 TEST_CASE("preset paper of regrad-asc and regrad-rfn is what audio.md section 1 states") {
   const char* const recipe = R"(
     tau 8  dropout 0.1  epochs 100  batch 64  lr 0.06  momentum 0.9  weight_decay 0.001
@@ -136,6 +147,7 @@ const std::map<std::string, std::function<TaskList()>> binaries{
      [] {
        return pruning::tasks({"dcil", "", {}});
      }},
+    {"pqk", pqk::tasks},
     {"rfn", relaxed_norm::rfn_tasks},
     {"asc", asc::asc_tasks}};
 const char *const
@@ -169,6 +181,13 @@ const Estimated all[] = {
     {"map", "folder", "pictures", pruned},
     {"map", "imagenet", "imagenet", "--net tiny --batch 4 --size 32"},
     {"dcil", "cifar10", "cifar10", pruned},
+    {"pqk", "glyphs", "", pruned},
+    {"pqk", "digits", "digits", pruned},
+    {"pqk", "commands", "commands", pruned},
+    {"pqk", "sounds", "sounds", pruned},
+    {"pqk", "fmnist", "fmnist", pruned},
+    {"pqk", "cifar10", "cifar10", pruned},
+    {"pqk", "folder", "pictures", pruned},
     {"rfn", "scenes", "", rfn_scenes},
     {"rfn", "digits", "digits", rfn_sound},
     {"rfn", "esc10", "esc10", rfn_sound},

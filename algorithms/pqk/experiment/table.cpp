@@ -66,15 +66,14 @@ void check_reached(const Settings& s, int64_t batches) {
   const Row& of = row("pq");
   const Point p = points(s)[0];
   const pruning::Schedule t = schedule(of, s, p, batches, 0);
-  const pruning::Method m = method(options(of, s, p));
-  for (int64_t i = t.steps() - 1; i >= 0; --i)
-    if (m.due(t, i))
-      return need(pruning::cubic(t, i) >= t.sparsity,
-                  "refresh: masks are made every " + std::to_string(t.refresh) +
-                      " steps, in phase 1 for the last time at step " + std::to_string(i) + " of " +
-                      std::to_string(t.steps()) +
-                      ", before the final sparsity is due; a smaller refresh or target, more "
-                      "epochs or more training examples");
+  const int64_t change = second_phase(options(of, s, p), t),
+                last = (change - 1) / t.refresh * t.refresh;
+  need(pruning::cubic(t, last) >= t.sparsity,
+       "refresh: masks are made every " + std::to_string(t.refresh) +
+           " steps, in phase 1 for the last time at step " + std::to_string(last) + " of its " +
+           std::to_string(change) +
+           ", before the final sparsity is due; a smaller refresh or target, more epochs or more "
+           "training examples");
 }
 
 std::string why_unused(const std::string& key, const Settings& s, const std::string& task,
@@ -132,8 +131,8 @@ class Table : public Experiment {
                      const std::vector<std::string>& methods) const override {
     return why_unused(key, s_, task_, methods);
   }
-  std::vector<Need> needs(const Job&) const override {
-    check_reached(s_, batches());
+  std::vector<Need> needs(const Job& job) const override {
+    if (row(job.method).prunes) check_reached(s_, batches());
     return {};
   }
   void data(const std::string& folder) override {
