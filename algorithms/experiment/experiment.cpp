@@ -101,7 +101,8 @@ void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
   int number = 0;
   for (const Chart& c : learning_curves(rows))
     out.write("curve-" + std::to_string(++number) + ".svg", to_svg(c));
-  out.write("report.html", to_html({experiment.card(), result, rows, config, command}));
+  out.write("report.html", to_html({experiment.card(), result, rows, config, command,
+                                    experiment.figures(result)}));
   if (profile) out.write("profile.trace.json", profile->trace());
   out.write("result.json", to_json(result));  // last: it marks the folder as finished
   print(table(result, locale_is_utf8()) + "\nreport: " + out.path("report.html") + "\n");

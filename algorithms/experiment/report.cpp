@@ -146,6 +146,30 @@ std::vector<Chart> learning_curves(const std::vector<Row>& rows) {
   return out;
 }
 
+Chart by_size(const Result& result, const std::string& metric, const std::string& size,
+              const std::vector<std::string>& variants) {
+  const auto mean_of_seeds = [](const MethodResult& m, const std::string& name) {
+    for (const auto& [metric_name, values] : m.metrics)
+      if (metric_name == name) return mean(values);
+    return std::nan("");
+  };
+  Chart c{metric + " by " + size, size + ", power of ten", metric};
+  for (const MethodResult& m : result.methods) {
+    std::vector<std::pair<double, double>> points;
+    for (const std::string& v : variants) {
+      const double x = std::log10(mean_of_seeds(m, on(size, v))),
+                   y = mean_of_seeds(m, on(metric, v));
+      if (std::isfinite(x) && std::isfinite(y)) points.emplace_back(x, y);
+    }
+    if (points.empty()) continue;
+    std::sort(points.begin(), points.end());
+    Series line{m.name, {}, {}, points.size() > 1 ? Series::line : Series::points};
+    for (const auto& [x, y] : points) line.x.push_back(x), line.y.push_back(y);
+    c.series.push_back(std::move(line));
+  }
+  return c;
+}
+
 std::string to_html(const Report& r) {
   std::vector<Chart> shown;
   std::vector<Gallery> pictures;
@@ -165,6 +189,7 @@ std::string to_html(const Report& r) {
       "class=\"about\">{2}</p>\n<p class=\"reading\">{3}</p>\n",
       escaped(title), kStyle, escaped(r.card.about), escaped(sentence(r.result)));
   out += tables(r.result) + claims(r.result);
+  out += figures("The table as pictures", r.figures, false);
   const std::string seed = ", seed " + std::to_string(r.result.seeds[0]);
   out += figures("Examples" + seed, shown, false) + galleries("Pictures" + seed, pictures);
   out += figures("Learning curves, mean over the seeds", learning_curves(r.rows),

@@ -47,6 +47,9 @@ class TaskList : public Experiment {
   int64_t usual_step(const Job& job) const override { return chosen().usual_step(job); }
   std::unique_ptr<Trial> trial(const Job& job) const override { return chosen().trial(job); }
   std::vector<Claim> claims(const Result& result) const override { return chosen().claims(result); }
+  std::vector<Chart> figures(const Result& result) const override {
+    return chosen().figures(result);
+  }
 
  private:
   Experiment& chosen() const {

@@ -126,6 +126,8 @@ class Experiment {
   virtual int64_t usual_step(const Job&) const { return 0; }
   virtual std::unique_ptr<Trial> trial(const Job& job) const = 0;
   virtual std::vector<Claim> claims(const Result& result) const = 0;
+  // Pictures of the whole table, which the report begins its figures with.
+  virtual std::vector<Chart> figures(const Result&) const { return {}; }
 };
 
 }  // namespace regrad::experiment

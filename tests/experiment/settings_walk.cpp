@@ -147,6 +147,10 @@ Words others_of(const Field& f, const std::string& nets) {
       {"sharp.alpha_up", "0.5"},
       {"plus_plus.first_order_epochs", "60"},
       {"temperature", "4"},
+      {"bits", "6"},
+      {"edge_bits", "6"},
+      {"second", "0.75"},
+      {"frames", "16"},
       {"str_decay", "0.5"},
       {"str_initial", "-3"},
   };

@@ -262,6 +262,27 @@ TEST_CASE("learning curves are means over the seeds, a chart for each number and
   CHECK(charts[0].series[0].y == std::vector<double>{1.5, 3});
 }
 
+TEST_CASE("the headline against a size: a line per method that has both, smallest first") {
+  Result r = result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61});
+  r.methods = {{"big", {{"accuracy@a", {90, 92, 94}}, {"bytes@a", {1000, 1000, 1000}}}, 1},
+               {"small",
+                {{"accuracy@b", {80, 80, 80}},
+                 {"bytes@b", {100, 100, 100}},
+                 {"accuracy@a", {70, 70, 70}},
+                 {"bytes@a", {10, 10, 10}}},
+                1},
+               {"none", {{"accuracy@a", {1, 1, 1}}}, 1}};
+  const Chart c = by_size(r, "accuracy", "bytes", {"b", "a"});
+  REQUIRE(c.series.size() == 2);
+  CHECK(c.series[0].name == "big");
+  CHECK(c.series[0].x == std::vector<double>{3});
+  CHECK(c.series[0].y == std::vector<double>{92});
+  CHECK(c.series[0].style == Series::points);
+  CHECK(c.series[1].x == std::vector<double>{1, 2});
+  CHECK(c.series[1].y == std::vector<double>{70, 80});
+  CHECK(c.series[1].style == Series::line);
+}
+
 TEST_CASE("the report is one well-formed page that holds it all") {
   ToyExperiment toy;
   Result r = result_of({0.5, 0.6, 0.7}, {0.4, 0.49, 0.61});
@@ -275,13 +296,19 @@ TEST_CASE("the report is one well-formed page that holds it all") {
     rows.push_back({{"maml", "", seed}, 2, {{2, {{"loss", 1}}}}, true, o});
   }
   const Card card = toy.card();
-  const std::string page = to_html({card, r, rows, "{\"lr\": 0.1}", "regrad-toy --set 'a<b'"});
+  const std::string page = to_html({card,
+                                    r,
+                                    rows,
+                                    "{\"lr\": 0.1}",
+                                    "regrad-toy --set 'a<b'",
+                                    {{"accuracy by bytes", "x", "y", {{"p", {0, 1}, {0, 1}}}}}});
   CHECK(malformed(page) == "");
   for (const std::string& part :
        {std::string("<!DOCTYPE html>"), escaped(sentence(r)), std::string("a &lt; b &amp; c"),
         std::string("12,345"), std::string("fit 0"), std::string("loss"),
         std::string("&quot;lr&quot;: 0.1"), std::string("regrad-toy --set &#39;a&lt;b&#39;"),
-        std::string("A parabola."), std::string("task of 0"), std::string("class 0 &lt; 1")})
+        std::string("A parabola."), std::string("accuracy by bytes"), std::string("task of 0"),
+        std::string("class 0 &lt; 1")})
     CHECK_MESSAGE(page.find(part) != std::string::npos, part);
   CHECK(page.find("fit 1") == std::string::npos);  // figures of the first seed only
   CHECK(page.find("task of 1") == std::string::npos);

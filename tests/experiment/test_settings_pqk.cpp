@@ -2,6 +2,8 @@
 
 #include <regrad/algorithms/pqk/experiment/table.h>
 
+#include "../temp_folder.h"
+#include "made_up.h"
 #include "settings_walk.h"
 
 using namespace regrad;
@@ -11,18 +13,25 @@ TEST_CASE("every setting of regrad-pqk changes a run, or is refused") {
       {pqk::tasks,
        "",
        "tiny mlp",
-       "--task glyphs --preset tiny --seed 1 --net tiny --train 54 --batch 10 "
-       "--epochs 8 --test 30 --curve 20",
-       {"--methods dense", "--methods qat", "--methods prune", "--methods pq", "--methods pq-kd",
-        "--methods pqk", "--methods pqk-mutual", "--methods pqk-shared", "--methods pqk --bits 8",
-        "--methods pqk --net mlp", "--methods pqk --gamma 1", "--methods pq-kd --hinton-share 0",
-        "--methods dense,pqk"}});
+       "--task glyphs --preset tiny --seed 1 --net tiny --train 54 --batch 10 --epochs 8 --test 30 "
+       "--curve 20",
+       {"--methods dense", "--methods qat", "--methods prune --refresh 2",
+        "--methods pq --refresh 2", "--methods pq-kd --refresh 2", "--methods pqk --refresh 2",
+        "--methods pqk-mutual --refresh 2", "--methods pqk-shared --refresh 2",
+        "--methods pqk --refresh 2 --bits 8", "--methods pqk --refresh 2 --net mlp",
+        "--methods pqk --refresh 2 --gamma 1", "--methods pq-kd --refresh 2 --hinton-share 0",
+        "--methods dense,pqk --refresh 2"}});
 }
 
 TEST_CASE("every setting of regrad-pqk on spoken words changes a run, or is refused") {
-  test::walk_settings({pqk::tasks,
-                       "digits",
-                       "tiny",
-                       "--task digits --preset tiny --seed 1 --net tiny --batch 4 --epochs 4 --refresh 1",
-                       {"--methods pqk"}});
+  const test::TempFolder at;
+  test::make_up("digits", at.name());
+  test::walk_settings(
+      {pqk::tasks,
+       "frames",
+       "tiny",
+       "--task digits --preset tiny --seed 1 --net tiny --train 13 --test 5 --batch 4 "
+       "--epochs 8 --refresh 1 --data " +
+           at.name(),
+       {"--methods pqk"}});
 }

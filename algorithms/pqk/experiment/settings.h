@@ -25,6 +25,7 @@ struct Settings : experiment::TrainSettings, experiment::ImageSettings {
 
   static void parts(auto& self, auto&& part) {
     using namespace experiment;
+    const auto inside = [] { return Range{0, 1, true, true}; };
     part("net", self.net,
          "tiny, mlp, r8, resnet20, resnet32, .., vgg16, wrn-28-2, mobilenet, bcresnet-1: any net "
          "by name");
@@ -42,8 +43,8 @@ struct Settings : experiment::TrainSettings, experiment::ImageSettings {
     part("edge_bits", self.edge_bits, "of the first and the last layer, where bits are fewer",
          between(2, 8));
     part("range_momentum", self.range_momentum,
-         "weight of a batch in the running mean of inputs' largest values", between(0, 1));
-    part("second", self.second, "share of the epochs after which phase 2 begins", share());
+         "weight of a batch in the running mean of inputs' largest values", share());
+    part("second", self.second, "share of the epochs after which phase 2 begins", inside());
     part("target", self.target, "share of phase 1 after which the final sparsity is reached",
          share());
     part("restart", self.restart, "lr of phase 2's beginning, as a share of lr", above(0));

@@ -1,9 +1,11 @@
 #include <regrad/algorithms/experiment/data/words.h>
 #include <regrad/algorithms/experiment/methods.h>
+#include <regrad/algorithms/experiment/report.h>
 #include <regrad/algorithms/experiment/unused.h>
 #include <regrad/algorithms/pqk/experiment/claims.h>
 #include <regrad/algorithms/pqk/experiment/table.h>
 #include <regrad/algorithms/pqk/experiment/trial.h>
+#include <regrad/engine/internal/decimal.h>
 
 #include <algorithm>
 #include <cmath>
@@ -43,22 +45,30 @@ Settings preset_of(const std::string& task, const std::string& preset) {
   return s;
 }
 
-void check(const Settings& s, int64_t examples) {
+// Values that a list gives twice would be one part of the table.
+template <class T>
+void check_once(const std::string& name, const std::vector<T>& values) {
+  std::string all;
+  for (const T& v : values) all += (all.empty() ? "" : ",") + decimal(static_cast<double>(v));
+  for (size_t i = 0; i < values.size(); ++i)
+    need(std::count(values.begin(), values.end(), values[i]) == 1,
+         name + " is " + all + ": two parts of the table would be called " +
+             decimal(static_cast<double>(values[i])) + "; give each value once");
+}
+
+void check(const Settings& s, const std::string& task, int64_t examples) {
   const std::vector<std::string>& nets = net_names();
   if (std::find(nets.begin(), nets.end(), s.net) == nets.end())
     NamedNet(Random(0), {.name = s.net});  // its message lists those that there are
   check_batch(s, examples, "examples");
   need(!s.sparsities.empty() && !s.bits.empty(), "sparsities, bits: at least one of each");
+  check_once("sparsities", s.sparsities), check_once("bits", s.bits);
+  if (of_words(task)) word_front(task, s.frames);  // whether they divide a second
   need(s.init == "fan_in" || s.init == "fan_out",
        "init: '" + s.init + "' is not one of fan_in, fan_out");
   const auto first = std::llround(s.second * s.epochs);
   need(first >= 1 && first < s.epochs,
        "second: in " + std::to_string(s.epochs) + " epochs one phase would have none");
-  std::vector<std::string> names;
-  for (const Point& p : points(s)) {
-    need(!among(name(p), names), "sparsities, bits, corner: '" + name(p) + "' is there twice");
-    names.push_back(name(p));
-  }
 }
 
 // The last masks of phase 1 must be those of the final sparsity.
@@ -89,12 +99,11 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
       key,
       {{"frames", !of_words(task), of + " are no sounds"},
        {"size", task != "folder", of + " have a size of their own"},
-       {"padding flip", of_words(task), "spoken words are not cropped or mirrored"},
        {"curve", of_words(task) && task != "sounds", "the curve reads a part of its own"},
        {"init", s.net == "mlp", "mlp has no convolutions (net)"},
-       {"bits edge_bits range_momentum", float_only, no_row + "none quantizes"},
+       {"edge_bits range_momentum", float_only, no_row + "none quantizes"},
        {"edge_bits", !coarse, "no layer has fewer bits (bits)"},
-       {"sparsities refresh target", whole_only, no_row + "none prunes"},
+       {"refresh target", whole_only, no_row + "none prunes"},
        {"corner", whole_only && float_only, no_row + "none prunes or quantizes"},
        {"gamma", s.milestones.empty() && s.restart_milestone >= 1, "there are no milestones"},
        {"milestones restart_milestone", s.gamma == 1, "gamma is 1"},
@@ -126,13 +135,14 @@ class Table : public Experiment {
   }
   int seeds() const override { return seeds_; }
   std::vector<Field> fields() override { return experiment::fields(s_); }
-  void check() const override { pqk::check(s_, examples()); }
+  void check() const override { pqk::check(s_, task_, examples()); }
   std::string unused(const std::string& key,
                      const std::vector<std::string>& methods) const override {
     return why_unused(key, s_, task_, methods);
   }
   std::vector<Need> needs(const Job& job) const override {
-    if (row(job.method).prunes) check_reached(s_, batches());
+    // before the data are read: by as many words as they may be
+    if (row(job.method).prunes && (images_ || !of_words(task_))) check_reached(s_, batches());
     return {};
   }
   void data(const std::string& folder) override {
@@ -159,6 +169,9 @@ class Table : public Experiment {
     Claims c(result);
     for (const std::string& variant : variants()) pqk::claims(c, variant);
     return c.list;
+  }
+  std::vector<Chart> figures(const Result& result) const override {
+    return {by_size(result, "accuracy", "bytes", variants())};
   }
 
  private:
