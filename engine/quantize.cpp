@@ -48,17 +48,16 @@ Tensor rounded(const Tensor& x, const Ranges& ranges, const QuantizeOptions& o) 
                  along_channels(ranges, x, o, [](const Levels& c) { return c.most; }));
 }
 
-// The values with the gradient of slope x; 0 where x is cut off, for there clamping has none.
-Tensor with_gradient(const Tensor& values, const Tensor& x, const Ranges& ranges,
-                     const QuantizeOptions& o, const Tensor& slope) {
-  if (!x.requires_grad()) return values;
-  if (!o.clip_gradient) return ste(values, x * slope);
-  const auto bound = [&](auto f) {
-    return along_channels(ranges, x, o, scale_of) * along_channels(ranges, x, o, f);
-  };
-  const Tensor low = bound([](const Levels&l) { return l.least - 0.5; }),
-               high = bound([](const Levels&l) { return l.most + 0.5; });
-  return ste(values, minimum(maximum(x, low), high) * slope);
+// x as far as it is not cut off: beyond, clamping has no gradient.
+Tensor within_reach(const Tensor& x, const Ranges& ranges, const QuantizeOptions& o) {
+  if (!o.clip_gradient) return x;
+  const auto low = [](const Levels& l) { return l.scale * (l.least - 0.5); };
+  const auto high = [](const Levels& l) { return l.scale * (l.most + 0.5); };
+  if (ranges.size() > 1)
+    return minimum(maximum(x, along_channels(ranges, x, o, low)),
+                   along_channels(ranges, x, o, high));
+  const Levels one = levels_of(ranges.at(0, 1), ranges.is_signed(), o);
+  return clamp(x, low(one), high(one));
 }
 
 // Least and largest value of each group, 0 among them.
@@ -118,15 +117,17 @@ Levels levels_of(const Range& range, bool is_signed, const QuantizeOptions& o) {
 Tensor fake_quantize(const Tensor& x, const Ranges& ranges, const QuantizeOptions& options) {
   const detail::Called as("fake_quantize(x)", x);
   const Tensor values = rounded(x, ranges, options) * along_channels(ranges, x, options, scale_of);
-  return with_gradient(values, x, ranges, options, ones({}, x.dtype()));
+  return x.requires_grad() ? ste(values, within_reach(x, ranges, options)) : values;
 }
 Tensor fake_quantize(const Tensor& w, const QuantizeOptions& options) {
   return fake_quantize(w, weight_ranges(w, options), options);
 }
 Tensor quantized_levels(const Tensor& x, const Ranges& ranges, const QuantizeOptions& options) {
   const detail::Called as("quantized_levels(x)", x);
-  return with_gradient(rounded(x, ranges, options), x, ranges, options,
-                       along_channels(ranges, x, options, inverse_of));
+  const Tensor levels = rounded(x, ranges, options);
+  if (!x.requires_grad()) return levels;
+  return ste(levels,
+             within_reach(x, ranges, options) * along_channels(ranges, x, options, inverse_of));
 }
 
 Ranges weight_ranges(const Tensor& w, const QuantizeOptions& options) {

@@ -16,9 +16,9 @@ Row row_of(const Tensor& ranges, int64_t l) {
 
 Row moved(Row r, const Tensor& x, double momentum) {
   if (!x.numel()) return r;
-  const double high = std::max(amax(x).item(), -amin(x).item());
+  const double low = amin(x).item(), high = std::max(amax(x).item(), -low);
   r.high = r.batches > 0 ? r.high * (1 - momentum) + high * momentum : high;
-  if (amin(x).item() < 0) r.negative = 1;
+  if (low < 0) r.negative = 1;
   ++r.batches;
   return r;
 }
@@ -33,8 +33,9 @@ Tensor with_row(const Tensor& ranges, int64_t l, const Row& r) {
 QuantizeOptions with_bits(int bits) { return {.bits = bits}; }
 
 Tensor at_few_bits(const Step& s, const Range& input, int bits) {
-  const Tensor x = fake_quantize(s.x, input, with_bits(bits)),
-               w = fake_quantize(s.weight, with_bits(bits));
+  QuantizeOptions weights = with_bits(bits);
+  weights.clip_gradient = false;  // by their own range none is cut off
+  const Tensor x = fake_quantize(s.x, input, with_bits(bits)), w = fake_quantize(s.weight, weights);
   return s.kind == Step::conv ? conv2d(x, w, s.bias, s.options) : linear(x, w, s.bias);
 }
 
