@@ -45,6 +45,7 @@ FILES = re.compile(
 TESTS = [
     (r"algorithms/(map|dcil|pruning)/experiment/", r"pruning|map|dcil|training|claims"),
     (r"algorithms/(map|dcil|pruning)/", r"pruning|map|dcil"),
+    (r"algorithms/pqk/", r"pqk|claims"),
     (r"algorithms/cml/experiment/", r"cml|claims"),
     (r"algorithms/(cml|maml)/", r"cml|maml"),
     (r"algorithms/shared/(masks|cost|distill)", r"pruning|map|dcil|asc|cml"),
