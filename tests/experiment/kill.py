@@ -35,7 +35,13 @@ ASC = [
     "--quiet", "--seeds", "1", "--methods", "resnorm,resnorm-g", "--epochs", "3",
     "--generated.train", "8", "--generated.test", "2", "--log-every", "1", "--translation.steps",
     "12", "--compress", "--compression.epochs", "3", "--checkpoint-every", "0.01"]
-FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING, "regrad-asc": ASC}
+# Phases change at step 60, of pq-kd at 180, whose teacher is done at 120.
+PQK = [
+    "--quiet", "--seeds", "2", "--methods", "pq,pq-kd,pqk,pqk-mutual", "--epochs", "12", "--train",
+    "200", "--test", "100", "--curve", "50", "--batch", "20", "--refresh", "7", "--sparsities",
+    "0.9", "--bits", "4", "--corner", "0", "--checkpoint-every", "0.01"]
+FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING, "regrad-asc": ASC,
+         "regrad-pqk": PQK}
 
 
 def left_in(folder):
