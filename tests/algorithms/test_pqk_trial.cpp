@@ -1,0 +1,137 @@
+// PQK's trial: batches, the teacher that is trained before, what is scored and left in a file.
+#include <doctest/doctest.h>
+#include <regrad/algorithms/pqk/experiment/trial.h>
+
+#include "pruning_trials.h"
+
+using namespace regrad;
+using namespace regrad::experiment;
+
+namespace {
+
+using Values = test::Values;
+
+pqk::Settings settings() {
+  pqk::Settings s;
+  s.net = "tiny", s.epochs = 8, s.batch = 8, s.refresh = 2, s.lr = 0.05;
+  s.train = 24, s.test = 18, s.curve = 10;  // fewer than there are
+  s.sparsities = {0.75}, s.bits = {4}, s.corner = 0;
+  return s;
+}
+constexpr int64_t all_steps = 24, change = 12;
+
+std::unique_ptr<Trial> trial_of(const char* row, const pqk::Settings& s = settings()) {
+  return pqk::trial({row, "75% 4 bits", 3}, s, std::make_shared<const Images>(test::images()));
+}
+std::unique_ptr<Trial> stepped(const char* row, int64_t steps) {
+  std::unique_ptr<Trial> t = trial_of(row);
+  for (int64_t i = 0; i < steps; ++i) t->step(i);
+  return t;
+}
+// A trial's state below a name, without it.
+Values state_of(Trial& t, const std::string& below) {
+  Values out;
+  t.state([&](const std::string& name, Tensor& x) {
+    if (name.rfind(below, 0) == 0) out[name.substr(below.size())] = x.to(DType::f64).to_vector();
+  });
+  return out;
+}
+double score(const Outcome& out, const char* metric) {
+  double found = std::nan("");
+  for (const Score& s : out.scores)
+    if (s.metric == std::string(metric) + "@75% 4 bits") found = s.value;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("pq-kd: its teacher is the row dense of the same seed, and then it sees pq's batches") {
+  const auto dense = stepped("dense", all_steps), both = stepped("pq-kd", all_steps + change),
+             pq = stepped("pq", change);
+  CHECK(state_of(*both, "teacher.state.trained") == state_of(*dense, "learner.state.trained"));
+  CHECK(state_of(*both, "learner") == state_of(*pq, "learner"));
+  for (int64_t i = all_steps + change; i < 2 * all_steps; ++i) both->step(i);
+  CHECK(state_of(*both, "teacher.state.trained") == state_of(*dense, "learner.state.trained"));
+  const Outcome of_dense = dense->finish(), of_both = both->finish();
+  CHECK(score(of_both, "teacher accuracy") == score(of_dense, "accuracy"));
+  CHECK(score(of_both, "training cost") == doctest::Approx(2 + 0.5 / 3));
+  CHECK(std::isnan(score(of_dense, "teacher accuracy")));
+}
+
+TEST_CASE("pqk is pq until phase 2; the teacher that is scored is the whole net") {
+  const auto pqk_trial = stepped("pqk", change), pq = stepped("pq", change);
+  const Values a = state_of(*pqk_trial, "learner.state.trained.net"),
+               b = state_of(*pq, "learner.state.trained.net");
+  CHECK(!a.empty());
+  CHECK(a == b);
+  for (int64_t i = change; i < all_steps; ++i) pqk_trial->step(i), pq->step(i);
+  CHECK(state_of(*pqk_trial, "learner.state.trained.net") !=
+        state_of(*pq, "learner.state.trained.net"));
+  // the same with a learner by hand
+  const pqk::Settings s = settings();
+  const auto images = std::make_shared<const Images>(test::images());
+  const ImageBatches set(images, s, s, Random(3) / "loader");
+  const pqk::Row& row = pqk::row("pqk");
+  const pqk::Options o = pqk::options(row, s, {0.75, 4});
+  pruning::Learner learner(
+      NamedNet(Random(3) / "init", {.name = "tiny", .in_channels = 1, .size = 8, .classes = 4}),
+      pqk::method(o), pqk::schedule(row, s, {0.75, 4}, 3, 3));
+  for (int64_t i = 0; i < all_steps; ++i) {
+    const Batch batch = set.batch(i);
+    learner.learn(batch.x, batch.y, i, pqk::lr(learner.schedule, s, i));
+  }
+  Values by_hand;
+  each(learner, [&](const std::string& name, const Tensor& t, bool) {
+    by_hand[name] = t.to(DType::f64).to_vector();
+  });
+  CHECK(state_of(*pqk_trial, "learner.") == by_hand);
+  const Outcome out = pqk_trial->finish();
+  CHECK(score(out, "teacher accuracy") == mean(set.hits(pqk::teacher(learner.state, o))));
+  CHECK(score(out, "accuracy") == mean(set.hits(pqk::deployed(learner, o))));
+  // 18 of the 20 test images
+  for (const Items& i : out.items) CHECK(i.values.size() == 18);
+}
+
+TEST_CASE("teacher and student are scored apart") {
+  // with every filter's weights pruned but a quarter, they do not agree on all images in each seed
+  bool differ = false;
+  for (const char* row : {"pqk", "pqk-mutual", "pqk-shared"}) {
+    const Outcome out = stepped(row, all_steps)->finish();
+    differ = differ || score(out, "teacher accuracy") != score(out, "accuracy");
+  }
+  CHECK(differ);
+}
+
+TEST_CASE("what a trial leaves: sparsity, bytes, a model with ranges and bits") {
+  const auto trial = stepped("pqk", all_steps);
+  const Outcome out = trial->finish();
+  // 8 9 + 16 8 9 weights of convolutions
+  CHECK(score(out, "sparsity, %") == doctest::Approx(75));
+  const auto file = trial->model();
+  const Tensor* ranges = nullptr;
+  for (const NamedTensor& t : file) {
+    if (t.first == "ranges") ranges = &t.second;
+  }
+  REQUIRE(ranges);
+  CHECK(ranges->shape() == Shape{3, 3});  // two convolutions, a linear map
+  const Metadata about = trial->about();
+  CHECK(about.at("bits") == "4");
+  CHECK(about.at("edge_bits") == "8");
+  CHECK(about.at("net") == "tiny");
+  const auto as_float = stepped("prune", all_steps);
+  CHECK(as_float->about().count("bits") == 0);
+  for (const NamedTensor& t : as_float->model()) CHECK(t.first != "ranges");
+  CHECK(score(out, "bytes") < score(as_float->finish(), "bytes"));
+}
+
+TEST_CASE("no test image trains, and no training image tests") {
+  Images moved = test::images();
+  moved.test.images = moved.test.images * 0.5;
+  const pqk::Settings s = settings();
+  const auto run = [&](const Images& of) {
+    const auto trial = pqk::trial({"pqk", "75% 4 bits", 3}, s, std::make_shared<const Images>(of));
+    for (int64_t i = 0; i < all_steps; ++i) trial->step(i);
+    return state_of(*trial, "learner");
+  };
+  CHECK(run(moved) == run(test::images()));
+}
