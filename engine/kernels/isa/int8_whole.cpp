@@ -1,0 +1,198 @@
+// Convolutions of levels whose results go on as f32, as levels of the next convolution, or as both:
+// sums stay in registers until then. By bytes with AVX-512 VNNI, by 16-bit pairs everywhere.
+#include "int8_lanes.h"
+
+namespace regrad::kernels::REGRAD_ISA {
+namespace {
+
+constexpr int kBlock = 2 * kSums;  // outputs at once
+
+REGRAD_INLINE Floats load_floats(const float* p) { return load<kSums>(p); }
+
+REGRAD_INLINE Sums levels_of(const Int8Finish& f, Floats v, Floats inverse) {
+  const Floats low = f.low - Floats{}, high = f.high - Floats{};
+  v = v * inverse;
+  v = v > low ? v : low;
+  v = v < high ? v : high;
+  return rounded(v) + f.offset;
+}
+// n of them: to the end of the register unless exact
+REGRAD_INLINE void store_levels(const Int8Finish& f, int64_t at, Sums v, int64_t n) {
+  if (f.exact && n < kSums) {
+    for (int64_t i = 0; i < n; ++i)
+      f.wide ? void(static_cast<int16_t*>(f.q)[at + i] = int16_t(v[i]))
+             : void(static_cast<uint8_t*>(f.q)[at + i] = uint8_t(v[i]));
+  } else if (f.wide) {
+    store_halves(static_cast<int16_t*>(f.q) + at, v);
+  } else {
+    store_bytes(static_cast<uint8_t*>(f.q) + at, v);
+  }
+}
+
+// Sums of n neighbouring outputs, whose numbers begin at `at` of the arrays. band: where the row's
+// are; y, q: where the first goes.
+REGRAD_INLINE void finish(const Int8Finish& f, const int32_t* sums, int64_t n, int64_t at,
+                          int64_t band, int64_t y, int64_t q) {
+  for (int64_t j = 0; j < n; j += kSums) {
+    Floats v = __builtin_convertvector(load<kSums>(sums + j), Floats);
+    v = v * load_floats(f.scale + at + j) + load_floats(f.bias + at + j);
+    if (f.band_scale)
+      v = v * load_floats(f.band_scale + band + at + j) + load_floats(f.band_bias + band + at + j);
+    if (f.residual) v = v + load_floats(f.residual + y + j);
+    if (f.relu) v = v < 0 ? Floats{} : v;
+    if (f.y) {
+      if (f.exact && n - j < kSums) {
+        for (int64_t i = 0; i < n - j; ++i) f.y[y + j + i] = v[i];
+      } else {
+        store<kSums>(f.y + y + j, v);
+      }
+    }
+    if (f.q) store_levels(f, q + j, levels_of(f, v, load_floats(f.inverse + at + j)), n - j);
+  }
+}
+
+// ---- products ----
+
+struct Pairs {
+  REGRAD_INLINE Sums add(Sums sum, Halves x, Halves w) { return sum + multiply_pairs(x, w); }
+};
+#if defined(__AVX512F__)
+struct Fours {
+  REGRAD_INLINE Sums add(Sums sum, Halves x, Halves w) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "vm"(w));
+    return sum;
+  }
+};
+constexpr int kPixels = 12;
+#else
+constexpr int kPixels = 6;
+#endif
+
+template <class Products, int pixels, int vectors>
+void block(const Int8Conv& s, const Int8Finish& f, const char* x, const int16_t* weight, int64_t o,
+           int64_t band, int64_t y, int64_t q) {
+  Sums sum[pixels][vectors];
+  for (int v = 0; v < vectors; ++v) {
+    const Sums start = load<kSums>(f.start + o + v * kSums);
+    for (int p = 0; p < pixels; ++p) sum[p][v] = start;
+  }
+  for (int64_t g = 0; g < s.segments; ++g) {
+    const char* from = x + s.segment[g];
+    for (int64_t k = 0; k < s.units; ++k, from += 4, weight += 2 * vectors * kSums) {
+      Halves w[vectors];
+      for (int v = 0; v < vectors; ++v) w[v] = load<2 * kSums>(weight + 2 * v * kSums);
+      REGRAD_UNROLL
+      for (int p = 0; p < pixels; ++p) {
+        const Halves unit = repeat_pair(reinterpret_cast<const int16_t*>(from + p * s.pixel_step));
+        for (int v = 0; v < vectors; ++v) sum[p][v] = Products::add(sum[p][v], unit, w[v]);
+      }
+    }
+  }
+  int32_t tile[pixels][vectors * kSums];
+  REGRAD_UNROLL
+  for (int p = 0; p < pixels; ++p)
+    for (int v = 0; v < vectors; ++v) store<kSums>(tile[p] + v * kSums, sum[p][v]);
+  const int64_t left = s.outputs - o, n = left < vectors * kSums ? left : vectors * kSums;
+  for (int p = 0; p < pixels; ++p)
+    finish(f, tile[p], n, o, band, y + p * f.y_pixel, q + p * f.q_pixel);
+}
+
+template <class Products, int most, int vectors>
+void pixels_of(const Int8Conv& s, const Int8Finish& f, const char* x, const int16_t* weight,
+               int64_t o, int64_t band, int64_t pixels, int64_t y, int64_t q) {
+  if constexpr (most > 1)
+    if (pixels < most)
+      return pixels_of<Products, most - 1, vectors>(s, f, x, weight, o, band, pixels, y, q);
+  block<Products, most, vectors>(s, f, x, weight, o, band, y, q);
+}
+
+// Blocks of pixels are cut as evenly as kPixels allows.
+template <class Products, int vectors>
+void outputs_of(const Int8Conv& s, const Int8Finish& f, const char* x, const int16_t* weight,
+                int64_t o) {
+  for (int64_t i = 0; i < s.rows; ++i)
+    for (int64_t at = 0, left = (s.pixels + kPixels - 1) / kPixels; left > 0; --left) {
+      const int64_t now = (s.pixels - at + left - 1) / left;
+      pixels_of<Products, kPixels, vectors>(
+          s, f, x + i * s.row_step + at * s.pixel_step, weight, o, i / f.band_rows * f.band_width,
+          now, i * f.y_row + at * f.y_pixel + o, i * f.q_row + at * f.q_pixel + o);
+      at += now;
+    }
+}
+
+// The last outputs come first: what is written past a pixel is written again.
+template <class Products>
+void conv(const Int8Conv& s, const Int8Finish& f, const void* x, const void* weight) {
+  const auto* from = static_cast<const char*>(x);
+  const auto* w = static_cast<const int16_t*>(weight);
+  const int64_t each = 2 * s.segments * s.units;
+  for (int64_t o = (s.outputs - 1) / kBlock * kBlock; o >= 0; o -= kBlock) {
+    if (s.outputs - o > kSums) {
+      outputs_of<Products, 2>(s, f, from, w + o * each, o);
+    } else {
+      outputs_of<Products, 1>(s, f, from, w + o * each, o);
+    }
+  }
+}
+
+// ---- depthwise ----
+
+template <int blocks>
+REGRAD_INLINE void depthwise_sums(const Int8Depthwise& s, const int16_t* x, const int16_t* weight,
+                                  int32_t* y) {
+  Sums low[blocks] = {}, high[blocks] = {};
+  for (int64_t k = 0; k < s.pairs; ++k, weight += 2 * s.width) {
+    const int16_t *a = x + s.tap[2 * k], *b = x + s.tap[2 * k + 1];
+    for (int i = 0; i < blocks; ++i) {
+      const Halves p = load<2 * kSums>(a + 2 * i * kSums), q = load<2 * kSums>(b + 2 * i * kSums);
+      low[i] += multiply_pairs(interleave_low(p, q), load<2 * kSums>(weight + 4 * i * kSums));
+      high[i] += multiply_pairs(interleave_high(p, q),
+                                load<2 * kSums>(weight + 4 * i * kSums + 2 * kSums));
+    }
+  }
+  for (int i = 0; i < blocks; ++i) store_interleaved(y + 2 * i * kSums, low[i], high[i]);
+}
+
+void conv_depthwise(const Int8Depthwise& s, const Int8Finish& f, const int16_t* x,
+                    const int16_t* weight) {
+  int32_t tile[4 * kSums];
+  for (int64_t i = 0; i < s.rows; ++i, x += s.row_step) {
+    const int64_t band = i / f.band_rows * f.band_width;
+    for (int64_t r = 0, y = i * f.y_row, q = i * f.q_row; r < s.runs; ++r) {
+      const int64_t n = r + 1 < s.runs ? s.run : s.last_run;
+      const int16_t* from = x + r * s.run_step;
+      for (int64_t j = 0; j < n; j += 4 * kSums) {
+        const int64_t now = n - j < 4 * kSums ? n - j : 4 * kSums;
+        if (now > 2 * kSums) {
+          depthwise_sums<2>(s, from + j, weight + 2 * j, tile);
+        } else {
+          depthwise_sums<1>(s, from + j, weight + 2 * j, tile);
+        }
+        finish(f, tile, now, j, band, y + j, q + j);
+      }
+      y += n, q += n;
+    }
+  }
+}
+
+void to_levels(const float* x, int64_t n, const float* inverse, int64_t columns,
+               const Int8Finish& f) {
+  for (int64_t i = 0; i < n; i += columns)
+    for (int64_t j = 0, m = n - i < columns ? n - i : columns; j < m; j += kSums)
+      store_levels(f, i + j, levels_of(f, load_floats(x + i + j), load_floats(inverse + j)), m - j);
+}
+
+}  // namespace
+
+void fill_int8_whole(Table& t) {
+#if defined(__AVX512F__)
+  t.int8.conv_bytes = conv<Fours>;
+#else
+  t.int8.conv_bytes = nullptr;
+#endif
+  t.int8.conv_halves = conv<Pairs>;
+  t.int8.conv_depthwise = conv_depthwise;
+  t.int8.to_levels = to_levels;
+}
+
+}  // namespace regrad::kernels::REGRAD_ISA
