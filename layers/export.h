@@ -1,7 +1,8 @@
 // From a trained net to one that runs without training code (inference/inference.h): batch norms
 // are folded into the convolutions before them, and weights stay as they are, zeros included.
 //
-//   export_net(net, {.name = "resnet20", ..}, {.quantization = of_each_layer})   // by whole numbers
+//   export_net(net, {.name = "resnet20", ..}, {.quantization = of_each_layer});
+//       // by whole numbers
 //
 // The layers are those that a forward pass reports (Context::evaluate): a net that is made of the
 // layers and steps that inference has can be exported as it stands.
@@ -36,8 +37,8 @@ std::vector<InferenceLayer> recorded_layers(
     const std::function<Tensor(const Tensor&, Context&)>& forward, const Tensor& x,
     const std::vector<LayerQuantization>& quantization = {});
 
-// Any net with net(x, ctx) that maps images of `info` to classes, out of training; options' classes,
-// mean and deviation are taken where info has none. ConfigError as recorded_layers'.
+// Any net with net(x, ctx) that maps images of `info` to classes, out of training; options'
+// classes, mean and deviation are taken where info has none. ConfigError as recorded_layers'.
 template <class Net>
 InferenceNet export_net(const Net& net, const InferenceInfo& info,
                         const ExportOptions& options = {});

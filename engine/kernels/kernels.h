@@ -221,7 +221,8 @@ struct Int8Depthwise {
 // Arrays hold a number per output, with room up to the next multiple of 2 `sums`; of a depthwise
 // convolution per element of a run. Rows lie in bands of band_rows, whose numbers lie band_width
 // apart. Steps in elements. y and q: null where not wanted; up to 2 `sums` elements are written past
-// the last output of a pixel (exact: none), before the next pixel is.
+// the last output of a pixel (exact: none), before the next pixel is. What lies so far behind y and
+// behind the residual is to be memory of the caller's.
 struct Int8Finish {
   const int32_t* start;
   const float *scale, *bias, *band_scale, *band_bias;  // the latter two: null where there are none
@@ -270,6 +271,9 @@ struct Int8Kernels {
   // A row of n elements to levels: q as Int8Finish has it; inverse: `columns`, over and over.
   void (*to_levels)(const float* x, int64_t n, const float* inverse, int64_t columns,
                     const Int8Finish& f);
+  // y = max(residual + a + row, 0), and q of it, of `rows` rows of n elements; row: one
+  void (*add_row)(const float* a, const float* row, int64_t rows, int64_t n, const float* inverse,
+                  int64_t columns, const Int8Finish& f);
 };
 
 // A sparse matrix by rows: the entries of row i are k = pointers[i] .. pointers[i+1], in

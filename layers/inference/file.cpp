@@ -7,8 +7,8 @@
 //
 // Tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with bitmap=1
 // the kept ones only; "mask", the bitmaps. Of layers with levels: "scale", those of inputs, then
-// those of outputs; "levels", in place of values, each l + n in `bits` bits, n = 2^(bits-1) - 1, the
-// lowest bit first, a layer from a whole byte on.
+// those of outputs; "levels", in place of values, each l + n in `bits` bits, n = 2^(bits-1) - 1,
+// the lowest bit first, a layer from a whole byte on.
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/split.h>
 #include <regrad/engine/io/serialize.h>
@@ -127,6 +127,9 @@ class Reader {
     for (const std::string& line : split(text("layers"), '\n'))
       layers.push_back(layer(line, layers.size()));
     check_all_used();
+    if (mode == InferenceMode::integers &&
+        std::none_of(layers.begin(), layers.end(), [](const Layer& l) { return l.levels; }))
+      throw ConfigError(file_.where + ": its layers have no levels, which integers need");
     try {
       InferenceNet out(std::move(layers), std::move(info), mode);
       return out;

@@ -19,8 +19,9 @@
 namespace regrad {
 
 // A convolution or linear map by whole numbers: of symmetric levels (engine/quantize.h), scale l.
-//   y = input_scale scale f(l_x, levels) + bias,  l_x = round(x / input_scale), halves to even, held
-//   to 0 .. 2^b - 1, or to -n .. n, n = 2^(b-1) - 1, where the input is signed; b = input_bits
+//   y = input_scale scale f(l_x, levels) + bias,  l_x = round(x / input_scale), halves to even,
+//   held to 0 .. 2^b - 1, or to -n .. n, n = 2^(b-1) - 1, where the input is signed;
+//   b = input_bits
 struct InferenceLevels {
   int bits = 8;  // of the weights' levels, 2 to 8: from -n to n, n = 2^(bits-1) - 1
   std::vector<int8_t> weight = {};  // in the order of the layer's weight
@@ -39,8 +40,8 @@ struct InferenceLayer {
     conv,  // weight [O, C/groups, KH, KW], bias [O]; then + residual, then ReLU, where set
     // weight [O, I], bias [O] on [N, I], or on [N, C, H, W] seen as [N, C H W]; ReLU where set
     linear,
-    // weight x + bias of each channel in each of `bands` equal bands of rows, both [C bands], element
-    // c bands + s; ReLU where set
+    // weight x + bias of each channel in each of `bands` equal bands of rows, both [C bands],
+    // element c bands + s; ReLU where set
     affine,
     // kernel x kernel (0: stride x stride) every `stride` pixels; what does not fill a window is
     // left out, `padding` pixels around are no values
@@ -122,7 +123,8 @@ class InferenceNet {
 // the kept values, any other as it is; levels at their bits, packed, in place of values; the layers
 // as text in the metadata. Replaced whole or not at all (DiskError).
 void save_inference(const InferenceNet& net, const std::string& path);
-// IOError naming the file and what is wrong in it: nothing in it is trusted.
+// IOError naming the file and what is wrong in it: nothing in it is trusted. ConfigError: integers
+// of a file without levels.
 InferenceNet load_inference(const std::string& path, InferenceMode mode = InferenceMode::automatic);
 
 }  // namespace regrad

@@ -114,6 +114,8 @@ class Planner {
     if (!w.lies.wide && w.lies.is_signed) w.offset = 128;
     while (static_cast<int64_t>(w.columns.size()) < std::max<int64_t>(s.c, 512))
       w.columns.insert(w.columns.end(), w.inverse.begin(), w.inverse.end());
+    w.period = static_cast<int64_t>(w.columns.size());
+    w.columns.resize(w.columns.size() + 64, 0.0f);  // what vectors may read there
   }
 
   void make(size_t i) {
@@ -154,7 +156,8 @@ class Planner {
       reads(l.residual), reads(l.row);
       if (!l.levels && !p_.layers[i].skipped) reads(l.from);
       const auto written = static_cast<size_t>(p_.layers[i].writes);
-      if (!l.levels || p_.of_value[written].size() > 1) p_.is_f32[written] = true;
+      const bool at_hand = l.levels || l.kind == Layer::add_row;
+      if (!at_hand || p_.of_value[written].size() > 1) p_.is_f32[written] = true;
     }
     for (size_t i = 0; i < layers_.size(); ++i)
       if (p_.layers[i].skipped) p_.is_f32[from(i)] = false;

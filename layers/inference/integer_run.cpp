@@ -4,6 +4,7 @@
 #include <regrad/layers/inference/plan.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 namespace regrad::inference {
@@ -12,13 +13,21 @@ namespace {
 using Layer = InferenceLayer;
 using detail::Scratch;
 
+// Memory at a cache line, kept by the thread between calls.
+char* kept_memory(int64_t bytes) {
+  static thread_local std::vector<char> memory;
+  if (static_cast<int64_t>(memory.size()) < bytes + 64)
+    memory.assign(static_cast<size_t>(bytes + 64), 0);
+  return memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64;
+}
+
 class Run {
  public:
   Run(const std::vector<Layer>& layers, const IntegerPlan& plan, int64_t n)
       : layers_(layers),
         plan_(plan),
         n_(n),
-        memory_(n * plan.bytes + kernels::int8_room),
+        memory_(kept_memory(n * plan.bytes + kernels::int8_room)),
         scratch_(scratch_bytes(plan.dense, n)) {}
 
   void operator()(const float* x, float* out) {
@@ -29,8 +38,11 @@ class Run {
     for (size_t i = 0; i < layers_.size(); ++i) {
       const WholeLayer& k = plan_.layers[i];
       if (k.skipped) continue;
+      const bool at_hand = k.conv || layers_[i].kind == Layer::add_row;
       if (k.conv) {
         by_whole_numbers(layers_[i], k);
+      } else if (at_hand) {
+        add_row(layers_[i], k.writes);
       } else {
         const Layer& l = layers_[i];
         run_layer(layers_, plan_.dense, i,
@@ -38,7 +50,7 @@ class Run {
                    l.row >= 0 ? value(l.row) : nullptr, value(k.writes)},
                   scratch_.as<void>());
       }
-      make_wholes(k.writes, k.conv ? 1 : 0);
+      make_wholes(k.writes, at_hand ? 1 : 0);
     }
     const float* y = value(static_cast<int>(layers_.size()));
     for (int64_t i = 0; i < n_; ++i)
@@ -47,12 +59,9 @@ class Run {
 
  private:
   float* value(int v) const {
-    return reinterpret_cast<float*>(memory_.as<char>() +
-                                    n_ * plan_.value_at[static_cast<size_t>(v)]);
+    return reinterpret_cast<float*>(memory_ + n_ * plan_.value_at[static_cast<size_t>(v)]);
   }
-  char* whole(int k) const {
-    return memory_.as<char>() + n_ * plan_.whole_at[static_cast<size_t>(k)];
-  }
+  char* whole(int k) const { return memory_ + n_ * plan_.whole_at[static_cast<size_t>(k)]; }
 
   // f's fields for whole value k
   static kernels::Int8Finish finish_of(const WholeValue& w) {
@@ -81,6 +90,24 @@ class Run {
     if (f.q) pad(plan_.of_value[v][0]);
   }
 
+  void add_row(const Layer& l, int to) const {
+    const auto v = static_cast<size_t>(to);
+    const Size& s = plan_.dense.values[v];
+    const int whole_to = plan_.of_value[v].empty() ? -1 : plan_.of_value[v][0];
+    const WholeValue* w = whole_to < 0 ? nullptr : &plan_.wholes[static_cast<size_t>(whole_to)];
+    kernels::Int8Finish f = w ? finish_of(*w) : kernels::Int8Finish{};
+    for (int64_t i = 0; i < n_; ++i) {
+      const int64_t at = i * s.numel();
+      if (plan_.is_f32[v]) f.y = value(to) + at;
+      if (l.residual >= 0) f.residual = value(l.residual) + at;
+      if (w) f.q = whole(whole_to) + i * w->lies.bytes + w->lies.first * (w->lies.wide ? 2 : 1);
+      kernels::table().int8.add_row(value(l.from) + at, value(l.row) + i * s.w * s.c, s.h,
+                                    s.w * s.c, w ? w->columns.data() : nullptr,
+                                    w ? w->period : s.w * s.c, f);
+    }
+    if (w) pad(whole_to);
+  }
+
   // The whole numbers of value v, from the first-th on, of its f32.
   void make_wholes(int v, size_t first) const {
     const std::vector<int>& all = plan_.of_value[static_cast<size_t>(v)];
@@ -91,9 +118,8 @@ class Run {
       for (int64_t k = 0; k < n_; ++k)
         for (int64_t r = 0; r < w.size.h; ++r) {
           f.q = whole(all[i]) + k * w.lies.bytes + (w.lies.first + r * w.lies.row) * item;
-          kernels::table().int8.to_levels(
-              value(v) + k * w.size.numel() + r * columns, columns, w.columns.data(),
-              static_cast<int64_t>(w.columns.size()) / w.size.c * w.size.c, f);
+          kernels::table().int8.to_levels(value(v) + k * w.size.numel() + r * columns, columns,
+                                          w.columns.data(), w.period, f);
         }
       pad(all[i]);
     }
@@ -122,7 +148,8 @@ class Run {
   const std::vector<Layer>& layers_;
   const IntegerPlan& plan_;
   int64_t n_;
-  Scratch memory_, scratch_;
+  char* memory_;
+  Scratch scratch_;
 };
 
 }  // namespace

@@ -152,9 +152,9 @@ void channels_first(const Size& s, const float* x, float* y);
 void run_dense(const std::vector<InferenceLayer>& layers, const DensePlan& plan, const float* x,
                int64_t n, float* out);
 
-// The integer way: layers with levels by whole numbers, the others as dense has them. A value is f32
-// where somebody reads it so, whole numbers for each way in which a layer with levels reads it, or
-// both; the first of these is written where sums are made.
+// The integer way: layers with levels by whole numbers, the others as dense has them. A value is
+// f32 where somebody reads it so, whole numbers for each way in which a layer with levels reads it,
+// or both; the first of these is written where the sums are made.
 struct WholeValue {
   int value;
   kernels::Int8Input lies;
@@ -163,7 +163,8 @@ struct WholeValue {
   std::vector<float> scale = {}, inverse = {};  // of each channel
   float low = 0, high = 0;
   int32_t offset = 0;
-  std::vector<float> columns = {};  // inverse, over and over
+  std::vector<float> columns = {};  // inverse over and over, `period` of them, and room
+  int64_t period = 0;
 };
 struct WholeLayer {
   std::optional<kernels::Int8Fixed> conv;  // of a layer with levels

@@ -34,9 +34,9 @@ struct NamedNetOptions {
 // tiny (two convolutions of 8 and 16 channels), mlp (two hidden layers of 128), r8 (ResNet of depth
 // 8), resnet20, resnet32, resnet56 (projected shortcuts), resnet56-bottleneck (what DCIL's code
 // calls ResNet-56), resnet20-pad, resnet32-pad, resnet56-pad (shortcuts without parameters), vgg16,
-// wrn-28-2, mobilenet, resnet50 (for large images, as torchvision's), bcresnet-1 and bcresnet-8 (for
-// log-mels [N,1,size,width]; images too, with bands and tail as nets/bcresnet.h fits them; dropout
-// 0.1, which the context's random stream switches on).
+// wrn-28-2, mobilenet, resnet50 (for large images, as torchvision's), bcresnet-1 and bcresnet-8
+// (for log-mels [N,1,size,width]; images too, with bands and tail as nets/bcresnet.h fits them;
+// dropout 0.1, which the context's random stream switches on).
 const std::vector<std::string>& net_names();
 
 class NamedNet {

@@ -516,20 +516,18 @@ TEST_CASE("integers: norms go into scales, and weights stay whole numbers of the
   }
   CHECK(i == q.size());
   // dead filters are taken out of levels too, and no logit changes
-  const NamedNetOptions v{.name = "vgg16", .in_channels = 3, .size = 16, .classes = 4};
-  NamedNet filters(Random(1), v);
+  NamedNet filters = trained(o);
   std::vector<Tensor> p = parameters(filters);
   for (Tensor& t : p)
     if (t.dim() == 4 && t.size(0) % 2 == 0)
       t = t.detach() * cat({zeros({t.size(0) / 2, 1, 1, 1}), ones({t.size(0) / 2, 1, 1, 1})}, 0);
   filters = at(filters, p);
-  const Tensor y = images(v, 2);
-  const std::vector<LayerQuantization> of = quantization(filters, y, 8);
-  const InferenceNet whole = export_net(filters, v, {.remove_filters = false, .quantization = of}),
-                     cut = export_net(filters, v, {.quantization = of});
+  const std::vector<LayerQuantization> of = quantization(filters, x, 8);
+  const InferenceNet whole = export_net(filters, o, {.remove_filters = false, .quantization = of}),
+                     cut = export_net(filters, o, {.quantization = of});
   CHECK(cut.cost().parameters < whole.cost().parameters);
-  CHECK(differing(cut.with_mode(InferenceMode::integers)(y).to_vector(),
-                  whole.with_mode(InferenceMode::integers)(y).to_vector()) == 0);
+  CHECK(differing(cut.with_mode(InferenceMode::integers)(x).to_vector(),
+                  whole.with_mode(InferenceMode::integers)(x).to_vector()) == 0);
 }
 
 TEST_CASE("integers: what does not fit is refused") {

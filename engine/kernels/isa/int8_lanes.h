@@ -1,4 +1,5 @@
-// What 8-bit convolutions are made of: products of whole numbers in pairs or fours, added to 32 bits.
+// What 8-bit convolutions are made of: products of whole numbers in pairs or fours, added to 32
+// bits.
 #pragma once
 
 #include "reduce.h"
@@ -109,14 +110,29 @@ REGRAD_INLINE void store_bytes(uint8_t* q, Sums v) {
 #endif
 }
 
-// Two registers of sums that interleave_low and _high made, in order again.
+// Two registers of sums that interleave_low and _high made, in order again: the first half.
+REGRAD_INLINE Sums first_of(Sums low, Sums high) {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 8, 9, 10, 11);
+#else
+  return (void)high, low;
+#endif
+}
+REGRAD_INLINE Sums last_of(Sums low, Sums high) {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(low, high, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29,
+                                 30, 31);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(low, high, 4, 5, 6, 7, 12, 13, 14, 15);
+#else
+  return (void)low, high;
+#endif
+}
 REGRAD_INLINE void store_interleaved(int32_t* y, Sums low, Sums high) {
-  for (int q = 0; q < kSums / 4; ++q) {
-    Lanes<int32_t, 4>::V a, b;
-    for (int i = 0; i < 4; ++i) a[i] = low[4 * q + i], b[i] = high[4 * q + i];
-    store<4>(y + 8 * q, a);
-    store<4>(y + 8 * q + 4, b);
-  }
+  store<kSums>(y, first_of(low, high));
+  store<kSums>(y + kSums, last_of(low, high));
 }
 
 }  // namespace regrad::kernels::REGRAD_ISA

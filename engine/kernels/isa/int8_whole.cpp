@@ -29,26 +29,30 @@ REGRAD_INLINE void store_levels(const Int8Finish& f, int64_t at, Sums v, int64_t
   }
 }
 
-// Sums of n neighbouring outputs, whose numbers begin at `at` of the arrays. band: where the row's
-// are; y, q: where the first goes.
-REGRAD_INLINE void finish(const Int8Finish& f, const int32_t* sums, int64_t n, int64_t at,
-                          int64_t band, int64_t y, int64_t q) {
-  for (int64_t j = 0; j < n; j += kSums) {
-    Floats v = __builtin_convertvector(load<kSums>(sums + j), Floats);
-    v = v * load_floats(f.scale + at + j) + load_floats(f.bias + at + j);
-    if (f.band_scale)
-      v = v * load_floats(f.band_scale + band + at + j) + load_floats(f.band_bias + band + at + j);
-    if (f.residual) v = v + load_floats(f.residual + y + j);
-    if (f.relu) v = v < 0 ? Floats{} : v;
-    if (f.y) {
-      if (f.exact && n - j < kSums) {
-        for (int64_t i = 0; i < n - j; ++i) f.y[y + j + i] = v[i];
-      } else {
-        store<kSums>(f.y + y + j, v);
-      }
+// y and its levels, of n neighbouring outputs at most.
+REGRAD_INLINE void store_both(const Int8Finish& f, Floats v, const float* inverse, int64_t n,
+                              int64_t y, int64_t q) {
+  if (f.y) {
+    if (f.exact && n < kSums) {
+      for (int64_t i = 0; i < n; ++i) f.y[y + i] = v[i];
+    } else {
+      store<kSums>(f.y + y, v);
     }
-    if (f.q) store_levels(f, q + j, levels_of(f, v, load_floats(f.inverse + at + j)), n - j);
   }
+  if (f.q) store_levels(f, q, levels_of(f, v, load_floats(inverse)), n);
+}
+
+// Sums of n neighbouring outputs at most, whose numbers begin at `at` of the arrays. band: where the
+// row's are; y, q: where the first goes.
+REGRAD_INLINE void finish(const Int8Finish& f, Sums sums, int64_t n, int64_t at, int64_t band,
+                          int64_t y, int64_t q) {
+  Floats v = __builtin_convertvector(sums, Floats);
+  v = v * load_floats(f.scale + at) + load_floats(f.bias + at);
+  if (f.band_scale)
+    v = v * load_floats(f.band_scale + band + at) + load_floats(f.band_bias + band + at);
+  if (f.residual) v = v + load_floats(f.residual + y);
+  if (f.relu) v = v < 0 ? Floats{} : v;
+  store_both(f, v, f.q ? f.inverse + at : nullptr, n, y, q);
 }
 
 // ---- products ----
@@ -93,8 +97,9 @@ void block(const Int8Conv& s, const Int8Finish& f, const char* x, const int16_t*
   for (int p = 0; p < pixels; ++p)
     for (int v = 0; v < vectors; ++v) store<kSums>(tile[p] + v * kSums, sum[p][v]);
   const int64_t left = s.outputs - o, n = left < vectors * kSums ? left : vectors * kSums;
-  for (int p = 0; p < pixels; ++p)
-    finish(f, tile[p], n, o, band, y + p * f.y_pixel, q + p * f.q_pixel);
+  for (int p = 0; p < pixels; ++p, y += f.y_pixel, q += f.q_pixel)
+    for (int64_t j = 0; j < n; j += kSums)
+      finish(f, load<kSums>(tile[p] + j), n - j, o + j, band, y + j, q + j);
 }
 
 template <class Products, int most, int vectors>
@@ -137,39 +142,41 @@ void conv(const Int8Conv& s, const Int8Finish& f, const void* x, const void* wei
 
 // ---- depthwise ----
 
+// n elements of a run from the j-th on, 2 kSums blocks at most.
 template <int blocks>
-REGRAD_INLINE void depthwise_sums(const Int8Depthwise& s, const int16_t* x, const int16_t* weight,
-                                  int32_t* y) {
+REGRAD_INLINE void depthwise_block(const Int8Depthwise& s, const Int8Finish& f, const int16_t* x,
+                                   const int16_t* weight, int64_t n, int64_t j, int64_t band,
+                                   int64_t y, int64_t q) {
   Sums low[blocks] = {}, high[blocks] = {};
   for (int64_t k = 0; k < s.pairs; ++k, weight += 2 * s.width) {
     const int16_t *a = x + s.tap[2 * k], *b = x + s.tap[2 * k + 1];
     for (int i = 0; i < blocks; ++i) {
-      const Halves p = load<2 * kSums>(a + 2 * i * kSums), q = load<2 * kSums>(b + 2 * i * kSums);
-      low[i] += multiply_pairs(interleave_low(p, q), load<2 * kSums>(weight + 4 * i * kSums));
-      high[i] += multiply_pairs(interleave_high(p, q),
+      const Halves p = load<2 * kSums>(a + 2 * i * kSums), r = load<2 * kSums>(b + 2 * i * kSums);
+      low[i] += multiply_pairs(interleave_low(p, r), load<2 * kSums>(weight + 4 * i * kSums));
+      high[i] += multiply_pairs(interleave_high(p, r),
                                 load<2 * kSums>(weight + 4 * i * kSums + 2 * kSums));
     }
   }
-  for (int i = 0; i < blocks; ++i) store_interleaved(y + 2 * i * kSums, low[i], high[i]);
+  for (int i = 0; i < blocks; ++i) {
+    const int64_t at = 2 * i * kSums;
+    finish(f, first_of(low[i], high[i]), n - at, j + at, band, y + at, q + at);
+    if (n - at > kSums)
+      finish(f, last_of(low[i], high[i]), n - at - kSums, j + at + kSums, band, y + at + kSums,
+             q + at + kSums);
+  }
 }
 
 void conv_depthwise(const Int8Depthwise& s, const Int8Finish& f, const int16_t* x,
                     const int16_t* weight) {
-  int32_t tile[4 * kSums];
   for (int64_t i = 0; i < s.rows; ++i, x += s.row_step) {
     const int64_t band = i / f.band_rows * f.band_width;
     for (int64_t r = 0, y = i * f.y_row, q = i * f.q_row; r < s.runs; ++r) {
       const int64_t n = r + 1 < s.runs ? s.run : s.last_run;
       const int16_t* from = x + r * s.run_step;
-      for (int64_t j = 0; j < n; j += 4 * kSums) {
-        const int64_t now = n - j < 4 * kSums ? n - j : 4 * kSums;
-        if (now > 2 * kSums) {
-          depthwise_sums<2>(s, from + j, weight + 2 * j, tile);
-        } else {
-          depthwise_sums<1>(s, from + j, weight + 2 * j, tile);
-        }
-        finish(f, tile, now, j, band, y + j, q + j);
-      }
+      int64_t j = 0;
+      for (; j + 2 * kSums < n; j += 4 * kSums)
+        depthwise_block<2>(s, f, from + j, weight + 2 * j, n - j, j, band, y + j, q + j);
+      if (j < n) depthwise_block<1>(s, f, from + j, weight + 2 * j, n - j, j, band, y + j, q + j);
       y += n, q += n;
     }
   }
@@ -180,6 +187,20 @@ void to_levels(const float* x, int64_t n, const float* inverse, int64_t columns,
   for (int64_t i = 0; i < n; i += columns)
     for (int64_t j = 0, m = n - i < columns ? n - i : columns; j < m; j += kSums)
       store_levels(f, i + j, levels_of(f, load_floats(x + i + j), load_floats(inverse + j)), m - j);
+}
+
+void add_row(const float* a, const float* row, int64_t rows, int64_t n, const float* inverse,
+             int64_t columns, const Int8Finish& f) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < n; i += columns)
+      for (int64_t j = i, m = n - i < columns ? n : i + columns; j < m; j += kSums) {
+        const int64_t y = r * n + j;
+        Floats v = load_floats(a + y);
+        if (f.residual) v = load_floats(f.residual + y) + v;
+        v = v + load_floats(row + j);
+        v = v < 0 ? Floats{} : v;
+        store_both(f, v, f.q ? inverse + (j - i) : nullptr, m - j, y, r * f.q_row + j);
+      }
 }
 
 }  // namespace
@@ -193,6 +214,7 @@ void fill_int8_whole(Table& t) {
   t.int8.conv_halves = conv<Pairs>;
   t.int8.conv_depthwise = conv_depthwise;
   t.int8.to_levels = to_levels;
+  t.int8.add_row = add_row;
 }
 
 }  // namespace regrad::kernels::REGRAD_ISA
