@@ -6,6 +6,7 @@
 #include <regrad/engine/internal/memory.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace regrad::kernels {
 namespace {
@@ -30,10 +31,12 @@ struct Int8Fixed::Parts {
   int64_t group_weight = 0;  // bytes
   Int8Conv conv{};
   Int8Depthwise rows{};
-  int64_t width = 0;  // of the arrays, of which each has room behind
+  int64_t width = 0;  // of the arrays, of which each has room behind: `pitch` from one to the next
+  int64_t pitch = 0, bands = 0, band_rows = 1;
   std::vector<int32_t> start = {};
-  std::vector<float> scale = {}, bias = {}, band_scale = {}, band_bias = {};
-  int64_t band_rows = 1;
+  // scale, bias, inverse, then band_scale and band_bias by band
+  std::shared_ptr<detail::Scratch> arrays = {};
+  const float* array(int64_t i) const { return arrays->as<float>() + i * pitch; }
 
   Parts(const Conv& given, const Int8Input& input)
       : s(given),
@@ -46,11 +49,10 @@ struct Int8Fixed::Parts {
   int64_t tap(int64_t p, int64_t q) const {  // elements
     return p * s.dilation_h * x.row + q * s.dilation_w * s.c;
   }
-  std::vector<float> spread(const float* v) const {
-    std::vector<float> out(static_cast<size_t>(width + 4 * k.sums), 0.0f);
+  void spread(const float* v, int64_t array_number) const {
+    float* out = arrays->as<float>() + array_number * pitch;
     const int64_t n = depthwise ? rows.run : s.o;
-    for (int64_t i = 0; i < n; ++i) out[static_cast<size_t>(i)] = v[i % s.o];
-    return out;
+    for (int64_t i = 0; i < pitch; ++i) out[i] = i < n ? v[i % s.o] : 0.0f;
   }
   void pack_dense(const int8_t* w);
   void pack_depthwise(const int8_t* w);
@@ -127,28 +129,27 @@ Int8Fixed::Int8Fixed(const Conv& s, const int8_t* weight, const Int8Input& x,
                      const Int8Numbers& numbers) {
   auto p = std::make_shared<Parts>(s, x);
   p->depthwise ? p->pack_depthwise(weight) : p->pack_dense(weight);
-  p->scale = p->spread(numbers.scale), p->bias = p->spread(numbers.bias);
-  p->band_rows = s.oh;
-  if (numbers.bands > 0) p->band_rows = s.oh / numbers.bands;
+  p->pitch = up_to(p->width + 4 * p->k.sums, 16);
+  p->arrays = std::make_shared<detail::Scratch>((3 + 2 * numbers.bands) * p->pitch * 4);
+  p->spread(numbers.scale, 0), p->spread(numbers.bias, 1);
+  p->spread(numbers.inverse ? numbers.inverse : numbers.scale, 2);
+  p->band_rows = numbers.bands > 0 ? s.oh / numbers.bands : s.oh;
+  p->bands = numbers.bands;
   for (int64_t b = 0; b < numbers.bands; ++b) {
-    const std::vector<float> v = p->spread(numbers.band_scale + b * s.o),
-                             u = p->spread(numbers.band_bias + b * s.o);
-    p->band_scale.insert(p->band_scale.end(), v.begin(), v.end());
-    p->band_bias.insert(p->band_bias.end(), u.begin(), u.end());
+    p->spread(numbers.band_scale + b * s.o, 3 + b);
+    p->spread(numbers.band_bias + b * s.o, 3 + numbers.bands + b);
   }
   parts_ = std::move(p);
 }
 
-std::vector<float> Int8Fixed::by_output(const float* v) const { return parts_->spread(v); }
-
 void Int8Fixed::run(int64_t images, const void* x, Int8Finish f, int64_t y_image,
                     int64_t q_image) const {
   const Parts& p = *parts_;
-  f.start = p.start.data(), f.scale = p.scale.data(), f.bias = p.bias.data();
-  f.band_scale = p.band_scale.empty() ? nullptr : p.band_scale.data();
-  f.band_bias = p.band_bias.empty() ? nullptr : p.band_bias.data();
-  f.band_rows = p.band_rows, f.band_width = p.width + 4 * p.k.sums;
-  if (!f.band_scale) f.band_width = 0;
+  f.start = p.start.data();
+  f.scale = p.array(0), f.bias = p.array(1), f.inverse = p.array(2);
+  f.band_scale = p.bands > 0 ? p.array(3) : nullptr;
+  f.band_bias = p.bands > 0 ? p.array(3 + p.bands) : nullptr;
+  f.band_rows = p.band_rows, f.band_width = p.bands > 0 ? p.pitch : 0;
   f.exact = p.s.groups > 1 && !p.depthwise;
   f.y_row = p.s.ow * p.s.o, f.y_pixel = p.vectors ? y_image : p.s.o;
   if (p.vectors) f.q_pixel = q_image;
@@ -169,7 +170,7 @@ void Int8Fixed::run(int64_t images, const void* x, Int8Finish f, int64_t y_image
       for (int64_t k = 0; k < p.s.groups; ++k) {
         kernel(conv, g, from + k * (p.s.c / p.s.groups) * p.item,
                p.weight->as<char>() + k * p.group_weight);
-        g.start += outputs, g.scale += outputs, g.bias += outputs, g.inverse += g.q ? outputs : 0;
+        g.start += outputs, g.scale += outputs, g.bias += outputs, g.inverse += outputs;
         if (g.band_scale) g.band_scale += outputs, g.band_bias += outputs;
         if (g.y) g.y += outputs;
         if (g.residual) g.residual += outputs;

@@ -6,7 +6,6 @@
 #include "kernels.h"
 
 #include <memory>
-#include <vector>
 
 namespace regrad::kernels {
 
@@ -24,20 +23,19 @@ struct Int8Input {
 inline constexpr int64_t int8_room = 256;
 
 // What follows the sums, by output: scale and bias [o]; where there are bands, band_scale and
-// band_bias [bands, o] of equal bands of rows.
+// band_bias [bands, o] of equal bands of rows; inverse [o] where there are levels to write.
 struct Int8Numbers {
   const float *scale, *bias, *band_scale, *band_bias;
   int64_t bands;
+  const float* inverse;
 };
 
 class Int8Fixed {
  public:
   // weight [o, c / groups, kh, kw]; all is copied. s.n counts nothing.
   Int8Fixed(const Conv& s, const int8_t* weight, const Int8Input& x, const Int8Numbers& numbers);
-  // v [o] as Int8Finish::inverse takes it
-  std::vector<float> by_output(const float* v) const;
-  // Images of y lie y_image, those of q q_image elements apart. f: from `residual` on; the rest is
-  // this object's.
+  // Images of y lie y_image, those of q q_image elements apart. f: from `residual` on, but for
+  // `inverse`; the rest is this object's.
   void run(int64_t images, const void* x, Int8Finish f, int64_t y_image, int64_t q_image) const;
 
  private:

@@ -127,7 +127,7 @@ class Planner {
     for (int64_t o = 0; o < y.c; ++o)
       scale.push_back(static_cast<float>(static_cast<double>(Held(q, o, y.c).scale) *
                                          static_cast<double>(q.scale[static_cast<size_t>(o)])));
-    kernels::Int8Numbers numbers{scale.data(), l.bias.data<float>(), nullptr, nullptr, 0};
+    kernels::Int8Numbers numbers{scale.data(), l.bias.data<float>(), nullptr, nullptr, 0, nullptr};
     k.relu = l.relu;
     const auto written = static_cast<size_t>(k.writes);
     if (written != i + 1) {
@@ -136,11 +136,10 @@ class Planner {
       numbers.band_scale = after.data() + y.c;
       numbers.band_bias = after.data() + (1 + numbers.bands) * y.c;
     }
+    if (!p_.of_value[written].empty())
+      numbers.inverse = p_.wholes[static_cast<size_t>(p_.of_value[written][0])].inverse.data();
     k.conv.emplace(shape_of(l, x, y), q.weight.data(), p_.wholes[static_cast<size_t>(k.reads)].lies,
                    numbers);
-    if (!p_.of_value[written].empty())
-      k.inverse =
-          k.conv->by_output(p_.wholes[static_cast<size_t>(p_.of_value[written][0])].inverse.data());
   }
 
   // Read as f32 by a layer without levels, as a residual or row, as the answer, or to make whole

@@ -80,7 +80,7 @@ class Run {
       const WholeValue& w = plan_.wholes[static_cast<size_t>(to)];
       const int64_t item = w.lies.wide ? 2 : 1;
       f = finish_of(w);
-      f.q = whole(to) + w.lies.first * item, f.inverse = k.inverse.data();
+      f.q = whole(to) + w.lies.first * item;
       q_image = w.lies.bytes / item;
     }
     f.relu = k.relu;

@@ -171,7 +171,6 @@ struct WholeLayer {
   int reads = -1;                          // of `wholes`
   int writes = 0;                      // value; of a layer that an affine one follows, that one's
   bool relu = false, skipped = false;  // skipped: done with the layer before
-  std::vector<float> inverse = {};     // where it writes whole numbers
 };
 struct IntegerPlan {
   DensePlan dense;

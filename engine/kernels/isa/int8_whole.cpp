@@ -9,51 +9,93 @@ constexpr int kBlock = 2 * kSums;  // outputs at once
 
 REGRAD_INLINE Floats load_floats(const float* p) { return load<kSums>(p); }
 
-REGRAD_INLINE Sums levels_of(const Int8Finish& f, Floats v, Floats inverse) {
-  const Floats low = f.low - Floats{}, high = f.high - Floats{};
-  v = v * inverse;
-  v = v > low ? v : low;
-  v = v < high ? v : high;
-  return rounded(v) + f.offset;
-}
-// n of them: to the end of the register unless exact
-REGRAD_INLINE void store_levels(const Int8Finish& f, int64_t at, Sums v, int64_t n) {
-  if (f.exact && n < kSums) {
-    for (int64_t i = 0; i < n; ++i)
-      f.wide ? void(static_cast<int16_t*>(f.q)[at + i] = int16_t(v[i]))
-             : void(static_cast<uint8_t*>(f.q)[at + i] = uint8_t(v[i]));
-  } else if (f.wide) {
-    store_halves(static_cast<int16_t*>(f.q) + at, v);
-  } else {
-    store_bytes(static_cast<uint8_t*>(f.q) + at, v);
-  }
+// What is done with sums, as flags that a kernel is compiled for.
+enum : int { kBand = 1, kResidual = 2, kY = 4, kBytes = 8, kHalves = 16, kFlags = 24 };
+int flags_of(const Int8Finish& f) {
+  return (f.band_scale ? kBand : 0) | (f.residual ? kResidual : 0) | (f.y ? kY : 0) |
+         (!f.q     ? 0
+          : f.wide ? kHalves
+                   : kBytes);
 }
 
-// y and its levels, of n neighbouring outputs at most.
-REGRAD_INLINE void store_both(const Int8Finish& f, Floats v, const float* inverse, int64_t n,
-                              int64_t y, int64_t q) {
-  if (f.y) {
+// A copy: what is written through its pointers does not change it.
+template <int flags>
+struct Finish {
+  const Int8Finish f;
+  const Floats low, high, floor;
+  explicit Finish(const Int8Finish& given)
+      : f(given),
+        low(f.low - Floats{}),
+        high(f.high - Floats{}),
+        floor((f.relu ? 0.0f : -__builtin_inff()) - Floats{}) {}
+
+  inline __attribute__((always_inline)) void store_levels(Floats v, const float* inverse, int64_t n,
+                                                          int64_t at) const {
+    v = v * load_floats(inverse);
+    v = v > low ? v : low;
+    v = v < high ? v : high;
+    const Sums q = rounded(v) + f.offset;
     if (f.exact && n < kSums) {
-      for (int64_t i = 0; i < n; ++i) f.y[y + i] = v[i];
+      for (int64_t i = 0; i < n; ++i) {
+        if constexpr (flags & kHalves) {
+          static_cast<int16_t*>(f.q)[at + i] = int16_t(q[i]);
+        } else {
+          static_cast<uint8_t*>(f.q)[at + i] = uint8_t(q[i]);
+        }
+      }
+    } else if constexpr (flags & kHalves) {
+      store_halves(static_cast<int16_t*>(f.q) + at, q);
     } else {
-      store<kSums>(f.y + y, v);
+      store_bytes(static_cast<uint8_t*>(f.q) + at, q);
     }
   }
-  if (f.q) store_levels(f, q, levels_of(f, v, load_floats(inverse)), n);
+  // y and its levels, of n neighbouring outputs at most.
+  inline __attribute__((always_inline)) void store_both(Floats v, const float* inverse, int64_t n,
+                                                        int64_t y, int64_t q) const {
+    if constexpr (flags & kY) {
+      if (f.exact && n < kSums) {
+        for (int64_t i = 0; i < n; ++i) f.y[y + i] = v[i];
+      } else {
+        store<kSums>(f.y + y, v);
+      }
+    }
+    if constexpr (flags & (kBytes | kHalves)) store_levels(v, inverse, n, q);
+  }
+  // Sums of n neighbouring outputs at most, whose numbers begin at `at` of the arrays. band: where
+  // the row's are; y, q: where the first goes.
+  inline __attribute__((always_inline)) void operator()(Sums sums, int64_t n, int64_t at,
+                                                        int64_t band, int64_t y, int64_t q) const {
+    Floats v = __builtin_convertvector(sums, Floats);
+    v = v * load_floats(f.scale + at) + load_floats(f.bias + at);
+    if constexpr (flags & kBand)
+      v = v * load_floats(f.band_scale + band + at) + load_floats(f.band_bias + band + at);
+    if constexpr (flags & kResidual) v = v + load_floats(f.residual + y);
+    v = v < floor ? floor : v;
+    store_both(v, f.inverse + at, n, y, q);
+  }
+};
+
+// Sums [pixels, outputs] of n outputs each.
+struct Tile {
+  const int32_t* sums;
+  int64_t pixels, outputs, n, at, band, y, q;
+};
+template <int flags>
+void finish_tile(const Int8Finish& given, Tile t) {
+  const Finish<flags> finish(given);
+  for (int64_t p = 0; p < t.pixels; ++p) {
+    for (int64_t j = 0; j < t.n; j += kSums)
+      finish(load<kSums>(t.sums + p * t.outputs + j), t.n - j, t.at + j, t.band, t.y + j, t.q + j);
+    t.y += given.y_pixel, t.q += given.q_pixel;
+  }
 }
 
-// Sums of n neighbouring outputs at most, whose numbers begin at `at` of the arrays. band: where the
-// row's are; y, q: where the first goes.
-REGRAD_INLINE void finish(const Int8Finish& f, Sums sums, int64_t n, int64_t at, int64_t band,
-                          int64_t y, int64_t q) {
-  Floats v = __builtin_convertvector(sums, Floats);
-  v = v * load_floats(f.scale + at) + load_floats(f.bias + at);
-  if (f.band_scale)
-    v = v * load_floats(f.band_scale + band + at) + load_floats(f.band_bias + band + at);
-  if (f.residual) v = v + load_floats(f.residual + y);
-  if (f.relu) v = v < 0 ? Floats{} : v;
-  store_both(f, v, f.q ? f.inverse + at : nullptr, n, y, q);
-}
+#define REGRAD_EIGHT(f, k) \
+  f<k>, f<k + 1>, f<k + 2>, f<k + 3>, f<k + 4>, f<k + 5>, f<k + 6>, f<k + 7>
+#define REGRAD_BY_FLAGS(f) \
+  { REGRAD_EIGHT(f, 0), REGRAD_EIGHT(f, 8), REGRAD_EIGHT(f, 16) }
+using FinishTile = void (*)(const Int8Finish& given, Tile t);
+constexpr FinishTile finish_tiles[kFlags] = REGRAD_BY_FLAGS(finish_tile);
 
 // ---- products ----
 
@@ -97,9 +139,7 @@ void block(const Int8Conv& s, const Int8Finish& f, const char* x, const int16_t*
   for (int p = 0; p < pixels; ++p)
     for (int v = 0; v < vectors; ++v) store<kSums>(tile[p] + v * kSums, sum[p][v]);
   const int64_t left = s.outputs - o, n = left < vectors * kSums ? left : vectors * kSums;
-  for (int p = 0; p < pixels; ++p, y += f.y_pixel, q += f.q_pixel)
-    for (int64_t j = 0; j < n; j += kSums)
-      finish(f, load<kSums>(tile[p] + j), n - j, o + j, band, y + j, q + j);
+  finish_tiles[flags_of(f)](f, {tile[0], pixels, vectors * kSums, n, o, band, y, q});
 }
 
 template <class Products, int most, int vectors>
@@ -143,8 +183,8 @@ void conv(const Int8Conv& s, const Int8Finish& f, const void* x, const void* wei
 // ---- depthwise ----
 
 // n elements of a run from the j-th on, 2 kSums blocks at most.
-template <int blocks>
-REGRAD_INLINE void depthwise_block(const Int8Depthwise& s, const Int8Finish& f, const int16_t* x,
+template <int blocks, class Finisher>
+REGRAD_INLINE void depthwise_block(const Int8Depthwise& s, const Finisher& finish, const int16_t* x,
                                    const int16_t* weight, int64_t n, int64_t j, int64_t band,
                                    int64_t y, int64_t q) {
   Sums low[blocks] = {}, high[blocks] = {};
@@ -159,15 +199,18 @@ REGRAD_INLINE void depthwise_block(const Int8Depthwise& s, const Int8Finish& f, 
   }
   for (int i = 0; i < blocks; ++i) {
     const int64_t at = 2 * i * kSums;
-    finish(f, first_of(low[i], high[i]), n - at, j + at, band, y + at, q + at);
+    finish(first_of(low[i], high[i]), n - at, j + at, band, y + at, q + at);
     if (n - at > kSums)
-      finish(f, last_of(low[i], high[i]), n - at - kSums, j + at + kSums, band, y + at + kSums,
+      finish(last_of(low[i], high[i]), n - at - kSums, j + at + kSums, band, y + at + kSums,
              q + at + kSums);
   }
 }
 
-void conv_depthwise(const Int8Depthwise& s, const Int8Finish& f, const int16_t* x,
+template <int flags>
+void depthwise_rows(const Int8Depthwise& given, const Int8Finish& f, const int16_t* x,
                     const int16_t* weight) {
+  const Int8Depthwise s = given;
+  const Finish<flags> finish(f);
   for (int64_t i = 0; i < s.rows; ++i, x += s.row_step) {
     const int64_t band = i / f.band_rows * f.band_width;
     for (int64_t r = 0, y = i * f.y_row, q = i * f.q_row; r < s.runs; ++r) {
@@ -175,32 +218,60 @@ void conv_depthwise(const Int8Depthwise& s, const Int8Finish& f, const int16_t* 
       const int16_t* from = x + r * s.run_step;
       int64_t j = 0;
       for (; j + 2 * kSums < n; j += 4 * kSums)
-        depthwise_block<2>(s, f, from + j, weight + 2 * j, n - j, j, band, y + j, q + j);
-      if (j < n) depthwise_block<1>(s, f, from + j, weight + 2 * j, n - j, j, band, y + j, q + j);
+        depthwise_block<2>(s, finish, from + j, weight + 2 * j, n - j, j, band, y + j, q + j);
+      if (j < n)
+        depthwise_block<1>(s, finish, from + j, weight + 2 * j, n - j, j, band, y + j, q + j);
       y += n, q += n;
     }
   }
 }
+void conv_depthwise(const Int8Depthwise& s, const Int8Finish& f, const int16_t* x,
+                    const int16_t* weight) {
+  constexpr decltype(&conv_depthwise) all[kFlags] = REGRAD_BY_FLAGS(depthwise_rows);
+  all[flags_of(f)](s, f, x, weight);
+}
+
+// ---- without products ----
+
+// Runs of `columns` elements, of a row of n.
+template <class F>
+REGRAD_INLINE void each_vector(int64_t n, int64_t columns, F&& f) {
+  for (int64_t i = 0; i < n; i += columns)
+    for (int64_t j = 0, m = n - i < columns ? n - i : columns; j < m; j += kSums)
+      f(i + j, j, m - j);
+}
 
 void to_levels(const float* x, int64_t n, const float* inverse, int64_t columns,
                const Int8Finish& f) {
-  for (int64_t i = 0; i < n; i += columns)
-    for (int64_t j = 0, m = n - i < columns ? n - i : columns; j < m; j += kSums)
-      store_levels(f, i + j, levels_of(f, load_floats(x + i + j), load_floats(inverse + j)), m - j);
+  const auto row = [&](const auto& finish) __attribute__((always_inline)) {
+    each_vector(
+        n, columns, [&](int64_t at, int64_t j, int64_t left) __attribute__((always_inline)) {
+          finish.store_levels(load_floats(x + at), inverse + j, left, at);
+        });
+  };
+  f.wide ? row(Finish<kHalves>(f)) : row(Finish<kBytes>(f));
 }
 
+template <int flags>
+void add_rows(const float* a, const float* row, int64_t rows, int64_t n, const float* inverse,
+              int64_t columns, const Int8Finish& f) {
+  const Finish<flags> finish(f);
+  for (int64_t r = 0; r < rows; ++r)
+    each_vector(
+        n, columns, [&](int64_t at, int64_t j, int64_t left) __attribute__((always_inline)) {
+          const int64_t y = r * n + at;
+          Floats v = load_floats(a + y);
+          if constexpr (flags & kResidual) v = load_floats(finish.f.residual + y) + v;
+          v = v + load_floats(row + at);
+          v = v < 0 ? Floats{} : v;
+          finish.store_both(v, flags & (kBytes | kHalves) ? inverse + j : nullptr, left, y,
+                            r * finish.f.q_row + at);
+        });
+}
 void add_row(const float* a, const float* row, int64_t rows, int64_t n, const float* inverse,
              int64_t columns, const Int8Finish& f) {
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t i = 0; i < n; i += columns)
-      for (int64_t j = i, m = n - i < columns ? n : i + columns; j < m; j += kSums) {
-        const int64_t y = r * n + j;
-        Floats v = load_floats(a + y);
-        if (f.residual) v = load_floats(f.residual + y) + v;
-        v = v + load_floats(row + j);
-        v = v < 0 ? Floats{} : v;
-        store_both(f, v, f.q ? inverse + (j - i) : nullptr, m - j, y, r * f.q_row + j);
-      }
+  constexpr decltype(&add_row) all[kFlags] = REGRAD_BY_FLAGS(add_rows);
+  all[flags_of(f)](a, row, rows, n, inverse, columns, f);
 }
 
 }  // namespace
