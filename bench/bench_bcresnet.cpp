@@ -1,4 +1,4 @@
-// bcresnet_step, bcresnet_infer and res_norm: BC-ResNet-1 (keyword spotting), written as a user of
+// bcresnet_step, bcresnet_infer, bcresnet-int8 and res_norm: BC-ResNet-1 (keyword spotting), written as a user of
 // regrad would write it.
 //
 // bcresnet_step/F40, F256: one training step of BC-ResNet-1 on 64 clips of F mels and 101 frames,
@@ -11,6 +11,8 @@
 // bcresnet_infer/F40, F256: the same net at its first values, by running statistics (0 and 1), on
 // the first clip alone.
 //   Checksums: sum and sum of magnitudes of the logits.
+// bcresnet-int8: the net of bcresnet_infer/F40, exported, by whole numbers of 8 bits (quantized.h) and
+// in f32, on the first clip and on all. Checksum: the sum of the logits' magnitudes.
 // res_norm/F40, F256: y = 0.1 x + IFN(x), x = fill(100, [64,20,F,101], 1), and its gradient at
 // fill(101, .., 1). Checksums: sum |y|, sum |dx|.
 #include <regrad/layers/nets/bcresnet.h>
@@ -21,6 +23,7 @@
 
 #include "numbers.h"
 #include "program.h"
+#include "quantized.h"
 
 using namespace regrad;
 using namespace regrad::bench;
@@ -81,6 +84,17 @@ Run infer() {
   return {{sum(z).item(), sum(abs(z)).item()}, evaluate};
 }
 
+template <bool whole, int64_t count>
+Run exported() {
+  const BcResnet net = initial<40>();
+  const Tensor x = fill(100, {count, 1, 40, frames}, 1);
+  const InferenceInfo info{1, 40, frames, {}, {}, {}};
+  if (!whole) return forward(export_net(net, info).with_mode(InferenceMode::dense), x);
+  return forward(export_net(net, info, {.quantization = eight_bits(net, x)})
+                     .with_mode(InferenceMode::integers),
+                 x);
+}
+
 double total_magnitude(const Tensor& x) { return sum(abs(x.detach().to(DType::f64))).item(); }
 
 template <int64_t mels>
@@ -103,6 +117,10 @@ int main(int argc, char** argv) {
                       {"bcresnet_step/F256", step<256>},
                       {"bcresnet_infer/F40", infer<40>},
                       {"bcresnet_infer/F256", infer<256>},
+                      {"bcresnet-int8/b1", exported<true, 1>},
+                      {"bcresnet-int8/b64", exported<true, clips>},
+                      {"bcresnet-int8/f32_b1", exported<false, 1>},
+                      {"bcresnet-int8/f32_b64", exported<false, clips>},
                       {"res_norm/F40", residual_norm<40>},
                       {"res_norm/F256", residual_norm<256>}});
 }

@@ -10,14 +10,16 @@
 //             matrices; all convolutions but the first.
 //
 // s0 is run the dense way, with its zeros s90 and s95 both ways (dense_s95). Checksum: sum |y|.
+//
+// resnet20-int8: the dense ResNet-20 by whole numbers of 8 bits (quantized.h), and in f32.
 #include <regrad/layers/export.h>
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 
 #include "numbers.h"
 #include "program.h"
+#include "quantized.h"
 
 using namespace regrad;
 using namespace regrad::bench;
@@ -49,9 +51,11 @@ InferenceNet mlp(int percent, InferenceMode mode) {
   return InferenceNet(layers, {1024, 1, 1, {}, {}, {}}, mode);
 }
 
-InferenceNet resnet20(int percent, InferenceMode mode) {
-  const NamedNetOptions o{.name = "resnet20-pad", .in_channels = 3, .size = 32, .classes = 10};
-  NamedNet net(Random(0), o);
+const NamedNetOptions resnet20_pad{
+    .name = "resnet20-pad", .in_channels = 3, .size = 32, .classes = 10};
+
+NamedNet resnet20_net(int percent) {
+  NamedNet net(Random(0), resnet20_pad);
   std::vector<Tensor> p = parameters(net);
   uint32_t k = 0;
   for (Tensor& t : p) {
@@ -63,19 +67,28 @@ InferenceNet resnet20(int percent, InferenceMode mode) {
     if (s.size() == 2) t = fill(50, s, 0.125f);
   }
   p.back() = zeros({10});
-  return export_net(at(net, p), o).with_mode(mode);
+  return at(net, p);
+}
+InferenceNet resnet20(int percent, InferenceMode mode) {
+  return export_net(resnet20_net(percent), resnet20_pad).with_mode(mode);
 }
 
 template <InferenceNet (*make)(int, InferenceMode), int percent, InferenceMode mode, int64_t batch>
 Run infer() {
-  const auto net = std::make_shared<InferenceNet>(make(percent, mode));
-  const InferenceInfo& info = net->info();
+  const InferenceNet net = make(percent, mode);
+  const InferenceInfo& info = net.info();
   const Shape sizes = info.height == 1 ? Shape{batch, info.channels}
                                        : Shape{batch, info.channels, info.height, info.width};
-  const Tensor x = fill(100, sizes, 1.0f);
-  double total = 0;
-  for (double v : (*net)(x).to_vector()) total += std::fabs(v);
-  return {{total}, [net, x] { (*net)(x); }};
+  return forward(net, fill(100, sizes, 1.0f));
+}
+
+template <int64_t batch>
+Run integers() {
+  const Tensor x = fill(100, {batch, 3, 32, 32}, 1.0f);
+  const NamedNet net = resnet20_net(0);
+  return forward(export_net(net, resnet20_pad, {.quantization = eight_bits(net, x)})
+                     .with_mode(InferenceMode::integers),
+                 x);
 }
 
 constexpr InferenceMode dense = InferenceMode::dense, sparse = InferenceMode::sparse;
@@ -96,5 +109,9 @@ int main(int argc, char** argv) {
                       {"sparse_infer/resnet20_s95_b1", infer<resnet20, 95, sparse, 1>},
                       {"sparse_infer/resnet20_s0_b64", infer<resnet20, 0, dense, 64>},
                       {"sparse_infer/resnet20_s90_b64", infer<resnet20, 90, sparse, 64>},
-                      {"sparse_infer/resnet20_s95_b64", infer<resnet20, 95, sparse, 64>}});
+                      {"sparse_infer/resnet20_s95_b64", infer<resnet20, 95, sparse, 64>},
+                      {"resnet20-int8/b1", integers<1>},
+                      {"resnet20-int8/b64", integers<64>},
+                      {"resnet20-int8/f32_b1", infer<resnet20, 0, dense, 1>},
+                      {"resnet20-int8/f32_b64", infer<resnet20, 0, dense, 64>}});
 }

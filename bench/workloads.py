@@ -30,6 +30,10 @@ SPARSE = dict(binary="bench-sparse", script="sparse_infer.py",
 SPARSE_CONV = dict(SPARSE, peers=SPARSE["peers"] + ["torch channels_last"])
 DENSE = dict(SPARSE, peers=[TORCH, "torch freeze", "torch compile"] + RUNTIMES)
 DENSE_CONV = dict(DENSE, peers=DENSE["peers"] + ["torch channels_last"])
+# By whole numbers of 8 bits, beside peers in 8 bits and in f32: INT8 below says why 4%. Our own f32
+# at the same batch is f32_b1 and f32_b64.
+WHOLE = dict(script="int8_infer.py", peers=RUNTIMES, tolerance=4e-2)
+RESNET_INT8, BCRESNET_INT8 = dict(WHOLE, binary="bench-sparse"), dict(WHOLE, binary="bench-bcresnet")
 OVERHEAD = dict(binary="bench-overhead", script="overhead.py", peers=[TORCH, JAX], tolerance=1e-5,
                 threads=[1])
 WORKLOADS = {
@@ -60,6 +64,14 @@ WORKLOADS = {
     "sparse_infer/resnet20_s95_b1": dict(SPARSE_CONV, tolerance=1e-4, reference=[1.2057]),
     "sparse_infer/resnet20_s90_b64": dict(SPARSE_CONV, reference=[85.481]),
     "sparse_infer/resnet20_s95_b64": dict(SPARSE_CONV, reference=[76.238]),
+    "resnet20-int8/b1": dict(RESNET_INT8, reference=[93.50825]),
+    "resnet20-int8/b64": dict(RESNET_INT8, reference=[5898.2392]),
+    "resnet20-int8/f32_b1": dict(RESNET_INT8, peers=[], tolerance=1e-5, reference=[93.50825]),
+    "resnet20-int8/f32_b64": dict(RESNET_INT8, peers=[], tolerance=1e-5, reference=[5898.2392]),
+    "bcresnet-int8/b1": dict(BCRESNET_INT8, reference=[1665.591]),
+    "bcresnet-int8/b64": BCRESNET_INT8,
+    "bcresnet-int8/f32_b1": dict(BCRESNET_INT8, peers=[], tolerance=1e-5, reference=[1665.591]),
+    "bcresnet-int8/f32_b64": dict(BCRESNET_INT8, peers=[]),
     "add8": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "add8_nograd": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "chain1000": OVERHEAD,

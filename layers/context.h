@@ -20,13 +20,28 @@ namespace regrad {
 // A step of a forward pass as Context::evaluate gets it: a layer with its parameters, or an op that
 // nets report (steps.h).
 struct Step {
-  enum Kind { conv, linear, norm, relu, add, max_pool, mean, subsample, flatten } kind;
+  enum Kind {
+    conv,
+    linear,
+    norm,
+    relu,
+    add,
+    max_pool,
+    mean,
+    subsample,
+    flatten,
+    silu,
+    mean_rows,
+    broadcast
+  } kind;
   Tensor x;
   Tensor weight = {}, bias = {};     // conv, linear, norm; bias may be undefined
   ConvOptions options = {};          // conv
   BatchStatistics running = {};      // norm: undefined where it has none
   BatchNormOptions after = {};       // norm: eps, and what happens in the same pass
-  Tensor other = {};                 // add
+  int64_t bands = 1;                 // norm: of frequencies (SubSpectralNorm)
+  Tensor other = {};                 // add; broadcast: the residual, or undefined
+  Tensor row = {};                   // broadcast
   Window window = {};                // max_pool
   int64_t stride = 1, channels = 0;  // subsample
 };

@@ -47,7 +47,20 @@ SubSpectralNorm::SubSpectralNorm(int64_t channels, int64_t bands_of, DType t) : 
   running_var = ones(s, t);
 }
 Tensor SubSpectralNorm::operator()(const Tensor& x, Context& ctx, bool relu) const {
-  const SubSpectralOptions o{.eps = eps, .relu = relu};
+  return evaluated(
+      ctx,
+      [&] {
+        return Step{.kind = Step::norm,
+                    .x = x,
+                    .weight = weight,
+                    .bias = bias,
+                    .running = {running_mean, running_var},
+                    .after = {.eps = eps, .relu = relu},
+                    .bands = bands};
+      },
+      [&] { return normed(x, ctx, {.eps = eps, .relu = relu}); });
+}
+Tensor SubSpectralNorm::normed(const Tensor& x, Context& ctx, const SubSpectralOptions& o) const {
   if (!ctx.training)
     return sub_spectral_norm(x, bands, BatchStatistics{running_mean, running_var}, weight, bias, o);
   BatchStatistics seen;

@@ -46,6 +46,9 @@ struct SubSpectralNorm {
     part("running_mean", self.running_mean, buffer);
     part("running_var", self.running_var, buffer);
   }
+
+ private:
+  Tensor normed(const Tensor& x, Context& ctx, const SubSpectralOptions& o) const;
 };
 
 // (x - mean_f) / deviation_f, the training set's and frozen: buffers [F].

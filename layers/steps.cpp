@@ -37,6 +37,28 @@ Tensor mean_over_pixels(const Tensor& x, Context& ctx) {
         return mean(x, {-2, -1});
       });
 }
+Tensor mean_over_rows(const Tensor& x, Context& ctx) {
+  return evaluated(
+      ctx, [&] { return Step{.kind = Step::mean_rows, .x = x}; },
+      [&] { return mean(x, {2}, true); });
+}
+Tensor mean_over_map(const Tensor& x, Context& ctx) {
+  return evaluated(
+      ctx, [&] { return Step{.kind = Step::mean, .x = x}; },
+      [&] {
+        return mean(x, {2, 3}, true);
+      });
+}
+Tensor silu(const Tensor& x, Context& ctx) {
+  return evaluated(
+      ctx, [&] { return Step{.kind = Step::silu, .x = x}; }, [&] { return silu(x); });
+}
+Tensor broadcast_residual(const Tensor& x, const Tensor& row, const Tensor& residual,
+                          Context& ctx) {
+  return evaluated(
+      ctx, [&] { return Step{.kind = Step::broadcast, .x = x, .other = residual, .row = row}; },
+      [&] { return broadcast_residual(x, row, residual); });
+}
 Tensor subsample(const Tensor& x, int64_t stride, int64_t channels, Context& ctx) {
   return evaluated(
       ctx,

@@ -34,6 +34,7 @@ set(REGRAD_KERNEL_FILES
   gemm.cpp
   gemv.cpp
   int8.cpp
+  int8_whole.cpp
   norm.cpp
   pool.cpp
   reduce.cpp

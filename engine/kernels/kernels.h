@@ -214,6 +214,40 @@ struct Int8Depthwise {
   int64_t rows, runs, run, last_run, row_step, run_step, width, pairs;
   const int64_t* tap;
 };
+// What is done with the sums of a convolution of levels that is one of many (int8_whole.cpp): each
+// operation rounded by itself,
+//   y = float(sum + start) scale + bias; y = y band_scale + band_bias; y += residual; y = max(y, 0)
+//   q = round(y inverse), halves to even, held to low .. high, + offset
+// Arrays hold a number per output, with room up to the next multiple of 2 `sums`; of a depthwise
+// convolution per element of a run. Rows lie in bands of band_rows, whose numbers lie band_width
+// apart. Steps in elements. y and q: null where not wanted; up to 2 `sums` elements are written past
+// the last output of a pixel (exact: none), before the next pixel is. What lies so far behind y and
+// behind the residual is to be memory of the caller's.
+struct Int8Finish {
+  const int32_t* start;
+  const float *scale, *bias, *band_scale, *band_bias;  // the latter two: null where there are none
+  int64_t band_rows, band_width;
+  const float* residual;  // where y lies, or null
+  bool relu, exact;
+  float* y;
+  int64_t y_row, y_pixel;
+  void* q;  // s16 where wide, else bytes (those with AVX-512 only)
+  bool wide;
+  const float* inverse;
+  float low, high;
+  int32_t offset;
+  int64_t q_row, q_pixel;
+};
+// sum[i, j, o] = sum over segments g and k < units of the products of the four bytes at
+// i row_step + j pixel_step + segment[g] + 4 k: four of u8 and s8, or two of s16. Weights lie in
+// blocks of 2 `sums` outputs (the last one of `sums` where that is enough): [segments, units,
+// outputs of the block, 4 bytes]. Steps in bytes.
+struct Int8Conv {
+  int64_t rows, pixels, row_step, pixel_step;
+  int64_t segments, units;
+  const int64_t* segment;
+  int64_t outputs;
+};
 struct Int8Kernels {
   int64_t sums;  // that a register holds
   // q[i] = round(x[i] inverse[i mod columns]), halves to even, held to low .. high
@@ -229,6 +263,17 @@ struct Int8Kernels {
   void (*dense)(const Int8Dense& s, const int16_t* x, const int16_t* weight, int32_t* y);
   void (*depthwise)(const Int8Depthwise& s, const int16_t* x, const int16_t* weight, int32_t* y);
   void (*depthwise_pack)(const int16_t* a, const int16_t* b, int64_t width, int16_t* to);
+  // by fours of bytes, where the CPU has VNNI (null: not of this instruction set), and by pairs
+  void (*conv_bytes)(const Int8Conv& s, const Int8Finish& f, const void* x, const void* weight);
+  void (*conv_halves)(const Int8Conv& s, const Int8Finish& f, const void* x, const void* weight);
+  void (*conv_depthwise)(const Int8Depthwise& s, const Int8Finish& f, const int16_t* x,
+                         const int16_t* weight);
+  // A row of n elements to levels: q as Int8Finish has it; inverse: `columns`, over and over.
+  void (*to_levels)(const float* x, int64_t n, const float* inverse, int64_t columns,
+                    const Int8Finish& f);
+  // y = max(residual + a + row, 0), and q of it, of `rows` rows of n elements; row: one
+  void (*add_row)(const float* a, const float* row, int64_t rows, int64_t n, const float* inverse,
+                  int64_t columns, const Int8Finish& f);
 };
 
 // A sparse matrix by rows: the entries of row i are k = pointers[i] .. pointers[i+1], in

@@ -1,10 +1,14 @@
 // The file of an InferenceNet. Metadata "layers" has a line per layer:
 //
 //   conv from=0 padding=1 relu=1 weight=16,3,3,3 bitmap=1
-//   (and residual, stride, groups, channels, kernel where they are not the usual ones)
+//   (and residual, row, stride, dilation, .., kernel where they are not the usual ones)
+//   conv from=3 padding=1 relu=1 weight=64,64,3,3 bitmap=1 bits=4 inputs=4
+//   (of a layer with levels; and signed=1, ranges of inputs, where they are not 0 and 1)
 //
-// Three tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with
-// bitmap=1 the kept ones only; "mask", the bitmaps.
+// Tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with bitmap=1
+// the kept ones only; "mask", the bitmaps. Of layers with levels: "scale", those of inputs, then
+// those of outputs; "levels", in place of values, each l + n in `bits` bits, n = 2^(bits-1) - 1,
+// the lowest bit first, a layer from a whole byte on.
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/split.h>
 #include <regrad/engine/io/serialize.h>
@@ -22,8 +26,8 @@ namespace {
 using Layer = InferenceLayer;
 
 constexpr const char* format = "regrad-inference-1";
-constexpr std::array<const char*, 6> kinds = {"conv",     "linear", "affine",
-                                              "max_pool", "mean",   "subsample"};
+constexpr std::array<const char*, 9> kinds = {
+    "conv", "linear", "affine", "max_pool", "mean", "subsample", "silu", "mean_rows", "add_row"};
 constexpr int64_t most_weights = int64_t{1} << 28;
 
 std::string joined(const Shape& s) {
@@ -39,32 +43,64 @@ std::string line_of(const Layer& l) {
     return value == usual ? std::string() : " " + std::string(name) + "=" + std::to_string(value);
   };
   return kinds[l.kind] + field("from", l.from, -1) + field("residual", l.residual, plain.residual) +
-         field("stride", l.stride, plain.stride) + field("padding", l.padding, plain.padding) +
-         field("groups", l.groups, plain.groups) + field("channels", l.channels, plain.channels) +
-         field("kernel", l.kernel, plain.kernel) + field("relu", l.relu, plain.relu) +
+         field("row", l.row, plain.row) + field("stride", l.stride, plain.stride) +
+         field("padding", l.padding, plain.padding) +
+         field("dilation", l.dilation, plain.dilation) +
+         field("stride_w", l.stride_w, plain.stride_w) +
+         field("padding_w", l.padding_w, plain.padding_w) +
+         field("dilation_w", l.dilation_w, plain.dilation_w) +
+         field("bands", l.bands, plain.bands) + field("groups", l.groups, plain.groups) +
+         field("channels", l.channels, plain.channels) + field("kernel", l.kernel, plain.kernel) +
+         field("relu", l.relu, plain.relu) +
          (l.weight.defined() ? " weight=" + joined(l.weight.shape()) : "");
 }
+std::string fields_of(const InferenceLevels& l) {
+  const auto ranges = static_cast<int64_t>(l.input_scale.size());
+  return " bits=" + std::to_string(l.bits) + " inputs=" + std::to_string(l.input_bits) +
+         (l.input_signed ? " signed=1" : "") +
+         (ranges == 1 ? "" : " ranges=" + std::to_string(ranges));
+}
+int most_of(int bits) { return (1 << (bits - 1)) - 1; }
 
 // All layers' weights one after the other: a bitmap for each that has enough zeros, kept values (of
 // the others every value), and biases.
 struct Packed {
-  std::vector<uint8_t> mask = {};
-  std::vector<float> values = {}, bias = {};
+  std::vector<uint8_t> mask = {}, levels = {};
+  std::vector<float> values = {}, bias = {}, scale = {};
 
   // Whether the weight got a bitmap.
-  bool add(const Tensor& w, const Tensor& b) {
-    const float* v = w.data<float>();
-    const int64_t n = w.numel(), kept = n - std::count(v, v + n, 0.0f), bitmap = (n + 7) / 8;
-    bias.insert(bias.end(), b.data<float>(), b.data<float>() + b.numel());
-    if (4 * kept + bitmap >= 4 * n) return values.insert(values.end(), v, v + n), false;
+  bool add(const Layer& l) {
+    const float *v = l.weight.data<float>(), *b = l.bias.data<float>();
+    bias.insert(bias.end(), b, b + l.bias.numel());
+    if (!l.levels) return add_kept(v, l.weight.numel(), 32, [&](float x) { values.push_back(x); });
+    for (const auto* all : {&l.levels->input_scale, &l.levels->scale})
+      scale.insert(scale.end(), all->begin(), all->end());
+    const int bits = l.levels->bits;
+    uint32_t open = 0;
+    int used = 0;  // bits of it
+    const bool has = add_kept(l.levels->weight.data(), l.weight.numel(), bits, [&](int8_t x) {
+      open |= static_cast<uint32_t>(x + most_of(bits)) << used;
+      for (used += bits; used >= 8; used -= 8, open >>= 8)
+        levels.push_back(static_cast<uint8_t>(open));
+    });
+    if (used > 0) levels.push_back(static_cast<uint8_t>(open));
+    return has;
+  }
+
+ private:
+  // store(each that is not 0) and a bitmap, or store(each), whichever is smaller.
+  template <class T, class F>
+  bool add_kept(const T* v, int64_t n, int64_t bits, F&& store) {
+    const int64_t kept = n - std::count(v, v + n, T(0)), bitmap = (n + 7) / 8 * 8;
+    const bool pays = bits * kept + bitmap < bits * n;
     const size_t first = mask.size();
-    mask.resize(first + static_cast<size_t>(bitmap), 0);
+    if (pays) mask.resize(first + static_cast<size_t>(bitmap / 8), 0);
     for (int64_t i = 0; i < n; ++i) {
-      if (v[i] == 0) continue;
-      mask[first + static_cast<size_t>(i / 8)] |= static_cast<uint8_t>(1u << (i % 8));
-      values.push_back(v[i]);
+      if (pays && v[i] == T(0)) continue;
+      if (pays) mask[first + static_cast<size_t>(i / 8)] |= static_cast<uint8_t>(1u << (i % 8));
+      store(v[i]);
     }
-    return true;
+    return pays;
   }
 };
 
@@ -91,6 +127,9 @@ class Reader {
     for (const std::string& line : split(text("layers"), '\n'))
       layers.push_back(layer(line, layers.size()));
     check_all_used();
+    if (mode == InferenceMode::integers &&
+        std::none_of(layers.begin(), layers.end(), [](const Layer& l) { return l.levels; }))
+      throw ConfigError(file_.where + ": its layers have no levels, which integers need");
     try {
       InferenceNet out(std::move(layers), std::move(info), mode);
       return out;
@@ -161,16 +200,32 @@ class Reader {
     if (!fields.count("from")) fail("layer " + std::to_string(i) + ": no from");
     l.from = static_cast<int>(take("from", 0, 65536, 0)),
     l.residual = static_cast<int>(take("residual", -1, 65536, l.residual));
+    l.row = static_cast<int>(take("row", -1, 65536, l.row));
     l.stride = take("stride", 1, 64, l.stride), l.padding = take("padding", 0, 64, l.padding),
-    l.groups = take("groups", 1, 65536, l.groups);
+    l.dilation = take("dilation", 1, 64, l.dilation);
+    l.stride_w = take("stride_w", 0, 64, l.stride_w);
+    l.padding_w = take("padding_w", -1, 64, l.padding_w);
+    l.dilation_w = take("dilation_w", 0, 64, l.dilation_w);
+    l.bands = take("bands", 1, 65536, l.bands), l.groups = take("groups", 1, 65536, l.groups);
     l.channels = take("channels", 0, 65536, l.channels);
     l.kernel = take("kernel", 0, 64, l.kernel), l.relu = take("relu", 0, 1, l.relu) == 1;
     const auto weight = fields.find("weight");
     if (weight != fields.end()) {
       const Shape sizes = shape(weight->second, std::to_string(i));
       fields.erase(weight);
-      l.weight = take("bitmap", 0, 1, 0) ? unpacked(sizes, std::to_string(i))
-                                         : next_values(sizes, std::to_string(i));
+      const std::string where = "layer " + std::to_string(i);
+      const bool bitmap = take("bitmap", 0, 1, 0) == 1;
+      if (fields.count("bits")) {
+        InferenceLevels q;
+        q.bits = static_cast<int>(take("bits", 2, 8, 8));
+        q.input_bits = static_cast<int>(take("inputs", 1, 8, 8));
+        q.input_signed = take("signed", 0, 1, 0) == 1;
+        const int64_t ranges = take("ranges", 1, most_weights, 1);
+        l.levels = with_levels(std::move(q), sizes, ranges, bitmap, where);
+        l.weight = zeros(sizes);  // InferenceNet fills it
+      } else {
+        l.weight = values(sizes, bitmap, where);
+      }
       l.bias = next({sizes[0]}, "bias", bias_at_, "layer " + std::to_string(i));
     }
     if (!fields.empty())
@@ -205,26 +260,57 @@ class Reader {
   Tensor next(const Shape& s, const char* tensor, int64_t& at, const std::string& where) {
     return from_data(take_from(tensor, s.numel(), at, where), s, DType::f32);
   }
-  Tensor next_values(const Shape& s, const std::string& layer) {
-    return next(s, "values", values_at_, "layer " + layer);
-  }
-
-  Tensor unpacked(const Shape& s, const std::string& layer) {
-    const int64_t n = s.numel(), bytes = (n + 7) / 8;
-    const std::string where = "layer " + layer;
-    const uint8_t* bits = take_from<uint8_t>("mask", bytes, mask_at_, where);
-    std::vector<float> out(static_cast<size_t>(n), 0.0f);
-    for (int64_t i = 0; i < 8 * bytes; ++i) {
-      if (!(bits[i / 8] >> (i % 8) & 1)) continue;
-      if (i >= n) fail(where + ": its bitmap keeps more than there is");
-      out[static_cast<size_t>(i)] = *take_from("values", 1, values_at_, where);
-    }
+  Tensor values(const Shape& s, bool bitmap, const std::string& where) {
+    if (!bitmap) return next(s, "values", values_at_, where);
+    const std::vector<int64_t> kept = kept_places(s.numel(), where);
+    const float* v = take_from("values", static_cast<int64_t>(kept.size()), values_at_, where);
+    std::vector<float> out(static_cast<size_t>(s.numel()), 0.0f);
+    for (const int64_t i : kept) out[static_cast<size_t>(i)] = *v++;
     return from_data(out.data(), s, DType::f32);
   }
 
+  std::vector<int64_t> kept_places(int64_t n, const std::string& where) {
+    const int64_t bytes = (n + 7) / 8;
+    const uint8_t* bits = take_from<uint8_t>("mask", bytes, mask_at_, where);
+    std::vector<int64_t> kept;
+    for (int64_t i = 0; i < 8 * bytes; ++i)
+      if (bits[i / 8] >> (i % 8) & 1) kept.push_back(i);
+    if (!kept.empty() && kept.back() >= n) fail(where + ": its bitmap keeps more than there is");
+    return kept;
+  }
+
+  InferenceLevels with_levels(InferenceLevels q, const Shape& s, int64_t ranges, bool bitmap,
+                              const std::string& where) {
+    const auto scales = [&](int64_t n) {
+      const float* v = take_from("scale", n, scale_at_, where);
+      return std::vector<float>(v, v + n);
+    };
+    q.input_scale = scales(ranges), q.scale = scales(s[0]);
+    const std::vector<int64_t> kept =
+        bitmap ? kept_places(s.numel(), where) : std::vector<int64_t>();
+    const int64_t n = s.numel(), count = bitmap ? static_cast<int64_t>(kept.size()) : n;
+    const int64_t bytes = (count * q.bits + 7) / 8;
+    const uint8_t* packed = take_from<uint8_t>("levels", bytes, levels_at_, where);
+    const auto level = [&](int64_t k) {
+      const int64_t bit = k * q.bits, at = bit / 8;
+      const unsigned two = packed[at] | (at + 1 < bytes ? unsigned{packed[at + 1]} << 8 : 0u);
+      const int v = static_cast<int>(two >> (bit % 8) & ((1u << q.bits) - 1)) - most_of(q.bits);
+      if (v > most_of(q.bits)) fail(where + ": a level that its bits do not have");
+      return static_cast<int8_t>(v);
+    };
+    if (count * q.bits % 8 && packed[bytes - 1] >> (count * q.bits % 8))
+      fail(where + ": bits behind its last level");
+    q.weight.assign(static_cast<size_t>(n), 0);
+    for (int64_t k = 0; k < count; ++k)
+      q.weight[static_cast<size_t>(bitmap ? kept[static_cast<size_t>(k)] : k)] = level(k);
+    return q;
+  }
+
   void check_all_used() const {
-    const std::pair<const char*, int64_t> used[] = {
+    std::vector<std::pair<const char*, int64_t>> used = {
         {"mask", mask_at_}, {"values", values_at_}, {"bias", bias_at_}};
+    for (const auto& more : {std::pair{"scale", scale_at_}, {"levels", levels_at_}})
+      if (file_.contains(more.first)) used.push_back(more);
     for (const auto& [tensor, at] : used)
       if (file_[tensor].numel() != at)
         fail(std::string("'") + tensor + "' has " + std::to_string(file_[tensor].numel()) +
@@ -232,7 +318,7 @@ class Reader {
   }
 
   const TensorFile& file_;
-  int64_t mask_at_ = 0, values_at_ = 0, bias_at_ = 0;
+  int64_t mask_at_ = 0, values_at_ = 0, bias_at_ = 0, scale_at_ = 0, levels_at_ = 0;
 };
 
 std::string joined(const std::vector<float>& v) {
@@ -253,17 +339,22 @@ void save_inference(const InferenceNet& net, const std::string& path) {
   for (size_t i = 0; i < net.layers().size(); ++i) {
     const Layer& l = net.layers()[i];
     lines += (i ? "\n" : "") + line_of(l);
-    if (l.weight.defined()) lines += packed.add(l.weight, l.bias) ? " bitmap=1" : "";
+    if (l.weight.defined()) lines += packed.add(l) ? " bitmap=1" : "";
+    if (l.levels) lines += fields_of(*l.levels);
   }
   const auto row = [](const auto& v, DType t) {
     return from_data(v.data(), {static_cast<int64_t>(v.size())}, t);
   };
   const InferenceInfo& info = net.info();
   for (const std::string& c : info.classes) classes += (classes.empty() ? "" : "\n") + c;
-  save_safetensors(path,
-                   {{"mask", row(packed.mask, DType::u8)},
-                    {"values", row(packed.values, DType::f32)},
-                    {"bias", row(packed.bias, DType::f32)}},
+  std::vector<NamedTensor> tensors = {{"mask", row(packed.mask, DType::u8)},
+                                      {"values", row(packed.values, DType::f32)},
+                                      {"bias", row(packed.bias, DType::f32)}};
+  if (net.has_levels()) {
+    tensors.emplace_back("scale", row(packed.scale, DType::f32));
+    tensors.emplace_back("levels", row(packed.levels, DType::u8));
+  }
+  save_safetensors(path, tensors,
                    {{"format", format},
                     {"input", joined(Shape{info.channels, info.height, info.width})},
                     {"classes", classes},

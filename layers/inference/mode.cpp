@@ -13,33 +13,40 @@ struct Cost {
   double vector;    // a kept weight's multiply-add with one register of pixels
   double finish;    // a register of sums: bias, residual, ReLU, mask
   double gathered;  // a kept weight of a matrix
+  double whole;     // a multiply-add of whole numbers, in convolutions and matrices
 };
-Cost cost_on(const std::string& isa) {
-  if (isa == "avx512") return {16, 8.5, 45, 310, 1000, 240};
-  if (isa == "avx2") return {8, 16.5, 45, 195, 600, 240};
-  return {4, 63, 45, 170, 400, 300};
+Cost cost_on(const std::string& isa, bool vnni) {
+  if (isa == "avx512") return {16, 8.5, 45, 310, 1000, 240, vnni ? 3.0 : 6.0};
+  if (isa == "avx2") return {8, 16.5, 45, 195, 600, 240, 10};
+  return {4, 63, 45, 170, 400, 300, 30};
 }
 
 }  // namespace
 
 InferenceMode faster_mode(const std::vector<InferenceLayer>& layers, const Plan& plan,
-                          const std::string& isa) {
-  const Cost c = cost_on(isa);
-  double dense = 0, sparse = 0;
+                          const std::string& isa, bool vnni) {
+  const Cost c = cost_on(isa, vnni);
+  double dense = 0, sparse = 0, whole = 0;
+  bool has_levels = false;
   for (size_t i = 0; i < layers.size(); ++i) {
     const InferenceLayer& l = layers[i];
     const Planes& to = plan.values[i + 1];
     const auto& begin = plan.layers[i].taps.begin;
     const auto kept = static_cast<double>(begin.empty() ? 0 : begin.back());
     if (l.kind == InferenceLayer::conv) {
-      const auto vectors = static_cast<double>((to.reach() + c.lanes - 1) / c.lanes);
-      dense += c.dense * static_cast<double>(l.weight.numel() * to.size.h * to.size.w);
+      const auto vectors = static_cast<double>((to.reach() + c.lanes - 1) / c.lanes),
+                 products = static_cast<double>(l.weight.numel() * to.size.h * to.size.w);
+      dense += c.dense * products;
+      whole += (l.levels ? c.whole : c.dense) * products;
       sparse += vectors * (c.vector * kept + c.finish * static_cast<double>(to.size.c));
     } else if (l.kind == InferenceLayer::linear) {
       dense += c.matrix * static_cast<double>(l.weight.numel());
+      whole += (l.levels ? c.whole : c.matrix) * static_cast<double>(l.weight.numel());
       sparse += c.gathered * kept;
     }
+    has_levels = has_levels || l.levels;
   }
+  if (has_levels && whole < dense && whole < sparse) return InferenceMode::integers;
   return sparse < dense ? InferenceMode::sparse : InferenceMode::dense;
 }
 

@@ -13,16 +13,16 @@ std::string place(size_t i) { return "inference layer " + std::to_string(i) + ":
 
 Size conv_size(const Layer& l, const Size& x, const std::string& where) {
   const Shape& w = l.weight.shape();
-  if (w.size() != 4 || l.stride < 1 || l.padding < 0 || l.groups < 1 || w[0] % l.groups ||
-      w[1] * l.groups != x.c)
+  if (w.size() != 4 || l.stride < 1 || l.padding < 0 || l.dilation < 1 || l.groups < 1 ||
+      w[0] % l.groups || w[1] * l.groups != x.c)
     throw ShapeError(where + "a convolution of weight " + str(w) + " in " +
                      std::to_string(l.groups) + " groups does not fit " + std::to_string(x.c) +
                      " channels");
-  const Size y{w[0], (x.h + 2 * l.padding - w[2]) / l.stride + 1,
-               (x.w + 2 * l.padding - w[3]) / l.stride + 1};
-  if (x.h + 2 * l.padding < w[2] || x.w + 2 * l.padding < w[3])
-    throw ShapeError(where + "the image is smaller than the kernel");
-  return y;
+  const Steps s(l);
+  const int64_t h = x.h + 2 * s.pad_h - s.dilation_h * (w[2] - 1) - 1,
+                v = x.w + 2 * s.pad_w - s.dilation_w * (w[3] - 1) - 1;
+  if (h < 0 || v < 0) throw ShapeError(where + "the image is smaller than the kernel");
+  return {w[0], h / s.stride_h + 1, v / s.stride_w + 1};
 }
 
 Size size_after(const Layer& l, const Size& x, const std::string& where) {
@@ -36,7 +36,9 @@ Size size_after(const Layer& l, const Size& x, const std::string& where) {
            "a matrix that does not fit its input");
       return {l.weight.shape()[0], 1, 1};
     case Layer::affine:
-      need(l.weight.shape() == Shape{x.c}, "an affine map with another number of channels");
+      need(l.bands >= 1 && x.h % l.bands == 0, "bands that do not divide the rows");
+      need(l.weight.shape() == Shape{x.c * l.bands},
+           "an affine map with another number of channels");
       return x;
     case Layer::max_pool: {
       const int64_t side = pool_side(l), h = x.h + 2 * l.padding - side,
@@ -50,6 +52,9 @@ Size size_after(const Layer& l, const Size& x, const std::string& where) {
     case Layer::subsample:
       need(l.stride >= 1 && l.channels >= x.c, "fewer channels than the input has");
       return {l.channels, (x.h + l.stride - 1) / l.stride, (x.w + l.stride - 1) / l.stride};
+    case Layer::silu:
+    case Layer::add_row: return x;
+    case Layer::mean_rows: return {x.c, 1, x.w};
   }
   throw ConfigError(where + "no such kind");
 }
@@ -61,30 +66,44 @@ void check_weights(const Layer& l, const std::string& where) {
   if (!weighted) return;
   if (l.weight.dtype() != DType::f32 || l.bias.dtype() != DType::f32)
     throw DTypeError(where + "weights are f32");
-  if (l.bias.shape() != Shape{l.weight.shape()[0]})
+  if (l.weight.dim() == 0 || l.bias.shape() != Shape{l.weight.shape()[0]})
     throw ShapeError(where + "bias " + str(l.bias.shape()) + " with weight " +
                      str(l.weight.shape()));
 }
 
 int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
-// The largest steps, in pixels of a phase, that a tap makes out of the image: before its first
-// pixel, and behind its last.
-int64_t before(const Layer& l) { return std::max<int64_t>(0, -floor_div(-l.padding, l.stride)); }
-int64_t behind(const Layer& l) {
-  const int64_t k = std::max(l.weight.shape()[2], l.weight.shape()[3]);
-  return std::max<int64_t>(0, floor_div(k - 1 - l.padding, l.stride));
+// The largest steps, in pixels of a phase, that a tap makes out of the image along one side: before
+// its first pixel, and behind its last.
+struct Reach {
+  int64_t before, behind;
+  Reach(int64_t pad, int64_t stride, int64_t dilation, int64_t k)
+      : before(std::max<int64_t>(0, -floor_div(-pad, stride))),
+        behind(std::max<int64_t>(0, floor_div(dilation * (k - 1) - pad, stride))) {}
+};
+Reach rows_of(const Layer& l) {
+  const Steps s(l);
+  return {s.pad_h, s.stride_h, s.dilation_h, l.weight.shape()[2]};
 }
-int64_t margin(const Layer& l) { return std::max(before(l), behind(l)); }
+Reach columns_of(const Layer& l) {
+  const Steps s(l);
+  return {s.pad_w, s.stride_w, s.dilation_w, l.weight.shape()[3]};
+}
+int64_t margin(const Layer& l) {
+  const Reach a = rows_of(l), b = columns_of(l);
+  return std::max(std::max(a.before, a.behind), std::max(b.before, b.behind));
+}
+bool strided(const Layer& l) { return Steps(l).stride_h > 1 || Steps(l).stride_w > 1; }
 
 struct Tap {
   int phase;
   int64_t dy, dx;
 };
 Tap tap_at(const Layer& l, int64_t kh, int64_t kw) {
-  const int64_t y = kh - l.padding, x = kw - l.padding, dy = floor_div(y, l.stride),
-                dx = floor_div(x, l.stride);
-  return {static_cast<int>((y - dy * l.stride) * l.stride + (x - dx * l.stride)), dy, dx};
+  const Steps s(l);
+  const int64_t y = kh * s.dilation_h - s.pad_h, x = kw * s.dilation_w - s.pad_w,
+                dy = floor_div(y, s.stride_h), dx = floor_div(x, s.stride_w);
+  return {static_cast<int>((y - dy * s.stride_h) * s.stride_w + (x - dx * s.stride_w)), dy, dx};
 }
 
 // Empty where no vector reaches beyond a row.
@@ -99,7 +118,7 @@ std::vector<int32_t> mask_of(const Planes& p) {
 // Phases whose pixels some tap needs, and where among them each phase stands.
 std::vector<int> used_phases(const Layer& l, std::vector<int>& slot) {
   std::vector<int> used;
-  slot.assign(static_cast<size_t>(l.stride * l.stride), -1);
+  slot.assign(static_cast<size_t>(Steps(l).stride_h * Steps(l).stride_w), -1);
   for (int64_t kh = 0; kh < l.weight.shape()[2]; ++kh)
     for (int64_t kw = 0; kw < l.weight.shape()[3]; ++kw) {
       int& s = slot[static_cast<size_t>(tap_at(l, kh, kw).phase)];
@@ -115,9 +134,9 @@ LayerPlan conv_plan(const Layer& l, const Planes& from, const Planes& to) {
   std::vector<int> slot;
   p.used = used_phases(l, slot);
   p.mask = mask_of(to);
-  p.behind = behind(l);
+  p.behind_h = rows_of(l).behind, p.behind_w = columns_of(l).behind;
   const auto phases = static_cast<int64_t>(p.used.size());
-  p.phases = l.stride == 1
+  p.phases = !strided(l)
                  ? from
                  : Planes({from.size.c * phases, to.size.h, to.size.w}, margin(l), to.row, false);
   const float* v = l.weight.data<float>();
@@ -183,8 +202,9 @@ std::vector<Size> sizes_of(const std::vector<Layer>& layers, const InferenceInfo
   for (size_t i = 0; i < layers.size(); ++i) {
     const Layer& l = layers[i];
     const int there = static_cast<int>(i);
-    if (l.from < 0 || l.from > there || l.residual < -1 || l.residual > there ||
-        (l.residual >= 0 && l.kind != Layer::conv))
+    if (l.from < 0 || l.from > there || l.residual < -1 || l.residual > there || l.row < -1 ||
+        l.row > there || (l.row >= 0) != (l.kind == Layer::add_row) ||
+        (l.residual >= 0 && l.kind != Layer::conv && l.kind != Layer::add_row))
       throw ConfigError(place(i) + "it reads values that are not there yet");
     check_weights(l, place(i));
     const Size y = size_after(l, out[static_cast<size_t>(l.from)], place(i));
@@ -192,6 +212,11 @@ std::vector<Size> sizes_of(const std::vector<Layer>& layers, const InferenceInfo
       const Size& r = out[static_cast<size_t>(l.residual)];
       if (r.c != y.c || r.h != y.h || r.w != y.w)
         throw ShapeError(place(i) + "the residual has another size");
+    }
+    if (l.row >= 0) {
+      const Size& r = out[static_cast<size_t>(l.row)];
+      if (r.c != y.c || r.h != 1 || r.w != y.w)
+        throw ShapeError(place(i) + "the row has another size");
     }
     if (y.numel() > (int64_t{1} << 28)) throw ShapeError(place(i) + "more than 2^28 values");
     out.push_back(y);
@@ -216,10 +241,12 @@ std::vector<int64_t> pitches(const std::vector<Layer>& layers, const std::vector
     for (size_t i = 0; i < layers.size(); ++i) {
       const Layer& l = layers[i];
       if (l.kind != Layer::conv) continue;
-      if (l.stride == 1) join(static_cast<size_t>(l.from), i + 1);
+      if (!strided(l)) join(static_cast<size_t>(l.from), i + 1);
       if (l.residual >= 0) join(static_cast<size_t>(l.residual), i + 1);
       // Of a phase, what lies behind a row are pixels: no zeros of the next row's.
-      const int64_t need = l.stride == 1 ? 0 : sizes[i + 1].w + before(l) + behind(l);
+      const Reach side = columns_of(l);
+      const int64_t need =
+          strided(l) ? sizes[i + 1].w + std::max(side.before + side.behind, margin(l)) : 0;
       if (pitch[i + 1] < need) pitch[i + 1] = need, changed = true;
     }
   }
@@ -231,9 +258,9 @@ std::vector<int64_t> pitches(const std::vector<Layer>& layers, const std::vector
 Plan plan_of(const std::vector<Layer>& layers, const std::vector<Size>& sizes) {
   std::vector<int64_t> pads(sizes.size(), 0);
   for (const Layer& l : layers) {
-    if (l.kind != Layer::conv || l.stride != 1) continue;
+    if (l.kind != Layer::conv || strided(l)) continue;
     int64_t& pad = pads[static_cast<size_t>(l.from)];
-    pad = std::max(pad, std::max(l.padding, margin(l)));
+    pad = std::max(pad, std::max(std::max(l.padding, Steps(l).pad_w), margin(l)));
   }
   const std::vector<int64_t> pitch = pitches(layers, sizes, pads);
   std::vector<bool> convolved(sizes.size()), read(sizes.size());  // written, read by a convolution

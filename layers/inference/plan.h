@@ -8,6 +8,7 @@
 #pragma once
 
 #include <regrad/engine/kernels/fixed_conv.h>
+#include <regrad/engine/kernels/int8_fixed.h>
 #include <regrad/layers/inference/inference.h>
 
 #include <algorithm>
@@ -21,6 +22,39 @@ struct Size {
 };
 // Of every value, 0 .. layers. ShapeError, ConfigError as InferenceNet has them.
 std::vector<Size> sizes_of(const std::vector<InferenceLayer>& layers, const InferenceInfo& info);
+
+// A convolution's window along rows and columns, and its sides on an image.
+struct Steps {
+  int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+  explicit Steps(const InferenceLayer& l)
+      : stride_h(l.stride),
+        stride_w(l.stride_w > 0 ? l.stride_w : l.stride),
+        pad_h(l.padding),
+        pad_w(l.padding_w >= 0 ? l.padding_w : l.padding),
+        dilation_h(l.dilation),
+        dilation_w(l.dilation_w > 0 ? l.dilation_w : l.dilation) {}
+};
+
+// Values rounded to the levels of a layer's input: of channel c of `channels`.
+struct Held {
+  float inverse, scale, low, high;
+  Held(const InferenceLevels& l, int64_t c, int64_t channels) {
+    const auto groups = static_cast<int64_t>(l.input_scale.size());
+    scale = l.input_scale[static_cast<size_t>(c * groups / channels)];
+    inverse = static_cast<float>(1 / static_cast<double>(scale));
+    const int most = l.input_signed ? (1 << (l.input_bits - 1)) - 1 : (1 << l.input_bits) - 1;
+    high = static_cast<float>(most), low = l.input_signed ? -high : 0;
+  }
+  // Adding and taking away 3 2^22 rounds to a whole number, halves to even; NaN becomes the lowest.
+  float level(float x) const {
+    constexpr float shift = 12582912;
+    const float v = x * inverse, above = v > low ? v : low, held = above < high ? above : high;
+    return (held + shift) - shift;
+  }
+  void operator()(const float* x, int64_t n, float* y) const {
+    for (int64_t i = 0; i < n; ++i) y[i] = level(x[i]) * scale;
+  }
+};
 
 // A max pool's window: its side, and of output i the first pixel inside of the image and the end.
 inline int64_t pool_side(const InferenceLayer& l) { return l.kernel > 0 ? l.kernel : l.stride; }
@@ -57,9 +91,10 @@ struct Taps {
 
 struct LayerPlan {
   Taps taps;
-  Planes phases;          // stride above 1: [C phases] planes of every stride-th pixel
-  int64_t behind = 0;     // pixels of a phase behind a row of outputs that some tap may need
-  std::vector<int> used;  // phases (row * stride + column) that some tap needs
+  Planes phases;  // stride above 1: [C phases] planes of every stride-th pixel
+  // pixels of a phase behind a row, and behind a column, of outputs that some tap may need
+  int64_t behind_w = 0, behind_h = 0;
+  std::vector<int> used;  // phases (row * stride_w + column) that some tap needs
   // of an output plane from its first pixel on: all bits where there is a pixel; empty where rows
   // touch
   std::vector<int32_t> mask;
@@ -89,21 +124,75 @@ void run_vectors(const std::vector<InferenceLayer>& layers, const Plan& plan, co
 struct DensePlan {
   std::vector<Size> values;
   std::vector<std::optional<kernels::FixedConv>> convs;  // of each layer that runs as one
-  // of each linear layer on pictures: its weight, over [h,w,c]
-  std::vector<std::vector<float>> matrices;
+  // of each layer, what it reads in place of its weight: a linear one on pictures its weight over
+  // [h,w,c]; an affine one means of 0 [c], then weight and bias, each [bands, c]; a depthwise
+  // convolution that oneDNN would pad [kh,kw,c]
+  std::vector<std::vector<float>> constants;
   std::vector<int> slot;       // of each value
   std::vector<int64_t> slots;  // elements an image, of each memory
   int64_t most = 1;            // images at a time
+  int64_t held = 0;            // elements an image of the largest input that is rounded
 };
-DensePlan dense_plan_of(const std::vector<InferenceLayer>& layers, const std::vector<Size>& sizes);
+// Layers with levels are left out where skip_levels is set: integer_plan_of has them.
+DensePlan dense_plan_of(const std::vector<InferenceLayer>& layers, const std::vector<Size>& sizes,
+                        bool skip_levels = false);
+// Layer i on n images, channels last; residual and row where it has them. scratch: scratch_bytes.
+struct Images {
+  int64_t n;
+  const float *x, *residual, *row;
+  float* y;
+};
+int64_t scratch_bytes(const DensePlan& plan, int64_t n);
+void run_layer(const std::vector<InferenceLayer>& layers, const DensePlan& plan, size_t i,
+               const Images& v, void* scratch);
+// [c,h,w] -> [h,w,c], and back.
+void channels_last(const Size& s, const float* x, float* y);
+void channels_first(const Size& s, const float* x, float* y);
 // Images x [n,C,H,W], n at most plan.most -> the last value.
 void run_dense(const std::vector<InferenceLayer>& layers, const DensePlan& plan, const float* x,
                int64_t n, float* out);
 
-// The way that takes less time on an instruction set ("avx512", "avx2", "baseline"), by costs of a
-// multiply-add that were measured there.
+// The integer way: layers with levels by whole numbers, the others as dense has them. A value is
+// f32 where somebody reads it so, whole numbers for each way in which a layer with levels reads it,
+// or both; the first of these is written where the sums are made.
+struct WholeValue {
+  int value;
+  kernels::Int8Input lies;
+  Size size;
+  int64_t pad_h = 0, pad_w = 0;
+  std::vector<float> scale = {}, inverse = {};  // of each channel
+  float low = 0, high = 0;
+  int32_t offset = 0;
+  std::vector<float> columns = {};  // inverse over and over, `period` of them, and room
+  int64_t period = 0;
+};
+struct WholeLayer {
+  std::optional<kernels::Int8Fixed> conv;  // of a layer with levels
+  int reads = -1;                          // of `wholes`
+  int writes = 0;                      // value; of a layer that an affine one follows, that one's
+  bool relu = false, skipped = false;  // skipped: done with the layer before
+};
+struct IntegerPlan {
+  DensePlan dense;
+  std::vector<WholeValue> wholes;
+  std::vector<WholeLayer> layers;
+  std::vector<std::vector<int>> of_value;  // wholes of each value
+  std::vector<bool> is_f32;                // of each value
+  // where they lie, bytes an image and where the memory begins, per image, of values and of wholes
+  std::vector<int64_t> value_at, whole_at;
+  int64_t bytes = 0;  // an image
+  int64_t most = 1;   // images at a time
+};
+IntegerPlan integer_plan_of(const std::vector<InferenceLayer>& layers,
+                            const std::vector<Size>& sizes);
+// Images x [n,C,H,W], n at most plan.most -> the last value.
+void run_integers(const std::vector<InferenceLayer>& layers, const IntegerPlan& plan,
+                  const float* x, int64_t n, float* out);
+
+// The way that takes less time on an instruction set ("avx512", "avx2", "baseline"; with VNNI or
+// not), by costs of a multiply-add that were measured there.
 InferenceMode faster_mode(const std::vector<InferenceLayer>& layers, const Plan& plan,
-                          const std::string& isa);
+                          const std::string& isa, bool vnni = false);
 
 // Which memory each value may lie in: one whose last value nobody reads any more, where fits(that
 // value, this one). A residual is read where the sum is written, element by element, so the layer
@@ -118,6 +207,7 @@ std::vector<int> memories(const std::vector<InferenceLayer>& layers, F&& fits) {
       until[static_cast<size_t>(v)] = std::max(until[static_cast<size_t>(v)], when);
     };
     if (l.residual >= 0) reads(l.residual, 2 * i);
+    if (l.row >= 0) reads(l.row, 2 * i + 1);
     reads(l.from, 2 * i + 1);
   }
   for (int v = 0; v <= static_cast<int>(layers.size()); ++v) {

@@ -1,6 +1,7 @@
 #include <regrad/engine/internal/decimal.h>
 #include <regrad/layers/nets/bcresnet.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -16,8 +17,6 @@ int64_t width_of(const char* net, double base, double times) {
 Conv2d pointwise(const Random& r, int64_t in, int64_t out, DType t, bool with_bias = false) {
   return {r, in, out, 1, {}, with_bias, t};
 }
-Tensor over_map(const Tensor& x) { return mean(x, {2, 3}, true); }
-Tensor logits_of(const Tensor& y) { return reshape(y, {y.size(0), y.size(1)}); }
 
 constexpr const char* names[] = {"none", "in", "ifn", "ln", "resnorm", "rfn", "bin", "global"};
 
@@ -42,7 +41,7 @@ BcBlock::BcBlock(const Random& r, int64_t in, int64_t out, const Options& o)
   enter_norm = SubSpectralNorm(out, 1, o.dtype);
 }
 Tensor BcBlock::f1(const Tensor& f2, Context& ctx) const {
-  Tensor y = mix(silu(time_norm(over_time(mean(f2, {2}, true), ctx), ctx)), ctx);
+  Tensor y = mix(silu(time_norm(over_time(mean_over_rows(f2, ctx), ctx), ctx), ctx), ctx);
   if (!ctx.training || !ctx.random || dropout == 0) return y;
   return dropout2d(y, dropout, *ctx.random / "dropout" / index);
 }
@@ -50,14 +49,21 @@ Tensor BcBlock::operator()(const Tensor& x, Context& ctx) const {
   const bool transition = enter.weight.defined();
   const Tensor f2 =
       freq_norm(over_freq(transition ? enter_norm(enter(x, ctx), ctx, true) : x, ctx), ctx);
-  return broadcast_residual(f2, f1(f2, ctx), transition ? Tensor() : x);
+  return broadcast_residual(f2, f1(f2, ctx), transition ? Tensor() : x, ctx);
+}
+
+BcResnetOptions fitted(BcResnetOptions o, int64_t rows) {
+  const int64_t head = (rows + 1) / 2, second = (head + 1) / 2, third = (second + 1) / 2;
+  for (o.bands = 5; head % o.bands || second % o.bands || third % o.bands;) --o.bands;
+  o.tail_rows = std::min<int64_t>(5, third);
+  return o;
 }
 
 BcResnet::BcResnet(const Random& r, const BcResnetOptions& o) {
   const double b = 8 * o.tau;
   const auto width = [&](double times) { return width_of("BcResnet", b, times); };
   int64_t in = width(2);
-  head = Conv2d(r / "head", 1, in, 5, {.stride = {2, 1}, .padding = 2}, false, o.dtype);
+  head = Conv2d(r / "head", o.in_channels, in, 5, {.stride = {2, 1}, .padding = 2}, false, o.dtype);
   head_norm = SubSpectralNorm(in, 1, o.dtype);
   const int count[] = {2, 2, 4, 4};
   for (int stage = 0; stage < 4; ++stage) {
@@ -76,7 +82,8 @@ BcResnet::BcResnet(const Random& r, const BcResnetOptions& o) {
       in = out;
     }
   }
-  tail = Conv2d(r / "tail", in, in, 5, {.padding = {0, 2}, .groups = in}, false, o.dtype);
+  tail = Conv2d(r / "tail", in, in, Pair{o.tail_rows, 5}, {.padding = {0, 2}, .groups = in}, false,
+                o.dtype);
   widen = pointwise(r / "widen", in, width(4), o.dtype);
   widen_norm = SubSpectralNorm(width(4), 1, o.dtype);
   classifier = pointwise(r / "classifier", width(4), o.classes, o.dtype, o.classifier_bias);
@@ -85,7 +92,7 @@ Tensor BcResnet::operator()(const Tensor& x, Context& ctx) const {
   Tensor y = head_norm(head(x, ctx), ctx, true);
   for (const BcBlock& b : blocks) y = b(y, ctx);
   y = widen_norm(widen(tail(y, ctx), ctx), ctx, true);
-  return logits_of(classifier(over_map(y), ctx));
+  return flatten_pixels(classifier(mean_over_map(y, ctx), ctx), ctx);
 }
 
 const char* name(FreqNorm n) { return names[static_cast<int>(n)]; }
@@ -173,7 +180,7 @@ Tensor BcResnetAsc::logit_map(const Tensor& x, Context& ctx) const {
 }
 // The classifier is linear: of the mean it is the mean of what it gives.
 Tensor BcResnetAsc::operator()(const Tensor& x, Context& ctx) const {
-  return logits_of(classifier(over_map(activations(x, ctx).back()), ctx));
+  return flatten_pixels(classifier(mean_over_map(activations(x, ctx).back(), ctx), ctx), ctx);
 }
 
 }  // namespace regrad

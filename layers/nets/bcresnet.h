@@ -14,6 +14,7 @@
 
 #include <regrad/layers/conv.h>
 #include <regrad/layers/freq_norm.h>
+#include <regrad/layers/steps.h>
 
 namespace regrad {
 
@@ -61,12 +62,19 @@ struct BcResnetOptions {
   int64_t classes = 12, bands = 5;
   double dropout = 0.1;
   bool classifier_bias = true;
+  int64_t in_channels = 1;
+  int64_t tail_rows = 5;  // frequencies that the tail's kernel spans
   DType dtype = DType::f32;
 };
+// The bands and tail_rows that maps of `rows` frequencies allow: bands is the largest number up to
+// 5 that divides the rows of all stages, the tail spans what is left, 5 at most. 5 and 5 for 40
+// frequencies, as in the paper; else ours, so that images of any size can be taken.
+BcResnetOptions fitted(BcResnetOptions o, int64_t rows);
 // conv 5x5 stride (2,1), BN, ReLU; stages of 2, 2, 4, 4 blocks, widths b, 1.5b, 2b, 2.5b (b = 8
 // tau), frequency stride 2 at the start of the second and third, frames dilated by 1, 2, 4, 8;
 // depthwise 5x5 without padding over frequencies; 1x1 to 4b, BN, ReLU; mean over the map; 1x1 to
-// classes. F = 40 as in the paper; any F whose F/8 is a multiple of `bands` and at least 5.
+// classes. F = 40 as in the paper; any F whose F/8 is a multiple of `bands` and at least
+// tail_rows.
 struct BcResnet {
   Conv2d head, tail, widen, classifier;
   SubSpectralNorm head_norm, widen_norm;
@@ -74,7 +82,7 @@ struct BcResnet {
 
   BcResnet() = default;
   BcResnet(const Random& r, const BcResnetOptions& o);
-  // [N,1,F,T] -> [N,classes]
+  // [N,in_channels,F,T] -> [N,classes]
   Tensor operator()(const Tensor& x, Context& ctx) const;
   Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
   static void parts(auto& self, auto&& part) {

@@ -1,3 +1,4 @@
+#include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/nets/bottleneck.h>
 #include <regrad/layers/nets/mobilenet.h>
 #include <regrad/layers/nets/named_net.h>
@@ -24,7 +25,7 @@ struct PixelMlp : Mlp {
   }
 };
 NamedNet mlp(const Random& r, const Options& o) {
-  return NamedNet::of(PixelMlp(r, {o.in_channels * o.size * o.size, 128, 128, o.classes}, true,
+  return NamedNet::of(PixelMlp(r, {o.in_channels * o.size * o.columns(), 128, 128, o.classes}, true,
                                Activation::relu, o.dtype));
 }
 template <ChainNet (*net)(const Random&, const ConvNetOptions&, int64_t), int64_t width = 64>
@@ -46,6 +47,13 @@ NamedNet resnet50(const Random& r, const Options& o) {
   return NamedNet::of(Resnet50(r, {.in_channels = o.in_channels, .dtype = o.dtype}, o.classes));
 }
 
+template <int tau>
+NamedNet bcresnet(const Random& r, const Options& o) {
+  return NamedNet::of(BcResnet(
+      r, fitted({.tau = tau, .classes = o.classes, .in_channels = o.in_channels, .dtype = o.dtype},
+                o.size)));
+}
+
 struct Choice {
   const char* name;
   NamedNet (*make)(const Random&, const Options&);
@@ -65,6 +73,8 @@ constexpr Choice choices[] = {
     {"wrn-28-2", wrn_28_2},
     {"mobilenet", chain<mobilenet>},
     {"resnet50", resnet50},
+    {"bcresnet-1", bcresnet<1>},
+    {"bcresnet-8", bcresnet<8>},
 };
 
 // nullptr where there is none.
@@ -119,8 +129,8 @@ const std::vector<std::string>& net_names() {
 NamedNet::NamedNet(const Random& r, const NamedNetOptions& o) {
   const Choice* found = choice(o.name);
   if (!found) throw ConfigError("net: '" + o.name + "' is not one of " + all_names());
-  if (o.in_channels < 1 || o.size < 1 || o.classes < 1)
-    throw ConfigError("net: channels, size and classes are at least 1");
+  if (o.in_channels < 1 || o.size < 1 || o.width < 0 || o.classes < 1)
+    throw ConfigError("net: channels, size and classes are at least 1, and width is not below 0");
   *this = found->make(r, o);
   if (o.fan == init::Fan::out) *this = by_fan_out(std::move(*this));
 }
@@ -130,10 +140,12 @@ Tensor NamedNet::operator()(const Tensor& x, Context& ctx) const {
 }
 
 std::map<std::string, std::string> to_metadata(const NamedNetOptions& o) {
-  return {{"net", o.name},
-          {"in_channels", std::to_string(o.in_channels)},
-          {"size", std::to_string(o.size)},
-          {"classes", std::to_string(o.classes)}};
+  std::map<std::string, std::string> out{{"net", o.name},
+                                         {"in_channels", std::to_string(o.in_channels)},
+                                         {"size", std::to_string(o.size)},
+                                         {"classes", std::to_string(o.classes)}};
+  if (o.columns() != o.size) out["width"] = std::to_string(o.width);
+  return out;
 }
 
 NamedNetOptions net_from_metadata(const std::map<std::string, std::string>& metadata,
@@ -149,6 +161,7 @@ NamedNetOptions net_from_metadata(const std::map<std::string, std::string>& meta
   return {.name = name->second,
           .in_channels = number(metadata, "in_channels", where),
           .size = number(metadata, "size", where),
+          .width = metadata.count("width") ? number(metadata, "width", where) : 0,
           .classes = number(metadata, "classes", where)};
 }
 

@@ -22,16 +22,21 @@ namespace regrad {
 
 struct NamedNetOptions {
   std::string name = "resnet20";  // one of net_names()
-  int64_t in_channels = 3, size = 32, classes = 10;
+  int64_t in_channels = 3, size = 32;
+  int64_t width = 0;  // of inputs, where it is not their height, `size`; 0: as size
+  int64_t classes = 10;
   DType dtype = DType::f32;
   // out: convolutions start with N(0, 2 / fan_out) instead of N(0, 2 / fan_in), the same draw
   init::Fan fan = init::Fan::in;
+  int64_t columns() const { return width > 0 ? width : size; }
 };
 
 // tiny (two convolutions of 8 and 16 channels), mlp (two hidden layers of 128), r8 (ResNet of depth
 // 8), resnet20, resnet32, resnet56 (projected shortcuts), resnet56-bottleneck (what DCIL's code
 // calls ResNet-56), resnet20-pad, resnet32-pad, resnet56-pad (shortcuts without parameters), vgg16,
-// wrn-28-2, mobilenet, resnet50 (for large images, as torchvision's).
+// wrn-28-2, mobilenet, resnet50 (for large images, as torchvision's), bcresnet-1 and bcresnet-8
+// (for log-mels [N,1,size,width]; images too, with bands and tail as nets/bcresnet.h fits them;
+// dropout 0.1, which the context's random stream switches on).
 const std::vector<std::string>& net_names();
 
 class NamedNet {
@@ -92,7 +97,8 @@ class NamedNet {
   const Does* does_ = nullptr;
 };
 
-// The options as a file's metadata ("net", "in_channels", "size", "classes"), and back. IOError
+// The options as a file's metadata ("net", "in_channels", "size", "classes", and
+// "width" where it is not the size), and back. IOError
 // beginning with `where` for what is missing or no number, or names no net.
 std::map<std::string, std::string> to_metadata(const NamedNetOptions& o);
 NamedNetOptions net_from_metadata(const std::map<std::string, std::string>& metadata,

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# sparse.sh BIN CLASSIFY: from a trained sparse net to answers. regrad-map trains for a moment,
+# sparse.sh BIN CLASSIFY WRITE_INTEGERS: from a trained sparse net to answers. regrad-map trains for a moment,
 # regrad-sparse exports what it left, and its `run` and the embedding example give the same of a
 # picture. Wrong files end with the exit codes of the other binaries, and leave nothing behind.
 set -euo pipefail
-bin=$(realpath "$1") classify=$(realpath "$2")
+bin=$(realpath "$1") classify=$(realpath "$2") write=$(realpath "$3")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -22,6 +22,15 @@ if [ "$(cut -d' ' -f2,3 embedded)" != "$(cut -d' ' -f2,3 answer | tr -d ,)" ]; t
 fi
 "$bin/regrad-sparse" bench net.safetensors | tail -n 1
 
+# A net of few bits, by all ways.
+"$write" few.safetensors
+"$bin/regrad-sparse" run --mode integers few.safetensors ring.png | tee whole
+"$bin/regrad-sparse" run few.safetensors ring.png | cut -d' ' -f1-3 | cmp - <(cut -d' ' -f1-3 whole)
+"$classify" few.safetensors ring.png
+"$bin/regrad-sparse" bench few.safetensors | tee bench | tail -n 1 | grep -q 'sparse .* dense .*; integers .* ms'
+grep -q 'bits, of inputs' bench
+grep -q ' conv .* 4          8$' bench
+
 expect() { # exit code, words of the message, command
   local code=$1 words=$2 found=0
   shift 2
@@ -37,6 +46,8 @@ expect 2 "MODEL" "$bin/regrad-sparse" export
 expect 2 "PICTURE" "$bin/regrad-sparse" run net.safetensors ''
 expect 2 "out: an empty value" "$bin/regrad-sparse" export out/models/*.safetensors --out ''
 expect 2 "is the model itself" "$bin/regrad-sparse" export net.safetensors --out net.safetensors
+expect 2 "integers" "$bin/regrad-sparse" run --mode integers net.safetensors ring.png
+expect 2 "mode" "$bin/regrad-sparse" run --mode whole net.safetensors ring.png
 expect 3 "nothing.safetensors" "$bin/regrad-sparse" run nothing.safetensors ring.png
 expect 3 "answer" "$bin/regrad-sparse" run net.safetensors answer
 # A bad file among many is named, and the others are looked at.

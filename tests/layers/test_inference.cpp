@@ -137,7 +137,10 @@ TEST_CASE("export: a net that is on no list, by the steps of its forward pass") 
     net.what = what;
     CHECK_THROWS_AS(export_net(net, info), ConfigError);
   }
-  net.what = 0, net.second.options = {.padding = 2, .dilation = 2};
+  net.what = 0, net.second.options = {.padding = {3, 2}, .dilation = {3, 2}};
+  for (const InferenceMode mode : {InferenceMode::dense, InferenceMode::sparse})
+    CHECK(apart(export_net(net, info).with_mode(mode)(x), out(net)) < 1e-5);
+  net.second.options = {.padding = "same"};
   CHECK_THROWS_AS(export_net(net, info), ConfigError);
   CHECK_THROWS_AS(export_net(Conv4(Random(1), {.size = 16}, 3), {1, 16, 16, {}, {}, {}}),
                   ConfigError);  // norms without running statistics
@@ -177,6 +180,47 @@ TEST_CASE(
             if (l.relu) y = relu(y);
             CHECK(net(x).shape() == y.shape());
             CHECK(apart(net(x), y) < 1e-4);
+          }
+}
+
+TEST_CASE("inference: convolutions of unlike sides, dense and sparse") {
+  int64_t seed = 0;
+  for (const Pair kernel : {Pair{3, 1}, Pair{1, 3}, Pair{2, 4}})
+    for (const Pair stride : {Pair{1, 1}, Pair{2, 1}, Pair{1, 3}})
+      for (const Pair padding : {Pair{0, 0}, Pair{1, 0}, Pair{0, 2}})
+        for (const Pair dilation : {Pair{1, 1}, Pair{2, 1}, Pair{1, 2}})
+          for (const int64_t groups : {1, 6}) {
+            const Random r = Random(23) / seed++;
+            InferenceLayer l{.stride = stride.h,
+                             .padding = padding.h,
+                             .dilation = dilation.h,
+                             .stride_w = stride.w,
+                             .padding_w = padding.w,
+                             .dilation_w = dilation.w,
+                             .groups = groups,
+                             .relu = seed % 2 == 0};
+            l.weight = normal(r / "w", {6, 6 / groups, kernel.h, kernel.w});
+            l.bias = normal(r / "b", {6});
+            InferenceLayer again = l;  // with the first one's output as residual, where it fits
+            again.from = 1, again.stride = 1, again.stride_w = 1, again.groups = 6;
+            again.weight = normal(r / "v", {6, 1, 1, 1}), again.padding = again.padding_w = 0;
+            again.residual = 1;
+            const Tensor x = normal(r / "x", {2, 6, 9, 11});
+            const ConvOptions o{.stride = stride,
+                                .padding = {padding.h, padding.w},
+                                .dilation = dilation,
+                                .groups = groups};
+            Tensor y = conv2d(x.to(DType::f64), l.weight.to(DType::f64), l.bias.to(DType::f64), o);
+            if (l.relu) y = relu(y);
+            Tensor z =
+                conv2d(y, again.weight.to(DType::f64), l.bias.to(DType::f64), {.groups = 6}) + y;
+            if (l.relu) z = relu(z);
+            for (const InferenceMode mode : {InferenceMode::dense, InferenceMode::sparse}) {
+              const InferenceInfo info{6, 9, 11, {}, {}, {}};
+              CHECK(InferenceNet({l}, info, mode)(x).shape() == y.shape());
+              CHECK(apart(InferenceNet({l}, info, mode)(x), y) < 1e-4);
+              CHECK(apart(InferenceNet({l, again}, info, mode)(x), z) < 1e-4);
+            }
           }
 }
 

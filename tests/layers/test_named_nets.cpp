@@ -1,6 +1,7 @@
 // The image nets by name: counts, shapes, gradients, metadata.
 #include <doctest/doctest.h>
 
+#include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/nets/named_net.h>
 
 #include "../temp_folder.h"
@@ -50,19 +51,57 @@ TEST_CASE("named nets: every one of them maps images to classes, in training and
   }
 }
 
+TEST_CASE("named nets: BC-ResNet is the keyword net at 40 mels, and takes images of any size") {
+  const BcResnet own(Random(4), {.tau = 1, .classes = 12});
+  const NamedNet named(
+      Random(4), {.name = "bcresnet-1", .in_channels = 1, .size = 40, .width = 101, .classes = 12});
+  const Tensor x = normal(Random(5), {2, 1, 40, 101});
+  CHECK(amax(abs(own(x) - named(x))).item() == 0);
+  CHECK(conv_weights(NamedNet(
+            Random(4), {.name = "bcresnet-8", .in_channels = 1, .size = 40, .classes = 12})) ==
+        conv_weights(NamedNet::of(BcResnet(Random(4), {.tau = 8, .classes = 12}))));
+  const auto fit = [](int64_t rows) {
+    const BcResnetOptions o = fitted({}, rows);
+    return std::pair{o.bands, o.tail_rows};
+  };
+  CHECK(fit(40) == std::pair<int64_t, int64_t>{5, 5});
+  CHECK(fit(256) == std::pair<int64_t, int64_t>{4, 5});
+  CHECK(fit(32) == std::pair<int64_t, int64_t>{4, 4});
+  CHECK(fit(28) == std::pair<int64_t, int64_t>{1, 4});  // 14, 7 and 4 rows
+  CHECK(fit(5) == std::pair<int64_t, int64_t>{1, 1});
+}
+
+TEST_CASE("named nets: nets for images take any width") {
+  for (const std::string name : {"r8", "resnet20", "mlp", "bcresnet-1"}) {
+    CAPTURE(name);
+    const NamedNet net(Random(2),
+                       {.name = name, .in_channels = 1, .size = 40, .width = 32, .classes = 7});
+    CHECK(net(normal(Random(3), {2, 1, 40, 32})).shape() == Shape{2, 7});
+  }
+}
+
 TEST_CASE("named nets: metadata and back") {
   const NamedNetOptions o{.name = "r8", .in_channels = 1, .size = 28, .classes = 10};
   const NamedNetOptions back = net_from_metadata(to_metadata(o), "file");
   CHECK(back.name == "r8");
   CHECK(back.size == 28);
+  CHECK(back.width == 0);
+  CHECK(to_metadata(o).count("width") == 0);
+  const NamedNetOptions wide = net_from_metadata(
+      to_metadata({.name = "r8", .size = 40, .width = 32, .classes = 10}), "file");
+  CHECK(wide.size == 40);
+  CHECK(wide.columns() == 32);
   CHECK(complaint<ConfigError>([] { NamedNet(Random(1), {.name = "resnet21"}); },
                                "net: 'resnet21' is not one of tiny, mlp, r8, ")
             .empty());
   CHECK_THROWS_AS(NamedNet()(zeros({1, 1, 8, 8})), ConfigError);
   CHECK_THROWS_AS(NamedNet(Random(1), {.name = "r8", .classes = 0}), ConfigError);
+  CHECK_THROWS_AS(NamedNet(Random(1), {.name = "r8", .width = -1}), ConfigError);
   CHECK_THROWS_AS(net_from_metadata({}, "file"), IOError);
   CHECK_THROWS_AS(net_from_metadata({{"net", "lenet"}}, "file"), IOError);
   auto broken = to_metadata(o);
-  broken["classes"] = "ten";
+  broken["width"] = "0";
+  CHECK_THROWS_AS(net_from_metadata(broken, "file"), IOError);
+  broken["width"] = "28", broken["classes"] = "ten";
   CHECK_THROWS_AS(net_from_metadata(broken, "file"), IOError);
 }

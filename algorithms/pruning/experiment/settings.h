@@ -28,7 +28,7 @@ struct Settings : experiment::TrainSettings, experiment::ImageSettings {
     using namespace experiment;
     part("net", self.net,
          "tiny, mlp, r8, resnet20, resnet32, resnet56, resnet56-bottleneck, resnet20-pad, .., "
-         "vgg16, wrn-28-2, mobilenet, resnet50");
+         "vgg16, wrn-28-2, mobilenet, resnet50, bcresnet-1, bcresnet-8");
     part("init", self.init,
          "fan_in or fan_out: convolutions start with a variance of 2 / that (He)");
     ImageSettings::parts(self, part);

@@ -43,7 +43,8 @@ std::vector<float> reals(const Metadata& m, const std::string& key, const std::s
 
 const std::map<std::string, InferenceMode> modes = {{"automatic", InferenceMode::automatic},
                                                     {"dense", InferenceMode::dense},
-                                                    {"sparse", InferenceMode::sparse}};
+                                                    {"sparse", InferenceMode::sparse},
+                                                    {"integers", InferenceMode::integers}};
 
 struct Options {
   std::string model, out, mode = "automatic";
@@ -54,15 +55,18 @@ struct Options {
 };
 
 std::string table_of(const InferenceNet& net) {
-  std::string out = fmt::format("{:<6}{:<10}{:>20}{:>12}{:>12}{:>10}\n", "layer", "kind", "weight",
-                                "weights", "not 0", "sparsity");
+  std::string out =
+      fmt::format("{:<6}{:<10}{:>20}{:>12}{:>12}{:>10}{}\n", "layer", "kind", "weight", "weights",
+                  "not 0", "sparsity", net.has_levels() ? "  bits, of inputs" : "");
   for (size_t i = 0; i < net.layers().size(); ++i) {
-    const Tensor& w = net.layers()[i].weight;
+    const InferenceLayer& l = net.layers()[i];
+    const Tensor& w = l.weight;
     if (!w.defined() || w.dim() < 2) continue;
     const int64_t n = w.numel(), zeros = std::count(w.data<float>(), w.data<float>() + n, 0.0f);
-    out += fmt::format("{:<6}{:<10}{:>20}{:>12}{:>12}{:>9.1f}%\n", i,
-                       w.dim() == 4 ? "conv" : "linear", str(w.shape()), n, n - zeros,
-                       100.0 * static_cast<double>(zeros) / static_cast<double>(n));
+    out += fmt::format(
+        "{:<6}{:<10}{:>20}{:>12}{:>12}{:>9.1f}%{}\n", i, w.dim() == 4 ? "conv" : "linear",
+        str(w.shape()), n, n - zeros, 100.0 * static_cast<double>(zeros) / static_cast<double>(n),
+        l.levels ? fmt::format("{:>6}{:>11}", l.levels->bits, l.levels->input_bits) : "");
   }
   const InferenceNet::Cost c = net.cost();
   return out +
@@ -152,10 +156,15 @@ void do_bench(const Options& o) {
   const Tensor x = normal(Random(1), {o.batch, info.channels, info.height, info.width});
   const double sparse = median_ms(net, x),
                dense = median_ms(net.with_mode(InferenceMode::dense), x);
-  print(
-      table_of(net) +
-      fmt::format("batch {}, {} thread{}: sparse {:.3f} ms, dense {:.3f} ms, {:.2f} times faster\n",
-                  o.batch, o.threads, o.threads == 1 ? "" : "s", sparse, dense, dense / sparse));
+  std::string line =
+      fmt::format("batch {}, {} thread{}: sparse {:.3f} ms, dense {:.3f} ms, {:.2f} times faster",
+                  o.batch, o.threads, o.threads == 1 ? "" : "s", sparse, dense, dense / sparse);
+  if (net.has_levels()) {
+    const double whole = median_ms(net.with_mode(InferenceMode::integers), x);
+    line +=
+        fmt::format("; integers {:.3f} ms, {:.2f} times faster than dense", whole, dense / whole);
+  }
+  print(table_of(net) + line + "\n");
 }
 
 void act(int argc, const char* const* argv) {
@@ -173,7 +182,8 @@ void act(int argc, const char* const* argv) {
   CLI::App* run = app.add_subcommand("run", "classify pictures");
   run->add_option("FILE", o.model, "what export wrote")->required();
   run->add_option("PICTURE", o.pictures, "PNG or JPEG files")->required();
-  run->add_option("--mode", o.mode, "automatic, dense or sparse")->check(CLI::IsMember(modes));
+  run->add_option("--mode", o.mode, "automatic, dense, sparse or integers")
+      ->check(CLI::IsMember(modes));
   CLI::App* bench = app.add_subcommand("bench", "latency, sparsity by layer, multiply-accumulates");
   bench->add_option("FILE", o.model, "what export wrote")->required();
   bench->add_option("--batch", o.batch, "examples at once")->check(CLI::Range(1, 65536));

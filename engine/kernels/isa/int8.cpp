@@ -1,75 +1,10 @@
 // 8-bit convolution without VNNI: numbers widened to 16 bits, their products added in pairs to 32
 // bits, which is exact. The 8-bit instruction that AVX2 has (vpmaddubsw) adds its pairs in 16 bits
 // and cuts them off.
-#include "reduce.h"
-
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
+#include "int8_lanes.h"
 
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
-
-constexpr int kSums = kVectorBytes / 4;  // in a register
-using Sums = Lanes<int32_t, kSums>::V;
-using Halves = Lanes<int16_t, 2 * kSums>::V;
-
-// sums[i] = a[2i] b[2i] + a[2i+1] b[2i+1]; interleave: a and b element by element, within each 16
-// bytes, their first halves or their last.
-#if defined(__AVX512BW__)
-REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) {
-  return Sums(_mm512_madd_epi16(__m512i(a), __m512i(b)));
-}
-REGRAD_INLINE Halves interleave_low(Halves a, Halves b) {
-  return Halves(_mm512_unpacklo_epi16(__m512i(a), __m512i(b)));
-}
-REGRAD_INLINE Halves interleave_high(Halves a, Halves b) {
-  return Halves(_mm512_unpackhi_epi16(__m512i(a), __m512i(b)));
-}
-#elif defined(__AVX2__)
-REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) {
-  return Sums(_mm256_madd_epi16(__m256i(a), __m256i(b)));
-}
-REGRAD_INLINE Halves interleave_low(Halves a, Halves b) {
-  return Halves(_mm256_unpacklo_epi16(__m256i(a), __m256i(b)));
-}
-REGRAD_INLINE Halves interleave_high(Halves a, Halves b) {
-  return Halves(_mm256_unpackhi_epi16(__m256i(a), __m256i(b)));
-}
-#elif defined(__SSE2__)
-REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) {
-  return Sums(_mm_madd_epi16(__m128i(a), __m128i(b)));
-}
-REGRAD_INLINE Halves interleave_low(Halves a, Halves b) {
-  return Halves(_mm_unpacklo_epi16(__m128i(a), __m128i(b)));
-}
-REGRAD_INLINE Halves interleave_high(Halves a, Halves b) {
-  return Halves(_mm_unpackhi_epi16(__m128i(a), __m128i(b)));
-}
-#else
-REGRAD_INLINE Sums multiply_pairs(Halves a, Halves b) {
-  const auto even = [](Halves v) {
-    return __builtin_convertvector(__builtin_shufflevector(v, v, 0, 2, 4, 6), Sums);
-  };
-  const auto odd = [](Halves v) {
-    return __builtin_convertvector(__builtin_shufflevector(v, v, 1, 3, 5, 7), Sums);
-  };
-  return even(a) * even(b) + odd(a) * odd(b);
-}
-REGRAD_INLINE Halves interleave_low(Halves a, Halves b) {
-  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-}
-REGRAD_INLINE Halves interleave_high(Halves a, Halves b) {
-  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-}
-#endif
-
-// The pair at p in every place.
-REGRAD_INLINE Halves repeat_pair(const int16_t* p) {
-  int32_t pair;
-  __builtin_memcpy(&pair, p, 4);
-  return Halves(pair - Sums{});
-}
 
 // ---- sums over neighbouring elements: all convolutions but depthwise ones ----
 
@@ -144,15 +79,6 @@ void dense(const Int8Dense& s, const int16_t* x, const int16_t* weight, int32_t*
 
 // ---- depthwise: neighbouring elements side by side, taps in pairs ----
 
-REGRAD_INLINE void store_interleaved(int32_t* y, Sums low, Sums high) {
-  for (int q = 0; q < kSums / 4; ++q) {
-    Lanes<int32_t, 4>::V a, b;
-    for (int i = 0; i < 4; ++i) a[i] = low[4 * q + i], b[i] = high[4 * q + i];
-    store<4>(y + 8 * q, a);
-    store<4>(y + 8 * q + 4, b);
-  }
-}
-
 template <int blocks>
 REGRAD_INLINE void depthwise_block(const Int8Depthwise& s, const int16_t* x, const int16_t* weight,
                                    int32_t* y) {
@@ -221,8 +147,15 @@ void restore(const int32_t* sums, int64_t n, const float* scale, const float* bi
 }  // namespace
 
 void fill_int8(Table& t) {
-  t.int8 = {kSums, quantize<int8_t>, quantize<uint8_t>, quantize<int16_t>, restore,
-            dense, depthwise,        depthwise_pack};
+  t.int8.sums = kSums;
+  t.int8.to_s8 = quantize<int8_t>;
+  t.int8.to_u8 = quantize<uint8_t>;
+  t.int8.to_s16 = quantize<int16_t>;
+  t.int8.restore = restore;
+  t.int8.dense = dense;
+  t.int8.depthwise = depthwise;
+  t.int8.depthwise_pack = depthwise_pack;
+  fill_int8_whole(t);
 }
 
 }  // namespace regrad::kernels::REGRAD_ISA

@@ -41,6 +41,7 @@ void fill_freq_norm(Table& t);
 void fill_res_norm(Table& t);
 void fill_depthwise(Table& t);
 void fill_int8(Table& t);
+void fill_int8_whole(Table& t);
 void fill_gemv(Table& t);
 
 // gemm.cpp
