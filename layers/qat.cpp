@@ -82,4 +82,13 @@ std::vector<LayerQuantization> FewBits::layers(const Tensor& ranges) const {
   return out;
 }
 
+Tensor FewBitNet::operator()(const Tensor& x, Context& ctx) const {
+  if (!quantize) return net(x, ctx);
+  Context few_bits = ctx;
+  few_bits.evaluate = few.frozen(ranges);
+  Tensor y = net(x, few_bits);
+  ctx.reports = std::move(few_bits.reports);
+  return y;
+}
+
 }  // namespace regrad

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <regrad/layers/context.h>
+#include <regrad/layers/nets/named_net.h>
 #include <regrad/layers/quantize.h>
 
 namespace regrad {
@@ -45,6 +46,21 @@ struct FewBits {
 
   // For each layer what a file of integers needs.
   std::vector<LayerQuantization> layers(const Tensor& ranges) const;
+};
+
+// A trained net by name, or any other, as it is used: weights in float, rounded to their bits in
+// each pass, inputs by frozen ranges. Without `quantize` the net alone.
+struct FewBitNet {
+  NamedNet net;
+  bool quantize = true;
+  FewBits few = {};
+  Tensor ranges = zeros({0, 3}, DType::f64);
+  Tensor operator()(const Tensor& x, Context& ctx) const;
+  Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
+  static void parts(auto& self, auto&& part) {
+    NamedNet::parts(self.net, part);  // names as of the net alone
+    if (self.quantize) part("ranges", self.ranges, buffer);
+  }
 };
 
 }  // namespace regrad

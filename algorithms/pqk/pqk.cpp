@@ -151,15 +151,6 @@ Method method(const Options& o) {
   return m;
 }
 
-Tensor FewBitNet::operator()(const Tensor& x, Context& ctx) const {
-  if (!quantize) return net(x, ctx);
-  Context few_bits = ctx;
-  few_bits.evaluate = few.frozen(ranges);
-  Tensor y = net(x, few_bits);
-  ctx.reports = std::move(few_bits.reports);
-  return y;
-}
-
 FewBitNet deployed(const Learner& learner, const Options& o) {
   FewBitNet out{learner.deployed(), o.quantize, o.few};
   if (o.quantize) out.ranges = learner.state.memory.at(0);

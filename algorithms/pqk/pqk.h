@@ -51,20 +51,7 @@ pruning::Method method(const Options& options);
 // The first step of phase 2; the schedule's last step + 1 where there is none.
 int64_t second_phase(const Options& o, const pruning::Schedule& t);
 
-// A trained net as it is used: weights M W in float, rounded to their bits in each pass, inputs by
-// frozen ranges.
-struct FewBitNet {
-  NamedNet net;
-  bool quantize = true;
-  FewBits few = {};
-  Tensor ranges = zeros({0, 3}, DType::f64);
-  Tensor operator()(const Tensor& x, Context& ctx) const;
-  Tensor operator()(const Tensor& x) const { return out_of_training(*this, x); }
-  static void parts(auto& self, auto&& part) {
-    NamedNet::parts(self.net, part);  // names as of any net by name
-    if (self.quantize) part("ranges", self.ranges, buffer);
-  }
-};
+// The trained net as it is used (layers/qat.h): weights M W in float, rounded in each pass.
 FewBitNet deployed(const pruning::Learner& learner, const Options& o);
 
 // The teacher of phase 2, in float: the whole W, norms and classifier of its own.

@@ -2,6 +2,10 @@
 #include <doctest/doctest.h>
 #include <regrad/algorithms/pqk/experiment/trial.h>
 
+#include <regrad/layers/export.h>
+#include <regrad/layers/serialize.h>
+
+#include "../temp_folder.h"
 #include "pruning_trials.h"
 
 using namespace regrad;
@@ -35,6 +39,11 @@ Values state_of(Trial& t, const std::string& below) {
     if (name.rfind(below, 0) == 0) out[name.substr(below.size())] = x.to(DType::f64).to_vector();
   });
   return out;
+}
+TensorFile through_a_file(const std::vector<NamedTensor>& tensors, const Metadata& about) {
+  const test::TempFolder at;
+  save_safetensors(at.name() + "/model.safetensors", tensors, about);
+  return load_safetensors(at.name() + "/model.safetensors");
 }
 double score(const Outcome& out, const char* metric) {
   double found = std::nan("");
@@ -122,6 +131,35 @@ TEST_CASE("what a trial leaves: sparsity, bytes, a model with ranges and bits") 
   CHECK(as_float->about().count("bits") == 0);
   for (const NamedTensor& t : as_float->model()) CHECK(t.first != "ranges");
   CHECK(score(out, "bytes") < score(as_float->finish(), "bytes"));
+}
+
+TEST_CASE("PQK-9: the exported net runs by whole numbers, and gives what the rounded net gives") {
+  for (const char* row : {"pqk", "qat"}) {
+    CAPTURE(std::string(row));
+    const auto trial = stepped(row, all_steps);
+    const TensorFile file = through_a_file(trial->model(), trial->about());
+    FewBitNet net{NamedNet(Random(0), net_from_metadata(file.metadata, "test")), true, {.bits = 4}};
+    net.ranges = net.few.begin(net.net);
+    net = with_tensors(net, file);
+    const InferenceNet whole =
+        export_net(net.net, net_from_metadata(file.metadata, "test"),
+                   {.remove_filters = false, .quantization = net.few.layers(net.ranges)})
+            .with_mode(InferenceMode::integers);
+    const Tensor x = test::images().test.images;
+    const std::vector<double> fast = whole(x).to_vector(), rounded = net(x).to_vector();
+    double most = 0, apart = 0;
+    for (size_t i = 0; i < fast.size(); ++i)
+      most = std::max(most, std::abs(rounded[i])),
+      apart = std::max(apart, std::abs(fast[i] - rounded[i]));
+    CHECK(apart <= 1e-5 * most);
+    CHECK(most > 0);
+    // rounding is no small matter here
+    const std::vector<double> in_float = net.net(x).to_vector();
+    double moved = 0;
+    for (size_t i = 0; i < fast.size(); ++i)
+      moved = std::max(moved, std::abs(in_float[i] - rounded[i]));
+    CHECK(moved > 1e-3 * most);
+  }
 }
 
 TEST_CASE("no test image trains, and no training image tests") {

@@ -10,11 +10,13 @@
 #include <regrad/engine/random.h>
 #include <regrad/engine/version.h>
 #include <regrad/layers/export.h>
+#include <regrad/layers/qat.h>
 #include <regrad/layers/serialize.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -74,18 +76,38 @@ std::string table_of(const InferenceNet& net) {
                      c.nonzeros, c.parameters, c.sparse_macs, c.macs);
 }
 
+// The net of a model's file, by what its metadata say; of regrad-pqk's with its bits and ranges.
+FewBitNet net_of(const TensorFile& file, const NamedNetOptions& of, const std::string& where) {
+  FewBitNet out{NamedNet(Random(0), of), !value(file.metadata, "bits").empty()};
+  const auto bits = [&](const char* key) {
+    const std::optional<double> v = number_of(value(file.metadata, key));
+    if (!v || *v != std::floor(*v) || *v < 2 || *v > 8)
+      throw IOError(where + ": its metadata's " + key + " is '" + value(file.metadata, key) +
+                    "', not a whole number from 2 to 8");
+    return static_cast<int>(*v);
+  };
+  if (out.quantize) {
+    out.few = {.bits = bits("bits"), .edge_bits = bits("edge_bits")};
+    out.ranges = out.few.begin(out.net);
+  }
+  return with_tensors(std::move(out), file, "");
+}
+
 void do_export(const Options& o) {
   std::error_code unseen;
   if (std::filesystem::equivalent(o.model, o.out, unseen))
     throw ConfigError("--out " + o.out + ": is the model itself");
   const TensorFile file = load_safetensors(o.model);
   const NamedNetOptions of = net_from_metadata(file.metadata, o.model);
-  const NamedNet net = with_tensors(NamedNet(Random(0), of), file, "");
-  const InferenceNet out = export_net(net, of,
-                                      {.classes = split(value(file.metadata, "class_names"), '\n'),
-                                       .mean = reals(file.metadata, "mean", o.model),
-                                       .deviation = reals(file.metadata, "deviation", o.model),
-                                       .remove_filters = !o.keep_filters});
+  const FewBitNet few = net_of(file, of, o.model);
+  const InferenceNet out =
+      export_net(few.net, of,
+                 {.classes = split(value(file.metadata, "class_names"), '\n'),
+                  .mean = reals(file.metadata, "mean", o.model),
+                  .deviation = reals(file.metadata, "deviation", o.model),
+                  .remove_filters = !o.keep_filters,
+                  .quantization = few.quantize ? few.few.layers(few.ranges)
+                                               : std::vector<LayerQuantization>()});
   save_inference(out, o.out);
   print(table_of(out) + fmt::format("{}: {} bytes (the model: {})\n", o.out,
                                     std::filesystem::file_size(o.out),
@@ -174,7 +196,8 @@ void act(int argc, const char* const* argv) {
   Options o;
   CLI::App* exports = app.add_subcommand(
       "export",
-      "fold norms, masks and attention of a model that regrad-map or regrad-dcil left in models/");
+      "fold norms, masks and attention of a model that regrad-map, regrad-dcil or regrad-pqk left "
+      "in models/");
   exports->add_option("MODEL", o.model, "safetensors file of a deployed net")->required();
   exports->add_option("--out", o.out, "the file to write")->required();
   exports->add_flag("--keep-filters", o.keep_filters,
