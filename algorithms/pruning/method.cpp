@@ -91,7 +91,7 @@ Learner::Learner(NamedNet net, Method how, Schedule when)
     : method(std::move(how)), schedule(std::move(when)) {
   if (schedule.epochs < 1 || schedule.batches < 1 || schedule.refresh < 1)
     throw ConfigError("Schedule: epochs, batches and refresh are at least 1");
-  state.at = prunable(parameters(net));
+  state.at = prunable_but_classifier(parameters(net));
   if (state.at.empty()) throw ConfigError("the net has no weights that can be pruned");
   state.trained.net = std::move(net);
   for (const Tensor& w : weights(state)) state.masks.push_back(ones_like(w.detach()));

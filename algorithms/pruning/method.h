@@ -5,7 +5,7 @@
 //   for (int64_t i = 0; i < learner.schedule.steps(); ++i) learner.learn(x, y, i, lr(i));
 //   Net sparse = learner.deployed().as<Net>();
 //
-// W: the dense weights that can be pruned (shared/masks.h: which), M: their masks, W^: what the
+// W: the dense weights that can be pruned (shared/masks.h: all but a classifier), M: their masks, W^: what the
 // net is evaluated at, g = dL/dW^, G: the gradient that W gets.
 #pragma once
 

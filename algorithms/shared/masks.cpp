@@ -46,6 +46,14 @@ std::vector<size_t> prunable(const std::vector<Tensor>& params) {
   return matrices;
 }
 
+std::vector<size_t> prunable_but_classifier(const std::vector<Tensor>& params) {
+  std::vector<size_t> out = prunable(params);
+  const bool matrix =
+      std::any_of(params.begin(), params.end(), [](const Tensor& t) { return t.dim() == 2; });
+  if (!matrix && out.size() > 1) out.pop_back();
+  return out;
+}
+
 std::vector<Tensor> picked(const std::vector<Tensor>& params, const std::vector<size_t>& at) {
   std::vector<Tensor> out;
   for (size_t i : at) out.push_back(params.at(i));

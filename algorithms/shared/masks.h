@@ -17,6 +17,9 @@ namespace regrad {
 // those of projected shortcuts included, never a classifier, norm or bias. A net without
 // convolutions: its matrices but the last.
 std::vector<size_t> prunable(const std::vector<Tensor>& params);
+// The same without the last convolution where there is no matrix: a classifier that is a 1x1
+// convolution, as BC-ResNet's.
+std::vector<size_t> prunable_but_classifier(const std::vector<Tensor>& params);
 std::vector<Tensor> picked(const std::vector<Tensor>& params, const std::vector<size_t>& at);
 
 // s + (s0 - s) (1 - (t - t0) / (t1 - t0))^3 on [t0, t1] (Zhu and Gupta 2017, eq. 1); s0 before, s

@@ -162,6 +162,21 @@ TEST_CASE("PQK-9: the exported net runs by whole numbers, and gives what the rou
   }
 }
 
+TEST_CASE("one threshold for all layers, or one for each") {
+  pqk::Settings s = settings();
+  s.threshold = "layer";
+  const auto trial = trial_of("pqk", s);
+  for (int64_t i = 0; i < all_steps; ++i) trial->step(i);
+  int convs = 0;
+  for (const auto& [name, values] : state_of(*trial, "learner.state.masks.")) {
+    const auto zeros = std::count(values.begin(), values.end(), 0.0);
+    CHECK(zeros == static_cast<int64_t>(values.size()) * 3 / 4);
+    ++convs;
+  }
+  CHECK(convs == 2);
+  CHECK(score(trial->finish(), "emptied layers") == 0);
+}
+
 TEST_CASE("no test image trains, and no training image tests") {
   Images moved = test::images();
   moved.test.images = moved.test.images * 0.5;

@@ -6,6 +6,7 @@
 #include <regrad/algorithms/shared/cost.h>
 #include <regrad/algorithms/shared/distill.h>
 #include <regrad/algorithms/shared/masks.h>
+#include <regrad/layers/nets/bcresnet.h>
 #include <regrad/layers/nets/named_net.h>
 
 #include <cmath>
@@ -116,6 +117,15 @@ TEST_CASE("prunable weights: convolutions alone; of nets without any, matrices b
       mlp(Random(1), {.name = "mlp", .in_channels = 1, .size = 28});
   CHECK(n_of(picked(parameters(resnet), prunable(parameters(resnet)))) == 76432);
   CHECK(n_of(picked(parameters(mlp), prunable(parameters(mlp)))) == 784 * 128 + 128 * 128);
+  CHECK(prunable_but_classifier(parameters(resnet)) == prunable(parameters(resnet)));
+  CHECK(prunable_but_classifier(parameters(mlp)) == prunable(parameters(mlp)));
+  // whose classifier is a 1x1 convolution
+  const BcResnet words(Random(1), {.tau = 1});
+  const std::vector<Tensor> all = parameters(words);
+  std::vector<size_t> but_last = prunable(all);
+  CHECK(all[but_last.back()].shape() == words.classifier.weight.shape());
+  but_last.pop_back();
+  CHECK(prunable_but_classifier(all) == but_last);
 }
 
 TEST_CASE("distillation: gradients of both sides (section 0, DCIL-3)") {

@@ -150,6 +150,7 @@ Words others_of(const Field& f, const std::string& nets) {
       {"bits", "6"},
       {"edge_bits", "6"},
       {"second", "0.75"},
+      {"threshold", "layer"},
       {"frames", "16"},
       {"str_decay", "0.5"},
       {"str_initial", "-3"},

@@ -88,6 +88,7 @@ pruning::Schedule schedule(const Row& row, const Settings& s, const Point& p, in
       .batches = batches,
       .target = s.target * s.second,
       .refresh = s.refresh,
+      .masks = {.per_layer = s.threshold == "layer"},
       .sgd = {.momentum = s.momentum, .weight_decay = s.weight_decay, .nesterov = s.momentum > 0},
       .random = Random(seed) / "pqk"};
 }

@@ -10,7 +10,7 @@
 namespace regrad::pqk {
 
 struct Settings : experiment::TrainSettings, experiment::ImageSettings {
-  std::string net = "r8", init = "fan_in";
+  std::string net = "r8", init = "fan_in", threshold = "global";
   int frames = 32;
   std::vector<double> sparsities = {0.9, 0.95};
   std::vector<int> bits = {8, 4, 3};
@@ -37,6 +37,9 @@ struct Settings : experiment::TrainSettings, experiment::ImageSettings {
     part("sparsities", self.sparsities, "shares of the convolutions' weights that are pruned",
          part_of_whole());
     part("bits", self.bits, "of weights and inputs, each with each sparsity", between(2, 8));
+    part("threshold", self.threshold,
+         "global: one for all layers; layer: the same sparsity in each, for nets whose layers' "
+         "weights differ in size");
     part("corner", self.corner,
          "one sparsity more, with the fewest bits alone, where the method should fail; 0: none",
          part_of_whole());

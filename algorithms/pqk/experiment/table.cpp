@@ -66,6 +66,8 @@ void check(const Settings& s, const std::string& task, int64_t examples) {
   if (of_words(task)) word_front(task, s.frames);  // whether they divide a second
   need(s.init == "fan_in" || s.init == "fan_out",
        "init: '" + s.init + "' is not one of fan_in, fan_out");
+  need(s.threshold == "global" || s.threshold == "layer",
+       "threshold: '" + s.threshold + "' is not one of global, layer");
   const auto first = std::llround(s.second * s.epochs);
   need(first >= 1 && first < s.epochs,
        "second: in " + std::to_string(s.epochs) + " epochs one phase would have none");
@@ -103,7 +105,7 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
        {"init", s.net == "mlp", "mlp has no convolutions (net)"},
        {"edge_bits range_momentum", float_only, no_row + "none quantizes"},
        {"edge_bits", !coarse, "no layer has fewer bits (bits)"},
-       {"refresh target", whole_only, no_row + "none prunes"},
+       {"refresh target threshold", whole_only, no_row + "none prunes"},
        {"corner", whole_only && float_only, no_row + "none prunes or quantizes"},
        {"gamma", s.milestones.empty() && s.restart_milestone >= 1, "there are no milestones"},
        {"milestones restart_milestone", s.gamma == 1, "gamma is 1"},

@@ -104,7 +104,10 @@ class PqkLearner {
     const pruning::Tensors w = learner_->effective();
     const double zeros = static_cast<double>(zeros_in(w)), all = static_cast<double>(entries_in(w));
     score("sparsity, %", 100 * zeros / all);
-    const int64_t off = off_target(w, learner_->schedule.sparsity);
+    score("emptied layers",
+          static_cast<double>(std::count_if(
+              w.begin(), w.end(), [](const Tensor& t) { return zeros_in({t}) == t.numel(); })));
+    const int64_t off = off_target(w, learner_->schedule.sparsity, learner_->schedule.masks);
     if (done_ && options_.prune && std::abs(off) > 1)
       throw Error(job.method + " at " + job.variant + ": weights that are zero are off the " +
                   "schedule by " + std::to_string(off));
