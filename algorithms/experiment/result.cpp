@@ -239,8 +239,9 @@ std::vector<TableRow> table_rows(const Result& result, const std::string& metric
     const std::vector<double>* own = behind(method.metrics, metric);
     if (own == nullptr) continue;
     const Interval level = over_seeds(result, *own);
+    const int64_t* scalars = behind(method.parameters_of, metric);
     TableRow row{method.name, with_interval(level.mean, level.ci95, false), "", false,
-                 method.parameters};
+                 scalars ? *scalars : method.parameters};
     if (method.name == result.baseline) {
       row.difference = "baseline";
     } else if (base != nullptr && base->size() == own->size()) {

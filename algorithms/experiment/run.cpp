@@ -77,6 +77,13 @@ std::vector<T>& of(std::vector<std::pair<std::string, std::vector<T>>>& lists,
   return lists.emplace_back(metric, std::vector<T>()).second;
 }
 
+// A row's parameters are those of every metric that it has of the method.
+void count_parameters(const Outcome& outcome, const std::string& method, int64_t count,
+                      std::vector<std::pair<std::string, std::vector<double>>>& by_metric) {
+  for (const Score& score : outcome.scores)
+    if (score.method == method) of(by_metric, score.metric).push_back(static_cast<double>(count));
+}
+
 }  // namespace
 
 std::string trainer(const Card& card, const std::string& method) {
@@ -138,13 +145,18 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
   r.baseline = among(card.baseline, options.methods) ? card.baseline : options.methods[0];
   for (const std::string& name : options.methods) {
     MethodResult m{name, {}, 0};
+    std::vector<std::pair<std::string, std::vector<double>>> scalars;  // by metric, by seed
     for (const Row& f : rows) {
       for (const Score& score : f.outcome.scores)
         if (score.method == name) of(m.metrics, score.metric).push_back(score.value);
       for (const auto& [method, count] : f.outcome.parameters)
-        if (method == name) m.parameters = count;
+        if (method == name) count_parameters(f.outcome, name, count, scalars);
       for (const Items& i : f.outcome.items)
         if (i.method == name) of(m.items, i.metric).push_back({i.values, i.groups});
+    }
+    for (const auto& [metric, counts] : scalars) {
+      m.parameters_of.emplace_back(metric, std::llround(mean(counts)));
+      if (m.parameters == 0 || metric == r.metric) m.parameters = m.parameters_of.back().second;
     }
     r.methods.push_back(std::move(m));
   }
