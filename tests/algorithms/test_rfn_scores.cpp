@@ -367,6 +367,37 @@ TEST_CASE("where devices have clips of their own, scores are means of devices' m
                                                    : joined(1, 3)));
 }
 
+TEST_CASE("devices that are right equally often have equal scores, to the bit, and no gap") {
+  constexpr size_t clips = 30;
+  for (size_t devices = 2; devices <= 11; ++devices)
+    for (size_t right = 0; right <= clips; ++right) {
+      experiment::Hits hits(devices, std::vector<double>(clips, 0.0));
+      for (size_t d = 0; d < devices; ++d)  // each of other clips
+        for (size_t i = 0; i < right; ++i) hits[d][(i + 7 * d) % clips] = 100;
+      CHECK(experiment::mean_of(hits, 0, devices) == experiment::mean_of(hits, 0, 1));
+      CHECK(experiment::mean_of(hits, 1, devices) == 100.0 * static_cast<double>(right) / clips);
+      hits.assign(devices, std::vector<double>(clips, right ? 100.0 : 0.0));
+      CHECK(experiment::by_clip(hits, 0, devices, true) == hits[0]);
+    }
+  // One clip of each device is answered right, each time another.
+  struct OneClass {
+    Tensor operator()(const Tensor& x) const {
+      return cat({ones({x.size(0), 1}), zeros({x.size(0), classes - 1})}, 1);
+    }
+  };
+  experiment::Recordings data = recordings(32, 8);
+  for (size_t d = 0; d < data.test_y.size(); ++d) {
+    std::vector<int64_t> y(static_cast<size_t>(data.test_x[d].size(0)), 1);
+    y[d % y.size()] = 0;
+    data.test_y[d] = tensor(y);
+  }
+  const DeviceSet set(std::make_shared<const experiment::Recordings>(data), settings(), Random(1));
+  experiment::Outcome out;
+  set.score({"none", "here", 1}, OneClass{}, out);
+  CHECK(score_of(out, "source@here") > 0);
+  CHECK(score_of(out, "gap@here") == 0);
+}
+
 TEST_CASE("without unseen devices there is the source alone; without others seen no such score") {
   experiment::Recordings data = recordings(32, 8);
   const auto metrics = [&] {
