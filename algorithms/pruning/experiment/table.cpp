@@ -138,6 +138,8 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
        {"target", none_but({"dense", "one-shot", "snip", "str"}), no_row + "none has a target"},
        {"exploit z", none_of("map", {}), no_row + "they are MAP's"},
        {"distill temperature kd_floor", none_of("dcil", {"dcil-nokd"}), no_row + "none distills"},
+       {"temperature kd_floor", std::llround(s.distill * s.epochs) >= s.epochs,
+        "distillation never begins (distill)"},
        {"second_classifier", none_of("dcil", {"dcil-shared", "dcil-shared-classifier"}),
         no_row + "no path has a classifier of its own"},
        {"rigl_share rigl_period", none_of("rigl", {}), no_row + "it is RigL's"},
