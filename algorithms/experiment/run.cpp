@@ -2,6 +2,8 @@
 #include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/experiment/signals.h>
+#include <regrad/engine/autograd.h>
+#include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
@@ -19,6 +21,18 @@ void check_finite(const Job& job, int64_t step, const Moment& moment) {
       throw NumericError(
           fmt::format("{}: {} is {} at step {}; smaller step sizes may keep it finite",
                       job_name(job), name, value, step));
+}
+
+// A net that is no number scores as chance does, which a last step that is not logged would hide.
+void check_state(const Job& job, int64_t step, Trial& trial) {
+  const NoGrad quiet;
+  trial.state([&](const std::string& name, Tensor& t) {
+    if (!t.defined() || !is_floating(t.dtype()) || t.numel() == 0) return;
+    if (amax(isnan(t).to(DType::f32)).item() > 0)
+      throw NumericError(
+          fmt::format("{}: {} is not a number at step {}; smaller step sizes may keep it finite",
+                      job_name(job), name, step));
+  });
 }
 
 // What stops the rows of one run: a signal, or a failure of one of them.
@@ -44,6 +58,7 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
     progress.metric(moment[0].first, moment[0].second);
     ledger.log(r, {i + 1, std::move(moment)});
   }
+  check_state(job, steps, *trial);
   Outcome outcome = trial->finish();
   for (const Score& s : outcome.scores)
     check_finite(job, steps, {{s.method + "'s " + s.metric, s.value}});

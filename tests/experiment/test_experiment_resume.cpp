@@ -146,6 +146,33 @@ TEST_CASE("rows side by side give the same values and the same log") {
   CHECK(one.methods[2].parameters == 6);
 }
 
+TEST_CASE("a net that is no number has no score, whether its last step is logged or not") {
+  struct Lost : Trial {  // its score is a number whatever the net is
+    Tensor w = zeros({2}), best = full({1}, INFINITY);
+    Moment step(int64_t i) override {
+      if (i == 2) w = w * std::nan("");
+      return {};
+    }
+    Outcome finish() override { return {.scores = {{"a", "distance", 20}}}; }
+    void state(const std::function<void(const std::string&, Tensor&)>& part) override {
+      part("best", best);
+      part("w", w);
+    }
+    std::vector<NamedTensor> model() const override { return {}; }
+  };
+  struct LostToy : ToyExperiment {
+    std::unique_ptr<Trial> trial(const Job&) const override { return std::make_unique<Lost>(); }
+  } toy;
+  const auto run = [&](int steps) {
+    toy.settings.steps = steps;
+    Ledger ledger(jobs_of(toy, toy_options({"a"})));
+    Quiet q;
+    run_rows(toy, ledger, q.progress, "go on");
+  };
+  CHECK_NOTHROW(run(2));
+  CHECK(complaint<NumericError>([&] { run(3); }, "a, seed 0: w is not a number at step 3") == "");
+}
+
 TEST_CASE("each metric stands beside the parameters of the models that it was measured of") {
   const ToyExperiment toy;
   std::vector<Row> rows;
