@@ -132,10 +132,12 @@ Interval two_ways(const std::vector<Clusters>& seeds, double scale) {
   const double sd = std::sqrt(v / (s_count * c_count));
   const bool known = seeds.size() > 1 && seeds[0].size() > 1;
   // a value that is not finite leaves no degrees of freedom
+  const double both = !std::isfinite(df) ? kNaN : student_quantile(0.975, df) * sd,
+               of_two = student_quantile(0.975, 1) * std::sqrt(m_s / (s_count * c_count));
   const double half = !known                ? kNaN
                       : sd <= 1e-10 * scale ? 0
-                      : !std::isfinite(df)  ? kNaN
-                                            : student_quantile(0.975, df) * sd;
+                      : seeds.size() == 2   ? std::max(both, of_two)
+                                            : both;
   return {centre, half, static_cast<int>(seeds.size())};
 }
 

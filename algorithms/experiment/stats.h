@@ -64,9 +64,10 @@ struct ByItem {
 // analysis of variance in two ways without repeats, the variance of the mean is
 // (M_s + M_c - M_e) / SC, but never below M_s / SC and M_c / SC, which it cannot be; half the
 // interval is t(df, 0.975) of it, df by Satterthwaite. In made-up tables of 3 to 8 seeds
-// it holds the truth in 91 to 99% of draws (tests/experiment/test_stats.cpp), of 2 seeds in 87% or
-// more. A bootstrap of the items holds the seeds fixed and is too narrow; of three seeds there are
-// only ten resamples.
+// it holds the truth in 91 to 99% of draws (tests/experiment/test_stats.cpp). Of 2 seeds it
+// would in 87% only, for one difference tells little of their spread: there it is never narrower
+// than mean_interval of the two. A bootstrap of the items holds the seeds fixed and is too narrow;
+// of three seeds there are only ten resamples.
 //
 // Where seeds have clusters of their own, as a fold each, the seeds with the same clusters are one
 // value, their mean, and the interval is mean_interval's over these values.
