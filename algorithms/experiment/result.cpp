@@ -128,10 +128,14 @@ std::string against_baseline(const Result& result, const MethodResult& best) {
   if (base->size() != own->size()) return "";
   const Interval difference = over_seeds(result, *own, *base);
   const double size = std::fabs(difference.mean);
+  // claims may be judged by the items too
+  const char* noise = behind(best.items, result.metric)
+                          ? ", which is within the noise of the seeds alone"
+                          : ", which is within the noise of the seeds";
   return fmt::format(", {} {} the baseline {}{}", with_interval(size, difference.ci95, false),
                      difference.mean < 0 ? "below" : "above", result.baseline,
                      // without an interval nothing is known of it
-                     size <= difference.ci95 ? ", which is within the noise of the seeds" : "");
+                     size <= difference.ci95 ? noise : "");
 }
 
 }  // namespace

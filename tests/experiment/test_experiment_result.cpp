@@ -169,6 +169,13 @@ TEST_CASE("seeds that share parts are judged by the parts, in tables and claims"
         std::string::npos);
 }
 
+TEST_CASE("noise of the seeds alone is said to be so where there are items") {
+  Result r = result_of({0.5, 0.6, 0.7}, {0.6, 0.5, 0.65});
+  CHECK(sentence(r).find("within the noise of the seeds;") != std::string::npos);
+  r.methods[1].items = {{"mse", {{{0.5, 0.7}}, {{0.4, 0.6}}, {{0.6, 0.7}}}}};
+  CHECK(sentence(r).find("within the noise of the seeds alone;") != std::string::npos);
+}
+
 TEST_CASE("where there is no interval nothing is said of noise") {
   Result r = result_of({50, 60, 75}, {49, 58, 71});
   r.parts = {{0, 1}, {0, 2}, {0, 3}};  // one is in every seed: no jackknife
