@@ -271,6 +271,14 @@ TEST_CASE("what cannot be judged by seeds and items") {
             "share a part of their items only (cluster 2)") == "");
 }
 
+TEST_CASE("the jackknife of a part of the pairs: the mean is that of the values") {
+  // Without 0, 1, 2, 3: the means 3, 6, 5.5 and 2, whose mean is another.
+  const Interval d = jackknife_interval({1, 2, 3, 10}, {{0, 1}, {0, 2}, {1, 2}, {0, 3}});
+  CHECK(d.mean == 4);
+  CHECK(d.ci95 == doctest::Approx(table_t[3] * std::sqrt(0.75 * 11.1875)));
+  CHECK(d.count == 4);
+}
+
 TEST_CASE("the jackknife over classes is its definition") {
   for (const int n : {4, 6, 7}) {
     const std::vector<double> v = drawn(Random(n), n, 1, 0.5);
