@@ -170,6 +170,21 @@ TEST_CASE("the curve is the deployed net's; swing is the sd of its changes after
   CHECK(score(trial->finish(), "swing") == doctest::Approx(std::sqrt(square)));
 }
 
+TEST_CASE("the sparsity that is reported is the deployed net's, not that of weights that go on") {
+  for (const char* row : {"dpf", "map", "dcil"}) {  // their pruned weights are not 0 in training
+    const auto trial = trial_of(row, images());
+    for (int64_t i = 0; i < 24; ++i) trial->step(i);
+    double zeros = 0, entries = 0;
+    for (const auto& [name, t] : trial->model()) {
+      if (t.dim() != 4) continue;
+      for (const double v : t.to_vector()) zeros += v == 0;
+      entries += static_cast<double>(t.numel());
+    }
+    CHECK(zeros == std::floor(0.75 * entries));
+    CHECK(score(trial->finish(), "sparsity, %") == doctest::Approx(100 * zeros / entries));
+  }
+}
+
 TEST_CASE("a curve of two points has no swing, and no claim is made of one") {
   Settings s = settings();
   for (const int every : {2, 4}) {  // four points, two
