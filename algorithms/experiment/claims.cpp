@@ -1,6 +1,9 @@
 #include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/experiment/config.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace regrad::experiment {
 namespace {
 
@@ -9,7 +12,11 @@ Interval interval_of(const Result& result, const Sample& a, const Sample& b) {
   const Sample d = a - b;
   std::vector<ByItem> by_seed;
   for (size_t s = 0; s < d.values.size(); ++s) by_seed.push_back({d.values[s], d.groups[s]});
-  return clustered_interval(by_seed);
+  double scale = 0;
+  for (const Sample* side : {&a, &b})
+    for (const std::vector<double>& of : side->values)
+      for (const double v : of) scale = std::max(scale, std::fabs(v));
+  return clustered_interval(by_seed, scale);
 }
 
 // "3 seeds, 80 items", "21 seeds of 7 parts"

@@ -67,6 +67,17 @@ std::string count_seeds(size_t count) {
   return std::to_string(count) + (count == 1 ? " seed" : " seeds");
 }
 
+// What the tables' intervals are over.
+std::string intervals_over(const Result& result) {
+  if (result.seeds.size() < 2) return "";
+  std::set<int64_t> parts;
+  for (const auto& of : result.parts) parts.insert(of.begin(), of.end());
+  return ", mean ± 95% interval over the " +
+         (parts.empty() ? "seeds"
+                        : std::to_string(parts.size()) + " parts that the seeds' tests share") +
+         ", differences paired by seed";
+}
+
 // `apart`: whether a row has a star.
 std::string metric_table(const Result& result, const std::string& metric, bool& apart) {
   const bool compared = base_of(result, metric) != nullptr;
@@ -117,11 +128,14 @@ std::string against_baseline(const Result& result, const MethodResult& best) {
   if (base->size() != own->size()) return "";
   const Interval difference = over_seeds(result, *own, *base);
   const double size = std::fabs(difference.mean);
+  // claims may be judged by the items too
+  const char* noise = behind(best.items, result.metric)
+                          ? ", which is within the noise of the seeds alone"
+                          : ", which is within the noise of the seeds";
   return fmt::format(", {} {} the baseline {}{}", with_interval(size, difference.ci95, false),
                      difference.mean < 0 ? "below" : "above", result.baseline,
-                     difference.count < 2 || size > difference.ci95
-                         ? ""
-                         : ", which is within the noise of the seeds");
+                     // without an interval nothing is known of it
+                     size <= difference.ci95 ? noise : "");
 }
 
 }  // namespace
@@ -229,8 +243,9 @@ std::vector<TableRow> table_rows(const Result& result, const std::string& metric
     const std::vector<double>* own = behind(method.metrics, metric);
     if (own == nullptr) continue;
     const Interval level = over_seeds(result, *own);
+    const int64_t* scalars = behind(method.parameters_of, metric);
     TableRow row{method.name, with_interval(level.mean, level.ci95, false), "", false,
-                 method.parameters};
+                 scalars ? *scalars : method.parameters};
     if (method.name == result.baseline) {
       row.difference = "baseline";
     } else if (base != nullptr && base->size() == own->size()) {
@@ -244,12 +259,10 @@ std::vector<TableRow> table_rows(const Result& result, const std::string& metric
 }
 
 std::string table(const Result& result, bool utf8) {
-  std::string out = fmt::format(
-      "{}, {}, preset {}, {}: {} ({} is better){}\n\n", result.experiment, result.task,
-      result.preset, count_seeds(result.seeds.size()), result.metric,
-      result.better == Better::lower ? "lower" : "higher",
-      result.seeds.size() > 1 ? ", mean ± 95% interval over the seeds, differences paired by seed"
-                              : "");
+  std::string out =
+      fmt::format("{}, {}, preset {}, {}: {} ({} is better){}\n\n", result.experiment, result.task,
+                  result.preset, count_seeds(result.seeds.size()), result.metric,
+                  result.better == Better::lower ? "lower" : "higher", intervals_over(result));
   bool apart = false;
   for (const std::string& metric : metric_names(result))
     out += metric_table(result, metric, apart) + "\n";

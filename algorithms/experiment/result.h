@@ -24,10 +24,13 @@ struct MethodResult {
   std::string name;
   // metric -> one value per seed
   std::vector<std::pair<std::string, std::vector<double>>> metrics;
-  // scalars of the model that is deployed
+  // scalars of the model that is deployed, the mean over seeds; where models of several variants
+  // differ, of the one that the table's metric is about
   int64_t parameters = 0;
   // metric -> by seed the values of the test set's items
   std::vector<std::pair<std::string, std::vector<ByItem>>> items = {};
+  // metric -> the same of the models that it was measured of; none: `parameters`
+  std::vector<std::pair<std::string, int64_t>> parameters_of = {};
 };
 
 struct Claim {

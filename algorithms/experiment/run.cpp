@@ -2,6 +2,8 @@
 #include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/experiment/signals.h>
+#include <regrad/engine/autograd.h>
+#include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
@@ -19,6 +21,18 @@ void check_finite(const Job& job, int64_t step, const Moment& moment) {
       throw NumericError(
           fmt::format("{}: {} is {} at step {}; smaller step sizes may keep it finite",
                       job_name(job), name, value, step));
+}
+
+// A net that is no number scores as chance does, which a last step that is not logged would hide.
+void check_state(const Job& job, int64_t step, Trial& trial) {
+  const NoGrad quiet;
+  trial.state([&](const std::string& name, Tensor& t) {
+    if (!t.defined() || !is_floating(t.dtype()) || t.numel() == 0) return;
+    if (amax(isnan(t).to(DType::f32)).item() > 0)
+      throw NumericError(
+          fmt::format("{}: {} is not a number at step {}; smaller step sizes may keep it finite",
+                      job_name(job), name, step));
+  });
 }
 
 // What stops the rows of one run: a signal, or a failure of one of them.
@@ -44,6 +58,7 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
     progress.metric(moment[0].first, moment[0].second);
     ledger.log(r, {i + 1, std::move(moment)});
   }
+  check_state(job, steps, *trial);
   Outcome outcome = trial->finish();
   for (const Score& s : outcome.scores)
     check_finite(job, steps, {{s.method + "'s " + s.metric, s.value}});
@@ -75,6 +90,13 @@ std::vector<T>& of(std::vector<std::pair<std::string, std::vector<T>>>& lists,
   for (auto& [known, list] : lists)
     if (known == metric) return list;
   return lists.emplace_back(metric, std::vector<T>()).second;
+}
+
+// A row's parameters are those of every metric that it has of the method.
+void count_parameters(const Outcome& outcome, const std::string& method, int64_t count,
+                      std::vector<std::pair<std::string, std::vector<double>>>& by_metric) {
+  for (const Score& score : outcome.scores)
+    if (score.method == method) of(by_metric, score.metric).push_back(static_cast<double>(count));
 }
 
 }  // namespace
@@ -138,13 +160,18 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
   r.baseline = among(card.baseline, options.methods) ? card.baseline : options.methods[0];
   for (const std::string& name : options.methods) {
     MethodResult m{name, {}, 0};
+    std::vector<std::pair<std::string, std::vector<double>>> scalars;  // by metric, by seed
     for (const Row& f : rows) {
       for (const Score& score : f.outcome.scores)
         if (score.method == name) of(m.metrics, score.metric).push_back(score.value);
       for (const auto& [method, count] : f.outcome.parameters)
-        if (method == name) m.parameters = count;
+        if (method == name) count_parameters(f.outcome, name, count, scalars);
       for (const Items& i : f.outcome.items)
         if (i.method == name) of(m.items, i.metric).push_back({i.values, i.groups});
+    }
+    for (const auto& [metric, counts] : scalars) {
+      m.parameters_of.emplace_back(metric, std::llround(mean(counts)));
+      if (m.parameters == 0 || metric == r.metric) m.parameters = m.parameters_of.back().second;
     }
     r.methods.push_back(std::move(m));
   }

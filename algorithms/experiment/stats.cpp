@@ -102,10 +102,10 @@ bool same_clusters(const Clusters& a, const Clusters& b) {
 
 // Rows are seeds, columns clusters: y_sc = D + C / N (sum_sc - n_c D), whose mean over c is the
 // seed's mean, D the mean of all.
-Interval two_ways(const std::vector<Clusters>& seeds) {
+Interval two_ways(const std::vector<Clusters>& seeds, double scale) {
   const auto s_count = static_cast<double>(seeds.size()),
              c_count = static_cast<double>(seeds[0].size());
-  double n = 0, total = 0, scale = 0;
+  double n = 0, total = 0;
   for (const auto& [group, c] : seeds[0]) n += static_cast<double>(c.count);
   for (const Clusters& s : seeds)
     for (const auto& [group, c] : s) total += c.sum;
@@ -132,22 +132,24 @@ Interval two_ways(const std::vector<Clusters>& seeds) {
   const double sd = std::sqrt(v / (s_count * c_count));
   const bool known = seeds.size() > 1 && seeds[0].size() > 1;
   // a value that is not finite leaves no degrees of freedom
+  const double both = !std::isfinite(df) ? kNaN : student_quantile(0.975, df) * sd,
+               of_two = student_quantile(0.975, 1) * std::sqrt(m_s / (s_count * c_count));
   const double half = !known                ? kNaN
                       : sd <= 1e-10 * scale ? 0
-                      : !std::isfinite(df)  ? kNaN
-                                            : student_quantile(0.975, df) * sd;
+                      : seeds.size() == 2   ? std::max(both, of_two)
+                                            : both;
   return {centre, half, static_cast<int>(seeds.size())};
 }
 
-Interval over_sets(const std::vector<ByItem>& by_seed,
-                   const std::vector<std::vector<size_t>>& sets) {
+Interval over_sets(const std::vector<ByItem>& by_seed, const std::vector<std::vector<size_t>>& sets,
+                   double scale) {
   std::vector<double> values;
   for (const std::vector<size_t>& set : sets) {
     double sum = 0;
     for (const size_t s : set) sum += mean(by_seed[s].values);
     values.push_back(sum / static_cast<double>(set.size()));
   }
-  return mean_interval(values);
+  return interval_of(values, std::max(scale, largest(values)));
 }
 
 }  // namespace
@@ -206,7 +208,7 @@ Interval paired_difference(const std::vector<double>& a, const std::vector<doubl
   return interval_of(differences, std::max(largest(a), largest(b)));
 }
 
-Interval clustered_interval(const std::vector<ByItem>& by_seed) {
+Interval clustered_interval(const std::vector<ByItem>& by_seed, double scale) {
   need(!by_seed.empty(), "clustered_interval: no seed");
   std::vector<Clusters> seeds;
   for (const ByItem& s : by_seed) seeds.push_back(clusters_of(s));
@@ -226,7 +228,7 @@ Interval clustered_interval(const std::vector<ByItem>& by_seed) {
                        group));
     sets.push_back({s});
   }
-  Interval out = sets.size() == 1 ? two_ways(seeds) : over_sets(by_seed, sets);
+  Interval out = sets.size() == 1 ? two_ways(seeds, scale) : over_sets(by_seed, sets, scale);
   out.items = static_cast<int>(seen.size());
   return out;
 }

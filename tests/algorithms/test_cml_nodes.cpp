@@ -214,6 +214,24 @@ TEST_CASE(
   CHECK(parameter_count(base.net().cohead) == 16 * 16 + 16 + 16 * 2 + 2);
 }
 
+TEST_CASE("the seeds of a table without arguments have an interval: no class is in every pair") {
+  for (const auto& [task, encoder] : {std::pair{"nodes", NodeEncoder::sgc},
+                                      {"nodes-gmeta", NodeEncoder::gmeta},
+                                      {"nodes-amm", NodeEncoder::amm}}) {
+    CAPTURE(task);
+    const auto table = nodes_experiment(task, "", encoder);
+    table->choose(task, "tiny");
+    table->data("");
+    std::vector<std::vector<int64_t>> parts;
+    std::vector<double> values;
+    for (int s = 0; s < table->seeds(); ++s) {
+      parts.push_back(table->parts_of(static_cast<uint64_t>(s)));
+      values.push_back(Random(1).normal(static_cast<uint64_t>(s)));
+    }
+    CHECK(experiment::jackknife_interval(values, parts).ci95 > 0);
+  }
+}
+
 TEST_CASE("gamma = 0 is the base, bit for bit, and leaves phi; gamma > 0 is not") {
   for (const NodeEncoder encoder : {NodeEncoder::sgc, NodeEncoder::gmeta, NodeEncoder::amm}) {
     const NodeTask task = task_of(encoder, 2);

@@ -1,6 +1,7 @@
 // A pruning trial as the tables run it: what it trains on, what it is scored on, what it reports
 // and what it refuses.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
@@ -167,6 +168,42 @@ TEST_CASE("the curve is the deployed net's; swing is the sd of its changes after
   for (size_t e = 2; e < 8; ++e) mean += (curve[e] - curve[e - 1]) / 6;
   for (size_t e = 2; e < 8; ++e) square += std::pow(curve[e] - curve[e - 1] - mean, 2) / 5;
   CHECK(score(trial->finish(), "swing") == doctest::Approx(std::sqrt(square)));
+}
+
+TEST_CASE("the sparsity that is reported is the deployed net's, not that of weights that go on") {
+  for (const char* row : {"dpf", "map", "dcil"}) {  // their pruned weights are not 0 in training
+    const auto trial = trial_of(row, images());
+    for (int64_t i = 0; i < 24; ++i) trial->step(i);
+    double zeros = 0, entries = 0;
+    for (const auto& [name, t] : trial->model()) {
+      if (t.dim() != 4) continue;
+      for (const double v : t.to_vector()) zeros += v == 0;
+      entries += static_cast<double>(t.numel());
+    }
+    CHECK(zeros == std::floor(0.75 * entries));
+    CHECK(score(trial->finish(), "sparsity, %") == doctest::Approx(100 * zeros / entries));
+  }
+}
+
+TEST_CASE("a curve of two points has no swing, and no claim is made of one") {
+  Settings s = settings();
+  for (const int every : {2, 4}) {  // four points, two
+    s.log_every = every;
+    const auto trial = trial_of("dpf", images(), s);
+    for (int64_t i = 0; i < 24; ++i) trial->step(i);
+    CHECK(std::isnan(score(trial->finish(), "swing")) == (every == 4));
+  }
+  Result r;
+  r.seeds = {0, 1, 2};
+  const auto add = [&](const char* method, bool swings) {
+    r.methods.push_back({method, {{"accuracy@75%", {1, 2, 3}}}, 1});
+    if (swings) r.methods.back().metrics.push_back({"swing@75%", {1, 2, 4}});
+  };
+  add("dcil", true), add("ste", true), add("dpf", false);
+  Claims c(r);
+  for (const char* other : {"ste", "dpf", "gone"}) ask(c, "swing", "dcil", other, "75%");
+  REQUIRE(c.list.size() == 1);
+  CHECK(c.list[0].text == "swing of dcil below swing of ste at 75%");
 }
 
 TEST_CASE("what is deployed is mask * weights; its zeros, filters and parameters are counted") {

@@ -221,12 +221,12 @@ TEST_CASE("information is that of a second telling, whole or along the first axe
 }
 
 TEST_CASE("what statistics hold of device and class: places, halves, labels, as told") {
-  experiment::Recordings data = recordings(32, 8, 160);  // more than 150: every other clip
+  experiment::Recordings data = recordings(32, 8, 162);  // more than 150: every other clip, 81
   const Tensor curve = normal(Random(8) / "device", {32, 1}, 0, 2, DType::f64),
                level = normal(Random(8) / "class", {32, 1}, 0, 3, DType::f64);
   for (size_t d = 0; d < data.test_x.size(); ++d)
     data.test_x[d] = data.test_x[d] + static_cast<double>(d) * curve +
-                     reshape(data.test_y[d].to(DType::f64), {160, 1, 1, 1}) * level;
+                     reshape(data.test_y[d].to(DType::f64), {162, 1, 1, 1}) * level;
   const auto shared = std::make_shared<const experiment::Recordings>(data);
   RfnTrial<BcResnetAsc> t = trial<BcResnetAsc>({"rfn", "here", 5}, settings(), shared);
   for (int64_t i = 0; i < 4; ++i) t.step(i);
@@ -235,16 +235,16 @@ TEST_CASE("what statistics hold of device and class: places, halves, labels, as 
   const Arm arm{"rfn", "rfn", 0.5, true, ""};
   Rows train[5][2], test[5][2];                    // by place; by channel, by frequency
   std::vector<int> train_label[2], test_label[2];  // device, class
-  int row = 0;
   for (int d = 0; d < seen; ++d) {
     const std::vector<int64_t> y = data.test_y[static_cast<size_t>(d)].to_vector<int64_t>();
     std::vector<int> which;
-    for (int i = 0; i < 160; i += 2) which.push_back(i);
+    for (int i = 0; i < 162; i += 2) which.push_back(i);
     Pass p = pass_of(t.learner().net, arm);
     const std::vector<Map> maps =
         told_maps(p, clips_of(data.test_x[static_cast<size_t>(d)], which), 2);
-    for (size_t i = 0; i < which.size(); ++i, ++row) {
-      auto& label = row % 2 ? test_label : train_label;  // one half teaches
+    for (size_t i = 0; i < which.size(); ++i) {
+      // one half of the clips teaches, whoever recorded them
+      auto& label = i % 2 ? test_label : train_label;
       label[0].push_back(d), label[1].push_back(static_cast<int>(y[static_cast<size_t>(which[i])]));
       for (size_t place = 0; place < 5; ++place)
         for (const bool by_frequency : {false, true}) {
@@ -252,7 +252,7 @@ TEST_CASE("what statistics hold of device and class: places, halves, labels, as 
           each_cell(one, [&](int, int c, int f, int l) {
             one(0, c, f, l) = maps[place](static_cast<int>(i), c, f, l);
           });
-          (row % 2 ? test : train)[place][by_frequency].push_back(
+          (i % 2 ? test : train)[place][by_frequency].push_back(
               told_statistics(one, by_frequency)[0]);
         }
     }
@@ -365,6 +365,37 @@ TEST_CASE("where devices have clips of their own, scores are means of devices' m
     CHECK(i.values == (i.metric == "source@here"   ? joined(0, 1)
                        : i.metric == "unseen@here" ? joined(3, 7)
                                                    : joined(1, 3)));
+}
+
+TEST_CASE("devices that are right equally often have equal scores, to the bit, and no gap") {
+  constexpr size_t clips = 30;
+  for (size_t devices = 2; devices <= 11; ++devices)
+    for (size_t right = 0; right <= clips; ++right) {
+      experiment::Hits hits(devices, std::vector<double>(clips, 0.0));
+      for (size_t d = 0; d < devices; ++d)  // each of other clips
+        for (size_t i = 0; i < right; ++i) hits[d][(i + 7 * d) % clips] = 100;
+      CHECK(experiment::mean_of(hits, 0, devices) == experiment::mean_of(hits, 0, 1));
+      CHECK(experiment::mean_of(hits, 1, devices) == 100.0 * static_cast<double>(right) / clips);
+      hits.assign(devices, std::vector<double>(clips, right ? 100.0 : 0.0));
+      CHECK(experiment::by_clip(hits, 0, devices, true) == hits[0]);
+    }
+  // One clip of each device is answered right, each time another.
+  struct OneClass {
+    Tensor operator()(const Tensor& x) const {
+      return cat({ones({x.size(0), 1}), zeros({x.size(0), classes - 1})}, 1);
+    }
+  };
+  experiment::Recordings data = recordings(32, 8);
+  for (size_t d = 0; d < data.test_y.size(); ++d) {
+    std::vector<int64_t> y(static_cast<size_t>(data.test_x[d].size(0)), 1);
+    y[d % y.size()] = 0;
+    data.test_y[d] = tensor(y);
+  }
+  const DeviceSet set(std::make_shared<const experiment::Recordings>(data), settings(), Random(1));
+  experiment::Outcome out;
+  set.score({"none", "here", 1}, OneClass{}, out);
+  CHECK(score_of(out, "source@here") > 0);
+  CHECK(score_of(out, "gap@here") == 0);
 }
 
 TEST_CASE("without unseen devices there is the source alone; without others seen no such score") {

@@ -163,6 +163,26 @@ TEST_CASE("seeds that share parts are judged by the parts, in tables and claims"
   CHECK(to_json(r).find("\"ci95\": " +
                         decimal(over_seeds(r, r.methods[1].metrics[0].second).ci95).substr(0, 6)) !=
         std::string::npos);
+  CHECK(table(r, true).find("mean ± 95% interval over the 4 parts that the seeds' tests share, "
+                            "differences paired by seed\n") != std::string::npos);
+  CHECK(table(result_of({1, 2}, {1, 2}), true).find("95% interval over the seeds, differences") !=
+        std::string::npos);
+}
+
+TEST_CASE("noise of the seeds alone is said to be so where there are items") {
+  Result r = result_of({0.5, 0.6, 0.7}, {0.6, 0.5, 0.65});
+  CHECK(sentence(r).find("within the noise of the seeds;") != std::string::npos);
+  r.methods[1].items = {{"mse", {{{0.5, 0.7}}, {{0.4, 0.6}}, {{0.6, 0.7}}}}};
+  CHECK(sentence(r).find("within the noise of the seeds alone;") != std::string::npos);
+}
+
+TEST_CASE("where there is no interval nothing is said of noise") {
+  Result r = result_of({50, 60, 75}, {49, 58, 71});
+  r.parts = {{0, 1}, {0, 2}, {0, 3}};  // one is in every seed: no jackknife
+  REQUIRE(std::isnan(over_seeds(r, {1, 2, 4}).ci95));
+  CHECK(sentence(r).find("cml has the lowest mse (59.33), 2.333 below the baseline maml;") !=
+        std::string::npos);
+  CHECK(sentence(r).find("noise") == std::string::npos);
 }
 
 TEST_CASE("a result that contradicts itself") {

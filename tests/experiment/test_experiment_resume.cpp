@@ -146,6 +146,51 @@ TEST_CASE("rows side by side give the same values and the same log") {
   CHECK(one.methods[2].parameters == 6);
 }
 
+TEST_CASE("a net that is no number has no score, whether its last step is logged or not") {
+  struct Lost : Trial {  // its score is a number whatever the net is
+    Tensor w = zeros({2}), best = full({1}, INFINITY);
+    Moment step(int64_t i) override {
+      if (i == 2) w = w * std::nan("");
+      return {};
+    }
+    Outcome finish() override { return {.scores = {{"a", "distance", 20}}}; }
+    void state(const std::function<void(const std::string&, Tensor&)>& part) override {
+      part("best", best);
+      part("w", w);
+    }
+    std::vector<NamedTensor> model() const override { return {}; }
+  };
+  struct LostToy : ToyExperiment {
+    std::unique_ptr<Trial> trial(const Job&) const override { return std::make_unique<Lost>(); }
+  } toy;
+  const auto run = [&](int steps) {
+    toy.settings.steps = steps;
+    Ledger ledger(jobs_of(toy, toy_options({"a"})));
+    Quiet q;
+    run_rows(toy, ledger, q.progress, "go on");
+  };
+  CHECK_NOTHROW(run(2));
+  CHECK(complaint<NumericError>([&] { run(3); }, "a, seed 0: w is not a number at step 3") == "");
+}
+
+TEST_CASE("each metric stands beside the parameters of the models that it was measured of") {
+  const ToyExperiment toy;
+  std::vector<Row> rows;
+  for (const char* variant : {"50%", "90%"})
+    for (const uint64_t seed : {0, 1, 2}) {
+      Row row{{"a", variant, seed}};
+      row.outcome.scores = {{"a", std::string("distance@") + variant, 1.0}};
+      // of the second variant the seeds differ, as where a method finds its own sparsity
+      row.outcome.parameters = {
+          {"a", variant[0] == '5' ? 500 : 100 + static_cast<int64_t>(10 * seed)}};
+      rows.push_back(row);
+    }
+  const Result r = gather(toy, toy_options({"a"}), rows);
+  CHECK(table_rows(r, "distance@50%")[0].parameters == 500);
+  CHECK(table_rows(r, "distance@90%")[0].parameters == 110);
+  CHECK(r.methods[0].parameters == 500);  // the table's metric is none of them: the first
+}
+
 TEST_CASE("a signal ends a run after a checkpoint") {
   const Threads pool(1);
   struct sigaction before {

@@ -248,6 +248,20 @@ TEST_CASE("a setting that changes nothing is refused where the user gave it, wit
   CHECK(refused(asc, {"--compression.share=0.5", "--compress"}) == "read");
   CHECK(refused(cml, {"--methods", "maml", "--gamma", "1"}) == "--gamma");
   CHECK(refused(cml, {"--methods", "dagger", "--gamma", "1"}) == "read");
+  for (const char* never : {"--temperature", "--kd-floor"}) {
+    CHECK(refused(map, {"--methods", "dcil", "--distill", "0.96", never, "0.5"}) ==
+          (never[2] == 't' ? "--temperature" : "--kd_floor"));  // of ten epochs none is left
+    CHECK(refused(map, {"--methods", "dcil", "--distill", "0.94", never, "0.5"}) == "read");
+  }
+  for (const char* curve : {"--last=3", "--validation-tasks=3", "--no-mechanism"}) {
+    CHECK(refused(cml, {"--steps=20", "--log-every=21", curve}).find("--") == 0);
+    CHECK(refused(cml, {"--steps=20", "--log-every=20", curve}) == "read");
+  }
+  for (const char* sharp : {"--sharp.alpha-low=0.2", "--no-sharp.through"}) {
+    CHECK(refused(cml, {"--methods", "sharp", "--sharp.inner-steps=0", sharp}).find("--sharp.") ==
+          0);
+    CHECK(refused(cml, {"--methods", "sharp", sharp}) == "read");
+  }
   for (const Binary* sounds : {&rfn, &asc})
     for (const char* own : {"--source=0.5", "--noise=-60", "--generated.train=3"})
       CHECK_MESSAGE(refused(*sounds, {"--task", "tau", own}) ==

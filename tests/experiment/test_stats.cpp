@@ -193,6 +193,17 @@ TEST_CASE("the interval holds the truth 19 times of 20, whatever varies: seeds, 
   }
 }
 
+TEST_CASE("two seeds that happen to agree give no narrow interval") {
+  Lists y{{}, {}};
+  for (int i = 0; i < 40; ++i)
+    for (size_t s = 0; s < 2; ++s) y[s].push_back(1 + i % 5 + (s ? 0.1 : 0.0));
+  const Interval d = clustered_interval(by_seed(y)), alone = mean_interval({3, 3.1});
+  CHECK(d.ci95 == doctest::Approx(std::max(alone.ci95, mean_interval(y[0]).ci95)));
+  CHECK(alone.ci95 > mean_interval(y[0]).ci95);  // by the items alone
+  const double held = coverage(2, 40, 8.0, 0.0, 5.0);
+  CHECK(held > 0.92);
+}
+
 TEST_CASE("items of one moment are one cluster") {
   // Every item three times tells no more than once.
   const Lists y{{1, 4, 2, 8}, {2, 4, 1, 5}, {6, 9, 3, 9}};
@@ -258,6 +269,14 @@ TEST_CASE("what cannot be judged by seeds and items") {
               clustered_interval({{{1, 2}, {1, 2}}, {{1, 2}, {2, 3}}});
             },
             "share a part of their items only (cluster 2)") == "");
+}
+
+TEST_CASE("the jackknife of a part of the pairs: the mean is that of the values") {
+  // Without 0, 1, 2, 3: the means 3, 6, 5.5 and 2, whose mean is another.
+  const Interval d = jackknife_interval({1, 2, 3, 10}, {{0, 1}, {0, 2}, {1, 2}, {0, 3}});
+  CHECK(d.mean == 4);
+  CHECK(d.ci95 == doctest::Approx(table_t[3] * std::sqrt(0.75 * 11.1875)));
+  CHECK(d.count == 4);
 }
 
 TEST_CASE("the jackknife over classes is its definition") {

@@ -145,6 +145,25 @@ TEST_CASE("claims about differences: value by value, of what is paired") {
   CHECK(on("unseen", "") == "unseen");
 }
 
+TEST_CASE("what rounding leaves of items is no spread and no verdict") {
+  const Result r = made_up();
+  const double near = 100 * (1 + 1e-15), nearer = 100 * (1 + 3e-16);
+  REQUIRE(near > nearer);
+  REQUIRE(nearer > 100);
+  const std::vector<std::vector<int64_t>> same{{0, 1}, {0, 1}}, folds{{0, 1}, {2, 3}};
+  for (const auto& groups : {same, folds}) {
+    Claims c(r);
+    const Sample a{{{near, near}, {near, nearer}}, true, groups},
+        b{{{100, 100}, {100, 100}}, true, groups};
+    c.above("a above b", a, b);
+    c.within("a within 1 of b", a, b, 1);
+    for (const Claim& claim : c.list) {
+      CHECK(claim.ci95 == 0);
+      CHECK(claim.verdict == Verdict::not_testable);
+    }
+  }
+}
+
 TEST_CASE("a method is found by its name, and a slip has the nearest one") {
   struct Method {
     const char *name, *help;

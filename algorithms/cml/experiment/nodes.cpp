@@ -234,7 +234,7 @@ class NodeExperiment : public FewShotExperiment<NodeSettings> {
     seeds_ = 0;
     if (preset == "tiny") {
       s.shots = {1};
-      if (encoder_ != NodeEncoder::sgc) s.test_tasks = 50, seeds_ = 6;
+      if (encoder_ != NodeEncoder::sgc) s.test_tasks = 50;
     }
     if (preset == "long" || preset == "paper") s.steps = 1000;
     if (preset == "paper" && encoder_ != NodeEncoder::sgc) {

@@ -1,12 +1,21 @@
 #include <regrad/algorithms/experiment/data/device_scores.h>
 #include <regrad/algorithms/experiment/stats.h>
 
+#include <numeric>
+
 namespace regrad::experiment {
 
 double mean_of(const Hits& hits, size_t first, size_t last) {
-  double sum = 0;
-  for (size_t d = first; d < last; ++d) sum += mean(hits[d]);
-  return sum / static_cast<double>(last - first);
+  double of_means = 0, of_all = 0;
+  bool alike = true;
+  for (size_t d = first; d < last; ++d) {
+    of_means += mean(hits[d]);
+    of_all += std::accumulate(hits[d].begin(), hits[d].end(), 0.0);
+    alike = alike && hits[d].size() == hits[first].size();
+  }
+  const auto devices = static_cast<double>(last - first);
+  // the same, but where hits are whole numbers rounded once: equal shares are equal numbers
+  return alike ? of_all / (devices * static_cast<double>(hits[first].size())) : of_means / devices;
 }
 
 std::vector<double> by_clip(const Hits& hits, size_t first, size_t last, bool paired) {
@@ -17,8 +26,8 @@ std::vector<double> by_clip(const Hits& hits, size_t first, size_t last, bool pa
   }
   out.assign(hits[first].size(), 0.0);
   for (size_t d = first; d < last; ++d)
-    for (size_t i = 0; i < out.size(); ++i)
-      out[i] += hits[d][i] / static_cast<double>(last - first);
+    for (size_t i = 0; i < out.size(); ++i) out[i] += hits[d][i];
+  for (double& v : out) v /= static_cast<double>(last - first);
   return out;
 }
 

@@ -52,12 +52,13 @@ Chart by_layer(const std::string& title, const Tensors& effective) {
   return layers;
 }
 
-// The sd of the change from one point of a curve to the next, after the first quarter of them.
+// The sd of the change from one point of a curve to the next, after the first quarter of them; NaN
+// where there are fewer than two changes.
 double swing(const std::vector<double>& curve) {
   std::vector<double> change;
   for (size_t e = std::max<size_t>(1, curve.size() / 4); e < curve.size(); ++e)
     change.push_back(curve[e] - curve[e - 1]);
-  return change.size() < 2 ? 0 : sample_sd(change);
+  return sample_sd(change);
 }
 
 class Pruned {
@@ -118,7 +119,7 @@ class Pruned {
     const auto score = [&](const char* metric, double value) {
       add_score(job, metric, value, out);
     };
-    score("swing", swing(curve_.to_vector()));
+    if (const double s = swing(curve_.to_vector()); !std::isnan(s)) score("swing", s);
     score("sparsity, %", share_of_zeros(effective));
     score("empty filters", static_cast<double>(empty));
     score("emptied layers", static_cast<double>(emptied));

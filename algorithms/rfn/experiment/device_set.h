@@ -64,7 +64,7 @@ class DeviceSet {
     const auto seen = static_cast<size_t>(data_->seen);
     const auto over = [&](const char* metric, size_t first, size_t last) {
       const std::vector<double> of = by_clip(hits, first, last, data_->paired);
-      add_score(job, metric, data_->paired ? mean(of) : mean_of(hits, first, last), out);
+      add_score(job, metric, mean_of(hits, first, last), out);
       add_items(job, metric, of, out, groups_by_clip(*data_, first, last));
       return of;
     };
@@ -73,11 +73,10 @@ class DeviceSet {
     const std::vector<double> unseen = over("unseen", seen, hits.size());
     over("source", 0, 1);
     if (seen > 1) over("other seen", 1, seen);
-    if (!data_->paired)
-      return add_score(job, "gap", mean(hits[0]) - mean_of(hits, seen, hits.size()), out);
+    add_score(job, "gap", mean_of(hits, 0, 1) - mean_of(hits, seen, hits.size()), out);
+    if (!data_->paired) return;
     std::vector<double> gap = hits[0];
     for (size_t i = 0; i < gap.size(); ++i) gap[i] -= unseen[i];
-    add_score(job, "gap", mean(gap), out);
     add_items(job, "gap", gap, out, groups_by_clip(*data_, 0, 1));
   }
 

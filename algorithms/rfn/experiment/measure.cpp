@@ -13,9 +13,13 @@ namespace {
 // teaches the classifier, the rest test it.
 constexpr int64_t most_clips = 150;
 
-double bound(const Tensor& s, const Tensor& y, int64_t classes, int64_t components) {
-  const auto half = [](const Tensor& t, int64_t which) {
-    return slice(t, 0, which, t.size(0), 2).contiguous();
+// s, y: by device, so that a clip is in one half whoever recorded it.
+double bound(const std::vector<Tensor>& s, const std::vector<Tensor>& y, int64_t classes,
+             int64_t components) {
+  const auto half = [](const std::vector<Tensor>& all, int64_t which) {
+    std::vector<Tensor> out;
+    for (const Tensor& t : all) out.push_back(slice(t, 0, which, t.size(0), 2));
+    return cat(out, 0).contiguous();
   };
   return information(half(s, 0), half(y, 0), half(s, 1), half(y, 1), classes,
                      {.components = components});
@@ -43,8 +47,8 @@ void measure_information(const experiment::Job& job, const Maps& maps_of,
     label.push_back(slice(y, 0, 0, y.size(0), every));
     device.push_back(full({label.back().size(0)}, static_cast<double>(d), DType::i64));
   }
-  const std::tuple<const char*, Tensor, int64_t> labels[] = {
-      {"device", cat(device, 0), data.seen}, {"class", cat(label, 0), data.class_count()}};
+  const std::tuple<const char*, const std::vector<Tensor>&, int64_t> labels[] = {
+      {"device", device, data.seen}, {"class", label, data.class_count()}};
   static const char* const places[] = {"head", "stage 1"};
   experiment::Chart chart{"What statistics hold, " + experiment::title_of(job),
                           "after the head (0) and the stages", "nats"};
@@ -52,9 +56,9 @@ void measure_information(const experiment::Job& job, const Maps& maps_of,
        {"device, frequency", "device, channel", "class, frequency", "class, channel"})
     chart.series.push_back({series, {}, {}});
   for (size_t p = 0; p < channel.size(); ++p) {
-    const std::pair<const char*, Tensor> kinds[] = {{"frequency", cat(frequency[p], 0)},
-                                                    {"channel", cat(channel[p], 0)}};
-    const int64_t k = std::min(kinds[0].second.size(1), kinds[1].second.size(1));
+    const std::pair<const char*, const std::vector<Tensor>&> kinds[] = {{"frequency", frequency[p]},
+                                                                        {"channel", channel[p]}};
+    const int64_t k = std::min(frequency[p][0].size(1), channel[p][0].size(1));
     auto series = chart.series.begin();
     for (const auto& [of, y, classes] : labels)
       for (const auto& [in, s] : kinds) {
