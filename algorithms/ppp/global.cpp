@@ -35,7 +35,7 @@ class Read {
           "its net has no gates, so there is nothing to personalize; regrad-ppp leaves a net with "
           "gates in models/ (ppp-seed-0.safetensors)");
     check_sizes(out.options);
-    out.net = with_tensors(GatedNet(Random(0), out.options), file_);
+    out.net = net(out.options);
     out.info = {out.options.in_channels,
                 number("input_height"),
                 number("input_width"),
@@ -55,6 +55,15 @@ class Read {
  private:
   [[noreturn]] void fail(const std::string& why) const { throw IOError(file_.where + ": " + why); }
 
+  GatedNet net(const GatedOptions& o) const {
+    try {
+      return with_tensors(GatedNet(Random(0), o), file_);
+    } catch (const ShapeError& e) {
+      throw IOError(e.what());
+    } catch (const DTypeError& e) {
+      throw IOError(e.what());
+    }
+  }
   bool has_gates() const {
     return std::any_of(file_.tensors.begin(), file_.tensors.end(), [](const NamedTensor& t) {
       return t.first.find(".gate.logits.weight") != std::string::npos;

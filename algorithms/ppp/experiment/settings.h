@@ -11,12 +11,12 @@ namespace regrad::ppp {
 struct Settings {
   int depth = 8, width = 16;
   std::string gate = "channel";
-  int epochs = 20, persons = 8, samples = 16;
+  int epochs = 20, persons = 8, samples = 8;
   double lr = 0.1, momentum = 0.9, weight_decay = 5e-4;
   std::vector<double> milestones = {0.5, 0.75};
   double gamma = 0.1;
   int log_every = 5;
-  double target = 0.6, rate = 2, prototype = 1;
+  double target = 0.6, rate = 20, prototype = 1;
   bool shared = true;
   int enrol = 10, tune_epochs = 5;
   double tune_lr = 0.01;
