@@ -65,8 +65,14 @@ Rows::ByPerson Rows::personal_nets(const Fold& fold, const std::vector<int64_t>&
 void Rows::measure(const Fold& main) {
   const DType t = data_.x.dtype();
   full_ = cost_of_net(cut(main.net(), all_open(main.net(), t)), data_.info);
+  // gates that a graph leads to
   const GatedNet leaves = as_leaves(main.net());
-  const Cost whole = cost_of(leaves(one_example(data_.info, t)), parameters(leaves));
+  Context ctx;
+  const Cost whole = cost_of(leaves.forward(one_example(data_.info, t), ctx,
+                                            [](int64_t, const std::function<Tensor()>& logits) {
+                                              return open_probability(logits());
+                                            }),
+                             parameters(leaves));
   gate_macs_ = static_cast<double>(whole.macs - full_.macs);
   std::vector<int64_t> all;
   for (int64_t u = 0; u < data_.count(); ++u) all.push_back(u);
