@@ -35,7 +35,14 @@ ASC = [
     "--quiet", "--seeds", "1", "--methods", "resnorm,resnorm-g", "--epochs", "3",
     "--generated.train", "8", "--generated.test", "2", "--log-every", "1", "--translation.steps",
     "12", "--compress", "--compression.epochs", "3", "--checkpoint-every", "0.01"]
-FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING, "regrad-asc": ASC}
+# A net for all persons, then one without each in turn: most kills fall between two of these.
+PPP = [
+    "--quiet", "--seeds", "2", "--methods", "full,aig,ppp,norm-tuned", "--people", "4", "--held",
+    "0", "--leave-out", "--train", "12", "--validation", "4", "--test", "8", "--width", "4",
+    "--epochs", "12", "--persons", "3", "--samples", "4", "--log-every", "2", "--checkpoint-every",
+    "0.01"]
+FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING, "regrad-asc": ASC,
+         "regrad-ppp": PPP}
 
 
 def left_in(folder):

@@ -8,6 +8,7 @@
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/experiment/run.h>
+#include <regrad/algorithms/ppp/experiment/table.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
 
@@ -136,11 +137,15 @@ const std::map<std::string, std::function<TaskList()>> binaries{
      [] {
        return pruning::tasks({"dcil", "", {}});
      }},
+    {"ppp", ppp::ppp_tasks},
     {"rfn", relaxed_norm::rfn_tasks},
     {"asc", asc::asc_tasks}};
 const char *const
     few_shot = "--channels 4 --size 16 --shots 1 --test-tasks 4 --validation-tasks 4",
     *const nodes = "--test-tasks 4 --validation-tasks 4", *const pruned = "--net tiny --batch 4",
+    *const ppp_small =
+        "--width 2 --depth 8 --samples 2 --people 4 --train 4 "
+        "--validation 2 --test 2 --methods full,aig,ppp",
     *const rfn_sound = "--tau 1 --batch 4 --devices simulated --methods none,crossgrad",
     *const rfn_scenes =
         "--tau 1 --batch 4 --devices simulated --methods none,crossgrad --generated.train 2 "
@@ -169,6 +174,8 @@ const Estimated all[] = {
     {"map", "folder", "pictures", pruned},
     {"map", "imagenet", "imagenet", "--net tiny --batch 4 --size 32"},
     {"dcil", "cifar10", "cifar10", pruned},
+    {"ppp", "glyphs", "", ppp_small},
+    {"ppp", "digits", "digits", "--width 2 --depth 8 --samples 2 --methods full,ppp"},
     {"rfn", "scenes", "", rfn_scenes},
     {"rfn", "digits", "digits", rfn_sound},
     {"rfn", "esc10", "esc10", rfn_sound},

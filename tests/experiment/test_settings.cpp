@@ -5,6 +5,7 @@
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/experiment/options.h>
+#include <regrad/algorithms/ppp/experiment/table.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
 #include <regrad/engine/error.h>
@@ -54,6 +55,7 @@ const std::vector<Binary>& binaries() {
                                         [] {
                                           return pruning::tasks({"dcil", "", {}});
                                         }},
+                                       {"ppp", ppp::ppp_tasks},
                                        {"rfn", relaxed_norm::rfn_tasks},
                                        {"asc", asc::asc_tasks}};
   return all;

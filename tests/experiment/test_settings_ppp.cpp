@@ -1,0 +1,22 @@
+#include <doctest/doctest.h>
+
+#include <regrad/algorithms/ppp/experiment/table.h>
+
+#include "settings_walk.h"
+
+using namespace regrad;
+
+TEST_CASE("every setting of regrad-ppp changes a run, or is refused") {
+  test::walk_settings(
+      {ppp::ppp_tasks,
+       "people classes train validation test held",
+       "",
+       "--task glyphs --seed 1 --people 4 --train 8 --validation 4 --test 12 "
+       "--width 4 --held 0 --epochs 6 --persons 3 --samples 4 "
+       "--log-every 1 --rate 30",
+       {"--methods ppp,ppp-other,random,norm-tuned --enrol 2 --others 1",
+        "--methods ppp --gate block --enrol 2", "--methods aig", "--methods aig-own --enrol 2",
+        "--methods ppp-b10 --enrol 2", "--methods ppp-unshared --enrol 2", "--methods full",
+        "--methods norm-tuned --tune-epochs 0 --enrol 2", "--methods ppp --gamma 1 --enrol 2",
+        "--methods ppp --rate 0 --enrol 2"}});
+}
