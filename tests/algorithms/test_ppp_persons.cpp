@@ -4,6 +4,7 @@
 #include <regrad/algorithms/ppp/experiment/command.h>
 #include <regrad/algorithms/ppp/experiment/folders.h>
 #include <regrad/algorithms/ppp/global.h>
+#include <regrad/datasets/glyphs.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
@@ -125,6 +126,18 @@ TEST_CASE("glyphs: each person's own pictures of its own classes") {
   std::set<std::vector<double>> pictures;
   for (int64_t i = 0; i < data.x.size(0); ++i) pictures.insert(data.x[i].to_vector());
   CHECK(pictures.size() == 320);
+  // the first person's first pictures, for training and for test: drawn, styled, with noise
+  Glyphs drawn;
+  drawn.size = 16;
+  const Random r = Random(0) / "persons";
+  for (const bool test : {false, true}) {
+    const int64_t at = test ? data.people[0].test[0] : data.people[0].train[0];
+    const Tensor picture =
+        (styled(drawn.draw(r / "glyphs", data.y[at].to_vector<int64_t>()[0], test), told[0].style) +
+         normal(r / "noise" / at, {1, 16, 16}, 0, 0.2) - 0.15) /
+        0.4;
+    CHECK(amax(abs(data.x[at] - picture)).item() < 1e-5);
+  }
   Settings s = few(2);
   s.held = 2;
   CHECK(complaint<ConfigError>([&] { load_persons("glyphs", "", s); }, "held") == "");
