@@ -390,6 +390,25 @@ TEST_CASE("scores of row ppp and of what stands beside it are the second telling
   CHECK(different.size() >= 4);  // else the rows could be exchanged
 }
 
+TEST_CASE("with gates of blocks: whole branches go") {
+  const auto data = std::make_shared<const Persons>(few_persons(5, 1));
+  Settings s = few_settings();
+  s.gate = "block", s.lr = 0.15, s.rate = 30, s.target = 0.4;
+  PppTrial trial({"ppp", "", 2}, s, data);
+  for (int i = 0; i < 40; ++i) trial.step(i);
+  const Numbers gated = state_of(trial, "net.0.gated.0.net."),
+                full = state_of(trial, "net.0.full.");
+  const Outcome out = trial.finish();
+  std::map<std::string, std::vector<double>> seen;
+  for (int64_t u = 0; u < 4; ++u)
+    for (const auto& [row, hits] : told_rows(*data, s, gated, full, {0, 1, 2, 3}, u, 2))
+      seen[row].insert(seen[row].end(), hits.begin(), hits.end());
+  for (const char* row : {"ppp", "ppp-other", "full"}) {
+    CAPTURE(row);
+    CHECK(off(items_of(out, row, "accuracy").values, seen.at(row)) < 1e-9);
+  }
+}
+
 TEST_CASE("a left-out person's scores are those of the net that left it out") {
   const auto data = std::make_shared<const Persons>(few_persons(4, 0));
   Settings s = few_settings();

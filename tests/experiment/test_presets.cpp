@@ -175,7 +175,6 @@ const Estimated all[] = {
     {"map", "imagenet", "imagenet", "--net tiny --batch 4 --size 32"},
     {"dcil", "cifar10", "cifar10", pruned},
     {"ppp", "glyphs", "", ppp_small},
-    {"ppp", "digits", "digits", "--width 2 --depth 8 --samples 2 --methods full,ppp"},
     {"rfn", "scenes", "", rfn_scenes},
     {"rfn", "digits", "digits", rfn_sound},
     {"rfn", "esc10", "esc10", rfn_sound},

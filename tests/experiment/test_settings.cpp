@@ -55,9 +55,9 @@ const std::vector<Binary>& binaries() {
                                         [] {
                                           return pruning::tasks({"dcil", "", {}});
                                         }},
-                                       {"ppp", ppp::ppp_tasks},
                                        {"rfn", relaxed_norm::rfn_tasks},
-                                       {"asc", asc::asc_tasks}};
+                                       {"asc", asc::asc_tasks},
+                                       {"ppp", ppp::ppp_tasks}};
   return all;
 }
 
@@ -134,7 +134,8 @@ const std::set<std::string> may_be_0 = words_of(
     "source "
     "noise mix_p freq_mix_p cross_step clipped_step"
     " cross_share lambda mixup mask_mels mask_frames translation.crop translation.rate "
-    "compression.ratio compression.share held generated.validation");
+    "compression.ratio compression.share held generated.validation "
+    "rate prototype tune_epochs");
 const std::set<std::string> may_be_negative{"noise", "lambda", "str_initial"};
 
 }  // namespace

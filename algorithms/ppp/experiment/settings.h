@@ -33,8 +33,8 @@ struct Settings {
     part("width", self.width, "its channels in the first of three stages", between(1, 4096));
     part("gate", self.gate, "channel (of a block's hidden channels) or block (of its branch)");
     part("epochs", self.epochs, "passes over the training set, in examples drawn", at_least(1));
-    part("persons", self.persons, "P of a batch, at most those of the training", at_least(1));
-    part("samples", self.samples, "K of each of them", at_least(2));
+    part("persons", self.persons, "P of a batch, at most those of the training", between(1, 4096));
+    part("samples", self.samples, "K of each of them", between(2, 4096));
     part("lr", self.lr, "first step size (SGD)", above(0));
     part("momentum", self.momentum, "momentum", part_of_whole());
     part("weight_decay", self.weight_decay, "L2 on every parameter", at_least(0));
@@ -48,23 +48,24 @@ struct Settings {
     part("prototype", self.prototype, "b, weight of the prototypes' loss in row ppp and its like",
          at_least(0));
     part("shared", self.shared, "every second batch runs with its persons' shared gates");
-    part("enrol", self.enrol, "k, examples that stand for a person", at_least(1));
-    part("tune_epochs", self.tune_epochs, "norm-tuned: passes over them, a step each", at_least(0));
+    part("enrol", self.enrol, "k, examples that stand for a person", between(1, 65536));
+    part("tune_epochs", self.tune_epochs, "norm-tuned: passes over them, a step each",
+         between(0, 100000));
     part("tune_lr", self.tune_lr, "norm-tuned: step size", above(0));
     part("draws", self.draws, "random: sets of channels that a person's accuracy is averaged over",
-         at_least(1));
+         between(1, 1000));
     part("others", self.others,
          "ppp-other: other persons whose prototypes a person's accuracy is averaged over",
-         at_least(1));
-    part("held", self.held, "persons who are in no training, the last ones", at_least(0));
+         between(1, 1000));
+    part("held", self.held, "persons who are in no training, the last ones", between(0, 1000));
     part("leave_out", self.leave_out,
          "for each person one more net, trained without that person (rows of ppp)");
     part("people", self.people, "glyphs, persons: synthetic persons", between(2, 1000));
     part("classes", self.classes, "glyphs, persons: classes of a person", between(1, 10));
-    part("train", self.train, "glyphs, persons: training images of a person", at_least(1));
+    part("train", self.train, "glyphs, persons: training images of a person", between(1, 1000000));
     part("validation", self.validation, "glyphs, persons: images of a person behind the curve",
-         at_least(1));
-    part("test", self.test, "glyphs, persons: test images of a person", at_least(1));
+         between(1, 1000000));
+    part("test", self.test, "glyphs, persons: test images of a person", between(1, 1000000));
     part("size", self.size, "folder: pixels per side that pictures are brought to",
          between(8, 1024));
     part("seconds", self.seconds, "folder: length of a sound, cut or repeated", between(0.1, 60));

@@ -104,6 +104,20 @@ class Table : public Experiment {
          {"enrol", none([](const std::string& row) { return row != "full" && row != "aig"; }),
           alone + "cut for a person"}});
   }
+  std::vector<Need> needs(const Job& job) const override {
+    std::vector<Need> out;
+    if (task_ == "glyphs" || task_ == "persons") {
+      const double side = task_ == "glyphs" ? 16 : 28;
+      out.push_back({sizeof(float) * side * side * s_.people *
+                         (double{1} * s_.train + s_.validation + s_.test),
+                     "the persons' pictures"});
+    }
+    // of a stage's 2 n convolutions of c x c x 3 x 3, c = width, 2 width, 4 width; with momentum
+    // and gradient
+    const double w = s_.width, net = (s_.depth - 2) / 3.0 * 9 * w * w * (1 + 4 + 16);
+    out.push_back({3 * sizeof(float) * net * (is_whole(job.method) ? 2 : 1), "the nets"});
+    return out;
+  }
   void data(const std::string& folder) override {
     data_ = std::make_shared<const Persons>(load_persons(task_, folder, s_));
     check_people();
