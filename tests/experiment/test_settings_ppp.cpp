@@ -16,9 +16,8 @@ TEST_CASE("every setting of regrad-ppp changes a run, or is refused") {
        "--width 4 --held 0 --epochs 8 --persons 3 --samples 4 "
        "--log-every 1 --rate 30",
        {"--methods ppp,ppp-other,random,norm-tuned --target 0.4 --enrol 2 --others 1",
-        "--methods ppp --gate block --target 0.4 --enrol 2", "--methods aig",
-        "--methods aig-own --target 0.4 --enrol 2", "--methods ppp-b10 --target 0.4 --enrol 2",
-        "--methods ppp-unshared --target 0.4 --enrol 2", "--methods full",
-        "--methods norm-tuned --tune-epochs 0 --target 0.4 --enrol 2",
+        "--methods full --gate block", "--methods aig", "--methods aig-own --target 0.4 --enrol 2",
+        "--methods ppp-b10 --target 0.4 --enrol 2", "--methods ppp-unshared --target 0.4 --enrol 2",
+        "--methods full", "--methods norm-tuned --tune-epochs 0 --target 0.4 --enrol 2",
         "--methods ppp --gamma 1 --target 0.4 --enrol 2", "--methods full --rate 0"}});
 }
