@@ -5,8 +5,8 @@
 //   const ppp::Personal mine = ppp::personalize(global.net, x);
 //   save_inference(export_net(mine.net, global.info), "small.safetensors");
 //
-// What else its inputs need (a front end for sounds) stands in its metadata, as who trained it wrote
-// it.
+// What else its inputs need (a front end for sounds) stands in its metadata, as whoever trained it
+// wrote it.
 #pragma once
 
 #include <regrad/algorithms/ppp/personalize.h>

@@ -42,8 +42,8 @@ int64_t count_of(const Tensor& mask) { return std::llround(sum(mask).item()); }
 
 Tensor leaf(const Tensor& t) { return t.detach().contiguous().requires_grad_(); }
 
-// Whether the mask is of the block's branch, not of its channels: by the gates' kind, or where there
-// are none by its size.
+// Whether the mask is of the block's branch, not of its channels: by the gates' kind, or where
+// there are none by its size.
 bool takes_branches(const GatedBlock& b, const Tensor& mask) {
   if (!b.conv1.weight.defined() || b.kind == GateKind::block) return true;
   return b.kind == GateKind::none && mask.numel() == 1 && b.conv1.weight.size(0) != 1;

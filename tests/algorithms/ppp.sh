@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# wave FILE RATE SECONDS SEED [first sample's escape]: noise in bursts, floats of 32 bits, by python.
+# wave FILE RATE SECONDS SEED [nan]: noise in bursts, floats of 32 bits; with a NaN among them.
 wave() {
   python3 - "$@" <<'PY'
 import math, random, struct, sys
@@ -37,11 +37,10 @@ cp people/ann/yes/1.wav mine/1.wav && cp people/ann/no/3.wav mine/3.wav && cp mi
 wave broken/nan.wav 8000 0.4 1 nan
 
 "$bin/regrad-ppp" --help | grep -q "regrad-ppp personalize --model M --samples DIR --out FILE"
-"$bin/regrad-ppp" --quiet --task folder --data people --seeds 1 --methods full,ppp --epochs 20 --rate 100 --target 0.3 \
-  --width 4 --persons 2 --samples 4 --out out > table
+"$bin/regrad-ppp" --quiet --task folder --data people --seeds 1 --methods full,ppp --epochs 20 \
+  --rate 100 --target 0.3 --width 4 --persons 2 --samples 4 --out out > table
 grep -q "^ppp " table
-model=out/models/ppp--seed-0.safetensors full=out/models/full--seed-0.safetensors
-[ -f "$model" ] || model=out/models/ppp-seed-0.safetensors full=out/models/full-seed-0.safetensors
+model=out/models/ppp-seed-0.safetensors full=out/models/full-seed-0.safetensors
 grep -q "Channels that each person keeps" out/report.html
 grep -q "Overlap between persons" out/report.html
 grep -q "Accuracy by person" out/report.html
@@ -70,7 +69,8 @@ expect 2 "--samples" personalize --out x.safetensors
 expect 2 "--help" personalize --samples mine --out x.safetensors --labels none
 expect 2 "is the model itself" personalize --samples mine --out "$model"
 expect 2 "ppp-othr" "$bin/regrad-ppp" --methods ppp-othr
-expect 3 "has no gates" "$bin/regrad-ppp" personalize --model "$full" --samples mine --out x.safetensors
+expect 3 "has no gates" "$bin/regrad-ppp" personalize --model "$full" --samples mine \
+  --out x.safetensors
 expect 3 "holds no samples" personalize --samples empty --out x.safetensors
 expect 3 "is no folder of samples" personalize --samples nowhere --out x.safetensors
 expect 3 "nan.wav" personalize --samples broken --out x.safetensors

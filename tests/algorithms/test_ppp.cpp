@@ -305,8 +305,8 @@ TEST_CASE("PPP-7: multiply-adds and parameters are a hand count; a block keeps a
                          hidden_of(1, 16, DType::f64)};
   const GatedNet small = as_leaves(cut(net, masks));
   const Cost cost = cost_of(small(examples(1)), parameters(small));
-  // 8x8 pixels: conv 2 -> 4; block 0 (8x8): 4 -> 3 -> 4; block 1 (4x4): 4 -> 5 -> 8, shortcut 4 -> 8;
-  // block 2 (2x2): 8 -> 1 -> 16, shortcut 8 -> 16; 16 -> 3
+  // 8x8 pixels: conv 2 -> 4; block 0 (8x8): 4 -> 3 -> 4; block 1 (4x4): 4 -> 5 -> 8, shortcut
+  // 4 -> 8; block 2 (2x2): 8 -> 1 -> 16, shortcut 8 -> 16; 16 -> 3
   CHECK(cost.macs == 64 * 9 * 2 * 4 + 64 * 9 * (4 * 3 + 3 * 4) + 16 * 9 * (4 * 5 + 5 * 8) +
                          16 * 4 * 8 + 4 * 9 * (8 * 1 + 1 * 16) + 4 * 8 * 16 + 16 * 3);
   CHECK(cost.parameters == 9 * 2 * 4 + 2 * 4 + 9 * (4 * 3 + 3 * 4) + 2 * (3 + 4) +

@@ -1,5 +1,5 @@
-// A net of a person's own, made on the device: personalize MODEL OUT SOUND.. (a model that regrad-ppp
-// left in models/; WAV, FLAC or OGG). No labels, no gradients, no training. Linked are
+// A net of a person's own, made on the device: personalize MODEL OUT SOUND.. (a model that
+// regrad-ppp left in models/; WAV, FLAC or OGG). No labels, no gradients, no training. Linked are
 // regrad::algorithms and regrad::datasets; the front end stands in the file's metadata.
 #include <regrad/algorithms/ppp/global.h>
 #include <regrad/datasets/audio/mel.h>
