@@ -1,5 +1,6 @@
 // A net with gates and PPP's losses, told a second time (pruning.md section 5): loops over plain
-// f64 numbers on a tape, with nothing of algorithms/ and of the engine only what is drawn at random.
+// f64 numbers on a tape, with nothing of algorithms/ and of the engine only what is drawn at
+// random.
 #pragma once
 
 #include "rfn_told.h"
