@@ -27,6 +27,7 @@
 #include <regrad/layers/nets/conv4.h>
 #include <regrad/layers/nets/cp_mobile.h>
 #include <regrad/layers/nets/cp_resnet.h>
+#include <regrad/layers/nets/gated.h>
 #include <regrad/layers/nets/gcn.h>
 #include <regrad/layers/nets/mobilenet.h>
 #include <regrad/layers/nets/named_net.h>

@@ -40,8 +40,14 @@ PQK = [
     "--quiet", "--seeds", "2", "--methods", "pq,pq-kd,pqk,pqk-mutual", "--epochs", "12", "--train",
     "200", "--test", "100", "--curve", "50", "--batch", "20", "--refresh", "7", "--sparsities",
     "0.9", "--bits", "4", "--corner", "0", "--checkpoint-every", "0.01"]
+# A net for all persons, then one without each in turn: most kills fall between two of these.
+PPP = [
+    "--quiet", "--seeds", "2", "--methods", "full,aig,ppp,norm-tuned", "--people", "4", "--held",
+    "0", "--leave-out", "--train", "12", "--validation", "4", "--test", "8", "--width", "4",
+    "--epochs", "12", "--persons", "3", "--samples", "4", "--log-every", "2", "--checkpoint-every",
+    "0.01"]
 FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING, "regrad-asc": ASC,
-         "regrad-pqk": PQK}
+         "regrad-pqk": PQK, "regrad-ppp": PPP}
 
 
 def left_in(folder):

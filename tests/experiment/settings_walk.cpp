@@ -103,6 +103,9 @@ std::string run(Experiment& tasks, const Words& words) {
 Words others_of(const Field& f, const std::string& nets) {
   const std::map<std::string, std::string> by_name = {
       {"net", nets},
+      {"gate", "block channel"},
+      {"depth", "14"},
+      {"tune_lr", "0.5 2"},
       {"tau", "2"},
       {"corpus", "commands digits"},
       {"select", "best"},

@@ -8,6 +8,7 @@
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/experiment/run.h>
+#include <regrad/algorithms/ppp/experiment/table.h>
 #include <regrad/algorithms/pqk/experiment/table.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
@@ -148,11 +149,15 @@ const std::map<std::string, std::function<TaskList()>> binaries{
        return pruning::tasks({"dcil", "", {}});
      }},
     {"pqk", pqk::tasks},
+    {"ppp", ppp::ppp_tasks},
     {"rfn", relaxed_norm::rfn_tasks},
     {"asc", asc::asc_tasks}};
 const char *const
     few_shot = "--channels 4 --size 16 --shots 1 --test-tasks 4 --validation-tasks 4",
     *const nodes = "--test-tasks 4 --validation-tasks 4", *const pruned = "--net tiny --batch 4",
+    *const ppp_small =
+        "--width 2 --depth 8 --samples 2 --people 4 --train 4 "
+        "--validation 2 --test 2 --methods full,aig,ppp",
     *const rfn_sound = "--tau 1 --batch 4 --devices simulated --methods none,crossgrad",
     *const rfn_scenes =
         "--tau 1 --batch 4 --devices simulated --methods none,crossgrad --generated.train 2 "
@@ -188,6 +193,7 @@ const Estimated all[] = {
     {"pqk", "fmnist", "fmnist", pruned},
     {"pqk", "cifar10", "cifar10", pruned},
     {"pqk", "folder", "pictures", pruned},
+    {"ppp", "glyphs", "", ppp_small},
     {"rfn", "scenes", "", rfn_scenes},
     {"rfn", "digits", "digits", rfn_sound},
     {"rfn", "esc10", "esc10", rfn_sound},

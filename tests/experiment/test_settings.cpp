@@ -5,6 +5,7 @@
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/cml/experiment/tasks.h>
 #include <regrad/algorithms/experiment/options.h>
+#include <regrad/algorithms/ppp/experiment/table.h>
 #include <regrad/algorithms/pqk/experiment/table.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
@@ -57,7 +58,8 @@ const std::vector<Binary>& binaries() {
                                         }},
                                        {"rfn", relaxed_norm::rfn_tasks},
                                        {"asc", asc::asc_tasks},
-                                       {"pqk", pqk::tasks}};
+                                       {"pqk", pqk::tasks},
+                                       {"ppp", ppp::ppp_tasks}};
   return all;
 }
 
@@ -135,7 +137,7 @@ const std::set<std::string> may_be_0 = words_of(
     "noise mix_p freq_mix_p cross_step clipped_step"
     " cross_share lambda mixup mask_mels mask_frames translation.crop translation.rate "
     "compression.ratio compression.share held generated.validation corner restart_milestone "
-    "range_momentum hinton_share");
+    "range_momentum hinton_share rate prototype tune_epochs");
 const std::set<std::string> may_be_negative{"noise", "lambda", "str_initial"};
 
 }  // namespace
