@@ -10,7 +10,7 @@ constexpr int kBlock = 2 * kSums;  // outputs at once
 REGRAD_INLINE Floats load_floats(const float* p) { return load<kSums>(p); }
 
 // What is done with sums, as flags that a kernel is compiled for.
-enum : int { kBand = 1, kResidual = 2, kY = 4, kBytes = 8, kHalves = 16, kFlags = 24 };
+enum : int { kBand = 1, kResidual = 2, kY = 4, kBytes = 8, kHalves = 16, kFlags = 24, kExact = 32 };
 int flags_of(const Int8Finish& f) {
   return (f.band_scale ? kBand : 0) | (f.residual ? kResidual : 0) | (f.y ? kY : 0) |
          (!f.q     ? 0
@@ -35,7 +35,7 @@ struct Finish {
     v = v > low ? v : low;
     v = v < high ? v : high;
     const Sums q = rounded(v) + f.offset;
-    if (f.exact && n < kSums) {
+    if ((flags & kExact) && n < kSums) {
       for (int64_t i = 0; i < n; ++i) {
         if constexpr (flags & kHalves) {
           static_cast<int16_t*>(f.q)[at + i] = int16_t(q[i]);
@@ -53,7 +53,7 @@ struct Finish {
   inline __attribute__((always_inline)) void store_both(Floats v, const float* inverse, int64_t n,
                                                         int64_t y, int64_t q) const {
     if constexpr (flags & kY) {
-      if (f.exact && n < kSums) {
+      if ((flags & kExact) && n < kSums) {
         for (int64_t i = 0; i < n; ++i) f.y[y + i] = v[i];
       } else {
         store<kSums>(f.y + y, v);
@@ -91,11 +91,12 @@ void finish_tile(const Int8Finish& given, Tile t) {
 }
 
 #define REGRAD_EIGHT(f, k) \
-  f<k>, f<k + 1>, f<k + 2>, f<k + 3>, f<k + 4>, f<k + 5>, f<k + 6>, f<k + 7>
-#define REGRAD_BY_FLAGS(f) \
-  { REGRAD_EIGHT(f, 0), REGRAD_EIGHT(f, 8), REGRAD_EIGHT(f, 16) }
+  f<(k)>, f<(k) + 1>, f<(k) + 2>, f<(k) + 3>, f<(k) + 4>, f<(k) + 5>, f<(k) + 6>, f<(k) + 7>
+#define REGRAD_BY_FLAGS(f, k) \
+  { REGRAD_EIGHT(f, k), REGRAD_EIGHT(f, (k) + 8), REGRAD_EIGHT(f, (k) + 16) }
 using FinishTile = void (*)(const Int8Finish& given, Tile t);
-constexpr FinishTile finish_tiles[kFlags] = REGRAD_BY_FLAGS(finish_tile);
+constexpr FinishTile finish_tiles[2][kFlags] = {REGRAD_BY_FLAGS(finish_tile, 0),
+                                                REGRAD_BY_FLAGS(finish_tile, kExact)};
 
 // ---- products ----
 
@@ -139,7 +140,7 @@ void block(const Int8Conv& s, const Int8Finish& f, const char* x, const int16_t*
   for (int p = 0; p < pixels; ++p)
     for (int v = 0; v < vectors; ++v) store<kSums>(tile[p] + v * kSums, sum[p][v]);
   const int64_t left = s.outputs - o, n = left < vectors * kSums ? left : vectors * kSums;
-  finish_tiles[flags_of(f)](f, {tile[0], pixels, vectors * kSums, n, o, band, y, q});
+  finish_tiles[f.exact][flags_of(f)](f, {tile[0], pixels, vectors * kSums, n, o, band, y, q});
 }
 
 template <class Products, int most, int vectors>
@@ -227,7 +228,7 @@ void depthwise_rows(const Int8Depthwise& given, const Int8Finish& f, const int16
 }
 void conv_depthwise(const Int8Depthwise& s, const Int8Finish& f, const int16_t* x,
                     const int16_t* weight) {
-  constexpr decltype(&conv_depthwise) all[kFlags] = REGRAD_BY_FLAGS(depthwise_rows);
+  constexpr decltype(&conv_depthwise) all[kFlags] = REGRAD_BY_FLAGS(depthwise_rows, 0);
   all[flags_of(f)](s, f, x, weight);
 }
 
@@ -270,7 +271,7 @@ void add_rows(const float* a, const float* row, int64_t rows, int64_t n, const f
 }
 void add_row(const float* a, const float* row, int64_t rows, int64_t n, const float* inverse,
              int64_t columns, const Int8Finish& f) {
-  constexpr decltype(&add_row) all[kFlags] = REGRAD_BY_FLAGS(add_rows);
+  constexpr decltype(&add_row) all[kFlags] = REGRAD_BY_FLAGS(add_rows, 0);
   all[flags_of(f)](a, row, rows, n, inverse, columns, f);
 }
 
