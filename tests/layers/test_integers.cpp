@@ -366,6 +366,9 @@ TEST_CASE("integers: values that several layers read as f32 and as levels of two
   Layer linear = conv(g, 7, 20, 9, 1, 1, 1, 8, 8, true);
   linear.kind = Layer::linear, linear.weight = reshape(linear.weight, {9, 20});
   check_net({first, same, point, other, depthwise, pool, mean, linear}, info, 5);
+  Layer scaled = conv(g, 1, 20, 20, 1, 1, 1, 8, 4, false);  // as many levels, farther apart
+  scaled.levels->input_scale = {2 * same.levels->input_scale[0]}, scaled.residual = 2;
+  check_net({first, same, scaled}, info, 2);
   // A matrix over a picture, and over one that a convolution pads.
   Layer over = conv(g, 1, 20 * 80, 11, 1, 1, 1, 6, 4, false);
   over.kind = Layer::linear, over.weight = reshape(over.weight, {11, 20 * 80});
@@ -611,9 +614,7 @@ TEST_CASE("integers: automatic takes what is fastest on the instruction set") {
   CHECK(InferenceNet({l}, info).mode() == InferenceMode::integers);
 }
 
-TEST_CASE(
-    "integers: files come back to the bit; 4 bits at 90% take what bitmap, kept levels, scales and "
-    "biases do") {
+TEST_CASE("integers: files come back to the bit and take what their parts do") {
   const TempFolder at;
   for (const Named& n :
        {Named{{.name = "resnet20", .size = 32, .classes = 10}, 4},
