@@ -386,6 +386,23 @@ TEST_CASE("integers: values that several layers read as f32 and as levels of two
   check_net({first, bands, rows, smooth, mix, sum, last}, info, 4);
   sum.residual = 1;  // what the bands read is now read twice
   check_net({first, bands, rows, smooth, mix, sum, last}, info, 4);
+  // ReLU stands between
+  first.relu = true;
+  check_net({first, bands}, info, 2);
+  // A row that is read long after it was made, by each way.
+  first.relu = bands.relu = false;
+  Layer again = conv(g, 1, 20, 20, 3, 3, 1, 8, 8, true);
+  again.padding = 1;
+  Layer third = again;
+  third.from = 3;
+  Layer late{.kind = Layer::add_row, .from = 4, .row = 2};
+  rows.from = 1;
+  const std::vector<Layer> apart_rows{first, rows, again, third, late};
+  check_net(apart_rows, info, 3);
+  const Tensor x = normal(Random(15), {2, 6, 8, 10}),
+               y = InferenceNet(apart_rows, info, InferenceMode::integers)(x);
+  for (const InferenceMode mode : {InferenceMode::dense, InferenceMode::sparse})
+    CHECK(apart(InferenceNet(apart_rows, info, mode)(x), y) < 0.03 * amax(abs(y)).item());
   // the answer itself is read
   check_net({first, bands}, info, 2);
 }
