@@ -100,7 +100,10 @@ void run_subsample(const Layer& l, const Size& from, const Size& to, const float
 // Sums of `rows` rows of n, over their number.
 void run_mean(int64_t rows, int64_t n, const float* x, float* y) {
   kernels::table().sum_columns[0](x, rows, n, n, y);
-  for (int64_t k = 0; k < n; ++k) y[k] /= static_cast<float>(rows);
+  void* const operands[2] = {y, y};
+  const int64_t strides[2] = {1, 1};
+  kernels::table().unary[0][static_cast<int>(kernels::Unary::div_scalar)](
+      operands, strides, n, {static_cast<double>(rows), 0});
 }
 
 // A layer without sums of products, of one image.
@@ -174,6 +177,7 @@ void run_rows(const Layer& l, const std::vector<float>& weight, const Size& from
 }  // namespace
 
 void channels_last(const Size& s, const float* x, float* y) {
+  if (s.c == 1) return void(std::memcpy(y, x, static_cast<size_t>(s.numel()) * 4));
   for (int64_t p = 0; p < s.h * s.w; ++p)
     for (int64_t c = 0; c < s.c; ++c) y[p * s.c + c] = x[c * s.h * s.w + p];
 }

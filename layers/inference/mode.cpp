@@ -13,12 +13,14 @@ struct Cost {
   double vector;    // a kept weight's multiply-add with one register of pixels
   double finish;    // a register of sums: bias, residual, ReLU, mask
   double gathered;  // a kept weight of a matrix
-  double whole;     // a multiply-add of whole numbers, in convolutions and matrices
+  double whole;     // a multiply-add of whole numbers, in a convolution
+  double bytes;     // one in a matrix and a vector
 };
 Cost cost_on(const std::string& isa, bool vnni) {
-  if (isa == "avx512") return {16, 8.5, 45, 310, 1000, 240, vnni ? 3.0 : 6.0};
-  if (isa == "avx2") return {8, 16.5, 45, 195, 600, 240, 10};
-  return {4, 63, 45, 170, 400, 300, 30};
+  if (isa == "avx512" && vnni) return {16, 8.5, 45, 310, 1000, 240, 3.1, 12};
+  if (isa == "avx512") return {16, 8.5, 45, 310, 1000, 240, 6, 20};
+  if (isa == "avx2") return {8, 16.5, 45, 195, 600, 240, 11, 23};
+  return {4, 63, 45, 170, 400, 300, 24, 42};
 }
 
 }  // namespace
@@ -41,7 +43,7 @@ InferenceMode faster_mode(const std::vector<InferenceLayer>& layers, const Plan&
       sparse += vectors * (c.vector * kept + c.finish * static_cast<double>(to.size.c));
     } else if (l.kind == InferenceLayer::linear) {
       dense += c.matrix * static_cast<double>(l.weight.numel());
-      whole += (l.levels ? c.whole : c.matrix) * static_cast<double>(l.weight.numel());
+      whole += (l.levels ? c.bytes : c.matrix) * static_cast<double>(l.weight.numel());
       sparse += c.gathered * kept;
     }
     has_levels = has_levels || l.levels;

@@ -236,7 +236,7 @@ struct Named {
 }  // namespace
 
 TEST_CASE(
-    "integers: named nets are their layers as plain loops, to the bit, for any batch and threads") {
+    "integers: named nets are their layers as plain loops to the bit for any batch and threads") {
   for (const Named& n :
        {Named{{.name = "resnet20", .size = 16, .classes = 7}, 8},
         Named{{.name = "resnet20-pad", .size = 12, .width = 9, .classes = 7}, 4},
@@ -305,7 +305,7 @@ void check_net(const std::vector<Layer>& layers, const InferenceInfo& info, int6
 
 }  // namespace
 
-TEST_CASE("integers: convolutions of any shape, signed or not, at any bits, equal plain loops") {
+TEST_CASE("integers: convolutions of any shape and sign at any bits equal plain loops") {
   std::mt19937 g(3);
   struct Case {
     int64_t c, o, kh, kw, groups;
@@ -347,7 +347,7 @@ TEST_CASE("integers: convolutions of any shape, signed or not, at any bits, equa
       }
 }
 
-TEST_CASE("integers: values that several layers read, as f32 and as levels of two kinds") {
+TEST_CASE("integers: values that several layers read as f32 and as levels of two kinds") {
   std::mt19937 g(4);
   const InferenceInfo info{6, 8, 10, {}, {}, {}};
   Layer first = conv(g, 0, 6, 20, 3, 3, 1, 8, 8, true);
@@ -366,6 +366,9 @@ TEST_CASE("integers: values that several layers read, as f32 and as levels of tw
   Layer linear = conv(g, 7, 20, 9, 1, 1, 1, 8, 8, true);
   linear.kind = Layer::linear, linear.weight = reshape(linear.weight, {9, 20});
   check_net({first, same, point, other, depthwise, pool, mean, linear}, info, 5);
+  Layer scaled = conv(g, 1, 20, 20, 1, 1, 1, 8, 4, false);  // as many levels, farther apart
+  scaled.levels->input_scale = {2 * same.levels->input_scale[0]}, scaled.residual = 2;
+  check_net({first, same, scaled}, info, 2);
   // A matrix over a picture, and over one that a convolution pads.
   Layer over = conv(g, 1, 20 * 80, 11, 1, 1, 1, 6, 4, false);
   over.kind = Layer::linear, over.weight = reshape(over.weight, {11, 20 * 80});
@@ -383,11 +386,28 @@ TEST_CASE("integers: values that several layers read, as f32 and as levels of tw
   check_net({first, bands, rows, smooth, mix, sum, last}, info, 4);
   sum.residual = 1;  // what the bands read is now read twice
   check_net({first, bands, rows, smooth, mix, sum, last}, info, 4);
+  // ReLU stands between
+  first.relu = true;
+  check_net({first, bands}, info, 2);
+  // A row that is read long after it was made, by each way.
+  first.relu = bands.relu = false;
+  Layer again = conv(g, 1, 20, 20, 3, 3, 1, 8, 8, true);
+  again.padding = 1;
+  Layer third = again;
+  third.from = 3;
+  Layer late{.kind = Layer::add_row, .from = 4, .row = 2};
+  rows.from = 1;
+  const std::vector<Layer> apart_rows{first, rows, again, third, late};
+  check_net(apart_rows, info, 3);
+  const Tensor x = normal(Random(15), {2, 6, 8, 10}),
+               y = InferenceNet(apart_rows, info, InferenceMode::integers)(x);
+  for (const InferenceMode mode : {InferenceMode::dense, InferenceMode::sparse})
+    CHECK(apart(InferenceNet(apart_rows, info, mode)(x), y) < 0.03 * amax(abs(y)).item());
   // the answer itself is read
   check_net({first, bands}, info, 2);
 }
 
-TEST_CASE("integers: sums above 2^24 are rounded to f32 once; a NaN counts as the lowest level") {
+TEST_CASE("integers: sums above 2^24 are rounded once and a NaN is the lowest level") {
   // 600 products of 255 and 127, one of them of 254
   Layer l{.bias = tensor({0.0})};
   l.weight = zeros({1, 600, 1, 1});
@@ -438,7 +458,7 @@ NamedNet dyadic(const NamedNetOptions& o, int bits) {
 
 }  // namespace
 
-TEST_CASE("integers: an exported net is what Quantizer simulates, to the bit where all is exact") {
+TEST_CASE("integers: an exported net is what Quantizer simulates to the bit where all is exact") {
   for (const Named& n :
        {Named{{.name = "resnet20", .size = 8, .classes = 6}, 8},
         Named{{.name = "resnet20", .size = 8, .width = 16, .classes = 6}, 4},
@@ -484,7 +504,7 @@ TEST_CASE("integers: an exported net is what Quantizer simulates, to the bit whe
   }
 }
 
-TEST_CASE("integers: norms go into scales, and weights stay whole numbers of their bits") {
+TEST_CASE("integers: norms go into scales and weights stay whole numbers of their bits") {
   const NamedNetOptions o{.name = "r8", .in_channels = 1, .size = 12, .classes = 4};
   const NamedNet net = trained(o, 0.5);
   const Tensor x = images(o, 4);
@@ -611,9 +631,7 @@ TEST_CASE("integers: automatic takes what is fastest on the instruction set") {
   CHECK(InferenceNet({l}, info).mode() == InferenceMode::integers);
 }
 
-TEST_CASE(
-    "integers: files come back to the bit; 4 bits at 90% take what bitmap, kept levels, scales and "
-    "biases do") {
+TEST_CASE("integers: files come back to the bit and take what their parts do") {
   const TempFolder at;
   for (const Named& n :
        {Named{{.name = "resnet20", .size = 32, .classes = 10}, 4},
@@ -727,6 +745,22 @@ TEST_CASE("integers: broken files are IOErrors that name the file") {
   }
   // 7 of 3 bits, 255 of 8: levels that there are not
   CHECK(forged(with("levels", [](const Tensor& t) { return full(t.shape(), 255, DType::u8); })));
+  // three levels of 3 bits, and bits behind them
+  std::mt19937 g(8);
+  const InferenceInfo info{3, 1, 1, {}, {}, {}};
+  save_inference(InferenceNet({conv(g, 0, 3, 1, 1, 1, 1, 3, 8, false)}, info), at / "few");
+  TensorFile few = load_safetensors(at / "few");
+  for (NamedTensor& t : few.tensors) {
+    if (t.first != "levels") continue;
+    REQUIRE(t.second.numel() == 2);
+    const auto* bytes = t.second.data<uint8_t>();
+    const uint8_t more[] = {bytes[0], static_cast<uint8_t>(bytes[1] | 2)};
+    t.second = from_data(more, {2}, DType::u8);
+  }
+  save_safetensors(at / "bad.safetensors", few.tensors, few.metadata);
+  CHECK(complaint<IOError>([&] { load_inference(at / "bad.safetensors"); },
+                           (at / "bad.safetensors") + ": layer 0: bits behind its last level")
+            .empty());
   CHECK(forged(with("scale", [](const Tensor& t) { return -t; })));
   CHECK(forged(with("scale", [](const Tensor& t) { return t * NAN; })));
   CHECK(forged(with("scale", [](const Tensor& t) { return t * 0; })));

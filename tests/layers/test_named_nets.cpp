@@ -51,7 +51,7 @@ TEST_CASE("named nets: every one of them maps images to classes, in training and
   }
 }
 
-TEST_CASE("named nets: BC-ResNet is the keyword net at 40 mels, and takes images of any size") {
+TEST_CASE("named nets: BC-ResNet is the keyword net at 40 mels and takes images of any size") {
   const BcResnet own(Random(4), {.tau = 1, .classes = 12});
   const NamedNet named(
       Random(4), {.name = "bcresnet-1", .in_channels = 1, .size = 40, .width = 101, .classes = 12});

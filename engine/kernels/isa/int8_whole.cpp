@@ -5,18 +5,36 @@
 namespace regrad::kernels::REGRAD_ISA {
 namespace {
 
+#define REGRAD_METHOD inline __attribute__((always_inline))
+
 constexpr int kBlock = 2 * kSums;  // outputs at once
 
 REGRAD_INLINE Floats load_floats(const float* p) { return load<kSums>(p); }
 
 // What is done with sums, as flags that a kernel is compiled for.
-enum : int { kBand = 1, kResidual = 2, kY = 4, kBytes = 8, kHalves = 16, kFlags = 24 };
+enum : int { kBand = 1, kResidual = 2, kY = 4, kBytes = 8, kHalves = 16, kFlags = 24, kExact = 32 };
 int flags_of(const Int8Finish& f) {
   return (f.band_scale ? kBand : 0) | (f.residual ? kResidual : 0) | (f.y ? kY : 0) |
          (!f.q     ? 0
           : f.wide ? kHalves
                    : kBytes);
 }
+
+// What stands in the arrays for a register of outputs.
+template <int flags>
+struct Numbers {
+  Floats scale, bias, band_scale, band_bias, inverse;
+  // at: of the arrays; band: where the row's are
+  REGRAD_INLINE Numbers of(const Int8Finish& f, int64_t at, int64_t band) {
+    Numbers k{};
+    k.scale = load_floats(f.scale + at), k.bias = load_floats(f.bias + at);
+    if constexpr (flags & kBand)
+      k.band_scale = load_floats(f.band_scale + band + at),
+      k.band_bias = load_floats(f.band_bias + band + at);
+    if constexpr (flags & (kBytes | kHalves)) k.inverse = load_floats(f.inverse + at);
+    return k;
+  }
+};
 
 // A copy: what is written through its pointers does not change it.
 template <int flags>
@@ -29,13 +47,16 @@ struct Finish {
         high(f.high - Floats{}),
         floor((f.relu ? 0.0f : -__builtin_inff()) - Floats{}) {}
 
-  inline __attribute__((always_inline)) void store_levels(Floats v, const float* inverse, int64_t n,
-                                                          int64_t at) const {
-    v = v * load_floats(inverse);
+  REGRAD_METHOD Numbers<flags> numbers(int64_t at, int64_t band) const {
+    return Numbers<flags>::of(f, at, band);
+  }
+  // Levels of n neighbouring values at most, to element `at`.
+  REGRAD_METHOD void store_levels(Floats v, Floats inverse, int64_t n, int64_t at) const {
+    v = v * inverse;
     v = v > low ? v : low;
     v = v < high ? v : high;
     const Sums q = rounded(v) + f.offset;
-    if (f.exact && n < kSums) {
+    if ((flags & kExact) && n < kSums) {
       for (int64_t i = 0; i < n; ++i) {
         if constexpr (flags & kHalves) {
           static_cast<int16_t*>(f.q)[at + i] = int16_t(q[i]);
@@ -49,11 +70,10 @@ struct Finish {
       store_bytes(static_cast<uint8_t*>(f.q) + at, q);
     }
   }
-  // y and its levels, of n neighbouring outputs at most.
-  inline __attribute__((always_inline)) void store_both(Floats v, const float* inverse, int64_t n,
-                                                        int64_t y, int64_t q) const {
+  // y and its levels.
+  REGRAD_METHOD void store_both(Floats v, Floats inverse, int64_t n, int64_t y, int64_t q) const {
     if constexpr (flags & kY) {
-      if (f.exact && n < kSums) {
+      if ((flags & kExact) && n < kSums) {
         for (int64_t i = 0; i < n; ++i) f.y[y + i] = v[i];
       } else {
         store<kSums>(f.y + y, v);
@@ -61,41 +81,53 @@ struct Finish {
     }
     if constexpr (flags & (kBytes | kHalves)) store_levels(v, inverse, n, q);
   }
-  // Sums of n neighbouring outputs at most, whose numbers begin at `at` of the arrays. band: where
-  // the row's are; y, q: where the first goes.
-  inline __attribute__((always_inline)) void operator()(Sums sums, int64_t n, int64_t at,
-                                                        int64_t band, int64_t y, int64_t q) const {
+  REGRAD_METHOD void operator()(Sums sums, const Numbers<flags>& k, int64_t n, int64_t y,
+                                int64_t q) const {
     Floats v = __builtin_convertvector(sums, Floats);
-    v = v * load_floats(f.scale + at) + load_floats(f.bias + at);
-    if constexpr (flags & kBand)
-      v = v * load_floats(f.band_scale + band + at) + load_floats(f.band_bias + band + at);
+    v = v * k.scale + k.bias;
+    if constexpr (flags & kBand) v = v * k.band_scale + k.band_bias;
     if constexpr (flags & kResidual) v = v + load_floats(f.residual + y);
     v = v < floor ? floor : v;
-    store_both(v, f.inverse + at, n, y, q);
+    store_both(v, k.inverse, n, y, q);
   }
 };
 
-// Sums [pixels, outputs] of n outputs each.
+// Sums [pixels, vectors kSums] of n outputs each, `vectors` registers of them.
 struct Tile {
   const int32_t* sums;
-  int64_t pixels, outputs, n, at, band, y, q;
+  int64_t pixels, n, at, band, y, q;
 };
-template <int flags>
-void finish_tile(const Int8Finish& given, Tile t) {
+template <int flags, int vectors>
+void finish_tile(const Int8Finish& given, const Tile& t) {
   const Finish<flags> finish(given);
-  for (int64_t p = 0; p < t.pixels; ++p) {
-    for (int64_t j = 0; j < t.n; j += kSums)
-      finish(load<kSums>(t.sums + p * t.outputs + j), t.n - j, t.at + j, t.band, t.y + j, t.q + j);
-    t.y += given.y_pixel, t.q += given.q_pixel;
+  Numbers<flags> k[vectors];
+  for (int v = 0; v < vectors; ++v) k[v] = Numbers<flags>::of(given, t.at + v * kSums, t.band);
+  const int32_t* sums = t.sums;
+  int64_t y = t.y, q = t.q;
+  for (int64_t p = 0; p < t.pixels; ++p, sums += vectors * kSums) {
+    for (int v = 0; v < vectors; ++v)
+      finish(load<kSums>(sums + v * kSums), k[v], t.n - v * kSums, y + v * kSums, q + v * kSums);
+    y += finish.f.y_pixel, q += finish.f.q_pixel;
   }
+}
+template <int flags>
+void finish_one(const Int8Finish& f, const Tile& t) {
+  finish_tile<flags, 1>(f, t);
+}
+template <int flags>
+void finish_two(const Int8Finish& f, const Tile& t) {
+  finish_tile<flags, 2>(f, t);
 }
 
 #define REGRAD_EIGHT(f, k) \
-  f<k>, f<k + 1>, f<k + 2>, f<k + 3>, f<k + 4>, f<k + 5>, f<k + 6>, f<k + 7>
-#define REGRAD_BY_FLAGS(f) \
-  { REGRAD_EIGHT(f, 0), REGRAD_EIGHT(f, 8), REGRAD_EIGHT(f, 16) }
-using FinishTile = void (*)(const Int8Finish& given, Tile t);
-constexpr FinishTile finish_tiles[kFlags] = REGRAD_BY_FLAGS(finish_tile);
+  f<(k)>, f<(k) + 1>, f<(k) + 2>, f<(k) + 3>, f<(k) + 4>, f<(k) + 5>, f<(k) + 6>, f<(k) + 7>
+#define REGRAD_BY_FLAGS(f, k) \
+  { REGRAD_EIGHT(f, k), REGRAD_EIGHT(f, (k) + 8), REGRAD_EIGHT(f, (k) + 16) }
+using FinishTile = void (*)(const Int8Finish& given, const Tile& t);
+// by exact, registers - 1 and flags
+constexpr FinishTile finish_tiles[2][2][kFlags] = {
+    {REGRAD_BY_FLAGS(finish_one, 0), REGRAD_BY_FLAGS(finish_two, 0)},
+    {REGRAD_BY_FLAGS(finish_one, kExact), REGRAD_BY_FLAGS(finish_two, kExact)}};
 
 // ---- products ----
 
@@ -139,7 +171,7 @@ void block(const Int8Conv& s, const Int8Finish& f, const char* x, const int16_t*
   for (int p = 0; p < pixels; ++p)
     for (int v = 0; v < vectors; ++v) store<kSums>(tile[p] + v * kSums, sum[p][v]);
   const int64_t left = s.outputs - o, n = left < vectors * kSums ? left : vectors * kSums;
-  finish_tiles[flags_of(f)](f, {tile[0], pixels, vectors * kSums, n, o, band, y, q});
+  finish_tiles[f.exact][vectors - 1][flags_of(f)](f, {tile[0], pixels, n, o, band, y, q});
 }
 
 template <class Products, int most, int vectors>
@@ -199,10 +231,10 @@ REGRAD_INLINE void depthwise_block(const Int8Depthwise& s, const Finisher& finis
   }
   for (int i = 0; i < blocks; ++i) {
     const int64_t at = 2 * i * kSums;
-    finish(first_of(low[i], high[i]), n - at, j + at, band, y + at, q + at);
+    finish(first_of(low[i], high[i]), finish.numbers(j + at, band), n - at, y + at, q + at);
     if (n - at > kSums)
-      finish(last_of(low[i], high[i]), n - at - kSums, j + at + kSums, band, y + at + kSums,
-             q + at + kSums);
+      finish(last_of(low[i], high[i]), finish.numbers(j + at + kSums, band), n - at - kSums,
+             y + at + kSums, q + at + kSums);
   }
 }
 
@@ -227,7 +259,7 @@ void depthwise_rows(const Int8Depthwise& given, const Int8Finish& f, const int16
 }
 void conv_depthwise(const Int8Depthwise& s, const Int8Finish& f, const int16_t* x,
                     const int16_t* weight) {
-  constexpr decltype(&conv_depthwise) all[kFlags] = REGRAD_BY_FLAGS(depthwise_rows);
+  constexpr decltype(&conv_depthwise) all[kFlags] = REGRAD_BY_FLAGS(depthwise_rows, 0);
   all[flags_of(f)](s, f, x, weight);
 }
 
@@ -246,7 +278,7 @@ void to_levels(const float* x, int64_t n, const float* inverse, int64_t columns,
   const auto row = [&](const auto& finish) __attribute__((always_inline)) {
     each_vector(
         n, columns, [&](int64_t at, int64_t j, int64_t left) __attribute__((always_inline)) {
-          finish.store_levels(load_floats(x + at), inverse + j, left, at);
+          finish.store_levels(load_floats(x + at), load_floats(inverse + j), left, at);
         });
   };
   f.wide ? row(Finish<kHalves>(f)) : row(Finish<kBytes>(f));
@@ -264,13 +296,14 @@ void add_rows(const float* a, const float* row, int64_t rows, int64_t n, const f
           if constexpr (flags & kResidual) v = load_floats(finish.f.residual + y) + v;
           v = v + load_floats(row + at);
           v = v < 0 ? Floats{} : v;
-          finish.store_both(v, flags & (kBytes | kHalves) ? inverse + j : nullptr, left, y,
-                            r * finish.f.q_row + at);
+          Floats by{};
+          if constexpr (flags & (kBytes | kHalves)) by = load_floats(inverse + j);
+          finish.store_both(v, by, left, y, r * finish.f.q_row + at);
         });
 }
 void add_row(const float* a, const float* row, int64_t rows, int64_t n, const float* inverse,
              int64_t columns, const Int8Finish& f) {
-  constexpr decltype(&add_row) all[kFlags] = REGRAD_BY_FLAGS(add_rows);
+  constexpr decltype(&add_row) all[kFlags] = REGRAD_BY_FLAGS(add_rows, 0);
   all[flags_of(f)](a, row, rows, n, inverse, columns, f);
 }
 
