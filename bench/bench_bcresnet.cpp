@@ -1,5 +1,5 @@
-// bcresnet_step, bcresnet_infer, bcresnet-int8 and res_norm: BC-ResNet-1 (keyword spotting), written as a user of
-// regrad would write it.
+// bcresnet_step, bcresnet_infer, bcresnet-int8 and res_norm: BC-ResNet-1 (keyword spotting),
+// written as a user of regrad would write it.
 //
 // bcresnet_step/F40, F256: one training step of BC-ResNet-1 on 64 clips of F mels and 101 frames,
 // 12 classes; 5 bands (F40) or 4 (F256), no dropout,
@@ -11,8 +11,8 @@
 // bcresnet_infer/F40, F256: the same net at its first values, by running statistics (0 and 1), on
 // the first clip alone.
 //   Checksums: sum and sum of magnitudes of the logits.
-// bcresnet-int8: the net of bcresnet_infer/F40, exported, by whole numbers of 8 bits (quantized.h) and
-// in f32, on the first clip and on all. Checksum: the sum of the logits' magnitudes.
+// bcresnet-int8: the net of bcresnet_infer/F40, exported, by whole numbers of 8 bits (quantized.h)
+// and in f32, on the first clip and on all. Checksum: the sum of the logits' magnitudes.
 // res_norm/F40, F256: y = 0.1 x + IFN(x), x = fill(100, [64,20,F,101], 1), and its gradient at
 // fill(101, .., 1). Checksums: sum |y|, sum |dx|.
 #include <regrad/layers/nets/bcresnet.h>

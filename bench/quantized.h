@@ -1,5 +1,5 @@
-// Nets by whole numbers for the benches: 8 bits, weights at a scale per channel, ranges of inputs from
-// the very input that is measured, as the peers' files have them (peers/runtimes.py).
+// Nets by whole numbers for the benches: 8 bits, weights at a scale per channel, ranges of inputs
+// from the very input that is measured, as the peers' files have them (peers/runtimes.py).
 #pragma once
 
 #include <regrad/layers/export.h>

@@ -33,7 +33,8 @@ DENSE_CONV = dict(DENSE, peers=DENSE["peers"] + ["torch channels_last"])
 # By whole numbers of 8 bits, beside peers in 8 bits and in f32: INT8 below says why 4%. Our own f32
 # at the same batch is f32_b1 and f32_b64.
 WHOLE = dict(script="int8_infer.py", peers=RUNTIMES, tolerance=4e-2)
-RESNET_INT8, BCRESNET_INT8 = dict(WHOLE, binary="bench-sparse"), dict(WHOLE, binary="bench-bcresnet")
+RESNET_INT8 = dict(WHOLE, binary="bench-sparse")
+BCRESNET_INT8 = dict(WHOLE, binary="bench-bcresnet")
 OVERHEAD = dict(binary="bench-overhead", script="overhead.py", peers=[TORCH, JAX], tolerance=1e-5,
                 threads=[1])
 WORKLOADS = {

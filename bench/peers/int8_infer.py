@@ -1,5 +1,5 @@
-"""resnet20-int8 and bcresnet-int8: one forward pass by whole numbers of 8 bits. The definitions are in
-bench/bench_sparse.cpp and bench/bench_bcresnet.cpp; peers are those of runtimes.py.
+"""resnet20-int8 and bcresnet-int8: one forward pass by whole numbers of 8 bits. The definitions are
+in bench/bench_sparse.cpp and bench/bench_bcresnet.cpp; peers are those of runtimes.py.
 """
 import runtimes
 from common import load, main

@@ -220,9 +220,9 @@ struct Int8Depthwise {
 //   q = round(y inverse), halves to even, held to low .. high, + offset
 // Arrays hold a number per output, with room up to the next multiple of 2 `sums`; of a depthwise
 // convolution per element of a run. Rows lie in bands of band_rows, whose numbers lie band_width
-// apart. Steps in elements. y and q: null where not wanted; up to 2 `sums` elements are written past
-// the last output of a pixel (exact: none), before the next pixel is. What lies so far behind y and
-// behind the residual is to be memory of the caller's.
+// apart. Steps in elements. y and q: null where not wanted; up to 2 `sums` elements are written
+// past the last output of a pixel (exact: none), before the next pixel is. What lies so far behind
+// y and behind the residual is to be memory of the caller's.
 struct Int8Finish {
   const int32_t* start;
   const float *scale, *bias, *band_scale, *band_bias;  // the latter two: null where there are none

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# sparse.sh BIN CLASSIFY WRITE_INTEGERS: from a trained sparse net to answers. regrad-map trains for a moment,
-# regrad-sparse exports what it left, and its `run` and the embedding example give the same of a
-# picture. Wrong files end with the exit codes of the other binaries, and leave nothing behind.
+# sparse.sh BIN CLASSIFY WRITE_INTEGERS: from a trained sparse net to answers. regrad-map trains
+# for a moment, regrad-sparse exports what it left, and its `run` and the embedding example give the
+# same of a picture; so they do of a net by whole numbers. Wrong files end with the exit codes of
+# the other binaries, and leave nothing behind.
 set -euo pipefail
 bin=$(realpath "$1") classify=$(realpath "$2") write=$(realpath "$3")
 work=$(mktemp -d)
@@ -27,7 +28,8 @@ fi
 "$bin/regrad-sparse" run --mode integers few.safetensors ring.png | tee whole
 "$bin/regrad-sparse" run few.safetensors ring.png | cut -d' ' -f1-3 | cmp - <(cut -d' ' -f1-3 whole)
 "$classify" few.safetensors ring.png
-"$bin/regrad-sparse" bench few.safetensors | tee bench | tail -n 1 | grep -q 'sparse .* dense .*; integers .* ms'
+"$bin/regrad-sparse" bench few.safetensors > bench
+tail -n 1 bench | grep -q 'sparse .* dense .*; integers .* ms'
 grep -q 'bits, of inputs' bench
 grep -q ' conv .* 4          8$' bench
 
