@@ -110,6 +110,17 @@ double mean_of(const std::vector<double>& v) {
 
 }  // namespace
 
+TEST_CASE("clips for ranges: at most so many, spread over all") {
+  const auto of = [](int64_t n, int64_t most) {
+    return spread(arange(0, static_cast<double>(n)), most).to_vector();
+  };
+  CHECK(of(10, 4) == std::vector<double>{0, 3, 6, 9});
+  CHECK(of(9, 4) == std::vector<double>{0, 3, 6});
+  CHECK(of(8, 4) == std::vector<double>{0, 2, 4, 6});
+  CHECK(of(4, 4) == std::vector<double>{0, 1, 2, 3});
+  CHECK(of(3, 4) == std::vector<double>{0, 1, 2});
+}
+
 TEST_CASE("nothing before the end reads the test part, nothing that trains the validation part") {
   const Recordings d = few();
   Row plain(d, quick());

@@ -24,12 +24,6 @@ BcResnetAscOptions options_of(const Settings& s, const Method& m, const Recordin
           .dtype = data.train_x.dtype()};
 }
 
-// At most so many, spread over all.
-Tensor spread(const Tensor& x, int64_t most) {
-  const int64_t every = (x.size(0) + most - 1) / most;
-  return slice(x, 0, 0, x.size(0), std::max<int64_t>(1, every)).contiguous();
-}
-
 // Convolutions of which pruning has left no weight: where one is the only way through, the net no
 // longer depends on its input.
 double cut_away(const std::vector<Tensor>& masks) {
@@ -39,6 +33,11 @@ double cut_away(const std::vector<Tensor>& masks) {
 }
 
 }  // namespace
+
+Tensor spread(const Tensor& x, int64_t most) {
+  const int64_t every = (x.size(0) + most - 1) / most;
+  return slice(x, 0, 0, x.size(0), std::max<int64_t>(1, every)).contiguous();
+}
 
 Phases phases(const Settings& s, const std::string& method, int64_t clips) {
   Phases p;

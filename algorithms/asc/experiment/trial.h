@@ -19,6 +19,9 @@ struct Phases {
   int64_t batches = 0;  // an epoch
   int64_t steps() const { return translation + training + without + with; }
 };
+// Every so many-th row of x [n,..], so that there are at most `most`, spread over all of them: the
+// clips that a deployed net is held against and that ranges are taken over.
+Tensor spread(const Tensor& x, int64_t most);
 Phases phases(const Settings& settings, const std::string& method, int64_t clips);
 
 // All that steps change.
