@@ -1,5 +1,6 @@
 #include <regrad/algorithms/experiment/claims.h>
 #include <regrad/algorithms/experiment/config.h>
+#include <regrad/engine/internal/decimal.h>
 
 #include <algorithm>
 #include <cmath>
@@ -96,6 +97,13 @@ void Claims::not_above(const std::string& text, const Sample& a, const Sample& b
 
 std::string on(const std::string& metric, const std::string& variant) {
   return variant.empty() ? metric : metric + "@" + variant;
+}
+
+std::string percent(double share) {
+  std::string text = fixed(std::round(share * 1e6) / 1e4, 6);
+  while (text.back() == '0') text.pop_back();
+  if (text.back() == '.') text.pop_back();
+  return text + "%";
 }
 
 }  // namespace regrad::experiment

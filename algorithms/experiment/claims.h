@@ -56,6 +56,9 @@ struct Claims {
              const std::function<Verdict(const Interval&)>& verdict);
 };
 
+// "90%" of 0.9, "99.5%" of 0.995: a share as a variant's name.
+std::string percent(double share);
+
 // A metric of one variant of the task, "unseen@sd4"; the metric itself where there is one variant
 // without a name.
 std::string on(const std::string& metric, const std::string& variant);

@@ -362,7 +362,7 @@ TEST_CASE("nets without prunable weights and schedules without steps are refused
 }
 
 TEST_CASE("percent") {
-  CHECK(percent(0.9) == "90%");
-  CHECK(percent(0.995) == "99.5%");
-  CHECK(percent(0) == "0%");
+  CHECK(experiment::percent(0.9) == "90%");
+  CHECK(experiment::percent(0.995) == "99.5%");
+  CHECK(experiment::percent(0) == "0%");
 }

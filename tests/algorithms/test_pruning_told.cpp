@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <regrad/algorithms/pruning/experiment/rows.h>
 #include <regrad/algorithms/pruning/rows.h>
+#include <regrad/algorithms/pruning/second_path.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/norm.h>
 
@@ -10,30 +11,18 @@
 #include <functional>
 
 #include "told_pruning.h"
+#include "told_small_net.h"
 
 using namespace regrad;
 using namespace regrad::pruning;
+using test::apart;
+using test::inputs;
+using test::labels;
+using test::SmallNet;
 
 namespace {
 
-constexpr auto f64 = DType::f64;
-
-struct SmallNet {  // told_net.h's
-  Linear first{Random(41), told::inputs, told::wide, false, f64},
-      second{Random(42), told::wide, told::narrow, false, f64},
-      last{Random(43), told::narrow, told::classes, true, f64};
-  BatchNorm norm{told::wide, BatchNorm::Track::running, f64};
-  SmallNet() { norm.eps = told::eps; }
-  Tensor operator()(const Tensor& x, Context& ctx) const {
-    return last(tanh(second(tanh(norm(first(x), ctx)))));
-  }
-  static void parts(auto& self, auto&& part) {
-    part("first", self.first);
-    part("norm", self.norm);
-    part("second", self.second);
-    part("last", self.last);
-  }
-};
+constexpr auto f64 = test::f64;
 
 Settings settings_of(const told::Plan& p) {
   Settings s;
@@ -50,40 +39,9 @@ Settings settings_of(const told::Plan& p) {
   return s;
 }
 
-told::V inputs(int i) {
-  told::V x;
-  for (int j = 0; j < told::rows * told::inputs; ++j)
-    x.push_back(std::sin(1.3 * i + 2.1 * j) + 0.4 * std::cos(0.7 * j * j));
-  return x;
-}
-std::vector<int> labels(int i) {
-  std::vector<int> y;
-  for (int n = 0; n < told::rows; ++n) y.push_back((n * n + n + i) % told::classes);
-  return y;
-}
-
 told::Params told_of(const Tensors& p) {
   return {p[0].to_vector(), p[1].to_vector(), p[2].to_vector(),
           p[3].to_vector(), p[4].to_vector(), p[5].to_vector()};
-}
-
-// The largest difference, as a share of the largest number.
-double apart(const told::V& a, const told::V& b) {
-  if (a.size() != b.size()) return 1e300;
-  double most = 1e-3, off = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    most = std::max(most, std::abs(b[i])), off = std::max(off, std::abs(a[i] - b[i]));
-    if (!std::isfinite(a[i] - b[i])) return 1e300;
-  }
-  return off / most;
-}
-
-Tensors buffers(const NamedNet& net) {
-  Tensors out;
-  each(net, [&](const std::string&, const Tensor& t, bool is_buffer) {
-    if (is_buffer) out.push_back(t);
-  });
-  return out;
 }
 
 // A row at work and its telling, side by side.

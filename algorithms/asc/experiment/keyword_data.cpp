@@ -13,13 +13,7 @@ FrontEnd keyword_front() {
 }
 
 Tensor keyword_spectrogram(const Sound& s, const FrontEnd& front) {
-  const Sound one = resample(mono(s), static_cast<int>(front.mel.rate));
-  const int64_t n = std::min(one.frames(), front.samples);
-  const Tensor begin = slice(one.samples, 1, 0, n).contiguous(),
-               wave = n == front.samples
-                          ? begin
-                          : cat({begin, zeros({1, front.samples - n})}, 1).contiguous();
-  return log_mel(wave, front.mel);
+  return log_mel(first_samples(s, front), front.mel);
 }
 
 Keywords keywords_of(const std::string& corpus, const AudioSet& set) {

@@ -112,6 +112,14 @@ FrontEnd front_end(const std::string& task, bool wide) {
   return {{.rate = 16000, .n_fft = 1024, .window = 640, .hop = 320, .mels = 64}, samples};
 }
 
+Tensor first_samples(const Sound& s, const FrontEnd& front) {
+  const Sound one = resample(mono(s), static_cast<int>(front.mel.rate));
+  const int64_t n = std::min(one.frames(), front.samples);
+  const Tensor begin = slice(one.samples, 1, 0, n).contiguous();
+  if (n == front.samples) return begin;
+  return cat({begin, zeros({1, front.samples - n})}, 1).contiguous();
+}
+
 AudioSet load_sounds(const std::string& task, const std::string& folder) {
   if (task == "digits") return digits(folder);
   if (task == "esc10") return esc10(folder);

@@ -20,6 +20,9 @@ struct FrontEnd {
 };
 // f32 [samples]: one channel at the front end's rate, of that RMS and length.
 Tensor prepared(const Sound& s, const FrontEnd& front);
+// f32 [1, samples]: the beginning of one channel at the front end's rate, zeros after it where it is
+// shorter, at its own level. For words, of which silence is one.
+Tensor first_samples(const Sound& s, const FrontEnd& front);
 
 // scenes (generated, no data), digits, esc10, tau, folder; in that order.
 const std::vector<std::string>& sound_tasks();

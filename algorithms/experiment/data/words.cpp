@@ -69,14 +69,8 @@ FrontEnd word_front(const std::string& task, int64_t frames) {
 }
 
 Tensor word_picture(const Sound& s, const FrontEnd& front, int64_t frames) {
-  const Sound one = resample(mono(s), static_cast<int>(front.mel.rate));
-  const int64_t n = std::min(one.frames(), front.samples);
-  const Tensor begin = slice(one.samples, 1, 0, n).contiguous(),
-               wave = n == front.samples
-                          ? begin
-                          : cat({begin, zeros({1, front.samples - n})}, 1).contiguous();
   // a centred window more than there are hops
-  return slice(log_mel(wave, front.mel), 2, 0, frames).contiguous();
+  return slice(log_mel(first_samples(s, front), front.mel), 2, 0, frames).contiguous();
 }
 
 Images load_words(const std::string& task, const std::string& folder, int64_t frames) {

@@ -1,19 +1,11 @@
 #include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/pqk/experiment/rows.h>
-#include <regrad/engine/internal/decimal.h>
 
 #include <algorithm>
 #include <cmath>
 
 namespace regrad::pqk {
 namespace {
-
-std::string percent(double share) {
-  std::string text = fixed(std::round(share * 1e6) / 1e4, 6);
-  while (text.back() == '0') text.pop_back();
-  if (text.back() == '.') text.pop_back();
-  return text + "%";
-}
 
 // Of phase 2, in whole epochs as second_phase() has it.
 double share_of_second(const Settings& s) {
@@ -23,7 +15,7 @@ double share_of_second(const Settings& s) {
 }  // namespace
 
 std::string name(const Point& p) {
-  return percent(p.sparsity) + " " + std::to_string(p.bits) + " bits";
+  return experiment::percent(p.sparsity) + " " + std::to_string(p.bits) + " bits";
 }
 
 std::vector<Point> points(const Settings& s) {

@@ -145,13 +145,6 @@ class Pruned {
 
 }  // namespace
 
-std::string percent(double share) {
-  std::string text = fixed(std::round(share * 1e6) / 1e4, 6);
-  while (text.back() == '0') text.pop_back();
-  if (text.back() == '.') text.pop_back();
-  return text + "%";
-}
-
 std::unique_ptr<Trial> trial(const Job& job, const Settings& s,
                              const std::shared_ptr<const Images>& images) {
   ImageBatches set(images, s, s, Random(job.seed) / "loader");

@@ -9,7 +9,4 @@ namespace regrad::pruning {
 std::unique_ptr<experiment::Trial> trial(const experiment::Job& job, const Settings& s,
                                          const std::shared_ptr<const experiment::Images>& images);
 
-// "90%" of 0.9, "99.5%" of 0.995, and back.
-std::string percent(double share);
-
 }  // namespace regrad::pruning
