@@ -319,12 +319,13 @@ InferenceInfo joined(InferenceInfo info, const ExportOptions& options) {
   if (info.classes.empty()) info.classes = options.classes;
   if (info.mean.empty()) info.mean = options.mean;
   if (info.deviation.empty()) info.deviation = options.deviation;
+  if (info.about.empty()) info.about = options.about;
   return info;
 }
 
 InferenceNet export_net(const NamedNet& net, const NamedNetOptions& of,
                         const ExportOptions& options) {
-  return export_net(net, InferenceInfo{of.in_channels, of.size, of.columns(), {}, {}, {}}, options);
+  return export_net(net, InferenceInfo{of.in_channels, of.size, of.columns()}, options);
 }
 
 }  // namespace regrad

@@ -20,6 +20,7 @@ struct ExportOptions {
   std::vector<std::string> classes = {};
   // of the images that the net was trained on, by channel
   std::vector<float> mean = {}, deviation = {};
+  std::map<std::string, std::string> about = {};  // InferenceInfo's
   // Filters whose weights are all 0 are taken out where their output is 0 after ReLU whatever the
   // image (folded bias at or below 0) and one convolution alone reads it; that one loses the
   // channel. What is taken out changes no logit.
@@ -38,7 +39,7 @@ std::vector<InferenceLayer> recorded_layers(
     const std::vector<LayerQuantization>& quantization = {});
 
 // Any net with net(x, ctx) that maps images of `info` to classes, out of training; options'
-// classes, mean and deviation are taken where info has none. ConfigError as recorded_layers'.
+// classes, mean, deviation and about are taken where info has none. ConfigError as recorded_layers'.
 template <class Net>
 InferenceNet export_net(const Net& net, const InferenceInfo& info,
                         const ExportOptions& options = {});

@@ -5,7 +5,7 @@
 //   conv from=3 padding=1 relu=1 weight=64,64,3,3 bitmap=1 bits=4 inputs=4
 //   (of a layer with levels; and signed=1, ranges of inputs, where they are not 0 and 1)
 //
-// Tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with bitmap=1
+// "about.KEY" is an entry of InferenceInfo::about. Tensors hold all layers' numbers one after the other: "bias"; "values", of a layer with bitmap=1
 // the kept ones only; "mask", the bitmaps. Of layers with levels: "scale", those of inputs, then
 // those of outputs; "levels", in place of values, each l + n in `bits` bits, n = 2^(bits-1) - 1,
 // the lowest bit first, a layer from a whole byte on.
@@ -26,6 +26,7 @@ namespace {
 using Layer = InferenceLayer;
 
 constexpr const char* format = "regrad-inference-1";
+constexpr const char* about = "about.";  // opens the keys of InferenceInfo::about
 constexpr std::array<const char*, 9> kinds = {
     "conv", "linear", "affine", "max_pool", "mean", "subsample", "silu", "mean_rows", "add_row"};
 constexpr int64_t most_weights = int64_t{1} << 28;
@@ -123,6 +124,8 @@ class Reader {
     for (float d : info.deviation)
       if (d == 0) fail("a deviation of 0");
     if (info.mean.empty() != info.deviation.empty()) fail("mean without deviation, or the reverse");
+    for (const auto& [key, value] : file_.metadata)
+      if (key.rfind(about, 0) == 0) info.about[key.substr(std::string(about).size())] = value;
     std::vector<Layer> layers;
     for (const std::string& line : split(text("layers"), '\n'))
       layers.push_back(layer(line, layers.size()));
@@ -354,13 +357,14 @@ void save_inference(const InferenceNet& net, const std::string& path) {
     tensors.emplace_back("scale", row(packed.scale, DType::f32));
     tensors.emplace_back("levels", row(packed.levels, DType::u8));
   }
-  save_safetensors(path, tensors,
-                   {{"format", format},
-                    {"input", joined(Shape{info.channels, info.height, info.width})},
-                    {"classes", classes},
-                    {"mean", joined(info.mean)},
-                    {"deviation", joined(info.deviation)},
-                    {"layers", lines}});
+  Metadata metadata = {{"format", format},
+                       {"input", joined(Shape{info.channels, info.height, info.width})},
+                       {"classes", classes},
+                       {"mean", joined(info.mean)},
+                       {"deviation", joined(info.deviation)},
+                       {"layers", lines}};
+  for (const auto& [key, value] : info.about) metadata[about + key] = value;
+  save_safetensors(path, tensors, metadata);
 }
 
 InferenceNet load_inference(const std::string& path, InferenceMode mode) {

@@ -11,6 +11,7 @@
 #include <regrad/engine/tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,6 +70,8 @@ struct InferenceInfo {
   std::vector<std::string> classes = {};        // names; may be empty
   // by channel: the net takes (pixel / 255 - mean) / deviation; empty: pixel / 255
   std::vector<float> mean = {}, deviation = {};
+  // what else makes an input, such as a front end of sounds: kept in the file as it is
+  std::map<std::string, std::string> about = {};
 };
 
 // dense: convolutions and products with zeros and all. sparse: one multiply-accumulate a weight

@@ -33,6 +33,31 @@ tail -n 1 bench | grep -q 'sparse .* dense .*; integers .* ms'
 grep -q 'bits, of inputs' bench
 grep -q ' conv .* 4          8$' bench
 
+# A net of sounds: what makes a spectrogram of a WAV stands in the small file. Tones of 500 and of
+# 1000 Hz, 16 bits at 8 kHz.
+wav() { # samples, path, a period's samples as hexadecimal bytes
+  local bytes=$((2 * $1))
+  le() { printf "\\x$(printf %02x $(($1 & 255)))\\x$(printf %02x $(($1 >> 8 & 255)))\\x00\\x00"; }
+  { printf RIFF; le $((bytes + 36)); printf 'WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data'
+    le $bytes
+    for ((i = 0; i < $1 * 4; i += ${#3})); do echo -n "$3"; done | head -c $((4 * $1)) |
+      sed 's/../\\x&/g' | xargs -0 printf; } > "$2"
+}
+low=0000001000200030002000100000f0fff0ffe0ffe0ffd0ffe0fff0ff00000000
+high=0000002000300020000000e0ffd0ffe0ff00
+for part in train test; do
+  for n in $(seq 8); do
+    mkdir -p sounds/$part/low sounds/$part/high
+    wav $((3000 + 400 * n)) sounds/$part/low/$n.wav $low
+    wav $((3000 + 400 * n)) sounds/$part/high/$n.wav $high
+  done
+done
+"$bin/regrad-pqk" --quiet --task sounds --data sounds --methods pqk --seeds 1 --epochs 12 \
+  --batch 4 --refresh 1 --net tiny --out words > /dev/null
+"$bin/regrad-sparse" export words/models/*.safetensors --out words.safetensors | tail -n 1
+"$bin/regrad-sparse" run --mode integers words.safetensors sounds/test/{low,high}/1.wav | tee heard
+[ "$(grep -c '\.wav: \(low\|high\) .*%, \(low\|high\) .*%$' heard)" = 2 ]
+
 expect() { # exit code, words of the message, command
   local code=$1 words=$2 found=0
   shift 2
@@ -45,11 +70,13 @@ expect() { # exit code, words of the message, command
 }
 expect 2 "help" "$bin/regrad-sparse" exprot
 expect 2 "MODEL" "$bin/regrad-sparse" export
-expect 2 "PICTURE" "$bin/regrad-sparse" run net.safetensors ''
+expect 2 "EXAMPLE" "$bin/regrad-sparse" run net.safetensors ''
 expect 2 "out: an empty value" "$bin/regrad-sparse" export out/models/*.safetensors --out ''
 expect 2 "is the model itself" "$bin/regrad-sparse" export net.safetensors --out net.safetensors
 expect 2 "integers" "$bin/regrad-sparse" run --mode integers net.safetensors ring.png
 expect 2 "mode" "$bin/regrad-sparse" run --mode whole net.safetensors ring.png
+expect 3 "ring.png" "$bin/regrad-sparse" run words.safetensors ring.png
+expect 3 "1.wav" "$bin/regrad-sparse" run net.safetensors sounds/test/low/1.wav
 expect 3 "nothing.safetensors" "$bin/regrad-sparse" run nothing.safetensors ring.png
 expect 3 "answer" "$bin/regrad-sparse" run net.safetensors answer
 # A bad file among many is named, and the others are looked at.

@@ -396,7 +396,7 @@ std::string model(const TempFolder& at, const Inputs& in, GateKind gate = GateKi
     if (b.gate.there())
       b.gate.logits.weight = normal(Random(2), b.gate.logits.weight.shape()).requires_grad_();
   Metadata facts = ppp::to_metadata(o, in.info);
-  for (const auto& [key, value] : ppp::to_metadata(in)) facts[key] = value;
+  for (const auto& [key, value] : to_metadata(in)) facts[key] = value;
   const std::string path =
       at / ("model-" + name(gate) + (in.sounds ? "-s" : "-p") + ".safetensors");
   save(net, path, facts);
@@ -436,6 +436,8 @@ TEST_CASE("personalize: sounds of any rate and length, one or many") {
   const Personal mine = personalize(global.net, x);
   CHECK(amax(abs(small(x) - mine.net(x))).item() < 1e-4);
   CHECK(small.info().classes == in.info.classes);
+  // as regrad-sparse run makes an input of a file
+  CHECK(inputs_of(small.info(), "small").of_file(at / "own/1.wav").to_vector() == x[0].to_vector());
   CHECK(small.cost().parameters <
         export_net(cut(global.net, {ones({4}), ones({8}), ones({16})}), global.info)
             .cost()
@@ -516,7 +518,7 @@ TEST_CASE("personalize refuses, and leaves nothing behind") {
 
 TEST_CASE("a model's metadata say what its inputs are, and are not trusted") {
   const Inputs in = speech_inputs({"a", "b"});
-  const Metadata facts = ppp::to_metadata(in);
+  const Metadata facts = to_metadata(in);
   const Inputs back = inputs_of(facts, in.info, "m");
   const Sound s{normal(Random(3), {2, 3000}, 0, 0.2), 11025};
   CHECK(back.of_sound(s).to_vector() == in.of_sound(s).to_vector());

@@ -1,5 +1,6 @@
 // Spoken words as pictures: the front end, the parts, and who hangs together.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/data/inputs.h>
 #include <regrad/algorithms/experiment/data/words.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
@@ -80,6 +81,18 @@ TEST_CASE("digits: takes 0 to 4 test, 5 and 6 are the curve's, the rest trains a
   const Tensor x = normalized(words, words.train.images).to(DType::f64);
   CHECK(mean(x).item() == doctest::Approx(0).epsilon(1e-4));
   CHECK(mean(square(x)).item() == doctest::Approx(1).epsilon(1e-4));
+  // a model's file, and a small one made of it, make the same of a sound
+  InferenceInfo info{1, 40, 32};
+  info.about =
+      ImageBatches(std::make_shared<const Images>(words), {.batch = 4}, {}, Random(1)).about();
+  const Inputs in = inputs_of(info, "m");
+  CHECK(in.sounds);
+  const Tensor seen = in.of_sound(set.sound(3));
+  CHECK(seen.shape() == Shape{1, 40, 32});
+  const Tensor same = normalized(words, word_picture(set.sound(3), word_front("digits"), 32));
+  CHECK(amax(abs(seen - same.reshape({1, 40, 32}))).item() < 1e-6);
+  info.width = 33;
+  CHECK_THROWS_AS(inputs_of(info, "m"), IOError);
   // the curve reads the validation part, the score the test part
   const ImageBatches batches(std::make_shared<const Images>(words), {.batch = 4}, {}, Random(1));
   struct Asked {

@@ -244,12 +244,14 @@ Batch ImageBatches::batch(int64_t i) const {
 }
 
 Metadata ImageBatches::about() const {
-  std::string mean, deviation;
-  for (double m : images_->mean) mean += (mean.empty() ? "" : ",") + fixed(m, 6);
-  for (double d : images_->deviation) deviation += (deviation.empty() ? "" : ",") + fixed(d, 6);
-  // x = (pixel / 255 - mean) / deviation
-  return {
-      {"class_names", joined(images_->classes(), "\n")}, {"mean", mean}, {"deviation", deviation}};
+  Metadata out = images_->about;
+  out["class_names"] = joined(images_->classes(), "\n");
+  if (!out.count("input")) {  // x = (pixel / 255 - mean) / deviation
+    for (double m : images_->mean) out["mean"] += (out["mean"].empty() ? "" : ",") + fixed(m, 6);
+    for (double d : images_->deviation)
+      out["deviation"] += (out["deviation"].empty() ? "" : ",") + fixed(d, 6);
+  }
+  return out;
 }
 
 }  // namespace regrad::experiment

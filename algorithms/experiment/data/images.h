@@ -25,6 +25,8 @@ struct Images {
   ImageSet validation = {};
   // Of each test image its cluster, such as its speaker; empty: each stands alone.
   std::vector<int64_t> test_group = {};
+  // Where the images are spectrograms: what makes one of a sound, for a model's file.
+  Metadata about = {};
 
   int64_t count(Split part) const;
   int64_t channels() const { return disk ? 3 : train.images.size(1); }

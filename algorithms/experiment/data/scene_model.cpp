@@ -1,4 +1,4 @@
-#include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/experiment/data/facts.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/engine/functional.h>
 #include <regrad/layers/serialize.h>
@@ -25,11 +25,7 @@ struct Facts {
     part("lambda", o.lambda);
     part("input_only", o.input_only);
     part("class_names", self.class_names);
-    part("rate", f.rate, "", between(1, 4'000'000));
-    part("n_fft", f.n_fft, "", between(2, 1 << 20));
-    part("window", f.window, "", between(0, 1 << 20));
-    part("hop", f.hop, "", between(1, 1 << 20));
-    part("mels", f.mels, "", between(1, 65536));
+    front_parts(self.front, part);
     part("f_min", f.f_min);
     part("f_max", f.f_max);
     part("slaney_scale", self.slaney_scale);
@@ -37,24 +33,13 @@ struct Facts {
     part("power", f.power);
     part("offset", f.offset);
     part("center", f.center);
-    part("samples", self.front.samples, "", between(1, 1 << 26));
-    part("rms", self.front.rms, "", above(0));
   }
 };
 
 Facts facts_of(const TensorFile& file) {
   Facts out;
-  for (Field& field : fields(out)) {
-    const auto found = file.metadata.find(field.name);
-    if (found == file.metadata.end())
-      throw IOError(file.where + ": no model of regrad-asc or regrad-rfn: its metadata lack '" +
-                    field.name + "'");
-    if (!parse(field, found->second))
-      throw IOError(file.where + ": its metadata's " + field.name + " is '" + found->second +
-                    "', not " + expected(field));
-    if (const std::string what = out_of_range(field); !what.empty())
-      throw IOError(file.where + ": its metadata's " + what);
-  }
+  read_facts(out, file.metadata, file.where,
+             "no model of regrad-asc or regrad-rfn: its metadata lack");
   if (out.net != Facts{}.net)
     throw IOError(file.where + ": its metadata's net is '" + out.net +
                   "'; a model of scenes has bcresnet-asc");

@@ -1,3 +1,4 @@
+#include <regrad/algorithms/experiment/data/inputs.h>
 #include <regrad/algorithms/experiment/data/words.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
@@ -94,6 +95,12 @@ Images load_words(const std::string& task, const std::string& folder, int64_t fr
   const Tensor x = out.train.images.to(DType::f64);
   out.mean = {mean(x).item()};
   out.deviation = {std::max(1e-6, std::sqrt(mean(square(x - out.mean[0])).item()))};
+  out.about = to_metadata(Inputs{.sounds = true,
+                                 .front = front,
+                                 .words = true,
+                                 .shift = out.mean[0],
+                                 .scale = out.deviation[0],
+                                 .info = {1, front.mel.mels, frames}});
   return out;
 }
 

@@ -23,8 +23,10 @@ void personalize_files(const std::string& model, const std::string& samples, con
   std::error_code unseen;
   if (std::filesystem::equivalent(model, out, unseen))
     throw ConfigError("--out " + out + ": is the model itself");
-  const Global global = load_global(model);
-  const Tensor x = load_samples(samples, inputs_of(global.metadata, global.info, model));
+  Global global = load_global(model);
+  const Inputs in = inputs_of(global.metadata, global.info, model);
+  if (in.sounds) global.info.about = to_metadata(in);
+  const Tensor x = load_samples(samples, in);
   const Personal mine = personalize(global.net, x);
   Tensors all;
   for (const Tensor& m : mine.masks) all.push_back(ones_like(m));

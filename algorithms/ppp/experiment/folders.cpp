@@ -101,7 +101,30 @@ bool holds_sounds(const std::string& folder) {
   return sounds;
 }
 
+// Shift and scale: about the mean and the deviation of speech at these front ends; fixed, so that
+// nobody's recordings move anybody else's inputs.
+Inputs of_sounds(const FrontEnd& front, const std::vector<std::string>& classes) {
+  Inputs in{.sounds = true, .front = front, .shift = -4, .scale = 4};
+  in.info = {1, front.mel.mels, front.mel.frames(front.samples), classes};
+  return in;
+}
+
 }  // namespace
+
+Inputs speech_inputs(const std::vector<std::string>& classes) {
+  return of_sounds({{.rate = 8000, .n_fft = 512, .window = 400, .hop = 256, .mels = 40}, 8000},
+                   classes);
+}
+
+Inputs inputs_for_folder(bool sounds, const Settings& s) {
+  if (sounds)
+    return of_sounds({{.rate = 16000, .n_fft = 1024, .window = 800, .hop = 512, .mels = 40},
+                      std::llround(16000 * s.seconds)},
+                     {});
+  Inputs in;
+  in.info = {3, s.size, s.size, {}, {0.5f, 0.5f, 0.5f}, {0.25f, 0.25f, 0.25f}};
+  return in;
+}
 
 Persons load_folder(const std::string& folder, const Settings& s) {
   std::error_code ignored;
@@ -155,12 +178,7 @@ Tensor load_samples(const std::string& folder, const Inputs& in) {
     throw IOError(folder + ": holds no samples; the model takes " +
                   (in.sounds ? "sounds (.wav, .flac, .ogg)" : "pictures (.png, .jpg)"));
   std::vector<Tensor> x;
-  for (const std::string& file : files)
-    x.push_back(in.sounds ? in.of_sound(read_sound(file))
-                          : in.of_picture(load_picture(
-                                file, {.height = in.info.height,
-                                       .width = in.info.width,
-                                       .channels = static_cast<int>(in.info.channels)})));
+  for (const std::string& file : files) x.push_back(in.of_file(file));
   return stack(x, 0);
 }
 

@@ -1,13 +1,14 @@
 // Labelled examples of several persons: what --task and --data mean to regrad-ppp.
 #pragma once
 
-#include <regrad/algorithms/experiment/data/sounds.h>
+#include <regrad/algorithms/experiment/data/inputs.h>
 #include <regrad/algorithms/ppp/experiment/settings.h>
 #include <regrad/datasets/images.h>
-#include <regrad/engine/io/serialize.h>
-#include <regrad/layers/inference/inference.h>
 
 namespace regrad::ppp {
+
+using experiment::Inputs;
+using experiment::inputs_of;
 
 // Places of a person's examples. Nothing of `test` or `validation` is in `train`; nothing of `test`
 // is in `pool`, from which the few examples that stand for the person are drawn (it overlaps
@@ -61,18 +62,5 @@ std::vector<Synthetic> synthetic_persons(int64_t people, int64_t each, int64_t c
 // trace in a mean. IOError where the data are missing or broken.
 Persons load_persons(const std::string& task, const std::string& folder, const Settings& s);
 const std::vector<std::string>& person_tasks();
-
-// What makes a net's input of a sound or of a picture, from the metadata of a model's file, and to
-// them. IOError naming `where` and the key.
-struct Inputs {
-  bool sounds = false;
-  experiment::FrontEnd front = {};
-  InferenceInfo info = {};
-  double shift = 0, scale = 1;                     // sounds: (log-mel - shift) / scale
-  Tensor of_sound(const Sound& s) const;           // [1,mels,frames]
-  Tensor of_picture(const Tensor& picture) const;  // u8 [C,H,W] -> [C,H,W]
-};
-Metadata to_metadata(const Inputs& inputs);
-Inputs inputs_of(const Metadata& metadata, const InferenceInfo& info, const std::string& where);
 
 }  // namespace regrad::ppp

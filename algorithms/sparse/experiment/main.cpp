@@ -1,7 +1,7 @@
 // regrad-sparse: from a pruned model to a small file that runs fast.
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/data/inputs.h>
 #include <regrad/algorithms/experiment/experiment.h>
-#include <regrad/datasets/image_folder.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/internal/decimal.h>
@@ -50,7 +50,7 @@ const std::map<std::string, InferenceMode> modes = {{"automatic", InferenceMode:
 
 struct Options {
   std::string model, out, mode = "automatic";
-  std::vector<std::string> pictures;
+  std::vector<std::string> examples;
   int64_t batch = 1;
   int threads = 1;
   bool keep_filters = false;
@@ -93,6 +93,13 @@ FewBitNet net_of(const TensorFile& file, const NamedNetOptions& of, const std::s
   return with_tensors(std::move(out), file, "");
 }
 
+// Of a model of sounds what makes a sound its input, checked.
+Metadata front_of(const TensorFile& file, const NamedNetOptions& of, const std::string& where) {
+  if (value(file.metadata, "input") != "sounds") return {};
+  return to_metadata(
+      experiment::inputs_of(file.metadata, {of.in_channels, of.size, of.columns()}, where));
+}
+
 void do_export(const Options& o) {
   std::error_code unseen;
   if (std::filesystem::equivalent(o.model, o.out, unseen))
@@ -105,6 +112,7 @@ void do_export(const Options& o) {
                  {.classes = split(value(file.metadata, "class_names"), '\n'),
                   .mean = reals(file.metadata, "mean", o.model),
                   .deviation = reals(file.metadata, "deviation", o.model),
+                  .about = front_of(file, of, o.model),
                   .remove_filters = !o.keep_filters,
                   .quantization = few.quantize ? few.few.layers(few.ranges)
                                                : std::vector<LayerQuantization>()});
@@ -114,29 +122,13 @@ void do_export(const Options& o) {
                                     std::filesystem::file_size(o.model)));
 }
 
-// u8 [c,h,w] as the net takes it, [1,c,h,w].
-Tensor prepared(const Tensor& picture, const InferenceInfo& info) {
-  Tensor x = picture.to(DType::f32) / 255.0;
-  if (!info.mean.empty()) {
-    const Shape per{info.channels, 1, 1};
-    x = (x - from_data(info.mean.data(), per, DType::f32)) /
-        from_data(info.deviation.data(), per, DType::f32);
-  }
-  return unsqueeze(x, 0);
-}
-
 void do_run(const Options& o) {
   const InferenceNet net = load_inference(o.model, modes.at(o.mode));
   const InferenceInfo& info = net.info();
-  if (info.channels != 1 && info.channels != 3)
-    throw IOError(o.model + ": the net takes " + std::to_string(info.channels) +
-                  " channels, pictures have 1 or 3");
-  experiment::each_file(o.pictures, [&](const std::string& path) {
-    const Tensor picture = load_picture(
-        path,
-        {.height = info.height, .width = info.width, .channels = static_cast<int>(info.channels)});
+  const experiment::Inputs in = experiment::inputs_of(info, o.model);
+  experiment::each_file(o.examples, [&](const std::string& path) {
     const std::vector<double> p =
-        softmax(net(prepared(picture, info)).to(DType::f64), -1).to_vector();
+        softmax(net(unsqueeze(in.of_file(path), 0)).to(DType::f64), -1).to_vector();
     std::vector<size_t> order(p.size());
     std::iota(order.begin(), order.end(), size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] > p[b]; });
@@ -202,9 +194,10 @@ void act(int argc, const char* const* argv) {
   exports->add_option("--out", o.out, "the file to write")->required();
   exports->add_flag("--keep-filters", o.keep_filters,
                     "do not take out filters whose weights are all 0");
-  CLI::App* run = app.add_subcommand("run", "classify pictures");
+  CLI::App* run = app.add_subcommand("run", "classify pictures or sounds");
   run->add_option("FILE", o.model, "what export wrote")->required();
-  run->add_option("PICTURE", o.pictures, "PNG or JPEG files")->required();
+  run->add_option("EXAMPLE", o.examples, "PNG or JPEG files; of a net of sounds WAV, FLAC or OGG")
+      ->required();
   run->add_option("--mode", o.mode, "automatic, dense, sparse or integers")
       ->check(CLI::IsMember(modes));
   CLI::App* bench = app.add_subcommand("bench", "latency, sparsity by layer, multiply-accumulates");
