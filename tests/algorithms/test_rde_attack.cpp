@@ -137,6 +137,7 @@ const std::vector<Words> texts = {
     {"very", "very", "good", "and", "great", "film"},
     {"great", "good", "great", "good", "calm"},
     {"film"},
+    {"calm", "zz"},
     {"calm", "calm", "the", "great", "very", "good", "good", "nobody"},
     {"good", "superb", "superb", "superb", "superb"}};
 
@@ -198,7 +199,7 @@ TEST_CASE("a word without candidates has no weight, however it speaks") {
 TEST_CASE("far from the boundary, and only what is allowed") {
   Attack far = row(Ranking::unknown);
   far.confident = 0.7;
-  const Words x = texts[4];
+  const Words x = texts[5];
   const AttackedText near = attacked(toy.victim(), x, 1, row(Ranking::unknown)),
                      deep = attacked(toy.victim(), x, 1, far);
   CHECK(near.score > 0.5);
@@ -235,6 +236,7 @@ TEST_CASE("FGWS: rare words become their most frequent synonyms") {
                  if (w == "flick") return {"movie", "film", "pic"};
                  if (w == "goodish") return {"fine", "nice", "bad"};
                  if (w == "movie") return {"flick"};
+                 if (w == "good") return {"film"};
                  return {};
                },
                std::log1p(3.5)};

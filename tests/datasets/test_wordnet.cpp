@@ -32,12 +32,13 @@ WordNet::Files tiny() {
       "  1 licence\n"
       "film n 2 1 @ 2 1 00000012 00000074  \n"
       "movie n 1 0 1 1 00000012  \n"
-      "axis n 1 0 1 0 00000074  \n";
+      "axis n 1 0 1 0 00000074  \n"
+      "fireman n 1 0 1 0 00000074  \n";
   f.exceptions[0] = "axes axis ax\nmovie film\n";
   f.data[1] = "00000000 30 v 02 shoot 0 film 4 000 01 + 08 00 | to shoot\n";
   f.index[1] = "shoot v 1 0 1 0 00000000\nmake v 1 0 1 0 00000000\n";
   f.data[2] = "00000000 00 s 02 glad(a) 0 well-chosen(ip) 0 000 | glad\n";
-  f.index[2] = "glad a 1 0 1 0 00000000\nhappy a 1 0 1 0 00000000\n";
+  f.index[2] = "glad a 1 0 1 0 00000000\nhappy a 1 0 1 0 00000000\nnice a 1 0 1 0 00000000\n";
   f.exceptions[2] = "happiest happy\n";
   f.data[3] = "00000000 02 r 0a a 0 b 0 c 0 d 0 e 0 f 0 g 0 h 0 i 0 j 0 000 | ten\n";
   f.index[3] = "ten r 1 0 1 0 00000000\n";
@@ -48,11 +49,14 @@ WordNet::Files tiny() {
 
 TEST_CASE("a small database: morphology, markers, hexadecimal counts, what is no single word") {
   const WordNet w = WordNet::parse(tiny(), "w");
-  CHECK(w.lemmas(Pos::noun) == 3);
+  CHECK(w.lemmas(Pos::noun) == 4);
   CHECK(w.base_forms("films", Pos::noun) == Strings{"film"});
   CHECK(w.base_forms("axes", Pos::noun) == Strings{"axis"});  // ax is not in the index
   CHECK(w.base_forms("movie", Pos::noun) == Strings{"movie", "film"});
   CHECK(w.base_forms("filmses", Pos::noun) == Strings{"film"});  // by two passes
+  CHECK(w.base_forms("firemen", Pos::noun) == Strings{"fireman"});
+  CHECK(w.base_forms("nicest", Pos::adjective) == Strings{"nice"});
+  CHECK(w.base_forms("gladest", Pos::adjective) == Strings{"glad"});
   CHECK(w.base_forms("making", Pos::verb) == Strings{"make"});
   CHECK(w.base_forms("shoots", Pos::verb) == Strings{"shoot"});
   CHECK(w.base_forms("gladder", Pos::adjective) == Strings{});
