@@ -19,8 +19,7 @@ constexpr double smoothing = 0.75;
 struct Rows {
   std::vector<std::vector<std::pair<int64_t, double>>> of;
 
-  // this x, x f64 [n,d] contiguous; each row's sum in the order of its entries. `turned`: of the
-  // transpose.
+  // this x, x f64 [n,d] contiguous; each row's sum in the order of its entries.
   Tensor times(const Tensor& x) const {
     const int64_t d = x.size(1), n = static_cast<int64_t>(of.size());
     std::vector<double> out(static_cast<size_t>(n * d), 0.0);
