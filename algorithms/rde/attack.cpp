@@ -42,7 +42,6 @@ class Asked {
     for (const std::vector<double>& p : (*this)(texts)) out.push_back(score(p));
     return out;
   }
-  size_t truth() const { return truth_; }
 
  private:
   const Victim& victim_;
@@ -53,11 +52,6 @@ class Asked {
 Words with(const Words& text, size_t i, const std::string& by) {
   Words out = text;
   out[i] = by;
-  return out;
-}
-Words without(const Words& text, size_t i) {
-  Words out = text;
-  out.erase(out.begin() + static_cast<std::ptrdiff_t>(i));
   return out;
 }
 
@@ -85,7 +79,7 @@ std::vector<double> softmax(const std::vector<double>& x) {
 std::vector<double> importance(Asked& ask, const Words& text, const Attack& a) {
   std::vector<Words> left_out;
   for (size_t i = 0; i < text.size(); ++i)
-    left_out.push_back(a.ranking == Ranking::deletion ? without(text, i) : with(text, i, unknown));
+    left_out.push_back(with(text, i, a.ranking == Ranking::deletion ? "" : unknown));
   const std::vector<double> s = ask.scores(left_out);
   if (a.ranking != Ranking::weighted || s.empty()) return s;
   std::vector<double> out = softmax(s);
@@ -116,29 +110,28 @@ AttackedText attacked(const Victim& victim, const Words& text, int64_t truth,
                       const Attack& attack) {
   if (!attack.candidates) throw ConfigError("attack " + attack.name + ": makes no candidates");
   AttackedText out;
-  Asked ask(victim, truth, out.queries);
-  std::vector<double> now = ask({text})[0];
-  out.words = text;
-  out.original_output = out.output = static_cast<int64_t>(argmax(now));
-  out.original_score = out.score = ask.score(now);
-  if (out.output != truth) return out;
-  const auto done = [&](const std::vector<double>& p) {
-    const size_t best = argmax(p);
-    return best != ask.truth() && p[best] >= attack.confident;
-  };
+  Stand& now = out.end;
+  Asked ask(victim, truth, now.queries);
+  const std::vector<double> first = ask({text})[0];
+  now.words = text;
+  out.original_output = now.output = static_cast<int64_t>(argmax(first));
+  out.original_score = now.score = ask.score(first);
+  if (now.output != truth) return out;
   out.outcome = Outcome::failed;
   for (const size_t i : order_of(importance(ask, text, attack))) {
-    std::vector<Words> tries = changes(attack, text, out.words, i);
+    std::vector<Words> tries = changes(attack, text, now.words, i);
     if (tries.empty()) continue;
     const Rows p = ask(tries);
     size_t best = 0;
     for (size_t k = 1; k < p.size(); ++k)
       if (ask.score(p[k]) > ask.score(p[best])) best = k;
-    if (!(ask.score(p[best]) > out.score)) continue;
-    out.words = std::move(tries[best]);
-    out.changed.push_back(i);
-    out.score = ask.score(p[best]), out.output = static_cast<int64_t>(argmax(p[best]));
-    if (!done(p[best])) continue;
+    if (!(ask.score(p[best]) > now.score)) continue;
+    now.words = std::move(tries[best]);
+    now.changed.push_back(i);
+    now.score = ask.score(p[best]), now.output = static_cast<int64_t>(argmax(p[best]));
+    if (now.output == truth) continue;
+    if (!out.flip) out.flip = now;
+    if (p[best][argmax(p[best])] < attack.confident) continue;
     out.outcome = Outcome::successful;
     break;
   }

@@ -5,7 +5,8 @@
 //     weighted  softmax_i(s(x, word i -> "[UNK]")) * max over candidates c of s(x, word i -> c),
 //               0 without candidates (PWWS as TextAttack has it: raw s, not the increase)
 //     unknown   s(x, word i -> "[UNK]")
-//     deletion  s(x without word i)
+//     deletion  s(x without word i): an empty string stands in its place, of which a victim makes
+//               nothing
 //   then by falling rank (equal ones from the left): of the candidates at the position, on the text
 //   as it stands, the one of largest s is taken if it raises s; a prediction that is not the truth
 //   ends the attack.
@@ -15,6 +16,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,13 +46,22 @@ struct Attack {
 
 enum class Outcome { successful, failed, skipped };  // skipped: wrong from the beginning
 
+// A text as an attack has it at some moment.
+struct Stand {
+  Words words;
+  std::vector<size_t> changed = {};  // positions, in the order of their changes
+  int64_t output = 0;                // the prediction
+  double score = 0;                  // s
+  int64_t queries = 0;               // until now
+};
 struct AttackedText {
   Outcome outcome = Outcome::skipped;
-  Words words;                              // as they stand at the end; failed: the best try
-  std::vector<size_t> changed = {};         // positions, in the order of their changes
-  int64_t original_output = 0, output = 0;  // predictions before and after
-  double original_score = 0, score = 0;     // s before and after
-  int64_t queries = 0;
+  int64_t original_output = 0;
+  double original_score = 0;
+  Stand end;  // failed: the best try
+  // Where the prediction first was not the truth: there an attack that stops at the flip ends, of
+  // which one that goes on to a confident mistake is the continuation.
+  std::optional<Stand> flip = {};
 };
 
 // ConfigError: truth outside the classes, an attack without candidates, p that are no

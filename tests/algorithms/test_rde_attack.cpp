@@ -21,7 +21,10 @@ namespace {
 struct Toy {
   std::map<std::string, double> weight;
   mutable int64_t asked = 0;
-  double p1(const Words& text) const {
+  double p1(const Words& with_gaps) const {
+    Words text;
+    for (const auto& w : with_gaps)
+      if (!w.empty()) text.push_back(w);
     double z = 0.063;
     for (size_t i = 0; i < text.size(); ++i) {
       const auto at = weight.find(text[i]);
@@ -99,10 +102,7 @@ Told told(const Words& x, int truth, Ranking ranking) {
   double sum = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     Words t = x;
-    if (ranking == Ranking::deletion)
-      t.erase(t.begin() + static_cast<std::ptrdiff_t>(i));
-    else
-      t[i] = "[UNK]";
+    t[i] = ranking == Ranking::deletion ? "" : "[UNK]";
     score[i] = s(t), sum += std::exp(s(t)), ++out.queries;
   }
   if (ranking == Ranking::weighted)
@@ -150,39 +150,40 @@ TEST_CASE("attacks equal their definition, query by query") {
       const int64_t before = toy.asked;
       const AttackedText got = attacked(toy.victim(), x, 1, row(ranking));
       const Told want = told(x, 1, ranking);
-      CHECK(got.words == want.words);
-      CHECK(got.changed == want.changed);
-      CHECK(got.queries == want.queries);
-      CHECK(toy.asked - before == got.queries);
+      CHECK(got.end.words == want.words);
+      CHECK(got.end.changed == want.changed);
+      CHECK(got.end.queries == want.queries);
+      CHECK(toy.asked - before == got.end.queries);
       CHECK((got.outcome == Outcome::successful) == want.won);
-      CHECK(got.output == (want.won ? 0 : 1));
-      CHECK(got.score == doctest::Approx(1 - toy.p1(want.words)));
+      CHECK(got.end.output == (want.won ? 0 : 1));
+      CHECK(got.end.score == doctest::Approx(1 - toy.p1(want.words)));
       CHECK(got.original_score == doctest::Approx(1 - toy.p1(x)));
       for (size_t i = 0; i < x.size(); ++i)
-        if (x[i] == "the") CHECK(got.words[i] == "the");
-      CHECK(std::set<size_t>(got.changed.begin(), got.changed.end()).size() == got.changed.size());
+        if (x[i] == "the") CHECK(got.end.words[i] == "the");
+      CHECK(std::set<size_t>(got.end.changed.begin(), got.end.changed.end()).size() ==
+            got.end.changed.size());
     }
 }
 
 TEST_CASE("texts that are wrong already are skipped after one query; p falls at every change") {
   const AttackedText wrong = attacked(toy.victim(), texts[0], 0, row(Ranking::weighted));
   CHECK(wrong.outcome == Outcome::skipped);
-  CHECK(wrong.queries == 1);
-  CHECK(wrong.words == texts[0]);
-  CHECK(wrong.output == 1);
+  CHECK(wrong.end.queries == 1);
+  CHECK(wrong.end.words == texts[0]);
+  CHECK(wrong.end.output == 1);
   // each change in turn raises s
   const AttackedText all = attacked(toy.victim(), texts[2], 1, row(Ranking::deletion));
   Words now = texts[2];
-  for (const size_t i : all.changed) {
+  for (const size_t i : all.end.changed) {
     Words next = now;
-    next[i] = all.words[i];
+    next[i] = all.end.words[i];
     CHECK(toy.p1(next) < toy.p1(now));
     now = next;
   }
-  CHECK(now == all.words);
+  CHECK(now == all.end.words);
   // no word, no candidate
   CHECK(attacked(toy.victim(), {}, 1, row(Ranking::weighted)).outcome == Outcome::failed);
-  CHECK(attacked(toy.victim(), {"nobody"}, 1, row(Ranking::unknown)).queries == 2);
+  CHECK(attacked(toy.victim(), {"nobody"}, 1, row(Ranking::unknown)).end.queries == 2);
 }
 
 TEST_CASE("a word without candidates has no weight, however it speaks") {
@@ -202,9 +203,16 @@ TEST_CASE("far from the boundary, and only what is allowed") {
   const Words x = texts[5];
   const AttackedText near = attacked(toy.victim(), x, 1, row(Ranking::unknown)),
                      deep = attacked(toy.victim(), x, 1, far);
-  CHECK(near.score > 0.5);
-  CHECK((deep.outcome == Outcome::failed || deep.score >= 0.7));
-  CHECK(deep.changed.size() >= near.changed.size());
+  CHECK(near.end.score > 0.5);
+  CHECK((deep.outcome == Outcome::failed || deep.end.score >= 0.7));
+  // on its way it passed where the other one ended
+  REQUIRE(deep.flip.has_value());
+  CHECK(deep.flip->words == near.end.words);
+  CHECK(deep.flip->queries == near.end.queries);
+  CHECK(deep.flip->score == near.end.score);
+  CHECK(deep.end.queries > near.end.queries);
+  CHECK(near.flip->words == near.end.words);
+  CHECK(deep.end.changed.size() >= near.end.changed.size());
   Attack held = row(Ranking::unknown);
   size_t seen = 0;
   held.allowed = [&](const Words& original, const Words& current, const Words& changed) {
@@ -216,7 +224,7 @@ TEST_CASE("far from the boundary, and only what is allowed") {
     return all <= 1;
   };
   const AttackedText one = attacked(toy.victim(), x, 1, held);
-  CHECK(one.changed.size() <= 1);
+  CHECK(one.end.changed.size() <= 1);
   CHECK(seen > 1);
 }
 

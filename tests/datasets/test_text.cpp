@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <regrad/datasets/text/attack_log.h>
 #include <regrad/datasets/text/sentences.h>
+#include <regrad/datasets/text/stop_words.h>
 #include <regrad/datasets/text/texts.h>
 #include <regrad/datasets/text/words.h>
 #include <regrad/engine/error.h>
@@ -239,6 +240,11 @@ TEST_CASE("generated reviews: the word behind the last turn decides the class") 
   CHECK(counts["liked"] > counts["savored"]);
   CHECK_THROWS_AS(Sentences().sample(Random(1), 0), ConfigError);
   CHECK_THROWS_AS(Sentences{.turned = 2}.sample(Random(1), 1), ConfigError);
+}
+
+TEST_CASE("stop words in any case") {
+  for (const char* w : {"the", "The", "wouldn't", "ain", "NOT"}) CHECK(is_stop_word(w));
+  for (const char* w : {"", "good", "won't-", "thee"}) CHECK(!is_stop_word(w));
 }
 
 TEST_CASE("places of texts") {
