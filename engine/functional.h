@@ -184,6 +184,13 @@ struct AttentionOptions {
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
 
+// Self-attention among rows of one segment: qkv [n, 3 D], the queries, keys and values of `heads`
+// heads side by side; segment i64 [n], rows of equal numbers see each other -> [n, D]. Texts of any
+// length stand one after the other; each one's bits are the same in any company. scale: by default
+// 1/sqrt(D / heads). The second derivative takes all n x n pairs at once.
+Tensor segment_attention(const Tensor& qkv, const Tensor& segment, int64_t heads,
+                         std::optional<double> scale = {});
+
 // More elementwise functions.
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);  // derivative negative_slope at 0
 // x > 0 ? x : alpha (e^x - 1); at 0 every derivative is alpha (PyTorch's second one is 0 there)

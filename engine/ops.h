@@ -237,5 +237,8 @@ Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tens
 Tensor matmul(const Tensor& a, const Tensor& b);
 // x w + b: x [..,n,k], w [..,k,m], b broadcast to [..,n,m].
 Tensor addmm(const Tensor& b, const Tensor& x, const Tensor& w);
+// x W^T + b of which each row's bits are its own: the same alone, and among any other rows. x
+// [..,in], weight [out,in], bias [out], [n,out] with one row for each of x, or undefined.
+Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 }  // namespace regrad

@@ -201,6 +201,8 @@ const std::map<std::string, Attempt>& functions() {
       {"standardize", [](Draw& d) { return standardize(d.x(), d.dims()); }},
       {"inv_std", [](Draw& d) { return inv_std(d.x(), d.dims()); }},
       {"layer_norm", [](Draw& d) { return layer_norm(d.x(), d.sizes(), d.x(), d.x()); }},
+      {"segment_attention",
+       [](Draw& d) { return segment_attention(d.x(), d.x(), d.whole(-1, 3)); }},
       {"attention",
        [](Draw& d) {
          return scaled_dot_product_attention(d.x(), d.x(), d.x(), {.is_causal = d.flag()});

@@ -328,6 +328,33 @@ std::vector<Door> products() {
             [] {
               linear(t({2, 3}), none);
             }}},
+          {"linear_rows",
+           {[] {
+              linear_rows(t({2, 3}), t({4, 2}));
+            },
+            [] {
+              linear_rows(t({2, 3}), t({4, 3}), t({5}));
+            },
+            [] {
+              linear_rows(t({2, 3}), t({3}));
+            }},
+           {[] {
+              linear_rows(none, t({4, 2}));
+            },
+            [] {
+              linear_rows(t({2, 3}), none);
+            }}},
+          {"segment_attention",
+           {[] {
+              segment_attention(t({2, 6}), zeros({3}, DType::i64), 1);
+            },
+            [] {
+              segment_attention(t({2, 6}), zeros({2}, DType::i64), 4);
+            }},
+           {[] { segment_attention(none, zeros({2}, DType::i64), 1); },
+            [] {
+              segment_attention(t({2, 6}), none, 1);
+            }}},
           {"scaled_dot_product_attention",
            {[] {
               scaled_dot_product_attention(t({2, 3}), t({2, 4}), t({2, 3}));

@@ -239,6 +239,7 @@ const std::map<std::string, Evaluate> table = with_rows({
        return detail::sddmm_packed(c[0], c[1], c[2], c.integer(0), c.integer(1));
      }},
     {"addmm", [](const Case& c) { return addmm(c[0], c[1], c[2]); }},
+    {"linear_rows", [](const Case& c) { return linear_rows(c[0], c[1], c[2]); }},
     {"linear", [](const Case& c) { return linear(c[0], c[1], c[2]); }},
     {"linear_no_bias", [](const Case& c) { return linear(c[0], c[1]); }},
     {"linear_by_task", [](const Case& c) { return linear(c[0], c[1], c[2]); }},
@@ -284,6 +285,8 @@ const std::map<std::string, Evaluate> table = with_rows({
      [](const Case& c) {
        return scaled_dot_product_attention(c[0], c[1], c[2], {.is_causal = c.flag(0)});
      }},
+    {"segment_attention",
+     [](const Case& c) { return segment_attention(c[0], c[1], c.integer(0)); }},
     {"attention_mask",
      [](const Case& c) { return scaled_dot_product_attention(c[0], c[1], c[2], {.mask = c[3]}); }},
     {"attention_bias",

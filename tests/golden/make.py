@@ -424,6 +424,8 @@ def products():
     for b, x, w in [((2,), (3, 4), (4, 2)), ((3, 2), (3, 2), (2, 2)), ((), (2, 2), (2, 1)),
                     ((2, 1, 2), (2, 2, 3), (2, 3, 2))]:
         case("addmm", lambda c, a, m: c + a @ m, R(*b), R(*x), R(*w))
+    for b in [(4,), (3, 4)]:
+        case("linear_rows", lambda a, m, c: a @ m.mT + c, R(3, 2), R(4, 2), R(*b))
     case("linear", F.linear, R(3, 2), R(4, 2), R(4))
     case("linear", F.linear, R(2, 2, 3), R(2, 3), R(2))
     case("linear", F.linear, R(3), R(2, 3), R(2))
@@ -687,6 +689,16 @@ def compositions():
              R(1, 2, 3, 2), B([[True, False, True], [True, True, True]]))
         case("attention_bias", lambda q, k, v, m: sdpa(q, k, v, m), R(2, 2, 3), R(2, 3, 3),
              R(2, 3, 2), R(2, 3))
+
+
+    def by_segment(x, segment, heads):
+        q, k, v = (t.unflatten(1, (heads, -1)).transpose(0, 1) for t in x.chunk(3, 1))
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            y = sdpa(q, k, v, segment[:, None] == segment[None, :])
+        return y.transpose(0, 1).flatten(1)
+
+    case("segment_attention", by_segment, R(4, 6), I([0, 0, 1, 1]), attrs=[1])
+    case("segment_attention", by_segment, R(5, 12), I([1, 0, 1, 2, 1]), attrs=[2])
     for shape, d in [((5,), 0), ((3, 4), 1), ((3, 2), 0), ((2, 3, 2), 1)]:
         case("cumsum", torch.cumsum, R(*shape), attrs=[d])
         case("cumprod", torch.cumprod, R(*shape), attrs=[d])
