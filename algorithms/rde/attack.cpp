@@ -117,7 +117,7 @@ AttackedText attacked(const Victim& victim, const Words& text, int64_t truth,
   out.original_output = now.output = static_cast<int64_t>(argmax(first));
   out.original_score = now.score = ask.score(first);
   if (now.output != truth) return out;
-  out.outcome = Outcome::failed;
+  out.outcome = AttackOutcome::failed;
   for (const size_t i : order_of(importance(ask, text, attack))) {
     std::vector<Words> tries = changes(attack, text, now.words, i);
     if (tries.empty()) continue;
@@ -132,7 +132,7 @@ AttackedText attacked(const Victim& victim, const Words& text, int64_t truth,
     if (now.output == truth) continue;
     if (!out.flip) out.flip = now;
     if (p[best][argmax(p[best])] < attack.confident) continue;
-    out.outcome = Outcome::successful;
+    out.outcome = AttackOutcome::successful;
     break;
   }
   return out;

@@ -44,7 +44,7 @@ struct Attack {
   double confident = 0;
 };
 
-enum class Outcome { successful, failed, skipped };  // skipped: wrong from the beginning
+enum class AttackOutcome { successful, failed, skipped };  // skipped: wrong from the beginning
 
 // A text as an attack has it at some moment.
 struct Stand {
@@ -55,7 +55,7 @@ struct Stand {
   int64_t queries = 0;               // until now
 };
 struct AttackedText {
-  Outcome outcome = Outcome::skipped;
+  AttackOutcome outcome = AttackOutcome::skipped;
   int64_t original_output = 0;
   double original_score = 0;
   Stand end;  // failed: the best try

@@ -154,7 +154,7 @@ TEST_CASE("attacks equal their definition, query by query") {
       CHECK(got.end.changed == want.changed);
       CHECK(got.end.queries == want.queries);
       CHECK(toy.asked - before == got.end.queries);
-      CHECK((got.outcome == Outcome::successful) == want.won);
+      CHECK((got.outcome == AttackOutcome::successful) == want.won);
       CHECK(got.end.output == (want.won ? 0 : 1));
       CHECK(got.end.score == doctest::Approx(1 - toy.p1(want.words)));
       CHECK(got.original_score == doctest::Approx(1 - toy.p1(x)));
@@ -167,7 +167,7 @@ TEST_CASE("attacks equal their definition, query by query") {
 
 TEST_CASE("texts that are wrong already are skipped after one query; p falls at every change") {
   const AttackedText wrong = attacked(toy.victim(), texts[0], 0, row(Ranking::weighted));
-  CHECK(wrong.outcome == Outcome::skipped);
+  CHECK(wrong.outcome == AttackOutcome::skipped);
   CHECK(wrong.end.queries == 1);
   CHECK(wrong.end.words == texts[0]);
   CHECK(wrong.end.output == 1);
@@ -182,7 +182,7 @@ TEST_CASE("texts that are wrong already are skipped after one query; p falls at 
   }
   CHECK(now == all.end.words);
   // no word, no candidate
-  CHECK(attacked(toy.victim(), {}, 1, row(Ranking::weighted)).outcome == Outcome::failed);
+  CHECK(attacked(toy.victim(), {}, 1, row(Ranking::weighted)).outcome == AttackOutcome::failed);
   CHECK(attacked(toy.victim(), {"nobody"}, 1, row(Ranking::unknown)).end.queries == 2);
 }
 
@@ -204,7 +204,7 @@ TEST_CASE("far from the boundary, and only what is allowed") {
   const AttackedText near = attacked(toy.victim(), x, 1, row(Ranking::unknown)),
                      deep = attacked(toy.victim(), x, 1, far);
   CHECK(near.end.score > 0.5);
-  CHECK((deep.outcome == Outcome::failed || deep.end.score >= 0.7));
+  CHECK((deep.outcome == AttackOutcome::failed || deep.end.score >= 0.7));
   // on its way it passed where the other one ended
   REQUIRE(deep.flip.has_value());
   CHECK(deep.flip->words == near.end.words);
