@@ -1,0 +1,76 @@
+#include <regrad/algorithms/rde/experiment/attacks.h>
+#include <regrad/algorithms/rde/word_vectors.h>
+#include <regrad/datasets/text/stop_words.h>
+#include <regrad/engine/ops.h>
+
+#include <cmath>
+
+namespace regrad::rde {
+
+const std::vector<AttackRow>& attack_rows() {
+  static const std::vector<AttackRow> rows = {
+      {"pwws", "PWWS: synonyms, positions by saliency times the best candidate's score",
+       Ranking::weighted, false},
+      {"tf-lite",
+       "TextFooler's order and thresholds (50 neighbours, cosine 0.5) over vectors of the corpus; "
+       "no sentence encoder, no parts of speech",
+       Ranking::deletion, true, 50, 0.5},
+      {"tf-adj-lite",
+       "TF-adjusted's (cosine 0.9; texts' mean vectors 0.98) over vectors of the corpus; no "
+       "sentence encoder, no grammar check",
+       Ranking::unknown, true, 50, 0.9, 0.98}};
+  return rows;
+}
+
+Candidates::Candidates(const AttackRow& row, Sources sources)
+    : row_(row), from_(std::move(sources)) {}
+
+Words Candidates::neighbours_of(const std::string& word) const {
+  const std::vector<int64_t> ids = from_.vocabulary->ids(word);
+  if (ids.size() != 1 || ids[0] == Vocabulary::unknown) return {};
+  Words out;
+  for (const auto& [id, cosine] : neighbours(from_.vectors, ids[0], row_.most, row_.least)) {
+    if (id < 2) continue;
+    const std::string& token = from_.vocabulary->tokens()[static_cast<size_t>(id - 2)];
+    if (words_of(token).size() == 1 && !is_stop_word(token)) out.push_back(token);
+  }
+  return out;
+}
+
+const Words& Candidates::of(const std::string& word) const {
+  const auto found = made_.find(word);
+  if (found != made_.end()) return found->second;
+  return made_.emplace(word, row_.neighbours ? neighbours_of(word) : from_.synonyms(word))
+      .first->second;
+}
+
+bool Candidates::near(const Words& a, const Words& b) const {
+  const int64_t d = from_.vectors.size(1);
+  const double* p = from_.vectors.data<double>();
+  const auto mean_of = [&](const Words& words) {
+    std::vector<double> out(static_cast<size_t>(d), 0.0);
+    for (const std::string& w : words)
+      for (const int64_t id : from_.vocabulary->ids(w))
+        for (int64_t k = 0; k < d; ++k) out[static_cast<size_t>(k)] += p[id * d + k];
+    return out;
+  };
+  const std::vector<double> x = mean_of(a), y = mean_of(b);
+  double xy = 0, xx = 0, yy = 0;
+  for (size_t k = 0; k < x.size(); ++k) xy += x[k] * y[k], xx += x[k] * x[k], yy += y[k] * y[k];
+  return xx > 0 && yy > 0 && xy >= row_.sentence * std::sqrt(xx * yy);
+}
+
+Attack Candidates::attack(double confident) const {
+  Attack out{.name = row_.name,
+             .ranking = row_.ranking,
+             .candidates = [this](const Words& text, size_t i) { return of(text[i]); },
+             .is_stop_word = [](const std::string& w) { return is_stop_word(w); },
+             .confident = confident};
+  if (row_.sentence > -1)
+    out.allowed = [this](const Words&, const Words& current, const Words& changed) {
+      return near(current, changed);
+    };
+  return out;
+}
+
+}  // namespace regrad::rde

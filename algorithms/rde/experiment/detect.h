@@ -1,0 +1,35 @@
+// Every detector on what attacks left of one classifier: mixtures of clean and attacked texts,
+// scores, and what they are worth.
+#pragma once
+
+#include <regrad/algorithms/experiment/trial.h>
+#include <regrad/algorithms/rde/experiment/trial.h>
+
+namespace regrad::rde {
+
+struct Detector {
+  const char *name, *help;
+  const char* trained_by = "rde";
+  bool by_default = true;
+};
+// rde, rde-mcd, mle, max-softmax, ppl-ngram, fgws-wn.
+const std::vector<Detector>& detectors();
+
+// A mixture of texts and whether each is an attacked one; `id` is the text's row of the log.
+struct Mixture {
+  std::vector<std::string> texts;
+  std::vector<bool> attacked;
+  std::vector<int64_t> id;
+};
+
+// The share of a detector's AUC that each text has: their mean is the AUC, and the deviation of
+// their mean DeLong's (DeLong et al. 1988), so that a verdict carries the spread of the texts.
+//   attacked i:  A + N/m (V_i - A), V_i the share of clean texts scored below it (half of equals);
+//   clean j:     A + N/n (V_j - A), V_j the share of attacked ones above it;  N = m + n
+std::vector<double> shares_of_auc(const std::vector<double>& scores,
+                                  const std::vector<bool>& attacked);
+
+experiment::Outcome detect(const experiment::Job& job, const Settings& s, const Corpus& corpus,
+                           const Classifier& classifier, const std::vector<AttackRun>& runs);
+
+}  // namespace regrad::rde

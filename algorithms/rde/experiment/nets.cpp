@@ -1,0 +1,63 @@
+#include <regrad/algorithms/experiment/methods.h>
+#include <regrad/algorithms/rde/experiment/nets.h>
+#include <regrad/engine/autograd.h>
+#include <regrad/engine/ops.h>
+
+#include <algorithm>
+
+namespace regrad::rde {
+namespace {
+
+constexpr size_t at_once = 128;
+
+}  // namespace
+
+const std::vector<std::string>& net_names() {
+  static const std::vector<std::string> names = {"cnn", "bilstm", "transformer"};
+  return names;
+}
+
+TextNet::TextNet(const std::string& name, const Random& r, const TextOptions& o, int64_t most) {
+  if (name == "cnn") {
+    net = TextCnn(r, o);
+  } else if (name == "bilstm") {
+    net = BiLstm(r, o);
+  } else if (name == "transformer") {
+    net = TextTransformer(r, o, {.most = most});
+  } else {
+    throw ConfigError("nets: '" + name + "' is none" +
+                      experiment::did_you_mean(name, net_names(), "", ""));
+  }
+}
+
+Tensor TextNet::logits(const Tensor& features) const {
+  Context ctx;
+  return std::visit([&](const auto& n) { return by_rows(n.fc, features, ctx); }, net);
+}
+
+Tensor padded(const std::vector<std::vector<int64_t>>& texts) {
+  size_t longest = 1;
+  for (const auto& t : texts) longest = std::max(longest, t.size());
+  std::vector<int64_t> ids(texts.size() * longest, 0);
+  for (size_t i = 0; i < texts.size(); ++i)
+    std::copy(texts[i].begin(), texts[i].end(),
+              ids.begin() + static_cast<std::ptrdiff_t>(i * longest));
+  return tensor(ids).reshape({static_cast<int64_t>(texts.size()), static_cast<int64_t>(longest)});
+}
+
+Read read(const TextNet& net, const std::vector<std::vector<int64_t>>& texts) {
+  const NoGrad quiet;
+  std::vector<Tensor> features, probabilities;
+  for (size_t from = 0; from < texts.size(); from += at_once) {
+    const auto begin = texts.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto end =
+        texts.begin() + static_cast<std::ptrdiff_t>(std::min(from + at_once, texts.size()));
+    Context ctx;
+    const Tensor f = net.features(padded({begin, end}), ctx);
+    features.push_back(f.to(DType::f64));
+    probabilities.push_back(softmax(net.logits(f).to(DType::f64), -1));
+  }
+  return {cat(features, 0), cat(probabilities, 0)};
+}
+
+}  // namespace regrad::rde

@@ -1,0 +1,47 @@
+// The victims of a table: text classifiers by name, one type for all.
+#pragma once
+
+#include <regrad/layers/nets/bilstm.h>
+#include <regrad/layers/nets/text_cnn.h>
+#include <regrad/layers/nets/transformer.h>
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace regrad::rde {
+
+// cnn, bilstm, transformer.
+const std::vector<std::string>& net_names();
+
+struct TextNet {
+  std::variant<TextCnn, BiLstm, TextTransformer> net;
+
+  TextNet() = default;
+  // ConfigError: no such name.
+  TextNet(const std::string& name, const Random& r, const TextOptions& o, int64_t most);
+
+  // ids i64 [N,L], 0 is padding. The last hidden vector before the linear layer [N,d], and logits.
+  Tensor features(const Tensor& ids, Context& ctx) const {
+    return std::visit([&](const auto& n) { return n.features(ids, ctx); }, net);
+  }
+  Tensor operator()(const Tensor& ids, Context& ctx) const {
+    return std::visit([&](const auto& n) { return n(ids, ctx); }, net);
+  }
+  // Of features.
+  Tensor logits(const Tensor& features) const;
+  static void parts(auto& self, auto&& part) {
+    std::visit([&](auto& n) { std::decay_t<decltype(n)>::parts(n, part); }, self.net);
+  }
+};
+
+// Lists of ids, padded with 0 to the longest: i64 [N,L], L at least 1.
+Tensor padded(const std::vector<std::vector<int64_t>>& texts);
+
+// Out of training, some texts at a time; f64 [N,d] features and [N,C] probabilities, in f32's steps.
+struct Read {
+  Tensor features, probabilities;
+};
+Read read(const TextNet& net, const std::vector<std::vector<int64_t>>& texts);
+
+}  // namespace regrad::rde

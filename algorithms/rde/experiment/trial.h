@@ -1,0 +1,89 @@
+// One classifier with one seed: trained, then attacked text by text, then guarded by every detector.
+#pragma once
+
+#include <regrad/algorithms/experiment/trial.h>
+#include <regrad/algorithms/rde/experiment/attacks.h>
+#include <regrad/algorithms/rde/experiment/data.h>
+#include <regrad/algorithms/rde/experiment/victim.h>
+#include <regrad/datasets/text/attack_log.h>
+#include <regrad/layers/optim.h>
+
+#include <optional>
+
+namespace regrad::rde {
+
+// What the seeds of a table share: texts, vocabulary, word vectors.
+struct Corpus {
+  TextData data;
+  std::shared_ptr<const Vocabulary> vocabulary;
+  std::vector<std::vector<int64_t>> train_ids;  // whole texts
+  Tensor vectors;                               // undefined where no attack asks for them
+};
+std::shared_ptr<const Corpus> corpus_of(TextData data, const Settings& s);
+
+// Attacks on a list of texts, one after the other: what a checkpoint holds of them.
+class AttackRun {
+ public:
+  // The texts to be attacked, with their labels.
+  AttackRun(const AttackRow& row, Sources sources, const TextSet& texts, const Vocabulary& v,
+            const Settings& s);
+
+  int64_t texts() const { return static_cast<int64_t>(patterns_.size()); }
+  void attack(int64_t i, const Classifier& classifier);
+  const std::vector<std::optional<AttackedText>>& done() const { return done_; }
+  const Pattern& pattern(int64_t i) const { return patterns_[static_cast<size_t>(i)]; }
+  int64_t label(int64_t i) const { return labels_[static_cast<size_t>(i)]; }
+  const AttackRow& row() const { return row_; }
+  // Of those that are done: attacks that stop at the flip, or those that go on.
+  std::vector<Attacked> log(bool far) const;
+  double success() const;  // % of those attacked, at the flip
+
+  // Tensors of fixed sizes, from what is done and back.
+  void state_parts(const std::function<void(const std::string&, Tensor&)>& part);
+
+ private:
+  Tensor words_tensor(bool flip) const;
+  Tensor numbers_tensor() const;
+  Stand stand(size_t text, const Tensor& words) const;
+  void restore(const Tensor& end, const Tensor& flip, const Tensor& numbers);
+
+  AttackRow row_;
+  std::shared_ptr<const Candidates> candidates_;
+  Attack how_;
+  std::vector<Pattern> patterns_;
+  std::vector<int64_t> labels_;
+  int64_t most_;
+  std::vector<std::optional<AttackedText>> done_;
+};
+
+class RdeTrial : public experiment::Trial {
+ public:
+  RdeTrial(const experiment::Job& job, const Settings& s, std::shared_ptr<const Corpus> corpus);
+  experiment::Moment step(int64_t i) override;
+  experiment::Outcome finish() override;
+  void state(const std::function<void(const std::string&, Tensor&)>& part) override;
+  std::vector<NamedTensor> model() const override;
+  Metadata about() const override;
+
+  const Classifier& classifier() const { return classifier_; }
+  const std::vector<AttackRun>& runs() const { return runs_; }
+
+ private:
+  experiment::Moment train(int64_t i);
+  double accuracy(const TextSet& set) const;
+
+  const experiment::Job job_;
+  const Settings s_;
+  const std::shared_ptr<const Corpus> corpus_;
+  const Random random_;
+  const int64_t batches_, training_;
+  Classifier classifier_;
+  Adam::State adam_;
+  std::vector<AttackRun> runs_;
+};
+
+// Steps of training, and of the whole trial.
+int64_t training_steps(const Settings& s, const Corpus& corpus);
+int64_t trial_steps(const Settings& s, const Corpus& corpus);
+
+}  // namespace regrad::rde
