@@ -30,7 +30,7 @@ AttackResult result(const AttackedText& a, bool far) {
 }  // namespace
 
 AttackRun::AttackRun(const AttackRow& row, Sources sources, const TextSet& texts,
-                     const Vocabulary& v, const Settings& s)
+                     const Vocabulary& v, const TableSettings& s)
     : row_(row),
       candidates_(std::make_shared<const Candidates>(row, std::move(sources))),
       how_(candidates_->attack(s.confident)),

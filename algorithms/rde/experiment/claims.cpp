@@ -15,7 +15,7 @@ std::vector<experiment::Claim> directions(const experiment::Result& result,
     for (const std::string& attack : attacks)
       for (const char* mixture : {"", ", far"}) {
         const std::string metric = experiment::on("AUC, " + attack + mixture, net);
-        for (const Detector& d : detectors())
+        for (const DetectorRow& d : detector_rows())
           if (std::string(d.name) != "rde")
             c.above(metric + ": rde above " + d.name, c.items("rde", metric),
                     c.items(d.name, metric));

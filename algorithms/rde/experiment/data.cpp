@@ -47,7 +47,7 @@ void hold_some(TextData& data) {
   data.train = some_of(all, {middle, order.end()});
 }
 
-TextData reviews(const Settings& s) {
+TextData reviews(const TableSettings& s) {
   const Sentences sentences;
   const auto sample = [&](const char* part, int count) {
     return sentences.sample(Random(0) / "reviews" / part, std::min(count, 100000));
@@ -87,7 +87,7 @@ TextSet own(const std::string& folder, const char* part, const TextTable& column
   throw IOError(folder + ": holds no " + part + ".csv or " + part + ".tsv");
 }
 
-TextData of_files(const std::string& task, const std::string& folder, const Settings& s) {
+TextData of_files(const std::string& task, const std::string& folder, const TableSettings& s) {
   if (folder.empty())
     throw IOError("--task " + task + ": give --data DIR; --task reviews needs no data");
   TextData out;
@@ -121,7 +121,7 @@ const std::vector<std::string>& text_tasks() {
   return names;
 }
 
-TextData load_data(const std::string& task, const std::string& folder, const Settings& s) {
+TextData load_data(const std::string& task, const std::string& folder, const TableSettings& s) {
   if (!experiment::among(task, text_tasks()))
     throw ConfigError("no task is called '" + task + "'" +
                       experiment::did_you_mean(task, text_tasks(), "", ""));

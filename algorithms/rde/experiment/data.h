@@ -28,6 +28,6 @@ const std::vector<std::string>& text_tasks();
 // table: train.csv (or .tsv) and test.csv in the folder, columns as set.
 // Each part's first `train`, `validation`, `test` texts. Synonyms of WordNet: --wordnet, or where
 // Debian's package puts it. IOError where there is neither, and where data are missing or broken.
-TextData load_data(const std::string& task, const std::string& folder, const Settings& s);
+TextData load_data(const std::string& task, const std::string& folder, const TableSettings& s);
 
 }  // namespace regrad::rde

@@ -7,13 +7,13 @@
 
 namespace regrad::rde {
 
-struct Detector {
+struct DetectorRow {
   const char *name, *help;
   const char* trained_by = "rde";
   bool by_default = true;
 };
 // rde, rde-mcd, mle, max-softmax, ppl-ngram, fgws-wn.
-const std::vector<Detector>& detectors();
+const std::vector<DetectorRow>& detector_rows();
 
 // A mixture of texts and whether each is an attacked one; `id` is the text's row of the log.
 struct Mixture {
@@ -29,7 +29,7 @@ struct Mixture {
 std::vector<double> shares_of_auc(const std::vector<double>& scores,
                                   const std::vector<bool>& attacked);
 
-experiment::Outcome detect(const experiment::Job& job, const Settings& s, const Corpus& corpus,
+experiment::Outcome detect(const experiment::Job& job, const TableSettings& s, const Corpus& corpus,
                            const Classifier& classifier, const std::vector<AttackRun>& runs);
 
 }  // namespace regrad::rde

@@ -35,6 +35,8 @@ Tensor TextNet::logits(const Tensor& features) const {
   return std::visit([&](const auto& n) { return by_rows(n.fc, features, ctx); }, net);
 }
 
+std::vector<int64_t> Read::predicted() const { return argmax(logits, -1).to_vector<int64_t>(); }
+
 Tensor padded(const std::vector<std::vector<int64_t>>& texts) {
   size_t longest = 1;
   for (const auto& t : texts) longest = std::max(longest, t.size());
@@ -47,7 +49,7 @@ Tensor padded(const std::vector<std::vector<int64_t>>& texts) {
 
 Read read(const TextNet& net, const std::vector<std::vector<int64_t>>& texts) {
   const NoGrad quiet;
-  std::vector<Tensor> features, probabilities;
+  std::vector<Tensor> features, logits;
   for (size_t from = 0; from < texts.size(); from += at_once) {
     const auto begin = texts.begin() + static_cast<std::ptrdiff_t>(from);
     const auto end =
@@ -55,9 +57,10 @@ Read read(const TextNet& net, const std::vector<std::vector<int64_t>>& texts) {
     Context ctx;
     const Tensor f = net.features(padded({begin, end}), ctx);
     features.push_back(f.to(DType::f64));
-    probabilities.push_back(softmax(net.logits(f).to(DType::f64), -1));
+    logits.push_back(net.logits(f).to(DType::f64));
   }
-  return {cat(features, 0), cat(probabilities, 0)};
+  const Tensor all = cat(logits, 0).contiguous();
+  return {cat(features, 0).contiguous(), all, softmax(all, -1).contiguous()};
 }
 
 }  // namespace regrad::rde

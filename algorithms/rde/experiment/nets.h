@@ -38,9 +38,10 @@ struct TextNet {
 // Lists of ids, padded with 0 to the longest: i64 [N,L], L at least 1.
 Tensor padded(const std::vector<std::vector<int64_t>>& texts);
 
-// Out of training, some texts at a time; f64 [N,d] features and [N,C] probabilities, in f32's steps.
+// Out of training, some texts at a time: f64 [N,d], [N,C], [N,C], in f32's steps.
 struct Read {
-  Tensor features, probabilities;
+  Tensor features, logits, probabilities;
+  std::vector<int64_t> predicted() const;
 };
 Read read(const TextNet& net, const std::vector<std::vector<int64_t>>& texts);
 

@@ -8,7 +8,7 @@
 
 namespace regrad::rde {
 
-struct Settings {
+struct TableSettings {
   std::vector<std::string> nets = {"cnn", "bilstm", "transformer"}, attacks = {"pwws", "tf-lite"};
   int train = 100000, validation = 100000, test = 100000, attacked = 1000;
   std::string text_column = "text", label_column = "label", wordnet;

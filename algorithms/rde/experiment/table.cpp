@@ -13,8 +13,8 @@ using namespace experiment;
 
 // paper: the authors' code as far as it does not need a pretrained net (text-and-ssl.md 1.2, 1.5):
 // 8,000 training rows, P = 100, gamma = 1 / d, tokens and N_max by data set; the nets are ours.
-Settings preset_of(const std::string& task, const std::string& preset) {
-  Settings s;
+TableSettings preset_of(const std::string& task, const std::string& preset) {
+  TableSettings s;
   s.adversarial = task == "sst2" || task == "reviews" || task == "table" ? 1000 : 2000;
   if (task == "ag_news") s.most = 128;
   if (task == "imdb" || task == "yelp") s.most = 256, s.batch = 32;
@@ -51,7 +51,7 @@ class Table : public Experiment {
         "rde",
         "RDE, attacked texts found by robust density estimation (Yoo et al. 2022): AUC.",
         {task_},
-        method_cards(detectors()),
+        method_cards(detector_rows()),
         on("AUC, " + (s_.attacks.empty() ? "" : s_.attacks[0]), s_.nets.empty() ? "" : s_.nets[0]),
         Better::higher,
         "max-softmax"};
@@ -95,13 +95,13 @@ class Table : public Experiment {
     need(corpus_ != nullptr, "--task " + task_ + ": no texts were read");
     return std::make_unique<RdeTrial>(job, s_, corpus_);
   }
-  std::vector<Claim> claims(const Result& result) const override {
+  std::vector<Claim> claims(const experiment::Result& result) const override {
     return directions(result, s_.nets, s_.attacks);
   }
 
  private:
   std::string task_;
-  Settings s_ = {};
+  TableSettings s_ = {};
   std::shared_ptr<const Corpus> corpus_ = nullptr;
 };
 

@@ -14,7 +14,7 @@ namespace regrad::rde {
 
 using namespace experiment;
 
-std::shared_ptr<const Corpus> corpus_of(TextData data, const Settings& s) {
+std::shared_ptr<const Corpus> corpus_of(TextData data, const TableSettings& s) {
   auto out = std::make_shared<Corpus>();
   out->data = std::move(data);
   out->vocabulary =
@@ -33,17 +33,17 @@ std::shared_ptr<const Corpus> corpus_of(TextData data, const Settings& s) {
   return out;
 }
 
-int64_t training_steps(const Settings& s, const Corpus& corpus) {
+int64_t training_steps(const TableSettings& s, const Corpus& corpus) {
   const int64_t n = corpus.data.train.size();
   return (n + s.batch - 1) / s.batch * s.epochs;
 }
 
-int64_t trial_steps(const Settings& s, const Corpus& corpus) {
+int64_t trial_steps(const TableSettings& s, const Corpus& corpus) {
   return training_steps(s, corpus) + static_cast<int64_t>(s.attacks.size()) *
                                          std::min<int64_t>(s.attacked, corpus.data.test.size());
 }
 
-RdeTrial::RdeTrial(const Job& job, const Settings& s, std::shared_ptr<const Corpus> corpus)
+RdeTrial::RdeTrial(const Job& job, const TableSettings& s, std::shared_ptr<const Corpus> corpus)
     : job_(job),
       s_(s),
       corpus_(std::move(corpus)),

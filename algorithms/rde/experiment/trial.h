@@ -19,14 +19,14 @@ struct Corpus {
   std::vector<std::vector<int64_t>> train_ids;  // whole texts
   Tensor vectors;                               // undefined where no attack asks for them
 };
-std::shared_ptr<const Corpus> corpus_of(TextData data, const Settings& s);
+std::shared_ptr<const Corpus> corpus_of(TextData data, const TableSettings& s);
 
 // Attacks on a list of texts, one after the other: what a checkpoint holds of them.
 class AttackRun {
  public:
   // The texts to be attacked, with their labels.
   AttackRun(const AttackRow& row, Sources sources, const TextSet& texts, const Vocabulary& v,
-            const Settings& s);
+            const TableSettings& s);
 
   int64_t texts() const { return static_cast<int64_t>(patterns_.size()); }
   void attack(int64_t i, const Classifier& classifier);
@@ -58,7 +58,8 @@ class AttackRun {
 
 class RdeTrial : public experiment::Trial {
  public:
-  RdeTrial(const experiment::Job& job, const Settings& s, std::shared_ptr<const Corpus> corpus);
+  RdeTrial(const experiment::Job& job, const TableSettings& s,
+           std::shared_ptr<const Corpus> corpus);
   experiment::Moment step(int64_t i) override;
   experiment::Outcome finish() override;
   void state(const std::function<void(const std::string&, Tensor&)>& part) override;
@@ -73,7 +74,7 @@ class RdeTrial : public experiment::Trial {
   double accuracy(const TextSet& set) const;
 
   const experiment::Job job_;
-  const Settings s_;
+  const TableSettings s_;
   const std::shared_ptr<const Corpus> corpus_;
   const Random random_;
   const int64_t batches_, training_;
@@ -83,7 +84,7 @@ class RdeTrial : public experiment::Trial {
 };
 
 // Steps of training, and of the whole trial.
-int64_t training_steps(const Settings& s, const Corpus& corpus);
-int64_t trial_steps(const Settings& s, const Corpus& corpus);
+int64_t training_steps(const TableSettings& s, const Corpus& corpus);
+int64_t trial_steps(const TableSettings& s, const Corpus& corpus);
 
 }  // namespace regrad::rde
