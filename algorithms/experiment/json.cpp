@@ -183,6 +183,9 @@ void list(auto& p, auto part, const Picture*) {
   part("caption", p.caption, "mark", p.mark);
 }
 void list(auto& g, auto part, const Gallery*) { part("title", g.title, "pictures", g.pictures); }
+void list(auto& l, auto part, const Listing*) {
+  part("title", l.title, "columns", l.columns, "rows", l.rows);
+}
 void list(auto& l, auto part, const Line*) { part.array(l.step, l.moment); }
 void list(auto& s, auto part, const Score*) { part.array(s.method, s.metric, s.value); }
 void list(auto& i, auto part, const Items*) { part.array(i.method, i.metric, i.values, i.groups); }
@@ -191,6 +194,7 @@ void list(auto& r, auto part, const Row*) {
   part("finished", r.finished, "lines", r.lines, "scores", r.outcome.scores);
   part("parameters", r.outcome.parameters, "items", r.outcome.items);
   part("figures", r.outcome.figures, "galleries", r.outcome.galleries);
+  part("listings", r.outcome.listings);
 }
 template <class T>
 concept Listed = requires(T& value, Writer writer) {

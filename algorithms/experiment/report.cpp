@@ -35,6 +35,7 @@ pre { background: #f6f6f6; border-radius: 6px; padding: .8rem 1rem; overflow-x: 
 .gallery { display: flex; flex-wrap: wrap; gap: .75rem; margin-bottom: 1rem; }
 .gallery figure { width: 7.5rem; border-width: 2px; } .gallery .right { border-color: #009e73; }
 .gallery .wrong { border-color: #d55e00; }
+.listing td { white-space: normal; vertical-align: top; } mark { background: #ffe08a; }
 img { display: block; width: 100%; image-rendering: pixelated; }
 figcaption { padding: .2rem .4rem; font-size: .8rem; color: #444; }
 details summary { cursor: pointer; } footer { color: #777; font-size: .85rem; margin-top: 2.5rem; }
@@ -173,12 +174,14 @@ Chart by_size(const Result& result, const std::string& metric, const std::string
 std::string to_html(const Report& r) {
   std::vector<Chart> shown;
   std::vector<Gallery> pictures;
+  std::string listings;
   std::set<std::string> variants;
   for (const Row& f : r.rows) {
     variants.insert(f.job.variant);
     if (f.job.seed != r.result.seeds[0]) continue;
     shown.insert(shown.end(), f.outcome.figures.begin(), f.outcome.figures.end());
     pictures.insert(pictures.end(), f.outcome.galleries.begin(), f.outcome.galleries.end());
+    for (const Listing& l : f.outcome.listings) listings += to_html(l);
   }
   const std::string title = r.card.name + ": " + r.result.task + ", " + r.result.preset;
   std::string out = fmt::format(
@@ -192,6 +195,7 @@ std::string to_html(const Report& r) {
   out += figures("The table as pictures", r.figures, false);
   const std::string seed = ", seed " + std::to_string(r.result.seeds[0]);
   out += figures("Examples" + seed, shown, false) + galleries("Pictures" + seed, pictures);
+  if (!listings.empty()) out += "<h2>Texts" + escaped(seed) + "</h2>\n" + listings;
   out += figures("Learning curves, mean over the seeds", learning_curves(r.rows),
                  variants.size() % 3 == 0);
   return out +

@@ -63,7 +63,8 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
   for (const Score& s : outcome.scores)
     check_finite(job, steps, {{s.method + "'s " + s.metric, s.value}});
   // the report shows the first seed's
-  if (job.seed != ledger.row(0).job.seed) outcome.figures.clear(), outcome.galleries.clear();
+  if (job.seed != ledger.row(0).job.seed)
+    outcome.figures.clear(), outcome.galleries.clear(), outcome.listings.clear();
   ledger.finish(r, steps, std::move(outcome), *trial);
 }
 

@@ -9,6 +9,7 @@
 
 #include <regrad/algorithms/experiment/chart.h>
 #include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/experiment/listing.h>
 #include <regrad/algorithms/experiment/memory.h>
 #include <regrad/algorithms/experiment/picture.h>
 #include <regrad/algorithms/experiment/result.h>
@@ -44,8 +45,9 @@ struct Outcome {
   // method -> scalars of the model that is deployed
   std::vector<std::pair<std::string, int64_t>> parameters = {};
   std::vector<Items> items = {};
-  std::vector<Chart> figures = {};  // figures and galleries are shown for the first seed only
+  std::vector<Chart> figures = {};  // these three are shown for the first seed only
   std::vector<Gallery> galleries = {};
+  std::vector<Listing> listings = {};
 };
 
 // Numbers of one moment of a trial, for metrics.jsonl and the learning curves.

@@ -74,6 +74,12 @@ TEST_CASE("a gallery shows captions and marks, and a checkpoint keeps it to the 
   CHECK(b.pictures[1].pixels == g.pictures[1].pixels);
   CHECK(b.pictures[0].mark == Picture::wrong);
   CHECK(to_html(b) == html);
+  row.outcome.listings = {{"texts <2>", {"text", "score"}, {{"a [[fine]] & [[x", "1.5"}}}};
+  const Row texts = row_from_json(to_json(row), "here");
+  REQUIRE(texts.outcome.listings.size() == 1);
+  CHECK(to_html(texts.outcome.listings[0]) ==
+        "<table class=\"listing\">\n<caption>texts &lt;2&gt;</caption>\n<tr><th>text</th><th>score"
+        "</th></tr>\n<tr><td>a <mark>fine</mark> &amp; [[x</td><td>1.5</td></tr>\n</table>\n");
   std::string damaged = to_json(row);
   damaged.replace(damaged.find("\"mark\":2"), 8, "\"mark\":7");
   CHECK(complaint<IOError>([&] { row_from_json(damaged, "here"); }, "here: no such mark") == "");

@@ -313,6 +313,7 @@ TEST_CASE("the report is one well-formed page that holds it all") {
     o.figures = {{"fit " + std::to_string(seed), "x", "y", {{"truth", {0, 1}, {0, 1}}}}};
     o.galleries = {
         {"task of " + std::to_string(seed), {{1, 1, 1, "a", "class 0 < 1", Picture::right}}}};
+    o.listings = {{"texts of " + std::to_string(seed), {"text"}, {{"a [[b]]"}}}};
     rows.push_back({{"maml", "", seed}, 2, {{2, {{"loss", 1}}}}, true, o});
   }
   const Card card = toy.card();
@@ -328,10 +329,11 @@ TEST_CASE("the report is one well-formed page that holds it all") {
         std::string("12,345"), std::string("fit 0"), std::string("loss"),
         std::string("&quot;lr&quot;: 0.1"), std::string("regrad-toy --set &#39;a&lt;b&#39;"),
         std::string("A parabola."), std::string("accuracy by bytes"), std::string("task of 0"),
-        std::string("class 0 &lt; 1")})
+        std::string("texts of 0"), std::string("<mark>b</mark>"), std::string("class 0 &lt; 1")})
     CHECK_MESSAGE(page.find(part) != std::string::npos, part);
   CHECK(page.find("fit 1") == std::string::npos);  // figures of the first seed only
   CHECK(page.find("task of 1") == std::string::npos);
+  CHECK(page.find("texts of 1") == std::string::npos);
   CHECK(page.find("<script") == std::string::npos);
   CHECK(page.find("http") == page.find("http://www.w3.org/2000/svg"));  // it loads nothing
 }

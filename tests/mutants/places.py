@@ -199,7 +199,7 @@ def find(file, text, fields):
     parts = statements(code)
     for start, end in parts:
         if re.search(r"\bthrow\b|\bneed\(|Error\(|static_assert|\btemplate\b|\brequires\b|"
-                     r"\busing\b|\bpart\(|\bfigures\b|\bgalleries\b", code[start:end]):
+                     r"\busing\b|\bpart\(|\bfigures\b|\bgalleries\b|\blistings\b", code[start:end]):
             skip(start, end)
     out, taken = [], set()
 

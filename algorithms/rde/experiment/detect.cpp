@@ -1,6 +1,6 @@
 #include <regrad/algorithms/experiment/training/accuracy.h>
 #include <regrad/algorithms/rde/detection.h>
-#include <regrad/algorithms/rde/experiment/detect.h>
+#include <regrad/algorithms/rde/experiment/pictures.h>
 #include <regrad/algorithms/rde/fgws.h>
 #include <regrad/algorithms/rde/ngram.h>
 #include <regrad/algorithms/rde/rde.h>
@@ -29,18 +29,9 @@ Mixture mixture_of(const std::vector<Sample>& samples, const AttackRun& run, boo
     out.texts.push_back(p.text(s.adversarial ? at.words : p.words()));
     out.attacked.push_back(s.adversarial);
     out.id.push_back(s.id);
+    out.before.push_back(s.adversarial ? p.marked(at.words, p.words()) : "");
+    out.after.push_back(s.adversarial ? p.marked(at.words, at.words) : "");
   }
-  return out;
-}
-
-// Positives and negatives of a list of scores.
-struct Sides {
-  Scores attacked, clean;
-};
-Sides sides(const Scores& scores, const std::vector<bool>& attacked) {
-  Sides out;
-  for (size_t i = 0; i < scores.size(); ++i)
-    (attacked[i] ? out.attacked : out.clean).push_back(scores[i]);
   return out;
 }
 
@@ -180,7 +171,25 @@ void about_attack(const Job& job, const AttackRun& run, Outcome& out) {
   add_score(job, "words changed by " + name + ", %", words > 0 ? 100 * changed / words : 0, out);
 }
 
+// Of the first attack and mixture.
+void show(const std::string& of, const Mixture& m, const std::vector<Scores>& scores,
+          Outcome& out) {
+  out.figures.push_back(roc_chart(of, scores, m.attacked));
+  for (size_t d = 0; d < scores.size(); ++d)
+    out.figures.push_back(
+        histogram(std::string(detector_rows()[d].name) + ", " + of, scores[d], m.attacked));
+  out.listings.push_back(
+      texts_of("Attacked texts, " + of + " (*: flagged at 10% false alarms)", m, scores, 20));
+}
+
 }  // namespace
+
+Sides sides(const Scores& scores, const std::vector<bool>& attacked) {
+  Sides out;
+  for (size_t i = 0; i < scores.size(); ++i)
+    (attacked[i] ? out.attacked : out.clean).push_back(scores[i]);
+  return out;
+}
 
 const std::vector<DetectorRow>& detector_rows() {
   static const std::vector<DetectorRow> rows = {
@@ -233,7 +242,9 @@ Outcome detect(const Job& job, const TableSettings& s, const Corpus& corpus,
       const ScenarioOptions options{.most = s.adversarial};
       const auto mixed = [&](const Scenario& scenario, const char* more) {
         const Mixture m = mixture_of(scenario.samples, run, far);
-        add(job, name + more, m, guards.scores(m, fgws), out);
+        const std::vector<Scores> scores = guards.scores(m, fgws);
+        add(job, name + more, m, scores, out);
+        if (std::string(more) != ", S2") show(name + more + ", " + job.variant, m, scores, out);
       };
       mixed(scenario_1(rows, options, random / name / "S1"), far ? ", far" : "");
       if (!far) mixed(scenario_2(rows, options, random / name / "S2"), ", S2");

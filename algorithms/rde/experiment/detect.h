@@ -20,7 +20,15 @@ struct Mixture {
   std::vector<std::string> texts;
   std::vector<bool> attacked;
   std::vector<int64_t> id;
+  // Of attacked ones both texts with the changed words marked; else empty.
+  std::vector<std::string> before, after;
 };
+
+// Positives and negatives of a list of scores.
+struct Sides {
+  std::vector<double> attacked, clean;
+};
+Sides sides(const std::vector<double>& scores, const std::vector<bool>& attacked);
 
 // The share of a detector's AUC that each text has: their mean is the AUC, and the deviation of
 // their mean DeLong's (DeLong et al. 1988), so that a verdict carries the spread of the texts.
