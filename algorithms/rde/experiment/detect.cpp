@@ -142,8 +142,8 @@ Mixture all_of(const std::vector<LogRow>& rows, const AttackRun& run, bool far) 
 }
 
 // What one mixture adds to the outcome: `name` is "", ", S2" or ", far".
-void add(const Job& job, const std::string& of, const Mixture& m, const std::vector<Scores>& scores,
-         Outcome& out) {
+void add(const Job& job, const std::string& of, const Mixture& m, int64_t texts,
+         const std::vector<Scores>& scores, Outcome& out) {
   for (size_t d = 0; d < detector_rows().size(); ++d) {
     const Job row{detector_rows()[d].name, job.variant, job.seed};
     const Sides side = sides(scores[d], m.attacked);
@@ -151,9 +151,9 @@ void add(const Job& job, const std::string& of, const Mixture& m, const std::vec
     add_score(row, "AUC, " + of, 100 * auc(side.attacked, side.clean), out);
     add_score(row, "TPR at FPR 0.1, " + of, 100 * at.tpr, out);
     add_score(row, "F1, " + of, 100 * at.f1, out);
-    Scores shares = shares_of_auc(scores[d], m.attacked);
+    Scores shares = shares_of_auc(scores[d], m, texts);
     for (double& v : shares) v *= 100;
-    add_items(row, "AUC, " + of, std::move(shares), out, m.id);
+    add_items(row, "AUC, " + of, std::move(shares), out);
   }
 }
 
@@ -204,8 +204,8 @@ const std::vector<DetectorRow>& detector_rows() {
   return rows;
 }
 
-Scores shares_of_auc(const Scores& scores, const std::vector<bool>& attacked) {
-  Sides of = sides(scores, attacked);
+Scores shares_of_auc(const Scores& scores, const Mixture& mixture, int64_t texts) {
+  Sides of = sides(scores, mixture.attacked);
   const double area = auc(of.attacked, of.clean);
   std::sort(of.attacked.begin(), of.attacked.end()), std::sort(of.clean.begin(), of.clean.end());
   // share of `sorted` below v, equal ones counted half
@@ -215,12 +215,13 @@ Scores shares_of_auc(const Scores& scores, const std::vector<bool>& attacked) {
     return (static_cast<double>(low - sorted.begin()) + static_cast<double>(high - low) / 2) /
            static_cast<double>(sorted.size());
   };
-  const double m = static_cast<double>(of.attacked.size()),
-               n = static_cast<double>(of.clean.size());
-  Scores out;
+  const auto all = static_cast<double>(texts), m = static_cast<double>(of.attacked.size()),
+             n = static_cast<double>(of.clean.size());
+  Scores out(static_cast<size_t>(texts), area);
   for (size_t i = 0; i < scores.size(); ++i)
-    out.push_back(attacked[i] ? area + (m + n) / m * (below(of.clean, scores[i]) - area)
-                              : area + (m + n) / n * (1 - below(of.attacked, scores[i]) - area));
+    out.at(static_cast<size_t>(mixture.id[i])) +=
+        mixture.attacked[i] ? all / m * (below(of.clean, scores[i]) - area)
+                            : all / n * (1 - below(of.attacked, scores[i]) - area);
   return out;
 }
 
@@ -243,7 +244,7 @@ Outcome detect(const Job& job, const TableSettings& s, const Corpus& corpus,
       const auto mixed = [&](const Scenario& scenario, const char* more) {
         const Mixture m = mixture_of(scenario.samples, run, far);
         const std::vector<Scores> scores = guards.scores(m, fgws);
-        add(job, name + more, m, scores, out);
+        add(job, name + more, m, run.texts(), scores, out);
         if (std::string(more) != ", S2") show(name + more + ", " + job.variant, m, scores, out);
       };
       mixed(scenario_1(rows, options, random / name / "S1"), far ? ", far" : "");

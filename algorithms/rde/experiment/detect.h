@@ -30,12 +30,15 @@ struct Sides {
 };
 Sides sides(const std::vector<double>& scores, const std::vector<bool>& attacked);
 
-// The share of a detector's AUC that each text has: their mean is the AUC, and the deviation of
-// their mean DeLong's (DeLong et al. 1988), so that a verdict carries the spread of the texts.
-//   attacked i:  A + N/m (V_i - A), V_i the share of clean texts scored below it (half of equals);
-//   clean j:     A + N/n (V_j - A), V_j the share of attacked ones above it;  N = m + n
-std::vector<double> shares_of_auc(const std::vector<double>& scores,
-                                  const std::vector<bool>& attacked);
+// What each of all `texts` attacked ones adds to a detector's AUC on a mixture of some: their mean is
+// the AUC A, and the deviation of their mean DeLong's (DeLong et al. 1988), so that a verdict
+// carries the spread of the texts, and seeds that mix other texts share what they share.
+//   A + texts (V_i - A) / m  of an attacked text i, V_i the share of clean ones scored below it
+//                            (half of equal ones)
+//   A + texts (V_j - A) / n  of a clean text j, V_j the share of attacked ones above it
+// both of a text that is in the mixture twice, and A of one that is not in it.
+std::vector<double> shares_of_auc(const std::vector<double>& scores, const Mixture& mixture,
+                                  int64_t texts);
 
 experiment::Outcome detect(const experiment::Job& job, const TableSettings& s, const Corpus& corpus,
                            const Classifier& classifier, const std::vector<AttackRun>& runs);

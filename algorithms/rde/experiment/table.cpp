@@ -18,10 +18,11 @@ TableSettings preset_of(const std::string& task, const std::string& preset) {
   s.adversarial = task == "sst2" || task == "reviews" || task == "table" ? 1000 : 2000;
   if (task == "ag_news") s.most = 128;
   if (task == "imdb" || task == "yelp") s.most = 256, s.batch = 32;
-  if (task == "reviews") s.train = 1000, s.validation = 300, s.test = s.attacked = 400;
+  if (task == "reviews")
+    s.train = 1000, s.validation = 300, s.test = s.attacked = 800, s.epochs = 12;
   if (preset == "tiny") {
-    s.nets = {"cnn"}, s.attacks = {"pwws"}, s.epochs = 3, s.components = 20;
-    if (task != "reviews") s.train = 1500, s.validation = 300, s.test = s.attacked = 150;
+    s.nets = {"cnn"}, s.attacks = {"pwws"}, s.components = 20;
+    if (task != "reviews") s.train = 2000, s.validation = 300, s.test = s.attacked = 300;
   }
   if (preset == "small") s.fit = 4000;
   if (preset == "long") s.attacked = 100000, s.attacks = {"pwws", "tf-lite", "tf-adj-lite"};
