@@ -79,9 +79,10 @@ Moments moments(const Tensor& x) {
   const NoGrad quiet;
   const Tensor rows = detail::features(x, "moments", 2);
   if (rows.dtype() != DType::f64) throw DTypeError("moments: rows are f64");
-  const Tensor m = mean(rows, {0}), c = rows - m;
+  // less a row first: equal numbers have no variance, whatever their mean rounds to
+  const Tensor from_first = rows - rows[0], m = mean(from_first, {0}), c = from_first - m;
   const Tensor s = matmul(c.mT(), c) * (1 / static_cast<double>(rows.size(0) - 1));
-  return {m, s};
+  return {rows[0] + m, s};
 }
 
 }  // namespace regrad::rde

@@ -9,9 +9,9 @@
 //   correct  c = median(d2) / chi2_p(0.5); rows with d2 / c < chi2_p(0.975) are kept
 //   result   mean and 1/m covariance of the kept rows
 //
-// A far cluster with a share e of the rows looks nearer than the rest from an h-subset, once p - 1 +
-// e / (1 - e) > (1 - e) / e (25%: p > 3.7): it takes elemental starts, of p + 1 rows, some of which
-// have none of it. Scattered outliers are found from both.
+// A far cluster with a share e of the rows looks nearer than the rest from an h-subset, once
+// p - 1 + e / (1 - e) > (1 - e) / e (25%: p > 3.7): it takes elemental starts, of p + 1 rows, some
+// of which have none of it. Scattered outliers are found from both.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ enum class Consistency {
   median,  // as above [lib 0.24, which RDE used]
   normal   // [lib 1.9]: c = (h/n) / P(chi2_(p+2) <= chi2_p(h/n)); the result times that of 0.975
 };
-// Where there is no answer of full rank: p or fewer rows, or h rows that lie in a plane while others
-// do not (the determinant is 0 for every such subset: an exact fit).
+// Where there is no answer of full rank: p or fewer rows, or h rows that lie in a plane while
+// others do not (the determinant is 0 for every such subset: an exact fit).
 enum class Singular {
   refuse,  // NumericError
   pinv     // [code]: distances by the pseudo-inverse, blind to what is off the plane
