@@ -1,5 +1,5 @@
-// The detectors: fact 9 of text-and-ssl.md, the synthetic run of its section 3.1, files, and what is
-// degenerate.
+// The detectors: fact 9 of text-and-ssl.md, the synthetic run of its section 3.1, files, and what
+// is degenerate.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/rde/detection.h>
 #include <regrad/algorithms/rde/rde.h>
