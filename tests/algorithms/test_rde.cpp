@@ -295,6 +295,22 @@ TEST_CASE("rde, degenerate: one class, few rows of one, flat features") {
               "equal") == "");
 }
 
+TEST_CASE("rde: classes so far apart that a component is nearly nothing in one of them") {
+  const Data train = two(72, 600, 32, DType::f32);
+  const Tensor x = train.x + 3 * unsqueeze(train.y.to(DType::f32), 1);
+  for (const Method m : {Method::rde, Method::plain}) {
+    Settings s = small(m);
+    s.components = 20;
+    const Rde guard = Rde::fit(x, train.y, s);
+    CHECK(guard.gaussian(0).rank() == 20);
+    // the mean of d2 over a class's own rows is about p
+    const double own =
+        mean(guard.score(index_select(x, 0, arange(0, 600, 2)), zeros({300}, DType::i64))).item();
+    CHECK(own > 15);
+    CHECK(own < 60);
+  }
+}
+
 TEST_CASE("rde: what is refused") {
   const Data train = two(71, 30, 3);
   const Settings s = small(Method::plain);
