@@ -1,5 +1,5 @@
-// Rows in coordinates of their own: less each column's middle value, in units of a power of two near
-// its largest, and where all rows lie in a plane, along that plane:
+// Rows in coordinates of their own: less each column's middle value, in units of a power of two
+// near its largest, and where all rows lie in a plane, along that plane:
 //
 //   x = middle + scale (basis y)
 //

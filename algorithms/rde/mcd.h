@@ -56,8 +56,8 @@ struct Mcd {
 };
 
 // x [n,p] f32 or f64. Rows that all lie in a plane of fewer dimensions are taken within it, which
-// is exact (d2 within the plane needs no inverse of what is 0 there): the rank says so. One column is
-// solved exactly. Columns may differ in scale by any factor. The same bits for any number of
+// is exact (d2 within the plane needs no inverse of what is 0 there): the rank says so. One column
+// is solved exactly. Columns may differ in scale by any factor. The same bits for any number of
 // threads.
 // ShapeError: no matrix, fewer than 2 rows; DTypeError; NumericError: NaN or infinity, all rows
 // equal, or see Singular; ConfigError: h outside of (n/2, n] or starts < 0.
