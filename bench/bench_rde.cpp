@@ -4,11 +4,11 @@
 // Floors on one thread (b: bytes, F: flops): kernel PCA reads K (72 Mb) once a step of 12 vectors,
 // some 50 steps: 3.6 Gb; the kernel is 6.9 GF by symmetry, the steps 11 GF, orthogonality 2 GF. One
 // score reads the stored points (f32: 9.2 Mb) and the projection (2.4 Mb).
-#include <regrad/algorithms/rde/kpca.h>
-#include <regrad/algorithms/rde/mcd.h>
+#include <regrad/algorithms/rde/rde.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/linalg.h>
 #include <regrad/engine/ops.h>
+#include <regrad/engine/random.h>
 
 #include <cmath>
 #include <memory>
@@ -49,14 +49,34 @@ Tensor shifted() {
 // The checksum is the log-determinant alone: other random subsets end in other supports.
 Run fast_mcd() {
   const Tensor y = shifted();
+  const rde::McdOptions options{.consistency = rde::Consistency::normal};
   Run run;
-  run.checksum = {slogdet(rde::mcd(y).covariance).logabsdet.item()};
-  run.step = [y] { rde::mcd(y); };
+  run.checksum = {slogdet(rde::mcd(y, options).covariance).logabsdet.item()};
+  run.step = [y, options] { rde::mcd(y, options); };
+  return run;
+}
+
+// One text of 3,000 stored ones, from its feature to its score.
+template <DType t>
+Run one_score() {
+  const Tensor x = points().to(t);
+  const rde::Rde guard = rde::Rde::fit(x, randint(Random(1), 0, 2, {3000}));
+  const Tensor text = slice(x, 0, 7, 8) * 1.1, predicted = zeros({1}, DType::i64);
+  Run run;
+  run.checksum = {guard.score(text, predicted).item()};
+  run.step = [=] {
+    for (int i = 0; i < 100; ++i) guard.score(text, predicted);
+  };
+  run.units = 100;
   return run;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program(argc, argv, {{"rde_sklearn/kpca", kernel_pca}, {"rde_sklearn/mcd", fast_mcd}});
+  return run_program(argc, argv,
+                     {{"rde_sklearn/kpca", kernel_pca},
+                      {"rde_sklearn/mcd", fast_mcd},
+                      {"rde_score/f32", one_score<DType::f32>},
+                      {"rde_score/f64", one_score<DType::f64>}});
 }

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/rde/features.h>
+#include <regrad/algorithms/rde/products.h>
 #include <regrad/engine/error.h>
 
 #include <cmath>
@@ -10,13 +11,7 @@ template <class T>
 void need_finite(const Tensor& x, const std::string& what) {
   const T* p = x.data<T>();
   const int64_t d = x.size(1);
-  T lane[16] = {};  // NaN where anything is not finite
-  for (int64_t i = 0; i + 16 <= x.numel(); i += 16)
-    for (int64_t q = 0; q < 16; ++q) lane[q] += p[i + q] * T(0);
-  T all = 0;
-  for (const T v : lane) all += v;
-  for (int64_t i = x.numel() / 16 * 16; i < x.numel(); ++i) all += p[i] * T(0);
-  if (all == 0) return;
+  if (std::isfinite(square(p, x.numel()))) return;
   for (int64_t i = 0; i < x.numel(); ++i)
     if (!std::isfinite(p[i]))
       throw NumericError(what + ": row " + std::to_string(i / d) + " is " +

@@ -1,3 +1,4 @@
+#include <regrad/algorithms/rde/coordinates.h>
 #include <regrad/algorithms/rde/features.h>
 #include <regrad/algorithms/rde/gaussian.h>
 #include <regrad/algorithms/rde/products.h>
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 namespace regrad::rde {
@@ -61,7 +63,7 @@ Gaussian gaussian(const Tensor& location, const Tensor& covariance) {
   const Tensor d = tensor(scale, {p}, DType::f64);
   const auto [values, vectors] = eigh(unsqueeze(d, 1) * s * d);
   const double* l = values.data<double>();
-  const double cut = 1e-13 * static_cast<double>(p) * std::max(l[p - 1], 0.0);
+  const double cut = 1e-14 * static_cast<double>(p) * std::max(l[p - 1], 0.0);
   int64_t first = 0;
   while (first < p && !(l[first] > cut)) ++first;
   Gaussian out;
@@ -75,13 +77,27 @@ Gaussian gaussian(const Tensor& location, const Tensor& covariance) {
   return out;
 }
 
-Moments moments(const Tensor& x) {
+Gaussian scaled(const Gaussian& g, double factor) {
   const NoGrad quiet;
-  const Tensor rows = detail::features(x, "moments", 2);
-  if (rows.dtype() != DType::f64) throw DTypeError("moments: rows are f64");
-  const Tensor m = mean(rows, {0}), c = rows - m;
-  const Tensor s = matmul(c.mT(), c) * (1 / static_cast<double>(rows.size(0) - 1));
-  return {m, s};
+  Gaussian out = g;
+  if (factor == 1) return out;
+  out.whitening = g.whitening * (1 / std::sqrt(factor));
+  out.log_det += static_cast<double>(g.rank()) * std::log(factor);
+  return out;
+}
+
+Gaussian gaussian(const Tensor& x, Singular singular) {
+  return typed_memory([&] {
+    const NoGrad quiet;
+    const Tensor rows = detail::features(x, "gaussian", 2);
+    const int64_t n = rows.size(0), p = rows.size(1);
+    if (n <= p && singular == Singular::refuse) detail::refuse_few(n, p, "gaussian");
+    const detail::Coordinates c(rows, "gaussian");
+    std::vector<int32_t> all(static_cast<size_t>(n));
+    std::iota(all.begin(), all.end(), 0);
+    const auto m = static_cast<double>(n);
+    return c.outside(scaled(c.own(all), m / (m - 1)));
+  });
 }
 
 }  // namespace regrad::rde

@@ -23,9 +23,9 @@ struct Eigenpairs {
   int64_t dimensions = 0;       // of the Krylov space
 };
 
-// apply(v, b, w): w = K v, both [n,b] row-major. tolerance: of a vector's error. No pairs where half
-// of all dimensions are not enough for that. Where equal eigenvalues meet, any orthonormal vectors
-// of their space are an answer. The same bits for any number of threads, if apply's are.
+// apply(v, b, w): w = K v, both [n,b] row-major. tolerance: of a vector's error. No pairs where
+// half of all dimensions are not enough for that. Where equal eigenvalues meet, any orthonormal
+// vectors of their space are an answer. The same bits for any number of threads, if apply's are.
 Eigenpairs largest(int64_t n, int64_t count,
                    const std::function<void(const double* v, int64_t b, double* w)>& apply,
                    double tolerance, const Random& random);

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/rde/chi2.h>
+#include <regrad/algorithms/rde/coordinates.h>
 #include <regrad/algorithms/rde/csteps.h>
 #include <regrad/algorithms/rde/features.h>
 #include <regrad/algorithms/rde/gaussian.h>
@@ -18,7 +19,9 @@
 namespace regrad::rde {
 namespace {
 
+using detail::Coordinates;
 using detail::Estimate;
+using detail::gather;
 using detail::Rows;
 using Vector = std::vector<double>;
 using Indices = std::vector<int32_t>;
@@ -26,14 +29,6 @@ using Indices = std::vector<int32_t>;
 size_t u(int64_t i) { return static_cast<size_t>(i); }
 int64_t part_of(int64_t size, int64_t h, int64_t n) {  // ceil(size h / n)
   return (size * h + n - 1) / n;
-}
-
-// Rows of a matrix in another order.
-Vector gather(const Vector& x, int64_t p, const Indices& rows) {
-  Vector out;
-  out.reserve(rows.size() * u(p));
-  for (const int32_t i : rows) out.insert(out.end(), x.begin() + i * p, x.begin() + (i + 1) * p);
-  return out;
 }
 
 void keep_best(std::vector<Estimate>& all, size_t n) {
@@ -160,53 +155,6 @@ Indices shortest(const Vector& x, int64_t h) {
   return rows;
 }
 
-// The rows in coordinates of their own: less each column's middle value, in units of a power of two
-// near its largest, and where that is a plane, along the plane: x = middle + scale (basis y).
-struct Coordinates {
-  Vector y, middle, scale;
-  Tensor basis;  // [p,r], undefined where r = p
-  int64_t n, p, r;
-};
-
-Coordinates scaled(const Tensor& x) {
-  Coordinates c;
-  c.n = x.size(0), c.p = c.r = x.size(1);
-  c.y = detail::doubles(x);
-  for (int64_t j = 0; j < c.p; ++j) {
-    Vector column(u(c.n));
-    for (int64_t i = 0; i < c.n; ++i) column[u(i)] = c.y[u(i * c.p + j)];
-    std::nth_element(column.begin(), column.begin() + c.n / 2, column.end());
-    const double middle = column[u(c.n / 2)];
-    double most = 0;
-    for (const double v : column) most = std::max(most, std::abs(v / 2 - middle / 2));
-    int power = 0;
-    if (most > 0) std::frexp(most, &power);
-    const double scale = std::ldexp(1.0, std::clamp(power + 1, -1000, 1000));
-    c.middle.push_back(middle), c.scale.push_back(scale);
-    for (int64_t i = 0; i < c.n; ++i)
-      c.y[u(i * c.p + j)] = c.y[u(i * c.p + j)] / scale - middle / scale;
-  }
-  return c;
-}
-
-void flatten(Coordinates& c) {
-  Indices rows(u(c.n));
-  std::iota(rows.begin(), rows.end(), 0);
-  if (Rows(c.y.data(), c.n, c.p).estimate(std::move(rows)).regular) return;
-  const Tensor y = tensor(c.y, {c.n, c.p}, DType::f64);
-  const Tensor origin = mean(y, {0}), centred = y - origin;  // a point of the plane
-  const Svd d = svd(centred);
-  const Vector s = d.s.to_vector();
-  const double cut = 16 * std::numeric_limits<double>::epsilon() * static_cast<double>(c.n);
-  c.r = 0;
-  while (c.r < static_cast<int64_t>(s.size()) && s[u(c.r)] > cut * s[0]) ++c.r;
-  if (c.r == 0 || s[0] == 0) throw NumericError("mcd: all rows are equal: there is no covariance");
-  if (c.r == c.p) return;
-  c.basis = slice(d.vh, 0, 0, c.r).mT().contiguous();
-  c.y = matmul(centred, c.basis).to_vector();
-  for (int64_t j = 0; j < c.p; ++j) c.middle[u(j)] += c.scale[u(j)] * origin.data<double>()[j];
-}
-
 int64_t support_of(const Coordinates& c, const McdOptions& o) {
   if (o.starts < 0) throw ConfigError("mcd: starts is negative");
   if (o.h == 0) return std::min(c.n, (c.n + c.r + 2) / 2);
@@ -214,28 +162,6 @@ int64_t support_of(const Coordinates& c, const McdOptions& o) {
     throw ConfigError("mcd: h is " + std::to_string(o.h) + " of " + std::to_string(c.n) +
                       " rows; it must be more than half of them");
   return o.h;
-}
-
-// Mean and 1/m covariance of the rows named, in c's own coordinates.
-Moments moments_of(const Coordinates& c, const Indices& rows) {
-  const auto m = static_cast<int64_t>(rows.size());
-  const Tensor part = tensor(gather(c.y, c.r, rows), {m, c.r}, DType::f64);
-  const Tensor mu = mean(part, {0}), d = part - mu;
-  return {mu, matmul(d.mT(), d) * (1 / static_cast<double>(m))};
-}
-// The same in x's.
-Moments outside(const Coordinates& c, Moments m) {
-  const Tensor middle = tensor(c.middle, {c.p}, DType::f64),
-               scale = tensor(c.scale, {c.p}, DType::f64);
-  if (c.basis.defined()) {
-    m.location = matmul(c.basis, m.location);
-    m.covariance = matmul(matmul(c.basis, m.covariance), c.basis.mT());
-  }
-  Moments out{middle + scale * m.location, unsqueeze(scale, 1) * m.covariance * scale};
-  for (const double v : out.covariance.to_vector())
-    if (!std::isfinite(v))
-      throw NumericError("mcd: the covariance overflows; scale the columns down");
-  return out;
 }
 
 Tensor mask(const Indices& rows, int64_t n) {
@@ -257,6 +183,26 @@ double of_normal(double alpha, int64_t p) {
   return alpha < 1 ? alpha / chi2_cdf(chi2_quantile(alpha, p), p + 2) : 1;
 }
 
+[[noreturn]] void refuse_flat(int64_t h, int64_t n) {
+  throw NumericError("mcd: " + std::to_string(h) + " of " + std::to_string(n) +
+                     " rows lie in a plane, to working precision (an exact fit): their "
+                     "covariance is singular, and any row off the plane would be infinitely far; "
+                     "drop repeated rows or columns that depend on others, or use the "
+                     "pseudo-inverse (Singular::pinv)");
+}
+
+// The Gaussian of these rows, in c's coordinates.
+Gaussian gaussian_of(const Coordinates& c, const Indices& rows, Singular singular) {
+  const auto m = static_cast<int64_t>(rows.size());
+  Gaussian g;
+  if (m > 0) g = c.own(rows);
+  if (m == 0 || g.rank() == 0)
+    throw NumericError("mcd: " + std::to_string(m) + " of " + std::to_string(c.n) +
+                       " rows are equal: there is no covariance");
+  if (g.rank() < c.r && singular == Singular::refuse) refuse_flat(m, c.n);
+  return g;
+}
+
 void reweight(const Coordinates& c, const McdOptions& o, Mcd& out) {
   const double share = static_cast<double>(out.h) / static_cast<double>(c.n);
   const Vector d2 = out.raw_distances.to_vector();
@@ -266,26 +212,13 @@ void reweight(const Coordinates& c, const McdOptions& o, Mcd& out) {
   Indices kept;
   for (int64_t i = 0; i < c.n; ++i)
     if (d2[u(i)] < edge) kept.push_back(static_cast<int32_t>(i));
-  // more than half of the rows lie on one point of the plane that h of them span
-  if (kept.empty()) throw NumericError("mcd: too many rows are equal: there is no covariance");
-  Moments m = moments_of(c, kept);
-  if (!by_median) m.covariance = m.covariance * of_normal(0.975, c.r);
-  const Gaussian g = gaussian(m.location, m.covariance);
-  if (g.rank() < c.r && o.singular == Singular::refuse)
-    throw NumericError("mcd: the covariance of the rows kept is singular");
-  out.rank = g.rank();
-  out.distances = g.distances(tensor(c.y, {c.n, c.r}, DType::f64));
+  const double factor = by_median ? 1 : of_normal(0.975, c.r);
+  const Gaussian g = scaled(gaussian_of(c, kept, o.singular), factor);
+  out.distances = g.distances(c.rows());
   out.support = mask(kept, c.n);
-  m = outside(c, m);
-  out.location = m.location, out.covariance = m.covariance;
-}
-
-void refuse_flat(int64_t h, int64_t n) {
-  throw NumericError("mcd: " + std::to_string(h) + " of " + std::to_string(n) +
-                     " rows lie in a plane, to working precision (an exact fit): their "
-                     "covariance is singular, and any row off the plane would be infinitely far; "
-                     "drop repeated rows or columns that depend on others, or use the "
-                     "pseudo-inverse (Singular::pinv)");
+  out.gaussian = c.outside(g);
+  const Moments m = c.outside(c.moments(kept));
+  out.location = m.location, out.covariance = m.covariance * factor;
 }
 
 }  // namespace
@@ -294,32 +227,21 @@ Mcd mcd(const Tensor& x, const McdOptions& options) {
   return typed_memory([&] {
     const NoGrad quiet;
     const Tensor rows = detail::features(x, "mcd", 2);
-    Coordinates c = scaled(rows);
-    if (c.n <= c.p && options.singular == Singular::refuse)
-      throw NumericError("mcd: " + std::to_string(c.n) + " rows in " + std::to_string(c.p) +
-                         " dimensions have no covariance of full rank; at least " +
-                         std::to_string(c.p + 1) + " are needed, or fewer dimensions");
-    flatten(c);
+    const int64_t n = rows.size(0), p = rows.size(1);
+    if (n <= p && options.singular == Singular::refuse) detail::refuse_few(n, p, "mcd");
+    const Coordinates c(rows, "mcd");
     Mcd out;
     out.h = support_of(c, options);
     bool flat = false;
     const Indices best =
         c.r == 1 ? shortest(c.y, out.h) : Search(c.y, c.n, c.r, out.h, options).run(flat);
-    const Moments raw = moments_of(c, best);
-    const Gaussian g = gaussian(raw.location, raw.covariance);
-    if (g.rank() == 0)
-      throw NumericError("mcd: " + std::to_string(out.h) + " of " + std::to_string(c.n) +
-                         " rows are equal: there is no covariance");
-    if (g.rank() < c.r && options.singular == Singular::refuse) refuse_flat(out.h, c.n);
-    out.raw_distances = g.distances(tensor(c.y, {c.n, c.r}, DType::f64));
+    const Gaussian g = gaussian_of(c, best, options.singular);
+    out.raw_distances = g.distances(c.rows());
     out.raw_support = mask(best, c.n);
     out.raw_log_det = -std::numeric_limits<double>::infinity();
-    if (g.rank() == c.p) {
-      out.raw_log_det = g.log_det;
-      for (const double s : c.scale) out.raw_log_det += 2 * std::log(s);
-    }
+    if (g.rank() == c.p) out.raw_log_det = c.outside(g).log_det;
     reweight(c, options, out);
-    const Moments m = outside(c, raw);
+    const Moments m = c.outside(c.moments(best));
     out.raw_location = m.location, out.raw_covariance = m.covariance;
     return out;
   });

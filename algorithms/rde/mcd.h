@@ -9,13 +9,14 @@
 //   correct  c = median(d2) / chi2_p(0.5); rows with d2 / c < chi2_p(0.975) are kept
 //   result   mean and 1/m covariance of the kept rows
 //
-// A far cluster with a share e of the rows looks nearer than the rest from an h-subset, once p - 1 +
-// e / (1 - e) > (1 - e) / e (25%: p > 3.7): it takes elemental starts, of p + 1 rows, some of which
-// have none of it. Scattered outliers are found from both.
+// A far cluster with a share e of the rows looks nearer than the rest from an h-subset, once
+// p - 1 + e / (1 - e) > (1 - e) / e (25%: p > 3.7): it takes elemental starts, of p + 1 rows, some
+// of which have none of it. Scattered outliers are found from both.
 #pragma once
 
 #include <cstdint>
 
+#include <regrad/algorithms/rde/gaussian.h>
 #include <regrad/engine/random.h>
 #include <regrad/engine/tensor.h>
 
@@ -30,13 +31,6 @@ enum class Consistency {
   median,  // as above [lib 0.24, which RDE used]
   normal   // [lib 1.9]: c = (h/n) / P(chi2_(p+2) <= chi2_p(h/n)); the result times that of 0.975
 };
-// Where there is no answer of full rank: p or fewer rows, or h rows that lie in a plane while others
-// do not (the determinant is 0 for every such subset: an exact fit).
-enum class Singular {
-  refuse,  // NumericError
-  pinv     // [code]: distances by the pseudo-inverse, blind to what is off the plane
-};
-
 struct McdOptions {
   int64_t h = 0;  // 0: ceil((n + p + 1) / 2), at most n; n: the plain covariance
   Start start = Start::automatic;
@@ -55,12 +49,15 @@ struct Mcd {
   Tensor raw_distances, distances;  // f64 [n]: d2 of all rows by the raw estimate, by the result
   double raw_log_det;               // ln |raw_covariance|; -infinity where it is singular
   double correction;                // c
-  int64_t h, rank;                  // rank: of the result; below p where all rows lie in a plane
+  int64_t h;
+  // The result, from the rows themselves: to more digits than a nearly singular covariance holds.
+  // Its rank is below p where all rows lie in a plane.
+  Gaussian gaussian;
 };
 
 // x [n,p] f32 or f64. Rows that all lie in a plane of fewer dimensions are taken within it, which
-// is exact (d2 within the plane needs no inverse of what is 0 there): rank says so. One column is
-// solved exactly. Columns may differ in scale by any factor. The same bits for any number of
+// is exact (d2 within the plane needs no inverse of what is 0 there): the rank says so. One column
+// is solved exactly. Columns may differ in scale by any factor. The same bits for any number of
 // threads.
 // ShapeError: no matrix, fewer than 2 rows; DTypeError; NumericError: NaN or infinity, all rows
 // equal, or see Singular; ConfigError: h outside of (n/2, n] or starts < 0.

@@ -38,23 +38,12 @@ std::vector<int64_t> drawn(int64_t n, int64_t m, const Random& random) {
 }
 
 Gaussian of_class(const Tensor& z, const Settings& s, const Random& random) {
-  const int64_t n = z.size(0), p = z.size(1);
-  if (s.method == Method::rde) {
-    const Mcd m = mcd(z, {.start = s.start,
-                          .consistency = s.consistency,
-                          .singular = s.singular,
-                          .random = random});
-    return gaussian(m.location, m.covariance);
-  }
-  if (n <= p && s.singular == Singular::refuse)
-    throw NumericError(std::to_string(n) + " rows in " + std::to_string(p) +
-                       " dimensions have no covariance of full rank; at least " +
-                       std::to_string(p + 1) + " are needed, or fewer dimensions");
-  if (n < 2) throw NumericError("a single row has no covariance");
-  const Moments m = moments(z);
-  Gaussian g = gaussian(m.location, m.covariance);
-  if (g.rank() == 0) throw NumericError("all rows are equal: there is no covariance");
-  return g;
+  if (s.method != Method::rde) return gaussian(z, s.singular);
+  return mcd(z, {.start = s.start,
+                 .consistency = s.consistency,
+                 .singular = s.singular,
+                 .random = random})
+      .gaussian;
 }
 
 void check(const Settings& s) {
@@ -95,6 +84,7 @@ Rde Rde::fit(const Tensor& features, const Tensor& labels, const Settings& setti
     for (size_t i = 0; i < all.size(); ++i)
       if (all[i] == c) own.push_back(static_cast<int64_t>(i));
     try {
+      if (own.size() < 2) throw NumericError("a single row has no covariance");
       out.gaussians_.push_back(of_class(rows_of(z, own), settings, random / "class" / c));
     } catch (const NumericError& e) {
       throw NumericError("RDE: class " + std::to_string(c) + ": " + e.what());
@@ -133,8 +123,7 @@ Tensor Rde::score(const Tensor& features, const Tensor& predicted) const {
   const int64_t m = z.size(0);
   const Tensor y = whole_numbers(predicted, m, "score: predicted classes");
   std::vector<std::vector<int64_t>> rows(classes_.size());
-  for (int64_t i = 0; i < m; ++i)
-    rows[index(y.data<int64_t>()[i], i)].push_back(i);
+  for (int64_t i = 0; i < m; ++i) rows[index(y.data<int64_t>()[i], i)].push_back(i);
   const Tensor out = regrad::detail::empty({m}, DType::f64);
   double* scores = out.node()->ptr<double>();
   for (size_t c = 0; c < rows.size(); ++c) {
@@ -142,8 +131,7 @@ Tensor Rde::score(const Tensor& features, const Tensor& predicted) const {
     const Gaussian& g = gaussians_[c];
     const bool all = static_cast<int64_t>(rows[c].size()) == m;
     const Tensor d2 = g.distances(all ? z : rows_of(z, rows[c]));
-    const double more =
-        g.log_det + static_cast<double>(g.rank()) * std::log(2 * std::numbers::pi);
+    const double more = g.log_det + static_cast<double>(g.rank()) * std::log(2 * std::numbers::pi);
     for (size_t i = 0; i < rows[c].size(); ++i) {
       const double d = d2.data<double>()[i];
       scores[rows[c][i]] = log_det_ ? 0.5 * (d + more) : d;

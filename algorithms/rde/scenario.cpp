@@ -61,8 +61,8 @@ std::vector<LogRow> log_of(const std::vector<int64_t>& truth,
                      std::to_string(perturbed_output.size()) + " after");
   std::vector<LogRow> log;
   for (size_t i = 0; i < truth.size(); ++i)
-    log.push_back({static_cast<int64_t>(i),
-                   result_of(truth[i], original_output[i], perturbed_output[i])});
+    log.push_back(
+        {static_cast<int64_t>(i), result_of(truth[i], original_output[i], perturbed_output[i])});
   return log;
 }
 

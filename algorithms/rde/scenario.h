@@ -36,22 +36,22 @@ struct Sample {
 struct Scenario {
   std::vector<Sample> samples;  // adversarial ones first, each kind in the order drawn
   int64_t adversarial = 0, clean = 0;
-  double share = 0;         // of the rows that were attacked
+  double share = 0;          // of the rows that were attacked
   int64_t most_adversarial;  // N_max, as it was lowered
 };
 
 struct ScenarioOptions {
-  int64_t most = 1000;         // N_max: SST-2 1000; IMDB, AG-News and Yelp 2000
+  int64_t most = 1000;          // N_max: SST-2 1000; IMDB, AG-News and Yelp 2000
   bool failed_attacks = false;  // S1: failed attacks of the attacked share are positives too
 };
 
-// r_s = successes / rows, r_a = (rows not wrong) / rows. The success rate is divided by the accuracy
-// although it counts all rows already; kept as the code has it.
+// r_s = successes / rows, r_a = (rows not wrong) / rows. The success rate is divided by the
+// accuracy although it counts all rows already; kept as the code has it.
 //
 // S1: a share int(N_max / (r_s r_a)) / rows is attacked; from 0.4 on, N_max / successes instead,
-// with N_max lowered by 10 until that is below 0.4. Rows are shuffled; the successes among the first
-// share are adversarial, the next as many rows give clean originals, rightly classified or not.
-// Equal counts, no row in both.
+// with N_max lowered by 10 until that is below 0.4. Rows are shuffled; the successes among the
+// first share are adversarial, the next as many rows give clean originals, rightly classified or
+// not. Equal counts, no row in both.
 Scenario scenario_1(const std::vector<LogRow>& log, const ScenarioOptions& options,
                     const Random& random);
 // S2: of the first min(rows, int(N_max / (r_s r_a))) shuffled rows all originals are clean and the

@@ -31,7 +31,7 @@ TEST_CASE("mcd, degenerate: no more rows than dimensions") {
   const Tensor x = normal(Random(1), {6, 8}, 0, 1, DType::f64);
   CHECK(complaint<NumericError>([&] { mcd(x); }, "6 rows in 8 dimensions") == "");
   const Mcd m = mcd(x, {.singular = Singular::pinv});
-  CHECK(m.rank == 5);
+  CHECK(m.gaussian.rank() == 5);
   CHECK(furthest(m.covariance.to_vector(), plain(x).to_vector()) < 1e-12);
   for (const double d2 : m.distances.to_vector()) CHECK(d2 == doctest::Approx(5).epsilon(1e-9));
   CHECK(m.raw_log_det == -std::numeric_limits<double>::infinity());
@@ -94,7 +94,7 @@ TEST_CASE("mcd, degenerate: a column that never changes, or depends on others") 
                          cat({x, 1e-8 * first - 3e4 * second}, 1)};
   for (const Tensor& y : wide) {
     const Mcd m = mcd(y);
-    CHECK(m.rank == 3);
+    CHECK(m.gaussian.rank() == 3);
     CHECK(std::isinf(m.raw_log_det));
     // in the plane it is what it was: h too
     CHECK(m.h == whole.h);
@@ -171,7 +171,7 @@ TEST_CASE("mcd, degenerate: many dimensions, whose determinant overflows") {
   const Mcd m = mcd(x, {.starts = 3});
   CHECK(std::isfinite(m.raw_log_det));
   CHECK(m.raw_log_det > 2 * 200 * std::log(1e4) - 400);  // e^3300: no double holds it
-  CHECK(m.rank == 200);
+  CHECK(m.gaussian.rank() == 200);
   for (const double d2 : m.distances.to_vector()) CHECK(d2 > 0);
 }
 
@@ -206,9 +206,12 @@ TEST_CASE("mcd, degenerate: what is refused") {
 
 TEST_CASE("gaussian: distances in the covariance's plane, and its determinant") {
   const Tensor x = matrix(mixed(46, 50, 3, 0), 50, 3);
-  const Moments m = moments(x);
-  CHECK(furthest(m.covariance.to_vector(), (plain(x) * (50.0 / 49)).to_vector()) < 1e-12);
-  const Gaussian g = gaussian(m.location, m.covariance);
+  const Moments m{mean(x, {0}), plain(x) * (50.0 / 49)};
+  const Gaussian g = gaussian(m.location, m.covariance), direct = gaussian(x);
+  CHECK(direct.rank() == 3);
+  CHECK(direct.log_det == doctest::Approx(g.log_det).epsilon(1e-12));
+  CHECK(furthest(direct.location.to_vector(), m.location.to_vector()) < 1e-12);
+  CHECK(furthest(direct.distances(x).to_vector(), g.distances(x).to_vector()) < 1e-10);
   CHECK(g.rank() == 3);
   CHECK(g.log_det == doctest::Approx(slogdet(m.covariance).logabsdet.item()).epsilon(1e-12));
   const Tensor d = x - m.location;
@@ -226,5 +229,8 @@ TEST_CASE("gaussian: distances in the covariance's plane, and its determinant") 
   CHECK(none.distances(ones({1, 2}, DType::f64)).item() == 0);
   CHECK_THROWS_AS(gaussian(zeros({3}, DType::f64), zeros({2, 2}, DType::f64)), ShapeError);
   CHECK_THROWS_AS(gaussian(zeros({2}), zeros({2, 2}, DType::f64)), DTypeError);
-  CHECK_THROWS_AS(moments(ones({3, 2})), DTypeError);
+  CHECK_THROWS_AS(gaussian(ones({3, 2}, DType::i64)), DTypeError);
+  CHECK_THROWS_AS(gaussian(ones({1, 2})), ShapeError);
+  CHECK_THROWS_AS(gaussian(normal(Random(1), {3, 3})), NumericError);
+  CHECK(gaussian(normal(Random(1), {3, 3}), Singular::pinv).rank() == 2);
 }

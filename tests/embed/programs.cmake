@@ -1,7 +1,7 @@
 # The same programs for every way of taking regrad in; each is a test.
 enable_testing()
 set(of_layers hvp maml_step two_threads wrong_shape)
-set(of_algorithms adapt compress cooperate own_net prune relaxed)
+set(of_algorithms adapt compress cooperate detect own_net prune relaxed)
 foreach(room layers algorithms)
   foreach(program ${of_${room}})
     add_executable(${program} ${CMAKE_CURRENT_LIST_DIR}/${program}.cpp)

@@ -8,7 +8,7 @@ here=$(realpath "$(dirname "$0")")
 source=$(realpath "$here/../..")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-programs=(adapt compress cooperate hvp maml_step own_net prune relaxed two_threads wrong_shape)
+programs=(adapt compress cooperate detect hvp maml_step own_net prune relaxed two_threads wrong_shape)
 
 consume() { # name, folder, build folder, cmake arguments
   local name=$1 folder=$2 into=$work/$3

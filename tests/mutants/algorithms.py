@@ -52,6 +52,7 @@ TESTS = [
     (r"algorithms/shared/", r"maml|cml"),
     (r"algorithms/asc/", r"asc|claims"),
     (r"algorithms/ppp/", r"ppp"),
+    (r"algorithms/rde/", r"rde"),
     (r"algorithms/rfn/", r"rfn|information|claims"),
     (r"algorithms/experiment/data/", r"training|scenes|rfn|asc"),
     (r"algorithms/experiment/training/", r"training|pruning|rfn|asc"),
