@@ -160,6 +160,8 @@ TEST_CASE("encoder layers: a batch without a mask, dropout in training alone") {
   CHECK(apart(net.padded(x, {}, other), dropped) > 0.1);
   CHECK(equal_bits(net.padded(x, {}, quiet), y));
   net.dropout_p = 0;
+  CHECK(!equal_bits(net.padded(x, {}, training), y));
+  net.inner_dropout_p = 0;
   CHECK(equal_bits(net.padded(x, {}, training), y));
   CHECK(parameter_count(net) == 3 * 64 + 24 + 72 + 144 + 136 + 32);
   const TransformerEncoderLayer no_bias(Random(4),
