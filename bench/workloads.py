@@ -35,6 +35,7 @@ DENSE_CONV = dict(DENSE, peers=DENSE["peers"] + ["torch channels_last"])
 WHOLE = dict(script="int8_infer.py", peers=RUNTIMES, tolerance=4e-2)
 RESNET_INT8 = dict(WHOLE, binary="bench-sparse")
 BCRESNET_INT8 = dict(WHOLE, binary="bench-bcresnet")
+TEXT = dict(binary="bench-text", script="text_nets.py", peers=[TORCH, "torch compile"])
 OVERHEAD = dict(binary="bench-overhead", script="overhead.py", peers=[TORCH, JAX], tolerance=1e-5,
                 threads=[1])
 WORKLOADS = {
@@ -73,6 +74,10 @@ WORKLOADS = {
     "bcresnet-int8/b64": BCRESNET_INT8,
     "bcresnet-int8/f32_b1": dict(BCRESNET_INT8, peers=[], tolerance=1e-5, reference=[1665.591]),
     "bcresnet-int8/f32_b64": dict(BCRESNET_INT8, peers=[]),
+    "minilm/step": dict(TEXT, tolerance=[1e-5, 1e-4, 1e-3],
+                        reference=[0.724807, 0.693312, 0.60418]),
+    "minilm/infer": dict(TEXT, peers=TEXT["peers"] + RUNTIMES[:1], tolerance=1e-5,
+                         reference=[-15.38243, 15.54197]),
     "add8": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "add8_nograd": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "chain1000": OVERHEAD,
