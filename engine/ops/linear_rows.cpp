@@ -33,9 +33,10 @@ void linear_rows_infer(const Call& c) {
 // One product cut into blocks of rows and columns, which no bit depends on.
 void by_blocks(const Gemm& g, int t) {
   if (g.m == 0 || g.n == 0) return;
-  constexpr int64_t rows_a_block = 128, work = int64_t{1} << 20;
-  const int64_t item = t ? 8 : 4, rows = std::min(g.m, rows_a_block),
-                each = std::max<int64_t>(1, rows * g.k),
+  // rows of A that a panel of B passes stay in the second cache
+  constexpr int64_t work = int64_t{1} << 20;
+  const int64_t rows_a_block = g.k > 512 ? 128 : 256, item = t ? 8 : 4,
+                rows = std::min(g.m, rows_a_block), each = std::max<int64_t>(1, rows * g.k),
                 columns = std::max<int64_t>(1, work / each / 64) * 64,
                 row_cuts = (g.m + rows_a_block - 1) / rows_a_block,
                 cuts = (g.n + columns - 1) / columns;
