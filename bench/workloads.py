@@ -41,6 +41,7 @@ KPCA = dict(binary="bench-rde", script="rde_sklearn.py", peers=["sklearn arpack"
             tolerance=1e-7)
 MCD = dict(KPCA, peers=["sklearn mcd"], tolerance=1e-3)
 SCORE = dict(KPCA, peers=[], tolerance=1e-6)
+TEXT = dict(binary="bench-text", script="text_nets.py", peers=[TORCH, "torch compile"])
 OVERHEAD = dict(binary="bench-overhead", script="overhead.py", peers=[TORCH, JAX], tolerance=1e-5,
                 threads=[1])
 WORKLOADS = {
@@ -83,6 +84,10 @@ WORKLOADS = {
     "rde_sklearn/mcd": dict(MCD, reference=[18.624904]),
     "rde_score/f32": SCORE,
     "rde_score/f64": SCORE,
+    "minilm/step": dict(TEXT, tolerance=[1e-5, 1e-4, 1e-3],
+                        reference=[0.724807, 0.693312, 0.60418]),
+    "minilm/infer": dict(TEXT, peers=TEXT["peers"] + RUNTIMES[:1], tolerance=1e-5,
+                         reference=[-15.38243, 15.54197]),
     "add8": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "add8_nograd": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "chain1000": OVERHEAD,

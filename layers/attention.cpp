@@ -29,7 +29,7 @@ Tensor encode(const TransformerEncoderLayer& b, const Tensor& x, Context& ctx, A
   };
   const auto mlp = [&](const Tensor& h) {
     const Tensor inner =
-        dropout(apply(b.activation, by_rows(b.linear1, h, ctx)), b.dropout_p, "inner", ctx);
+        dropout(apply(b.activation, by_rows(b.linear1, h, ctx)), b.inner_dropout_p, "inner", ctx);
     return dropout(by_rows(b.linear2, inner, ctx), b.dropout_p, "outer", ctx);
   };
   if (b.norm_first) {
@@ -101,6 +101,7 @@ TransformerEncoderLayer::TransformerEncoderLayer(const Random& r, const EncoderO
       norm1({o.width}, o.dtype),
       norm2({o.width}, o.dtype),
       dropout_p(o.dropout),
+      inner_dropout_p(o.inner_dropout.value_or(o.dropout)),
       norm_first(o.norm_first),
       activation(o.activation) {
   if (o.inner < 1)

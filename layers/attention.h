@@ -50,10 +50,11 @@ struct MultiheadAttention {
 
 struct EncoderOptions {
   int64_t width = 64, heads = 4;
-  int64_t inner = 256;     // of the two linear layers in between; ViT's MLP ratio is inner / width
-  double dropout = 0;      // of both branches and between the linear layers
-  double eps = 1e-5;       // of the norms
-  bool norm_first = true;  // pre-norm
+  int64_t inner = 256;  // of the two linear layers in between; ViT's MLP ratio is inner / width
+  double dropout = 0;   // of both branches and between the linear layers
+  std::optional<double> inner_dropout = {};  // between the linear layers, if not that one (BERT: 0)
+  double eps = 1e-5;                         // of the norms
+  bool norm_first = true;                    // pre-norm
   bool qkv_bias = true;
   Nonlinearity activation = Nonlinearity::gelu;
   DType dtype = DType::f32;
@@ -66,7 +67,7 @@ struct TransformerEncoderLayer {
   MultiheadAttention self_attn;
   Linear linear1, linear2;
   LayerNorm norm1, norm2;
-  double dropout_p = 0;
+  double dropout_p = 0, inner_dropout_p = 0;
   bool norm_first = true;
   Nonlinearity activation = Nonlinearity::gelu;
 

@@ -1,3 +1,4 @@
+#include <regrad/engine/internal/adam.h>
 #include <regrad/layers/optim.h>
 
 #include <cmath>
@@ -103,7 +104,12 @@ void Adam::step(std::vector<Tensor>& params, State& state, const std::vector<Ten
   for (size_t i = 0; i < params.size(); ++i) {
     const double rate = lr * factor(factors.lr, i),
                  decay = weight_decay * factor(factors.weight_decay, i);
-    if (decoupled_weight_decay && decay != 0) params[i] = std::move(params[i]) * (1 - rate * decay);
+    const bool shrinks = decoupled_weight_decay && decay != 0;
+    if (detail::adam_step({beta1, beta2, eps, shrinks ? 1 - rate * decay : 1,
+                           decoupled_weight_decay ? 0 : decay, rate / c1, 1 / std::sqrt(c2)},
+                          grads[i], params[i], state.m[i], state.v[i]))
+      continue;
+    if (shrinks) params[i] = std::move(params[i]) * (1 - rate * decay);
     const Tensor g = decoupled_weight_decay ? grads[i] : decayed(grads[i], params[i], decay);
     state.m[i] = add(std::move(state.m[i]) * beta1, g, 1 - beta1);
     state.v[i] = add(std::move(state.v[i]) * beta2, g * g, 1 - beta2);

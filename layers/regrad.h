@@ -26,6 +26,7 @@
 #include <regrad/layers/init.h>
 #include <regrad/layers/linear.h>
 #include <regrad/layers/nets/bcresnet.h>
+#include <regrad/layers/nets/bert.h>
 #include <regrad/layers/nets/bilstm.h>
 #include <regrad/layers/nets/bottleneck.h>
 #include <regrad/layers/nets/conv4.h>

@@ -1,7 +1,7 @@
 """The nets of sparse_infer and bcresnet_infer as ONNX graphs, written node by node from the same
 weights, norms folded in as a deployed net has them.
 
-build(name, batch) -> (model, x), name: mlp_s95, resnet20_s90 or bcresnet_F40.
+build(name, batch) -> (model, x), name: mlp_s95, resnet20_s90, bcresnet_F40 or minilm_32.
 """
 from common import fill, pruned
 
@@ -38,13 +38,18 @@ class Graph:
         bias = np.zeros(w.shape[0], np.float32)
         return self.add("Gemm", x, self.constant(w), self.constant(bias), transB=1)
 
-    def model(self, y, shape, outputs):
+    def ids_model(self, y, shape, outputs):
+        from onnx import TensorProto, helper
+        return self.model(y, shape, outputs, TensorProto.INT64,
+                          [helper.make_opsetid("com.microsoft", 1)])
+
+    def model(self, y, shape, outputs, kind=None, more=()):
         from onnx import TensorProto, checker, helper
-        given = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+        given = helper.make_tensor_value_info("x", kind or TensorProto.FLOAT, shape)
         self.nodes[-1].output[0] = "y"
         out = helper.make_tensor_value_info("y", TensorProto.FLOAT, (shape[0], outputs))
         m = helper.make_model(helper.make_graph(self.nodes, "net", [given], [out], self.values),
-                              opset_imports=[helper.make_opsetid("", 17)])
+                              opset_imports=[helper.make_opsetid("", 17), *more])
         m.ir_version = 8
         checker.check_model(m)
         return m
@@ -122,6 +127,9 @@ def bcresnet(mels, batch):
 
 def build(name, batch):
     model, size = name.split("_")
+    if model == "minilm":
+        import onnx_text
+        return onnx_text.minilm()
     if model == "bcresnet":
         return bcresnet(int(size[1:]), batch)
     return {"mlp": mlp, "resnet20": resnet20}[model](int(size[1:]) / 100, batch)

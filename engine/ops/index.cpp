@@ -172,6 +172,35 @@ Tensor spread_index(const Tensor& index, const Shape& sizes, int dim) {
   return expand(reshape(index, one), sizes);
 }
 
+// Rows of g added where they came from, in their order: what scatter_add does, without an index of
+// g's size. Of more than `many` it adds in double.
+template <class T>
+void add_rows(const T* g, const int64_t* at, int64_t count, int64_t outer, int64_t n, int64_t inner,
+              T* y) {
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t i = 0; i < count; ++i, g += inner) {
+      T* row = y + (o * n + wrap_index(at[i], n, "index_select")) * inner;
+      for (int64_t j = 0; j < inner; ++j) row[j] += g[j];
+    }
+}
+void index_select_fused(const Call& c, Tensor* out) {
+  c.need_kept(c.in(1));
+  const Tensor &x = c.in(0), index = c.in(1).contiguous(), g = c.g().contiguous();
+  const int d = wrap_dim(c.attrs<Along>().dim, x.dim(), "index_select");
+  out[0] = zeros(x.shape(), x.dtype());
+  if (x.dtype() == DType::f32 && index.numel() > many) {
+    out[0] = scatter_add(out[0], d, spread_index(index, g.shape(), d), g);
+    return;
+  }
+  int64_t outer = 1, inner = 1;
+  for (int i = 0; i < d; ++i) outer *= x.shape()[i];
+  for (int i = d + 1; i < x.dim(); ++i) inner *= x.shape()[i];
+  const int64_t *at = index.data<int64_t>(), count = index.numel(), n = x.shape()[d];
+  x.dtype() == DType::f32
+      ? add_rows(g.data<float>(), at, count, outer, n, inner, out[0].node()->ptr<float>())
+      : add_rows(g.data<double>(), at, count, outer, n, inner, out[0].node()->ptr<double>());
+}
+
 // Multi-index of element i of a row-major shape.
 Shape unravel(int64_t i, const Shape& s) {
   Shape at = s;
@@ -241,6 +270,7 @@ constinit const Op index_select_op =
                                       spread_index(c.in(1), c.g().shape(), d), c.g());
                  },
                  declared_zero},
+         .fused = index_select_fused,
          .smooth = true,
          .reference = index_select_reference,
          .samples = [](Samples& s) {

@@ -33,9 +33,10 @@ void linear_rows_infer(const Call& c) {
 // One product cut into blocks of rows and columns, which no bit depends on.
 void by_blocks(const Gemm& g, int t) {
   if (g.m == 0 || g.n == 0) return;
-  constexpr int64_t rows_a_block = 128, work = int64_t{1} << 20;
-  const int64_t item = t ? 8 : 4, rows = std::min(g.m, rows_a_block),
-                each = std::max<int64_t>(1, rows * g.k),
+  // rows of A that a panel of B passes stay in the second cache
+  constexpr int64_t work = int64_t{1} << 20;
+  const int64_t rows_a_block = g.k > 512 ? 128 : 256, item = t ? 8 : 4,
+                rows = std::min(g.m, rows_a_block), each = std::max<int64_t>(1, rows * g.k),
                 columns = std::max<int64_t>(1, work / each / 64) * 64,
                 row_cuts = (g.m + rows_a_block - 1) / rows_a_block,
                 cuts = (g.n + columns - 1) / columns;
@@ -162,10 +163,11 @@ Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (x.dim() == 0) throw ShapeError("linear_rows: x " + str(x.shape()) + " must be [..,in]");
   const Tensor b = bias.defined() ? bias : scalar(0, weight.dtype());
   if (x.dim() == 2) return apply3(linear_rows_op, x, weight, b);
-  Shape out = x.shape();
-  const int64_t in = out[-1];
-  out[-1] = weight.dim() ? weight.shape()[0] : 0;
-  return reshape(apply3(linear_rows_op, reshape(x, {in ? x.numel() / in : 0, in}), weight, b), out);
+  const Shape lead(x.shape().begin(), x.shape().end() - 1);
+  Shape out = lead;
+  out.push_back(weight.dim() ? weight.shape()[0] : 0);
+  const Tensor rows = reshape(x, {lead.numel(), x.shape()[-1]});
+  return reshape(apply3(linear_rows_op, rows, weight, b), out);
 }
 
 }  // namespace regrad

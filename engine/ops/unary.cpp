@@ -3,6 +3,7 @@
 #include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/elementwise.h>
+#include <regrad/engine/parallel.h>
 
 #include <algorithm>
 #include <cmath>
@@ -206,6 +207,28 @@ constinit const Op erfc_op =
                .reference = pointwise<std::erfc>,
                .samples = [](Samples& s) { between(s, -2, 2); }});
 
+namespace {
+
+// g d gelu(x) / dx in one pass.
+Tensor gelu_gradient(const Tensor& g_of, const Tensor& x_of) {
+  constexpr int64_t block = 32768;
+  const Tensor g = g_of.contiguous(), x = x_of.contiguous(),
+               out = detail::empty(x.shape(), x.dtype());
+  const int64_t n = x.numel(), item = item_size(x.dtype());
+  parallel_for((n + block - 1) / block, [&](int64_t b) {
+    const auto at = [&](const Tensor& t) {
+      return static_cast<void*>(static_cast<char*>(t.node()->raw()) + b * block * item);
+    };
+    void* data[] = {at(out), at(g), at(x)};
+    const int64_t stride[] = {1, 1, 1};
+    kernels::table().binary[x.dtype() == DType::f64][int(kernels::Binary::gelu_grad)](
+        data, stride, std::min(block, n - b * block), {});
+  });
+  return out;
+}
+
+}  // namespace
+
 // With the normal distribution's Phi(x) = erfc(-x / sqrt 2) / 2 and density phi.
 constinit const Op gelu_op = unary_row(
     {.name = "gelu",
@@ -218,6 +241,11 @@ constinit const Op gelu_op = unary_row(
        const Tensor pdf = exp(-0.5 * square(x)) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
        return c.g() * (cdf + x * pdf);
      }},
+     .fused =
+         [](const Call& c, Tensor* out) {
+           c.need_kept(c.x());
+           out[0] = gelu_gradient(c.g(), c.x());
+         },
      .reference =
          pointwise<([](double x) { return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2)); })>,
      .samples = [](Samples& s) { between(s, -3, 3); }});

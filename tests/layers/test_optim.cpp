@@ -429,6 +429,35 @@ TEST_CASE("moving averages: PyTorch's trajectory, buffers, values outside") {
   CHECK_THROWS_AS(moving_average(mine, WithBuffer{zeros({2}), {}}, 0.5, true), ShapeError);
 }
 
+TEST_CASE("Adam's step in pieces has the bits of its ops, and changes nothing that others hold") {
+  // Of a transposed view the ops run over the whole tensor.
+  for (const DType t : {DType::f32, DType::f64}) {
+    for (const auto& [decay, decoupled] :
+         {std::pair{0.0, false}, std::pair{0.1, false}, std::pair{0.1, true}}) {
+      const Adam adam{.lr = 0.01, .weight_decay = decay, .decoupled_weight_decay = decoupled};
+      const auto drawn = [&](int i) { return normal(Random(7) / i, {70, 1001}, 0, 1, t); };
+      std::vector<Tensor> whole{drawn(0)}, turned{drawn(0).mT().contiguous().mT()};
+      REQUIRE(!turned[0].is_contiguous());
+      const Tensor held = whole[0];
+      const std::vector<double> before = held.to_vector();
+      Adam::State a, b;
+      const NoGrad quiet;
+      for (int step = 0; step < 3; ++step) {
+        const std::vector<Tensor> g{drawn(1 + step)};
+        const Tensor m = step ? a.m[0] : Tensor();
+        const std::vector<double> m_before = step ? m.to_vector() : std::vector<double>();
+        adam.step(whole, a, g);
+        adam.step(turned, b, g);
+        if (step) CHECK(m.to_vector() == m_before);
+      }
+      CHECK(whole[0].to_vector() == turned[0].to_vector());
+      CHECK(a.m[0].to_vector() == b.m[0].to_vector());
+      CHECK(a.v[0].to_vector() == b.v[0].to_vector());
+      CHECK(held.to_vector() == before);
+    }
+  }
+}
+
 TEST_CASE("the momentum of BYOL and MoCo v3 goes from its base to 1") {
   CHECK(cosine_momentum(0.996, 0, 100) == doctest::Approx(0.996).epsilon(1e-15));
   CHECK(cosine_momentum(0.996, 50, 100) == doctest::Approx(0.998).epsilon(1e-15));

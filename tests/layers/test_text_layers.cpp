@@ -160,6 +160,8 @@ TEST_CASE("encoder layers: a batch without a mask, dropout in training alone") {
   CHECK(apart(net.padded(x, {}, other), dropped) > 0.1);
   CHECK(equal_bits(net.padded(x, {}, quiet), y));
   net.dropout_p = 0;
+  CHECK(!equal_bits(net.padded(x, {}, training), y));
+  net.inner_dropout_p = 0;
   CHECK(equal_bits(net.padded(x, {}, training), y));
   CHECK(parameter_count(net) == 3 * 64 + 24 + 72 + 144 + 136 + 32);
   const TransformerEncoderLayer no_bias(Random(4),
@@ -232,6 +234,27 @@ TEST_CASE("embedding: the padding row is 0 at first and has no gradient") {
   CHECK(complaint<ConfigError>([] { Embedding(Random(1), 0, 3); }, "0 rows") == "");
   CHECK(complaint<ShapeError>([] { Embedding(Random(1), 5, 3, 5); }, "padding_idx 5") == "");
   CHECK_THROWS_AS(words(tensor({5}, DType::i64)), ShapeError);
+}
+
+TEST_CASE("rows that are taken often: the same gradient by kernel and by ops") {
+  for (const int64_t count : {7, 4096, 9000}) {
+    CAPTURE(count);
+    const Tensor x = normal(Random(1), {11, 3}).requires_grad_(),
+                 index = randint(Random(2), -11, 11, {count}), u = normal(Random(3), {count, 3});
+    const Tensor y = index_select(x, 0, index);
+    const Tensor ops =
+        grad(TensorList(y), TensorList(x), {.grad_outputs = u, .create_graph = true})[0];
+    CHECK(equal_bits(grad(TensorList(y), TensorList(x), {.grad_outputs = u})[0], ops.detach()));
+  }
+}
+
+TEST_CASE("gelu's gradient by kernel, far from 0 too") {
+  for (const DType t : {DType::f32, DType::f64}) {
+    const Tensor x = linspace(-20, 20, 4001, t).requires_grad_(), y = gelu(x);
+    const Tensor ops = grad(sum(y), x, {.create_graph = true}).detach(), fast = grad(sum(y), x);
+    CHECK(amax(abs(fast - ops)).item() < (t == DType::f32 ? 4e-7 : 1e-15));
+    CHECK(std::isnan(grad(sum(gelu(x * NAN)), x)[0].item()));
+  }
 }
 
 TEST_CASE("pack, unpack and what they refuse") {

@@ -236,6 +236,12 @@ struct relu_grad : Formula<T> {
   T operator()(T g, T y) const { return y <= T(0) ? T(0) : g; }  // a NaN lets g through
 };
 
+template <class T>
+struct gelu_grad : Formula<T> {
+  using Formula<T>::Formula;
+  T operator()(T g, T x) const { return g * math::gelu_slope(x); }
+};
+
 #define REGRAD_COMPARISON(name, sign)                               \
   template <class T>                                                \
   struct name : Formula<T> {                                        \

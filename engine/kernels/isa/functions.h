@@ -180,6 +180,17 @@ REGRAD_INLINE float gelu(float x) {
          exp_falling(-0.5f * (high * high), -0.5f * rest, t * scaled_tail(t));
 }
 
+// d gelu / dx = Phi(x) + x phi(x), by Phi(-t) = e^(-t^2/2) g(t) again. Up to 3e-7 absolute.
+REGRAD_INLINE float gelu_slope(float x) {
+  const float a = __builtin_fabsf(x);
+  const float t = a < 15.0f ? a : 15.0f;
+  const float high = from_bits(bits(t) & 0xfffff000u);
+  const float rest = (t - high) * (t + high);
+  const float e = exp_falling(-0.5f * (high * high), -0.5f * rest, 1.0f);
+  const float tail = e * scaled_tail(t);
+  return fma(x, e * 0.398942280f, x < 0.0f ? tail : 1.0f - tail);
+}
+
 // |x| < 1: x + x (0.128.. + x^2 P(x^2)); above: 1 - 2 e^(-x^2) g(sqrt 2 |x|). Up to 1.3 ulp.
 REGRAD_INLINE float erf(float x) {
   const float a = __builtin_fabsf(x), z = a * a;
@@ -267,6 +278,10 @@ REGRAD_INLINE double softplus(double x) {
 REGRAD_INLINE double gelu(double x) {
   const double a = __builtin_fabs(x), t = a < 40.0 ? a : 40.0;
   return (x < 0.0 ? 0.0 : x) - 0.5 * t * __builtin_erfc(t * 0.70710678118654752440);
+}
+REGRAD_INLINE double gelu_slope(double x) {
+  return 0.5 * __builtin_erfc(-0.70710678118654752440 * x) +
+         x * 0.39894228040143267794 * __builtin_exp(-0.5 * x * x);
 }
 REGRAD_INLINE double erf(double x) { return __builtin_erf(x); }
 REGRAD_INLINE double erfc(double x) { return __builtin_erfc(x); }
