@@ -304,3 +304,30 @@ TEST_CASE("settings of sounds: seconds of a clip and of a roll, bands, whatever 
   CHECK(moved(0.1) > 0);
   CHECK(moved(0.1) <= 10);
 }
+
+TEST_CASE("Fashion-MNIST's parts are those of their files, under both sets of names") {
+  const auto big = [](int64_t v) {
+    std::string out;
+    for (int s = 24; s >= 0; s -= 8) out += static_cast<char>(v >> s & 255);
+    return out;
+  };
+  const auto part = [&](const std::string& begin, int64_t n, char pixel) {
+    put(begin + "-images-idx3-ubyte",
+        big(0x803) + big(n) + big(28) + big(28) + std::string(static_cast<size_t>(n * 784), pixel));
+    put(begin + "-labels-idx1-ubyte",
+        big(0x801) + big(n) + std::string(static_cast<size_t>(n), static_cast<char>(n)));
+  };
+  for (const auto& [train, test] :
+       {std::pair{"train", "t10k"}, {"fashion-train20k", "fashion-t10k"}}) {
+    const TempFolder at;
+    part(at / train, 3, 7), part(at / test, 2, 9);
+    const Images images = load_images("fmnist", at.name());
+    CHECK(images.train.size() == 3);
+    CHECK(images.test.size() == 2);
+    CHECK(amax(images.train.images.to(DType::f64)).item() == 7);
+    CHECK(amin(images.test.images.to(DType::f64)).item() == 9);
+    CHECK(images.train.labels.to_vector<int64_t>() == std::vector<int64_t>{3, 3, 3});
+    CHECK(images.test.labels.to_vector<int64_t>() == std::vector<int64_t>{2, 2});
+    CHECK(images.mean[0] == 0.2860);  // as published
+  }
+}
