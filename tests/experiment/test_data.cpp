@@ -331,3 +331,27 @@ TEST_CASE("Fashion-MNIST's parts are those of their files, under both sets of na
     CHECK(images.mean[0] == 0.2860);  // as published
   }
 }
+
+TEST_CASE("drawn glyphs: ten classes in turn, 2,000 to train and 1,000 to test, none in both") {
+  const Images glyphs = load_images("glyphs", "");
+  CHECK(glyphs.classes().size() == 10);
+  for (const auto& [set, n] : {std::pair{&glyphs.train, 2000}, {&glyphs.test, 1000}}) {
+    REQUIRE(set->images.shape() == Shape{n, 1, 16, 16});
+    const std::vector<int64_t> y = set->labels.to_vector<int64_t>();
+    for (size_t i = 0; i < y.size(); ++i) CHECK(y[i] == static_cast<int64_t>(i % 10));
+  }
+  std::set<std::vector<double>> seen;
+  for (int64_t i = 0; i < 200; ++i) {
+    seen.insert(glyphs.train.images[i].to_vector());
+    seen.insert(glyphs.test.images[i].to_vector());
+  }
+  CHECK(seen.size() == 400);
+  // pictures of one class are nearer to each other than to those of the others
+  double own = 0, other = 0;
+  for (int64_t i = 0; i < 100; ++i) {
+    const Tensor x = glyphs.test.images[i];
+    own += mean(square(x - glyphs.train.images[i + 10])).item();
+    other += mean(square(x - glyphs.train.images[i + 11])).item();
+  }
+  CHECK(own < other);
+}
