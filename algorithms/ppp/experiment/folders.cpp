@@ -101,6 +101,16 @@ bool holds_sounds(const std::string& folder) {
   return sounds;
 }
 
+// A rate that cannot be brought to the model's is the file's fault.
+Tensor of_sound_file(const std::string& file, const Inputs& in) {
+  const Sound s = read_sound(file);
+  try {
+    return in.of_sound(s);
+  } catch (const ConfigError& e) {
+    throw IOError(file + ": " + e.what());
+  }
+}
+
 }  // namespace
 
 Persons load_folder(const std::string& folder, const Settings& s) {
@@ -156,7 +166,7 @@ Tensor load_samples(const std::string& folder, const Inputs& in) {
                   (in.sounds ? "sounds (.wav, .flac, .ogg)" : "pictures (.png, .jpg)"));
   std::vector<Tensor> x;
   for (const std::string& file : files)
-    x.push_back(in.sounds ? in.of_sound(read_sound(file))
+    x.push_back(in.sounds ? of_sound_file(file, in)
                           : in.of_picture(load_picture(
                                 file, {.height = in.info.height,
                                        .width = in.info.width,
