@@ -5,6 +5,7 @@
 #include <regrad/algorithms/ppp/experiment/folders.h>
 #include <regrad/algorithms/ppp/global.h>
 #include <regrad/datasets/glyphs.h>
+#include <regrad/datasets/idx.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
@@ -144,6 +145,9 @@ TEST_CASE("glyphs: each person's own pictures of its own classes") {
   CHECK(complaint<ConfigError>([] { load_persons("glyph", "", {}); }, "glyphs") == "");
   CHECK(complaint<IOError>([] { load_persons("folder", "", {}); }, "--data") == "");
   CHECK(complaint<IOError>([] { load_persons("digits", "", {}); }, "--data") == "");
+  if (fashion_mnist_folder().empty())
+    CHECK(complaint<IOError>([] { load_persons("persons", "", {}); }, "--task persons: give") ==
+          "");
 }
 
 TEST_CASE("digits: takes by part" * doctest::test_suite("shared data")) {
