@@ -1,5 +1,6 @@
 // PQK's trial: batches, the teacher that is trained before, what is scored and left in a file.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/pqk/experiment/table.h>
 #include <regrad/algorithms/pqk/experiment/trial.h>
 
 #include <regrad/layers/export.h>
@@ -225,4 +226,16 @@ TEST_CASE("no test image trains, and no training image tests") {
     return state_of(*trial, "learner");
   };
   CHECK(run(moved) == run(test::images()));
+}
+
+TEST_CASE("a table's steps are its epochs over the training part, of pq-kd twice") {
+  TaskList tasks = pqk::tasks();
+  tasks.choose("glyphs", "tiny");
+  tasks.data("");
+  // 10 epochs of 2,000 images in batches of 50; the test part has 1,000
+  const std::string point = tasks.variants()[0];
+  CHECK(tasks.steps({"qat", point, 0}) == 400);
+  CHECK(tasks.steps({"pqk", point, 0}) == 400);
+  CHECK(tasks.steps({"pq-kd", point, 0}) == 800);
+  CHECK(tasks.log_every() == 40);
 }
