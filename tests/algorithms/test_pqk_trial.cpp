@@ -113,7 +113,7 @@ TEST_CASE("teacher and student are scored apart") {
   CHECK(differ);
 }
 
-TEST_CASE("bytes are those of a file's numbers, but for a scale of each layer's inputs") {
+TEST_CASE("bytes are those of a file's numbers but for a scale of each layer's inputs") {
   const NamedNetOptions nets[] = {
       {.name = "bcresnet-1", .in_channels = 1, .size = 40, .width = 20, .classes = 6},
       {.name = "resnet20", .in_channels = 3, .size = 16, .classes = 10}};
