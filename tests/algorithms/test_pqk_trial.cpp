@@ -114,7 +114,7 @@ TEST_CASE("teacher and student are scored apart") {
   CHECK(differ);
 }
 
-TEST_CASE("bytes are those of a file's numbers, but for a scale of each layer's inputs") {
+TEST_CASE("bytes are those of a file's numbers but for a scale of each layer's inputs") {
   const NamedNetOptions nets[] = {
       {.name = "bcresnet-1", .in_channels = 1, .size = 40, .width = 20, .classes = 6},
       {.name = "resnet20", .in_channels = 3, .size = 16, .classes = 10}};
@@ -168,6 +168,8 @@ TEST_CASE("what a trial leaves: sparsity, bytes, a model with ranges and bits") 
   for (const Series& s : levels) {
     CHECK(s.x.size() == 15);
     CHECK(std::accumulate(s.y.begin(), s.y.end(), 0.0) == 16 * 8 * 9);
+    CHECK(s.y[0] + s.y[14] >= 1);  // a level is 1 / 7 of the largest weight
+    CHECK(s.y[7] < 16 * 8 * 9);
   }
   CHECK(levels[1].y[7] > levels[0].y[7]);  // what is pruned is 0
 }
@@ -238,4 +240,20 @@ TEST_CASE("a table's steps are its epochs over the training part, of pq-kd twice
   CHECK(tasks.steps({"pqk", point, 0}) == 400);
   CHECK(tasks.steps({"pq-kd", point, 0}) == 800);
   CHECK(tasks.log_every() == 40);
+  const auto set = [&](const char* key, const char* value) {
+    std::vector<Field> list = tasks.fields();
+    assign(list, key, value, "test");
+  };
+  set("keep_last", "true");
+  CHECK(tasks.steps({"qat", point, 0}) == 400);  // 2,000 is 40 whole batches
+  set("batch", "48");
+  CHECK(tasks.steps({"qat", point, 0}) == 420);
+  set("keep_last", "false");
+  CHECK(tasks.steps({"qat", point, 0}) == 410);
+  // gamma does nothing where lr falls nowhere
+  std::vector<Field> list = tasks.fields();
+  from_json(list, "{\"milestones\": []}", "test");
+  CHECK(tasks.unused("gamma", {"pqk"}) == "");
+  set("restart_milestone", "1");
+  CHECK(tasks.unused("gamma", {"pqk"}) != "");
 }
