@@ -166,14 +166,15 @@ NamedNet teacher(const State& s, const Options& o) {
 
 Size size_of(const FewBitNet& net, const Tensor& x) {
   std::vector<Tensor> layers;
+  Size out;
   Context ctx;
   ctx.evaluate = [&](const Step& s, const std::function<Tensor()>& plain) {
     if (s.kind == Step::conv || s.kind == Step::linear) layers.push_back(s.weight);
+    if (s.kind == Step::norm && s.bands > 1) out.scales += 8 * s.bands * s.x.size(1);
     return plain();
   };
   const NoGrad quiet;
   net.net(x, ctx);
-  Size out;
   const auto bytes = [](int64_t bits) { return (bits + 7) / 8; };
   const auto count = static_cast<int64_t>(layers.size());
   for (int64_t l = 0; l < count; ++l) {

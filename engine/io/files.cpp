@@ -74,6 +74,14 @@ void write_temp(const std::string& temp, const std::vector<std::string_view>& pi
   if (const int error = file.close()) throw_disk(temp, "close the file", error, needed);
 }
 
+// The new file would take the place of a device or a pipe, which others need.
+void check_replaceable(const std::string& path) {
+  struct stat about {};
+  if (::stat(path.c_str(), &about) != 0) return;
+  if (!S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))
+    throw DiskError(path + ": is no regular file, so it is not replaced");
+}
+
 }  // namespace
 
 InputFile::InputFile(std::string path)
@@ -128,6 +136,7 @@ void write_file(const std::string& path, std::string_view bytes) {
 }
 
 void write_file(const std::string& path, const std::vector<std::string_view>& pieces) {
+  check_replaceable(path);
   const std::string temp = path + ".tmp";
   try {
     write_temp(temp, pieces);

@@ -32,9 +32,10 @@ for person in ann bob cy; do
     done
   done
 done
-mkdir mine one empty broken
+mkdir mine one empty broken slow
 cp people/ann/yes/1.wav mine/1.wav && cp people/ann/no/3.wav mine/3.wav && cp mine/1.wav one/
 wave broken/nan.wav 8000 0.4 1 nan
+wave slow/seven.wav 7 9 1
 
 "$bin/regrad-ppp" --help | grep -q "regrad-ppp personalize --model M --samples DIR --out FILE"
 "$bin/regrad-ppp" --quiet --task folder --data people --seeds 1 --methods full,ppp --epochs 20 \
@@ -74,10 +75,11 @@ expect 3 "has no gates" "$bin/regrad-ppp" personalize --model "$full" --samples 
 expect 3 "holds no samples" personalize --samples empty --out x.safetensors
 expect 3 "is no folder of samples" personalize --samples nowhere --out x.safetensors
 expect 3 "nan.wav" personalize --samples broken --out x.safetensors
+expect 3 "slow/seven.wav: resample: from 7 to" personalize --samples slow --out x.safetensors
 expect 3 "nothing.safetensors" "$bin/regrad-ppp" personalize --model nothing.safetensors \
   --samples mine --out x.safetensors
 expect 3 "mine/1.wav" "$bin/regrad-ppp" personalize --model mine/1.wav --samples mine --out x
 expect 3 "fsdd" "$bin/regrad-ppp" --task digits --data empty
 expect 5 "no/such" personalize --samples mine --out no/such/x.safetensors
 [ ! -e x.safetensors ] && [ ! -e x ] && [ ! -e no ]
-echo "a table, a model, a small net; twelve mistakes"
+echo "a table, a model, a small net; thirteen mistakes"

@@ -90,4 +90,15 @@ tail -n 1 message | grep -qx 'regrad: 2 of 3 files could not be read'
 head -c 300 net.safetensors > cut.safetensors
 expect 3 "cut.safetensors" "$bin/regrad-sparse" run cut.safetensors ring.png
 expect 3 "net.safetensors" "$bin/regrad-sparse" export net.safetensors --out again.safetensors
+# A model whose metadata do not fit its tensors, or give what no file may hold.
+forge() { # what is in its header, what takes its place
+  LC_ALL=C sed "s/$1/$2/" out/models/*.safetensors > forged.safetensors
+  ! cmp -s forged.safetensors out/models/*.safetensors
+}
+forge '"classes":"10"' '"classes":"11"'
+expect 3 "^regrad: forged.safetensors: tensor" "$bin/regrad-sparse" export forged.safetensors \
+  --out again.safetensors
+forge '"deviation":"0.4' '"deviation":"0.0'
+expect 3 "forged.safetensors: .* deviation" "$bin/regrad-sparse" export forged.safetensors \
+  --out again.safetensors
 [ ! -e again.safetensors ]

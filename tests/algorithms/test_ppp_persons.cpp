@@ -5,6 +5,7 @@
 #include <regrad/algorithms/ppp/experiment/folders.h>
 #include <regrad/algorithms/ppp/global.h>
 #include <regrad/datasets/glyphs.h>
+#include <regrad/datasets/idx.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
@@ -144,6 +145,25 @@ TEST_CASE("glyphs: each person's own pictures of its own classes") {
   CHECK(complaint<ConfigError>([] { load_persons("glyph", "", {}); }, "glyphs") == "");
   CHECK(complaint<IOError>([] { load_persons("folder", "", {}); }, "--data") == "");
   CHECK(complaint<IOError>([] { load_persons("digits", "", {}); }, "--data") == "");
+  if (fashion_mnist_folder().empty())
+    CHECK(complaint<IOError>([] { load_persons("persons", "", {}); }, "--task persons: give") ==
+          "");
+}
+
+TEST_CASE("styles of pictures that are not square") {
+  std::vector<double> ramp;
+  for (int i = 0; i < 15; ++i) ramp.push_back(i / 15.0);
+  const Tensor x = tensor(ramp, {1, 3, 5}, DType::f32);
+  const auto v = [&](int i, int j) { return ramp[static_cast<size_t>(5 * i + j)]; };
+  for (const double share : {0.0, 0.5, 1.0}) {
+    const Tensor y = styled(x, {.blur = share});
+    // the blur leaves a ramp's middle as it is; outside there is no ink
+    CHECK(y[0][1][2].item() == doctest::Approx(v(1, 2)));
+    const double soft = 0.25 * v(0, 4) + 0.125 * (v(0, 3) + v(1, 4)) + 0.0625 * v(1, 3);
+    CHECK(y[0][0][4].item() == doctest::Approx((1 - share) * v(0, 4) + share * soft));
+    const double below = 0.25 * v(2, 4) + 0.125 * (v(2, 3) + v(1, 4)) + 0.0625 * v(1, 3);
+    CHECK(y[0][2][4].item() == doctest::Approx((1 - share) * v(2, 4) + share * below));
+  }
 }
 
 TEST_CASE("digits: takes by part" * doctest::test_suite("shared data")) {

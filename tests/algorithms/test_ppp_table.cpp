@@ -291,6 +291,16 @@ TEST_CASE("what a row reports: sizes of cut nets, overlap, cost of training, pic
     mean_of_three += score(out, "ppp", std::string("accuracy of ") + who) / 3;
   CHECK(mean_of_three == doctest::Approx(score(out, "ppp", "accuracy")));
   CHECK(score(out, "ppp", "unseen person 3") == score(out, "ppp", "unseen"));
+  // who is in no training keeps channels of its own
+  const Tensors m = personalize(net, data->examples(enrolled(*data, 3, 3, 2))).masks;
+  const double a = sum(m[0]).item(), b = sum(m[1]).item(), c = sum(m[2]).item();
+  for (const char* row : {"ppp", "random", "norm"}) {
+    CHECK(score(out, row, "MACs of unseen, % of full") ==
+          doctest::Approx(100 * macs(a, b, c) / macs(2, 4, 8)));
+    CHECK(score(out, row, "parameters of unseen, % of full") ==
+          doctest::Approx(100 * size(a, b, c) / size(2, 4, 8)));
+  }
+  CHECK(score(out, "full", "MACs of unseen, % of full") == 100);
 
   // AIG runs what each example opens, and its gate nets
   PppTrial aig({"aig", "", 2}, s, data);
@@ -311,6 +321,25 @@ TEST_CASE("what a row reports: sizes of cut nets, overlap, cost of training, pic
   CHECK(score(by_example, "aig", "MACs, % of full") ==
         doctest::Approx(100 * of_examples / macs(2, 4, 8)));
   CHECK(score(by_example, "aig", "parameters, % of full") > 100);
+}
+
+TEST_CASE("sizes of left-out persons' nets are of the nets that left them out") {
+  const auto data = std::make_shared<const Persons>(few_persons(4, 0));
+  ppp::Settings s = few_settings();
+  s.held = 0, s.leave_out = true, s.epochs = 3, s.lr = 0.15, s.rate = 30, s.target = 0.4;
+  PppTrial trial({"ppp", "", 2}, s, data);
+  for (int i = 0; i < 45; ++i) trial.step(i);
+  const Outcome out = trial.finish();
+  double told = 0, full = 0;
+  for (int64_t u = 0; u < 4; ++u) {
+    const GatedNet& net = trial.folds()[static_cast<size_t>(u + 1)].net();
+    const Personal mine = personalize(net, data->examples(enrolled(*data, u, 3, 2)));
+    const GatedNet& full_net = trial.folds()[static_cast<size_t>(u + 1)].full;
+    told += static_cast<double>(ppp::cost_of_net(mine.net, data->info).macs) / 4;
+    full += static_cast<double>(ppp::cost_of_net(full_net, data->info).macs) / 4;
+  }
+  CHECK(score(out, "ppp", "MACs of unseen, % of full") == doctest::Approx(100 * told / full));
+  CHECK(score(out, "ppp", "MACs of unseen, % of full") != score(out, "ppp", "MACs, % of full"));
 }
 
 TEST_CASE("the models that a run leaves can be personalized, and the full one has no gates") {

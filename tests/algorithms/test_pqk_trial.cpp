@@ -1,9 +1,12 @@
 // PQK's trial: batches, the teacher that is trained before, what is scored and left in a file.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/pqk/experiment/table.h>
 #include <regrad/algorithms/pqk/experiment/trial.h>
 
 #include <regrad/layers/export.h>
 #include <regrad/layers/serialize.h>
+
+#include <numeric>
 
 #include "../temp_folder.h"
 #include "pruning_trials.h"
@@ -111,6 +114,31 @@ TEST_CASE("teacher and student are scored apart") {
   CHECK(differ);
 }
 
+TEST_CASE("bytes are those of a file's numbers but for a scale of each layer's inputs") {
+  const NamedNetOptions nets[] = {
+      {.name = "bcresnet-1", .in_channels = 1, .size = 40, .width = 20, .classes = 6},
+      {.name = "resnet20", .in_channels = 3, .size = 16, .classes = 10}};
+  for (const NamedNetOptions& of : nets) {
+    CAPTURE(of.name);
+    const FewBits few{.bits = 5};
+    FewBitNet net{NamedNet(Random(1), of), true, few, {}};
+    net.ranges = few.begin(net.net);
+    const Tensor x = normal(Random(2), {2, of.in_channels, of.size, of.columns()});
+    Context ctx{.training = true, .evaluate = few.training(net.ranges)};
+    net.net(x, ctx);
+    const test::TempFolder at;
+    save_inference(export_net(net.net, of, {.quantization = few.layers(net.ranges)}),
+                   at / "net.safetensors");
+    int64_t bytes = 0;
+    for (const NamedTensor& t : load_safetensors(at / "net.safetensors").tensors)
+      bytes += t.second.numel() * (t.second.dtype() == DType::f32 ? 4 : 1);
+    const pqk::Size s = pqk::size_of(net, slice(x, 0, 0, 1));
+    // weights of which one level in 31 is 0: no bitmap pays
+    CHECK(s.bitmap == 0);
+    CHECK(bytes == s.total() + 4 * net.ranges.size(0));
+  }
+}
+
 TEST_CASE("what a trial leaves: sparsity, bytes, a model with ranges and bits") {
   const auto trial = stepped("pqk", all_steps);
   const Outcome out = trial->finish();
@@ -131,6 +159,19 @@ TEST_CASE("what a trial leaves: sparsity, bytes, a model with ranges and bits") 
   CHECK(as_float->about().count("bits") == 0);
   for (const NamedTensor& t : as_float->model()) CHECK(t.first != "ranges");
   CHECK(score(out, "bytes") < score(as_float->finish(), "bytes"));
+  // all weights of the second convolution, at levels -7 to 7
+  REQUIRE(out.figures.size() == 1);
+  const std::vector<Series>& levels = out.figures[0].series;
+  REQUIRE(levels.size() == 2);
+  CHECK(levels[0].name == "before training");
+  CHECK(levels[1].name == "deployed");
+  for (const Series& s : levels) {
+    CHECK(s.x.size() == 15);
+    CHECK(std::accumulate(s.y.begin(), s.y.end(), 0.0) == 16 * 8 * 9);
+    CHECK(s.y[0] + s.y[14] >= 1);  // a level is 1 / 7 of the largest weight
+    CHECK(s.y[7] < 16 * 8 * 9);
+  }
+  CHECK(levels[1].y[7] > levels[0].y[7]);  // what is pruned is 0
 }
 
 TEST_CASE("PQK-9: the exported net runs by whole numbers, and gives what the rounded net gives") {
@@ -187,4 +228,32 @@ TEST_CASE("no test image trains, and no training image tests") {
     return state_of(*trial, "learner");
   };
   CHECK(run(moved) == run(test::images()));
+}
+
+TEST_CASE("a table's steps are its epochs over the training part, of pq-kd twice") {
+  TaskList tasks = pqk::tasks();
+  tasks.choose("glyphs", "tiny");
+  tasks.data("");
+  // 10 epochs of 2,000 images in batches of 50; the test part has 1,000
+  const std::string point = tasks.variants()[0];
+  CHECK(tasks.steps({"qat", point, 0}) == 400);
+  CHECK(tasks.steps({"pqk", point, 0}) == 400);
+  CHECK(tasks.steps({"pq-kd", point, 0}) == 800);
+  CHECK(tasks.log_every() == 40);
+  const auto set = [&](const char* key, const char* value) {
+    std::vector<Field> list = tasks.fields();
+    assign(list, key, value, "test");
+  };
+  set("keep_last", "true");
+  CHECK(tasks.steps({"qat", point, 0}) == 400);  // 2,000 is 40 whole batches
+  set("batch", "48");
+  CHECK(tasks.steps({"qat", point, 0}) == 420);
+  set("keep_last", "false");
+  CHECK(tasks.steps({"qat", point, 0}) == 410);
+  // gamma does nothing where lr falls nowhere
+  std::vector<Field> list = tasks.fields();
+  from_json(list, "{\"milestones\": []}", "test");
+  CHECK(tasks.unused("gamma", {"pqk"}) == "");
+  set("restart_milestone", "1");
+  CHECK(tasks.unused("gamma", {"pqk"}) != "");
 }

@@ -11,6 +11,8 @@
 #include <cmath>
 #include <cstring>
 
+#include <sys/stat.h>
+
 #include "../temp_folder.h"
 
 using namespace regrad;
@@ -291,6 +293,15 @@ TEST_CASE("files: short writes are no loss, and a failed write names the file an
   CHECK(complaint<DiskError>([&] { write_file(folder / "y", "abc"); },
                              folder / "y: cannot put the new file in place") == "");
   CHECK(!std::filesystem::exists(folder / "y.tmp"));
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  std::filesystem::create_symlink("pipe", folder / "link");
+  for (const char* name : {"pipe", "link"}) {
+    CHECK(complaint<DiskError>([&] { write_file(folder / name, "abc"); },
+                               std::string(name) + ": is no regular file") == "");
+    CHECK(!std::filesystem::exists(folder / (std::string(name) + ".tmp")));
+  }
+  CHECK(std::filesystem::is_fifo(folder / "pipe"));
+  CHECK(std::filesystem::is_symlink(folder / "link"));
   const InputFile file(folder / "x");
   char bytes[3];
   file.read(1, bytes, 3);

@@ -304,3 +304,54 @@ TEST_CASE("settings of sounds: seconds of a clip and of a roll, bands, whatever 
   CHECK(moved(0.1) > 0);
   CHECK(moved(0.1) <= 10);
 }
+
+TEST_CASE("Fashion-MNIST's parts are those of their files, under both sets of names") {
+  const auto big = [](int64_t v) {
+    std::string out;
+    for (int s = 24; s >= 0; s -= 8) out += static_cast<char>(v >> s & 255);
+    return out;
+  };
+  const auto part = [&](const std::string& begin, int64_t n, char pixel) {
+    put(begin + "-images-idx3-ubyte",
+        big(0x803) + big(n) + big(28) + big(28) + std::string(static_cast<size_t>(n * 784), pixel));
+    put(begin + "-labels-idx1-ubyte",
+        big(0x801) + big(n) + std::string(static_cast<size_t>(n), static_cast<char>(n)));
+  };
+  for (const auto& [train, test] :
+       {std::pair{"train", "t10k"}, {"fashion-train20k", "fashion-t10k"}}) {
+    const TempFolder at;
+    part(at / train, 3, 7), part(at / test, 2, 9);
+    const Images images = load_images("fmnist", at.name());
+    CHECK(images.train.size() == 3);
+    CHECK(images.test.size() == 2);
+    CHECK(amax(images.train.images.to(DType::f64)).item() == 7);
+    CHECK(amin(images.test.images.to(DType::f64)).item() == 9);
+    CHECK(images.train.labels.to_vector<int64_t>() == std::vector<int64_t>{3, 3, 3});
+    CHECK(images.test.labels.to_vector<int64_t>() == std::vector<int64_t>{2, 2});
+    CHECK(images.mean[0] == 0.2860);  // as published
+  }
+}
+
+TEST_CASE("drawn glyphs: ten classes in turn, 2,000 to train and 1,000 to test, none in both") {
+  const Images glyphs = load_images("glyphs", "");
+  CHECK(glyphs.classes().size() == 10);
+  for (const auto& [set, n] : {std::pair{&glyphs.train, 2000}, {&glyphs.test, 1000}}) {
+    REQUIRE(set->images.shape() == Shape{n, 1, 16, 16});
+    const std::vector<int64_t> y = set->labels.to_vector<int64_t>();
+    for (size_t i = 0; i < y.size(); ++i) CHECK(y[i] == static_cast<int64_t>(i % 10));
+  }
+  std::set<std::vector<double>> seen;
+  for (int64_t i = 0; i < 200; ++i) {
+    seen.insert(glyphs.train.images[i].to_vector());
+    seen.insert(glyphs.test.images[i].to_vector());
+  }
+  CHECK(seen.size() == 400);
+  // pictures of one class are nearer to each other than to those of the others
+  double own = 0, other = 0;
+  for (int64_t i = 0; i < 100; ++i) {
+    const Tensor x = glyphs.test.images[i];
+    own += mean(square(x - glyphs.train.images[i + 10])).item();
+    other += mean(square(x - glyphs.train.images[i + 11])).item();
+  }
+  CHECK(own < other);
+}

@@ -23,6 +23,21 @@ TEST_CASE("every setting of regrad-pqk changes a run, or is refused") {
         "--methods dense,pqk --refresh 2"}});
 }
 
+TEST_CASE("regrad-pqk: first and last layer may have as few bits as the others") {
+  experiment::TaskList tasks = pqk::tasks();
+  tasks.choose("glyphs", "tiny");
+  std::vector<experiment::Field> fields = tasks.fields();
+  const auto refused = [&](const char* bits, const char* edge_bits) {
+    assign(fields, "bits", bits, "test"), assign(fields, "edge_bits", edge_bits, "test");
+    return tasks.unused("edge_bits", {"pqk"}) != "";
+  };
+  CHECK(!refused("4", "4"));
+  CHECK(!refused("4", "3"));
+  CHECK(!refused("8,4", "4"));
+  CHECK(refused("8", "4"));
+  CHECK(refused("8", "8"));
+}
+
 TEST_CASE("every setting of regrad-pqk on spoken words changes a run, or is refused") {
   const test::TempFolder at;
   test::make_up("digits", at.name());

@@ -43,17 +43,17 @@ FILES = re.compile(
     r".*\.(h|cpp)$")
 # The tests that concern a file, as what their names in ctest begin with: the first line that fits.
 TESTS = [
-    (r"algorithms/(map|dcil|pruning)/experiment/", r"pruning|map|dcil|training|claims"),
+    (r"algorithms/(map|dcil|pruning)/experiment/", r"pruning|map|dcil|training|claims|presets"),
     (r"algorithms/(map|dcil|pruning)/", r"pruning|map|dcil"),
-    (r"algorithms/pqk/", r"pqk|claims"),
-    (r"algorithms/cml/experiment/", r"cml|claims"),
+    (r"algorithms/pqk/", r"pqk|claims|presets"),
+    (r"algorithms/cml/experiment/", r"cml|claims|presets"),
     (r"algorithms/(cml|maml)/", r"cml|maml"),
     (r"algorithms/shared/(masks|cost|distill)", r"pruning|map|dcil|asc|cml"),
     (r"algorithms/shared/", r"maml|cml"),
-    (r"algorithms/asc/", r"asc|claims"),
-    (r"algorithms/ppp/", r"ppp"),
+    (r"algorithms/asc/", r"asc|claims|presets"),
+    (r"algorithms/ppp/", r"ppp|presets"),
     (r"algorithms/rde/", r"rde"),
-    (r"algorithms/rfn/", r"rfn|information|claims"),
+    (r"algorithms/rfn/", r"rfn|information|claims|presets"),
     (r"algorithms/experiment/data/", r"training|scenes|rfn|asc"),
     (r"algorithms/experiment/training/", r"training|pruning|rfn|asc"),
     (r"algorithms/experiment/", r"experiment|stats|claims|rfn|asc|cml"),

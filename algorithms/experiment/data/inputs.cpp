@@ -45,7 +45,14 @@ Tensor Inputs::of_picture(const Tensor& picture) const {
 }
 
 Tensor Inputs::of_file(const std::string& path) const {
-  if (sounds) return of_sound(read_sound(path));
+  if (sounds) {
+    const Sound s = read_sound(path);
+    try {
+      return of_sound(s);
+    } catch (const ConfigError& e) {  // a rate that cannot be brought to the model's
+      throw IOError(path + ": " + e.what());
+    }
+  }
   return of_picture(load_picture(
       path,
       {.height = info.height, .width = info.width, .channels = static_cast<int>(info.channels)}));

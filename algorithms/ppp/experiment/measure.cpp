@@ -44,9 +44,9 @@ void Rows::add(const std::string& row, int64_t u, bool is_seen, std::vector<doub
                const Cost& cost) {
   Reading& r = rows_[row];
   (is_seen ? r.seen : r.unseen)[u] = std::move(hits);
+  (is_seen ? r.macs : r.unseen_macs) += static_cast<double>(cost.macs);
+  (is_seen ? r.parameters : r.unseen_parameters) += static_cast<double>(cost.parameters);
   if (!is_seen) return;
-  r.macs += static_cast<double>(cost.macs);
-  r.parameters += static_cast<double>(cost.parameters);
   r.bytes += 4 * static_cast<double>(cost.parameters);
   r.kilobytes.push_back(4e-3 * static_cast<double>(cost.parameters));
 }
@@ -200,11 +200,15 @@ void Rows::scores(const std::string& row, const Reading& of, Outcome& out) const
     add_score(named, metric, mean(values), out);
     add_items(named, metric, std::move(values), out, std::move(groups));
   }
-  const auto people = static_cast<double>(of.seen.size());
-  add_score(named, "MACs, % of full", 100 * of.macs / people / static_cast<double>(full_.macs),
-            out);
-  add_score(named, "parameters, % of full",
-            100 * of.parameters / people / static_cast<double>(full_.parameters), out);
+  const auto people = static_cast<double>(of.seen.size()),
+             unseen = static_cast<double>(of.unseen.size());
+  const auto share = [&](const char* metric, double sum, double count, int64_t whole) {
+    if (count > 0) add_score(named, metric, 100 * sum / count / static_cast<double>(whole), out);
+  };
+  share("MACs, % of full", of.macs, people, full_.macs);
+  share("parameters, % of full", of.parameters, people, full_.parameters);
+  share("MACs of unseen, % of full", of.unseen_macs, unseen, full_.macs);
+  share("parameters of unseen, % of full", of.unseen_parameters, unseen, full_.parameters);
   add_score(named, "bytes", of.bytes / people, out);
   add_score(named, "training, 1e9 MACs", training(row), out);
   if (data_.count() <= 10)

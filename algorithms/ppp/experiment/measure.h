@@ -16,6 +16,7 @@ Cost cost_of_net(const GatedNet& net, const InferenceInfo& info);
 //   accuracy   % of the test examples of persons who are in the training
 //   unseen     the same of persons who are not: held out, or left out by a net of their own
 //   MACs, % of full;  parameters, % of full;  bytes      mean over the persons of `accuracy`
+//   MACs of unseen, % of full;  parameters of unseen, % of full    over those of `unseen`
 //   overlap, %           of what two persons keep (Jaccard), mean over pairs
 //   training, 1e9 MACs   forward and backward, of one net
 // accuracy and unseen item by item, with the person as cluster; and each person's own where there
@@ -31,6 +32,7 @@ class Rows {
   struct Reading {                                                  // of one row
     std::map<int64_t, std::vector<double>> seen = {}, unseen = {};  // person -> hits
     double macs = 0, parameters = 0, bytes = 0;                     // sums over the persons seen
+    double unseen_macs = 0, unseen_parameters = 0;                  // over those who are not
     std::vector<double> kilobytes = {};                             // by person, for the picture
   };
   using ByPerson = std::map<int64_t, Personal>;

@@ -138,6 +138,11 @@ Persons glyphs(const Settings& s) {
 }
 
 Persons fashion(const Settings& s, const std::string& folder) {
+  if (folder.empty() && fashion_mnist_folder().empty())
+    throw IOError(
+        "--task persons: give --data DIR, the folder with Fashion-MNIST "
+        "(train-images-idx3-ubyte.gz and its three companions), or install Debian's package "
+        "dataset-fashion-mnist; --task glyphs needs no data");
   const Images all = load_images("fmnist", folder);
   std::map<std::pair<int64_t, bool>, std::vector<int64_t>> rows;
   for (const bool test : {false, true}) {

@@ -101,7 +101,7 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
   const std::string no_row = "no row of the table reads it: ", of = "the images of " + task;
   const bool float_only = none([](const Row&r) { return r.quantizes; }),
              whole_only = none([](const Row&r) { return r.prunes; });
-  const bool coarse = any_of(points(s), [&](const Point& p) { return p.bits < s.edge_bits; });
+  const bool eight = !any_of(points(s), [](const Point& p) { return p.bits < 8; });
   return reason(
       key,
       {{"frames", !of_words(task), of + " are no sounds"},
@@ -109,7 +109,7 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
        {"curve", of_words(task) && task != "sounds", "the curve reads a part of its own"},
        {"init", s.net == "mlp", "mlp has no convolutions (net)"},
        {"edge_bits range_momentum", float_only, no_row + "none quantizes"},
-       {"edge_bits", !coarse, "no layer has fewer bits (bits)"},
+       {"edge_bits", eight, "no layer has fewer than 8 (bits)"},
        {"refresh target threshold", whole_only, no_row + "none prunes"},
        {"corner", whole_only && float_only, no_row + "none prunes or quantizes"},
        {"gamma", s.milestones.empty() && s.restart_milestone >= 1, "there are no milestones"},

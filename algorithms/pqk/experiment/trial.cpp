@@ -21,14 +21,14 @@ NamedNetOptions net_options(const Settings& s, const Images& images) {
           .fan = s.init == "fan_out" ? init::Fan::out : init::Fan::in};
 }
 
-// A layer's weights by level: how many lie at each of -n .. n, and where they lay in float, in
-// bins of the same width.
+// A layer's weights by level: how many lie at each of -n .. n, and how many of its first weights,
+// in float, lie nearest to each, a level being 1 / n of their largest.
 Chart levels_of_layer(const std::string& title, const Tensor& before, const Tensor& after,
                       int bits) {
   const double n = std::ldexp(1.0, bits - 1) - 1;
   Chart c{"Weights by level, " + title, "level", "weights"};
-  for (const auto& [name, w, style] :
-       {std::tuple{"float", before, Series::line}, std::tuple{"deployed", after, Series::points}}) {
+  for (const auto& [name, w, style] : {std::tuple{"before training", before, Series::line},
+                                       std::tuple{"deployed", after, Series::points}}) {
     const double step = std::max(amax(abs(w)).item() / n, 1e-30);
     Series s{name, {}, {}, style};
     for (double l = -n; l <= n; ++l) s.x.push_back(l), s.y.push_back(0);

@@ -100,22 +100,51 @@ Metadata front_of(const TensorFile& file, const NamedNetOptions& of, const std::
       experiment::inputs_of(file.metadata, {of.in_channels, of.size, of.columns()}, where));
 }
 
+// What does not fit in a model's file is an IOError that names it, whatever found it.
+template <class F>
+auto of_file(const std::string& where, F&& make) {
+  const auto named = [&](const Error& e) {
+    const std::string what = e.what();
+    return IOError(what.rfind(where, 0) == 0 ? what : where + ": " + what);
+  };
+  try {
+    return make();
+  } catch (const ShapeError& e) {
+    throw named(e);
+  } catch (const DTypeError& e) {
+    throw named(e);
+  } catch (const ConfigError& e) {
+    throw named(e);
+  }
+}
+
+InferenceNet exported(const TensorFile& file, const Options& o) {
+  const NamedNetOptions of = net_from_metadata(file.metadata, o.model);
+  const FewBitNet few = net_of(file, of, o.model);
+  const std::vector<float> mean = reals(file.metadata, "mean", o.model),
+                           deviation = reals(file.metadata, "deviation", o.model);
+  const size_t channels = mean.empty() ? 0 : static_cast<size_t>(of.in_channels);
+  if (mean.size() != channels || deviation.size() != channels ||
+      std::count(deviation.begin(), deviation.end(), 0.0f))
+    throw IOError(o.model + ": its metadata's mean '" + value(file.metadata, "mean") +
+                  "' and deviation '" + value(file.metadata, "deviation") + "' are not one of " +
+                  std::to_string(of.in_channels) + " channels each, deviations not 0");
+  return export_net(few.net, of,
+                    {.classes = split(value(file.metadata, "class_names"), '\n'),
+                     .mean = mean,
+                     .deviation = deviation,
+                     .about = front_of(file, of, o.model),
+                     .remove_filters = !o.keep_filters,
+                     .quantization = few.quantize ? few.few.layers(few.ranges)
+                                                  : std::vector<LayerQuantization>()});
+}
+
 void do_export(const Options& o) {
   std::error_code unseen;
   if (std::filesystem::equivalent(o.model, o.out, unseen))
     throw ConfigError("--out " + o.out + ": is the model itself");
   const TensorFile file = load_safetensors(o.model);
-  const NamedNetOptions of = net_from_metadata(file.metadata, o.model);
-  const FewBitNet few = net_of(file, of, o.model);
-  const InferenceNet out =
-      export_net(few.net, of,
-                 {.classes = split(value(file.metadata, "class_names"), '\n'),
-                  .mean = reals(file.metadata, "mean", o.model),
-                  .deviation = reals(file.metadata, "deviation", o.model),
-                  .about = front_of(file, of, o.model),
-                  .remove_filters = !o.keep_filters,
-                  .quantization = few.quantize ? few.few.layers(few.ranges)
-                                               : std::vector<LayerQuantization>()});
+  const InferenceNet out = of_file(o.model, [&] { return exported(file, o); });
   save_inference(out, o.out);
   print(table_of(out) + fmt::format("{}: {} bytes (the model: {})\n", o.out,
                                     std::filesystem::file_size(o.out),
