@@ -257,8 +257,12 @@ class Reader {
       fail(std::string(tensor) + " is " + name(t.dtype()) + " " + str(t.shape()) +
            ", not one row of " + name(dtype_of<T>()));
     if (n > t.numel() - at) fail(where + ": '" + tensor + "' ends too early");
+    const T* first = t.data<T>() + at;
+    if constexpr (std::is_floating_point_v<T>)
+      if (!std::all_of(first, first + n, [](T v) { return std::isfinite(v); }))
+        fail(where + ": '" + tensor + "' holds what is no finite number");
     at += n;
-    return t.data<T>() + (at - n);
+    return first;
   }
   Tensor next(const Shape& s, const char* tensor, int64_t& at, const std::string& where) {
     return from_data(take_from(tensor, s.numel(), at, where), s, DType::f32);

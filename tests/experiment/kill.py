@@ -46,8 +46,13 @@ PPP = [
     "0", "--leave-out", "--train", "12", "--validation", "4", "--test", "8", "--width", "4",
     "--epochs", "12", "--persons", "3", "--samples", "4", "--log-every", "2", "--checkpoint-every",
     "0.01"]
+# Training to step 32, then a text a step: most kills fall into the attack.
+RDE = [
+    "--quiet", "--seeds", "2", "--train", "128", "--validation", "20", "--test", "150", "--attacked",
+    "150", "--epochs", "4", "--batch", "16", "--lr", "0.01", "--width", "16", "--components", "4",
+    "--confident", "0.55", "--adversarial", "20", "--checkpoint-every", "0.01"]
 FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING, "regrad-asc": ASC,
-         "regrad-pqk": PQK, "regrad-ppp": PPP}
+         "regrad-pqk": PQK, "regrad-ppp": PPP, "regrad-rde": RDE}
 
 
 def left_in(folder):

@@ -35,7 +35,7 @@ std::string found(const std::string& folder, const std::vector<std::string>& nam
 
 [[noreturn]] void missing(const std::string& task, const std::string& what) {
   throw IOError("--task " + task + ": give --data DIR, the folder with " + what +
-                "; --task scenes needs no data");
+                "; the first of the tasks that --help lists needs no data");
 }
 
 AudioSet digits(const std::string& folder) {

@@ -1,0 +1,384 @@
+// The table of attacked texts: texts taken apart, candidates, what a checkpoint holds of an attack,
+// training and detection against second tellings.
+#include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/rde/detection.h>
+#include <regrad/algorithms/rde/experiment/pictures.h>
+#include <regrad/algorithms/rde/experiment/table.h>
+#include <regrad/algorithms/rde/rde.h>
+#include <regrad/engine/error.h>
+#include <regrad/engine/functional.h>
+#include <regrad/layers/serialize.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "../temp_folder.h"
+
+using namespace regrad;
+using namespace regrad::rde;
+using test::complaint;
+using test::TempFolder;
+
+namespace {
+
+using Strings = std::vector<std::string>;
+
+TableSettings settings() {
+  TableSettings s;
+  s.nets = {"cnn"}, s.attacks = {"pwws", "tf-lite"};
+  s.train = 160, s.validation = 40, s.test = s.attacked = 120;
+  s.width = 8, s.epochs = 3, s.batch = 16, s.lr = 0.01, s.most = 20;
+  s.components = 5, s.fit = 100, s.adversarial = 30, s.confident = 0.55;
+  return s;
+}
+const std::shared_ptr<const Corpus>& corpus() {
+  static const auto made = corpus_of(load_data("reviews", "", settings()), settings());
+  return made;
+}
+const experiment::Job job{"rde", "cnn", 2};
+
+RdeTrial finished() {
+  RdeTrial t(job, settings(), corpus());
+  for (int64_t i = 0; i < trial_steps(settings(), *corpus()); ++i) t.step(i);
+  return t;
+}
+const RdeTrial& whole() {
+  static const RdeTrial t = finished();
+  return t;
+}
+std::string log_of_run(const AttackRun& run, bool far) { return to_attack_log(run.log(far)); }
+
+double score(const experiment::Outcome& out, const std::string& method, const std::string& metric) {
+  for (const auto& s : out.scores)
+    if (s.method == method && s.metric == metric) return s.value;
+  FAIL("no " << metric << " of " << method);
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("a text taken apart has the text's own ids, with any words in their places") {
+  const Vocabulary v = Vocabulary::of({"it's a good , fine film !", "a well-chosen thing"});
+  const std::string text = "It's a GOOD, fine\tfilm!!";
+  const Pattern p(text, v, 64);
+  CHECK(p.words() == Strings{"It's", "a", "GOOD", "fine", "film"});
+  CHECK(p.ids(p.words()) == v.ids(text));
+  CHECK(p.text(p.words()) == text);
+  Words w = p.words();
+  w[2] = "well-chosen";
+  CHECK(p.text(w) == "It's a well-chosen, fine\tfilm!!");
+  CHECK(p.ids(w) == v.ids(p.text(w)));
+  CHECK(p.marked(w, w) == "It's a [[well-chosen]], fine\tfilm!!");
+  CHECK(p.marked(w, p.words()) == "It's a [[GOOD]], fine\tfilm!!");
+  w[2] = "[UNK]";
+  std::vector<int64_t> unknown = v.ids(text);
+  unknown[2] = Vocabulary::unknown;
+  CHECK(p.ids(w) == unknown);
+  w[2] = "";
+  std::vector<int64_t> without = v.ids(text);
+  without.erase(without.begin() + 2);
+  CHECK(p.ids(w) == without);
+  CHECK_THROWS_AS(p.ids({"a"}), ShapeError);
+  // a net of three tokens sees no more words
+  const Pattern few(text, v, 3);
+  CHECK(few.words() == Strings{"It's", "a", "GOOD"});
+  CHECK(few.ids(few.words()).size() == 3);
+  CHECK(few.text(few.words()) == text);
+  CHECK(Pattern("", v, 5).words().empty());
+  CHECK(Pattern("...", v, 2).ids({}).size() == 2);
+}
+
+TEST_CASE("candidates: synonyms as they are; neighbours that are words, known and no stop words") {
+  const auto v = std::make_shared<const Vocabulary>(
+      Vocabulary({"good", "fine", "the", ",", "far"}, {5, 4, 3, 2, 1}));
+  // good, fine, the and the comma in one direction, far in another
+  const Tensor x = tensor({0, 0, 0, 0, 1, 0, .8, .6, 1, 0, 1, 0, 0, 1}, {7, 2}, DType::f64);
+  const Sources from{[](const std::string& w) { return w == "good" ? Words{"swell"} : Words{}; }, v,
+                     x};
+  const auto of = [&](const char* row, const std::string& word) {
+    return Candidates(experiment::find_method(attack_rows(), row), from).of(word);
+  };
+  CHECK(of("pwws", "good") == Words{"swell"});
+  CHECK(of("pwws", "fine").empty());
+  CHECK(of("tf-lite", "good") == Words{"fine"});
+  CHECK(of("tf-lite", "fine") == Words{"good", "far"});  // cosines .8 and .6
+  CHECK(of("tf-adj-lite", "fine").empty());              // below .9
+  CHECK(of("tf-lite", "GOOD") == Words{"fine"});
+  CHECK(of("tf-lite", "unheard").empty());
+  const Candidates adjusted(experiment::find_method(attack_rows(), "tf-adj-lite"), from);
+  const Attack a = adjusted.attack(0.5);
+  CHECK(a.is_stop_word("The"));
+  CHECK(a.allowed({}, {"good", "good", "good"}, {"good", "good", "fine"}) == true);
+  CHECK(a.allowed({}, {"good", "far"}, {"good", "good"}) == false);  // cosine .71
+  CHECK(!Candidates(experiment::find_method(attack_rows(), "tf-lite"), from).attack(0).allowed);
+}
+
+TEST_CASE("an attack's checkpoint holds all of it: half, restored, ends as the whole does") {
+  const int64_t half = training_steps(settings(), *corpus()) + 60,
+                all = trial_steps(settings(), *corpus());
+  RdeTrial first(job, settings(), corpus());
+  for (int64_t i = 0; i < half; ++i) first.step(i);
+  std::map<std::string, Tensor> kept;
+  first.state([&](const std::string& name, Tensor& t) { kept[name] = t; });
+  RdeTrial second(job, settings(), corpus());
+  second.state([&](const std::string& name, Tensor& t) {
+    CHECK(t.shape() == kept.at(name).shape());
+    t = kept.at(name);
+  });
+  for (int64_t i = half; i < all; ++i) second.step(i);
+  REQUIRE(whole().runs().size() == 2);
+  for (size_t r = 0; r < 2; ++r)
+    for (const bool far : {false, true}) {
+      const std::string log = log_of_run(whole().runs()[r], far);
+      CHECK(log_of_run(second.runs()[r], far) == log);
+      CHECK(log_of_run(first.runs()[r], far) != log);
+    }
+}
+
+TEST_CASE("logs: what is marked was changed, and the classifier says what the log says") {
+  for (const AttackRun& run : whole().runs())
+    for (const bool far : {false, true}) {
+      const std::vector<Attacked> rows = run.log(far);
+      REQUIRE(rows.size() == 120);
+      int won = 0;
+      for (size_t i = 0; i < rows.size(); ++i) {
+        const Attacked& a = rows[i];
+        CHECK(a.original() == corpus()->data.test.texts[i]);
+        CHECK(a.ground_truth == corpus()->data.test.labels[i]);
+        const Read r = whole().classifier().read({a.original(), a.perturbed()});
+        CHECK(r.predicted() == std::vector<int64_t>{a.original_output, a.perturbed_output});
+        const double p = r.probabilities[1][a.ground_truth].item();
+        CHECK(a.perturbed_score == doctest::Approx(1 - p));
+        if (a.result == AttackResult::skipped) {
+          CHECK(a.original_output != a.ground_truth);
+          CHECK(a.original() == a.perturbed());
+        } else {
+          CHECK(a.original_output == a.ground_truth);
+        }
+        if (a.result != AttackResult::successful) continue;
+        ++won;
+        CHECK(a.perturbed_output != a.ground_truth);
+        CHECK(a.changes().size() >= 1);
+        const double most = amax(r.probabilities[1]).item();
+        if (far) CHECK(most >= 0.55);
+        for (const Attacked::Change& c : a.changes()) CHECK(c.from != c.to);
+      }
+      CHECK(won > 10);
+    }
+}
+
+TEST_CASE("training is cross-entropy by Adam over texts in a drawn order") {
+  const TableSettings s = settings();
+  RdeTrial trial(job, s, corpus());
+  TextNet net = trial.classifier().net;
+  const Random r = Random(2) / "rde";
+  Adam::State state = Adam{}.initial(parameters(net));
+  for (int64_t i = 0; i < 13; ++i) {  // into the second epoch of ten batches
+    trial.step(i);
+    const std::vector<int64_t> order = randperm(r / "order" / (i / 10), 160).to_vector<int64_t>();
+    std::vector<std::vector<int64_t>> ids;
+    std::vector<int64_t> y;
+    for (int64_t k = 16 * (i % 10); k < 16 * (i % 10) + 16; ++k) {
+      const auto at = static_cast<size_t>(order[static_cast<size_t>(k)]);
+      ids.push_back(corpus()->vocabulary->ids(corpus()->data.train.texts[at]));
+      if (ids.back().size() > 20) ids.back().resize(20);
+      y.push_back(corpus()->data.train.labels[at]);
+    }
+    Context ctx{.training = true, .random = r / "dropout" / i};
+    const Tensor loss =
+        -mean(gather(log_softmax(net(padded(ids), ctx), 1), 1, tensor(y).reshape({16, 1})));
+    net = update(Adam{.lr = 0.01}, std::move(net), state, grad(loss, net));
+  }
+  const auto want = parameters(net), got = parameters(trial.classifier().net);
+  REQUIRE(want.size() == got.size());
+  for (size_t k = 0; k < want.size(); ++k) CHECK(amax(abs(want[k] - got[k])).item() < 1e-5);
+}
+
+TEST_CASE("shares of the AUC: their mean is the AUC, their spread DeLong's") {
+  const std::vector<double> scores = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3};
+  Mixture m;
+  m.attacked = {true, false, true, false, false, true, false, true, true, false};
+  m.id = {0, 1, 2, 3, 4, 5, 6, 7, 8, 0};  // text 0 is there twice; 9 to 11 are not
+  const std::vector<double> got = shares_of_auc(scores, m, 12);
+  std::vector<double> v10, v01;
+  double area = 0;
+  const auto wins = [](double a, double b) { return a > b ? 1.0 : a == b ? 0.5 : 0.0; };
+  for (size_t i = 0; i < 10; ++i) {
+    double sum = 0, n = 0;
+    for (size_t k = 0; k < 10; ++k) {
+      if (m.attacked[k] == m.attacked[i]) continue;
+      sum += m.attacked[i] ? wins(scores[i], scores[k]) : wins(scores[k], scores[i]);
+      ++n;
+    }
+    (m.attacked[i] ? v10 : v01).push_back(sum / n);
+  }
+  for (const double v : v10) area += v / 5;
+  double mean_of = 0, spread = 0, delong = 0;
+  for (const double g : got) mean_of += g / 12;
+  CHECK(mean_of == doctest::Approx(area));
+  CHECK(got[9] == doctest::Approx(area));
+  // of texts that are there once; text 0's two parts add up
+  std::vector<double> alone = shares_of_auc(
+      scores,
+      [&] {
+        Mixture one = m;
+        one.id = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+        return one;
+      }(),
+      12);
+  for (const double g : alone) spread += (g - area) * (g - area) / 144;
+  for (const double v : v10) delong += (v - area) * (v - area) / 25;
+  for (const double v : v01) delong += (v - area) * (v - area) / 25;
+  CHECK(spread == doctest::Approx(delong));
+  CHECK(got[0] - area == doctest::Approx(alone[0] + alone[9] - 2 * area));
+}
+
+TEST_CASE("detectors score the mixtures that the log gives, by the predicted class") {
+  RdeTrial trial = finished();
+  const experiment::Outcome out = trial.finish();
+  const Classifier& c = trial.classifier();
+  const Read train = c.read(corpus()->data.train.texts);
+  // the mixture of scenario 1 again, from the log alone
+  const AttackRun& run = trial.runs()[0];
+  const std::vector<Attacked> rows = run.log(false);
+  const Random r = Random(2) / "mixtures" / "pwws";
+  const Split split = split_log(120, r / "split");
+  std::vector<LogRow> log;
+  for (const int64_t i : split.test) {
+    const Attacked& a = rows[static_cast<size_t>(i)];
+    log.push_back({i, a.result == AttackResult::skipped      ? Result::wrong
+                      : a.result == AttackResult::successful ? Result::success
+                                                             : Result::fail});
+  }
+  const Scenario s1 = scenario_1(log, {.most = 30}, r / "S1");
+  Strings texts;
+  std::vector<bool> attacked;
+  for (const Sample& s : s1.samples) {
+    const Attacked& a = rows[static_cast<size_t>(s.id)];
+    texts.push_back(s.adversarial ? a.perturbed() : a.original());
+    attacked.push_back(s.adversarial);
+  }
+  const Read seen = c.read(texts);
+  const auto area = [&](const std::vector<double>& scores) {
+    const Sides side = sides(scores, attacked);
+    return 100 * auc(side.attacked, side.clean);
+  };
+  const Rde guard = Rde::fit(train.features, tensor(corpus()->data.train.labels),
+                             {.components = 5, .rows = 100, .seed = 2});
+  const Rde mle = Rde::fit(train.features, tensor(corpus()->data.train.labels),
+                           {.method = Method::mle, .components = 5, .rows = 100, .seed = 2});
+  const Tensor predicted = tensor(seen.predicted());
+  CHECK(score(out, "rde", "AUC, pwws@cnn") ==
+        doctest::Approx(area(guard.score(seen.features, predicted).to_vector())));
+  CHECK(score(out, "mle", "AUC, pwws@cnn") ==
+        doctest::Approx(area(mle.score(seen.features, predicted).to_vector())));
+  std::vector<double> unsure;
+  for (size_t i = 0; i < texts.size(); ++i)
+    unsure.push_back(1 - amax(seen.probabilities[static_cast<int64_t>(i)]).item());
+  CHECK(score(out, "max-softmax", "AUC, pwws@cnn") == doctest::Approx(area(unsure)));
+  // as many items as attacked texts, whose mean is the AUC
+  for (const experiment::Items& items : out.items) {
+    CHECK(items.values.size() == 120);
+    double sum = 0;
+    for (const double v : items.values) sum += v;
+    CHECK(sum / 120 == doctest::Approx(score(out, items.method, items.metric)));
+  }
+  for (const char* mixture : {"", ", S2", ", far"})
+    for (const DetectorRow& d : detector_rows())
+      for (const char* metric : {"AUC, ", "TPR at FPR 0.1, ", "F1, "}) {
+        const double v = score(out, d.name, metric + std::string("tf-lite") + mixture + "@cnn");
+        CHECK(v >= 0);
+        CHECK(v <= 100);
+      }
+  const double accuracy = score(out, "rde", "accuracy@cnn");
+  CHECK(accuracy == doctest::Approx(100 * [&] {
+          const std::vector<int64_t> p = c.read(corpus()->data.test.texts).predicted();
+          double right = 0;
+          for (size_t i = 0; i < p.size(); ++i) right += p[i] == corpus()->data.test.labels[i];
+          return right / static_cast<double>(p.size());
+        }()));
+  CHECK(out.listings.size() == 4);  // two attacks, near and far
+  for (const auto& row : out.listings[0].rows) CHECK(row[0].find("[[") != std::string::npos);
+}
+
+TEST_CASE("parts of data: nothing of the test part trains, and choices have texts of their own") {
+  const TempFolder at;
+  const auto write = [&](const char* name, int from, int to) {
+    std::ofstream out(at / name);
+    out << "review,stars\n";
+    for (int i = from; i < to; ++i) out << "text " << i << "," << (i % 3 ? "up" : "down") << "\n";
+  };
+  write("train.csv", 0, 200), write("test.csv", 200, 260);
+  TableSettings s;
+  s.text_column = "review", s.label_column = "stars";
+  if (!std::filesystem::exists("/usr/share/wordnet/index.noun")) {
+    CHECK_THROWS_AS(load_data("table", at.name(), s), IOError);
+    return;
+  }
+  const TextData data = load_data("table", at.name(), s);
+  CHECK(data.train.size() == 180);
+  CHECK(data.validation.size() == 20);
+  CHECK(data.test.size() == 60);
+  std::set<std::string> all(data.train.texts.begin(), data.train.texts.end());
+  all.insert(data.validation.texts.begin(), data.validation.texts.end());
+  CHECK(all.size() == 200);
+  for (const std::string& t : data.test.texts) CHECK(all.count(t) == 0);
+  CHECK(data.synonyms("movie") == Strings{"film", "flick", "pic", "picture"});
+  s.train = 50, s.test = 10;
+  CHECK(load_data("table", at.name(), s).train.size() == 50);
+  // AG-News' test file alone: the last 1,000 texts test
+  {
+    std::ofstream out(at / "ag_news_test.csv");
+    for (int i = 0; i < 2500; ++i) out << "\"" << i % 4 + 1 << "\",\"t" << i << "\",\"d\"\n";
+  }
+  const TempFolder alone;
+  std::filesystem::copy(at / "ag_news_test.csv", alone / "ag_news_test.csv");
+  const TextData news = load_data("ag_news", alone.name(), {});
+  CHECK(news.test.size() == 1000);
+  CHECK(news.test.texts[0] == "t1500 d");
+  CHECK(news.train.size() + news.validation.size() == 1500);
+  CHECK(news.validation.size() == 150);
+  for (const TextSet* part : {&news.train, &news.validation})
+    for (const std::string& t : part->texts) CHECK(std::stoi(t.substr(1)) < 1500);
+  CHECK_THROWS_AS(load_data("sst2", "", {}), IOError);
+  CHECK_THROWS_AS(load_data("sst3", "", {}), ConfigError);
+  s.wordnet = alone.name();
+  CHECK_THROWS_AS(load_data("table", at.name(), s), IOError);
+}
+
+TEST_CASE("RDE's claims: above each other detector, near and far") {
+  using experiment::Verdict;
+  experiment::Result r;
+  r.experiment = "rde", r.metric = "AUC, pwws@cnn", r.baseline = "mle", r.seeds = {0, 1, 2};
+  const auto row = [&](const std::string& name, double near, double far) {
+    experiment::MethodResult m{name, {}, 1};
+    for (const auto& [metric, v] :
+         {std::pair{"AUC, pwws@cnn", near}, {"AUC, pwws, far@cnn", far}}) {
+      m.metrics.push_back({metric, {v, v + 1, v - 1}});
+      std::vector<experiment::ByItem> items;
+      for (const double seed : {0.0, 1.0, -1.0}) {
+        std::vector<double> values;
+        for (int i = 0; i < 40; ++i) values.push_back(v + seed + (i % 2 ? 1 : -1));
+        items.push_back({values, {}});
+      }
+      m.items.push_back({metric, items});
+    }
+    r.methods.push_back(m);
+  };
+  row("rde", 80, 60), row("mle", 70, 70), row("max-softmax", 80.2, 60.2);
+  const std::vector<experiment::Claim> claims = directions(r, {"cnn"}, {"pwws"});
+  REQUIRE(claims.size() == 4);
+  const auto verdict = [&](const std::string& text) {
+    for (const auto& c : claims)
+      if (c.text == text) return c.verdict;
+    FAIL(text);
+    return Verdict::not_testable;
+  };
+  CHECK(verdict("AUC, pwws@cnn: rde above mle") == Verdict::shown);
+  CHECK(verdict("AUC, pwws, far@cnn: rde above mle") == Verdict::refuted);
+}

@@ -1,0 +1,18 @@
+#include <doctest/doctest.h>
+
+#include <regrad/algorithms/rde/experiment/table.h>
+
+#include "settings_walk.h"
+
+using namespace regrad;
+
+TEST_CASE("every setting of regrad-rde changes a run, or is refused") {
+  test::walk_settings(
+      {rde::rde_tasks,
+       "train validation test words",
+       "cnn",
+       "--preset tiny --seed 1 --train 120 --validation 20 --test 150 --attacked 150 --epochs 4 "
+       "--width 8 --lr 0.01 --components 4 --fit 60 --adversarial 20 --confident 0.6",
+       {"--methods rde,fgws-wn", "--methods rde,max-softmax"},
+       "wordnet text_column label_column"});
+}
