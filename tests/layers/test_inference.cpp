@@ -380,7 +380,7 @@ TEST_CASE("inference: broken files are IOErrors that name the file") {
   CHECK(forged(with("mask", [](const Tensor& t) { return full(t.shape(), 255, DType::u8); })));
   CHECK(forged(with("mask", [](const Tensor& t) { return zeros(t.shape(), DType::u8); })));
   for (const char* name : {"values", "bias"})
-    for (const double wrong : {std::nan(""), INFINITY})
+    for (const double wrong : {std::nan(""), HUGE_VAL})
       CHECK(forged(with(name, [wrong](const Tensor& t) {
         return cat({slice(t, 0, 0, t.numel() - 1), full({1}, wrong, DType::f32)}, 0).contiguous();
       })));
