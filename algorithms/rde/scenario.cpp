@@ -80,7 +80,8 @@ Scenario scenario_1(const std::vector<LogRow>& log, const ScenarioOptions& optio
     const auto of_successes = [&] {
       return static_cast<double>(out.most_adversarial) / static_cast<double>(r.successes);
     };
-    while (out.most_adversarial > 0 && of_successes() >= largest) out.most_adversarial -= 10;
+    while (out.most_adversarial > 0 && of_successes() >= largest)
+      out.most_adversarial -= out.most_adversarial > 10 ? 10 : 1;
     if (out.most_adversarial <= 0) too_few(r.successes);
     out.share = of_successes();
   }

@@ -172,7 +172,13 @@ TEST_CASE("scenario 1: the share falls back below 0.4") {
   std::vector<LogRow> few(100, {0, Result::fail});
   CHECK_THROWS_AS(scenario_1(few, {}, Random(1)), ConfigError);
   for (size_t i = 0; i < 12; ++i) few[i].result = Result::success;
-  CHECK_THROWS_AS(scenario_1(few, {.most = 1000}, Random(1)), ConfigError);
+  // small logs: 10 is not below 0.4 of 12 successes, 4 is
+  const Scenario small = scenario_1(few, {.most = 1000}, Random(1));
+  CHECK(small.most_adversarial == 4);
+  CHECK(small.share == doctest::Approx(1.0 / 3));
+  CHECK(small.adversarial == small.clean);
+  for (size_t i = 2; i < 12; ++i) few[i].result = Result::fail;
+  CHECK_THROWS_AS(scenario_1(few, {.most = 1000}, Random(1)), ConfigError);  // 1 of 2 is 0.5
   CHECK_THROWS_AS(scenario_1(log, {.most = 0}, Random(1)), ConfigError);
   CHECK_THROWS_AS(scenario_1({}, {}, Random(1)), ConfigError);
 }

@@ -1,11 +1,12 @@
 // The table of attacked texts: texts taken apart, candidates, what a checkpoint holds of an attack,
 // training and detection against second tellings.
 #include <doctest/doctest.h>
-#include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/rde/detection.h>
 #include <regrad/algorithms/rde/experiment/pictures.h>
 #include <regrad/algorithms/rde/experiment/table.h>
 #include <regrad/algorithms/rde/rde.h>
+#include <regrad/algorithms/rde/scenario.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 #include <regrad/layers/serialize.h>
@@ -113,7 +114,7 @@ TEST_CASE("candidates: synonyms as they are; neighbours that are words, known an
   const Candidates adjusted(experiment::find_method(attack_rows(), "tf-adj-lite"), from);
   const Attack a = adjusted.attack(0.5);
   CHECK(a.is_stop_word("The"));
-  CHECK(a.allowed({}, {"good", "good", "good"}, {"good", "good", "fine"}) == true);
+  CHECK(a.allowed({}, {"good", "good", "good", "good"}, {"good", "good", "good", "fine"}) == true);
   CHECK(a.allowed({}, {"good", "far"}, {"good", "good"}) == false);  // cosine .71
   CHECK(!Candidates(experiment::find_method(attack_rows(), "tf-lite"), from).attack(0).allowed);
 }
@@ -247,13 +248,13 @@ TEST_CASE("detectors score the mixtures that the log gives, by the predicted cla
   const AttackRun& run = trial.runs()[0];
   const std::vector<Attacked> rows = run.log(false);
   const Random r = Random(2) / "mixtures" / "pwws";
-  const Split split = split_log(120, r / "split");
+  const rde::Split split = split_log(120, r / "split");
   std::vector<LogRow> log;
   for (const int64_t i : split.test) {
     const Attacked& a = rows[static_cast<size_t>(i)];
-    log.push_back({i, a.result == AttackResult::skipped      ? Result::wrong
+    log.push_back({i, a.result == AttackResult::skipped      ? rde::Result::wrong
                       : a.result == AttackResult::successful ? Result::success
-                                                             : Result::fail});
+                                                             : rde::Result::fail});
   }
   const Scenario s1 = scenario_1(log, {.most = 30}, r / "S1");
   Strings texts;
@@ -271,7 +272,7 @@ TEST_CASE("detectors score the mixtures that the log gives, by the predicted cla
   const Rde guard = Rde::fit(train.features, tensor(corpus()->data.train.labels),
                              {.components = 5, .rows = 100, .seed = 2});
   const Rde mle = Rde::fit(train.features, tensor(corpus()->data.train.labels),
-                           {.method = Method::mle, .components = 5, .rows = 100, .seed = 2});
+                           {.method = Method::mle, .singular = Singular::pinv, .seed = 2});
   const Tensor predicted = tensor(seen.predicted());
   CHECK(score(out, "rde", "AUC, pwws@cnn") ==
         doctest::Approx(area(guard.score(seen.features, predicted).to_vector())));
@@ -304,6 +305,14 @@ TEST_CASE("detectors score the mixtures that the log gives, by the predicted cla
         }()));
   CHECK(out.listings.size() == 4);  // two attacks, near and far
   for (const auto& row : out.listings[0].rows) CHECK(row[0].find("[[") != std::string::npos);
+}
+
+TEST_CASE("attacks that flip too little are told with what would help") {
+  TableSettings s = settings();
+  s.confident = 0.999999, s.attacks = {"pwws"}, s.epochs = 1;
+  RdeTrial trial(job, s, corpus());
+  for (int64_t i = 0; i < trial_steps(s, *corpus()); ++i) trial.step(i);
+  CHECK(complaint<ConfigError>([&] { trial.finish(); }, "(attacked)") == "");
 }
 
 TEST_CASE("parts of data: nothing of the test part trains, and choices have texts of their own") {
@@ -363,7 +372,10 @@ TEST_CASE("RDE's claims: above each other detector, near and far") {
       std::vector<experiment::ByItem> items;
       for (const double seed : {0.0, 1.0, -1.0}) {
         std::vector<double> values;
-        for (int i = 0; i < 40; ++i) values.push_back(v + seed + (i % 2 ? 1 : -1));
+        for (int i = 0; i < 40; ++i)
+          values.push_back(v + seed + (i % 2 ? 1 : -1) +
+                           0.3 * ((i * (name == "rde" ? 2 : 3)) % 5 - 2) +
+                           0.1 * (name == "rde") * seed);
         items.push_back({values, {}});
       }
       m.items.push_back({metric, items});

@@ -103,6 +103,7 @@ std::string run(Experiment& tasks, const Words& words) {
 Words others_of(const Field& f, const std::string& nets) {
   const std::map<std::string, std::string> by_name = {
       {"net", nets},
+      {"nets", "bilstm"},
       {"gate", "block channel"},
       {"depth", "14"},
       {"tune_lr", "0.5 2"},

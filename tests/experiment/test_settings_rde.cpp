@@ -6,13 +6,15 @@
 
 using namespace regrad;
 
+// attacks: test_rde_trial.cpp; columns and WordNet: the same, load_data
 TEST_CASE("every setting of regrad-rde changes a run, or is refused") {
   test::walk_settings(
       {rde::rde_tasks,
        "train validation test words",
        "cnn",
-       "--preset tiny --seed 1 --train 120 --validation 20 --test 150 --attacked 150 --epochs 4 "
-       "--width 8 --lr 0.01 --components 4 --fit 60 --adversarial 20 --confident 0.6",
+       "--preset tiny --seed 1 --train 120 --validation 20 --test 160 --attacked 150 --words 60 "
+       "--most 9 --epochs 8 "
+       "--width 8 --lr 0.01 --components 4 --fit 60 --adversarial 20 --confident 0.52",
        {"--methods rde,fgws-wn", "--methods rde,max-softmax"},
-       "wordnet text_column label_column"});
+       "wordnet text_column label_column attacks"});
 }

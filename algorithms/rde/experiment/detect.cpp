@@ -5,6 +5,8 @@
 #include <regrad/algorithms/rde/ngram.h>
 #include <regrad/algorithms/rde/rde.h>
 #include <regrad/algorithms/rde/scenario.h>
+#include <regrad/engine/error.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/ops.h>
 
 #include <algorithm>
@@ -48,6 +50,7 @@ class Guards {
                                        .components = s.components,
                                        .rows = s.fit,
                                        .gamma = s.gamma,
+                                       .singular = Singular::pinv,  // as the authors' code
                                        .seed = job.seed}));
   }
 
@@ -247,8 +250,15 @@ Outcome detect(const Job& job, const TableSettings& s, const Corpus& corpus,
         add(job, name + more, m, run.texts(), scores, out);
         if (std::string(more) != ", S2") show(name + more + ", " + job.variant, m, scores, out);
       };
-      mixed(scenario_1(rows, options, random / name / "S1"), far ? ", far" : "");
-      if (!far) mixed(scenario_2(rows, options, random / name / "S2"), ", S2");
+      try {
+        mixed(scenario_1(rows, options, random / name / "S1"), far ? ", far" : "");
+        if (!far) mixed(scenario_2(rows, options, random / name / "S2"), ", S2");
+      } catch (const ConfigError& e) {
+        throw ConfigError(
+            job.variant + ", " + name + (far ? ", far" : "") + ": " + e.what() +
+            "; attack more texts (attacked), train longer (epochs)" +
+            (far ? ", or ask for less than " + decimal(s.confident) + " (confident)" : ""));
+      }
     }
   }
   out.parameters.emplace_back(job.method, parameter_count(classifier.net));

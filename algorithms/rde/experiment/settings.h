@@ -14,7 +14,7 @@ struct TableSettings {
   std::string text_column = "text", label_column = "label", wordnet;
   int words = 20000, most = 64, width = 128;
   int epochs = 5, batch = 32, log_every = 1;
-  double lr = 1e-3, weight_decay = 0, dropout = 0.3, word_dropout = 0.1;
+  double lr = 1e-3, dropout = 0.3, word_dropout = 0.1;
   double confident = 0.9;
   int components = 50, fit = 8000, adversarial = 1000;
   double gamma = 0;
@@ -39,7 +39,6 @@ struct TableSettings {
     part("log_every", self.log_every, "epochs between two points of the learning curve",
          at_least(1));
     part("lr", self.lr, "Adam's step size", above(0));
-    part("weight_decay", self.weight_decay, "Adam's (L2)", at_least(0));
     part("dropout", self.dropout, "of the features", share());
     part("word_dropout", self.word_dropout, "share of words that training leaves out", share());
     part("confident", self.confident,

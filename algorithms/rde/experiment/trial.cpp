@@ -84,8 +84,7 @@ Moment RdeTrial::train(int64_t i) {
   const double value = loss.item();
   if (!std::isfinite(value)) throw NumericError("the training loss is no number");
   const TextNet g = grad(loss, classifier_.net);
-  classifier_.net = update(Adam{.lr = s_.lr, .weight_decay = s_.weight_decay},
-                           std::move(classifier_.net), adam_, g);
+  classifier_.net = update(Adam{.lr = s_.lr}, std::move(classifier_.net), adam_, g);
   if ((i + 1) % (batches_ * s_.log_every) != 0) return {};
   return {{"validation accuracy", accuracy(corpus_->data.validation)}, {"training loss", value}};
 }
