@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <utility>
 
 namespace regrad::rde::detail {
 namespace {
@@ -118,41 +120,44 @@ class Block {
 
 // The basis by columns, [n,room], and by rows, [room,n]: each product reads what lies in its order.
 struct Basis {
-  int64_t n, m = 0, room = 0;
-  Vector columns{}, rows{};
+  int64_t n = 0, m = 0, room = 0;
+  double *columns = nullptr, *rows = nullptr;
 
   void need(int64_t more) {
     if (m + more <= room) return;
     const int64_t wider = std::max(2 * room, m + more);
-    Vector old(u(n * wider));
-    for (int64_t i = 0; i < n; ++i)
-      std::copy_n(columns.data() + i * room, m, old.data() + i * wider);
-    columns.swap(old);
-    rows.resize(u(wider * n));
-    room = wider;
+    auto next = std::make_unique<regrad::detail::Scratch>(2 * n * wider * int64_t{sizeof(double)});
+    double *new_columns = next->as<double>(), *new_rows = new_columns + n * wider;
+    for (int64_t i = 0; i < n; ++i) std::copy_n(columns + i * room, m, new_columns + i * wider);
+    std::copy_n(rows, m * n, new_rows);
+    memory_ = std::move(next);
+    columns = new_columns, rows = new_rows, room = wider;
   }
   void append(const double* w, int64_t b) {
     need(b);
     for (int64_t i = 0; i < n; ++i)
       for (int64_t j = 0; j < b; ++j) {
-        columns[u(i * room + m + j)] = w[i * b + j];
-        rows[u((m + j) * n + i)] = w[i * b + j];
+        columns[i * room + m + j] = w[i * b + j];
+        rows[(m + j) * n + i] = w[i * b + j];
       }
     m += b;
   }
   // h [m - from, b] = V^T w
   Vector project(const double* w, int64_t b, int64_t from) const {
     Vector h(u((m - from) * b));
-    if (m > from) product(m - from, b, n, {rows.data() + from * n, n, 1}, {w, b, 1}, h.data(), b);
+    if (m > from) product(m - from, b, n, {rows + from * n, n, 1}, {w, b, 1}, h.data(), b);
     return h;
   }
   // w -= V h
   void subtract(const Vector& h, double* w, int64_t b, int64_t from) const {
     if (m == from) return;
     Vector part(u(n * b));
-    product(n, b, m - from, {columns.data() + from, room, 1}, {h.data(), b, 1}, part.data(), b);
+    product(n, b, m - from, {columns + from, room, 1}, {h.data(), b, 1}, part.data(), b);
     for (size_t i = 0; i < part.size(); ++i) w[i] -= part[i];
   }
+
+ private:
+  std::unique_ptr<regrad::detail::Scratch> memory_{};
 };
 
 // a [p,q] b [q,r]
@@ -167,7 +172,8 @@ Vector times(const Vector& a, const Vector& b, int64_t p, int64_t q, int64_t r) 
 class Lanczos {
  public:
   Lanczos(int64_t n, int64_t count, double tolerance, const Random& random)
-      : n_(n), count_(count), tolerance_(tolerance), random_(random), basis_{n} {
+      : n_(n), count_(count), tolerance_(tolerance), random_(random) {
+    basis_.n = n;
     basis_.need(std::min(n, 8 * count + width));
   }
 
@@ -224,7 +230,7 @@ class Lanczos {
     Block w(n_, b);
     Vector v(u(n_ * b));
     for (int64_t i = 0; i < n_; ++i)
-      std::copy_n(basis_.columns.data() + i * basis_.room + done_, b, v.data() + i * b);
+      std::copy_n(basis_.columns + i * basis_.room + done_, b, v.data() + i * b);
     apply(v.data(), b, w.data());
     const Vector own = basis_.project(w.data(), b, done_);
     grow(own, b, before);
@@ -313,8 +319,7 @@ class Lanczos {
     Vector y(u(count_ * done_));  // the last rows of y_, the last one first
     for (int64_t j = 0; j < count_; ++j)
       std::copy_n(y_.data() + (done_ - 1 - j) * done_, done_, y.data() + j * done_);
-    product(count_, n_, done_, {y.data(), done_, 1}, {basis_.rows.data(), n_, 1},
-            out.vectors.data(), n_);
+    product(count_, n_, done_, {y.data(), done_, 1}, {basis_.rows, n_, 1}, out.vectors.data(), n_);
     for (int64_t j = 0; j < count_; ++j) make_positive(out.vectors.data() + j * n_, n_);
     return out;
   }
@@ -322,7 +327,7 @@ class Lanczos {
   int64_t n_, count_;
   double tolerance_;
   Random random_;
-  Basis basis_;
+  Basis basis_{};
   int64_t done_ = 0, last_ = 0;  // columns of V that T is of; how many of them came last
   Vector band_{};                // T's lower triangle: the last `reach` elements of each row
   Vector coupling_{};            // R of the newest block, [fresh, last]

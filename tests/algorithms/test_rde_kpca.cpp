@@ -1,6 +1,7 @@
 // Kernel PCA: facts 1 and 2 of text-and-ssl.md, scikit-learn's figures, and what is degenerate.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/rde/kpca.h>
+#include <regrad/algorithms/rde/krylov.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/ops.h>
@@ -105,6 +106,27 @@ TEST_CASE("kpca: more equal eigenvalues than a block of Lanczos is wide") {
   CHECK(furthest(values, kpca(x, all).values.to_vector()) < 1e-9);
   CHECK(values[28] == doctest::Approx(9).epsilon(1e-9));
   CHECK(values[29] < 8.9);
+}
+
+TEST_CASE("kpca: Krylov spaces that end before all copies of a value are in them") {
+  // three values: a block's space ends after three steps, with as many copies as it is wide
+  const int64_t n = 600;
+  const auto value = [](int64_t i) { return i % 20 == 0 ? 3.0 : i % 20 == 7 ? 2.0 : 0.5; };
+  const rde::detail::Eigenpairs e = rde::detail::largest(
+      n, 45,
+      [&](const double* v, int64_t b, double* w) {
+        for (int64_t i = 0; i < n * b; ++i) w[i] = value(i / b) * v[i];
+      },
+      1e-7, Random(1));
+  REQUIRE(e.values.size() == 45);
+  for (size_t j = 0; j < 45; ++j)
+    CHECK(e.values[j] == doctest::Approx(j < 30 ? 3 : 2).epsilon(1e-12));
+  const Tensor v = matrix(e.vectors, 45, n);
+  CHECK(furthest(matmul(v, v.mT()).to_vector(), eye(45, DType::f64).to_vector()) < 1e-10);
+  for (int64_t j = 0; j < 45; ++j)
+    for (int64_t i = 0; i < n; ++i)
+      if (value(i) != (j < 30 ? 3 : 2))
+        CHECK(std::abs(e.vectors[static_cast<size_t>(j * n + i)]) < 1e-7);
 }
 
 TEST_CASE("kpca: fewer directions than components, equal rows") {
