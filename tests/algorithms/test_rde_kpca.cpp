@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <regrad/algorithms/rde/kpca.h>
 #include <regrad/algorithms/rde/krylov.h>
+#include <regrad/algorithms/rde/krylov_basis.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/ops.h>
@@ -117,24 +118,55 @@ TEST_CASE("kpca: more equal eigenvalues than a block of Lanczos is wide") {
 }
 
 TEST_CASE("kpca: Krylov spaces that end before all copies of a value are in them") {
-  // three values: a block's space ends after three steps, with as many copies as it is wide
+  // a block's space ends after as many steps as there are values, with 8 copies of each
   const int64_t n = 600;
-  const auto value = [](int64_t i) { return i % 20 == 0 ? 3.0 : i % 20 == 7 ? 2.0 : 0.5; };
-  const rde::detail::Eigenpairs e = rde::detail::largest(
-      n, 45,
-      [&](const double* v, int64_t b, double* w) {
-        for (int64_t i = 0; i < n * b; ++i) w[i] = value(i / b) * v[i];
-      },
-      1e-7, Random(1));
-  REQUIRE(e.values.size() == 45);
-  for (size_t j = 0; j < 45; ++j)
-    CHECK(e.values[j] == doctest::Approx(j < 30 ? 3 : 2).epsilon(1e-12));
-  const Tensor v = matrix(e.vectors, 45, n);
-  CHECK(furthest(matmul(v, v.mT()).to_vector(), eye(45, DType::f64).to_vector()) < 1e-10);
-  for (int64_t j = 0; j < 45; ++j)
-    for (int64_t i = 0; i < n; ++i)
-      if (value(i) != (j < 30 ? 3 : 2))
-        CHECK(std::abs(e.vectors[static_cast<size_t>(j * n + i)]) < 1e-7);
+  const auto three = [](int64_t i) { return i % 20 == 0 ? 3.0 : i % 20 == 7 ? 2.0 : 0.5; };
+  const auto five_values = [](int64_t i) {
+    return i % 10 == 0 ? 3 : i % 20 == 7 ? 2 : i % 20 == 8 ? 1.5 : i % 20 == 9 ? 1 : 0.5;
+  };
+  const auto check = [&](auto&& value, int64_t copies) {
+    const rde::detail::Eigenpairs e = rde::detail::largest(
+        n, 45,
+        [&](const double* v, int64_t b, double* w) {
+          for (int64_t i = 0; i < n * b; ++i) w[i] = value(i / b) * v[i];
+        },
+        1e-7, Random(1));
+    REQUIRE(e.values.size() == 45);
+    for (int64_t j = 0; j < 45; ++j) {
+      const double wanted = j < copies ? 3 : 2;
+      CHECK(e.values[static_cast<size_t>(j)] == doctest::Approx(wanted).epsilon(1e-12));
+      double elsewhere = 0;
+      for (int64_t i = 0; i < n; ++i)
+        if (value(i) != wanted)
+          elsewhere = std::max(elsewhere, std::abs(e.vectors[static_cast<size_t>(j * n + i)]));
+      CHECK(elsewhere < 1e-7);
+    }
+    const Tensor v = matrix(e.vectors, 45, n);
+    CHECK(furthest(matmul(v, v.mT()).to_vector(), eye(45, DType::f64).to_vector()) < 1e-10);
+  };
+  check(three, 30);
+  check(five_values, 60);
+}
+
+TEST_CASE("kpca: a block's factors where columns are nearly dependent, or are") {
+  const int64_t n = 200;
+  const Numbers x = bell(17, n, 3);
+  for (const double apart : {1.0, 1e-7, 0.0}) {
+    rde::detail::Block block(n, 3);
+    for (int64_t i = 0; i < n; ++i) {
+      const double* row = &x[static_cast<size_t>(3 * i)];
+      block.data()[3 * i] = row[0];
+      block.data()[3 * i + 1] = 2 * row[0] + apart * row[1];
+      block.data()[3 * i + 2] = row[2];
+    }
+    const Tensor w = from_data(block.data(), {n, 3}, DType::f64);
+    const Numbers r = block.orthonormalize(1e-11);
+    const int64_t k = block.columns();
+    CHECK(k == (apart > 0 ? 3 : 2));
+    const Tensor q = from_data(block.data(), {n, k}, DType::f64);
+    CHECK(furthest(matmul(q.mT(), q).to_vector(), eye(k, DType::f64).to_vector()) < 1e-13);
+    CHECK(furthest(matmul(q, matrix(r, k, 3)).to_vector(), w.to_vector()) < 1e-13);
+  }
 }
 
 TEST_CASE("kpca: fewer directions than components, equal rows") {
