@@ -77,6 +77,9 @@ TEST_CASE("kpca: scikit-learn's figures, and loops") {
     CHECK(furthest(absolute(k.map(q).to_vector()), golden(name + "mapped")) < 1e-8 * size);
     CHECK(furthest(k.map(x).to_vector(), fitted.to_vector()) < 1e-10 * size);
     CHECK(furthest(column_sums(fitted), Numbers(7)) < 1e-9 * size);
+    const Tensor largest_entry = argmax(abs(k.vectors), 0);
+    for (int64_t j = 0; j < 7; ++j)
+      CHECK(k.vectors[static_cast<int64_t>(largest_entry[j].item())][j].item() > 0);
     for (int64_t i = 0; i < 5; ++i)
       CHECK(furthest(told(x, k, q[i].to_vector()), k.map(q)[i].to_vector()) < 1e-10 * size);
   }
