@@ -1,5 +1,6 @@
 #include <regrad/algorithms/rde/krylov_basis.h>
 #include <regrad/algorithms/rde/products.h>
+#include <regrad/engine/internal/memory.h>
 
 #include <algorithm>
 #include <cmath>
@@ -85,7 +86,7 @@ void Block::scale(double* a, double c) const {
 void Basis::need(int64_t more) {
   if (m + more <= room) return;
   const int64_t wider = std::max(2 * room, m + more);
-  auto next = std::make_unique<regrad::detail::Scratch>(2 * n * wider * int64_t{sizeof(double)});
+  auto next = std::make_shared<regrad::detail::Scratch>(2 * n * wider * int64_t{sizeof(double)});
   double *new_columns = next->as<double>(), *new_rows = new_columns + n * wider;
   for (int64_t i = 0; i < n; ++i) std::copy_n(columns + i * room, m, new_columns + i * wider);
   std::copy_n(rows, m * n, new_rows);

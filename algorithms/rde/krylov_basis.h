@@ -6,8 +6,6 @@
 #include <memory>
 #include <vector>
 
-#include <regrad/engine/internal/memory.h>
-
 namespace regrad::rde::detail {
 
 using Vector = std::vector<double>;
@@ -50,7 +48,7 @@ class Basis {
   double *columns = nullptr, *rows = nullptr;
 
  private:
-  std::unique_ptr<regrad::detail::Scratch> memory_{};
+  std::shared_ptr<void> memory_{};
 };
 
 }  // namespace regrad::rde::detail
