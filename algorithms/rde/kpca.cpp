@@ -148,24 +148,28 @@ detail::Eigenpairs pairs_of(double* kc, int64_t n, const KpcaOptions& o) {
 void take(const detail::Eigenpairs& e, double trace, const Vector& mean, Kpca& k) {
   const int64_t n = k.points.size(0), count = static_cast<int64_t>(e.values.size());
   const double cut = std::max(1e-12 * e.values[0], 1e-14 * trace);
-  Vector values(u(count)), vectors(u(n * count)), projection(u(n * count)), offset(u(count));
+  Vector values(u(count)), offset(u(count)), scale(u(count));
   for (int64_t j = 0; j < count; ++j) {
     const double l = e.values[u(j)];
     if (!(l > cut)) continue;
-    const double* v = e.vectors.data() + j * n;
-    const double scale = 1 / std::sqrt(l);
     values[u(j)] = l;
-    for (int64_t i = 0; i < n; ++i) {
-      vectors[u(i * count + j)] = v[i];
-      projection[u(i * count + j)] = v[i] * scale;
-    }
+    scale[u(j)] = 1 / std::sqrt(l);
     // sum_i v_ij = 0: the mean of k(x,.) and the grand mean come to nothing
-    offset[u(j)] = dot(mean.data(), v, n) * scale;
+    offset[u(j)] = dot(mean.data(), e.vectors.data() + j * n, n) * scale[u(j)];
   }
   k.values = tensor(values, {count}, DType::f64);
-  k.vectors = tensor(vectors, {n, count}, DType::f64);
-  k.projection = tensor(projection, {n, count}, DType::f64);
   k.offset = tensor(offset, {count}, DType::f64);
+  k.vectors = regrad::detail::empty({n, count}, DType::f64);
+  k.projection = regrad::detail::empty({n, count}, DType::f64);
+  double *v = k.vectors.node()->ptr<double>(), *projection = k.projection.node()->ptr<double>();
+  constexpr int64_t some = 16;  // rows of a turn
+  for (int64_t from = 0; from < n; from += some)
+    for (int64_t j = 0; j < count; ++j)
+      for (int64_t i = from; i < std::min(n, from + some); ++i) {
+        const double entry = scale[u(j)] > 0 ? e.vectors[u(j * n + i)] : 0;
+        v[i * count + j] = entry;
+        projection[i * count + j] = entry * scale[u(j)];
+      }
 }
 
 // New rows: for each tile of rows and block of points, the block's share of k(x,.) projection.

@@ -23,8 +23,8 @@ struct KpcaOptions {
   Kernel kernel = Kernel::rbf;
   int64_t components = 100;  // P
   double gamma = 0;          // 0: 1 / d
-  // Of the unit vectors: a vector's error is bounded by its residual over its gap.
-  double tolerance = 1e-8;
+  // Of the unit vectors, as their residuals over their gaps bound it; what is seen is far less.
+  double tolerance = 1e-6;
   // false: block Lanczos where that is cheaper than all eigenvalues of K; true: always those.
   bool dense = false;
   Random random{0};  // of Lanczos' first block

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/rde/krylov.h>
+#include <regrad/algorithms/rde/krylov_basis.h>
 #include <regrad/algorithms/rde/products.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/memory.h>
@@ -14,8 +15,6 @@ namespace {
 // Of a block: the fewer, the fewer dimensions are needed, but K is read once a block.
 constexpr int64_t width = 8;
 constexpr double null = 1e-12;  // a direction below this, relative to K's size, is none
-
-using Vector = std::vector<double>;
 
 size_t u(int64_t i) { return static_cast<size_t>(i); }
 
@@ -38,123 +37,6 @@ void make_positive(double* v, int64_t n) {
     }
 }
 
-// W [n,b] = Q R with orthonormal columns of Q [n,k] and R [k,b], k <= b: columns that come to less
-// than `zero` are left out. W becomes Q, packed to k columns.
-class Block {
- public:
-  Block(int64_t n, int64_t b) : n_(n), b_(b), w_(u(n * b)), turned_(u(n * b)) {}
-  double* data() { return w_.data(); }
-  int64_t columns() const { return b_; }
-
-  Vector orthonormalize(double zero) {
-    for (int64_t i = 0; i < n_; ++i)
-      for (int64_t j = 0; j < b_; ++j) turned_[u(j * n_ + i)] = w_[u(i * b_ + j)];
-    Vector r = by_cholesky();
-    if (r.empty()) r = by_columns(zero);
-    const int64_t k = static_cast<int64_t>(r.size()) / std::max<int64_t>(1, b_);
-    for (int64_t i = 0; i < n_; ++i)
-      for (int64_t j = 0; j < k; ++j) w_[u(i * k + j)] = turned_[u(j * n_ + i)];
-    b_ = k;
-    return r;
-  }
-
- private:
-  // R^T R = W^T W, Q = W R^-1; nothing where that would lose more than half of the digits.
-  Vector by_cholesky() {
-    Vector r(u(b_ * b_));
-    for (int64_t i = 0; i < b_; ++i)
-      for (int64_t j = i; j < b_; ++j) r[u(i * b_ + j)] = dot(row(i), row(j), n_);
-    for (int64_t i = 0; i < b_; ++i) {
-      const double whole = r[u(i * b_ + i)];
-      for (int64_t k = 0; k < i; ++k)
-        for (int64_t j = i; j < b_; ++j) r[u(i * b_ + j)] -= r[u(k * b_ + i)] * r[u(k * b_ + j)];
-      const double pivot = r[u(i * b_ + i)];
-      if (!(pivot > 1e-8 * whole)) return {};
-      const double root = std::sqrt(pivot);
-      for (int64_t j = i; j < b_; ++j) r[u(i * b_ + j)] /= root;
-    }
-    for (int64_t i = 0; i < b_; ++i) {
-      for (int64_t k = 0; k < i; ++k) subtract(row(i), r[u(k * b_ + i)], row(k));
-      scale(row(i), 1 / r[u(i * b_ + i)]);
-    }
-    return r;
-  }
-  // Column by column, each made orthogonal twice.
-  Vector by_columns(double zero) {
-    Vector r;
-    int64_t k = 0;
-    for (int64_t j = 0; j < b_; ++j) {
-      Vector h(u(k + 1));
-      for (int pass = 0; pass < 2; ++pass)
-        for (int64_t q = 0; q < k; ++q) {
-          const double c = dot(row(q), row(j), n_);
-          h[u(q)] += c;
-          subtract(row(j), c, row(q));
-        }
-      const double length = std::sqrt(dot(row(j), row(j), n_));
-      const bool kept = length > zero;
-      if (kept) {
-        if (k != j) std::copy_n(row(j), n_, row(k));
-        scale(row(k), 1 / length);
-        h[u(k)] = length;
-        r.resize(u((k + 1) * b_));
-      }
-      for (int64_t q = 0; q < k + kept; ++q) r[u(q * b_ + j)] = h[u(q)];
-      k += kept;
-    }
-    return r;
-  }
-  double* row(int64_t j) { return turned_.data() + j * n_; }
-  void subtract(double* a, double c, const double* b) const {
-    for (int64_t i = 0; i < n_; ++i) a[i] -= c * b[i];
-  }
-  void scale(double* a, double c) const {
-    for (int64_t i = 0; i < n_; ++i) a[i] *= c;
-  }
-
-  int64_t n_, b_;
-  Vector w_, turned_;
-};
-
-// The basis by columns, [n,room], and by rows, [room,n]: each product reads what lies in its order.
-struct Basis {
-  int64_t n, m = 0, room = 0;
-  Vector columns{}, rows{};
-
-  void need(int64_t more) {
-    if (m + more <= room) return;
-    const int64_t wider = std::max(2 * room, m + more);
-    Vector old(u(n * wider));
-    for (int64_t i = 0; i < n; ++i)
-      std::copy_n(columns.data() + i * room, m, old.data() + i * wider);
-    columns.swap(old);
-    rows.resize(u(wider * n));
-    room = wider;
-  }
-  void append(const double* w, int64_t b) {
-    need(b);
-    for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = 0; j < b; ++j) {
-        columns[u(i * room + m + j)] = w[i * b + j];
-        rows[u((m + j) * n + i)] = w[i * b + j];
-      }
-    m += b;
-  }
-  // h [m - from, b] = V^T w
-  Vector project(const double* w, int64_t b, int64_t from) const {
-    Vector h(u((m - from) * b));
-    if (m > from) product(m - from, b, n, {rows.data() + from * n, n, 1}, {w, b, 1}, h.data(), b);
-    return h;
-  }
-  // w -= V h
-  void subtract(const Vector& h, double* w, int64_t b, int64_t from) const {
-    if (m == from) return;
-    Vector part(u(n * b));
-    product(n, b, m - from, {columns.data() + from, room, 1}, {h.data(), b, 1}, part.data(), b);
-    for (size_t i = 0; i < part.size(); ++i) w[i] -= part[i];
-  }
-};
-
 // a [p,q] b [q,r]
 Vector times(const Vector& a, const Vector& b, int64_t p, int64_t q, int64_t r) {
   Vector c(u(p * r));
@@ -167,7 +49,7 @@ Vector times(const Vector& a, const Vector& b, int64_t p, int64_t q, int64_t r) 
 class Lanczos {
  public:
   Lanczos(int64_t n, int64_t count, double tolerance, const Random& random)
-      : n_(n), count_(count), tolerance_(tolerance), random_(random), basis_{n} {
+      : n_(n), count_(count), tolerance_(tolerance), random_(random), basis_(n) {
     basis_.need(std::min(n, 8 * count + width));
   }
 
@@ -224,7 +106,7 @@ class Lanczos {
     Block w(n_, b);
     Vector v(u(n_ * b));
     for (int64_t i = 0; i < n_; ++i)
-      std::copy_n(basis_.columns.data() + i * basis_.room + done_, b, v.data() + i * b);
+      std::copy_n(basis_.columns + i * basis_.room + done_, b, v.data() + i * b);
     apply(v.data(), b, w.data());
     const Vector own = basis_.project(w.data(), b, done_);
     grow(own, b, before);
@@ -313,8 +195,7 @@ class Lanczos {
     Vector y(u(count_ * done_));  // the last rows of y_, the last one first
     for (int64_t j = 0; j < count_; ++j)
       std::copy_n(y_.data() + (done_ - 1 - j) * done_, done_, y.data() + j * done_);
-    product(count_, n_, done_, {y.data(), done_, 1}, {basis_.rows.data(), n_, 1},
-            out.vectors.data(), n_);
+    product(count_, n_, done_, {y.data(), done_, 1}, {basis_.rows, n_, 1}, out.vectors.data(), n_);
     for (int64_t j = 0; j < count_; ++j) make_positive(out.vectors.data() + j * n_, n_);
     return out;
   }

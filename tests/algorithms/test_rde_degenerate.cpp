@@ -166,6 +166,26 @@ TEST_CASE("mcd, degenerate: nearly dependent columns keep their digits, the dete
   }
 }
 
+TEST_CASE("mcd, degenerate: a start of rows in a plane takes in more of them") {
+  Numbers v = bell(47, 60, 3);
+  for (size_t i = 0; i < 54; ++i) v[3 * i + 2] = 0;
+  const rde::detail::Rows rows(v.data(), 60, 3);
+  size_t most = 0;
+  for (int64_t t = 0; t < 20; ++t) {
+    const rde::detail::Estimate e = rows.start(4, Random(12) / t);
+    CHECK(e.regular);
+    CHECK(e.rows.size() >= 4);
+    CHECK(e.rows.back() >= 54);
+    most = std::max(most, e.rows.size());
+  }
+  CHECK(most > 8);
+  // and where all rows are in it, all of them are no start
+  for (size_t i = 54; i < 60; ++i) v[3 * i + 2] = 0;
+  const rde::detail::Estimate none = rows.start(4, Random(12));
+  CHECK(!none.regular);
+  CHECK(none.rows.size() == 60);
+}
+
 TEST_CASE("mcd, degenerate: many dimensions, whose determinant overflows") {
   const Tensor x = normal(Random(10), {450, 200}, 0, 1e4, DType::f64);
   const Mcd m = mcd(x, {.starts = 3});

@@ -1,6 +1,8 @@
 // Kernel PCA: facts 1 and 2 of text-and-ssl.md, scikit-learn's figures, and what is degenerate.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/rde/kpca.h>
+#include <regrad/algorithms/rde/krylov.h>
+#include <regrad/algorithms/rde/krylov_basis.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/ops.h>
@@ -75,6 +77,9 @@ TEST_CASE("kpca: scikit-learn's figures, and loops") {
     CHECK(furthest(absolute(k.map(q).to_vector()), golden(name + "mapped")) < 1e-8 * size);
     CHECK(furthest(k.map(x).to_vector(), fitted.to_vector()) < 1e-10 * size);
     CHECK(furthest(column_sums(fitted), Numbers(7)) < 1e-9 * size);
+    const Tensor largest_entry = argmax(abs(k.vectors), 0);
+    for (int64_t j = 0; j < 7; ++j)
+      CHECK(k.vectors[static_cast<int64_t>(largest_entry[j].item())][j].item() > 0);
     for (int64_t i = 0; i < 5; ++i)
       CHECK(furthest(told(x, k, q[i].to_vector()), k.map(q)[i].to_vector()) < 1e-10 * size);
   }
@@ -82,12 +87,20 @@ TEST_CASE("kpca: scikit-learn's figures, and loops") {
 
 TEST_CASE("kpca: Lanczos finds what all eigenvalues give") {
   const Tensor x = matrix(mixed(13, 700, 40, 0), 700, 40) * 0.05;
-  const Kpca a = kpca(x, {.components = 30}), b = kpca(x, {.components = 30, .dense = true});
-  CHECK(furthest(a.values.to_vector(), b.values.to_vector()) < 1e-11);
-  CHECK(furthest(absolute(a.fitted().to_vector()), absolute(b.fitted().to_vector())) < 1e-8);
-  CHECK(furthest(a.map(x).to_vector(), a.fitted().to_vector()) < 1e-10);
-  const Tensor unit_lengths = matmul(a.vectors.mT(), a.vectors);
-  CHECK(furthest(unit_lengths.to_vector(), eye(30, DType::f64).to_vector()) < 1e-12);
+  const Kpca b = kpca(x, {.components = 30, .dense = true});
+  for (const double tolerance : {1e-6, 1e-10}) {
+    const Kpca a = kpca(x, {.components = 30, .tolerance = tolerance});
+    CHECK(furthest(a.values.to_vector(), b.values.to_vector()) < 1e-11);
+    // a unit vector's error, times the root of the largest value
+    const double bound = tolerance * std::sqrt(b.values.to_vector()[0]);
+    CHECK(furthest(absolute(a.vectors.to_vector()), absolute(b.vectors.to_vector())) < tolerance);
+    CHECK(furthest(absolute(a.fitted().to_vector()), absolute(b.fitted().to_vector())) < bound);
+    CHECK(furthest(a.map(x).to_vector(), a.fitted().to_vector()) < bound);
+    const Tensor unit_lengths = matmul(a.vectors.mT(), a.vectors);
+    CHECK(furthest(unit_lengths.to_vector(), eye(30, DType::f64).to_vector()) < 1e-12);
+  }
+  const Kpca close = kpca(x, {.components = 30, .tolerance = 1e-10});
+  CHECK(furthest(close.map(x).to_vector(), close.fitted().to_vector()) < 1e-10);
 }
 
 TEST_CASE("kpca: more equal eigenvalues than a block of Lanczos is wide") {
@@ -105,6 +118,58 @@ TEST_CASE("kpca: more equal eigenvalues than a block of Lanczos is wide") {
   CHECK(furthest(values, kpca(x, all).values.to_vector()) < 1e-9);
   CHECK(values[28] == doctest::Approx(9).epsilon(1e-9));
   CHECK(values[29] < 8.9);
+}
+
+TEST_CASE("kpca: Krylov spaces that end before all copies of a value are in them") {
+  // a block's space ends after as many steps as there are values, with 8 copies of each
+  const int64_t n = 600;
+  const auto three = [](int64_t i) { return i % 20 == 0 ? 3.0 : i % 20 == 7 ? 2.0 : 0.5; };
+  const auto five_values = [](int64_t i) {
+    return i % 10 == 0 ? 3 : i % 20 == 7 ? 2 : i % 20 == 8 ? 1.5 : i % 20 == 9 ? 1 : 0.5;
+  };
+  const auto check = [&](auto&& value, int64_t copies) {
+    const rde::detail::Eigenpairs e = rde::detail::largest(
+        n, 45,
+        [&](const double* v, int64_t b, double* w) {
+          for (int64_t i = 0; i < n * b; ++i) w[i] = value(i / b) * v[i];
+        },
+        1e-7, Random(1));
+    REQUIRE(e.values.size() == 45);
+    for (int64_t j = 0; j < 45; ++j) {
+      const double wanted = j < copies ? 3 : 2;
+      CHECK(e.values[static_cast<size_t>(j)] == doctest::Approx(wanted).epsilon(1e-12));
+      double elsewhere = 0;
+      for (int64_t i = 0; i < n; ++i)
+        if (value(i) != wanted)
+          elsewhere = std::max(elsewhere, std::abs(e.vectors[static_cast<size_t>(j * n + i)]));
+      CHECK(elsewhere < 1e-7);
+    }
+    const Tensor v = matrix(e.vectors, 45, n);
+    CHECK(furthest(matmul(v, v.mT()).to_vector(), eye(45, DType::f64).to_vector()) < 1e-10);
+  };
+  check(three, 30);
+  check(five_values, 60);
+}
+
+TEST_CASE("kpca: a block's factors where columns are nearly dependent, or are") {
+  const int64_t n = 200;
+  const Numbers x = bell(17, n, 3);
+  for (const double apart : {1.0, 1e-7, 0.0}) {
+    rde::detail::Block block(n, 3);
+    for (int64_t i = 0; i < n; ++i) {
+      const double* row = &x[static_cast<size_t>(3 * i)];
+      block.data()[3 * i] = row[0];
+      block.data()[3 * i + 1] = 2 * row[0] + apart * row[1];
+      block.data()[3 * i + 2] = row[2];
+    }
+    const Tensor w = from_data(block.data(), {n, 3}, DType::f64);
+    const Numbers r = block.orthonormalize(1e-11);
+    const int64_t k = block.columns();
+    CHECK(k == (apart > 0 ? 3 : 2));
+    const Tensor q = from_data(block.data(), {n, k}, DType::f64);
+    CHECK(furthest(matmul(q.mT(), q).to_vector(), eye(k, DType::f64).to_vector()) < 1e-13);
+    CHECK(furthest(matmul(q, matrix(r, k, 3)).to_vector(), w.to_vector()) < 1e-13);
+  }
 }
 
 TEST_CASE("kpca: fewer directions than components, equal rows") {
