@@ -157,6 +157,7 @@ TEST_CASE("rde: kernel PCA's rows are drawn; MLE takes all") {
   const Data train = two(64, 300, 4);
   Settings s = small(Method::plain);
   s.rows = 60, s.components = 3;
+  const Settings of_seed_0 = s;
   const Rde a = Rde::fit(train.x, train.y, s), b = Rde::fit(train.x, train.y, s);
   CHECK(a.map().points.size(0) == 60);
   CHECK(a.map().points.to_vector() == b.map().points.to_vector());
@@ -167,6 +168,18 @@ TEST_CASE("rde: kernel PCA's rows are drawn; MLE takes all") {
   Numbers sorted = first;
   std::sort(sorted.begin(), sorted.end());
   CHECK(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end());
+  // each with its own label: as if these rows had been all
+  const Numbers all = slice(train.x, 1, 0, 1).to_vector();
+  std::vector<int64_t> rows;
+  for (const double v : first)
+    for (size_t j = 0; j < all.size(); ++j)
+      if (std::abs(all[j] - v) < 1e-12) rows.push_back(static_cast<int64_t>(j));
+  REQUIRE(rows.size() == 60);
+  const Tensor own = index_select(train.y, 0, tensor(rows));
+  CHECK(sum(own).item() > 15);
+  CHECK(sum(own).item() < 45);
+  const Rde alone = Rde::fit(index_select(train.x, 0, tensor(rows)), own, of_seed_0);
+  CHECK(alone.score(train.x, train.y).to_vector() == a.score(train.x, train.y).to_vector());
   s.method = Method::mle;
   const Tensor whole = index_select(train.x, 0, arange(0, 300, 2));
   CHECK(furthest(Rde::fit(train.x, train.y, s).gaussian(0).location.to_vector(),
