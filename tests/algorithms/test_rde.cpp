@@ -186,6 +186,35 @@ TEST_CASE("rde: kernel PCA's rows are drawn; MLE takes all") {
                  mean(whole, {0}).to_vector()) < 1e-12);
 }
 
+TEST_CASE("rde: each setting reaches its part") {
+  const Data train = two(73, 160, 5);
+  Settings s = small(Method::rde);
+  s.gamma = 0.02, s.start = Start::subset, s.consistency = Consistency::normal, s.seed = 3;
+  const Rde guard = Rde::fit(train.x, train.y, s);
+  CHECK(guard.map().gamma == 0.02);
+  const Mcd direct =
+      mcd(slice(guard.map().fitted(), 0, 0, 160, 2), {.start = Start::subset,
+                                                      .consistency = Consistency::normal,
+                                                      .random = Random(3) / "rde" / "class" / 0});
+  CHECK(guard.gaussian(0).whitening.to_vector() == direct.gaussian.whitening.to_vector());
+  const Numbers scores = guard.score(train.x, train.y).to_vector();
+  const auto differs = [&](auto&& change) {
+    Settings other = s;
+    change(other);
+    return Rde::fit(train.x, train.y, other).score(train.x, train.y).to_vector() != scores;
+  };
+  CHECK(!differs([](Settings&) {}));
+  CHECK(differs([](Settings& o) { o.gamma = 0; }));
+  CHECK(differs([](Settings& o) { o.kernel = Kernel::linear, o.components = 5; }));
+  CHECK(differs([](Settings& o) { o.components = 5; }));
+  CHECK(differs([](Settings& o) { o.start = Start::elemental; }));
+  CHECK(differs([](Settings& o) { o.consistency = Consistency::median; }));
+  CHECK(differs([](Settings& o) { o.method = Method::plain; }));
+  CHECK(differs([](Settings& o) { o.rows = 100; }));
+  CHECK(differs([](Settings& o) { o.log_det = true; }));
+  CHECK(differs([](Settings& o) { o.seed = 4; }));
+}
+
 TEST_CASE("rde: files, both ways") {
   const TempFolder folder;
   const std::string path = folder / "guard.safetensors";
