@@ -157,6 +157,7 @@ TEST_CASE("rde: kernel PCA's rows are drawn; MLE takes all") {
   const Data train = two(64, 300, 4);
   Settings s = small(Method::plain);
   s.rows = 60, s.components = 3;
+  const Settings of_seed_0 = s;
   const Rde a = Rde::fit(train.x, train.y, s), b = Rde::fit(train.x, train.y, s);
   CHECK(a.map().points.size(0) == 60);
   CHECK(a.map().points.to_vector() == b.map().points.to_vector());
@@ -167,10 +168,51 @@ TEST_CASE("rde: kernel PCA's rows are drawn; MLE takes all") {
   Numbers sorted = first;
   std::sort(sorted.begin(), sorted.end());
   CHECK(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end());
+  // each with its own label: as if these rows had been all
+  const Numbers all = slice(train.x, 1, 0, 1).to_vector();
+  std::vector<int64_t> rows;
+  for (const double v : first)
+    for (size_t j = 0; j < all.size(); ++j)
+      if (std::abs(all[j] - v) < 1e-12) rows.push_back(static_cast<int64_t>(j));
+  REQUIRE(rows.size() == 60);
+  const Tensor own = index_select(train.y, 0, tensor(rows));
+  CHECK(sum(own).item() > 15);
+  CHECK(sum(own).item() < 45);
+  const Rde alone = Rde::fit(index_select(train.x, 0, tensor(rows)), own, of_seed_0);
+  CHECK(alone.score(train.x, train.y).to_vector() == a.score(train.x, train.y).to_vector());
   s.method = Method::mle;
   const Tensor whole = index_select(train.x, 0, arange(0, 300, 2));
   CHECK(furthest(Rde::fit(train.x, train.y, s).gaussian(0).location.to_vector(),
                  mean(whole, {0}).to_vector()) < 1e-12);
+}
+
+TEST_CASE("rde: each setting reaches its part") {
+  const Data train = two(73, 160, 5);
+  Settings s = small(Method::rde);
+  s.gamma = 0.02, s.start = Start::subset, s.consistency = Consistency::normal, s.seed = 3;
+  const Rde guard = Rde::fit(train.x, train.y, s);
+  CHECK(guard.map().gamma == 0.02);
+  const Mcd direct =
+      mcd(slice(guard.map().fitted(), 0, 0, 160, 2), {.start = Start::subset,
+                                                      .consistency = Consistency::normal,
+                                                      .random = Random(3) / "rde" / "class" / 0});
+  CHECK(guard.gaussian(0).whitening.to_vector() == direct.gaussian.whitening.to_vector());
+  const Numbers scores = guard.score(train.x, train.y).to_vector();
+  const auto differs = [&](auto&& change) {
+    Settings other = s;
+    change(other);
+    return Rde::fit(train.x, train.y, other).score(train.x, train.y).to_vector() != scores;
+  };
+  CHECK(!differs([](Settings&) {}));
+  CHECK(differs([](Settings& o) { o.gamma = 0; }));
+  CHECK(differs([](Settings& o) { o.kernel = Kernel::linear, o.components = 5; }));
+  CHECK(differs([](Settings& o) { o.components = 5; }));
+  CHECK(differs([](Settings& o) { o.start = Start::elemental; }));
+  CHECK(differs([](Settings& o) { o.consistency = Consistency::median; }));
+  CHECK(differs([](Settings& o) { o.method = Method::plain; }));
+  CHECK(differs([](Settings& o) { o.rows = 100; }));
+  CHECK(differs([](Settings& o) { o.log_det = true; }));
+  CHECK(differs([](Settings& o) { o.seed = 4; }));
 }
 
 TEST_CASE("rde: files, both ways") {

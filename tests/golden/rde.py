@@ -2,7 +2,7 @@
 """Writes rde.txt: figures of scikit-learn (KernelPCA, MinCovDet), statsmodels (DetMCD) and SciPy
 (chi2) that tests/algorithms/test_rde_*.cpp hold ours against.
 
-    python3 tests/golden/rde.py        needs scikit-learn 1.8 or later, statsmodels, scipy
+    python3 tests/golden/rde.py        needs scikit-learn 1.9, statsmodels, scipy
 
 A line is a name and numbers. The data are those of tests/algorithms/rde_data.h, bit for bit: sums
 of four uniform numbers, columns mixed one by one. Up to 0.24 scikit-learn corrected by the median
