@@ -29,7 +29,11 @@ int main(int argc, char** argv) try {
   std::vector<Tensor> mine;
   for (int i = 3; i < argc; ++i) mine.push_back(seen(argv[i]));
   const ppp::Personal personal = ppp::personalize(global.net, stack(mine, 0));
-  const InferenceNet small = export_net(personal.net, global.info);
+  InferenceInfo info = global.info;  // with the front end, so that regrad-sparse runs it too
+  for (const char* key : {"input", "rate", "n_fft", "window", "hop", "mels", "samples", "rms",
+                          "words", "shift", "scale"})
+    info.about[key] = global.metadata.at(key);
+  const InferenceNet small = export_net(personal.net, info);
   save_inference(small, argv[2]);
   for (int i = 3; i < argc; ++i) {
     const auto best = static_cast<size_t>(argmax(small(seen(argv[i]).unsqueeze(0)), -1).item());
