@@ -163,10 +163,11 @@ Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (x.dim() == 0) throw ShapeError("linear_rows: x " + str(x.shape()) + " must be [..,in]");
   const Tensor b = bias.defined() ? bias : scalar(0, weight.dtype());
   if (x.dim() == 2) return apply3(linear_rows_op, x, weight, b);
-  Shape out = x.shape();
-  const int64_t in = out[-1];
-  out[-1] = weight.dim() ? weight.shape()[0] : 0;
-  return reshape(apply3(linear_rows_op, reshape(x, {in ? x.numel() / in : 0, in}), weight, b), out);
+  const Shape lead(x.shape().begin(), x.shape().end() - 1);
+  Shape out = lead;
+  out.push_back(weight.dim() ? weight.shape()[0] : 0);
+  const Tensor rows = reshape(x, {lead.numel(), x.shape()[-1]});
+  return reshape(apply3(linear_rows_op, rows, weight, b), out);
 }
 
 }  // namespace regrad

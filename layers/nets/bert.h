@@ -38,9 +38,10 @@ struct BertInput {
   Tensor ids, mask = {}, types = {};
 };
 
-// x = LN(word + position + type), post-norm blocks. Positions are the columns of ids; RoBERTa's
-// count a text's own tokens, from pad + 1 on. Head: BERT's classifier(tanh(pooler(h))), RoBERTa's
-// out_proj(tanh(dense(h))), h the first token's last hidden vector: the same two layers.
+// x = LN(word + position + type), post-norm blocks; a text's first token is the first that is no
+// padding. Positions are the columns of ids; RoBERTa's count a text's own tokens, from pad + 1 on.
+// Head: BERT's classifier(tanh(pooler(h))), RoBERTa's out_proj(tanh(dense(h))), h the first token's
+// last hidden vector: the same two layers.
 struct Bert {
   Embedding words, positions, types;
   LayerNorm norm;

@@ -7,7 +7,7 @@ library makes of them in f64.
 bert/: BertForSequenceClassification, prefix "bert.", f32; roberta/: RobertaForSequenceClassification
 with gelu_new, f16; plain/: BertModel without prefix or head, bf16, relu.
 truth.safetensors: NAME.in.*, NAME.out.hidden.K (hidden states of layer K, [tokens, 32]), .logits,
-.loss (mean cross-entropy); NAME.grad.* and NAME.after.*: of each parameter's gradient, and of the
+.late (the last layer's of ids "late", of which some stand behind padding), .loss (mean cross-entropy); NAME.grad.* and NAME.after.*: of each parameter's gradient, and of the
 parameter after three steps of AdamW, the sum and the sum with cotangents (as in text_layers.py).
 """
 import pathlib
@@ -65,6 +65,11 @@ def write(name, net, ids, dtype, types=None):
     if not hasattr(y, "logits"):
         return
     out[f"{name}.out.logits"] = y.logits
+    late = torch.roll(ids, 2, 1)  # padding in front
+    out[f"{name}.in.late"] = late
+    mask = late != net.config.pad_token_id
+    y = net(late, mask.long(), output_hidden_states=True)
+    out[f"{name}.out.late"] = y.hidden_states[-1][mask]
     opt = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.01)
     for step in range(3):
         opt.zero_grad()

@@ -97,6 +97,9 @@ TEST_CASE("tiny BERT, RoBERTa and a headless one: hidden states and logits") {
       CHECK(equal_bits(net.features(input(c), ctx), first_rows(hidden.back(), texts)));
       if (std::string(name) == "plain") continue;
       CHECK(apart(net(input(c)).to(DType::f64), c.out("logits")) < bound);
+      const BertInput late{c.in("late")};
+      const Tensor last = net.hidden_states(late, net.packed(late), ctx).back();
+      CHECK(apart(last.to(DType::f64), c.out("late")) < bound);
     }
   }
 }

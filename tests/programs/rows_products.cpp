@@ -266,6 +266,48 @@ Array attended(const In& in) {
   return matmul_of(weights, in.x(2));
 }
 
+bool draw_linear_rows(Draw& d, Node& n) {
+  const int x = d.any(1, 3);
+  const Shape s = d.of(x);
+  const int64_t out = d.whole(1, 5);
+  n.in = {x, d.like({out, s[-1]}), -1};
+  if (d.flag()) n.in[2] = d.like(s.size() == 2 && d.flag() ? Shape{s[0], out} : Shape{out});
+  return s[-1] > 0;
+}
+bool draw_segments(Draw& d, Node& n) {  // qkv, segment; heads
+  n.i = {d.whole(1, 2)};
+  const int64_t rows = d.whole(1, 4);
+  n.in = {d.like({rows, 3 * n.i[0] * d.whole(1, 2)}), d.index({rows}, 0, 3)};
+  return true;
+}
+// One head at a time: the columns of its q, k and v; weights over the rows of the own segment.
+Array segments_attended(const In& in) {
+  const Array &x = in.x(0), &segment = in.x(1);
+  const int64_t heads = in.i(0);
+  need(x.dim() == 2 && segment.dim() == 1 && segment.shape[0] == x.shape[0] && heads > 0 &&
+       x.shape[1] % (3 * heads) == 0);
+  const int64_t n = x.shape[0], width = x.shape[1] / 3, size = width / heads;
+  const Jet scale(rounded(1 / std::sqrt(static_cast<double>(std::max<int64_t>(size, 1))), 0));
+  for (const Jet& e : x.v)
+    if (!std::isfinite(e.v())) rounding.lost = true;
+  return build({n, width}, [&](Multi at) {
+    const int64_t first = at[1] / size * size;
+    Line scores, values;
+    for (int64_t j = 0; j < n; ++j) {
+      if (segment[{j}].v() != segment[{at[0]}].v()) continue;
+      Line terms;
+      for (int64_t p = first; p < first + size; ++p)
+        terms.push_back(x[{at[0], p}] * x[{j, width + p}]);
+      scores.push_back(total(terms) * scale);
+      values.push_back(x[{j, 2 * width + at[1]}]);
+    }
+    const Line weights = softmax_of(scores);
+    Line terms;
+    for (size_t j = 0; j < weights.size(); ++j) terms.push_back(weights[j] * values[j]);
+    return total(terms);
+  });
+}
+
 bool draw_cosine(Draw& d, Node& n) {
   n.in = {d.any(1)};
   n.in.push_back(d.beside(d.of(n.in[0])));
@@ -351,6 +393,12 @@ const Table& product_rows() {
          return matmul_of(in.x(0), w, &b);
        },
        [](const Args& a) { return linear(a[0], a[1], a[2]); }, "linear($0, $1, $2)", 4},
+      {"linear_rows", draw_linear_rows,
+       [](const In& in) {
+         const Array w = transposed(in.x(1), -1, -2);
+         return in.has(2) ? matmul_of(in.x(0), w, &in.x(2)) : matmul_of(in.x(0), w);
+       },
+       [](const Args& a) { return linear_rows(a[0], a[1], a[2]); }, "linear_rows($0, $1, $2)", 3},
       {"outer", draw_outer,
        [](const In& in) {
          need(in.x(0).dim() == 1 && in.x(1).dim() == 1);
@@ -365,6 +413,9 @@ const Table& product_rows() {
       {"attention, scaled", draw_scaled_attention, attended, attention_call,
        "scaled_dot_product_attention($0, $1, $2, {.mask = $3, .is_causal = bool(#0), .scale = "
        "@0})"},
+      {"segment_attention", draw_segments, segments_attended,
+       [](const Args& a) { return segment_attention(a[0], a[1], a.i(0)); },
+       "segment_attention($0, $1, #0)", 4},
       {"cosine_similarity", draw_cosine, cosine,
        [](const Args& a) { return cosine_similarity(a[0], a[1], a.i(0)); },
        "cosine_similarity($0, $1, #0)", 3},
