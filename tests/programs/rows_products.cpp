@@ -289,7 +289,8 @@ Array segments_attended(const In& in) {
   const int64_t n = x.shape[0], width = x.shape[1] / 3, size = width / heads;
   const Jet scale(rounded(1 / std::sqrt(static_cast<double>(std::max<int64_t>(size, 1))), 0));
   for (const Jet& e : x.v)
-    if (!std::isfinite(e.v())) rounding.lost = true;
+    // with a graph, a weight of 0 times no number of another segment
+    if (!std::isfinite(e.v())) rounding.undecided = true;
   return build({n, width}, [&](Multi at) {
     const int64_t first = at[1] / size * size;
     Line scores, values;
