@@ -21,9 +21,11 @@ void need_batch(const char* who, const Tensor& x) {
     throw ShapeError(std::string(who) + ": x " + str(x.shape()) + " is not [N,L,E]");
 }
 
-// block's residual branches around `attend(x)`.
+// The block's residual branches around `attend(x)`, at some rows or at all.
 template <class Attend>
-Tensor encode(const TransformerEncoderLayer& b, const Tensor& x, Context& ctx, Attend&& attend) {
+Tensor encode(const TransformerEncoderLayer& b, const Tensor& x, const Tensor& rows, Context& ctx,
+              Attend&& attend) {
+  const Tensor kept = rows.defined() ? index_select(x, 0, rows) : x;
   const auto attention = [&](const Tensor& h) {
     return dropout(attend(h), b.dropout_p, "attention", ctx);
   };
@@ -33,10 +35,10 @@ Tensor encode(const TransformerEncoderLayer& b, const Tensor& x, Context& ctx, A
     return dropout(by_rows(b.linear2, inner, ctx), b.dropout_p, "outer", ctx);
   };
   if (b.norm_first) {
-    const Tensor h = x + attention(b.norm1(x));
+    const Tensor h = kept + attention(b.norm1(x));
     return h + mlp(b.norm2(h));
   }
-  const Tensor h = b.norm1(x + attention(x));
+  const Tensor h = b.norm1(kept + attention(x));
   return b.norm2(h + mlp(h));
 }
 
@@ -72,9 +74,11 @@ MultiheadAttention::MultiheadAttention(const Random& r, int64_t width, int64_t h
   out_proj.bias = zeros({width}, t).requires_grad_();
 }
 
-Tensor MultiheadAttention::operator()(const Tensor& x, const Tensor& segment, Context& ctx) const {
-  const Tensor qkv = by_rows(in_proj_weight, in_proj_bias, x, ctx);
-  return by_rows(out_proj, segment_attention(qkv, segment, heads), ctx);
+Tensor MultiheadAttention::operator()(const Tensor& x, const Tensor& segment, Context& ctx,
+                                      const Tensor& rows) const {
+  const Tensor qkv = by_rows(in_proj_weight, in_proj_bias, x, ctx),
+               y = segment_attention(qkv, segment, heads);
+  return by_rows(out_proj, rows.defined() ? index_select(y, 0, rows) : y, ctx);
 }
 
 Tensor MultiheadAttention::padded(const Tensor& x, const Tensor& key_padding_mask,
@@ -112,15 +116,16 @@ TransformerEncoderLayer::TransformerEncoderLayer(const Random& r, const EncoderO
   norm1.eps = norm2.eps = o.eps;
 }
 
-Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Tensor& segment,
-                                           Context& ctx) const {
-  return encode(*this, x, ctx, [&](const Tensor& h) { return self_attn(h, segment, ctx); });
+Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Tensor& segment, Context& ctx,
+                                           const Tensor& rows) const {
+  return encode(*this, x, rows, ctx,
+                [&](const Tensor& h) { return self_attn(h, segment, ctx, rows); });
 }
 Tensor TransformerEncoderLayer::padded(const Tensor& x, const Tensor& key_padding_mask,
                                        Context& ctx) const {
   need_batch("TransformerEncoderLayer", x);
   if (key_padding_mask.defined())
-    return encode(*this, x, ctx,
+    return encode(*this, x, {}, ctx,
                   [&](const Tensor& h) { return self_attn.padded(h, key_padding_mask, ctx); });
   const int64_t n = x.size(0), l = x.size(1);
   return reshape((*this)(reshape(x, {n * l, x.size(2)}), segments(n, l), ctx), x.shape());

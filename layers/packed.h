@@ -40,7 +40,7 @@ Packed packed_lengths(const std::vector<int64_t>& lengths);
 // are tokens (L at least as many columns as there were).
 Tensor unpack(const Tensor& x, const Packed& texts);
 Tensor pack_rows(const Tensor& x, const Packed& texts);
-// Of x [M,..], each text's first row: [N,..]. ShapeError: a text without tokens.
-Tensor first_rows(const Tensor& x, const Packed& texts);
+// Each text's first row: i64 [N]. ShapeError: a text without tokens.
+Tensor first_rows(const Packed& texts);
 
 }  // namespace regrad

@@ -79,12 +79,13 @@ Tensor Bert::embedded(const BertInput& in, const Packed& texts, Context& ctx) co
   return dropout(norm(x), config.dropout, "embeddings", ctx);
 }
 
-Tensor Bert::through(Tensor x, const Packed& texts, Context& ctx,
+// Of the last layer those rows alone, where they are given.
+Tensor Bert::through(Tensor x, const Packed& texts, Context& ctx, const Tensor& last_rows,
                      std::vector<Tensor>* states) const {
   for (size_t i = 0; i < layers.size(); ++i) {
     if (states) states->push_back(x);
     const Stream here(ctx, static_cast<int64_t>(i));
-    x = layers[i](x, texts.segment, ctx);
+    x = layers[i](x, texts.segment, ctx, i + 1 == layers.size() ? last_rows : Tensor());
   }
   if (states) states->push_back(x);
   return x;
@@ -93,13 +94,14 @@ Tensor Bert::through(Tensor x, const Packed& texts, Context& ctx,
 std::vector<Tensor> Bert::hidden_states(const BertInput& in, const Packed& texts,
                                         Context& ctx) const {
   std::vector<Tensor> out;
-  through(embedded(in, texts, ctx), texts, ctx, &out);
+  through(embedded(in, texts, ctx), texts, ctx, {}, &out);
   return out;
 }
 
 Tensor Bert::features(const BertInput& in, Context& ctx) const {
   const Packed texts = packed(in);
-  return first_rows(through(embedded(in, texts, ctx), texts, ctx, nullptr), texts);
+  const Tensor first = first_rows(texts);
+  return through(embedded(in, texts, ctx), texts, ctx, first, nullptr);
 }
 
 Tensor Bert::operator()(const BertInput& in, Context& ctx) const {

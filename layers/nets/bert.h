@@ -77,7 +77,8 @@ struct Bert {
 
  private:
   Tensor embedded(const BertInput& in, const Packed& texts, Context& ctx) const;
-  Tensor through(Tensor x, const Packed& texts, Context& ctx, std::vector<Tensor>* states) const;
+  Tensor through(Tensor x, const Packed& texts, Context& ctx, const Tensor& last_rows,
+                 std::vector<Tensor>* states) const;
 };
 
 struct ReadBert {

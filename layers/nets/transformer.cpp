@@ -60,9 +60,9 @@ Tensor TextTransformer::features(const Tensor& ids, Context& ctx) const {
              index_select(positions, 0, tensor(l.place));
   for (size_t i = 0; i < layers.size(); ++i) {
     const Stream here(ctx, static_cast<int64_t>(i));
-    x = layers[i](x, segment, ctx);
+    x = layers[i](x, segment, ctx, i + 1 == layers.size() ? tensor(l.first) : Tensor());
   }
-  return norm(index_select(x, 0, tensor(l.first)));
+  return norm(x);
 }
 
 Tensor TextTransformer::operator()(const Tensor& ids, Context& ctx) const {

@@ -94,7 +94,8 @@ TEST_CASE("tiny BERT, RoBERTa and a headless one: hidden states and logits") {
       CHECK(hidden.size() == net.layers.size() + 1);
       for (size_t k = 0; k < hidden.size(); ++k)
         CHECK(apart(hidden[k].to(DType::f64), c.out("hidden." + std::to_string(k))) < bound);
-      CHECK(equal_bits(net.features(input(c), ctx), first_rows(hidden.back(), texts)));
+      CHECK(equal_bits(net.features(input(c), ctx),
+                       index_select(hidden.back(), 0, first_rows(texts))));
       if (std::string(name) == "plain") continue;
       CHECK(apart(net(input(c)).to(DType::f64), c.out("logits")) < bound);
       const BertInput late{c.in("late")};
@@ -211,6 +212,22 @@ TEST_CASE("dropout: the embeddings, the branches and the head, not between the l
   CHECK(drops.layers[1].inner_dropout_p == 0);
   CHECK(!equal_bits(drops(ids, training), net(ids)));
   CHECK(equal_bits(drops(ids, quiet), net(ids)));
+  // layer by layer: the same weights drop otherwise
+  Bert twice = made;
+  twice.layers.push_back(made.layers[0]);
+  const Tensor few = tensor({3, 4, 5, 6}, {2, 2}, DType::i64);
+  Context first = training, second = training;
+  const Stream other(second, 1);
+  const Packed of_few = made.packed({few});
+  const std::vector<Tensor> states = twice.hidden_states({few}, of_few, first);
+  CHECK(equal_bits(twice.layers[1](states[1], of_few.segment, second), states[2]));
+  // the head's, where nothing before it drops
+  Bert head = read_bert(folder + "/bert");
+  head.config.dropout = 0.5;
+  head.norm.weight = zeros_like(head.norm.weight);
+  head.norm.bias = zeros_like(head.norm.bias);
+  CHECK(equal_bits(head.features(ids, training), head.features(ids, quiet)));
+  CHECK(!equal_bits(head(ids, training), head(ids, quiet)));
   Context ctx;
   const Packed texts = net.packed({ids});
   CHECK(!equal_bits(drops.hidden_states({ids}, texts, training)[0],

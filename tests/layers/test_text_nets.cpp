@@ -166,6 +166,30 @@ TEST_CASE("words that are dropped out of training are 0, the others as they were
   CHECK(zero < 2 * n / 5);
 }
 
+TEST_CASE("word dropout that drops nothing changes no bit") {
+  const Tensor ids = batch(drawn(20, 30), 40);
+  each_net({.words = 30, .width = 16, .dropout = 0, .word_dropout = 1e-12},
+           [&](const char* name, const auto& net) {
+             CAPTURE(name);
+             Context still{.random = Random(1)}, training{.training = true, .random = Random(1)};
+             if (std::string(name) == "transformer") return;
+             CHECK(equal_bits(net(ids, training), net(ids, still)));
+           });
+}
+
+TEST_CASE("dropout: in training alone, by the names of place and layer") {
+  const Tensor x = ones({8, 8});
+  Context ctx{.training = true, .random = Random(1)}, still{.random = Random(1)};
+  CHECK(equal_bits(dropout(x, 0.5, "a", still), x));
+  CHECK(equal_bits(dropout(x, 0.5, "a", ctx), dropout(x, 0.5, Random(1) / "a")));
+  {
+    const Stream here(ctx, 3);
+    const Stream deeper(ctx, "part");
+    CHECK(equal_bits(dropout(x, 0.5, "a", ctx), dropout(x, 0.5, Random(1) / 3 / "part" / "a")));
+  }
+  CHECK(equal_bits(dropout(x, 0.5, "b", ctx), dropout(x, 0.5, Random(1) / "b")));
+}
+
 TEST_CASE("text nets learn which word decides") {
   // Class 1 where word 5 occurs, 0 where word 6 does, among others.
   std::vector<Text> texts = drawn(64, 12);
