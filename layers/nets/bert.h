@@ -27,9 +27,9 @@ struct BertConfig {
 };
 // Of a config.json: model_type (bert, roberta, xlm-roberta, camembert), vocab_size, hidden_size,
 // num_hidden_layers, num_attention_heads, intermediate_size, max_position_embeddings, and where
-// they are there type_vocab_size, pad_token_id, layer_norm_eps, hidden_dropout_prob, hidden_act (gelu,
-// gelu_new, gelu_pytorch_tanh, relu). IOError: no such file, no JSON. ConfigError naming file and
-// field: one that is missing, or that this net does not have.
+// they are there type_vocab_size, pad_token_id, layer_norm_eps, hidden_dropout_prob, hidden_act
+// (gelu, gelu_new, gelu_pytorch_tanh, relu). IOError: no such file, no JSON. ConfigError naming
+// file and field: one that is missing, or that this net does not have.
 BertConfig read_bert_config(const std::string& path);
 
 // A batch. mask: b8, u8 or i64 [N,L], 1: a token; undefined: whatever is not the pad id. types: i64

@@ -5,7 +5,8 @@ library makes of them in f64.
     python3 tests/layers/bert.py            # needs torch, transformers and safetensors
 
 bert/: BertForSequenceClassification, prefix "bert.", f32; roberta/:
-RobertaForSequenceClassification with gelu_new, f16; plain/: BertModel without prefix or head, bf16, relu.
+RobertaForSequenceClassification with gelu_new, f16; plain/: BertModel without prefix or head,
+bf16, relu.
 truth.safetensors: NAME.in.*, NAME.out.hidden.K (hidden states of layer K, [tokens, 32]), .logits,
 .late (the last layer's of ids "late", of which some stand behind padding), .loss (mean
 cross-entropy); NAME.grad.* and NAME.after.*: of each parameter's gradient, and of the
