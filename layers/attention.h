@@ -36,8 +36,8 @@ struct MultiheadAttention {
   MultiheadAttention(const Random& r, int64_t width, int64_t heads, bool qkv_bias = true,
                      DType t = DType::f32);
 
-  // x [M,E], segment i64 [M]: rows of equal numbers see each other. rows i64 [n]: of the result those
-  // alone, [n,E], with the same bits; undefined: all.
+  // x [M,E], segment i64 [M]: rows of equal numbers see each other. rows i64 [n]: of the result
+  // those alone, [n,E], with the same bits; undefined: all.
   Tensor operator()(const Tensor& x, const Tensor& segment, Context& ctx,
                     const Tensor& rows = {}) const;
   // x [N,L,E]; key_padding_mask b8 [N,L], 1: a key that nobody sees; undefined: all are seen. Rows
@@ -78,8 +78,8 @@ struct TransformerEncoderLayer {
   TransformerEncoderLayer(const Random& r, const EncoderOptions& o);
 
   // x [M,E] with segment i64 [M]; dropout's places: "attention", "inner", "outer". rows as
-  // MultiheadAttention's: behind the last layer a classifier reads one row of each text, and most of
-  // that layer's work is for rows.
+  // MultiheadAttention's: behind the last layer a classifier reads one row of each text, and most
+  // of that layer's work goes row by row.
   Tensor operator()(const Tensor& x, const Tensor& segment, Context& ctx,
                     const Tensor& rows = {}) const;
   // x [N,L,E]; key_padding_mask as MultiheadAttention's. Without one each row's bits are those of

@@ -14,8 +14,8 @@ struct AdamStep {
   double rate;    // lr / (1 - beta1^t)
   double unbias;  // 1 / sqrt(1 - beta2^t)
 };
-// p, m, v become new tensors, in their own memory where nobody else holds it. False, and nothing is done, where they are recorded, few, not all
-// contiguous or not all of one floating dtype.
+// p, m, v become new tensors, in their own memory where nobody else holds it. False, and nothing is
+// done, where they are recorded, few, not all contiguous or not all of one floating dtype.
 bool adam_step(const AdamStep& s, const Tensor& g, Tensor& p, Tensor& m, Tensor& v);
 
 }  // namespace regrad::detail

@@ -2,7 +2,8 @@
 //
 //   const JsonFields config("minilm/config.json");
 //   const int64_t width = config.integer("hidden_size");
-//   const double eps = config.number("layer_norm_eps", 1e-12);   // that where there is none, or null
+//   const double eps = config.number("layer_norm_eps", 1e-12);
+//       // that where there is none, or null
 //
 // Numbers, strings, true, false and null of the outermost object; lists and objects inside it are
 // passed over. IOError naming file and byte: no JSON object, a key twice. ConfigError naming file

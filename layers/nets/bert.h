@@ -26,10 +26,10 @@ struct BertConfig {
   Nonlinearity activation = Nonlinearity::gelu;
 };
 // Of a config.json: model_type (bert, roberta, xlm-roberta, camembert), vocab_size, hidden_size,
-// num_hidden_layers, num_attention_heads, intermediate_size, max_position_embeddings, and where they
-// are there type_vocab_size, pad_token_id, layer_norm_eps, hidden_dropout_prob, hidden_act (gelu,
-// gelu_new, gelu_pytorch_tanh, relu). IOError: no such file, no JSON. ConfigError naming file and
-// field: one that is missing, or that this net does not have.
+// num_hidden_layers, num_attention_heads, intermediate_size, max_position_embeddings, and where
+// they are there type_vocab_size, pad_token_id, layer_norm_eps, hidden_dropout_prob, hidden_act
+// (gelu, gelu_new, gelu_pytorch_tanh, relu). IOError: no such file, no JSON. ConfigError naming
+// file and field: one that is missing, or that this net does not have.
 BertConfig read_bert_config(const std::string& path);
 
 // A batch. mask: b8, u8 or i64 [N,L], 1: a token; undefined: whatever is not the pad id. types: i64
@@ -82,7 +82,8 @@ struct Bert {
 };
 
 struct ReadBert {
-  // Of a new head, where the file has none (default 2); else the file's must have as many, if given.
+  // Of a new head, where the file has none (default 2); else the file's must have as many, if
+  // given.
   int64_t classes = 0;
   Random random = Random(0);  // of what is new
   DType dtype = DType::f32;
@@ -90,8 +91,8 @@ struct ReadBert {
 // The net of a folder. Names with the prefix "bert." or "roberta.", or without; norms' weight and
 // bias, or gamma and beta; f16 and bf16 are widened. A pooler or head that the file lacks is new;
 // heads of other tasks are passed over. What is allocated follows the file, never config.json.
-// IOError naming file and tensor: one missing, of another shape than config.json says, or of a layer
-// beyond its number. ConfigError: classes that the file's head does not have. Errors of
+// IOError naming file and tensor: one missing, of another shape than config.json says, or of a
+// layer beyond its number. ConfigError: classes that the file's head does not have. Errors of
 // read_bert_config and SafeTensors.
 Bert read_bert(const std::string& folder, const ReadBert& o = {});
 // What that tensor is called in the folder's file, for messages and peers: of each parameter of the

@@ -17,12 +17,11 @@ namespace regrad {
 // t of a text, with zeros behind the text's end, so that a text has as many
 // windows as tokens, however short it is.
 struct TextConv {
-  Tensor weight, bias; // [channels,D,width] as PyTorch's Conv1d; [channels]
+  Tensor weight, bias;  // [channels,D,width] as PyTorch's Conv1d; [channels]
 
   TextConv() = default;
-  TextConv(const Random &r, int64_t in, int64_t channels, int64_t width,
-           DType t);
-  static void parts(auto &self, auto &&part) {
+  TextConv(const Random& r, int64_t in, int64_t channels, int64_t width, DType t);
+  static void parts(auto& self, auto&& part) {
     part("weight", self.weight);
     part("bias", self.bias);
   }
@@ -31,12 +30,11 @@ struct TextConv {
 // Shared by the text classifiers: what they are made for, and how training
 // drops.
 struct TextOptions {
-  int64_t words = 0;   // of the vocabulary, padding included
-  int64_t width = 128; // of a word's vector
+  int64_t words = 0;    // of the vocabulary, padding included
+  int64_t width = 128;  // of a word's vector
   int64_t classes = 2, pad = 0;
-  double dropout = 0.3; // of the features, before the last layer
-  double word_dropout =
-      0.1; // in training a word's vector is 0 with this probability
+  double dropout = 0.3;       // of the features, before the last layer
+  double word_dropout = 0.1;  // in training a word's vector is 0 with this probability
   DType dtype = DType::f32;
 };
 
@@ -54,16 +52,14 @@ struct TextCnn {
   // Initial values: words N(0, 0.1^2) (ours), the rest PyTorch's. ConfigError:
   // sizes below 1, pad outside of the vocabulary, probabilities outside of [0,
   // 1).
-  TextCnn(const Random &r, const TextOptions &o, int64_t channels = 64,
-          const std::vector<int64_t> &widths = {3, 4, 5});
+  TextCnn(const Random& r, const TextOptions& o, int64_t channels = 64,
+          const std::vector<int64_t>& widths = {3, 4, 5});
 
-  Tensor features(const Tensor &ids,
-                  Context &ctx) const; // [N, channels * widths]
-  Tensor operator()(const Tensor &ids, Context &ctx) const;
-  Tensor operator()(const Tensor &ids) const {
-    return out_of_training(*this, ids);
-  }
-  static void parts(auto &self, auto &&part) {
+  Tensor features(const Tensor& ids,
+                  Context& ctx) const;  // [N, channels * widths]
+  Tensor operator()(const Tensor& ids, Context& ctx) const;
+  Tensor operator()(const Tensor& ids) const { return out_of_training(*this, ids); }
+  static void parts(auto& self, auto&& part) {
     part("embedding", self.embedding);
     part("convs", self.convs);
     part("fc", self.fc);
@@ -71,12 +67,10 @@ struct TextCnn {
 };
 
 namespace detail {
-void check(const char *net, const TextOptions &o);
+void check(const char* net, const TextOptions& o);
 // The words' vectors [M,D], in training some of them 0.
-Tensor words_of(const Embedding &words, const Packed &texts,
-                const TextOptions &o, Context &ctx);
-Tensor classify(const Linear &fc, const Tensor &features, const TextOptions &o,
-                Context &ctx);
-} // namespace detail
+Tensor words_of(const Embedding& words, const Packed& texts, const TextOptions& o, Context& ctx);
+Tensor classify(const Linear& fc, const Tensor& features, const TextOptions& o, Context& ctx);
+}  // namespace detail
 
-} // namespace regrad
+}  // namespace regrad

@@ -1,4 +1,5 @@
-// A Transformer encoder over words, trained from scratch: pre-norm blocks behind a token of its own.
+// A Transformer encoder over words, trained from scratch: pre-norm blocks, and a token of its own
+// in front of each text.
 //
 //   const TextTransformer net(Random(seed), {.words = 20000, .width = 64});
 //   Tensor logits = net(ids, ctx);                   // i64 [N,L], 0 is padding -> [N,2]

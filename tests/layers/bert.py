@@ -4,10 +4,12 @@ library makes of them in f64.
 
     python3 tests/layers/bert.py            # needs torch, transformers and safetensors
 
-bert/: BertForSequenceClassification, prefix "bert.", f32; roberta/: RobertaForSequenceClassification
-with gelu_new, f16; plain/: BertModel without prefix or head, bf16, relu.
+bert/: BertForSequenceClassification, prefix "bert.", f32; roberta/:
+RobertaForSequenceClassification with gelu_new, f16; plain/: BertModel without prefix or head,
+bf16, relu.
 truth.safetensors: NAME.in.*, NAME.out.hidden.K (hidden states of layer K, [tokens, 32]), .logits,
-.late (the last layer's of ids "late", of which some stand behind padding), .loss (mean cross-entropy); NAME.grad.* and NAME.after.*: of each parameter's gradient, and of the
+.late (the last layer's of ids "late", of which some stand behind padding), .loss (mean
+cross-entropy); NAME.grad.* and NAME.after.*: of each parameter's gradient, and of the
 parameter after three steps of AdamW, the sum and the sum with cotangents (as in text_layers.py).
 """
 import pathlib

@@ -454,6 +454,12 @@ TEST_CASE("Adam's step in pieces has the bits of its ops, and changes nothing th
       CHECK(a.m[0].to_vector() == b.m[0].to_vector());
       CHECK(a.v[0].to_vector() == b.v[0].to_vector());
       CHECK(held.to_vector() == before);
+      // another tensor over the same memory
+      std::vector<Tensor> shared{held.detach()};
+      Adam::State c;
+      adam.step(shared, c, {drawn(1)});
+      CHECK(held.to_vector() == before);
+      CHECK(shared[0].to_vector() != before);
     }
   }
 }
