@@ -39,7 +39,8 @@ std::vector<InferenceLayer> recorded_layers(
     const std::vector<LayerQuantization>& quantization = {});
 
 // Any net with net(x, ctx) that maps images of `info` to classes, out of training; options'
-// classes, mean, deviation and about are taken where info has none. ConfigError as recorded_layers'.
+// classes, mean, deviation and about are taken where info has none. ConfigError as
+// recorded_layers'.
 template <class Net>
 InferenceNet export_net(const Net& net, const InferenceInfo& info,
                         const ExportOptions& options = {});

@@ -49,9 +49,9 @@ struct ScenarioOptions {
 // accuracy although it counts all rows already; kept as the code has it.
 //
 // S1: a share int(N_max / (r_s r_a)) / rows is attacked; from 0.4 on, N_max / successes instead,
-// with N_max lowered by 10 (from 10 on by 1: ours, for small logs) until that is below 0.4. Rows are
-// shuffled; the successes among the first share are adversarial, the next as many rows give clean
-// originals, rightly classified or not. Equal counts, no row in both.
+// with N_max lowered by 10 (from 10 on by 1: ours, for small logs) until that is below 0.4. Rows
+// are shuffled; the successes among the first share are adversarial, the next as many rows give
+// clean originals, rightly classified or not. Equal counts, no row in both.
 Scenario scenario_1(const std::vector<LogRow>& log, const ScenarioOptions& options,
                     const Random& random);
 // S2: of the first min(rows, int(N_max / (r_s r_a))) shuffled rows all originals are clean and the

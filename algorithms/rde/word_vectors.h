@@ -4,8 +4,8 @@
 //   PPMI_ij = max(0, ln(c_ij C / (c_i c_j^0.75'))),  c_ij: how often j stands within `window` words
 //   of i;  c_j^0.75' = c_j^0.75 C / sum c^0.75  (Levy, Goldberg & Dagan 2015: what skip-gram with
 //   negative samples approximates)
-//   PPMI ~ U S V^T by randomized subspace iteration (Halko et al. 2011);  vectors U S^(1/2), then of
-//   length 1
+//   PPMI ~ U S V^T by randomized subspace iteration (Halko et al. 2011);  vectors U S^(1/2), then
+//   of length 1
 //
 // The same bits for any number of threads.
 #pragma once

@@ -23,7 +23,8 @@ struct Sentences {
   // Classes negative and positive in turn. The address decides each text. ConfigError: count below
   // 1, shares outside [0, 1], rare below 0.
   TextSet sample(const Random& r, int64_t count) const;
-  // Groups of words that mean the same, all that a sentence can hold of nouns, verbs and judgements.
+  // Groups of words that mean the same, all that a sentence can hold of nouns, verbs and
+  // judgements.
   static const std::vector<std::vector<std::string>>& synonyms();
 };
 

@@ -21,14 +21,14 @@ struct WordPieceOptions {
 
 class WordPiece {
  public:
-  // A vocabulary of a piece a line, ids from 0 on. IOError naming `where` and line: no [UNK], [CLS],
-  // [SEP] or [PAD], a piece twice, an empty one before the last, text that is no UTF-8.
+  // A vocabulary of a piece a line, ids from 0 on. IOError naming `where` and line: no [UNK],
+  // [CLS], [SEP] or [PAD], a piece twice, an empty one before the last, text that is no UTF-8.
   WordPiece(std::string_view vocabulary, const std::string& where, WordPieceOptions options = {});
   static WordPiece load(const std::string& path, WordPieceOptions options = {});
 
   // Control characters and U+FFFD are dropped, spaces of any kind split, each CJK ideograph is a
-  // token of its own; with `lower` small letters and NFD without marks; punctuation (ASCII's symbols
-  // too) splits. "[CLS]" and kin in a text are themselves.
+  // token of its own; with `lower` small letters and NFD without marks; punctuation (ASCII's
+  // symbols too) splits. "[CLS]" and kin in a text are themselves.
   std::vector<std::string> basic(std::string_view text) const;
   std::vector<std::string> tokens(std::string_view text) const;
   // [CLS], the first most - 2 pieces, [SEP]. ConfigError: most below 2.

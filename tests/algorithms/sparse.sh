@@ -38,7 +38,8 @@ grep -q ' conv .* 4          8$' bench
 wav() { # samples, path, a period's samples as hexadecimal bytes
   local bytes=$((2 * $1))
   le() { printf "\\x$(printf %02x $(($1 & 255)))\\x$(printf %02x $(($1 >> 8 & 255)))\\x00\\x00"; }
-  { printf RIFF; le $((bytes + 36)); printf 'WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data'
+  { printf RIFF; le $((bytes + 36))
+    printf 'WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data'
     le $bytes
     for ((i = 0; i < $1 * 4; i += ${#3})); do echo -n "$3"; done | head -c $((4 * $1)) |
       sed 's/../\\x&/g' | xargs -0 printf; } > "$2"

@@ -1,4 +1,5 @@
-// WordNet: a tiny database by hand; Debian's, where it is installed; the real attacks' substitutions.
+// WordNet: a tiny database by hand; Debian's, where it is installed; the real attacks'
+// substitutions.
 #include <doctest/doctest.h>
 #include <regrad/datasets/internal/files.h>
 #include <regrad/datasets/text/attack_log.h>

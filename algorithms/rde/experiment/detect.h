@@ -30,8 +30,8 @@ struct Sides {
 };
 Sides sides(const std::vector<double>& scores, const std::vector<bool>& attacked);
 
-// What each of all `texts` attacked ones adds to a detector's AUC on a mixture of some: their mean is
-// the AUC A, and the deviation of their mean DeLong's (DeLong et al. 1988), so that a verdict
+// What each of all `texts` attacked ones adds to a detector's AUC on a mixture of some: their mean
+// is the AUC A, and the deviation of their mean DeLong's (DeLong et al. 1988), so that a verdict
 // carries the spread of the texts, and seeds that mix other texts share what they share.
 //   A + texts (V_i - A) / m  of an attacked text i, V_i the share of clean ones scored below it
 //                            (half of equal ones)

@@ -1,4 +1,5 @@
-// One classifier with one seed: trained, then attacked text by text, then guarded by every detector.
+// One classifier with one seed: trained, then attacked text by text, then guarded by every
+// detector.
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>
