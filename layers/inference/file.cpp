@@ -6,9 +6,10 @@
 //   (of a layer with levels; and signed=1, ranges of inputs, where they are not 0 and 1)
 //
 // "about.KEY" is an entry of InferenceInfo::about. Tensors hold all layers' numbers one after the
-// other: "bias"; "values", of a layer with bitmap=1 the kept ones only; "mask", the bitmaps. Of layers with levels: "scale", those of inputs, then
-// those of outputs; "levels", in place of values, each l + n in `bits` bits, n = 2^(bits-1) - 1,
-// the lowest bit first, a layer from a whole byte on.
+// other: "bias"; "values", of a layer with bitmap=1 the kept ones only; "mask", the bitmaps. Of
+// layers with levels: "scale", those of inputs, then those of outputs; "levels", in place of
+// values, each l + n in `bits` bits, n = 2^(bits-1) - 1, the lowest bit first, a layer from a whole
+// byte on.
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/split.h>
 #include <regrad/engine/io/serialize.h>
