@@ -162,7 +162,8 @@ TEST_CASE("drawn glyphs: no drawing of one split in another") {
   CHECK(disjoint(drawings[1], drawings[2]));
 }
 
-TEST_CASE("the small Omniglot: no character, and no alphabet, of one split in another") {
+TEST_CASE("the small Omniglot: no character, and no alphabet, of one split in another" *
+          doctest::test_suite("shared data")) {
   if (!test::has_shared_data("omniglot_images_background_small1.zip")) return;
   const ClassSplits s = omniglot_classes(test::shared_data(""), 14);
   std::set<std::string> characters[] = {names_of(s.train), names_of(s.validation),
