@@ -62,6 +62,8 @@ struct AttackedText {
   // Where the prediction first was not the truth: there an attack that stops at the flip ends, of
   // which one that goes on to a confident mistake is the continuation.
   std::optional<Stand> flip = {};
+  // At the flip, or (far) with a mistake as confident as was asked for.
+  bool won(bool far) const { return far ? outcome == AttackOutcome::successful : flip.has_value(); }
 };
 
 // ConfigError: truth outside the classes, an attack without candidates, p that are no

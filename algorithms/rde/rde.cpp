@@ -140,13 +140,6 @@ Tensor Rde::score(const Tensor& features, const Tensor& predicted) const {
   return out;
 }
 
-const std::vector<Detector>& detectors() {
-  static const std::vector<Detector> list = {{"rde", "RDE", Method::rde},
-                                             {"rde-plain", "RDE(-MCD)", Method::plain},
-                                             {"mle", "MLE", Method::mle}};
-  return list;
-}
-
 Tensor max_softmax(const Tensor& logits) {
   const NoGrad quiet;
   const Tensor x = detail::features(logits, "max_softmax").to(DType::f64);

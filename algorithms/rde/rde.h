@@ -81,13 +81,6 @@ class Rde {
   std::vector<Gaussian> gaussians_;
 };
 
-// The rows of a table by features. (From logits: max_softmax. By text alone: not here.)
-struct Detector {
-  const char *name, *title;  // "rde-plain", "RDE(-MCD)"
-  Method method;
-};
-const std::vector<Detector>& detectors();
-
 // 1 - max softmax of logits [n,c], f32 or f64 -> f64 [n], as the sum of the others' shares, so that
 // sure predictions keep their order. Not in the paper.
 Tensor max_softmax(const Tensor& logits);

@@ -23,8 +23,7 @@ enum Number {
 
 AttackResult result(const AttackedText& a, bool far) {
   if (a.outcome == AttackOutcome::skipped) return AttackResult::skipped;
-  const bool won = far ? a.outcome == AttackOutcome::successful : a.flip.has_value();
-  return won ? AttackResult::successful : AttackResult::failed;
+  return a.won(far) ? AttackResult::successful : AttackResult::failed;
 }
 
 }  // namespace
@@ -48,7 +47,7 @@ void AttackRun::attack(int64_t i, const Classifier& classifier) {
 double AttackRun::success() const {
   double won = 0, tried = 0;
   for (const auto& a : done_)
-    if (a && a->outcome != AttackOutcome::skipped) ++tried, won += a->flip.has_value();
+    if (a && a->outcome != AttackOutcome::skipped) ++tried, won += a->won(false);
   return tried == 0 ? 0 : 100 * won / tried;
 }
 

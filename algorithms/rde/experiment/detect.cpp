@@ -127,9 +127,8 @@ std::vector<LogRow> log_rows(const AttackRun& run, bool far, const std::vector<i
   std::vector<LogRow> out;
   for (const int64_t i : at) {
     const AttackedText& a = *run.done()[static_cast<size_t>(i)];
-    const bool won = far ? a.outcome == AttackOutcome::successful : a.flip.has_value();
     out.push_back({i, a.outcome == AttackOutcome::skipped ? Result::wrong
-                      : won                               ? Result::success
+                      : a.won(far)                        ? Result::success
                                                           : Result::fail});
   }
   return out;
@@ -197,7 +196,7 @@ Sides sides(const Scores& scores, const std::vector<bool>& attacked) {
 const std::vector<DetectorRow>& detector_rows() {
   static const std::vector<DetectorRow> rows = {
       {"rde", "kernel PCA, and by class a robust Gaussian (MCD)", ""},
-      {"rde-mcd", "RDE without MCD: each class's plain mean and covariance"},
+      {"rde-plain", "RDE without MCD: each class's plain mean and covariance"},
       {"mle", "plain Gaussians of the features themselves"},
       {"max-softmax", "1 - the largest probability (not in the paper)"},
       {"ppl-ngram",

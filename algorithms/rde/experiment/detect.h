@@ -12,7 +12,7 @@ struct DetectorRow {
   const char* trained_by = "rde";
   bool by_default = true;
 };
-// rde, rde-mcd, mle, max-softmax, ppl-ngram, fgws-wn.
+// rde, rde-plain, mle, max-softmax, ppl-ngram, fgws-wn.
 const std::vector<DetectorRow>& detector_rows();
 
 // A mixture of texts and whether each is an attacked one; `id` is the text's row of the log.
