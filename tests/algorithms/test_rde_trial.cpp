@@ -5,6 +5,8 @@
 #include <regrad/algorithms/rde/detection.h>
 #include <regrad/algorithms/rde/experiment/pictures.h>
 #include <regrad/algorithms/rde/experiment/table.h>
+#include <regrad/algorithms/rde/fgws.h>
+#include <regrad/algorithms/rde/ngram.h>
 #include <regrad/algorithms/rde/rde.h>
 #include <regrad/algorithms/rde/scenario.h>
 #include <regrad/engine/error.h>
@@ -90,6 +92,7 @@ TEST_CASE("a text taken apart has the text's own ids, with any words in their pl
   CHECK(few.words() == Strings{"It's", "a", "GOOD"});
   CHECK(few.ids(few.words()).size() == 3);
   CHECK(few.text(few.words()) == text);
+  CHECK(Pattern("a good fine film", v, 3).words() == Strings{"a", "good", "fine"});
   CHECK(Pattern("", v, 5).words().empty());
   CHECK(Pattern("...", v, 2).ids({}).size() == 2);
 }
@@ -282,6 +285,40 @@ TEST_CASE("detectors score the mixtures that the log gives, by the predicted cla
   for (size_t i = 0; i < texts.size(); ++i)
     unsure.push_back(1 - amax(seen.probabilities[static_cast<int64_t>(i)]).item());
   CHECK(score(out, "max-softmax", "AUC, pwws@cnn") == doctest::Approx(area(unsure)));
+  const Vocabulary& known = *corpus()->vocabulary;
+  const Trigram trigram(corpus()->train_ids, known.size());
+  std::vector<double> nll;
+  for (const std::string& text : texts) nll.push_back(trigram.mean_nll(known.ids(text)));
+  CHECK(score(out, "ppl-ngram", "AUC, pwws@cnn") == doctest::Approx(area(nll)));
+  // FGWS: of eleven percentiles the one that finds most of the validation texts' attacks
+  const auto drops = [&](double delta, const Strings& of) {
+    const Fgws f{[&](const std::string& w) { return known.count(w); }, corpus()->data.synonyms,
+                 phi_percentile(known.counts(), delta)};
+    std::vector<double> s;
+    for (const std::string& text : of) {
+      std::string changed;
+      for (const std::string& w : f.substituted(tokens_of(text))) changed += w + " ";
+      const Read two = c.read({text, changed});
+      const int64_t y = two.predicted()[0];
+      s.push_back(std::max(0.0, (two.probabilities[0][y] - two.probabilities[1][y]).item()));
+    }
+    return s;
+  };
+  Strings clean, flipped;
+  for (const int64_t i : split.validation) {
+    const Attacked& a = rows[static_cast<size_t>(i)];
+    clean.push_back(a.original());
+    if (a.result == AttackResult::successful) flipped.push_back(a.perturbed());
+  }
+  double best = 0, most = -1;
+  for (double delta = 0; delta <= 100; delta += 10) {
+    const double gamma = percentile(drops(delta, clean), 90);
+    double found = 0;
+    for (const double s : drops(delta, flipped)) found += s > gamma;
+    if (found > most) most = found, best = delta;
+  }
+  CHECK(most > 0);
+  CHECK(score(out, "fgws-wn", "AUC, pwws@cnn") == doctest::Approx(area(drops(best, texts))));
   // as many items as attacked texts, whose mean is the AUC
   for (const experiment::Items& items : out.items) {
     CHECK(items.values.size() == 120);
