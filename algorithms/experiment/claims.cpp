@@ -20,11 +20,12 @@ Interval interval_of(const Result& result, const Sample& a, const Sample& b) {
   return clustered_interval(by_seed, scale);
 }
 
-// "3 seeds, 80 items", "21 seeds of 7 parts"
+// "3 seeds, 80 items", "5 seeds, 18 groups of items", "21 seeds of 7 parts"
 std::string judged_by(const Result& result, const Interval& d) {
   const size_t seeds = result.seeds.size();
   std::string out = std::to_string(seeds) + (seeds == 1 ? " seed" : " seeds");
-  if (d.items) return out + ", " + std::to_string(d.items) + " items";
+  if (d.items)
+    return out + ", " + std::to_string(d.items) + (d.grouped ? " groups of items" : " items");
   return result.parts.empty() ? out : out + " of " + std::to_string(d.count) + " parts";
 }
 

@@ -230,6 +230,8 @@ Interval clustered_interval(const std::vector<ByItem>& by_seed, double scale) {
   }
   Interval out = sets.size() == 1 ? two_ways(seeds, scale) : over_sets(by_seed, sets, scale);
   out.items = static_cast<int>(seen.size());
+  for (size_t s = 0; s < seeds.size(); ++s)
+    out.grouped = out.grouped || seeds[s].size() < by_seed[s].values.size();
   return out;
 }
 

@@ -26,8 +26,9 @@ struct Interval {
   // half-width of the 95% interval of the mean; NaN for fewer than two values, 0 where they have no
   // spread: a residue of rounding, below 1e-10 of the values, is none
   double ci95;
-  int count;      // of values; of parts, or of sets of items, where intervals are over these
-  int items = 0;  // clusters of items that lie under them
+  int count;             // of values; of parts, or of sets of items, where intervals are over these
+  int items = 0;         // clusters of items that lie under them
+  bool grouped = false;  // a cluster is more than an item
 };
 
 enum class Direction { below, above };
