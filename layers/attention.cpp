@@ -12,10 +12,6 @@ void need_heads(const char* who, int64_t width, int64_t heads) {
                       std::to_string(heads) + " heads; heads must divide it");
 }
 
-// 0 .. n - 1, each l times.
-Tensor segments(int64_t n, int64_t l) {
-  return reshape(expand(reshape(arange(0, static_cast<double>(n)), {n, 1}), {n, l}), {n * l});
-}
 void need_batch(const char* who, const Tensor& x) {
   if (x.dim() != 3)
     throw ShapeError(std::string(who) + ": x " + str(x.shape()) + " is not [N,L,E]");
@@ -43,6 +39,10 @@ Tensor encode(const TransformerEncoderLayer& b, const Tensor& x, const Tensor& r
 }
 
 }  // namespace
+
+Tensor segments(int64_t n, int64_t l) {
+  return reshape(expand(reshape(arange(0, static_cast<double>(n)), {n, 1}), {n, l}), {n * l});
+}
 
 Tensor by_rows(const Tensor& weight, const Tensor& bias, const Tensor& x, Context& ctx) {
   return evaluated(

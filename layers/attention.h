@@ -13,6 +13,9 @@
 
 namespace regrad {
 
+// i64 [n l]: 0 .. n - 1, each l times, the segments of n texts (or images) of l tokens.
+Tensor segments(int64_t n, int64_t l);
+
 // A linear layer each of whose rows has bits of its own (linear_rows), as a step of the pass.
 Tensor by_rows(const Linear& layer, const Tensor& x, Context& ctx);
 Tensor by_rows(const Tensor& weight, const Tensor& bias, const Tensor& x, Context& ctx);

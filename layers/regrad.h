@@ -42,6 +42,7 @@
 #include <regrad/layers/nets/text_cnn.h>
 #include <regrad/layers/nets/transformer.h>
 #include <regrad/layers/nets/vgg.h>
+#include <regrad/layers/nets/vit.h>
 #include <regrad/layers/nets/wide_resnet.h>
 #include <regrad/layers/norm.h>
 #include <regrad/layers/optim.h>
