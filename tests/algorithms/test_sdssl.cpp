@@ -319,6 +319,35 @@ TEST_CASE("the three terms and their sum, from features and heads alone") {
       }
 }
 
+TEST_CASE(
+    "a student's heads: sizes by layer, norms at their ends by base; SimCLR's both sides learn") {
+  for (const Base base : {Base::simclr, Base::byol, Base::mocov3}) {
+    const Student s(Random(9), options(base), small()),
+        alone(Random(9), options(base, Lower::none), small());
+    REQUIRE(s.projectors.size() == 3);
+    REQUIRE(alone.projectors.size() == 1);
+    REQUIRE(s.predictors.size() == (base == Base::simclr ? 0 : 3));
+    for (size_t l = 0; l < 3; ++l) {
+      const int64_t hidden = l == 2 ? 7 : 6;
+      CHECK(s.projectors[l].linears[0].weight.shape() == Shape{hidden, 8});
+      CHECK(s.projectors[l].linears[1].weight.shape() == Shape{hidden, hidden});
+      CHECK(s.projectors[l].linears[2].weight.shape() == Shape{5, hidden});
+      CHECK(s.projectors[l].last_norm == (base != Base::byol));
+      if (base == Base::simclr) continue;
+      CHECK(s.predictors[l].linears[0].weight.shape() == Shape{6, 5});
+      CHECK(s.predictors[l].linears.size() == 2);
+      CHECK(s.predictors[l].last_norm == (base != Base::byol));
+    }
+  }
+  const Student s(Random(9), options(Base::simclr), small());
+  const Tensor a = images("a"), b = images("b");
+  const Student got = grad(losses(s, {}, a, b, 0.5, options(Base::simclr)).out, s);
+  const auto z = [&](const Tensor& x) { return s.projectors[2](s.net(x)); };
+  const Student told = grad(nt_xent(cat({z(a), z(b)}, 0), 0.2), s);
+  CHECK(largest(got.net.cls - told.net.cls) < 1e-12);
+  CHECK(largest(told.net.cls) > 1e-6);
+}
+
 TEST_CASE("15: targets have no gradient; SimCLR's lower layers move no last projector and block") {
   for (const Base base : {Base::byol, Base::mocov3}) {
     const Options o = options(base);
