@@ -42,6 +42,7 @@ KPCA = dict(binary="bench-rde", script="rde_sklearn.py", peers=["sklearn arpack"
 MCD = dict(KPCA, peers=["sklearn mcd"], tolerance=1e-3)
 SCORE = dict(KPCA, peers=[], tolerance=1e-6)
 TEXT = dict(binary="bench-text", script="text_nets.py", peers=[TORCH, "torch compile"])
+VIT = dict(binary="bench-vit", script="vit_step.py", peers=[TORCH, "torch manual", "torch compile"])
 OVERHEAD = dict(binary="bench-overhead", script="overhead.py", peers=[TORCH, JAX], tolerance=1e-5,
                 threads=[1])
 WORKLOADS = {
@@ -88,6 +89,8 @@ WORKLOADS = {
                         reference=[0.724807, 0.693312, 0.60418]),
     "minilm/infer": dict(TEXT, peers=TEXT["peers"] + RUNTIMES[:1], tolerance=1e-5,
                          reference=[-15.38243, 15.54197]),
+    "vit_step/simclr": dict(VIT, tolerance=[1e-5, 1e-5, 1e-4],
+                            reference=[3.734042, 3.309158, 2.75385]),
     "add8": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "add8_nograd": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "chain1000": OVERHEAD,
