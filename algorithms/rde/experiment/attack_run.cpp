@@ -29,14 +29,14 @@ AttackResult result(const AttackedText& a, bool far) {
 }  // namespace
 
 AttackRun::AttackRun(const AttackRow& row, Sources sources, const TextSet& texts,
-                     const Vocabulary& v, const TableSettings& s)
+                     const Classifier& classifier, const TableSettings& s)
     : row_(row),
       candidates_(std::make_shared<const Candidates>(row, std::move(sources))),
       how_(candidates_->attack(s.confident)),
       labels_(texts.labels),
       most_(s.most),
       done_(texts.texts.size()) {
-  for (const std::string& t : texts.texts) patterns_.emplace_back(t, v, s.most);
+  for (const std::string& t : texts.texts) patterns_.push_back(classifier.pattern(t));
 }
 
 void AttackRun::attack(int64_t i, const Classifier& classifier) {
