@@ -1,5 +1,5 @@
-// The pretrained victim: folders, texts taken apart for its pieces, fine-tuning against a plain loop,
-// checkpoints in fine-tuning and attack, what a file of it holds.
+// The pretrained victim: folders, texts taken apart for its pieces, fine-tuning against a plain
+// loop, checkpoints in fine-tuning and attack, what a file of it holds.
 #include <doctest/doctest.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/rde/experiment/table.h>
@@ -150,8 +150,8 @@ TEST_CASE("a text taken apart for a tokenizer: whole texts, and words that the n
   CHECK(Pattern("", ids, 5).words().empty());
 }
 
-// AdamW by plain loops: decay of matrices alone, the step size up from 0 and down to 0, gradients of
-// a norm of at most 1.
+// AdamW by plain loops: decay of matrices alone, the step size up from 0 and down to 0, gradients
+// of a norm of at most 1.
 TEST_CASE("fine-tuning is AdamW with warm-up, linear decay, and a bound on the gradient") {
   const TableSettings s = settings();
   RdeTrial trial(job, s, corpus());
