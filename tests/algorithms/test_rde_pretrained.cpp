@@ -122,6 +122,31 @@ TEST_CASE("ids of another padding: what stands behind a text is the net's own") 
   const Read both = read(victim, {{0, 7, 9, 2}, {0, 2}}), one = read(victim, {{0, 2}});
   CHECK(amax(abs(both.logits[1] - one.logits[0])).item() == 0);
   CHECK(padded({{5}, {6, 7}}, 1).to_vector<int64_t>() == std::vector<int64_t>{5, 1, 6, 7});
+  // in training too: the loss of the first step, that of the texts one by one
+  Corpus other = *corpus();
+  other.pretrained = std::make_shared<const Pretrained>(
+      Pretrained{Bert(Random(8), net.config, 2),
+                 std::make_shared<const Tokenizer>([](const std::string& text, int64_t) {
+                   std::vector<int64_t> ids = {0, 5 + static_cast<int64_t>(text.size()) % 50, 2};
+                   if (text.size() % 2) ids.insert(ids.begin() + 1, 9);
+                   return ids;
+                 }),
+                 {}});
+  TableSettings s = settings();
+  s.batch = 160, s.fine_tuning.epochs = 1;
+  RdeTrial trial(job, s, std::make_shared<const Corpus>(other));
+  const Bert first = bert(trial);
+  CHECK(first.config.dropout == 0);
+  double loss = 0;
+  for (size_t i = 0; i < 160; ++i) {
+    const std::string& text = corpus()->data.train.texts[i];
+    const std::vector<int64_t> ids = (*other.pretrained->tokenizer)(text, 20);
+    const Tensor row = tensor(ids).reshape({1, static_cast<int64_t>(ids.size())});
+    loss -= log_softmax(first(row), 1)[0][corpus()->data.train.labels[i]].item() / 160;
+  }
+  const experiment::Moment moment = trial.step(0);
+  CHECK(moment.at(1).first == "training loss");
+  CHECK(moment.at(1).second == doctest::Approx(loss).epsilon(1e-5));
 }
 
 TEST_CASE("a text taken apart for a tokenizer: whole texts, and words that the net sees") {
