@@ -16,7 +16,7 @@ TEST_CASE("every setting of regrad-rde changes a run, or is refused") {
        "--most 9 --epochs 8 "
        "--width 8 --lr 0.01 --components 4 --fit 60 --adversarial 20 --confident 0.52",
        {"--methods rde,fgws-wn", "--methods rde,max-softmax"},
-       "wordnet text_column label_column attacks net"});
+       "wordnet text_column label_column attacks net singular"});
 }
 
 // nets: test_rde_pretrained.cpp; the rest is walked above
@@ -31,5 +31,5 @@ TEST_CASE("every setting of a pretrained net changes a run, or is refused") {
        "--adversarial 12 --confident 0.51",
        {"--methods rde,max-softmax"},
        "wordnet text_column label_column attacks net nets train validation test words attacked "
-       "confident"});
+       "confident singular"});
 }

@@ -71,8 +71,7 @@ int64_t training_steps(const TableSettings& s, const Corpus& corpus, const std::
 
 int64_t trial_steps(const TableSettings& s, const Corpus& corpus, const std::string& net) {
   return training_steps(s, corpus, net) +
-         static_cast<int64_t>(s.attacks.size()) *
-             std::min<int64_t>(s.attacked, corpus.data.test.size());
+         static_cast<int64_t>(s.attacks.size()) * attacked_set(s, corpus.data).texts.size();
 }
 
 RdeTrial::RdeTrial(const Job& job, const TableSettings& s, std::shared_ptr<const Corpus> corpus)
@@ -85,7 +84,7 @@ RdeTrial::RdeTrial(const Job& job, const TableSettings& s, std::shared_ptr<const
       pretrained_(job.variant == pretrained_name),
       classifier_(classifier_of(job.variant, random_ / "init", *corpus_, s)) {
   adam_ = Adam{}.initial(parameters(classifier_.net));
-  const TextSet attacked = first_of(corpus_->data.test, s.attacked);
+  const AttackedSet attacked = attacked_set(s, corpus_->data);
   for (const std::string& name : s.attacks)
     runs_.emplace_back(find_method(attack_rows(), name),
                        Sources{corpus_->data.synonyms, corpus_->vocabulary, corpus_->vectors},
