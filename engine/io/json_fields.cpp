@@ -103,6 +103,12 @@ double JsonFields::number(const std::string& name, std::optional<double> otherwi
   if (const auto* n = std::get_if<double>(v)) return *n;
   throw ConfigError(where_ + ": \"" + name + "\" must be a number");
 }
+bool JsonFields::flag(const std::string& name, std::optional<bool> otherwise) const {
+  const Value* v = find(name, !otherwise);
+  if (!v) return *otherwise;
+  if (const auto* b = std::get_if<bool>(v)) return *b;
+  throw ConfigError(where_ + ": \"" + name + "\" must be true or false");
+}
 std::string JsonFields::text(const std::string& name, std::optional<std::string> otherwise) const {
   const Value* v = find(name, !otherwise);
   if (!v) return *otherwise;

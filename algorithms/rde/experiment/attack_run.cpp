@@ -39,7 +39,7 @@ AttackedSet attacked_set(const TableSettings& s, const TextData& data) {
 }
 
 AttackRun::AttackRun(const AttackRow& row, Sources sources, const AttackedSet& set,
-                     const Vocabulary& v, const TableSettings& s)
+                     const Classifier& classifier, const TableSettings& s)
     : row_(row),
       candidates_(std::make_shared<const Candidates>(row, std::move(sources))),
       how_(candidates_->attack(s.confident)),
@@ -47,7 +47,7 @@ AttackRun::AttackRun(const AttackRow& row, Sources sources, const AttackedSet& s
       most_(s.most),
       tests_(set.tests),
       done_(set.texts.texts.size()) {
-  for (const std::string& t : set.texts.texts) patterns_.emplace_back(t, v, s.most);
+  for (const std::string& t : set.texts.texts) patterns_.push_back(classifier.pattern(t));
 }
 
 void AttackRun::attack(int64_t i, const Classifier& classifier) {

@@ -22,10 +22,25 @@ Pattern::Pattern(std::string text, const Vocabulary& vocabulary, int64_t most)
   between_.push_back(vocabulary.ids(text_.substr(from)));
 }
 
-std::vector<int64_t> Pattern::ids(const Words& words) const {
+Pattern::Pattern(std::string text, const Tokenizer& tokenizer, int64_t most)
+    : tokenizer_(&tokenizer), most_(most), text_(std::move(text)) {
+  for (const Word& w : words_of(text_)) {
+    // with as many ids before it as fit, the word is not seen
+    if (static_cast<int64_t>(tokenizer(text_.substr(0, w.begin), most).size()) >= most) break;
+    places_.push_back(w);
+    words_.push_back(text_.substr(w.begin, w.size));
+  }
+}
+
+void Pattern::check(const Words& words) const {
   if (words.size() != words_.size())
     throw ShapeError("Pattern: " + std::to_string(words.size()) + " words for a text of " +
                      std::to_string(words_.size()));
+}
+
+std::vector<int64_t> Pattern::ids(const Words& words) const {
+  check(words);
+  if (tokenizer_) return (*tokenizer_)(text(words), most_);
   std::vector<int64_t> out;
   for (size_t i = 0; i < between_.size(); ++i) {
     out.insert(out.end(), between_[i].begin(), between_[i].end());

@@ -49,26 +49,31 @@ class Table : public Experiment {
   explicit Table(std::string task) : task_(std::move(task)) {}
 
   Card card() const override {
-    return {
-        "rde",
-        "RDE, attacked texts found by robust density estimation (Yoo et al. 2022): AUC.",
-        {task_},
-        method_cards(detector_rows()),
-        on("AUC, " + (s_.attacks.empty() ? "" : s_.attacks[0]), s_.nets.empty() ? "" : s_.nets[0]),
-        Better::higher,
-        "max-softmax"};
+    const TableSettings s = settled();
+    return {"rde",
+            "RDE, attacked texts found by robust density estimation (Yoo et al. 2022): AUC.",
+            {task_},
+            method_cards(detector_rows()),
+            on("AUC, " + (s.attacks.empty() ? "" : s.attacks[0]), s.nets.empty() ? "" : s.nets[0]),
+            Better::higher,
+            "max-softmax"};
   }
   void choose(const std::string&, const std::string& preset) override {
-    s_ = preset_of(task_, preset);
+    s_ = preset_ = preset_of(task_, preset);
+    s_.nets.clear(), s_.attacks.clear();
   }
-  int seeds() const override { return 3; }
+  int seeds() const override { return s_.net.empty() ? 3 : 1; }
   std::vector<Field> fields() override { return experiment::fields(s_); }
   void check() const override {
-    check_each("nets", s_.nets, [](const std::string& net) {
-      need(among(net, net_names()),
-           "nets: '" + net + "' is none" + did_you_mean(net, net_names(), "", ""));
+    const TableSettings s = settled();
+    check_each("nets", s.nets, [&](const std::string& net) {
+      std::vector<std::string> names = net_names();
+      names.push_back(pretrained_name);
+      need(among(net, names), "nets: '" + net + "' is none" + did_you_mean(net, names, "", ""));
+      need(net != pretrained_name || !s.net.empty(),
+           "nets: pretrained is read from a folder: give --net DIR");
     });
-    check_each("attacks", s_.attacks,
+    check_each("attacks", s.attacks,
                [](const std::string& attack) { find_method(attack_rows(), attack); });
     need(s_.most >= 2, "most: at least 2 tokens");
     need(among(s_.singular, {"pinv", "refuse"}),
@@ -81,31 +86,52 @@ class Table : public Experiment {
                      const std::vector<std::string>& methods) const override {
     const bool no_rde =
         !any_of(methods, [](const std::string& m) { return m.rfind("rde", 0) == 0; });
-    return reason(key, {{"text_column label_column", task_ != "table",
+    const std::vector<std::string> nets = settled().nets;
+    const bool pretrained = among(pretrained_name, nets), scratch = nets.size() > pretrained;
+    return reason(key, {{"net fine_tuning.", !pretrained, "none of the nets is pretrained (nets)"},
+                        {"width epochs lr dropout word_dropout", !scratch,
+                         "the pretrained net has a width and a training of its own (fine_tuning)"},
+                        {"text_column label_column", task_ != "table",
                          "the texts of " + task_ + " have columns of their own"},
                         {"wordnet", task_ == "reviews", "reviews have synonyms of their own"},
                         {"components fit gamma singular", no_rde, "no row of the table is RDE's"}});
   }
   void data(const std::string& folder) override {
+    s_ = settled();
     corpus_ = corpus_of(load_data(task_, folder, s_), s_);
     check();
   }
-  std::vector<std::string> variants() const override { return s_.nets; }
-  int64_t steps(const Job&) const override { return corpus_ ? trial_steps(s_, *corpus_) : 0; }
+  std::vector<std::string> variants() const override { return settled().nets; }
+  int64_t steps(const Job& job) const override {
+    return corpus_ ? trial_steps(settled(), *corpus_, job.variant) : 0;
+  }
   int64_t log_every() const override {
     return corpus_ ? training_steps(s_, *corpus_) / s_.epochs * s_.log_every : 0;
   }
   std::unique_ptr<Trial> trial(const Job& job) const override {
     need(corpus_ != nullptr, "--task " + task_ + ": no texts were read");
-    return std::make_unique<RdeTrial>(job, s_, corpus_);
+    return std::make_unique<RdeTrial>(job, settled(), corpus_);
   }
   std::vector<Claim> claims(const experiment::Result& result) const override {
-    return directions(result, s_.nets, s_.attacks);
+    const TableSettings s = settled();
+    return directions(result, s.nets, s.attacks);
   }
 
  private:
+  // With what empty lists stand for.
+  TableSettings settled() const {
+    TableSettings s = s_;
+    const bool pretrained = !s.net.empty();
+    if (s.nets.empty())
+      s.nets = pretrained ? std::vector<std::string>{pretrained_name} : preset_.nets;
+    if (!s.attacks.empty()) return s;
+    for (const std::string& attack : preset_.attacks)
+      if (!pretrained || attack == "pwws" || attack == "tf-lite") s.attacks.push_back(attack);
+    return s;
+  }
+
   std::string task_;
-  TableSettings s_ = {};
+  TableSettings preset_ = {}, s_ = {};
   std::shared_ptr<const Corpus> corpus_ = nullptr;
 };
 
