@@ -22,14 +22,13 @@ Pattern::Pattern(std::string text, const Vocabulary& vocabulary, int64_t most)
   between_.push_back(vocabulary.ids(text_.substr(from)));
 }
 
-std::vector<int64_t> Pattern::ids(const Words& words) const {
+std::vector<int64_t> Pattern::first_ids(const Words& words, size_t count) const {
   if (words.size() != words_.size())
     throw ShapeError("Pattern: " + std::to_string(words.size()) + " words for a text of " +
                      std::to_string(words_.size()));
   std::vector<int64_t> out;
-  for (size_t i = 0; i < between_.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     out.insert(out.end(), between_[i].begin(), between_[i].end());
-    if (i == words.size()) break;
     if (words[i] == "[UNK]") {
       out.push_back(Vocabulary::unknown);
     } else if (!words[i].empty()) {
@@ -37,8 +36,18 @@ std::vector<int64_t> Pattern::ids(const Words& words) const {
       out.insert(out.end(), of.begin(), of.end());
     }
   }
+  return out;
+}
+
+std::vector<int64_t> Pattern::ids(const Words& words) const {
+  std::vector<int64_t> out = first_ids(words, words.size());
+  out.insert(out.end(), between_.back().begin(), between_.back().end());
   if (static_cast<int64_t>(out.size()) > most_) out.resize(static_cast<size_t>(most_));
   return out;
+}
+
+int64_t Pattern::place(const Words& words, size_t i) const {
+  return static_cast<int64_t>(first_ids(words, i).size() + between_.at(i).size());
 }
 
 std::string Pattern::text(const Words& words) const {

@@ -24,11 +24,16 @@ class Pattern {
   // At most `most` ids. An empty word is left out; "[UNK]" is the unknown word. ShapeError: another
   // number of words.
   std::vector<int64_t> ids(const Words& words) const;
+  // Where word i's first id stands among them, as if there were no `most`.
+  int64_t place(const Words& words, size_t i) const;
   std::string text(const Words& words) const;
   // The text of `shown`, each word in which `words` differ from the text's own between [[ and ]].
   std::string marked(const Words& words, const Words& shown) const;
 
  private:
+  // Of the first so many words and of what stands before each.
+  std::vector<int64_t> first_ids(const Words& words, size_t count) const;
+
   const Vocabulary* vocabulary_;
   int64_t most_;
   std::string text_;

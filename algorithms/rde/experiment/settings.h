@@ -16,13 +16,14 @@ struct TableSettings {
   int epochs = 5, batch = 32, log_every = 1;
   double lr = 1e-3, dropout = 0.3, word_dropout = 0.1;
   double confident = 0.9;
+  int mlm_epochs = 6;
   int components = 50, fit = 8000, adversarial = 1000;
   double gamma = 0;
 
   static void parts(auto& self, auto&& part) {
     using namespace experiment;
     part("nets", self.nets, "classifiers from scratch: cnn, bilstm, transformer");
-    part("attacks", self.attacks, "pwws, tf-lite, tf-adj-lite");
+    part("attacks", self.attacks, "pwws, tf-lite, tf-adj-lite, bae-lite");
     part("train", self.train, "training texts, the first so many", at_least(2));
     part("validation", self.validation, "validation texts, the first so many", at_least(2));
     part("test", self.test, "test texts, the first so many", at_least(2));
@@ -43,6 +44,8 @@ struct TableSettings {
     part("word_dropout", self.word_dropout, "share of words that training leaves out", share());
     part("confident", self.confident,
          "far from the boundary: attacks go on until a wrong class has this probability", share());
+    part("mlm_epochs", self.mlm_epochs,
+         "bae-lite: passes of its masked language model over the training texts", at_least(1));
     part("components", self.components, "RDE: P of kernel PCA", at_least(1));
     part("fit", self.fit, "RDE: training texts that it is fitted on, drawn", at_least(10));
     part("gamma", self.gamma, "RDE: of the RBF kernel; 0: 1 / width of the features", at_least(0));

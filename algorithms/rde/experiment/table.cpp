@@ -25,9 +25,11 @@ TableSettings preset_of(const std::string& task, const std::string& preset) {
     if (task != "reviews") s.train = 2000, s.validation = 300, s.test = s.attacked = 300;
   }
   if (preset == "small") s.fit = 4000;
-  if (preset == "long") s.attacked = 100000, s.attacks = {"pwws", "tf-lite", "tf-adj-lite"};
+  if (preset == "long")
+    s.attacked = 100000, s.attacks = {"pwws", "tf-lite", "tf-adj-lite", "bae-lite"};
   if (preset == "paper") {
-    s.attacked = 100000, s.components = 100, s.attacks = {"pwws", "tf-lite", "tf-adj-lite"};
+    s.attacked = 100000, s.components = 100,
+    s.attacks = {"pwws", "tf-lite", "tf-adj-lite", "bae-lite"};
     if (task == "ag_news") s.most = 256;
     if (task == "imdb") s.most = 512;
   }
@@ -81,6 +83,8 @@ class Table : public Experiment {
     return reason(key, {{"text_column label_column", task_ != "table",
                          "the texts of " + task_ + " have columns of their own"},
                         {"wordnet", task_ == "reviews", "reviews have synonyms of their own"},
+                        {"mlm_epochs", !any_from(s_, Substitutes::in_context),
+                         "no attack asks for a masked language model"},
                         {"components fit gamma", no_rde, "no row of the table is RDE's"}});
   }
   void data(const std::string& folder) override {

@@ -13,12 +13,13 @@
 
 namespace regrad::rde {
 
-// What the seeds of a table share: texts, vocabulary, word vectors.
+// What the seeds of a table share: texts, vocabulary, what attacks ask.
 struct Corpus {
   TextData data;
   std::shared_ptr<const Vocabulary> vocabulary;
   std::vector<std::vector<int64_t>> train_ids;  // whole texts
   Tensor vectors;                               // undefined where no attack asks for them
+  std::shared_ptr<const MaskedLm> masked_lm;    // the same
 };
 std::shared_ptr<const Corpus> corpus_of(TextData data, const TableSettings& s);
 
@@ -50,7 +51,7 @@ class AttackRun {
 
   AttackRow row_;
   std::shared_ptr<const Candidates> candidates_;
-  Attack how_;
+  double confident_;
   std::vector<Pattern> patterns_;
   std::vector<int64_t> labels_;
   int64_t most_;
