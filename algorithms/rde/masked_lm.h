@@ -20,7 +20,7 @@ namespace regrad::rde {
 using Ids = std::vector<int64_t>;  // below 2: padding and unknown words (Vocabulary)
 
 struct MaskedLmOptions {
-  int64_t width = 64, layers = 2, heads = 4;
+  int64_t width = 128, layers = 1, heads = 4;
   int64_t inner = 0;     // of the blocks; 0: 4 * width
   int64_t most = 64;     // tokens of a text
   double dropout = 0.1;  // of the blocks
@@ -63,7 +63,7 @@ struct MaskedText {
 MaskedText masked(const Ids& text, int64_t mask, double share, const Random& r);
 
 struct MaskedLmTraining {
-  int64_t epochs = 6, batch = 32;  // batch: texts
+  int64_t epochs = 8, batch = 32;  // batch: texts
   double lr = 1e-3, share = 0.15;  // Adam's; of words that are chosen
 };
 // Trained on the first `most` tokens of each text, in a drawn order, masked anew in each epoch; b

@@ -16,7 +16,7 @@ struct TableSettings {
   int epochs = 5, batch = 32, log_every = 1;
   double lr = 1e-3, dropout = 0.3, word_dropout = 0.1;
   double confident = 0.9;
-  int mlm_epochs = 6;
+  int mlm_epochs = 8;
   int components = 50, fit = 8000, adversarial = 1000;
   double gamma = 0;
 

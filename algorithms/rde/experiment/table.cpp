@@ -16,8 +16,8 @@ using namespace experiment;
 TableSettings preset_of(const std::string& task, const std::string& preset) {
   TableSettings s;
   s.adversarial = task == "sst2" || task == "reviews" || task == "table" ? 1000 : 2000;
-  if (task == "ag_news") s.most = 128;
-  if (task == "imdb" || task == "yelp") s.most = 256, s.batch = 32;
+  if (task == "ag_news") s.most = 128, s.mlm_epochs = 4;
+  if (task == "imdb" || task == "yelp") s.most = 256, s.batch = 32, s.mlm_epochs = 1;
   if (task == "reviews")
     s.train = 1000, s.validation = 300, s.test = s.attacked = 800, s.epochs = 12;
   if (preset == "tiny") {
