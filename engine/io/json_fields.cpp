@@ -116,4 +116,14 @@ std::string JsonFields::text(const std::string& name, std::optional<std::string>
   throw ConfigError(where_ + ": \"" + name + "\" must be a string");
 }
 
+std::map<std::string, int64_t> JsonFields::integers() const {
+  std::map<std::string, int64_t> out;
+  for (const auto& [name, value] : fields_) {
+    const auto* n = std::get_if<int64_t>(&value);
+    if (!n) throw IOError(where_ + ": key \"" + name + "\": not a whole number");
+    out.emplace_hint(out.end(), name, *n);
+  }
+  return out;
+}
+
 }  // namespace regrad

@@ -1,9 +1,11 @@
 // The pretrained victim: folders, texts taken apart for its pieces, fine-tuning against a plain
 // loop, checkpoints in fine-tuning and attack, what a file of it holds.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/rde/experiment/table.h>
 #include <regrad/algorithms/rde/experiment/trial.h>
+#include <regrad/datasets/text/byte_pair.h>
 #include <regrad/datasets/text/word_piece.h>
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/functional.h>
@@ -295,6 +297,45 @@ TEST_CASE("a file of the trained net holds all that it needs") {
   const Classifier again{TextNet(with_tensors(p.net, file)), corpus()->vocabulary, 20, p.tokenizer};
   const Strings texts = {"the film is good", "a dull , silly story"};
   CHECK(amax(abs(again.read(texts).logits - trial.classifier().read(texts).logits)).item() == 0);
+}
+
+TEST_CASE("RoBERTa's folder: byte pairs, a start and an end of its own") {
+  Copy c(REGRAD_BERT "/roberta");
+  const std::string byte_pair = REGRAD_GOLDEN_BYTE_PAIR;
+  for (const char* file : {"vocab.json", "merges.txt"})
+    c.write(file, read_file(byte_pair + "/" + file));
+  CHECK(complaint<IOError>([&] { load_pretrained(c.name(), 3); },
+                           "vocab.json: 661 pieces; config.json's net has 60") == "");
+  // a row for each piece
+  TensorFile net = load_safetensors(c.name() + "/model.safetensors");
+  for (auto& [name, t] : net.tensors)
+    if (t.dim() == 2 && t.size(0) == 60) t = normal(Random(5) / name, {661, t.size(1)}, 0, 0.1);
+  save_safetensors(c.name() + "/model.safetensors", net.tensors, net.metadata);
+  c.replace("config.json", "\"vocab_size\": 60", "\"vocab_size\": 661");
+  const Pretrained got = load_pretrained(c.name(), 3);
+  const BytePair pieces = BytePair::load(byte_pair);
+  for (const char* text : {"It's a good film!", "", "caf\u00e9"})
+    CHECK((*got.tokenizer)(text, 9) == pieces.ids(text, 9));
+  c.replace("config.json", "\"pad_token_id\": 1", "\"pad_token_id\": 3");
+  CHECK(complaint<IOError>([&] { load_pretrained(c.name(), 3); },
+                           "vocab.json: <pad> has the id 1, config.json says 3") == "");
+}
+
+TEST_CASE("candidates in context are the corpus' model's, however the victim reads the text") {
+  const auto v = std::make_shared<const Vocabulary>(
+      Vocabulary({"good", "film", "the", ",", "messy"}, {5, 4, 3, 2, 1}));
+  const auto lm = std::make_shared<const MaskedLm>(
+      MaskedLm(Random(8), v->size(), {.width = 8, .layers = 1, .heads = 2, .most = 6}));
+  const Candidates all(experiment::find_method(attack_rows(), "bae-lite"), {{}, v, {}, lm});
+  const std::string text = "Good, the film... unaffable messy good";
+  const Pattern words(text, *v, 64), whole(text, *corpus()->pretrained->tokenizer, 64);
+  REQUIRE(words.words() == whole.words());
+  Words changed = words.words();
+  changed[0] = "messy";
+  for (size_t i = 0; i < words.words().size(); ++i) {
+    CHECK(all.at(whole, changed, i) == all.at(words, changed, i));
+    CHECK(all.at(whole, changed, i).empty() == (i > 2));  // six tokens are read
+  }
 }
 
 TEST_CASE("folders that do not fit") {

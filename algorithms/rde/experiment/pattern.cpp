@@ -42,9 +42,8 @@ std::vector<int64_t> Pattern::ids(const Words& words) const {
   check(words);
   if (tokenizer_) return (*tokenizer_)(text(words), most_);
   std::vector<int64_t> out;
-  for (size_t i = 0; i < between_.size(); ++i) {
+  for (size_t i = 0; i < words.size(); ++i) {
     out.insert(out.end(), between_[i].begin(), between_[i].end());
-    if (i == words.size()) break;
     if (words[i] == "[UNK]") {
       out.push_back(Vocabulary::unknown);
     } else if (!words[i].empty()) {
@@ -52,6 +51,7 @@ std::vector<int64_t> Pattern::ids(const Words& words) const {
       out.insert(out.end(), of.begin(), of.end());
     }
   }
+  out.insert(out.end(), between_.back().begin(), between_.back().end());
   if (static_cast<int64_t>(out.size()) > most_) out.resize(static_cast<size_t>(most_));
   return out;
 }
@@ -64,6 +64,15 @@ std::string Pattern::text(const Words& words) const {
     from = places_[i].begin + places_[i].size;
   }
   return out.append(text_, from);
+}
+
+std::pair<std::string, std::string> Pattern::around(const Words& words, size_t i) const {
+  check(words);
+  const Word& at = places_.at(i);
+  const std::string all = text(words);
+  size_t from = at.begin;  // where word i begins in `all`
+  for (size_t k = 0; k < i; ++k) from += words[k].size() - places_[k].size;
+  return {all.substr(0, from), all.substr(from + words[i].size())};
 }
 
 std::string Pattern::marked(const Words& words, const Words& shown) const {

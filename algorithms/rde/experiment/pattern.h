@@ -30,6 +30,8 @@ class Pattern {
   // At most `most` ids. An empty word is left out; "[UNK]" is the unknown word (to a tokenizer what
   // that makes of it). ShapeError: another number of words.
   std::vector<int64_t> ids(const Words& words) const;
+  // What stands before word i and behind it.
+  std::pair<std::string, std::string> around(const Words& words, size_t i) const;
   std::string text(const Words& words) const;
   // The text of `shown`, each word in which `words` differ from the text's own between [[ and ]].
   std::string marked(const Words& words, const Words& shown) const;

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/rde/experiment/pretrained.h>
+#include <regrad/datasets/text/byte_pair.h>
 #include <regrad/datasets/text/word_piece.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/io/files.h>
@@ -32,15 +33,15 @@ WordPieceOptions word_piece_options(const Files& files, const std::string& where
   return {.lower = lower};
 }
 
-Tokenizer word_pieces(const Files& files, const std::string& where, const BertConfig& c) {
-  const std::string path = where + "/vocab.txt";
-  const auto pieces = std::make_shared<const WordPiece>(file(files, "vocab.txt", where), path,
-                                                        word_piece_options(files, where));
+// Whether the net has a row for each piece, and takes the same one for padding.
+template <class Pieces>
+Tokenizer fitting(std::shared_ptr<const Pieces> pieces, const std::string& path,
+                  const std::string& pad, const BertConfig& c) {
   if (pieces->size() > c.vocabulary)
     throw IOError(path + ": " + std::to_string(pieces->size()) + " pieces; config.json's net has " +
                   std::to_string(c.vocabulary) + " (vocab_size)");
   if (pieces->padding() != c.pad)
-    throw IOError(path + ": [PAD] has the id " + std::to_string(pieces->padding()) +
+    throw IOError(path + ": " + pad + " has the id " + std::to_string(pieces->padding()) +
                   ", config.json says " + std::to_string(c.pad) + " (pad_token_id)");
   return [pieces](const std::string& text, int64_t most) { return pieces->ids(text, most); };
 }
@@ -49,9 +50,18 @@ Tokenizer word_pieces(const Files& files, const std::string& where, const BertCo
 Tokenizer tokenizer_of(const Files& files, const std::string& where, const BertConfig& c) {
   const JsonFields config(file(files, "config.json", where), where + "/config.json");
   const std::string type = config.text("model_type");
-  if (type == "bert") return word_pieces(files, where, c);
+  if (type == "bert") {
+    const std::string path = where + "/vocab.txt";
+    return fitting(std::make_shared<const WordPiece>(file(files, "vocab.txt", where), path,
+                                                     word_piece_options(files, where)),
+                   path, "[PAD]", c);
+  }
+  if (type == "roberta")
+    return fitting(std::make_shared<const BytePair>(file(files, "vocab.json", where),
+                                                    file(files, "merges.txt", where), where),
+                   where + "/vocab.json", "<pad>", c);
   throw IOError(config.where() + ": model_type \"" + type +
-                "\", whose tokenizer is not known; bert's is");
+                "\", whose tokenizer is not known; bert's and roberta's are");
 }
 
 // config.json and the tokenizer; `weights` makes the net.
@@ -75,7 +85,8 @@ Pretrained with_net(Files files, const std::string& where, F&& weights) {
 Pretrained load_pretrained(const std::string& folder, int64_t classes) {
   if (!fs::is_directory(folder)) throw IOError(folder + ": no such folder");
   Files files;
-  for (const char* name : {"config.json", "tokenizer_config.json", "vocab.txt"})
+  for (const char* name :
+       {"config.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt"})
     if (const std::string path = folder + "/" + name; fs::exists(path))
       files[name] = read_file(path);
   return with_net(std::move(files), folder,

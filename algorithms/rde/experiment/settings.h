@@ -33,6 +33,7 @@ struct TableSettings {
   int epochs = 5, batch = 32, log_every = 1;
   double lr = 1e-3, dropout = 0.3, word_dropout = 0.1;
   double confident = 0.9;
+  int mlm_epochs = 8;
   int components = 50, fit = 8000, adversarial = 1000, splits = 1;
   double gamma = 0;
   std::string singular = "pinv";
@@ -42,11 +43,11 @@ struct TableSettings {
     part("nets", self.nets,
          "classifiers: cnn, bilstm, transformer from scratch, pretrained from --net; empty: the "
          "preset's, or with --net pretrained");
-    part("net", self.net, "folder of a pretrained BERT (Hugging Face's layout)");
+    part("net", self.net, "folder of a pretrained BERT or RoBERTa (Hugging Face's layout)");
     part("fine_tuning", self.fine_tuning);
     part("attacks", self.attacks,
-         "pwws, tf-lite, tf-adj-lite; empty: the preset's, or of these with --net pwws and "
-         "tf-lite");
+         "pwws, tf-lite, tf-adj-lite, bae-lite; empty: the preset's, or of these with --net pwws "
+         "and tf-lite");
     part("train", self.train, "training texts, the first so many", at_least(2));
     part("validation", self.validation, "validation texts, the first so many", at_least(2));
     part("test", self.test, "test texts, the first so many", at_least(2));
@@ -67,6 +68,8 @@ struct TableSettings {
     part("word_dropout", self.word_dropout, "share of words that training leaves out", share());
     part("confident", self.confident,
          "far from the boundary: attacks go on until a wrong class has this probability", share());
+    part("mlm_epochs", self.mlm_epochs,
+         "bae-lite: passes of its masked language model over the training texts", at_least(1));
     part("components", self.components, "RDE: P of kernel PCA", at_least(1));
     part("fit", self.fit, "RDE: training texts that it is fitted on, drawn", at_least(10));
     part("gamma", self.gamma, "RDE: of the RBF kernel; 0: 1 / width of the features", at_least(0));

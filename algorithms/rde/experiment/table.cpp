@@ -16,8 +16,8 @@ using namespace experiment;
 TableSettings preset_of(const std::string& task, const std::string& preset) {
   TableSettings s;
   s.adversarial = task == "sst2" || task == "reviews" || task == "table" ? 1000 : 2000;
-  if (task == "ag_news") s.most = 128;
-  if (task == "imdb" || task == "yelp") s.most = 256, s.batch = 32;
+  if (task == "ag_news") s.most = 128, s.mlm_epochs = 4;
+  if (task == "imdb" || task == "yelp") s.most = 256, s.batch = 32, s.mlm_epochs = 1;
   if (task == "reviews")
     s.train = 1000, s.validation = 300, s.test = s.attacked = 800, s.epochs = 12;
   if (preset == "tiny") {
@@ -25,10 +25,12 @@ TableSettings preset_of(const std::string& task, const std::string& preset) {
     if (task != "reviews") s.train = 2000, s.validation = 300, s.test = s.attacked = 300;
   }
   if (preset == "small") s.fit = 4000;
-  if (preset == "long") s.attacked = 100000, s.attacks = {"pwws", "tf-lite", "tf-adj-lite"};
+  if (preset == "long")
+    s.attacked = 100000, s.attacks = {"pwws", "tf-lite", "tf-adj-lite", "bae-lite"};
+  if (preset == "long" || preset == "paper") s.splits = 3;
   if (preset == "paper") {
-    s.splits = 3, s.attacked = 100000, s.components = 100,
-    s.attacks = {"pwws", "tf-lite", "tf-adj-lite"};
+    s.attacked = 100000, s.components = 100,
+    s.attacks = {"pwws", "tf-lite", "tf-adj-lite", "bae-lite"};
     if (task == "ag_news") s.most = 256;
     if (task == "imdb") s.most = 512;
   }
@@ -94,6 +96,8 @@ class Table : public Experiment {
                         {"text_column label_column", task_ != "table",
                          "the texts of " + task_ + " have columns of their own"},
                         {"wordnet", task_ == "reviews", "reviews have synonyms of their own"},
+                        {"mlm_epochs", !any_from(settled(), Substitutes::in_context),
+                         "no attack asks for a masked language model"},
                         {"components fit gamma singular", no_rde, "no row of the table is RDE's"}});
   }
   void data(const std::string& folder) override {

@@ -45,11 +45,8 @@ std::shared_ptr<const Corpus> corpus_of(TextData data, const TableSettings& s) {
       std::make_shared<const Vocabulary>(Vocabulary::of(out->data.train.texts, {.most = s.words}));
   for (const std::string& t : out->data.train.texts)
     out->train_ids.push_back(out->vocabulary->ids(t));
-  const bool neighbours = std::any_of(s.attacks.begin(), s.attacks.end(), [](const auto& a) {
-    return find_method(attack_rows(), a).neighbours;
-  });
-  if (neighbours) {
-    const int64_t n = out->vocabulary->size();
+  const int64_t n = out->vocabulary->size();
+  if (any_from(s, Substitutes::neighbours)) {
     // vectors of known words alone
     out->vectors = word_vectors(out->train_ids, n, {.dimensions = std::min<int64_t>(100, n)},
                                 Random(0) / "vectors");
@@ -61,6 +58,9 @@ std::shared_ptr<const Corpus> corpus_of(TextData data, const TableSettings& s) {
     need(s.most <= room, "most: " + std::to_string(s.most) + " tokens; the net of " + s.net +
                              " has positions for " + std::to_string(room));
   }
+  if (any_from(s, Substitutes::in_context))
+    out->masked_lm = std::make_shared<const MaskedLm>(trained_masked_lm(
+        out->train_ids, n, {.most = s.most}, {.epochs = s.mlm_epochs}, Random(0) / "masked lm"));
   return out;
 }
 
@@ -86,9 +86,10 @@ RdeTrial::RdeTrial(const Job& job, const TableSettings& s, std::shared_ptr<const
   adam_ = Adam{}.initial(parameters(classifier_.net));
   const AttackedSet attacked = attacked_set(s, corpus_->data);
   for (const std::string& name : s.attacks)
-    runs_.emplace_back(find_method(attack_rows(), name),
-                       Sources{corpus_->data.synonyms, corpus_->vocabulary, corpus_->vectors},
-                       attacked, classifier_, s);
+    runs_.emplace_back(
+        find_method(attack_rows(), name),
+        Sources{corpus_->data.synonyms, corpus_->vocabulary, corpus_->vectors, corpus_->masked_lm},
+        attacked, classifier_, s);
 }
 
 Adam RdeTrial::optimizer(int64_t i) const {

@@ -14,12 +14,13 @@
 
 namespace regrad::rde {
 
-// What the seeds of a table share: texts, vocabulary, word vectors, the pretrained net.
+// What the seeds of a table share: texts, vocabulary, what attacks ask, the pretrained net.
 struct Corpus {
   TextData data;
   std::shared_ptr<const Vocabulary> vocabulary;
   std::vector<std::vector<int64_t>> train_ids;        // whole texts
   Tensor vectors;                                     // undefined where no attack asks for them
+  std::shared_ptr<const MaskedLm> masked_lm = {};     // the same
   std::shared_ptr<const Pretrained> pretrained = {};  // where it is one of the table's nets
 };
 // IOError as load_pretrained's. ConfigError: more tokens (most) than that net has positions.
@@ -61,7 +62,7 @@ class AttackRun {
 
   AttackRow row_;
   std::shared_ptr<const Candidates> candidates_;
-  Attack how_;
+  double confident_;
   std::vector<Pattern> patterns_;
   std::vector<int64_t> labels_;
   int64_t most_, tests_;
