@@ -32,7 +32,8 @@ class BytePair {
   // and in each part the bytes are tokens of which the earliest merge is done first, from the left.
   // Bytes stand for themselves where they are printable, else as the code points from U+0100 on
   // (GPT-2's table: a space is "Ġ"). "<s>" and kin in a text are themselves; a space before "<mask>"
-  // stays, which RoBERTa's own configuration takes off. A byte that is no UTF-8 is U+FFFD.
+  // stays, as transformers 5 has it from these two files (version 4 takes it off). A byte that is
+  // no UTF-8 is U+FFFD.
   std::vector<std::string> tokens(std::string_view text) const;
   // <s>, the first most - 2 tokens, </s>. ConfigError: most below 2.
   std::vector<int64_t> ids(std::string_view text, int64_t most) const;
