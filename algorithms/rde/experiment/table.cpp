@@ -11,6 +11,17 @@ namespace {
 
 using namespace experiment;
 
+template <class Known>
+void check_each(const std::string& key, const std::vector<std::string>& given, Known&& check) {
+  need(!given.empty(), key + ": at least one");
+  for (const std::string& one : given) {
+    check(one);
+    need(std::count(given.begin(), given.end(), one) == 1, key + ": " + one + " is there twice");
+  }
+}
+
+}  // namespace
+
 // paper: the authors' code as far as it does not need a pretrained net (text-and-ssl.md 1.2, 1.5):
 // 8,000 training rows, P = 100, gamma = 1 / d, tokens and N_max by data set; the nets are ours.
 TableSettings preset_of(const std::string& task, const std::string& preset) {
@@ -34,14 +45,14 @@ TableSettings preset_of(const std::string& task, const std::string& preset) {
   return s;
 }
 
-template <class Known>
-void check_each(const std::string& key, const std::vector<std::string>& given, Known&& check) {
-  need(!given.empty(), key + ": at least one");
-  for (const std::string& one : given) {
-    check(one);
-    need(std::count(given.begin(), given.end(), one) == 1, key + ": " + one + " is there twice");
-  }
+void check_nets(const std::vector<std::string>& nets) {
+  check_each("nets", nets, [](const std::string& net) {
+    need(among(net, net_names()),
+         "nets: '" + net + "' is none" + did_you_mean(net, net_names(), "", ""));
+  });
 }
+
+namespace {
 
 class Table : public Experiment {
  public:
@@ -63,10 +74,7 @@ class Table : public Experiment {
   int seeds() const override { return 3; }
   std::vector<Field> fields() override { return experiment::fields(s_); }
   void check() const override {
-    check_each("nets", s_.nets, [](const std::string& net) {
-      need(among(net, net_names()),
-           "nets: '" + net + "' is none" + did_you_mean(net, net_names(), "", ""));
-    });
+    check_nets(s_.nets);
     check_each("attacks", s_.attacks,
                [](const std::string& attack) { find_method(attack_rows(), attack); });
     need(s_.most >= 2, "most: at least 2 tokens");
