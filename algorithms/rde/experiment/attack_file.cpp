@@ -146,6 +146,10 @@ std::string summary(const AttackRun& run, const std::string& out, bool far) {
 
 }  // namespace
 
+Metadata attack_key(const AttackOptions& o) {
+  return key_of(o, work_of(o, experiment::find_method(attack_rows(), o.attack)));
+}
+
 void attack_texts(const AttackOptions& o, const Print& print) {
   const AttackRow& row = experiment::find_method(attack_rows(), o.attack);
   check(o, row);

@@ -1,6 +1,8 @@
 // regrad-rde attack: a log in TextAttack's layout of an attack on a classifier, text by text.
 #pragma once
 
+#include <regrad/engine/io/serialize.h>
+
 #include <functional>
 #include <string>
 
@@ -26,5 +28,8 @@ struct AttackOptions {
 // (resume and force decide), a checkpoint of another attack; IOError as load_model and load_data;
 // Interrupted at a signal, after a checkpoint.
 void attack_texts(const AttackOptions& options, const Print& print);
+
+// What a checkpoint is of: a resume must have the same.
+Metadata attack_key(const AttackOptions& options);
 
 }  // namespace regrad::rde

@@ -94,6 +94,8 @@ class Detection {
     const std::vector<LogRow> rows = rows_of(log, o_.by == "model");
     const Random random = Random(o_.seed) / "mixtures";
     const Split split = split_log(static_cast<int64_t>(rows.size()), random / "split");
+    need(!split.validation.empty(),
+         fmt::format("{}: {} texts are too few to draw any for choices", path, rows.size()));
     const Fgws fgws = guards_.tuned_fgws(all_of(log, some(rows, split.validation)));
     const std::vector<LogRow> test = some(rows, split.test);
     std::string out = about(path, log);
@@ -234,9 +236,10 @@ void detect_logs(const DetectOptions& o, const std::string& command, const Print
                     "), not by the model that was attacked, of which nothing is assumed.\n";
   if (seen > 0)
     out += fmt::format(
-        "{} training texts are in the logs: the detectors are not fitted on them. The classifier "
-        "must not have seen them either: train it with --without.\n",
-        seen);
+        "{} training texts are in the logs: the detectors are not fitted on them; {}\n", seen,
+        model.without.empty() ? "the classifier must not have seen them either, so train it with "
+                                "--without LOG"
+                              : "the classifier was trained without the texts of " + model.without);
   out += "\n";
   for (size_t i = 0; i < logs.size(); ++i) out += detection.of(o.logs[i], logs[i]);
   out += "In %, with 95% intervals by resamples of the texts.\n";

@@ -62,6 +62,8 @@ class Reader {
     } catch (const ConfigError& e) {
       fail(e.what());
     }
+    if (const auto at = file_.metadata.find("without"); at != file_.metadata.end())
+      out.without = at->second;
     out.bytes = number_of_bytes(bytes_);
     return out;
   }

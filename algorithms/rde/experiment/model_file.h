@@ -11,6 +11,7 @@ namespace regrad::rde {
 struct Model {
   Classifier classifier;
   std::vector<std::string> classes;  // by label
+  std::string without;               // logs whose texts it was not trained on; empty: none
   std::string net;                   // one of net_names()
   std::string bytes;  // a number for the file's content: another file, another number
 };

@@ -29,8 +29,7 @@ class Run {
       options.seeds.push_back(number<uint64_t>(seed).value_or(0));
     tasks_.choose(options.task, options.preset);
     std::vector<Field> fields = tasks_.fields();
-    for (size_t i = 5; i < settings_.size(); ++i)
-      assign(fields, settings_[i].first, settings_[i].second, folder_);
+    for (size_t i = 5; i < settings_.size(); ++i) set(fields, settings_[i]);
     tasks_.check();
   }
   Experiment& experiment() { return tasks_; }
@@ -38,6 +37,12 @@ class Run {
   Options options = {};
 
  private:
+  void set(std::vector<Field>& fields, const std::pair<std::string, std::string>& setting) const {
+    Field* field = find(fields, setting.first);
+    if (!field || !parse(*field, setting.second))
+      throw IOError(folder_ + ": its checkpoint has " + setting.first + " = '" + setting.second +
+                    "', which is no setting of this version");
+  }
   std::string value(const std::string& key) const {
     for (const auto& [name, text] : settings_)
       if (name == key) return text;
@@ -66,7 +71,7 @@ void report_again(const std::string& folder, const Print& print) {
   const JsonFields before(out.path("result.json"));
   run.options.threads = static_cast<int>(before.integer("threads"));
   experiment::Result result = gather(run.experiment(), run.options, c.rows);
-  result.regrad = before.text("regrad"), result.seconds = c.seconds;
+  result.regrad = before.text("regrad"), result.seconds = before.number("seconds");
   result.peak_bytes = before.integer("peak_bytes");
   check(result);
   out.write("report.html",
