@@ -316,6 +316,29 @@ TEST_CASE("detectors on a log: a table by scenario, and a report; nothing where 
   printed.clear();
   detect_logs(o, "", keep);
   CHECK(printed == once);
+  // training texts of one's own, some of which the log attacked: the detectors do not see these
+  const TextData data = load_data("reviews", "", preset_of("reviews", "tiny"));
+  std::string table = "text\tlabel\n", with_some;
+  for (size_t i = 0; i < 150; ++i)
+    table += data.train.texts[i] + "\t" + data.train.classes[data.train.labels[i]] + "\n";
+  const TextSet known =
+      without_texts_of(parse_text_table(table, {"text", "label", data.train.classes}, "t"), o.logs);
+  table = "text\tlabel\n";
+  for (size_t i = 0; i < known.texts.size(); ++i)
+    table += known.texts[i] + "\t" + known.classes[known.labels[i]] + "\n";
+  for (size_t i = 0; i < 5; ++i) with_some += data.test.texts[i] + "\tpositive\n";
+  DetectOptions own = o;
+  own.task = "", own.train = folder / "train.tsv";
+  write_file(own.train, table), printed.clear();
+  detect_logs(own, "", keep);
+  const std::string without = printed;
+  CHECK(without.find("training texts are in the logs") == std::string::npos);
+  write_file(own.train, table + with_some), printed.clear();
+  detect_logs(own, "", keep);
+  const size_t line = printed.find("5 training texts are in the logs");
+  REQUIRE(line != std::string::npos);
+  printed.erase(line, printed.find('\n', line) + 1 - line);
+  CHECK(printed == without);
   o.task = "";
   CHECK(complaint<ConfigError>([&] { detect_logs(o, "", keep); }, "--train").empty());
   o.task = "reviews", o.by = "us";
