@@ -88,6 +88,20 @@ cmp all/report.html before.html
 head -3 table | cmp - <(head -3 again)
 attack --model all --attacked 20 --out by_table.csv | grep -q "20 texts"
 
+# empty texts, and a word of a megabyte: a table trains on them, and they are attacked
+mkdir odd
+python3 - <<'PY'
+rows = [("a good film %d" % i, "yes") if i % 2 else ("a bad film %d" % i, "no") for i in range(60)]
+rows += [("", "yes"), ("a" * 2**20, "no"), ("...", "no"), ("\u00e9\u4e2d\U0001f600", "yes")]
+for part in ("train", "test"):
+    with open("odd/%s.tsv" % part, "w") as f:
+        f.write("text\tlabel\n" + "".join("%s\t%s\n" % r for r in rows))
+PY
+"$bin" train --quiet --task table --data odd --nets cnn --epochs 1 --width 4 --out odd_net > table
+if [ -e /usr/share/wordnet ]; then
+  "$bin" attack --quiet --model odd_net --texts odd/test.tsv --out odd.csv | grep -q "64 texts"
+fi
+
 expect() { # exit code, words of the message, command
   local code=$1 words=$2 got=0
   shift 2
@@ -146,6 +160,15 @@ printf 'text,label\n' > bad.csv
 expect 3 "bad.csv" own
 printf '"original_text"\n"a"\n' > bad.csv
 expect 3 "bad.csv" detect --log bad.csv
+expect 3 "index.noun" "$bin" attack --model net --texts own.csv --text-column Review \
+  --label-column Stars --wordnet odd --out x.csv
+mkdir words sst2
+for part in noun verb adj adv; do touch words/index.$part words/data.$part words/$part.exc; done
+echo "film n 1 0 1 0 99999999" > words/index.noun
+expect 3 "words" "$bin" attack --model net --texts own.csv --text-column Review \
+  --label-column Stars --wordnet words --out x.csv
+printf 'fine\t1\nbad\t2\n' | tee sst2/sst2_train.tsv sst2/sst2_dev.tsv > sst2/sst2_test.tsv
+expect 3 "sst2_train.tsv: line 2" "$bin" train --task sst2 --data sst2 --out x
 mkdir one
 printf 'text,label\nfine,good\nbad,good\n' | tee one/train.csv > one/test.csv
 expect 3 "one class" "$bin" train --task table --data one --out x
@@ -166,4 +189,4 @@ expect 5 "no/such" features --features x.npy --labels y.npy --test t.npy --predi
   --scores no/such/x.npy
 expect 5 "no/such" attack --model net --out no/such/x.csv
 [ ! -e x.csv ] && [ ! -e x.npy ] && [ ! -e x ] && [ ! -e x.csv.attack.safetensors ] && [ ! -e no ]
-echo "a classifier, an attack ($kills times cut), detectors, reports; thirty mistakes"
+echo "a classifier, an attack ($kills times cut), detectors, reports; thirty-three mistakes"

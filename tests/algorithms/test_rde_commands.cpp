@@ -213,6 +213,34 @@ TEST_CASE("an attack's log is what the table's attack does; whole, or cut and go
   attack_texts(cut, keep);
   CHECK(text_of(folder / "cut.csv") == whole);
   CHECK(!std::filesystem::exists(kept));
+  // what a checkpoint has is not done again: another number of queries stays
+  for (auto& [name, t] : state) {
+    if (name != "pwws.numbers") continue;
+    std::vector<double> numbers = t.to_vector();
+    numbers[5] = 777;
+    if (numbers[8] > 0) numbers[8] = 777;
+    t = tensor(numbers, {t.size(0), t.size(1)}, DType::f64);
+  }
+  save_safetensors(kept, state, key);
+  std::filesystem::remove(folder / "cut.csv");
+  attack_texts(cut, keep);
+  CHECK(load_attack_log(folder / "cut.csv")[0].queries == 777);
+}
+
+TEST_CASE("a confident attack goes on behind the flip") {
+  const TempFolder folder;
+  AttackOptions o = attack_options(folder / "far.csv");
+  o.confident = 0.6;
+  attack_texts(o, keep);
+  const Model m = load_model(left().path);
+  TableSettings s = preset_of("reviews", "small");
+  s.attacks = {"pwws"}, s.most = 20, s.confident = 0.6;
+  const TextData data = load_data("reviews", "", s);
+  AttackRun run(attack_rows()[0], {data.synonyms, nullptr, {}}, first_of(data.test, 25),
+                *m.classifier.vocabulary, s);
+  for (int64_t i = 0; i < 25; ++i) run.attack(i, m.classifier);
+  CHECK(to_attack_log(run.log(true)) == text_of(folder / "far.csv"));
+  CHECK(to_attack_log(run.log(false)) != text_of(folder / "far.csv"));
 }
 
 TEST_CASE("what an attack cannot begin with costs no work and leaves nothing") {
@@ -429,7 +457,11 @@ TEST_CASE("anyone's features: fitted, saved, loaded, scored as the class does") 
     printed.clear();
     detect_features(again, keep);
     CHECK(load_npy(file("s2.npy")).to_vector() == want);
-    CHECK(printed.find("TPR at FPR") != std::string::npos);
+    Mixture flagged;
+    for (size_t i = 0; i < 40; ++i)
+      flagged.attacked.push_back(flags[i] == 1), flagged.id.push_back(static_cast<int64_t>(i));
+    const Measures of = measures(want, flagged, Random(0) / "intervals");
+    CHECK(printed.find(table_of({"guard"}, {of})) == 0);
   }
   // all of one file; without --scores and flags they are printed
   FeatureOptions one;
