@@ -1,6 +1,7 @@
 // The commands of regrad-rde: models read back, training without a log's texts, logs of attacks,
 // detectors on them and on anyone's features.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/rde/detection.h>
 #include <regrad/algorithms/rde/experiment/attack_file.h>
 #include <regrad/algorithms/rde/experiment/detect_features.h>
@@ -16,6 +17,9 @@
 #include <regrad/engine/functional.h>
 #include <regrad/engine/io/npy.h>
 #include <regrad/layers/serialize.h>
+
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -178,6 +182,17 @@ TEST_CASE("an attack's log is what the table's attack does; whole, or cut and go
                 *m.classifier.vocabulary, s);
   for (int64_t i = 0; i < 25; ++i) run.attack(i, m.classifier);
   CHECK(to_attack_log(run.log(false)) == whole);
+
+  {
+    // one process at a time
+    const std::string lock = folder / "held.csv.lock";
+    const experiment::Descriptor held(::open(lock.c_str(), O_RDWR | O_CREAT, 0666));
+    REQUIRE(::flock(held.fd, LOCK_EX | LOCK_NB) == 0);
+    const AttackOptions second = attack_options(folder / "held.csv");
+    CHECK(complaint<ConfigError>([&] { attack_texts(second, keep); }, "another attack").empty());
+    CHECK(std::filesystem::exists(lock));
+  }
+  CHECK(!std::filesystem::exists(folder / "whole.csv.lock"));
 
   // the first 10 alone in a checkpoint: a resume does the rest
   AttackOptions o = attack_options(folder / "cut.csv");

@@ -11,6 +11,11 @@
 #include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/io/files.h>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <filesystem>
 
@@ -71,6 +76,30 @@ Metadata key_of(const AttackOptions& o, const Work& w) {
           {"confident", decimal(o.confident)},
           {"texts", std::to_string(w.texts.size()) + " of number " + std::to_string(h)}};
 }
+
+// One process at a time writes a log: holds `path`, and takes it away at the end.
+class Lock {
+ public:
+  Lock(std::string path, const std::string& out) : path_(std::move(path)) {
+    struct stat mine {
+    }, there{};
+    do {  // again where whoever held it took it away meanwhile
+      if (file_.fd >= 0) ::close(file_.fd);
+      file_.fd = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+      if (file_.fd < 0) throw DiskError(path_ + ": cannot create the file");
+      need(::flock(file_.fd, LOCK_EX | LOCK_NB) == 0,
+           "--out " + out + ": another attack is writing it (it holds " + path_ + ")");
+    } while (::fstat(file_.fd, &mine) == 0 &&
+             (::stat(path_.c_str(), &there) != 0 || mine.st_ino != there.st_ino));
+  }
+  ~Lock() { ::unlink(path_.c_str()); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  std::string path_;
+  experiment::Descriptor file_ = experiment::Descriptor();
+};
 
 class Checkpointed {
  public:
@@ -155,6 +184,7 @@ void attack_texts(const AttackOptions& o, const Print& print) {
   check(o, row);
   const Work w = work_of(o, row);
   AttackRun run(row, w.sources, w.texts, *w.model.classifier.vocabulary, w.settings);
+  const Lock lock(o.out + ".lock", o.out);
   Checkpointed checkpoint(o, run, key_of(o, w));
   if (o.force) checkpoint.take_away();
   checkpoint.save();  // what cannot be written is found before the work

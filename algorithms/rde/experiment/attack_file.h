@@ -25,8 +25,8 @@ struct AttackOptions {
 // Attacks the texts one after the other and writes the log whole, when all are done. Until then
 // `out`.attack.safetensors holds what is done; a run killed anywhere and resumed ends in the same
 // bytes. ConfigError: options that contradict each other, a log or a checkpoint that is there
-// (resume and force decide), a checkpoint of another attack; IOError as load_model and load_data;
-// Interrupted at a signal, after a checkpoint.
+// (resume and force decide), a checkpoint of another attack, a log that another process writes;
+// IOError as load_model and load_data; Interrupted at a signal, after a checkpoint.
 void attack_texts(const AttackOptions& options, const Print& print);
 
 // What a checkpoint is of: a resume must have the same.
