@@ -201,7 +201,11 @@ TEST_CASE("an attack's log is what the table's attack does; whole, or cut and go
   o.out = folder / "whole.csv";
   CHECK(complaint<ConfigError>([&] { attack_texts(o, keep); }, "--force").empty());
   o.resume = true;
-  CHECK(complaint<ConfigError>([&] { attack_texts(o, keep); }, "is finished").empty());
+  printed.clear();
+  write_file(folder / "whole.csv.attack.safetensors", "left by a kill behind the last step");
+  attack_texts(o, keep);
+  CHECK(printed.find("finished before") != std::string::npos);
+  CHECK(!std::filesystem::exists(folder / "whole.csv.attack.safetensors"));
   CHECK(text_of(folder / "whole.csv") == whole);
   o.resume = false, o.force = true;
   attack_texts(o, keep);

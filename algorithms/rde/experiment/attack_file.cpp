@@ -77,6 +77,8 @@ Metadata key_of(const AttackOptions& o, const Work& w) {
           {"texts", std::to_string(w.texts.size()) + " of number " + std::to_string(h)}};
 }
 
+std::string kept_in(const AttackOptions& o) { return o.out + ".attack.safetensors"; }
+
 // One process at a time writes a log: holds `path`, and takes it away at the end.
 class Lock {
  public:
@@ -104,7 +106,7 @@ class Lock {
 class Checkpointed {
  public:
   Checkpointed(const AttackOptions& o, AttackRun& run, Metadata key)
-      : path_(o.out + ".attack.safetensors"), run_(run), key_(std::move(key)) {
+      : path_(kept_in(o)), run_(run), key_(std::move(key)) {
     if (!o.resume || !fs::exists(path_)) return;
     const TensorFile file = load_safetensors(path_);
     for (const auto& [name, value] : key_) {
@@ -150,10 +152,8 @@ void check(const AttackOptions& o, const AttackRow& row) {
            "are");
   need(o.resume || o.force || !fs::exists(o.out),
        "--out " + o.out + ": is there; --force replaces it");
-  need(!o.resume || !fs::exists(o.out), "--out " + o.out + ": is finished; --force starts over");
-  const std::string kept = o.out + ".attack.safetensors";
-  need(o.resume || o.force || !fs::exists(kept),
-       "--out " + o.out + ": " + kept +
+  need(o.resume || o.force || !fs::exists(kept_in(o)),
+       "--out " + o.out + ": " + kept_in(o) +
            " holds an interrupted attack; --resume goes on with it, --force starts over");
 }
 
@@ -182,11 +182,15 @@ Metadata attack_key(const AttackOptions& o) {
 void attack_texts(const AttackOptions& o, const Print& print) {
   const AttackRow& row = experiment::find_method(attack_rows(), o.attack);
   check(o, row);
+  const Lock lock(o.out + ".lock", o.out);
+  if (o.resume && fs::exists(o.out)) {  // perhaps killed right behind its last step
+    fs::remove(kept_in(o));
+    return print(o.out + ": finished before: nothing was attacked\n");
+  }
   const Work w = work_of(o, row);
   AttackRun run(row, w.sources, w.texts, *w.model.classifier.vocabulary, w.settings);
-  const Lock lock(o.out + ".lock", o.out);
+  if (o.force) fs::remove(o.out), fs::remove(kept_in(o));
   Checkpointed checkpoint(o, run, key_of(o, w));
-  if (o.force) checkpoint.take_away();
   checkpoint.save();  // what cannot be written is found before the work
   experiment::Progress progress(experiment::terminal_style(o.quiet));
   const auto& done = run.done();
