@@ -86,6 +86,15 @@ cp all/report.html before.html
 "$bin" report all > again
 cmp all/report.html before.html
 head -3 table | cmp - <(head -3 again)
+# train leaves the table's classifier: every tensor's bytes
+"$bin" train --quiet --nets cnn --train 128 --validation 20 --test 150 --epochs 4 --batch 16 \
+  --lr 0.01 --width 16 --out alone > table
+python3 - all/models/rde-cnn-seed-0.safetensors alone/models/classifier-cnn-seed-0.safetensors <<'PY'
+import struct, sys
+one, other = (open(f, "rb").read() for f in sys.argv[1:])
+body = lambda data: data[8 + struct.unpack("<Q", data[:8])[0]:]
+sys.exit(body(one) != body(other))
+PY
 attack --model all --attacked 20 --out by_table.csv | grep -q "20 texts"
 
 # empty texts, and a word of a megabyte: a table trains on them, and they are attacked
