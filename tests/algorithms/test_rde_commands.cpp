@@ -178,7 +178,7 @@ TEST_CASE("an attack's log is what the table's attack does; whole, or cut and go
   TableSettings s = preset_of("reviews", "small");
   s.attacks = {"pwws"}, s.most = 20, s.confident = 0;
   const TextData data = load_data("reviews", "", s);
-  AttackRun run(attack_rows()[0], {data.synonyms, nullptr, {}}, first_of(data.test, 25),
+  AttackRun run(attack_rows()[0], {data.synonyms, nullptr, {}}, {first_of(data.test, 25), 25},
                 *m.classifier.vocabulary, s);
   for (int64_t i = 0; i < 25; ++i) run.attack(i, m.classifier);
   CHECK(to_attack_log(run.log(false)) == whole);
@@ -212,7 +212,7 @@ TEST_CASE("an attack's log is what the table's attack does; whole, or cut and go
   CHECK(load_attack_log(folder / "whole.csv").size() == 10);
 
   std::vector<NamedTensor> state;
-  AttackRun half(attack_rows()[0], {data.synonyms, nullptr, {}}, first_of(data.test, 25),
+  AttackRun half(attack_rows()[0], {data.synonyms, nullptr, {}}, {first_of(data.test, 25), 25},
                  *m.classifier.vocabulary, s);
   for (int64_t i = 0; i < 12; ++i) half.attack(i, m.classifier);
   half.state_parts([&](const std::string& name, Tensor& t) { state.emplace_back(name, t); });
@@ -255,7 +255,7 @@ TEST_CASE("a confident attack goes on behind the flip") {
   TableSettings s = preset_of("reviews", "small");
   s.attacks = {"pwws"}, s.most = 20, s.confident = 0.6;
   const TextData data = load_data("reviews", "", s);
-  AttackRun run(attack_rows()[0], {data.synonyms, nullptr, {}}, first_of(data.test, 25),
+  AttackRun run(attack_rows()[0], {data.synonyms, nullptr, {}}, {first_of(data.test, 25), 25},
                 *m.classifier.vocabulary, s);
   for (int64_t i = 0; i < 25; ++i) run.attack(i, m.classifier);
   CHECK(to_attack_log(run.log(true)) == text_of(folder / "far.csv"));

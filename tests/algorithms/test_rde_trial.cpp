@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "../temp_folder.h"
@@ -250,7 +251,7 @@ TEST_CASE("detectors score the mixtures that the log gives, by the predicted cla
   // the mixture of scenario 1 again, from the log alone
   const AttackRun& run = trial.runs()[0];
   const std::vector<Attacked> rows = run.log(false);
-  const Random r = Random(2) / "mixtures" / "pwws";
+  const Random r = Random(2) / "mixtures" / "pwws" / 0;
   const rde::Split split = split_log(120, r / "split");
   std::vector<LogRow> log;
   for (const int64_t i : split.test) {
@@ -342,6 +343,52 @@ TEST_CASE("detectors score the mixtures that the log gives, by the predicted cla
         }()));
   CHECK(out.listings.size() == 4);  // two attacks, near and far
   for (const auto& row : out.listings[0].rows) CHECK(row[0].find("[[") != std::string::npos);
+}
+
+TEST_CASE("draws are averaged; validation texts that were attacked leave all test texts to score") {
+  for (const bool apart : {false, true}) {
+    TableSettings s = settings();
+    s.attacks = {"pwws"}, s.splits = 2, s.adversarial = 20;
+    TextData data = load_data("reviews", "", s);
+    data.attack_validation = apart;
+    const auto shared = corpus_of(data, s);
+    RdeTrial trial(job, s, shared);
+    CHECK(trial_steps(s, *shared) == training_steps(s, *shared) + (apart ? 160 : 120));
+    for (int64_t i = 0; i < trial_steps(s, *shared); ++i) trial.step(i);
+    const AttackRun& run = trial.runs()[0];
+    const std::vector<Attacked> rows = run.log(false);
+    REQUIRE(rows.size() == (apart ? 160 : 120));
+    double won = 0, tried = 0;
+    for (size_t i = 0; i < 120; ++i)
+      tried += rows[i].result != AttackResult::skipped,
+          won += rows[i].result == AttackResult::successful;
+    CHECK(run.success() == doctest::Approx(100 * won / tried));
+    if (apart) CHECK(rows[120].original() == data.validation.texts[0]);
+    double sum = 0;
+    for (int64_t k = 0; k < 2; ++k) {
+      const Random r = Random(2) / "mixtures" / "pwws" / k;
+      std::vector<int64_t> scored = rde::split_log(120, r / "split").test;
+      if (apart) scored.resize(120), std::iota(scored.begin(), scored.end(), 0);
+      std::vector<LogRow> log;
+      for (const int64_t i : scored) {
+        const Attacked& a = rows[static_cast<size_t>(i)];
+        log.push_back({i, result_of(a.ground_truth, a.original_output,
+                                    a.result == AttackResult::successful ? a.perturbed_output
+                                                                         : a.original_output)});
+      }
+      std::vector<double> attacked, clean;
+      for (const Sample& x : scenario_1(log, {.most = 20}, r / "S1").samples) {
+        const Attacked& a = rows[static_cast<size_t>(x.id)];
+        const Read one = trial.classifier().read({x.adversarial ? a.perturbed() : a.original()});
+        (x.adversarial ? attacked : clean).push_back(1 - amax(one.probabilities).item());
+      }
+      sum += 100 * auc(attacked, clean);
+    }
+    const experiment::Outcome out = trial.finish();
+    CHECK(score(out, "max-softmax", "AUC, pwws@cnn") == doctest::Approx(sum / 2));
+    CHECK(out.listings.size() == 2);  // of the first draw, near and far
+    for (const experiment::Items& items : out.items) CHECK(items.values.size() == 120);
+  }
 }
 
 TEST_CASE("attacks that flip too little are told with what would help") {

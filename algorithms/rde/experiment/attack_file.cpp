@@ -188,7 +188,8 @@ void attack_texts(const AttackOptions& o, const Print& print) {
     return print(o.out + ": finished before: nothing was attacked\n");
   }
   const Work w = work_of(o, row);
-  AttackRun run(row, w.sources, w.texts, *w.model.classifier.vocabulary, w.settings);
+  AttackRun run(row, w.sources, {w.texts, w.texts.size()}, *w.model.classifier.vocabulary,
+                w.settings);
   if (o.force) fs::remove(o.out), fs::remove(kept_in(o));
   Checkpointed checkpoint(o, run, key_of(o, w));
   checkpoint.save();  // what cannot be written is found before the work

@@ -28,15 +28,26 @@ AttackResult result(const AttackedText& a, bool far) {
 
 }  // namespace
 
-AttackRun::AttackRun(const AttackRow& row, Sources sources, const TextSet& texts,
+AttackedSet attacked_set(const TableSettings& s, const TextData& data) {
+  AttackedSet out{first_of(data.test, s.attacked), 0};
+  out.tests = out.texts.size();
+  if (!data.attack_validation) return out;
+  const TextSet more = first_of(data.validation, s.attacked);
+  out.texts.texts.insert(out.texts.texts.end(), more.texts.begin(), more.texts.end());
+  out.texts.labels.insert(out.texts.labels.end(), more.labels.begin(), more.labels.end());
+  return out;
+}
+
+AttackRun::AttackRun(const AttackRow& row, Sources sources, const AttackedSet& set,
                      const Vocabulary& v, const TableSettings& s)
     : row_(row),
       candidates_(std::make_shared<const Candidates>(row, std::move(sources))),
       how_(candidates_->attack(s.confident)),
-      labels_(texts.labels),
+      labels_(set.texts.labels),
       most_(s.most),
-      done_(texts.texts.size()) {
-  for (const std::string& t : texts.texts) patterns_.emplace_back(t, v, s.most);
+      tests_(set.tests),
+      done_(set.texts.texts.size()) {
+  for (const std::string& t : set.texts.texts) patterns_.emplace_back(t, v, s.most);
 }
 
 void AttackRun::attack(int64_t i, const Classifier& classifier) {
@@ -46,8 +57,9 @@ void AttackRun::attack(int64_t i, const Classifier& classifier) {
 
 double AttackRun::success() const {
   double won = 0, tried = 0;
-  for (const auto& a : done_)
-    if (a && a->outcome != AttackOutcome::skipped) ++tried, won += a->won(false);
+  for (int64_t i = 0; i < tests_; ++i)
+    if (const auto& a = done_[static_cast<size_t>(i)]; a && a->outcome != AttackOutcome::skipped)
+      ++tried, won += a->won(false);
   return tried == 0 ? 0 : 100 * won / tried;
 }
 

@@ -89,7 +89,8 @@ TextData of_files(const std::string& task, const std::string& folder, const Tabl
     return {load_sst2(folder, Part::train),
             load_sst2(folder, Part::validation),
             load_sst2(folder, Part::test),
-            {}};
+            {},
+            true};
   if (task == "ag_news") out = ag_news(folder);
   if (task == "imdb")
     out.train = load_imdb(folder, Part::train), out.test = load_imdb(folder, Part::test);

@@ -8,7 +8,9 @@
 #include <regrad/engine/ops.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <optional>
 
 namespace regrad::rde {
 namespace {
@@ -53,26 +55,37 @@ Mixture all_of(const std::vector<LogRow>& rows, const AttackRun& run, bool far) 
   return mixture_of(samples, run, far);
 }
 
-// What one mixture adds to the outcome: `name` is "", ", S2" or ", far".
-void add(const Job& job, const std::string& of, const Mixture& m, int64_t texts,
-         const std::vector<Scores>& scores, Outcome& out) {
-  for (size_t d = 0; d < detector_rows().size(); ++d) {
+// What a detector is worth on the mixtures of one kind: means over their draws.
+struct Worth {
+  double auc = 0, tpr = 0, f1 = 0;
+  Scores shares;  // of each text in the AUC
+};
+
+void add(const Scores& scores, const Mixture& m, double share, Worth& to) {
+  const Sides side = sides(scores, m.attacked);
+  const AtFpr at = at_fpr(side.attacked, side.clean, false_alarms);
+  to.auc += share * 100 * auc(side.attacked, side.clean);
+  to.tpr += share * 100 * at.tpr, to.f1 += share * 100 * at.f1;
+  const Scores shares = shares_of_auc(scores, m, static_cast<int64_t>(to.shares.size()));
+  for (size_t i = 0; i < shares.size(); ++i) to.shares[i] += share * 100 * shares[i];
+}
+
+// `of` is the attack with "", ", S2" or ", far"; by detector_rows()' order.
+void report(const Job& job, const std::string& of, std::vector<Worth>& all, Outcome& out) {
+  for (size_t d = 0; d < all.size(); ++d) {
     const Job row{detector_rows()[d].name, job.variant, job.seed};
-    const Sides side = sides(scores[d], m.attacked);
-    const AtFpr at = at_fpr(side.attacked, side.clean, false_alarms);
-    add_score(row, "AUC, " + of, 100 * auc(side.attacked, side.clean), out);
-    add_score(row, "TPR at FPR 0.1, " + of, 100 * at.tpr, out);
-    add_score(row, "F1, " + of, 100 * at.f1, out);
-    Scores shares = shares_of_auc(scores[d], m, texts);
-    for (double& v : shares) v *= 100;
-    add_items(row, "AUC, " + of, std::move(shares), out);
+    add_score(row, "AUC, " + of, all[d].auc, out);
+    add_score(row, "TPR at FPR 0.1, " + of, all[d].tpr, out);
+    add_score(row, "F1, " + of, all[d].f1, out);
+    add_items(row, "AUC, " + of, std::move(all[d].shares), out);
   }
 }
 
 void about_attack(const Job& job, const AttackRun& run, Outcome& out) {
   const std::string name = run.row().name;
   double queries = 0, changed = 0, words = 0, won = 0;
-  for (const auto& a : run.done()) {
+  for (int64_t i = 0; i < run.tests(); ++i) {
+    const std::optional<AttackedText>& a = run.done()[static_cast<size_t>(i)];
     if (!a->flip) continue;
     ++won, queries += static_cast<double>(a->flip->queries);
     changed += static_cast<double>(a->flip->changed.size());
@@ -117,6 +130,59 @@ Scores shares_of_auc(const Scores& scores, const Mixture& mixture, int64_t texts
   return out;
 }
 
+namespace {
+
+// Rows that detectors choose by, and rows that are scored.
+Split split_of(const AttackRun& run, const Random& random) {
+  if (run.tests() == run.texts()) return split_log(run.texts(), random);
+  Split out;
+  for (int64_t i = 0; i < run.texts(); ++i)
+    (i < run.tests() ? out.test : out.validation).push_back(i);
+  return out;
+}
+
+// One attack, at the flip or far behind it: both scenarios, mean of the draws.
+class Detection {
+ public:
+  Detection(const Job& job, const TableSettings& s, const Guards& guards, const AttackRun& run,
+            bool far)
+      : job_(job), s_(s), guards_(guards), run_(run), far_(far) {}
+
+  void draw(const Random& random, bool shown, Outcome& out) {
+    const Split split = split_of(run_, random / "split");
+    if (!fgws_ || run_.tests() == run_.texts())
+      fgws_ = guards_.tuned_fgws(all_of(log_rows(run_, far_, split.validation), run_, far_));
+    const std::vector<LogRow> rows = log_rows(run_, far_, split.test);
+    const ScenarioOptions options{.most = s_.adversarial};
+    mixed(scenario_1(rows, options, random / "S1"), far_ ? ", far" : "", shown ? &out : nullptr);
+    if (!far_) mixed(scenario_2(rows, options, random / "S2"), ", S2", nullptr);
+  }
+  void finish(Outcome& out) {
+    for (auto& [more, all] : worth_) report(job_, run_.row().name + more, all, out);
+  }
+
+ private:
+  void mixed(const Scenario& scenario, const std::string& more, Outcome* out) {
+    const Mixture m = mixture_of(scenario.samples, run_, far_);
+    const std::vector<Scores> scores = guards_.scores(m, *fgws_);
+    std::vector<Worth>& all = worth_[more];
+    const auto texts = static_cast<size_t>(run_.tests());
+    all.resize(scores.size(), {.shares = Scores(texts, 0.0)});
+    for (size_t d = 0; d < scores.size(); ++d) add(scores[d], m, 1.0 / s_.splits, all[d]);
+    if (out) show(run_.row().name + more + ", " + job_.variant, m, scores, *out);
+  }
+
+  const Job& job_;
+  const TableSettings& s_;
+  const Guards& guards_;
+  const AttackRun& run_;
+  const bool far_;
+  std::optional<Fgws> fgws_;
+  std::map<std::string, std::vector<Worth>> worth_;
+};
+
+}  // namespace
+
 Outcome detect(const Job& job, const TableSettings& s, const Corpus& corpus,
                const Classifier& classifier, const std::vector<AttackRun>& runs) {
   Outcome out;
@@ -128,27 +194,16 @@ Outcome detect(const Job& job, const TableSettings& s, const Corpus& corpus,
   for (const AttackRun& run : runs) {
     about_attack(job, run, out);
     const std::string name = run.row().name;
-    const Split split = split_log(run.texts(), random / name / "split");
-    for (const bool far : {false, true}) {
-      const Fgws fgws = guards.tuned_fgws(all_of(log_rows(run, far, split.validation), run, far));
-      const std::vector<LogRow> rows = log_rows(run, far, split.test);
-      const ScenarioOptions options{.most = s.adversarial};
-      const auto mixed = [&](const Scenario& scenario, const char* more) {
-        const Mixture m = mixture_of(scenario.samples, run, far);
-        const std::vector<Scores> scores = guards.scores(m, fgws);
-        add(job, name + more, m, run.texts(), scores, out);
-        if (std::string(more) != ", S2") show(name + more + ", " + job.variant, m, scores, out);
-      };
-      try {
-        mixed(scenario_1(rows, options, random / name / "S1"), far ? ", far" : "");
-        if (!far) mixed(scenario_2(rows, options, random / name / "S2"), ", S2");
+    for (const bool far : {false, true}) try {
+        Detection detection(job, s, guards, run, far);
+        for (int k = 0; k < s.splits; ++k) detection.draw(random / name / k, k == 0, out);
+        detection.finish(out);
       } catch (const ConfigError& e) {
         throw ConfigError(
             job.variant + ", " + name + (far ? ", far" : "") + ": " + e.what() +
             "; attack more texts (attacked), train longer (epochs)" +
             (far ? ", or ask for less than " + decimal(s.confident) + " (confident)" : ""));
       }
-    }
   }
   out.parameters.emplace_back(job.method, parameter_count(classifier.net));
   return out;

@@ -39,13 +39,14 @@ Guards::Guards(const Job& job, const TableSettings& s, const Corpus& corpus,
   const Read seen = victim.read(corpus.data.train.texts);
   const Tensor labels = tensor(corpus.data.train.labels);
   for (const Method m : {Method::rde, Method::plain, Method::mle})
-    by_features_.push_back(Rde::fit(seen.features, labels,
-                                    {.method = m,
-                                     .components = s.components,
-                                     .rows = s.fit,
-                                     .gamma = s.gamma,
-                                     .singular = Singular::pinv,  // as the authors' code
-                                     .seed = job.seed}));
+    by_features_.push_back(
+        Rde::fit(seen.features, labels,
+                 {.method = m,
+                  .components = s.components,
+                  .rows = s.fit,
+                  .gamma = s.gamma,
+                  .singular = s.singular == "refuse" ? Singular::refuse : Singular::pinv,
+                  .seed = job.seed}));
 }
 
 std::vector<Scores> Guards::scores(const Mixture& m, const Fgws& fgws) const {

@@ -16,8 +16,9 @@ struct TableSettings {
   int epochs = 5, batch = 32, log_every = 1;
   double lr = 1e-3, dropout = 0.3, word_dropout = 0.1;
   double confident = 0.9;
-  int components = 50, fit = 8000, adversarial = 1000;
+  int components = 50, fit = 8000, adversarial = 1000, splits = 1;
   double gamma = 0;
+  std::string singular = "pinv";
 
   static void parts(auto& self, auto&& part) {
     using namespace experiment;
@@ -46,8 +47,11 @@ struct TableSettings {
     part("components", self.components, "RDE: P of kernel PCA", at_least(1));
     part("fit", self.fit, "RDE: training texts that it is fitted on, drawn", at_least(10));
     part("gamma", self.gamma, "RDE: of the RBF kernel; 0: 1 / width of the features", at_least(0));
+    part("singular", self.singular,
+         "what answers a class whose covariance is singular: pinv (as the authors' code), refuse");
     part("adversarial", self.adversarial, "at most so many attacked texts in a mixture (N_max)",
          at_least(1));
+    part("splits", self.splits, "draws of the mixtures, whose mean a seed reports", at_least(1));
   }
 };
 

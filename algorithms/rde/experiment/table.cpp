@@ -38,7 +38,8 @@ TableSettings preset_of(const std::string& task, const std::string& preset) {
   if (preset == "small") s.fit = 4000;
   if (preset == "long") s.attacked = 100000, s.attacks = {"pwws", "tf-lite", "tf-adj-lite"};
   if (preset == "paper") {
-    s.attacked = 100000, s.components = 100, s.attacks = {"pwws", "tf-lite", "tf-adj-lite"};
+    s.splits = 3, s.attacked = 100000, s.components = 100,
+    s.attacks = {"pwws", "tf-lite", "tf-adj-lite"};
     if (task == "ag_news") s.most = 256;
     if (task == "imdb") s.most = 512;
   }
@@ -78,6 +79,8 @@ class Table : public Experiment {
     check_each("attacks", s_.attacks,
                [](const std::string& attack) { find_method(attack_rows(), attack); });
     need(s_.most >= 2, "most: at least 2 tokens");
+    need(among(s_.singular, {"pinv", "refuse"}),
+         "singular: '" + s_.singular + "' is none; pinv or refuse");
     if (!corpus_) return;
     need(s_.components < std::min<int64_t>(s_.fit, corpus_->data.train.size()),
          "components: " + std::to_string(s_.components) + " of fewer training texts");
@@ -89,7 +92,7 @@ class Table : public Experiment {
     return reason(key, {{"text_column label_column", task_ != "table",
                          "the texts of " + task_ + " have columns of their own"},
                         {"wordnet", task_ == "reviews", "reviews have synonyms of their own"},
-                        {"components fit gamma", no_rde, "no row of the table is RDE's"}});
+                        {"components fit gamma singular", no_rde, "no row of the table is RDE's"}});
   }
   void data(const std::string& folder) override {
     corpus_ = corpus_of(load_data(task_, folder, s_), s_);

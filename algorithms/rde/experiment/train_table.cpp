@@ -26,7 +26,8 @@ struct Settings {
 // What decides nothing before an attack.
 const std::vector<std::string>& of_attacks() {
   static const std::vector<std::string> names = {
-      "attacks", "attacked", "wordnet", "confident", "components", "fit", "adversarial", "gamma"};
+      "attacks", "attacked",    "wordnet", "confident", "components",
+      "fit",     "adversarial", "gamma",   "singular",  "splits"};
   return names;
 }
 

@@ -39,8 +39,8 @@ int64_t training_steps(const TableSettings& s, const Corpus& corpus) {
 }
 
 int64_t trial_steps(const TableSettings& s, const Corpus& corpus) {
-  return training_steps(s, corpus) + static_cast<int64_t>(s.attacks.size()) *
-                                         std::min<int64_t>(s.attacked, corpus.data.test.size());
+  return training_steps(s, corpus) +
+         static_cast<int64_t>(s.attacks.size()) * attacked_set(s, corpus.data).texts.size();
 }
 
 RdeTrial::RdeTrial(const Job& job, const TableSettings& s, std::shared_ptr<const Corpus> corpus)
@@ -57,7 +57,7 @@ RdeTrial::RdeTrial(const Job& job, const TableSettings& s, std::shared_ptr<const
                       .word_dropout = s.word_dropout};
   classifier_ = {TextNet(job.variant, random_ / "init", o, s.most), corpus_->vocabulary, s.most};
   adam_ = Adam{}.initial(parameters(classifier_.net));
-  const TextSet attacked = first_of(corpus_->data.test, s.attacked);
+  const AttackedSet attacked = attacked_set(s, corpus_->data);
   for (const std::string& name : s.attacks)
     runs_.emplace_back(find_method(attack_rows(), name),
                        Sources{corpus_->data.synonyms, corpus_->vocabulary, corpus_->vectors},

@@ -22,14 +22,22 @@ struct Corpus {
 };
 std::shared_ptr<const Corpus> corpus_of(TextData data, const TableSettings& s);
 
+// What is attacked: test texts, and behind them those by which detectors choose, where the data
+// have them apart.
+struct AttackedSet {
+  TextSet texts;
+  int64_t tests;  // the first so many
+};
+AttackedSet attacked_set(const TableSettings& s, const TextData& data);
+
 // Attacks on a list of texts, one after the other: what a checkpoint holds of them.
 class AttackRun {
  public:
-  // The texts to be attacked, with their labels.
-  AttackRun(const AttackRow& row, Sources sources, const TextSet& texts, const Vocabulary& v,
+  AttackRun(const AttackRow& row, Sources sources, const AttackedSet& set, const Vocabulary& v,
             const TableSettings& s);
 
   int64_t texts() const { return static_cast<int64_t>(patterns_.size()); }
+  int64_t tests() const { return tests_; }
   void attack(int64_t i, const Classifier& classifier);
   const std::vector<std::optional<AttackedText>>& done() const { return done_; }
   const Pattern& pattern(int64_t i) const { return patterns_[static_cast<size_t>(i)]; }
@@ -37,7 +45,7 @@ class AttackRun {
   const AttackRow& row() const { return row_; }
   // Of those that are done: attacks that stop at the flip, or those that go on.
   std::vector<Attacked> log(bool far) const;
-  double success() const;  // % of those attacked, at the flip
+  double success() const;  // % of the test texts attacked, at the flip
 
   // Tensors of fixed sizes, from what is done and back.
   void state_parts(const std::function<void(const std::string&, Tensor&)>& part);
@@ -53,7 +61,7 @@ class AttackRun {
   Attack how_;
   std::vector<Pattern> patterns_;
   std::vector<int64_t> labels_;
-  int64_t most_;
+  int64_t most_, tests_;
   std::vector<std::optional<AttackedText>> done_;
 };
 
