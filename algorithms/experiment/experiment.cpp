@@ -20,7 +20,10 @@ std::string command_of(int argc, const char* const* argv) {
   std::string out;
   for (int i = 0; i < argc; ++i) {
     std::string word = argv[i];
-    if (i == 0) word = word.substr(word.rfind('/') + 1);  // npos + 1 is 0
+    if (i == 0) {                              // of a command two words: the program's and its own
+      out = word.substr(word.rfind('/') + 1);  // npos + 1 is 0
+      continue;
+    }
     if (word == "--force" || word == "--resume") continue;
     if (word.empty() || word.find_first_of(" \t\n'\"\\$&|;<>()*?[]{}~#!`") != std::string::npos) {
       for (size_t at = 0; (at = word.find('\'', at)) != std::string::npos; at += 4)

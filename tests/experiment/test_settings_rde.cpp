@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <regrad/algorithms/rde/experiment/table.h>
+#include <regrad/algorithms/rde/experiment/train_table.h>
 
 #include "settings_walk.h"
 
@@ -32,4 +33,16 @@ TEST_CASE("every setting of a pretrained net changes a run, or is refused") {
        {"--methods rde,max-softmax"},
        "wordnet text_column label_column attacks net nets train validation test words attacked "
        "confident singular"});
+}
+
+// without: test_rde_commands.cpp
+TEST_CASE("every setting of regrad-rde train changes a run, or is refused") {
+  test::walk_settings(
+      {rde::train_tasks,
+       "train validation test words",
+       "cnn",
+       "--preset tiny --seed 1 --train 120 --validation 20 --test 160 --words 60 --most 9 "
+       "--epochs 8 --width 8 --lr 0.01",
+       {},
+       "without text_column label_column"});
 }

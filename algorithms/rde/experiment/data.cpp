@@ -18,12 +18,6 @@ constexpr int64_t held_at_most = 600, pilot_train = 6600, pilot_test = 1000;
 
 using Synonyms = std::function<std::vector<std::string>(const std::string&)>;
 
-Synonyms of_wordnet(const std::string& folder) {
-  const auto net = std::make_shared<const WordNet>(folder.empty() ? WordNet::installed()
-                                                                  : WordNet::load(folder));
-  return [net](const std::string& word) { return net->synonyms(word); };
-}
-
 Synonyms of_reviews() {
   std::map<std::string, std::vector<std::string>> groups;
   for (const auto& g : Sentences::synonyms())
@@ -116,6 +110,13 @@ TextData of_files(const std::string& task, const std::string& folder, const Tabl
 
 }  // namespace
 
+std::function<std::vector<std::string>(const std::string&)> wordnet_synonyms(
+    const std::string& folder) {
+  const auto net = std::make_shared<const WordNet>(folder.empty() ? WordNet::installed()
+                                                                  : WordNet::load(folder));
+  return [net](const std::string& word) { return net->synonyms(word); };
+}
+
 const std::vector<std::string>& text_tasks() {
   static const std::vector<std::string> names = {"reviews", "sst2", "ag_news",
                                                  "imdb",    "yelp", "table"};
@@ -130,7 +131,7 @@ TextData load_data(const std::string& task, const std::string& folder, const Tab
   out.train = first_of(out.train, s.train);
   out.validation = first_of(out.validation, s.validation);
   out.test = first_of(out.test, s.test);
-  if (task != "reviews") out.synonyms = of_wordnet(s.wordnet);
+  if (task != "reviews" && !s.attacks.empty()) out.synonyms = wordnet_synonyms(s.wordnet);
   if (out.train.classes.size() < 2)
     throw IOError("--task " + task + ": the texts are of one class");
   return out;

@@ -30,7 +30,12 @@ const std::vector<std::string>& text_tasks();
 //   first 6,600 texts train and the last 1,000 test, as in a pilot (text-and-ssl.md 3.1).
 // table: train.csv (or .tsv) and test.csv in the folder, columns as set.
 // Each part's first `train`, `validation`, `test` texts. Synonyms of WordNet: --wordnet, or where
-// Debian's package puts it. IOError where there is neither, and where data are missing or broken.
+// Debian's package puts it; none where nothing attacks. IOError where there is neither, and where
+// data are missing or broken.
 TextData load_data(const std::string& task, const std::string& folder, const TableSettings& s);
+
+// Of WordNet in that folder, or where Debian's package puts it. IOError.
+std::function<std::vector<std::string>(const std::string&)> wordnet_synonyms(
+    const std::string& folder);
 
 }  // namespace regrad::rde

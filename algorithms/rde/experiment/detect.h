@@ -3,32 +3,10 @@
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>
+#include <regrad/algorithms/rde/experiment/guards.h>
 #include <regrad/algorithms/rde/experiment/trial.h>
 
 namespace regrad::rde {
-
-struct DetectorRow {
-  const char *name, *help;
-  const char* trained_by = "rde";
-  bool by_default = true;
-};
-// rde, rde-plain, mle, max-softmax, ppl-ngram, fgws-wn.
-const std::vector<DetectorRow>& detector_rows();
-
-// A mixture of texts and whether each is an attacked one; `id` is the text's row of the log.
-struct Mixture {
-  std::vector<std::string> texts;
-  std::vector<bool> attacked;
-  std::vector<int64_t> id;
-  // Of attacked ones both texts with the changed words marked; else empty.
-  std::vector<std::string> before, after;
-};
-
-// Positives and negatives of a list of scores.
-struct Sides {
-  std::vector<double> attacked, clean;
-};
-Sides sides(const std::vector<double>& scores, const std::vector<bool>& attacked);
 
 // What each of all `texts` attacked ones adds to a detector's AUC on a mixture of some: their mean
 // is the AUC A, and the deviation of their mean DeLong's (DeLong et al. 1988), so that a verdict

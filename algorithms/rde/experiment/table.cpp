@@ -11,6 +11,17 @@ namespace {
 
 using namespace experiment;
 
+template <class Known>
+void check_each(const std::string& key, const std::vector<std::string>& given, Known&& check) {
+  need(!given.empty(), key + ": at least one");
+  for (const std::string& one : given) {
+    check(one);
+    need(std::count(given.begin(), given.end(), one) == 1, key + ": " + one + " is there twice");
+  }
+}
+
+}  // namespace
+
 // paper: the authors' code as far as it does not need a pretrained net (text-and-ssl.md 1.2, 1.5):
 // 8,000 training rows, P = 100, gamma = 1 / d, tokens and N_max by data set; the nets are ours.
 TableSettings preset_of(const std::string& task, const std::string& preset) {
@@ -37,14 +48,27 @@ TableSettings preset_of(const std::string& task, const std::string& preset) {
   return s;
 }
 
-template <class Known>
-void check_each(const std::string& key, const std::vector<std::string>& given, Known&& check) {
-  need(!given.empty(), key + ": at least one");
-  for (const std::string& one : given) {
-    check(one);
-    need(std::count(given.begin(), given.end(), one) == 1, key + ": " + one + " is there twice");
-  }
+TableSettings settled(TableSettings s, const TableSettings& preset) {
+  const bool pretrained = !s.net.empty();
+  if (s.nets.empty())
+    s.nets = pretrained ? std::vector<std::string>{pretrained_name} : preset.nets;
+  if (!s.attacks.empty()) return s;
+  for (const std::string& attack : preset.attacks)
+    if (!pretrained || attack == "pwws" || attack == "tf-lite") s.attacks.push_back(attack);
+  return s;
 }
+
+void check_nets(const TableSettings& s) {
+  check_each("nets", s.nets, [&](const std::string& net) {
+    std::vector<std::string> names = net_names();
+    names.push_back(pretrained_name);
+    need(among(net, names), "nets: '" + net + "' is none" + did_you_mean(net, names, "", ""));
+    need(net != pretrained_name || !s.net.empty(),
+         "nets: pretrained is read from a folder: give --net DIR");
+  });
+}
+
+namespace {
 
 class Table : public Experiment {
  public:
@@ -68,13 +92,7 @@ class Table : public Experiment {
   std::vector<Field> fields() override { return experiment::fields(s_); }
   void check() const override {
     const TableSettings s = settled();
-    check_each("nets", s.nets, [&](const std::string& net) {
-      std::vector<std::string> names = net_names();
-      names.push_back(pretrained_name);
-      need(among(net, names), "nets: '" + net + "' is none" + did_you_mean(net, names, "", ""));
-      need(net != pretrained_name || !s.net.empty(),
-           "nets: pretrained is read from a folder: give --net DIR");
-    });
+    check_nets(s);
     check_each("attacks", s.attacks,
                [](const std::string& attack) { find_method(attack_rows(), attack); });
     need(s_.most >= 2, "most: at least 2 tokens");
@@ -122,17 +140,7 @@ class Table : public Experiment {
   }
 
  private:
-  // With what empty lists stand for.
-  TableSettings settled() const {
-    TableSettings s = s_;
-    const bool pretrained = !s.net.empty();
-    if (s.nets.empty())
-      s.nets = pretrained ? std::vector<std::string>{pretrained_name} : preset_.nets;
-    if (!s.attacks.empty()) return s;
-    for (const std::string& attack : preset_.attacks)
-      if (!pretrained || attack == "pwws" || attack == "tf-lite") s.attacks.push_back(attack);
-    return s;
-  }
+  TableSettings settled() const { return rde::settled(s_, preset_); }
 
   std::string task_;
   TableSettings preset_ = {}, s_ = {};
