@@ -285,13 +285,17 @@ TEST_CASE("a file of the trained net holds all that it needs") {
   const TempFolder at;
   save_safetensors(at / "net", trial.model(), trial.about());
   const TensorFile file = load_safetensors(at / "net");
-  std::map<std::string, std::string> files;
-  for (const char* name : {"config.json", "vocab.txt"}) files[name] = file.metadata.at(name);
   CHECK(file.metadata.at("net") == "pretrained");
   CHECK(file.metadata.at("class_names") == "negative\npositive");
   CHECK(file.metadata.at("most") == "20");
   CHECK(file.metadata.count("width") == 0);
-  const Pretrained p = pretrained_of(files, "net", 2);
+  const Pretrained p = pretrained_of(file.metadata, "net", 2);
+  CHECK(p.files.size() == 2);
+  CHECK(complaint<IOError>(
+            [] {
+              pretrained_of({{"net", "pretrained"}}, "here", 2);
+            },
+            "here: has no config.json") == "");
   const Classifier again{TextNet(with_tensors(p.net, file)), corpus()->vocabulary, 20, p.tokenizer};
   const Strings texts = {"the film is good", "a dull , silly story"};
   CHECK(amax(abs(again.read(texts).logits - trial.classifier().read(texts).logits)).item() == 0);

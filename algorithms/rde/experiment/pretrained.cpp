@@ -4,6 +4,7 @@
 #include <regrad/engine/io/files.h>
 #include <regrad/engine/io/json_fields.h>
 
+#include <array>
 #include <filesystem>
 
 namespace regrad::rde {
@@ -12,6 +13,9 @@ namespace {
 namespace fs = std::filesystem;
 
 using Files = std::map<std::string, std::string>;
+
+constexpr std::array<const char*, 3> file_names = {"config.json", "tokenizer_config.json",
+                                                   "vocab.txt"};
 
 const std::string& file(const Files& files, const std::string& name, const std::string& where) {
   const auto at = files.find(name);
@@ -32,10 +36,10 @@ WordPieceOptions word_piece_options(const Files& files, const std::string& where
   return {.lower = lower};
 }
 
-Tokenizer word_pieces(const Files& files, const std::string& where, const BertConfig& c) {
-  const std::string path = where + "/vocab.txt";
-  const auto pieces = std::make_shared<const WordPiece>(file(files, "vocab.txt", where), path,
-                                                        word_piece_options(files, where));
+// Pieces that fit the net: WordPiece, or another class of its kind.
+template <class Pieces>
+Tokenizer fitting(Pieces given, const std::string& path, const BertConfig& c) {
+  const auto pieces = std::make_shared<const Pieces>(std::move(given));
   if (pieces->size() > c.vocabulary)
     throw IOError(path + ": " + std::to_string(pieces->size()) + " pieces; config.json's net has " +
                   std::to_string(c.vocabulary) + " (vocab_size)");
@@ -49,7 +53,12 @@ Tokenizer word_pieces(const Files& files, const std::string& where, const BertCo
 Tokenizer tokenizer_of(const Files& files, const std::string& where, const BertConfig& c) {
   const JsonFields config(file(files, "config.json", where), where + "/config.json");
   const std::string type = config.text("model_type");
-  if (type == "bert") return word_pieces(files, where, c);
+  if (type == "bert") {
+    const std::string path = where + "/vocab.txt";
+    return fitting(
+        WordPiece(file(files, "vocab.txt", where), path, word_piece_options(files, where)), path,
+        c);
+  }
   throw IOError(config.where() + ": model_type \"" + type +
                 "\", whose tokenizer is not known; bert's is");
 }
@@ -75,14 +84,17 @@ Pretrained with_net(Files files, const std::string& where, F&& weights) {
 Pretrained load_pretrained(const std::string& folder, int64_t classes) {
   if (!fs::is_directory(folder)) throw IOError(folder + ": no such folder");
   Files files;
-  for (const char* name : {"config.json", "tokenizer_config.json", "vocab.txt"})
+  for (const char* name : file_names)
     if (const std::string path = folder + "/" + name; fs::exists(path))
       files[name] = read_file(path);
   return with_net(std::move(files), folder,
                   [&](const BertConfig&) { return read_bert(folder, {.classes = classes}); });
 }
 
-Pretrained pretrained_of(Files files, const std::string& where, int64_t classes) {
+Pretrained pretrained_of(const Files& metadata, const std::string& where, int64_t classes) {
+  Files files;
+  for (const char* name : file_names)
+    if (const auto at = metadata.find(name); at != metadata.end()) files.insert(*at);
   return with_net(std::move(files), where,
                   [&](const BertConfig& c) { return Bert(Random(0), c, classes); });
 }
