@@ -289,16 +289,31 @@ TEST_CASE("a file of the trained net holds all that it needs") {
   CHECK(file.metadata.at("class_names") == "negative\npositive");
   CHECK(file.metadata.at("most") == "20");
   CHECK(file.metadata.count("width") == 0);
-  const Pretrained p = pretrained_of(file.metadata, "net", 2);
+  const Pretrained p = pretrained_of(file, 2);
   CHECK(p.files.size() == 2);
-  CHECK(complaint<IOError>(
-            [] {
-              pretrained_of({{"net", "pretrained"}}, "here", 2);
-            },
-            "here: has no config.json") == "");
-  const Classifier again{TextNet(with_tensors(p.net, file)), corpus()->vocabulary, 20, p.tokenizer};
+  const Classifier again{TextNet(p.net), corpus()->vocabulary, 20, p.tokenizer};
   const Strings texts = {"the film is good", "a dull , silly story"};
   CHECK(amax(abs(again.read(texts).logits - trial.classifier().read(texts).logits)).item() == 0);
+  // forged: what config.json says is not what is there
+  const auto forged = [&](const std::string& field, const std::string& value,
+                          const std::string& words) {
+    TensorFile other = file;
+    std::string& config = other.metadata["config.json"];
+    const size_t place = config.find("\"" + field + "\": ");
+    REQUIRE(place != std::string::npos);
+    const size_t begin = place + field.size() + 4;
+    config.replace(begin, config.find_first_of(",\n", begin) - begin, value);
+    return complaint<IOError>([&] { pretrained_of(other, 2); }, words);
+  };
+  CHECK(forged("hidden_size", "4000000000", "no tensor 'words.weight' of [60,4000000000]") == "");
+  CHECK(forged("num_hidden_layers", "900000000", "no tensor 'layers.1.linear1.weight'") == "");
+  CHECK(forged("intermediate_size", "900000000000", "no tensor 'layers.0.linear1.weight'") == "");
+  CHECK(forged("max_position_embeddings", "25", "no tensor 'positions.weight' of [25,32]") == "");
+  CHECK(forged("type_vocab_size", "3", "no tensor 'types.weight'") == "");
+  CHECK(complaint<IOError>([&] { pretrained_of(file, 3); }, "classifier.weight") == "");
+  TensorFile other = file;
+  other.metadata.erase("config.json");
+  CHECK(complaint<IOError>([&] { pretrained_of(other, 2); }, "has no config.json") == "");
 }
 
 TEST_CASE("folders that do not fit") {

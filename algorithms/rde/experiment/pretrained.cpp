@@ -3,6 +3,7 @@
 #include <regrad/engine/error.h>
 #include <regrad/engine/io/files.h>
 #include <regrad/engine/io/json_fields.h>
+#include <regrad/layers/serialize.h>
 
 #include <array>
 #include <filesystem>
@@ -76,7 +77,25 @@ Pretrained with_net(Files files, const std::string& where, F&& weights) {
     return out;
   } catch (const ConfigError& e) {
     throw IOError(where + ": " + e.what());
+  } catch (const ShapeError& e) {
+    throw IOError(where + ": " + e.what());
+  } catch (const DTypeError& e) {
+    throw IOError(where + ": " + e.what());
   }
+}
+
+// Before a net of config.json's sizes is made.
+void check_sizes(const TensorFile& file, const BertConfig& c) {
+  const auto expect = [&](const std::string& name, const Shape& shape) {
+    if (!file.contains(name) || file[name].shape() != shape)
+      throw IOError(file.where + ": no tensor '" + name + "' of " + str(shape) +
+                    ", which config.json asks for");
+  };
+  expect("words.weight", {c.vocabulary, c.width});
+  expect("positions.weight", {c.positions, c.width});
+  expect("types.weight", {c.types, c.width});
+  for (int64_t i = 0; i < c.layers; ++i)
+    expect("layers." + std::to_string(i) + ".linear1.weight", {c.inner, c.width});
 }
 
 }  // namespace
@@ -91,12 +110,14 @@ Pretrained load_pretrained(const std::string& folder, int64_t classes) {
                   [&](const BertConfig&) { return read_bert(folder, {.classes = classes}); });
 }
 
-Pretrained pretrained_of(const Files& metadata, const std::string& where, int64_t classes) {
+Pretrained pretrained_of(const TensorFile& file, int64_t classes) {
   Files files;
   for (const char* name : file_names)
-    if (const auto at = metadata.find(name); at != metadata.end()) files.insert(*at);
-  return with_net(std::move(files), where,
-                  [&](const BertConfig& c) { return Bert(Random(0), c, classes); });
+    if (const auto at = file.metadata.find(name); at != file.metadata.end()) files.insert(*at);
+  return with_net(std::move(files), file.where, [&](const BertConfig& c) {
+    check_sizes(file, c);
+    return with_tensors(Bert(Random(0), c, classes), file);
+  });
 }
 
 int64_t most_tokens(const BertConfig& c) {
