@@ -179,7 +179,7 @@ TEST_CASE("an attack's log is what the table's attack does; whole, or cut and go
   s.attacks = {"pwws"}, s.most = 20, s.confident = 0;
   const TextData data = load_data("reviews", "", s);
   AttackRun run(attack_rows()[0], {data.synonyms, nullptr, {}}, {first_of(data.test, 25), 25},
-                *m.classifier.vocabulary, s);
+                m.classifier, s);
   for (int64_t i = 0; i < 25; ++i) run.attack(i, m.classifier);
   CHECK(to_attack_log(run.log(false)) == whole);
 
@@ -213,7 +213,7 @@ TEST_CASE("an attack's log is what the table's attack does; whole, or cut and go
 
   std::vector<NamedTensor> state;
   AttackRun half(attack_rows()[0], {data.synonyms, nullptr, {}}, {first_of(data.test, 25), 25},
-                 *m.classifier.vocabulary, s);
+                 m.classifier, s);
   for (int64_t i = 0; i < 12; ++i) half.attack(i, m.classifier);
   half.state_parts([&](const std::string& name, Tensor& t) { state.emplace_back(name, t); });
   const std::string kept = folder / "cut.csv.attack.safetensors";
@@ -256,7 +256,7 @@ TEST_CASE("a confident attack goes on behind the flip") {
   s.attacks = {"pwws"}, s.most = 20, s.confident = 0.6;
   const TextData data = load_data("reviews", "", s);
   AttackRun run(attack_rows()[0], {data.synonyms, nullptr, {}}, {first_of(data.test, 25), 25},
-                *m.classifier.vocabulary, s);
+                m.classifier, s);
   for (int64_t i = 0; i < 25; ++i) run.attack(i, m.classifier);
   CHECK(to_attack_log(run.log(true)) == text_of(folder / "far.csv"));
   CHECK(to_attack_log(run.log(false)) != text_of(folder / "far.csv"));
@@ -279,7 +279,7 @@ TEST_CASE("what an attack cannot begin with costs no work and leaves nothing") {
   CHECK(refused([](AttackOptions& b) { b.task = ""; }, "--task or --texts") == "");
   CHECK(refused([](AttackOptions& b) { b.task = "reveiws"; }, "not one of reviews") == "");
   CHECK(refused([](AttackOptions& b) { b.task = "", b.texts = "x", b.attack = "tf-lite"; },
-                "neighbours in a corpus") == "");
+                "come from a corpus") == "");
   CHECK(refused([](AttackOptions& b) { b.resume = b.force = true; }, "give one of them") == "");
   CHECK(refused([&](AttackOptions& b) { b.texts = folder / "none.csv"; }, "none.csv") == "");
   write_file(folder / "own.csv", "text,label\na film,nuetral\n");

@@ -287,16 +287,35 @@ TEST_CASE("a file of the trained net holds all that it needs") {
   const TempFolder at;
   save_safetensors(at / "net", trial.model(), trial.about());
   const TensorFile file = load_safetensors(at / "net");
-  std::map<std::string, std::string> files;
-  for (const char* name : {"config.json", "vocab.txt"}) files[name] = file.metadata.at(name);
   CHECK(file.metadata.at("net") == "pretrained");
   CHECK(file.metadata.at("class_names") == "negative\npositive");
   CHECK(file.metadata.at("most") == "20");
   CHECK(file.metadata.count("width") == 0);
-  const Pretrained p = pretrained_of(files, "net", 2);
-  const Classifier again{TextNet(with_tensors(p.net, file)), corpus()->vocabulary, 20, p.tokenizer};
+  const Pretrained p = pretrained_of(file, 2);
+  CHECK(p.files.size() == 2);
+  const Classifier again{TextNet(p.net), corpus()->vocabulary, 20, p.tokenizer};
   const Strings texts = {"the film is good", "a dull , silly story"};
   CHECK(amax(abs(again.read(texts).logits - trial.classifier().read(texts).logits)).item() == 0);
+  // forged: what config.json says is not what is there
+  const auto forged = [&](const std::string& field, const std::string& value,
+                          const std::string& words) {
+    TensorFile other = file;
+    std::string& config = other.metadata["config.json"];
+    const size_t place = config.find("\"" + field + "\": ");
+    REQUIRE(place != std::string::npos);
+    const size_t begin = place + field.size() + 4;
+    config.replace(begin, config.find_first_of(",\n", begin) - begin, value);
+    return complaint<IOError>([&] { pretrained_of(other, 2); }, words);
+  };
+  CHECK(forged("hidden_size", "4000000000", "no tensor 'words.weight' of [60,4000000000]") == "");
+  CHECK(forged("num_hidden_layers", "900000000", "no tensor 'layers.1.linear1.weight'") == "");
+  CHECK(forged("intermediate_size", "900000000000", "no tensor 'layers.0.linear1.weight'") == "");
+  CHECK(forged("max_position_embeddings", "25", "no tensor 'positions.weight' of [25,32]") == "");
+  CHECK(forged("type_vocab_size", "3", "no tensor 'types.weight'") == "");
+  CHECK(complaint<IOError>([&] { pretrained_of(file, 3); }, "classifier.weight") == "");
+  TensorFile other = file;
+  other.metadata.erase("config.json");
+  CHECK(complaint<IOError>([&] { pretrained_of(other, 2); }, "has no config.json") == "");
 }
 
 TEST_CASE("RoBERTa's folder: byte pairs, a start and an end of its own") {

@@ -1,5 +1,6 @@
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/rde/experiment/model_file.h>
+#include <regrad/algorithms/rde/experiment/pretrained.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/split.h>
 #include <regrad/engine/io/files.h>
@@ -43,12 +44,35 @@ class Reader {
   Model model() const {
     Model out;
     out.net = value("net");
-    if (!experiment::among(out.net, net_names()))
-      fail("its net is '" + out.net + "', not one of " + joined(net_names()));
+    const bool pretrained = out.net == pretrained_name;
+    if (!pretrained && !experiment::among(out.net, net_names()))
+      fail("its net is '" + out.net + "', not one of " + joined(net_names()) + ", " +
+           pretrained_name);
     out.classes = split(value("class_names"), '\n');
     if (out.classes.size() < 2) fail("its metadata name fewer than two classes");
     out.classifier.vocabulary = vocabulary();
     out.classifier.most = number("most", 2);
+    if (pretrained) {
+      read_pretrained(out);
+    } else {
+      read_scratch(out);
+    }
+    if (const auto at = file_.metadata.find("without"); at != file_.metadata.end())
+      out.without = at->second;
+    out.bytes = number_of_bytes(bytes_);
+    return out;
+  }
+
+ private:
+  void read_pretrained(Model& out) const {
+    Pretrained p = pretrained_of(file_, static_cast<int64_t>(out.classes.size()));
+    if (out.classifier.most > most_tokens(p.net.config))
+      fail("its metadata's most is " + std::to_string(out.classifier.most) +
+           "; its net has positions for " + std::to_string(most_tokens(p.net.config)));
+    out.classifier.net = TextNet(std::move(p.net));
+    out.classifier.tokenizer = std::move(p.tokenizer);
+  }
+  void read_scratch(Model& out) const {
     const TextOptions o{.words = out.classifier.vocabulary->size(),
                         .width = number("width", 1),
                         .classes = static_cast<int64_t>(out.classes.size())};
@@ -62,13 +86,7 @@ class Reader {
     } catch (const ConfigError& e) {
       fail(e.what());
     }
-    if (const auto at = file_.metadata.find("without"); at != file_.metadata.end())
-      out.without = at->second;
-    out.bytes = number_of_bytes(bytes_);
-    return out;
   }
-
- private:
   [[noreturn]] void fail(const std::string& why) const {
     throw IOError(why.rfind(file_.where, 0) == 0 ? why : file_.where + ": " + why);
   }

@@ -4,7 +4,9 @@
 #include <regrad/engine/error.h>
 #include <regrad/engine/io/files.h>
 #include <regrad/engine/io/json_fields.h>
+#include <regrad/layers/serialize.h>
 
+#include <array>
 #include <filesystem>
 
 namespace regrad::rde {
@@ -13,6 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 using Files = std::map<std::string, std::string>;
+
+constexpr std::array<const char*, 5> file_names = {"config.json", "tokenizer_config.json",
+                                                   "vocab.txt", "vocab.json", "merges.txt"};
 
 const std::string& file(const Files& files, const std::string& name, const std::string& where) {
   const auto at = files.find(name);
@@ -77,7 +82,25 @@ Pretrained with_net(Files files, const std::string& where, F&& weights) {
     return out;
   } catch (const ConfigError& e) {
     throw IOError(where + ": " + e.what());
+  } catch (const ShapeError& e) {
+    throw IOError(where + ": " + e.what());
+  } catch (const DTypeError& e) {
+    throw IOError(where + ": " + e.what());
   }
+}
+
+// Before a net of config.json's sizes is made.
+void check_sizes(const TensorFile& file, const BertConfig& c) {
+  const auto expect = [&](const std::string& name, const Shape& shape) {
+    if (!file.contains(name) || file[name].shape() != shape)
+      throw IOError(file.where + ": no tensor '" + name + "' of " + str(shape) +
+                    ", which config.json asks for");
+  };
+  expect("words.weight", {c.vocabulary, c.width});
+  expect("positions.weight", {c.positions, c.width});
+  expect("types.weight", {c.types, c.width});
+  for (int64_t i = 0; i < c.layers; ++i)
+    expect("layers." + std::to_string(i) + ".linear1.weight", {c.inner, c.width});
 }
 
 }  // namespace
@@ -85,17 +108,21 @@ Pretrained with_net(Files files, const std::string& where, F&& weights) {
 Pretrained load_pretrained(const std::string& folder, int64_t classes) {
   if (!fs::is_directory(folder)) throw IOError(folder + ": no such folder");
   Files files;
-  for (const char* name :
-       {"config.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt"})
+  for (const char* name : file_names)
     if (const std::string path = folder + "/" + name; fs::exists(path))
       files[name] = read_file(path);
   return with_net(std::move(files), folder,
                   [&](const BertConfig&) { return read_bert(folder, {.classes = classes}); });
 }
 
-Pretrained pretrained_of(Files files, const std::string& where, int64_t classes) {
-  return with_net(std::move(files), where,
-                  [&](const BertConfig& c) { return Bert(Random(0), c, classes); });
+Pretrained pretrained_of(const TensorFile& file, int64_t classes) {
+  Files files;
+  for (const char* name : file_names)
+    if (const auto at = file.metadata.find(name); at != file.metadata.end()) files.insert(*at);
+  return with_net(std::move(files), file.where, [&](const BertConfig& c) {
+    check_sizes(file, c);
+    return with_tensors(Bert(Random(0), c, classes), file);
+  });
 }
 
 int64_t most_tokens(const BertConfig& c) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <regrad/algorithms/rde/experiment/pattern.h>
+#include <regrad/engine/io/serialize.h>
 #include <regrad/layers/nets/bert.h>
 
 #include <map>
@@ -32,10 +33,9 @@ struct Pretrained {
 // config.json (read_bert), a head of another number of classes, a vocabulary of more pieces than
 // the net has words or with another [PAD] than config.json's, a tokenizer that is not known.
 Pretrained load_pretrained(const std::string& folder, int64_t classes);
-// The same from a trained net's own file, whose metadata hold those files: weights are drawn, to be
-// replaced (with_tensors). `where` begins messages.
-Pretrained pretrained_of(std::map<std::string, std::string> files, const std::string& where,
-                         int64_t classes);
+// The same from a trained net's own file, whose metadata hold those files (RdeTrial::about). What is
+// allocated follows the tensors that are there.
+Pretrained pretrained_of(const TensorFile& file, int64_t classes);
 // Tokens of a text that it has positions for.
 int64_t most_tokens(const BertConfig& config);
 

@@ -50,8 +50,7 @@ TableSettings preset_of(const std::string& task, const std::string& preset) {
 
 TableSettings settled(TableSettings s, const TableSettings& preset) {
   const bool pretrained = !s.net.empty();
-  if (s.nets.empty())
-    s.nets = pretrained ? std::vector<std::string>{pretrained_name} : preset.nets;
+  if (s.nets.empty()) s.nets = pretrained ? std::vector<std::string>{pretrained_name} : preset.nets;
   if (!s.attacks.empty()) return s;
   for (const std::string& attack : preset.attacks)
     if (!pretrained || attack == "pwws" || attack == "tf-lite") s.attacks.push_back(attack);

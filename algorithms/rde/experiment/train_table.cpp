@@ -26,8 +26,8 @@ struct Settings {
 // What decides nothing before an attack.
 const std::vector<std::string>& of_attacks() {
   static const std::vector<std::string> names = {
-      "attacks", "attacked",    "wordnet", "confident", "components",
-      "fit",     "adversarial", "gamma",   "singular",  "splits",  "mlm_epochs"};
+      "attacks",     "attacked", "wordnet",  "confident", "components", "fit",
+      "adversarial", "gamma",    "singular", "splits",    "mlm_epochs"};
   return names;
 }
 
@@ -116,9 +116,7 @@ class Table : public Experiment {
   std::vector<Claim> claims(const experiment::Result&) const override { return {}; }
 
  private:
-  Settings settled() const {
-    return {rde::settled(s_.table, preset_), s_.without};
-  }
+  Settings settled() const { return {rde::settled(s_.table, preset_), s_.without}; }
 
   std::string task_;
   TableSettings preset_ = {};
