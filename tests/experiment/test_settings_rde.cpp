@@ -7,7 +7,8 @@
 
 using namespace regrad;
 
-// attacks: test_rde_trial.cpp; columns and WordNet: the same, load_data
+// singular: test_rde_commands.cpp; attacks: test_rde_trial.cpp; columns and WordNet: the same,
+// load_data
 TEST_CASE("every setting of regrad-rde changes a run, or is refused") {
   test::walk_settings(
       {rde::rde_tasks,
@@ -17,7 +18,7 @@ TEST_CASE("every setting of regrad-rde changes a run, or is refused") {
        "--most 9 --epochs 8 "
        "--width 8 --lr 0.01 --components 4 --fit 60 --adversarial 20 --confident 0.52",
        {"--methods rde,fgws-wn", "--methods rde,max-softmax"},
-       "wordnet text_column label_column attacks"});
+       "wordnet text_column label_column attacks singular"});
 }
 
 // without: test_rde_commands.cpp
