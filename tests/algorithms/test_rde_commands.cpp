@@ -399,6 +399,22 @@ TEST_CASE("detectors on a log: a table by scenario, and a report; nothing where 
   CHECK(!std::filesystem::exists(folder / "none.html"));
 }
 
+TEST_CASE("a class with no more rows than components: a pseudo-inverse, or a refusal") {
+  TableSettings s = preset_of("reviews", "tiny");
+  s.attacks = {}, s.train = 16, s.components = 12;
+  const auto corpus = corpus_of(load_data("reviews", "", s), s);
+  const Model m = load_model(left().path);
+  const Guards guards({"rde", "cnn", 0}, s, *corpus, m.classifier);
+  CHECK(s.singular == "pinv");
+  s.singular = "refuse";
+  CHECK(complaint<NumericError>(
+            [&] {
+              Guards({"rde", "cnn", 0}, s, *corpus, m.classifier);
+            },
+            "class")
+            .empty());
+}
+
 TEST_CASE("measures: the mixture's own, within percentiles of resamples that keep twins together") {
   Mixture m;
   Scores scores;

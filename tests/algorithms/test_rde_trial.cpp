@@ -486,21 +486,6 @@ TEST_CASE("draws are averaged; validation texts that were attacked leave all tes
   }
 }
 
-TEST_CASE("a class of no more rows than components: by the pseudo-inverse, or refused") {
-  TableSettings s = settings();
-  s.attacks = {"pwws"}, s.components = 60, s.fit = 100;
-  for (const char* how : {"pinv", "refuse"}) {
-    s.singular = how;
-    RdeTrial trial(job, s, corpus());
-    for (int64_t i = 0; i < trial_steps(s, *corpus()); ++i) trial.step(i);
-    if (s.singular == "pinv") {
-      CHECK_NOTHROW(trial.finish());
-    } else {
-      CHECK_THROWS_AS(trial.finish(), NumericError);
-    }
-  }
-}
-
 TEST_CASE("attacks that flip too little are told with what would help") {
   TableSettings s = settings();
   s.confident = 0.999999, s.attacks = {"pwws"}, s.epochs = 1;

@@ -7,7 +7,8 @@
 
 using namespace regrad;
 
-// attacks: test_rde_trial.cpp; columns and WordNet: the same, load_data; net: below
+// singular: test_rde_commands.cpp; attacks: test_rde_trial.cpp; columns and WordNet: the same,
+// load_data; net: below
 TEST_CASE("every setting of regrad-rde changes a run, or is refused") {
   test::walk_settings(
       {rde::rde_tasks,
