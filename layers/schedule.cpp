@@ -24,6 +24,13 @@ double share(int64_t step, int64_t length) {
   return std::min(1.0, static_cast<double>(step) / static_cast<double>(length));
 }
 
+int64_t climb_of(const char* schedule, int64_t steps, double share) {
+  if (!(share >= 0 && share <= 1))
+    throw ConfigError(std::string(schedule) + ": a share of " + decimal(share) +
+                      "; it must be in [0, 1]");
+  return static_cast<int64_t>(share * static_cast<double>(steps));
+}
+
 double line(double from, double to, double t) { return from + (to - from) * t; }
 double half_cosine(double from, double to, double t) {
   return to + (from - to) * (1 + std::cos(t * 3.141592653589793)) / 2;
@@ -84,11 +91,13 @@ double OneCycleLr::operator()(int64_t step) const {
 }
 
 Warmup<CosineAnnealingLr> cosine_with_warmup(double lr, int64_t steps, double share) {
-  if (!(share >= 0 && share <= 1))
-    throw ConfigError("cosine_with_warmup: a share of " + decimal(share) +
-                      "; it must be in [0, 1]");
-  const auto climb = static_cast<int64_t>(share * static_cast<double>(steps));
+  const int64_t climb = climb_of("cosine_with_warmup", steps, share);
   return {.steps = climb, .after = {.lr = lr, .t_max = std::max<int64_t>(1, steps - climb)}};
+}
+
+Warmup<PolynomialLr> linear_with_warmup(double lr, int64_t steps, double share) {
+  const int64_t climb = climb_of("linear_with_warmup", steps, share);
+  return {.steps = climb, .after = {.lr = lr, .total_iters = std::max<int64_t>(1, steps - climb)}};
 }
 
 }  // namespace regrad

@@ -82,5 +82,7 @@ struct Warmup {
 // From 0 up to lr over the first floor(share steps) of `steps`, then along half a cosine to 0 where
 // they end. ConfigError: share outside [0, 1].
 Warmup<CosineAnnealingLr> cosine_with_warmup(double lr, int64_t steps, double share);
+// The same, but in a straight line down to 0: how BERT is fine-tuned (Devlin et al. 2019).
+Warmup<PolynomialLr> linear_with_warmup(double lr, int64_t steps, double share);
 
 }  // namespace regrad

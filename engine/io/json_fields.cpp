@@ -103,11 +103,27 @@ double JsonFields::number(const std::string& name, std::optional<double> otherwi
   if (const auto* n = std::get_if<double>(v)) return *n;
   throw ConfigError(where_ + ": \"" + name + "\" must be a number");
 }
+bool JsonFields::flag(const std::string& name, std::optional<bool> otherwise) const {
+  const Value* v = find(name, !otherwise);
+  if (!v) return *otherwise;
+  if (const auto* b = std::get_if<bool>(v)) return *b;
+  throw ConfigError(where_ + ": \"" + name + "\" must be true or false");
+}
 std::string JsonFields::text(const std::string& name, std::optional<std::string> otherwise) const {
   const Value* v = find(name, !otherwise);
   if (!v) return *otherwise;
   if (const auto* s = std::get_if<std::string>(v)) return *s;
   throw ConfigError(where_ + ": \"" + name + "\" must be a string");
+}
+
+std::map<std::string, int64_t> JsonFields::integers() const {
+  std::map<std::string, int64_t> out;
+  for (const auto& [name, value] : fields_) {
+    const auto* n = std::get_if<int64_t>(&value);
+    if (!n) throw IOError(where_ + ": key \"" + name + "\": not a whole number");
+    out.emplace_hint(out.end(), name, *n);
+  }
+  return out;
 }
 
 }  // namespace regrad

@@ -28,6 +28,9 @@ class JsonFields {
   int64_t integer(const std::string& name, std::optional<int64_t> otherwise = {}) const;
   double number(const std::string& name, std::optional<double> otherwise = {}) const;
   std::string text(const std::string& name, std::optional<std::string> otherwise = {}) const;
+  bool flag(const std::string& name, std::optional<bool> otherwise = {}) const;
+  // Every field by name, each a whole number: what a vocabulary is. IOError: one that is not.
+  std::map<std::string, int64_t> integers() const;
   const std::string& where() const { return where_; }
 
  private:

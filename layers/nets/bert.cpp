@@ -104,11 +104,19 @@ Tensor Bert::features(const BertInput& in, Context& ctx) const {
   return through(embedded(in, texts, ctx), texts, ctx, first, nullptr);
 }
 
-Tensor Bert::operator()(const BertInput& in, Context& ctx) const {
-  Tensor h = features(in, ctx);
+Tensor Bert::head(Tensor h, Context& ctx) const {
   if (config.family == BertConfig::roberta) h = dropout(h, config.dropout, "features", ctx);
   h = tanh(by_rows(pooler, h, ctx));
   return by_rows(classifier, dropout(h, config.dropout, "head", ctx), ctx);
+}
+
+Tensor Bert::operator()(const BertInput& in, Context& ctx) const {
+  return head(features(in, ctx), ctx);
+}
+
+void Bert::redraw(const Random& r) {
+  if (new_pooler) restart(pooler, r / "pooler");
+  if (new_classifier) restart(classifier, r / "classifier");
 }
 
 }  // namespace regrad

@@ -18,6 +18,8 @@
 
 namespace regrad {
 
+class JsonFields;
+
 struct BertConfig {
   enum Family { bert, roberta } family = bert;
   int64_t vocabulary = 30522, width = 768, layers = 12, heads = 12, inner = 3072;
@@ -31,6 +33,7 @@ struct BertConfig {
 // (gelu, gelu_new, gelu_pytorch_tanh, relu). IOError: no such file, no JSON. ConfigError naming
 // file and field: one that is missing, or that this net does not have.
 BertConfig read_bert_config(const std::string& path);
+BertConfig read_bert_config(const JsonFields& fields);
 
 // A batch. mask: b8, u8 or i64 [N,L], 1: a token; undefined: whatever is not the pad id. types: i64
 // [N,L]; undefined: all 0.
@@ -48,6 +51,8 @@ struct Bert {
   std::vector<TransformerEncoderLayer> layers;
   Linear pooler, classifier;
   BertConfig config;
+  // read_bert: the folder has none, so it was drawn.
+  bool new_pooler = false, new_classifier = false;
 
   Bert() = default;
   // N(0, 0.02^2), biases 0 (BERT's). Streams: r / part. ConfigError: sizes below 1, heads that do
@@ -60,11 +65,14 @@ struct Bert {
   Packed packed(const BertInput& in) const;
   // [N,E]. ShapeError: a text without tokens.
   Tensor features(const BertInput& in, Context& ctx) const;
-  Tensor operator()(const BertInput& in, Context& ctx) const;  // [N,classes]
+  Tensor head(Tensor features, Context& ctx) const;            // [N,E] -> [N,classes]
+  Tensor operator()(const BertInput& in, Context& ctx) const;  // head of features
   Tensor operator()(const BertInput& in) const { return out_of_training(*this, in); }
   Tensor features(const Tensor& ids, Context& ctx) const { return features(BertInput{ids}, ctx); }
   Tensor operator()(const Tensor& ids, Context& ctx) const { return (*this)(BertInput{ids}, ctx); }
   Tensor operator()(const Tensor& ids) const { return (*this)(BertInput{ids}); }
+  // Draws what is new again: N(0, 0.02^2) of r / "pooler", r / "classifier", biases 0.
+  void redraw(const Random& r);
   static void parts(auto& self, auto&& part) {
     part("words", self.words);
     part("positions", self.positions);

@@ -156,9 +156,11 @@ class Reader {
       net.pooler = linear(first, c_.width, c_.width, width);
     } else {
       net.pooler = fresh("pooler", c_.width);
+      net.new_pooler = true;
     }
     if (!w_.has(last + ".weight")) {
       net.classifier = fresh("classifier", o_.classes ? o_.classes : 2);
+      net.new_classifier = true;
       return;
     }
     const Shape s = w_.shape(last + ".weight");
@@ -184,8 +186,10 @@ class Reader {
 
 }  // namespace
 
-BertConfig read_bert_config(const std::string& path) {
-  const JsonFields f(path);
+BertConfig read_bert_config(const std::string& path) { return read_bert_config(JsonFields(path)); }
+
+BertConfig read_bert_config(const JsonFields& f) {
+  const std::string& path = f.where();
   BertConfig c;
   c.family = family_of(f);
   const auto size = [&](const char* name, std::optional<int64_t> otherwise = {}) {

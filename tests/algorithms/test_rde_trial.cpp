@@ -57,6 +57,15 @@ const RdeTrial& whole() {
 }
 std::string log_of_run(const AttackRun& run, bool far) { return to_attack_log(run.log(far)); }
 
+void hand_over(RdeTrial& from, RdeTrial& to) {
+  std::map<std::string, Tensor> kept;
+  from.state([&](const std::string& name, Tensor& t) { kept[name] = t; });
+  to.state([&](const std::string& name, Tensor& t) {
+    CHECK(t.shape() == kept.at(name).shape());
+    t = kept.at(name);
+  });
+}
+
 double score(const experiment::Outcome& out, const std::string& method, const std::string& metric) {
   for (const auto& s : out.scores)
     if (s.method == method && s.metric == metric) return s.value;
@@ -116,25 +125,21 @@ TEST_CASE("candidates: synonyms as they are; neighbours that are words, known an
   CHECK(of("tf-lite", "GOOD") == Words{"fine"});
   CHECK(of("tf-lite", "unheard").empty());
   const Candidates adjusted(experiment::find_method(attack_rows(), "tf-adj-lite"), from);
-  const Attack a = adjusted.attack(0.5);
+  const Pattern any("", *v, 5);
+  const Attack a = adjusted.attack(0.5, any);
   CHECK(a.is_stop_word("The"));
   CHECK(a.allowed({}, {"good", "good", "good", "good"}, {"good", "good", "good", "fine"}) == true);
   CHECK(a.allowed({}, {"good", "far"}, {"good", "good"}) == false);  // cosine .71
-  CHECK(!Candidates(experiment::find_method(attack_rows(), "tf-lite"), from).attack(0).allowed);
+  CHECK(
+      !Candidates(experiment::find_method(attack_rows(), "tf-lite"), from).attack(0, any).allowed);
 }
 
 TEST_CASE("an attack's checkpoint holds all of it: half, restored, ends as the whole does") {
   const int64_t half = training_steps(settings(), *corpus()) + 60,
                 all = trial_steps(settings(), *corpus());
-  RdeTrial first(job, settings(), corpus());
+  RdeTrial first(job, settings(), corpus()), second(job, settings(), corpus());
   for (int64_t i = 0; i < half; ++i) first.step(i);
-  std::map<std::string, Tensor> kept;
-  first.state([&](const std::string& name, Tensor& t) { kept[name] = t; });
-  RdeTrial second(job, settings(), corpus());
-  second.state([&](const std::string& name, Tensor& t) {
-    CHECK(t.shape() == kept.at(name).shape());
-    t = kept.at(name);
-  });
+  hand_over(first, second);
   for (int64_t i = half; i < all; ++i) second.step(i);
   REQUIRE(whole().runs().size() == 2);
   for (size_t r = 0; r < 2; ++r)
@@ -143,6 +148,96 @@ TEST_CASE("an attack's checkpoint holds all of it: half, restored, ends as the w
       CHECK(log_of_run(second.runs()[r], far) == log);
       CHECK(log_of_run(first.runs()[r], far) != log);
     }
+}
+
+TEST_CASE("candidates in context: the place's likeliest words, in the text as it stands") {
+  const auto v = std::make_shared<const Vocabulary>(
+      Vocabulary({"good", "fine", "the", ",", "far", "2", "i\xcc\x87"}, {7, 6, 5, 4, 3, 2, 1}));
+  const auto lm = std::make_shared<const MaskedLm>(
+      MaskedLm(Random(8), v->size(), {.width = 8, .layers = 1, .heads = 2, .most = 6}));
+  AttackRow row = experiment::find_method(attack_rows(), "bae-lite");
+  CHECK(row.ranking == Ranking::deletion);
+  CHECK(row.most == 50);
+  const Sources from{{}, v, {}, lm};
+  const Candidates all(row, from);
+  const Pattern p("Good, the far-off, fine... good", *v, 6);
+  REQUIRE(p.words() == Strings{"Good", "the", "far-off", "fine"});
+  CHECK(p.around(p.words(), 0) ==
+        std::pair<std::string, std::string>("", ", the far-off, fine... good"));
+  CHECK(p.around(p.words(), 2) ==
+        std::pair<std::string, std::string>("Good, the ", ", fine... good"));
+  // the comma is no word, nor is a letter with its dot
+  const auto want = [&](Ids text, int64_t at, int64_t own, size_t most) {
+    const std::vector<bool> words = {false, false, true, true, true, false, true, true, false};
+    Strings out;
+    for (const int64_t id : likely_words(*lm, std::move(text), at, 9, words))
+      if (out.size() < most) out.push_back(v->tokens()[static_cast<size_t>(id - 2)]);
+    out.erase(std::remove(out.begin(), out.end(), v->tokens()[static_cast<size_t>(own - 2)]),
+              out.end());
+    return out;
+  };
+  CHECK(all.at(p, p.words(), 0) == want({2, 5, 4, 1, 5, 3}, 0, 2, 9));
+  CHECK(all.at(p, p.words(), 0).size() == 4);
+  CHECK(all.at(p, p.words(), 2).size() == 5);  // an unknown word is none of them
+  Words changed = p.words();
+  changed[0] = "far";
+  CHECK(all.at(p, changed, 3) == want({6, 5, 4, 1, 5, 3}, 5, 3, 9));
+  row.most = 3;
+  for (const size_t i : {0, 3})
+    CHECK(Candidates(row, from).at(p, changed, i) ==
+          want({6, 5, 4, 1, 5, 3}, i == 0 ? 0 : 5, i == 0 ? 6 : 3, 3));
+  // a word that has more ids than one pushes others out of what is read
+  changed[0] = "good,fine";
+  CHECK(p.around(changed, 3) ==
+        std::pair<std::string, std::string>("good,fine, the far-off, ", "... good"));
+  CHECK(all.at(p, changed, 3).empty());
+  for (const char* word : {"good", "fine", "2"}) {
+    CHECK(all.number("the", word) >= 1);
+    CHECK(all.numbered("the", all.number("the", word)) == word);
+  }
+  const Attack a = all.attack(0.5, p);
+  CHECK(a.candidates(p.words(), 3) == all.at(p, p.words(), 3));
+  CHECK(a.is_stop_word("The"));
+  CHECK(!a.allowed);
+}
+
+TEST_CASE("bae-lite: its words fit the place they were put in, and its checkpoint holds them") {
+  TableSettings s = settings();
+  s.attacks = {"bae-lite"}, s.attacked = 60, s.mlm_epochs = 2;
+  const auto made = corpus_of(load_data("reviews", "", s), s);
+  REQUIRE(made->masked_lm);
+  CHECK(!made->vectors.defined());
+  CHECK(!corpus()->masked_lm);
+  CHECK(made->masked_lm->most() == 20);
+  const auto weights = [&](int epochs) {
+    const MaskedLm lm = trained_masked_lm(made->train_ids, made->vocabulary->size(), {.most = 20},
+                                          {.epochs = epochs}, Random(0) / "masked lm");
+    return lm.positions.to_vector();
+  };
+  CHECK(made->masked_lm->positions.to_vector() == weights(2));
+  CHECK(made->masked_lm->positions.to_vector() != weights(1));
+  const int64_t half = training_steps(s, *made) + 35, all = trial_steps(s, *made);
+  RdeTrial first(job, s, made), second(job, s, made);
+  for (int64_t i = 0; i < half; ++i) first.step(i);
+  hand_over(first, second);
+  for (int64_t i = half; i < all; ++i) first.step(i), second.step(i);
+  const AttackRun& run = first.runs()[0];
+  for (const bool far : {false, true})
+    CHECK(log_of_run(second.runs()[0], far) == log_of_run(run, far));
+  const Candidates candidates(run.row(), {{}, made->vocabulary, {}, made->masked_lm});
+  int changed = 0;
+  for (int64_t i = 35; i < 60; ++i) {  // a checkpoint keeps no order of changes
+    const AttackedText& a = *run.done()[static_cast<size_t>(i)];
+    Words now = run.pattern(i).words();
+    for (const size_t at : a.end.changed) {
+      const Words from = candidates.at(run.pattern(i), now, at);
+      CHECK(from.size() <= 50);
+      CHECK(std::count(from.begin(), from.end(), a.end.words[at]) == 1);
+      now[at] = a.end.words[at], ++changed;
+    }
+    CHECK(now == a.end.words);
+  }
+  CHECK(changed > 10);
 }
 
 TEST_CASE("logs: what is marked was changed, and the classifier says what the log says") {

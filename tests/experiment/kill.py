@@ -3,6 +3,7 @@
 same bytes as a run that nobody disturbed.
 
     tests/experiment/kill.py build/release/bin/regrad-cml --kills 100 [--seed 1] [--seconds 0.4]
+    tests/experiment/kill.py build/release/bin/regrad-rde --net tests/layers/bert/plain
 
 Each part runs on another number of threads. Compared are metrics.jsonl and every file of models/,
 byte for byte, and result.json but for time, memory and threads. Exit code 0: all equal; 1: they
@@ -47,10 +48,12 @@ PPP = [
     "--epochs", "12", "--persons", "3", "--samples", "4", "--log-every", "2", "--checkpoint-every",
     "0.01"]
 # Training to step 32, then a text a step: most kills fall into the attack.
-RDE = [
-    "--quiet", "--seeds", "2", "--train", "128", "--validation", "20", "--test", "150", "--attacked",
-    "150", "--epochs", "4", "--batch", "16", "--lr", "0.01", "--width", "16", "--components", "4",
-    "--confident", "0.55", "--adversarial", "20", "--checkpoint-every", "0.01"]
+TEXTS = [
+    "--quiet", "--seeds", "2", "--train", "128", "--validation", "20", "--test", "150",
+    "--attacked", "150", "--batch", "16", "--components", "4", "--confident", "0.55", "--adversarial", "20",
+    "--checkpoint-every", "0.01"]
+RDE = TEXTS + ["--epochs", "4", "--lr", "0.01", "--width", "16"]
+PRETRAINED = TEXTS + ["--most", "20", "--fine-tuning.epochs", "4", "--fine-tuning.lr", "0.002"]
 FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING, "regrad-asc": ASC,
          "regrad-pqk": PQK, "regrad-ppp": PPP, "regrad-rde": RDE}
 
@@ -66,10 +69,9 @@ def left_in(folder):
     return out
 
 
-def part(binary, out, threads, kill_after):
+def part(command, out, threads, kill_after):
     """Runs or goes on; True where it ended by itself."""
-    command = [binary, *FLAGS[pathlib.Path(binary).name], "--threads", str(threads), "--out",
-               str(out), "--resume"]
+    command = [*command, "--threads", str(threads), "--out", str(out), "--resume"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         errors = process.communicate(timeout=kill_after)[1]
@@ -89,20 +91,24 @@ def main():
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--seconds", type=float, default=0.4,
                          help="the longest life of a run's first part; later ones live longer")
+    options.add_argument("--net", help="regrad-rde: a pretrained one's folder")
     given = options.parse_args()
+    command = [given.binary, *FLAGS[pathlib.Path(given.binary).name]]
+    if given.net:
+        command = [given.binary, *PRETRAINED, "--net", given.net]
     draw = random.Random(given.seed)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="regrad-kill-"))
     kills = runs = 0
     try:
         start = time.monotonic()
-        part(given.binary, folder / "whole", 1, None)
+        part(command, folder / "whole", 1, None)
         whole = left_in(folder / "whole")
         print(f"undisturbed: {time.monotonic() - start:.1f} s, {len(whole)} files", flush=True)
         while kills < given.kills:
             out, before = folder / f"run-{runs}", kills
             # Some die while they start, some while they write a checkpoint, some within a row.
             life = given.seconds
-            while not part(given.binary, out, draw.choice([1, 2, 3, 4]),
+            while not part(command, out, draw.choice([1, 2, 3, 4]),
                            draw.uniform(0, life) if kills < given.kills else None):
                 kills += 1
                 life *= 1.2  # so that the run ends, and another begins

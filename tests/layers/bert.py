@@ -23,6 +23,11 @@ from transformers import (BertConfig, BertForSequenceClassification, BertModel, 
 
 torch.set_num_threads(1)
 FOLDER = pathlib.Path(__file__).with_name("bert")
+# plain/vocab.txt, for regrad-rde --net: words of its generated reviews
+VOCABULARY = """[PAD] [UNK] [CLS] [SEP] [MASK] the is not and but i nobody , . film movie plot story
+cast music very rather good fine great funny witty charming lovely clever smart moving touching bad
+poor awful dull boring silly stupid messy clumsy cold hollow liked enjoyed loved praised disliked
+hated loathed mocked act ending script dialogue ##ed ##s ##or ##a""".split()
 out = {}
 
 SIZES = dict(vocab_size=60, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
@@ -95,6 +100,7 @@ write("roberta", drawn(RobertaForSequenceClassification(
 SIZES.update(num_hidden_layers=1, intermediate_size=16)
 write("plain", drawn(BertModel(BertConfig(**SIZES, hidden_act="relu", layer_norm_eps=1e-3)), 3),
       IDS, torch.bfloat16)
+(FOLDER / "plain" / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n")
 save_file({k: v.detach().contiguous().clone() for k, v in out.items()},
           FOLDER / "truth.safetensors")
 print(sum(f.stat().st_size for f in FOLDER.rglob("*") if f.is_file()), "bytes, transformers",

@@ -381,6 +381,9 @@ TEST_CASE("JsonFields: the outermost fields alone") {
   CHECK(!f.contains("e"));
   CHECK(f.integer("n", 7) == 7);
   CHECK(f.integer("a", 7) == 7);
+  CHECK(f.flag("t") == true);
+  CHECK(f.flag("n", true) == true);
+  CHECK(complaint<ConfigError>([&] { f.flag("i"); }, "\"i\" must be true or false") == "");
   CHECK(complaint<ConfigError>([&] { f.integer("d"); }, "here: needs the field \"d\"") == "");
   CHECK(complaint<ConfigError>([&] { f.integer("t"); }, "whole number") == "");
   CHECK(complaint<ConfigError>([&] { f.text("i"); }, "string") == "");

@@ -354,6 +354,15 @@ TEST_CASE("schedules: ends, floors and errors") {
   CHECK(cosine_with_warmup(0.4, 100, 0)(0) == 0.4);
   CHECK(cosine_with_warmup(0.4, 100, 1)(99) == doctest::Approx(0.396));
   CHECK_THROWS_AS(cosine_with_warmup(0.4, 100, 1.1), ConfigError);
+  const auto straight = linear_with_warmup(0.4, 100, 0.2);
+  CHECK(straight(0) == 0);
+  CHECK(straight(10) == doctest::Approx(0.2));
+  CHECK(straight(20) == 0.4);
+  CHECK(straight(80) == doctest::Approx(0.1));
+  CHECK(straight(100) == 0);
+  CHECK(linear_with_warmup(0.4, 100, 0)(25) == doctest::Approx(0.3));
+  CHECK(linear_with_warmup(0.4, 100, 1)(99) == doctest::Approx(0.396));
+  CHECK_THROWS_AS(linear_with_warmup(0.4, 100, -0.1), ConfigError);
   CHECK_THROWS_WITH_AS(cosine(-1), "CosineAnnealingLr: step -1 is below 0", ConfigError);
   CHECK_THROWS_WITH_AS((StepLr{.step_size = 0}(1)), "StepLr: step_size is 0; it must be at least 1",
                        ConfigError);

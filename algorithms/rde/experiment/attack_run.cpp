@@ -2,8 +2,6 @@
 #include <regrad/engine/error.h>
 #include <regrad/engine/ops.h>
 
-#include <algorithm>
-
 namespace regrad::rde {
 namespace {
 
@@ -39,20 +37,21 @@ AttackedSet attacked_set(const TableSettings& s, const TextData& data) {
 }
 
 AttackRun::AttackRun(const AttackRow& row, Sources sources, const AttackedSet& set,
-                     const Vocabulary& v, const TableSettings& s)
+                     const Classifier& classifier, const TableSettings& s)
     : row_(row),
       candidates_(std::make_shared<const Candidates>(row, std::move(sources))),
-      how_(candidates_->attack(s.confident)),
+      confident_(s.confident),
       labels_(set.texts.labels),
       most_(s.most),
       tests_(set.tests),
       done_(set.texts.texts.size()) {
-  for (const std::string& t : set.texts.texts) patterns_.emplace_back(t, v, s.most);
+  for (const std::string& t : set.texts.texts) patterns_.push_back(classifier.pattern(t));
 }
 
 void AttackRun::attack(int64_t i, const Classifier& classifier) {
   const Pattern& p = pattern(i);
-  done_[static_cast<size_t>(i)] = attacked(classifier.victim(p), p.words(), label(i), how_);
+  done_[static_cast<size_t>(i)] =
+      attacked(classifier.victim(p), p.words(), label(i), candidates_->attack(confident_, p));
 }
 
 double AttackRun::success() const {
@@ -77,16 +76,15 @@ std::vector<Attacked> AttackRun::log(bool far) const {
   return out;
 }
 
-// Of each word 0 where it stands as it was, else 1 + its place among the word's candidates.
+// Of each word 0 where it stands as it was, else the number of what stands in its place.
 Tensor AttackRun::words_tensor(bool flip) const {
   std::vector<int64_t> out(done_.size() * static_cast<size_t>(most_), 0);
   for (size_t t = 0; t < done_.size(); ++t) {
     if (!done_[t] || (flip && !done_[t]->flip)) continue;
     const Stand& at = flip ? *done_[t]->flip : done_[t]->end;
     for (const size_t i : at.changed) {
-      const Words& from = candidates_->of(patterns_[t].words()[i]);
       out[t * static_cast<size_t>(most_) + i] =
-          1 + (std::find(from.begin(), from.end(), at.words[i]) - from.begin());
+          candidates_->number(patterns_[t].words()[i], at.words[i]);
     }
   }
   return tensor(out).reshape({texts(), most_});
@@ -117,7 +115,7 @@ Stand AttackRun::stand(size_t t, const Tensor& words) const {
   const int64_t* at = words.data<int64_t>() + static_cast<int64_t>(t) * most_;
   for (size_t i = 0; i < own.size(); ++i) {
     if (at[i] == 0) continue;
-    out.words[i] = candidates_->of(own[i]).at(static_cast<size_t>(at[i] - 1));
+    out.words[i] = candidates_->numbered(own[i], at[i]);
     out.changed.push_back(i);
   }
   return out;

@@ -1,8 +1,10 @@
+#include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/rde/experiment/attacks.h>
 #include <regrad/algorithms/rde/word_vectors.h>
 #include <regrad/datasets/text/stop_words.h>
 #include <regrad/engine/ops.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace regrad::rde {
@@ -10,20 +12,38 @@ namespace regrad::rde {
 const std::vector<AttackRow>& attack_rows() {
   static const std::vector<AttackRow> rows = {
       {"pwws", "PWWS: synonyms, positions by saliency times the best candidate's score",
-       Ranking::weighted, false},
+       Ranking::weighted, Substitutes::synonyms},
       {"tf-lite",
        "TextFooler's order and thresholds (50 neighbours, cosine 0.5) over vectors of the corpus; "
        "no sentence encoder, no parts of speech",
-       Ranking::deletion, true, 50, 0.5},
+       Ranking::deletion, Substitutes::neighbours, 50, 0.5},
       {"tf-adj-lite",
        "TF-adjusted's (cosine 0.9; texts' mean vectors 0.98) over vectors of the corpus; no "
        "sentence encoder, no grammar check",
-       Ranking::unknown, true, 50, 0.9, 0.98}};
+       Ranking::unknown, Substitutes::neighbours, 50, 0.9, 0.98},
+      {"bae-lite",
+       "BAE-R's order and 50 likeliest words of the place, by a masked language model trained on "
+       "the corpus; no sentence encoder, no parts of speech",
+       Ranking::deletion, Substitutes::in_context}};
   return rows;
 }
 
+bool any_from(const TableSettings& s, Substitutes from) {
+  return std::any_of(s.attacks.begin(), s.attacks.end(), [from](const std::string& name) {
+    return experiment::find_method(attack_rows(), name).from == from;
+  });
+}
+
 Candidates::Candidates(const AttackRow& row, Sources sources)
-    : row_(row), from_(std::move(sources)) {}
+    : row_(row), from_(std::move(sources)) {
+  if (row_.from != Substitutes::in_context) return;
+  words_.resize(static_cast<size_t>(from_.vocabulary->size()));
+  const std::vector<std::string>& tokens = from_.vocabulary->tokens();
+  for (size_t k = 0; k < tokens.size(); ++k) {
+    const std::vector<Word> words = words_of(tokens[k]);
+    words_[k + 2] = words.size() == 1 && words[0].size == tokens[k].size();
+  }
+}
 
 Words Candidates::neighbours_of(const std::string& word) const {
   const std::vector<int64_t> ids = from_.vocabulary->ids(word);
@@ -40,8 +60,45 @@ Words Candidates::neighbours_of(const std::string& word) const {
 const Words& Candidates::of(const std::string& word) const {
   const auto found = made_.find(word);
   if (found != made_.end()) return found->second;
-  return made_.emplace(word, row_.neighbours ? neighbours_of(word) : from_.synonyms(word))
+  return made_
+      .emplace(word,
+               row_.from == Substitutes::neighbours ? neighbours_of(word) : from_.synonyms(word))
       .first->second;
+}
+
+Words Candidates::likely(const Pattern& pattern, const Words& text, size_t i) const {
+  const auto [before, behind] = pattern.around(text, i);
+  std::vector<int64_t> ids = from_.vocabulary->ids(before);
+  const auto at = static_cast<int64_t>(ids.size());
+  const std::vector<int64_t> rest = from_.vocabulary->ids(behind),
+                             own = from_.vocabulary->ids(text[i]);
+  if (at >= from_.masked_lm->most()) return {};
+  ids.push_back(Vocabulary::unknown);
+  ids.insert(ids.end(), rest.begin(), rest.end());
+  ids.resize(std::min(ids.size(), static_cast<size_t>(from_.masked_lm->most())));
+  Words out;
+  for (const int64_t id : likely_words(*from_.masked_lm, ids, at, row_.most, words_))
+    if (own.size() != 1 || id != own[0])
+      out.push_back(from_.vocabulary->tokens()[static_cast<size_t>(id - 2)]);
+  return out;
+}
+
+Words Candidates::at(const Pattern& pattern, const Words& text, size_t i) const {
+  return row_.from == Substitutes::in_context ? likely(pattern, text, i) : of(text[i]);
+}
+
+const Words& Candidates::all(const std::string& word) const {
+  return row_.from == Substitutes::in_context ? from_.vocabulary->tokens() : of(word);
+}
+
+int64_t Candidates::number(const std::string& word, const std::string& candidate) const {
+  if (row_.from == Substitutes::in_context) return from_.vocabulary->id(candidate) - 1;
+  const Words& from = all(word);
+  return 1 + (std::find(from.begin(), from.end(), candidate) - from.begin());
+}
+
+const std::string& Candidates::numbered(const std::string& word, int64_t number) const {
+  return all(word).at(static_cast<size_t>(number - 1));
 }
 
 bool Candidates::near(const Words& a, const Words& b) const {
@@ -60,12 +117,13 @@ bool Candidates::near(const Words& a, const Words& b) const {
   return xx > 0 && yy > 0 && xy >= row_.sentence * std::sqrt(xx * yy);
 }
 
-Attack Candidates::attack(double confident) const {
-  Attack out{.name = row_.name,
-             .ranking = row_.ranking,
-             .candidates = [this](const Words& text, size_t i) { return of(text[i]); },
-             .is_stop_word = [](const std::string& w) { return is_stop_word(w); },
-             .confident = confident};
+Attack Candidates::attack(double confident, const Pattern& pattern) const {
+  Attack out{
+      .name = row_.name,
+      .ranking = row_.ranking,
+      .candidates = [this, &pattern](const Words& text, size_t i) { return at(pattern, text, i); },
+      .is_stop_word = [](const std::string& w) { return is_stop_word(w); },
+      .confident = confident};
   if (row_.sentence > -1)
     out.allowed = [this](const Words&, const Words& current, const Words& changed) {
       return near(current, changed);

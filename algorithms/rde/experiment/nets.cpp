@@ -32,15 +32,27 @@ TextNet::TextNet(const std::string& name, const Random& r, const TextOptions& o,
 
 Tensor TextNet::logits(const Tensor& features) const {
   Context ctx;
-  return std::visit([&](const auto& n) { return by_rows(n.fc, features, ctx); }, net);
+  return std::visit(
+      [&](const auto& n) -> Tensor {
+        if constexpr (std::is_same_v<std::decay_t<decltype(n)>, Bert>)
+          return n.head(features, ctx);
+        else
+          return by_rows(n.fc, features, ctx);
+      },
+      net);
+}
+
+int64_t TextNet::pad() const {
+  const Bert* bert = std::get_if<Bert>(&net);
+  return bert ? bert->config.pad : 0;
 }
 
 std::vector<int64_t> Read::predicted() const { return argmax(logits, -1).to_vector<int64_t>(); }
 
-Tensor padded(const std::vector<std::vector<int64_t>>& texts) {
+Tensor padded(const std::vector<std::vector<int64_t>>& texts, int64_t pad) {
   size_t longest = 1;
   for (const auto& t : texts) longest = std::max(longest, t.size());
-  std::vector<int64_t> ids(texts.size() * longest, 0);
+  std::vector<int64_t> ids(texts.size() * longest, pad);
   for (size_t i = 0; i < texts.size(); ++i)
     std::copy(texts[i].begin(), texts[i].end(),
               ids.begin() + static_cast<std::ptrdiff_t>(i * longest));
@@ -55,7 +67,7 @@ Read read(const TextNet& net, const std::vector<std::vector<int64_t>>& texts) {
     const auto end =
         texts.begin() + static_cast<std::ptrdiff_t>(std::min(from + at_once, texts.size()));
     Context ctx;
-    const Tensor f = net.features(padded({begin, end}), ctx);
+    const Tensor f = net.features(padded({begin, end}, net.pad()), ctx);
     features.push_back(f.to(DType::f64));
     logits.push_back(net.logits(f).to(DType::f64));
   }

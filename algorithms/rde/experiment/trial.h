@@ -5,6 +5,7 @@
 #include <regrad/algorithms/experiment/trial.h>
 #include <regrad/algorithms/rde/experiment/attacks.h>
 #include <regrad/algorithms/rde/experiment/data.h>
+#include <regrad/algorithms/rde/experiment/pretrained.h>
 #include <regrad/algorithms/rde/experiment/victim.h>
 #include <regrad/datasets/text/attack_log.h>
 #include <regrad/layers/optim.h>
@@ -13,13 +14,16 @@
 
 namespace regrad::rde {
 
-// What the seeds of a table share: texts, vocabulary, word vectors.
+// What the seeds of a table share: texts, vocabulary, what attacks ask, the pretrained net.
 struct Corpus {
   TextData data;
   std::shared_ptr<const Vocabulary> vocabulary;
-  std::vector<std::vector<int64_t>> train_ids;  // whole texts
-  Tensor vectors;                               // undefined where no attack asks for them
+  std::vector<std::vector<int64_t>> train_ids;        // whole texts
+  Tensor vectors;                                     // undefined where no attack asks for them
+  std::shared_ptr<const MaskedLm> masked_lm = {};     // the same
+  std::shared_ptr<const Pretrained> pretrained = {};  // where it is one of the table's nets
 };
+// IOError as load_pretrained's. ConfigError: more tokens (most) than that net has positions.
 std::shared_ptr<const Corpus> corpus_of(TextData data, const TableSettings& s);
 
 // What is attacked: test texts, and behind them those by which detectors choose, where the data
@@ -33,8 +37,8 @@ AttackedSet attacked_set(const TableSettings& s, const TextData& data);
 // Attacks on a list of texts, one after the other: what a checkpoint holds of them.
 class AttackRun {
  public:
-  AttackRun(const AttackRow& row, Sources sources, const AttackedSet& set, const Vocabulary& v,
-            const TableSettings& s);
+  AttackRun(const AttackRow& row, Sources sources, const AttackedSet& set,
+            const Classifier& classifier, const TableSettings& s);
 
   int64_t texts() const { return static_cast<int64_t>(patterns_.size()); }
   int64_t tests() const { return tests_; }
@@ -58,7 +62,7 @@ class AttackRun {
 
   AttackRow row_;
   std::shared_ptr<const Candidates> candidates_;
-  Attack how_;
+  double confident_;
   std::vector<Pattern> patterns_;
   std::vector<int64_t> labels_;
   int64_t most_, tests_;
@@ -81,19 +85,21 @@ class RdeTrial : public experiment::Trial {
  private:
   experiment::Moment train(int64_t i);
   double accuracy(const TextSet& set) const;
+  Adam optimizer(int64_t i) const;  // of that step
 
   const experiment::Job job_;
   const TableSettings s_;
   const std::shared_ptr<const Corpus> corpus_;
   const Random random_;
   const int64_t batches_, training_;
+  const bool pretrained_;
   Classifier classifier_;
   Adam::State adam_;
   std::vector<AttackRun> runs_;
 };
 
-// Steps of training, and of the whole trial.
-int64_t training_steps(const TableSettings& s, const Corpus& corpus);
-int64_t trial_steps(const TableSettings& s, const Corpus& corpus);
+// Steps of training, and of the whole trial; `net` as Job::variant.
+int64_t training_steps(const TableSettings& s, const Corpus& corpus, const std::string& net = "");
+int64_t trial_steps(const TableSettings& s, const Corpus& corpus, const std::string& net = "");
 
 }  // namespace regrad::rde

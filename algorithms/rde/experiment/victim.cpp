@@ -3,6 +3,7 @@
 namespace regrad::rde {
 
 std::vector<int64_t> Classifier::ids(const std::string& text) const {
+  if (tokenizer) return (*tokenizer)(text, most);
   std::vector<int64_t> out = vocabulary->ids(text);
   if (static_cast<int64_t>(out.size()) > most) out.resize(static_cast<size_t>(most));
   return out;
@@ -12,6 +13,11 @@ Read Classifier::read(const std::vector<std::string>& texts) const {
   std::vector<std::vector<int64_t>> all;
   for (const std::string& t : texts) all.push_back(ids(t));
   return rde::read(net, all);
+}
+
+Pattern Classifier::pattern(std::string text) const {
+  return tokenizer ? Pattern(std::move(text), *tokenizer, most)
+                   : Pattern(std::move(text), *vocabulary, most);
 }
 
 Victim Classifier::victim(const Pattern& pattern) const {

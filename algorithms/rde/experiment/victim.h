@@ -13,9 +13,12 @@ struct Classifier {
   TextNet net;
   std::shared_ptr<const Vocabulary> vocabulary;
   int64_t most = 64;
+  std::shared_ptr<const Tokenizer> tokenizer = {};  // of a net that does not read `vocabulary`
 
   std::vector<int64_t> ids(const std::string& text) const;
   Read read(const std::vector<std::string>& texts) const;
+  // The text's words, as an attack changes them; outlived by vocabulary and tokenizer.
+  Pattern pattern(std::string text) const;
   // Of one text, whose words an attack changes; outlived by both.
   Victim victim(const Pattern& pattern) const;
 };
