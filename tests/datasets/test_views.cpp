@@ -25,7 +25,7 @@ Tensor transformed(const GoldenView& g) {
   if (g.name == "adjust_contrast") return adjust_contrast(g.image, g.at("factor"));
   if (g.name == "adjust_saturation") return adjust_saturation(g.image, g.at("factor"));
   if (g.name == "adjust_hue") return adjust_hue(g.image, g.at("factor"));
-  if (g.name == "solarize") return solarize(g.image, 0.5);
+  if (g.name == "solarize") return solarize(g.image, g.at("threshold"));
   if (g.name == "hflip") return hflip(g.image);
   if (g.name == "rgb_to_grayscale") return rgb_to_grayscale(g.image);
   if (g.name == "gaussian_blur") return gaussian_blur(g.image, g.integer("size"), g.at("sigma"));
@@ -248,6 +248,14 @@ TEST_CASE("random_view: each change as often, and as strong, as the recipe has i
   CHECK(of_views(busy, [](auto& v) { return v.grayscale && v.brightness > 1; }).share(0.15));
   CHECK(of_views(busy, [](auto& v) { return v.contrast > 1 && v.saturation > 1; }).share(0.25));
   CHECK(of_views(busy, [](auto& v) { return v.hue > 0 && v.brightness > 1; }).share(0.25));
+  // The box is the recipe's: U(0.2, 0.5) of 480 pixels, but for sides rounded.
+  ViewRecipe halves = busy;
+  halves.crop.scale_high = 0.5;
+  const Sample area =
+      of_views(halves, [](auto& v) { return static_cast<double>(v.box.height * v.box.width); });
+  CHECK(area.low() > 0.2 * 480 - 15);
+  CHECK(area.high() < 0.5 * 480 + 18);
+  CHECK(area.expects(0.35 * 480, 0.3 * 480 / std::sqrt(12)));
   ViewRecipe always = busy;
   always.blur = 1;
   always.contrast = 1.5;

@@ -60,8 +60,8 @@ for channels in (1, 3):
         put("adjust_saturation", lambda x: F.adjust_saturation(x, factor), channels, factor=factor)
     for factor in (-0.5, -0.1, 0, 0.07, 0.4):
         put("adjust_hue", lambda x: F.adjust_hue(x, factor), channels, factor=factor)
-    for steps in (0, 1):
-        put("solarize", lambda x: F.solarize(x, 0.5), channels, steps=steps)
+    for threshold in (0.5, 0.25):
+        put("solarize", lambda x: F.solarize(x, threshold), channels, steps=1, threshold=threshold)
     put("hflip", F.hflip, channels)
 for factor in (-0.37, 0, 1 / 6, 0.25):
     put("adjust_hue", lambda x: F.adjust_hue(x, factor), 3, 9, 9, 1, factor=factor)
