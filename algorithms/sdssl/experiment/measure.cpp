@@ -97,15 +97,19 @@ void add_alignment(const Job& job, const Vit& net, const Images& images, const S
                                               {view, view}, Random(job.seed) / "alignment");
   const Tensor a = by_layers(net, normalized(images, two[0])),
                b = by_layers(net, normalized(images, two[1]));
-  for (const bool unit : {true, false}) {
-    const Alignment at = alignment(a, b, unit);
-    for (size_t l = 0; l < at.ratio.size(); ++l) {
-      const std::string where = (unit ? "" : " as they are") + (", layer " + std::to_string(l + 1));
-      add_score(job, "positive alignment" + where, at.positive[l], out);
-      add_score(job, "negative alignment" + where, at.negative[l], out);
-      add_score(job, "negative / positive" + where, at.ratio[l], out);
-    }
-  }
+  const Alignment at = alignment(a, b), raw = alignment(a, b, false);
+  Chart picture{"Alignments of " + job.method + " at each layer", "layer", "squared distance"};
+  const auto line = [&](const char* name, const std::vector<double>& values) {
+    Series of{name, {}, values};
+    for (size_t l = 1; l <= values.size(); ++l) of.x.push_back(static_cast<double>(l));
+    picture.series.push_back(std::move(of));
+  };
+  line("positive", at.positive), line("negative", at.negative);
+  line("negative / positive", at.ratio);
+  line("negative / positive, features as they are", raw.ratio);
+  out.figures.push_back(std::move(picture));
+  for (size_t l = 0; l < at.ratio.size(); ++l)
+    add_score(job, "negative / positive, layer " + std::to_string(l + 1), at.ratio[l], out);
 }
 
 Chart map_of(const std::string& method, const Tensor& features, const Parts& test,

@@ -23,7 +23,7 @@ Options options(const Row& row, const Settings& s) {
             .momentum = s.momentum,
             .hidden = s.hidden,
             .lower_hidden = s.lower_hidden,
-            .out = s.out,
+            .out = s.projection,
             .predictor_hidden = s.predictor_hidden};
   if (s.base == "simclr") {
     o.base = Base::simclr;

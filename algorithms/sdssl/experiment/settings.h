@@ -17,7 +17,7 @@ struct Settings {
   int steps = 600, batch = 64, log_every = 100;
   double lr = 3e-3, weight_decay = 0.1, warmup = 0.1;
   double tau = 0.2, alpha = 0, momentum = 0.99;
-  int hidden = 256, lower_hidden = 128, out = 64, predictor_hidden = 256;
+  int hidden = 256, lower_hidden = 128, projection = 64, predictor_hidden = 256;
   double scale = 0.2;
   bool blur = false;
   int k = 20;
@@ -53,7 +53,8 @@ struct Settings {
     part("momentum", self.momentum, "of the target at the first step; 1 at the last", share());
     part("hidden", self.hidden, "of the last layer's projector", at_least(1));
     part("lower_hidden", self.lower_hidden, "of the lower layers' projectors", at_least(1));
-    part("out", self.out, "of projectors and predictors", at_least(1));
+    part("projection", self.projection, "numbers that projectors and predictors end in",
+         at_least(1));
     part("predictor_hidden", self.predictor_hidden, "of predictors", at_least(1));
     part("scale", self.scale, "random crops take at least this share of an image", share());
     part("blur", self.blur, "the papers' views: one blurred, the other sometimes and solarized");

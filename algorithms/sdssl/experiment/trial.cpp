@@ -62,7 +62,7 @@ void SdsslTrial::state(const std::function<void(const std::string&, Tensor&)>& p
   if (!row_.trained) return;
   each(learner_, [&](const std::string& name, Tensor& t, bool) { part(name, t); });
   // of the last step, so that a run that is resumed behind it reports it too
-  if (!learner_.keys.defined()) learner_.keys = zeros({2 * s_.batch, s_.out});
+  if (!learner_.keys.defined()) learner_.keys = zeros({2 * s_.batch, s_.projection});
   part("keys", learner_.keys);
 }
 
