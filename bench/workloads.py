@@ -47,6 +47,10 @@ TEXT = dict(binary="bench-text", script="text_nets.py", peers=[TORCH, "torch com
 VIT = dict(binary="bench-vit", script="vit_step.py", peers=[TORCH, "torch manual", "torch compile"])
 OVERHEAD = dict(binary="bench-overhead", script="overhead.py", peers=[TORCH, JAX], tolerance=1e-5,
                 threads=[1])
+# What is drawn differs; the checksum is of fixed parameters. Image by image on one thread, as a
+# worker of a data loader works.
+VIEWS = dict(binary="bench-views", script="views_torchvision.py",
+             peers=["torchvision tensor", "torchvision pillow"], tolerance=1e-5, threads=[1])
 WORKLOADS = {
     "maml_sinusoid/1inner": dict(MAML, reference=[3.4543924, 3.412961, 3.190054, 2.964295]),
     "maml_sinusoid/5inner": dict(MAML, reference=[3.459267, 3.437992, 3.304774, 2.973823]),
@@ -92,8 +96,13 @@ WORKLOADS = {
                         reference=[0.724807, 0.693312, 0.60418]),
     "minilm/infer": dict(TEXT, peers=TEXT["peers"] + RUNTIMES[:1], tolerance=1e-5,
                          reference=[-15.38243, 15.54197]),
+<<<<<<< HEAD
     "vit_step/simclr": dict(VIT, tolerance=[1e-5, 1e-5, 1e-4],
                             reference=[3.734042, 3.309158, 2.75385]),
+=======
+    "views/32": VIEWS,
+    "views/224": VIEWS,
+>>>>>>> br-ssl
     "add8": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "add8_nograd": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "chain1000": OVERHEAD,

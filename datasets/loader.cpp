@@ -1,5 +1,7 @@
 #include <regrad/datasets/internal/adopt.h>
+#include <regrad/datasets/internal/view.h>
 #include <regrad/datasets/loader.h>
+#include <regrad/engine/parallel.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -68,6 +70,9 @@ void check(const LoaderOptions& o, int64_t channels) {
     throw ConfigError("Loader: batch must be at least 1, ahead at least 0");
   if (o.augment.padding < 0 || !(o.augment.rotation >= 0))
     throw ConfigError("Loader: padding and rotation must be 0 or more");
+  if (!o.views.empty() && o.augment.any())
+    throw ConfigError("Loader: views beside augment; an image has one or the other");
+  if (!o.views.empty()) detail::check_views("Loader", o.views, channels);
   for (const auto& values : {o.mean, o.deviation})
     if (!values.empty() && values.size() != static_cast<size_t>(channels))
       throw ConfigError("Loader: " + std::to_string(values.size()) + " means or deviations for " +
@@ -125,34 +130,79 @@ struct Loader::Parts {
     return out;
   }
 
-  void finish(float* image, const Random& stream, int64_t c, int64_t h, int64_t w) const {
-    if (options.augment.any()) augment(options.augment, stream, image, c, h, w);
+  void standardize(float* image, int64_t c, int64_t pixels) const {
     for (int64_t k = 0; k < c; ++k) {
       const double mean = options.mean.empty() ? 0 : options.mean[static_cast<size_t>(k)];
       const double deviation =
           options.deviation.empty() ? 1 : options.deviation[static_cast<size_t>(k)];
       if (mean == 0 && deviation == 1) continue;
-      for (float* p = image + k * h * w; p != image + (k + 1) * h * w; ++p)
+      for (float* p = image + k * pixels; p != image + (k + 1) * pixels; ++p)
         *p = static_cast<float>((double{*p} - mean) / deviation);
     }
   }
 
-  // Plain loops: the pool belongs to whoever trains.
-  Batch make(Address a) const {
+  Tensor images(const std::vector<int64_t>& index, const Random& changes) const {
     const int64_t c = set.channels, h = set.height, w = set.width, row = c * h * w;
-    std::vector<int64_t> index = rows(a), labels;
     const auto b = static_cast<int64_t>(index.size());
     std::vector<float> x(static_cast<size_t>(b * row));
-    const Random changes = r / "augment" / a.epoch;
     for (int64_t i = 0; i < b; ++i) {
-      const int64_t from = index[static_cast<size_t>(i)];
+      const Random stream = changes / index[static_cast<size_t>(i)];
       float* to = x.data() + i * row;
-      set.read(from, changes / from, to);
-      finish(to, changes / from, c, h, w);
-      labels.push_back(set.labels.data<int64_t>()[from]);
+      set.read(index[static_cast<size_t>(i)], stream, to);
+      if (options.augment.any()) augment(options.augment, stream, to, c, h, w);
+      standardize(to, c, h * w);
     }
-    return {detail::adopt(std::move(x), {b, c, h, w}), detail::adopt(std::move(labels), {b}),
-            detail::adopt(std::move(index), {b}), a.epoch, a.position};
+    return detail::adopt(std::move(x), {b, c, h, w});
+  }
+
+  // The maker's by a plain loop: the pool belongs to whoever trains.
+  std::vector<Tensor> views(const std::vector<int64_t>& index, const Random& changes,
+                            bool on_pool) const {
+    const int64_t c = set.channels, h = set.height, w = set.width;
+    const auto b = static_cast<int64_t>(index.size());
+    const std::vector<ViewRecipe>& recipes = options.views;
+    std::vector<std::vector<float>> x;
+    for (const ViewRecipe& v : recipes)
+      x.emplace_back(static_cast<size_t>(b * c * detail::side(v, h) * detail::side(v, w)));
+    const auto write = [&](int64_t i) {
+      const Random stream = changes / index[static_cast<size_t>(i)];
+      std::vector<float> image(static_cast<size_t>(c * h * w));
+      set.read(index[static_cast<size_t>(i)], stream, image.data());
+      for (size_t v = 0; v < recipes.size(); ++v) {
+        const int64_t pixels = detail::side(recipes[v], h) * detail::side(recipes[v], w);
+        float* to = x[v].data() + i * c * pixels;
+        detail::write_view(recipes[v], stream / static_cast<int64_t>(v), image.data(), c, h, w, to);
+        standardize(to, c, pixels);
+      }
+    };
+    if (on_pool)
+      parallel_for(b, write);
+    else
+      for (int64_t i = 0; i < b; ++i) write(i);
+    std::vector<Tensor> out;
+    for (size_t v = 0; v < recipes.size(); ++v)
+      out.push_back(detail::adopt(
+          std::move(x[v]), {b, c, detail::side(recipes[v], h), detail::side(recipes[v], w)}));
+    return out;
+  }
+
+  Batch make(Address a, bool on_pool) const {
+    std::vector<int64_t> index = rows(a), labels;
+    const auto b = static_cast<int64_t>(index.size());
+    const Random changes = r / "augment" / a.epoch;
+    for (const int64_t row : index) labels.push_back(set.labels.data<int64_t>()[row]);
+    Batch out;
+    if (options.views.empty()) {
+      out.x = images(index, changes);
+    } else {
+      out.views = views(index, changes, on_pool);
+      out.x = out.views.front();
+    }
+    out.y = detail::adopt(std::move(labels), {b});
+    out.index = detail::adopt(std::move(index), {b});
+    out.epoch = a.epoch;
+    out.position = a.position;
+    return out;
   }
 
   void work() {
@@ -167,7 +217,7 @@ struct Loader::Parts {
       lock.unlock();
       Made made;
       try {
-        made.batch = make(a);
+        made.batch = make(a, false);
       } catch (...) {
         made.failure = std::current_exception();
       }
@@ -208,7 +258,7 @@ Batch Loader::at(int64_t epoch, int64_t position) const {
   if (epoch < 0 || position < 0 || position >= parts_->batches)
     throw ConfigError("Loader: no batch " + std::to_string(position) + " of epoch " +
                       std::to_string(epoch) + "; there are " + std::to_string(parts_->batches));
-  return typed_memory([&] { return parts_->make({epoch, position}); });
+  return typed_memory([&] { return parts_->make({epoch, position}, true); });
 }
 
 Batch Loader::next() {
@@ -217,7 +267,7 @@ Batch Loader::next() {
     std::unique_lock lock(p.mutex);
     const Address a = p.wanted;
     if (!p.has_maker()) {
-      Batch b = p.make(a);
+      Batch b = p.make(a, true);
       p.wanted = p.after(a);
       return b;
     }

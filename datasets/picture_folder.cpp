@@ -2,6 +2,7 @@
 #include <regrad/datasets/internal/class_folders.h>
 #include <regrad/datasets/internal/picture.h>
 #include <regrad/datasets/picture_folder.h>
+#include <regrad/datasets/transforms.h>
 #include <regrad/engine/io/files.h>
 
 #include <algorithm>
@@ -13,11 +14,7 @@ namespace {
 
 using detail::Picture;
 
-struct Rectangle {
-  int64_t top, left, height, width;
-};
-
-Picture cut(const Picture& p, const Rectangle& r) {
+Picture cut(const Picture& p, const Box& r) {
   Picture out{r.height, r.width, p.channels, {}};
   out.bytes.reserve(static_cast<size_t>(r.height * r.width * p.channels));
   for (int64_t y = r.top; y < r.top + r.height; ++y) {
@@ -40,28 +37,6 @@ Picture resized(const Picture& p, int64_t height, int64_t width) {
 
 // Python's round: halves to the even number.
 int64_t rounded(double v) { return static_cast<int64_t>(std::nearbyint(v)); }
-
-// RandomResizedCrop's rectangle.
-Rectangle drawn(const Picture& p, const Random& r) {
-  const auto h = static_cast<double>(p.height), w = static_cast<double>(p.width);
-  constexpr double narrow = 3.0 / 4, wide = 4.0 / 3;
-  for (int64_t attempt = 0; attempt < 10; ++attempt) {
-    const Random draw = r / attempt;
-    const double area = h * w * (0.08 + 0.92 * draw.uniform(0));
-    const double ratio =
-        std::exp(std::log(narrow) + (std::log(wide) - std::log(narrow)) * draw.uniform(1));
-    const int64_t width = rounded(std::sqrt(area * ratio)),
-                  height = rounded(std::sqrt(area / ratio));
-    if (width < 1 || height < 1 || width > p.width || height > p.height) continue;
-    return {draw.integer(2, p.height - height + 1), draw.integer(3, p.width - width + 1), height,
-            width};
-  }
-  const double ratio = w / h;
-  int64_t height = p.height, width = p.width;
-  if (ratio < narrow) height = std::max<int64_t>(1, rounded(w / narrow));
-  if (ratio > wide) width = std::max<int64_t>(1, rounded(h * wide));
-  return {(p.height - height) / 2, (p.width - width) / 2, height, width};
-}
 
 // The middle of the picture whose shorter side was brought to size 256 / 224.
 Picture middle(const Picture& p, int64_t size, const std::string& where) {
@@ -110,8 +85,10 @@ Tensor read_picture(const PictureFolder& set, int64_t row, const PictureCrop& cr
                         " pixels; sides are 1 to 32768");
     const std::string path = set.folder + "/" + set.names.at(static_cast<size_t>(row));
     const Picture whole = detail::decode_picture(read_file(path), 3, path);
-    const Picture p = crop.random ? resized(cut(whole, drawn(whole, r)), crop.size, crop.size)
-                                  : middle(whole, crop.size, path);
+    const Picture p = crop.random
+                          ? resized(cut(whole, random_box({}, r, whole.height, whole.width)),
+                                    crop.size, crop.size)
+                          : middle(whole, crop.size, path);
     std::vector<uint8_t> planes(p.bytes.size());
     for (int64_t c = 0; c < 3; ++c)
       for (int64_t i = 0; i < crop.size * crop.size; ++i)

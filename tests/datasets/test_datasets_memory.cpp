@@ -47,6 +47,7 @@ TEST_CASE("readers: OutOfMemory at every allocation of ours") {
   const ImageSet set = Glyphs{.size = 6}.sample(Random(1), 3, 4);
   const Loader loader(set, Random(1),
                       {.batch = 5, .augment = {.padding = 1, .flip = true, .rotation = 5}});
+  const Loader two_views(set, Random(1), {.batch = 5, .views = {first_view(5), small_view()}});
   const std::function<void()> calls[] = {
       [&] { parse_idx(idx); },
       [&] { load_cifar10(cifar, Split::test); },
@@ -60,6 +61,7 @@ TEST_CASE("readers: OutOfMemory at every allocation of ours") {
         EpisodeSampler(set.labels).sample(Random(1), 2, {.ways = 2, .shots = 1, .queries = 1});
       },
       [&] { loader.at(1, 1); },
+      [&] { two_views.at(1, 1); },
   };
   for (const auto& call : calls) CHECK(fail_each(call) > 5);
   set_num_threads(before);

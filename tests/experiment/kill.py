@@ -47,6 +47,12 @@ PPP = [
     "0", "--leave-out", "--train", "12", "--validation", "4", "--test", "8", "--width", "4",
     "--epochs", "12", "--persons", "3", "--samples", "4", "--log-every", "2", "--checkpoint-every",
     "0.01"]
+# Four rows; most kills fall into a training.
+SDSSL = [
+    "--quiet", "--seeds", "2", "--base", "mocov3", "--methods", "base,sd,sd-no-pred,random",
+    "--train", "64", "--test", "32", "--steps", "30", "--batch", "8", "--depth", "2", "--width",
+    "8", "--heads", "2", "--k", "5", "--probe-epochs", "3", "--log-every", "7",
+    "--checkpoint-every", "0.01"]
 # Training to step 32, then a text a step: most kills fall into the attack.
 TEXTS = [
     "--quiet", "--seeds", "2", "--train", "128", "--validation", "20", "--test", "150",
@@ -55,7 +61,8 @@ TEXTS = [
 RDE = TEXTS + ["--epochs", "4", "--lr", "0.01", "--width", "16"]
 PRETRAINED = TEXTS + ["--most", "20", "--fine-tuning.epochs", "4", "--fine-tuning.lr", "0.002"]
 FLAGS = {"regrad-cml": CML, "regrad-map": PRUNING, "regrad-dcil": PRUNING, "regrad-asc": ASC,
-         "regrad-pqk": PQK, "regrad-ppp": PPP, "regrad-rde": RDE}
+         "regrad-pqk": PQK, "regrad-ppp": PPP, "regrad-sdssl": SDSSL,
+         "regrad-rde": RDE}
 
 
 def left_in(folder):

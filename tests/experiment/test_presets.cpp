@@ -12,6 +12,7 @@
 #include <regrad/algorithms/pqk/experiment/table.h>
 #include <regrad/algorithms/pruning/experiment/table.h>
 #include <regrad/algorithms/rfn/experiment/table.h>
+#include <regrad/algorithms/sdssl/experiment/table.h>
 
 #include <functional>
 #include <iterator>
@@ -150,6 +151,7 @@ const std::map<std::string, std::function<TaskList()>> binaries{
      }},
     {"pqk", pqk::tasks},
     {"ppp", ppp::ppp_tasks},
+    {"sdssl", sdssl::sdssl_tasks},
     {"rfn", relaxed_norm::rfn_tasks},
     {"asc", asc::asc_tasks}};
 const char *const
@@ -158,6 +160,7 @@ const char *const
     *const ppp_small =
         "--width 2 --depth 8 --samples 2 --people 4 --train 4 "
         "--validation 2 --test 2 --methods full,aig,ppp",
+    *const sdssl_small = "--batch 4 --k 3 --width 8 --heads 2 --depth 2",
     *const rfn_sound = "--tau 1 --batch 4 --devices simulated --methods none,crossgrad",
     *const rfn_scenes =
         "--tau 1 --batch 4 --devices simulated --methods none,crossgrad --generated.train 2 "
@@ -194,6 +197,8 @@ const Estimated all[] = {
     {"pqk", "cifar10", "cifar10", pruned},
     {"pqk", "folder", "pictures", pruned},
     {"ppp", "glyphs", "", ppp_small},
+    {"sdssl", "glyphs", "", sdssl_small},
+    {"sdssl", "cifar10", "cifar10", sdssl_small},
     {"rfn", "scenes", "", rfn_scenes},
     {"rfn", "digits", "digits", rfn_sound},
     {"rfn", "esc10", "esc10", rfn_sound},

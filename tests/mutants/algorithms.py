@@ -53,6 +53,7 @@ TESTS = [
     (r"algorithms/asc/", r"asc|claims|presets"),
     (r"algorithms/ppp/", r"ppp|presets"),
     (r"algorithms/rde/", r"rde"),
+    (r"algorithms/sdssl/", r"sdssl|presets"),
     (r"algorithms/rfn/", r"rfn|information|claims|presets"),
     (r"algorithms/experiment/data/", r"training|scenes|rfn|asc"),
     (r"algorithms/experiment/training/", r"training|pruning|rfn|asc"),

@@ -129,7 +129,7 @@ add_test("c" "/bin/test-c")
     assert {algorithms.folder_of(p) for p in chosen} == {algorithms.folder_of(p) for p in every}
     for place in every:  # each is concerned by some test
         assert algorithms.tests_of(place.file, [
-            "pruning", "cml", "asc", "rfn", "pqk", "ppp", "rde", "training",
+            "pruning", "cml", "asc", "rfn", "pqk", "ppp", "rde", "sdssl", "training",
             "experiment"]), place.file
     unknown = [e for e in algorithms.judged_equivalent(algorithms.HERE / "equivalent.txt")
                if e not in {p.told() for p in every}]
