@@ -60,7 +60,9 @@ TEST_CASE("k-NN: shares of scikit-learn's weighted neighbours") {
                                                       {"knn_transfer", {.temperature = 0.03}},
                                                       {"knn_few", {.k = 5, .temperature = 1}},
                                                       {"knn_one", {.k = 1}}};
-  for (const auto& [name, options] : cases) {
+  for (const auto& one : cases) {
+    const std::string name = one.first;
+    const KnnOptions options = one.second;
     CAPTURE(name);
     CHECK(furthest(knn_scores(bank, y, 3, queries, options), golden.at(name)) < 1e-10);
     // Lengths do not count.
