@@ -1,3 +1,4 @@
+#include <regrad/algorithms/sdssl/knn.h>
 #include <regrad/algorithms/sdssl/losses.h>
 #include <regrad/engine/error.h>
 
@@ -26,13 +27,11 @@ Tensor own(int64_t n, int64_t times, int64_t shift) {
 
 }  // namespace
 
-Tensor unit_rows(const Tensor& x) { return x / clamp_min(norm(x, 2, {-1}, true), 1e-12); }
-
 Tensor nt_xent(const Tensor& q, const Tensor& z, double tau) {
   const int64_t a = stacks("nt_xent", q, z), n = z.size(0);
   if (n < 2 || n % 2)
     throw ShapeError("nt_xent: " + std::to_string(n) + " views; there are two of each image");
-  const Tensor like = matmul(unit_rows(q), transpose(unit_rows(z), 0, 1)) / tau,
+  const Tensor like = matmul(l2_normalize(q), transpose(l2_normalize(z), 0, 1)) / tau,
                itself = repeat(eye(n, DType::b8), {a, 1});
   return cross_entropy(masked_fill(like, itself, -std::numeric_limits<double>::infinity()),
                        own(n, a, n / 2));
@@ -40,13 +39,13 @@ Tensor nt_xent(const Tensor& q, const Tensor& z, double tau) {
 
 Tensor info_nce(const Tensor& q, const Tensor& k, double tau) {
   const int64_t a = stacks("info_nce", q, k);
-  const Tensor like = matmul(unit_rows(q), transpose(unit_rows(k), 0, 1)) / tau;
+  const Tensor like = matmul(l2_normalize(q), transpose(l2_normalize(k), 0, 1)) / tau;
   return cross_entropy(like, own(k.size(0), a, 0)) * (2 * tau);
 }
 
 Tensor byol(const Tensor& q, const Tensor& k) {
   const int64_t a = stacks("byol", q, k);
-  return 2 - 2 * mean(sum(unit_rows(q) * unit_rows(repeat(k, {a, 1})), {-1}));
+  return 2 - 2 * mean(sum(l2_normalize(q) * l2_normalize(repeat(k, {a, 1})), {-1}));
 }
 
 }  // namespace regrad::sdssl

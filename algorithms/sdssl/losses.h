@@ -9,9 +9,6 @@
 
 namespace regrad::sdssl {
 
-// x / max(|x|, 1e-12), rows: torch.nn.functional.normalize.
-Tensor unit_rows(const Tensor& x);
-
 // NT-Xent (Chen et al. 2020, eq. 1): 2B views z = [first views; second views] [2B,d]; of each
 // anchor the other view of its image against the 2B - 1 other views, mean over anchors of
 //   -log exp(z_i.z_j / tau) / sum_{k != i} exp(z_i.z_k / tau)

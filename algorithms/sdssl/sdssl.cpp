@@ -1,3 +1,4 @@
+#include <regrad/algorithms/sdssl/knn.h>
 #include <regrad/algorithms/sdssl/losses.h>
 #include <regrad/algorithms/sdssl/sdssl.h>
 #include <regrad/engine/error.h>
@@ -52,7 +53,7 @@ Losses simclr(const std::array<std::vector<Tensor>, 2>& z, double alpha, const O
   Losses l;
   const Tensor last = cat({z[0].back(), z[1].back()}, 0);
   l.out = nt_xent(last, o.tau);
-  l.keys = unit_rows(last.detach());
+  l.keys = l2_normalize(last.detach());
   const auto layers = static_cast<int64_t>(z[0].size());
   if (layers > 1) {
     std::vector<Tensor> anchors;
@@ -115,7 +116,7 @@ Losses losses(const Student& student, const Teacher& teacher, const Tensor& view
     last[v] = {q[v].back()}, low[v] = lower(q[v]);
   }
   l.out = both(o, last, k);
-  l.keys = unit_rows(cat({k[0], k[1]}, 0));
+  l.keys = l2_normalize(cat({k[0], k[1]}, 0));
   if (layers > 1) {
     l.mid = both(o, low, k);
     if (o.predictors) {

@@ -10,6 +10,8 @@ import sys
 sys.dont_write_bytecode = True
 from common import main, unit  # noqa: E402
 
+KEPT = []  # what operators are declared by, as long as they are
+
 
 def load(peer, threads):
     import torch
@@ -23,7 +25,7 @@ def load(peer, threads):
         except RuntimeError:
             pass
     import torchvision.transforms  # noqa: F401
-    globals()["keep"] = stubs
+    KEPT.append(stubs)
 
 
 def checksum(x):
@@ -38,19 +40,20 @@ def checksum(x):
     return [y.mean().item(), (y * y).mean().item(), (grey * grey).mean().item()]
 
 
+def pillow_blur(picture):
+    import random
+
+    from PIL import ImageFilter
+    return picture.filter(ImageFilter.GaussianBlur(random.uniform(.1, 2)))
+
+
 def recipe(size, scale, blur, solarize, pillow):
     from torchvision import transforms as T
     steps = [T.RandomResizedCrop(size, scale=(scale, 1), antialias=True),
              T.RandomApply([T.ColorJitter(.4, .4, .2, .1)], p=.8), T.RandomGrayscale(p=.2)]
     if blur:
-        if pillow:
-            import random
-
-            from PIL import ImageFilter
-            def soft(x): return x.filter(ImageFilter.GaussianBlur(random.uniform(.1, 2)))
-        else:
-            soft = T.GaussianBlur(13, (.1, 2))
-        steps.append(T.RandomApply([soft] if not pillow else [T.Lambda(soft)], p=blur))
+        soft = T.Lambda(pillow_blur) if pillow else T.GaussianBlur(13, (.1, 2))
+        steps.append(T.RandomApply([soft], p=blur))
     if solarize:
         steps.append(T.RandomSolarize(128 if pillow else .5, p=solarize))
     steps.append(T.RandomHorizontalFlip())

@@ -179,7 +179,7 @@ TEST_CASE("rows: no training, pixels, the target net, and which base has which")
   CHECK(raw.count("linear, pixels") == 1);
   CHECK(raw.size() == 3);
   Settings target = s;
-  target.target = true;
+  target.by_target = true;
   CHECK(&trial_of("base", s).judged() != nullptr);
   SdsslTrial by_target = trial_of("base", target);
   for (int64_t i = 0; i < 3; ++i) by_target.step(i);

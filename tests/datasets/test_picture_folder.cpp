@@ -169,6 +169,13 @@ TEST_CASE("loader of pictures on disk: the same batches by address and in turn, 
     return out;
   };
   CHECK(rows(0) != rows(1));
+  // views of what was cropped
+  const Batch seen = Loader(set, crop, Random(3), {.batch = 3, .views = {small_view(5)}}).at(1, 2);
+  const int64_t row = static_cast<int64_t>(seen.index[0].item());
+  const Random stream = Random(3) / "augment" / 1 / row;
+  const Tensor cropped = read_picture(set, row, crop, stream / "crop").to(DType::f32) / 255;
+  CHECK(seen.views.front()[0].to_vector() ==
+        make_view(random_view(small_view(5), stream / 0, 8, 8), cropped, 5, 5).to_vector());
   loader.seek(0, 1);
   CHECK(loader.next().index.to_vector() == loader.at(0, 1).index.to_vector());
 

@@ -67,18 +67,21 @@ for factor in (-0.37, 0, 1 / 6, 0.25):
     put("adjust_hue", lambda x: F.adjust_hue(x, factor), 3, 9, 9, 1, factor=factor)
 put("rgb_to_grayscale", lambda x: F.rgb_to_grayscale(x, 3))
 
-for channels, height, width, size, sigma in [(1, 9, 8, 3, 0.1), (3, 7, 20, 5, 0.7), (1, 20, 17, 7, 1.0),
-                                             (3, 15, 14, 13, 2.0), (1, 7, 40, 1, 3.0)]:
+for channels, height, width, size, sigma in [(1, 9, 8, 3, 0.1), (3, 7, 20, 5, 0.7),
+                                             (1, 20, 17, 7, 1.0), (3, 15, 14, 13, 2.0),
+                                             (1, 7, 40, 1, 3.0)]:
     put("gaussian_blur", lambda x: F.gaussian_blur(x, [size, size], [sigma, sigma]), channels,
         height, width, size=size, sigma=sigma)
 
 # (channels, height, width) -> (top, left, height, width) -> (height, width)
 for image, box, to in [((3, 8, 9), (0, 0, 8, 9), (8, 9)), ((3, 12, 13), (2, 3, 7, 5), (12, 13)),
-                       ((1, 32, 32), (1, 4, 25, 27), (12, 10)), ((1, 40, 31), (0, 0, 40, 31), (7, 9)),
-                       ((1, 9, 9), (4, 5, 1, 1), (4, 3)), ((3, 16, 16), (3, 2, 11, 14), (8, 20)),
+                       ((1, 32, 32), (1, 4, 25, 27), (12, 10)),
+                       ((1, 40, 31), (0, 0, 40, 31), (7, 9)), ((1, 9, 9), (4, 5, 1, 1), (4, 3)),
+                       ((3, 16, 16), (3, 2, 11, 14), (8, 20)),
                        ((1, 6, 50), (2, 1, 3, 48), (5, 5)), ((1, 10, 10), (0, 0, 10, 10), (5, 5))]:
-    put("resized_crop", lambda x: F.resized_crop(x, *box, list(to), InterpolationMode.BILINEAR, True),
-        *image, top=box[0], left=box[1], h=box[2], w=box[3], to_h=to[0], to_w=to[1])
+    put("resized_crop",
+        lambda x: F.resized_crop(x, *box, list(to), InterpolationMode.BILINEAR, True), *image,
+        top=box[0], left=box[1], h=box[2], w=box[3], to_h=to[0], to_w=to[1])
 
 text = "\n".join(lines) + "\n"
 if "--check" in sys.argv:

@@ -24,7 +24,7 @@ struct Settings {
   double temperature = 0.07;
   int probe_epochs = 50;
   double probe_lr = 0.5;
-  bool target = false;
+  bool by_target = false;
 
   static void parts(auto& self, auto&& part) {
     using namespace experiment;
@@ -64,7 +64,8 @@ struct Settings {
     part("probe_epochs", self.probe_epochs, "linear probe: passes over the training features",
          at_least(1));
     part("probe_lr", self.probe_lr, "linear probe: step size at 256 examples a batch", above(0));
-    part("target", self.target, "evaluate the target net (byol, mocov3), not the one trained");
+    part("by_target", self.by_target,
+         "evaluate the target net (byol, mocov3), not the one trained");
   }
 };
 

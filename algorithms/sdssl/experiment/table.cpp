@@ -28,7 +28,7 @@ Settings preset_of(const std::string& task, const std::string& preset) {
     s.train = s.test = 10000000, s.size = 224, s.patch = 16, s.width = 384, s.depth = 12;
     s.heads = 12, s.batch = 1024, s.steps = 375300, s.log_every = 1251, s.momentum = 0.996;
     s.lr = 6e-4, s.warmup = 40.0 / 300, s.hidden = s.predictor_hidden = 4096;
-    s.lower_hidden = 2048, s.projection = 256, s.scale = 0.08, s.blur = true, s.target = true;
+    s.lower_hidden = 2048, s.projection = 256, s.scale = 0.08, s.blur = true, s.by_target = true;
     s.probe_epochs = 100, s.probe_lr = 0.005;
   }
   return s;
@@ -79,7 +79,7 @@ class Table : public Experiment {
     return reason(
         key,
         {{"size", task_ != "folder", "the images of " + task_ + " have a size of their own"},
-         {"momentum predictor_hidden target", !target, "simclr has no target net"},
+         {"momentum predictor_hidden by_target", !target, "simclr has no target net"},
          {"tau", s_.base == "byol", "byol has no temperature"},
          {"alpha lower_hidden", no_lower, "no row of the table has lower layers' heads"},
          {"steps batch lr weight_decay warmup optimizer hidden projection scale blur log_every",

@@ -42,7 +42,8 @@ Moment SdsslTrial::step(int64_t i) {
 }
 
 const Vit& SdsslTrial::judged() const {
-  return s_.target && learner_.options.has_target() ? learner_.teacher.net : learner_.student.net;
+  return s_.by_target && learner_.options.has_target() ? learner_.teacher.net
+                                                       : learner_.student.net;
 }
 
 Outcome SdsslTrial::finish() {
