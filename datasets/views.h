@@ -3,8 +3,9 @@
 //
 //   random resized crop -> colour jitter -> grey -> blur -> solarize -> flip
 //
-// each after the crop with a probability of its own. transforms.h defines the changes. That blur and
-// solarize come in this order is our reading (MoCo v3's); where the flip comes changes nothing.
+// each after the crop with a probability of its own. transforms.h defines the changes. That blur
+// and solarize come in this order is our reading (MoCo v3's); where the flip comes changes
+// nothing.
 //
 //   Loader loader(train, Random(seed) / "loader", {.batch = 256, .views = {small_view(),
 //       small_view()}});
