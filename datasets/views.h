@@ -40,8 +40,8 @@ struct ViewRecipe {
   double flip = 0.5;    // probability
 };
 
-// The papers' two views (2.1 [code]): always blurred; blurred with probability .1 and solarized with
-// .2.
+// The papers' two views (2.1 [code]): always blurred; blurred with probability .1 and solarized
+// with .2.
 ViewRecipe first_view(int64_t size = 224);
 ViewRecipe second_view(int64_t size = 224);
 // For images of 28 or 32 pixels, ours (3.2): crops of a fifth of the image or more, no blur, not
