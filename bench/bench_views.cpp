@@ -1,11 +1,11 @@
-// Two views of a batch of images, as self-supervised training takes them; peers/views_torchvision.py
-// has the same in torchvision, whose functions are defined alike.
+// Two views of a batch of images, as self-supervised training takes them;
+// peers/views_torchvision.py has the same in torchvision, whose functions are defined alike.
 //
 //   Images x[i] = unit(1)[i], f32 in [0, 1).
 //   views/32   256 images of 3 x 32 x 32, both views by small_view: crop, jitter, grey, flip.
 //   views/224  16 images of 3 x 256 x 256 to 224, by the papers' two recipes, with blur.
-//   What is drawn differs from the peers'; the checksum is of fixed parameters: mean and mean square
-//   of one image's crop of three quarters to 32 x 32, changed by all of them in turn.
+//   What is drawn differs from the peers'; the checksum is of fixed parameters: mean and mean
+//   square of one image's crop of three quarters to 32 x 32, changed by all of them in turn.
 #include <regrad/datasets/views.h>
 #include <regrad/engine/ops.h>
 

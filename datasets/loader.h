@@ -49,7 +49,7 @@ class Loader {
   // random_view refuses them (ShapeError where channels are neither 1 nor 3).
   Loader(const ImageSet& set, const Random& r, const LoaderOptions& options = {});
   // Pictures that stay on disk: a batch's are read when it is made, ahead of its use, cropped and
-  // then augmented. IOError, thrown by at() and next(), for one that is gone or broken.
+  // then augmented or viewed. IOError, thrown by at() and next(), for one that is gone or broken.
   Loader(PictureFolder set, const PictureCrop& crop, const Random& r,
          const LoaderOptions& options = {});
   ~Loader();

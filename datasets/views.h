@@ -3,7 +3,9 @@
 //
 //   random resized crop -> colour jitter -> grey -> blur -> solarize -> flip
 //
-// each after the crop with a probability of its own. transforms.h defines the changes.
+// each after the crop with a probability of its own. transforms.h defines the changes. That blur
+// and solarize come in this order is our reading (MoCo v3's); where the flip comes changes
+// nothing.
 //
 //   Loader loader(train, Random(seed) / "loader", {.batch = 256, .views = {small_view(),
 //       small_view()}});
@@ -31,15 +33,15 @@ struct ViewRecipe {
   double brightness = 0.4, contrast = 0.4, saturation = 0.2, hue = 0.1;
   double grayscale = 0.2;  // probability
   // With probability `blur`, a Gaussian of deviation U(sigma_low, sigma_high) pixels and 2 ceil(3
-  // sigma) + 1 taps: torchvision's gaussian_blur with all of the bell that counts. The papers' code
-  // calls Pillow's, three box filters of nearly that deviation.
+  // sigma) + 1 taps: torchvision's gaussian_blur with all of the bell that counts. MoCo v3's
+  // code calls Pillow's, three box filters of nearly that deviation.
   double blur = 1, sigma_low = 0.1, sigma_high = 2;
   double solarize = 0;  // probability, of threshold 0.5
   double flip = 0.5;    // probability
 };
 
-// The papers' two views (2.1 [code]): always blurred; blurred with probability .1 and solarized with
-// .2.
+// The papers' two views (2.1 [code]): always blurred; blurred with probability .1 and solarized
+// with .2.
 ViewRecipe first_view(int64_t size = 224);
 ViewRecipe second_view(int64_t size = 224);
 // For images of 28 or 32 pixels, ours (3.2): crops of a fifth of the image or more, no blur, not

@@ -1,4 +1,5 @@
-// One image's views, by pointers: what image_views() and the loader's own thread share. Internal to them.
+// One image's views, by pointers: what image_views() and the loader's own thread share. Internal to
+// them.
 #pragma once
 
 #include <regrad/datasets/views.h>
