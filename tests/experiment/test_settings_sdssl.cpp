@@ -12,7 +12,7 @@ TEST_CASE("every setting of regrad-sdssl changes a run, or is refused") {
        "train test size",
        "",
        "--task glyphs --seed 1 --train 100 --test 300 --steps 4 --batch 8 --depth 2 "
-       "--width 8 --heads 2 --hidden 8 --projection 4 --log-every 2 --k 7 --temperature 0.001 "
+       "--width 8 --heads 2 --hidden 8 --projection 4 --log-every 2 --k 7 --temperature 0.01 "
        "--probe-epochs 3 "
        "--lr 0.01 --base mocov3",
        {"--methods base,sd", "--methods base,pixels", "--methods base,sd --by-target",
