@@ -141,7 +141,7 @@ expect 2 "see regrad-rde attack --help" "$bin" attack --modl net --out x.csv
 expect 2 "the texts of reviews have columns" "$bin" train --text-column a
 expect 2 "give --log" "$bin" detect
 expect 2 "is of logs, --scores of features" detect --log whole.csv --scores x.npy
-expect 2 "--features" features --features x.npy --labels y.npy --test t.npy
+expect 2 "--predicted FILE" features --features x.npy --labels y.npy --test t.npy
 expect 2 "no folder that a run" "$bin" report "$work"
 expect 2 "components" detect --log whole.csv --components 5000
 expect 3 "nothing.csv" detect --log nothing.csv
