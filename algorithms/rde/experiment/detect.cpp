@@ -205,7 +205,8 @@ Outcome detect(const Job& job, const TableSettings& s, const Corpus& corpus,
             (far ? ", or ask for less than " + decimal(s.confident) + " (confident)" : ""));
       }
   }
-  out.parameters.emplace_back(job.method, parameter_count(classifier.net));
+  for (const DetectorRow& d : detector_rows())
+    out.parameters.emplace_back(d.name, parameter_count(classifier.net));
   return out;
 }
 
