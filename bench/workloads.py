@@ -96,13 +96,10 @@ WORKLOADS = {
                         reference=[0.724807, 0.693312, 0.60418]),
     "minilm/infer": dict(TEXT, peers=TEXT["peers"] + RUNTIMES[:1], tolerance=1e-5,
                          reference=[-15.38243, 15.54197]),
-<<<<<<< HEAD
     "vit_step/simclr": dict(VIT, tolerance=[1e-5, 1e-5, 1e-4],
                             reference=[3.734042, 3.309158, 2.75385]),
-=======
     "views/32": VIEWS,
     "views/224": VIEWS,
->>>>>>> br-ssl
     "add8": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "add8_nograd": dict(OVERHEAD, peers=[TORCH, "jax eager"], reference=[16]),
     "chain1000": OVERHEAD,
