@@ -486,6 +486,14 @@ TEST_CASE("draws are averaged; validation texts that were attacked leave all tes
   }
 }
 
+TEST_CASE("presets attack as the authors: SST-2 without TF-adjusted") {
+  for (const char* preset : {"long", "paper"}) {
+    CHECK(preset_of("sst2", preset).attacks == Strings{"pwws", "tf-lite", "bae-lite"});
+    CHECK(preset_of("ag_news", preset).attacks ==
+          Strings{"pwws", "tf-lite", "tf-adj-lite", "bae-lite"});
+  }
+}
+
 TEST_CASE("attacks that flip too little are told with what would help") {
   TableSettings s = settings();
   s.confident = 0.999999, s.attacks = {"pwws"}, s.epochs = 1;
