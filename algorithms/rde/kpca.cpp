@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -222,9 +223,22 @@ class Mapping {
       return;
     }
     const double own = square(x, d_), *s = k_.squares.data<double>() + first;
-    for (int64_t i = 0; i < n; ++i)
-      k[i] = -k_.gamma * std::max(own + s[i] - 2 * static_cast<double>(dots[i]), 0.0);
+    for (int64_t i = 0; i < n; ++i) {
+      auto xy = static_cast<double>(dots[i]);
+      if (!std::isfinite(xy)) xy = wide(x, first + i);  // beyond T
+      const double apart = own + s[i] - 2 * xy;
+      // not a number: beyond f64 too
+      k[i] = std::isnan(apart) ? -std::numeric_limits<double>::infinity()
+                               : -k_.gamma * std::max(apart, 0.0);
+    }
     exponentials(k, n);
+  }
+
+  double wide(const T* x, int64_t point) const {
+    const T* p = k_.points.data<T>() + point * d_;
+    double sum = 0;
+    for (int64_t j = 0; j < d_; ++j) sum += static_cast<double>(x[j]) * static_cast<double>(p[j]);
+    return sum;
   }
 
   const Kpca& k_;

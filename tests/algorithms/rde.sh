@@ -141,6 +141,19 @@ expect 2 "see regrad-rde attack --help" "$bin" attack --modl net --out x.csv
 expect 2 "the texts of reviews have columns" "$bin" train --text-column a
 expect 2 "give --log" "$bin" detect
 expect 2 "is of logs, --scores of features" detect --log whole.csv --scores x.npy
+expect 2 "--data has no effect" attack --model net --data odd --out x.csv
+expect 2 "--text-column has no effect" attack --model net --text-column a --out x.csv
+expect 2 "--wordnet has no effect" attack --model net --wordnet odd --out x.csv
+expect 2 "of tf-lite are not WordNet's" "$bin" attack --model net --task table --data odd \
+  --attack tf-lite --wordnet odd --out x.csv
+expect 2 "--data has no effect" "$bin" detect --model net --log whole.csv --train odd/train.tsv \
+  --data odd
+expect 2 "--label-column has no effect" detect --log whole.csv --label-column a
+expect 2 "--gamma has no effect: --guard" "$bin" detect --guard guard.safetensors --gamma 1 \
+  --test t.npy --predicted p.npy
+expect 2 "--components has no effect: mle" features --features x.npy --labels y.npy --method mle \
+  --save x.npy
+expect 2 "--seed" detect --log whole.csv --seed -1
 expect 2 "--predicted FILE" features --features x.npy --labels y.npy --test t.npy
 expect 2 "no folder that a run" "$bin" report "$work"
 expect 2 "components" detect --log whole.csv --components 5000
@@ -179,7 +192,9 @@ expect 3 "words" "$bin" attack --model net --texts own.csv --text-column Review 
 printf 'fine\t1\nbad\t2\n' | tee sst2/sst2_train.tsv sst2/sst2_dev.tsv > sst2/sst2_test.tsv
 expect 3 "sst2_train.tsv: line 2" "$bin" train --task sst2 --data sst2 --out x
 mkdir one
-printf 'text,label\nfine,good\nbad,good\n' | tee one/train.csv > one/test.csv
+printf 'text,label\nfine,good\nbad,poor\n' | tee one/train.csv > one/test.csv
+expect 3 "2 training texts; at least 10" "$bin" train --task table --data one --out x
+{ echo "text,label"; printf "fine,good\n%.0s" {1..20}; } | tee one/train.csv > one/test.csv
 expect 3 "one class" "$bin" train --task table --data one --out x
 expect 3 "y.npy: is i64 [200], not a matrix" features --features y.npy --labels y.npy --test t.npy \
   --predicted p.npy --scores x.npy
@@ -198,4 +213,4 @@ expect 5 "no/such" features --features x.npy --labels y.npy --test t.npy --predi
   --scores no/such/x.npy
 expect 5 "no/such" attack --model net --out no/such/x.csv
 [ ! -e x.csv ] && [ ! -e x.npy ] && [ ! -e x ] && [ ! -e x.csv.attack.safetensors ] && [ ! -e no ]
-echo "a classifier, an attack ($kills times cut), detectors, reports; thirty-three mistakes"
+echo "a classifier, an attack ($kills times cut), detectors, reports; forty-three mistakes"

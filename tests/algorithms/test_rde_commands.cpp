@@ -13,6 +13,7 @@
 #include <regrad/algorithms/rde/experiment/train_table.h>
 #include <regrad/algorithms/rde/experiment/trial.h>
 #include <regrad/algorithms/rde/fgws.h>
+#include <regrad/algorithms/rde/word_vectors.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
 #include <regrad/engine/io/npy.h>
@@ -246,6 +247,64 @@ TEST_CASE("an attack's log is what the table's attack does; whole, or cut and go
   CHECK(load_attack_log(folder / "cut.csv")[0].queries == 777);
 }
 
+TEST_CASE("an attack goes on with the candidates that it began with") {
+  const TempFolder at;
+  const auto write = [&](const char* folder, const char* word) {
+    std::filesystem::create_directory(at / folder);
+    std::string rows = "text,label\n";
+    for (int i = 0; i < 60; ++i)
+      rows += "a " + (i % 3 ? std::string(word) : "fine") + " film with " +
+              (i % 2 ? "good,positive\n" : "bad,negative\n");
+    write_file(at / folder + std::string("/train.csv"), rows);
+    write_file(at / folder + std::string("/test.csv"), "text,label\na good film,positive\n");
+  };
+  write("one", "great"), write("two", "dull");
+  AttackOptions o = attack_options(at / "log.csv"), other = o;
+  o.task = "table", o.data = at / "one", o.attack = "tf-lite";
+  o.wordnet = at / "no-wordnet";  // which tf-lite does without
+  other = o, other.data = at / "two";
+  const Metadata key = attack_key(o), of_other = attack_key(other);
+  CHECK(key.at("texts") == of_other.at("texts"));
+  CHECK(key.at("candidates") != of_other.at("candidates"));
+  // a checkpoint of the one is none of the other
+  const Model m = load_model(o.model);
+  TableSettings s = preset_of("table", "small");
+  s.attacks = {"tf-lite"}, s.most = 20;
+  std::vector<NamedTensor> state;
+  const auto save = [&](AttackRun run) {
+    run.state_parts([&](const std::string& name, Tensor& t) { state.emplace_back(name, t); });
+  };
+  const TextSet test{{"a good film"}, {1}, {"negative", "positive"}};
+  s.attacks = {};
+  const auto corpus = corpus_of(load_data("table", o.data, s), s);
+  const Sources sources{
+      nullptr, corpus->vocabulary,
+      word_vectors(corpus->train_ids, corpus->vocabulary->size(), {.dimensions = 5}, Random(0))};
+  const AttackRow& row = attack_rows()[1];
+  save(AttackRun(row, sources, {test, 1}, m.classifier, s));
+  save_safetensors(o.out + ".attack.safetensors", state, key);
+  other.resume = true;
+  CHECK(complaint<ConfigError>([&] { attack_texts(other, keep); }, "another attack").empty());
+  CHECK(complaint<ConfigError>([&] { attack_texts(other, keep); }, "candidates").empty());
+  o.resume = true;
+  attack_texts(o, keep);
+  CHECK(load_attack_log(o.out).size() == 1);
+  // numbers beyond a word's candidates
+  const Candidates of(row, sources);
+  for (const int64_t number : {int64_t{0}, int64_t{-3}, int64_t{1000}})
+    CHECK(complaint<IOError>([&] { of.numbered("good", number); }, "of 'good'").empty());
+  // WordNet of another folder
+  o = attack_options(at / "log.csv"), o.task = "", o.texts = at / "one/test.csv";
+  if (!std::filesystem::exists("/usr/share/wordnet/index.noun")) return;
+  other = o, other.wordnet = at / "wordnet";
+  std::filesystem::create_directory(other.wordnet);
+  for (const auto& file : std::filesystem::directory_iterator("/usr/share/wordnet"))
+    if (file.path().extension() != ".sense")
+      std::filesystem::create_symlink(file.path(),
+                                      other.wordnet + "/" + file.path().filename().string());
+  CHECK(attack_key(o).at("candidates") != attack_key(other).at("candidates"));
+}
+
 TEST_CASE("a confident attack goes on behind the flip") {
   const TempFolder folder;
   AttackOptions o = attack_options(folder / "far.csv");
@@ -281,6 +340,8 @@ TEST_CASE("what an attack cannot begin with costs no work and leaves nothing") {
   CHECK(refused([](AttackOptions& b) { b.task = "", b.texts = "x", b.attack = "tf-lite"; },
                 "come from a corpus") == "");
   CHECK(refused([](AttackOptions& b) { b.resume = b.force = true; }, "give one of them") == "");
+  CHECK(refused([](AttackOptions& b) { b.out = b.model, b.force = true; }, "read and written") ==
+        "");
   CHECK(refused([&](AttackOptions& b) { b.texts = folder / "none.csv"; }, "none.csv") == "");
   write_file(folder / "own.csv", "text,label\na film,nuetral\n");
   CHECK(refused([&](AttackOptions& b) { b.texts = folder / "own.csv"; }, "nuetral") == "");
@@ -390,7 +451,9 @@ TEST_CASE("detectors on a log: a table by scenario, and a report; nothing where 
   CHECK(complaint<ConfigError>([&] { detect_logs(o, "", keep); }, "--train").empty());
   o.task = "reviews", o.by = "us";
   CHECK(complaint<ConfigError>([&] { detect_logs(o, "", keep); }, "--by us").empty());
-  o.by = "log", o.components = 100000;
+  o.by = "log", o.report = folder / "./log.csv";
+  CHECK(complaint<ConfigError>([&] { detect_logs(o, "", keep); }, "read and written").empty());
+  o.report = "", o.components = 100000;
   CHECK(complaint<ConfigError>([&] { detect_logs(o, "", keep); }, "--components").empty());
   a.attacked = 2, a.force = true;
   attack_texts(a, keep);
@@ -550,6 +613,8 @@ TEST_CASE("features that do not fit name their file; nothing is written") {
   CHECK(refused([](F& b) { b.method = "ppl"; }, "rde-plain or mle") == "");
   CHECK(refused([&](F& b) { b.guard = file("x.npy"); }, "--guard") == "");
   CHECK(refused([&](F& b) { b.scores = file("x.npy"); }, "is read and written") == "");
+  CHECK(refused([&](F& b) { b.save = folder / "./y.npy"; }, "is read and written") == "");
+  CHECK(refused([&](F& b) { b.scores = folder / "./g.safetensors"; }, "are one file") == "");
   CHECK(refused([&](F& b) { b.test = ""; }, "need --test") == "");
   write_file(file("words"), "no tensor");
   CHECK(refused([&](F& b) { b.test = file("words"); }, "words") == "");

@@ -216,6 +216,25 @@ TEST_CASE("kpca: f32 rows, far from the origin too") {
         1e-4);
 }
 
+TEST_CASE("kpca: rows whose products with the fitted ones overflow are far from all of them") {
+  const Tensor x = matrix(mixed(17, 60, 4, 0), 60, 4);
+  for (const DType t : {DType::f32, DType::f64}) {
+    const bool wide = t == DType::f64;
+    const double huge = wide ? 1e308 : 3e38;
+    const Kpca k = kpca(x.to(t), {.components = 3});
+    // of one sign, of both, and the origin's other side
+    const Tensor far = matrix({huge, huge, 0, 0, huge, -huge, huge, 0, -huge, 0, 0, huge}, 3, 4);
+    const std::vector<double> z = k.map(far.to(t)).to_vector(), offset = k.offset.to_vector();
+    for (size_t i = 0; i < z.size(); ++i) CHECK(z[i] == -offset[i % 3]);  // k(x, .) is 0
+  }
+  // near itself, far from the others: a fitted row whose square is beyond f32
+  std::vector<double> with = x.to_vector();
+  with[0] = with[1] = 3e38;
+  const Tensor rows = matrix(with, 60, 4).to(DType::f32);
+  const Kpca k = kpca(rows, {.components = 3});
+  CHECK(furthest(k.map(rows).to_vector(), k.fitted().to_vector()) < 1e-6);
+}
+
 TEST_CASE("kpca: what is refused") {
   const auto with = [](double v) {
     Numbers x(12, 1.0);

@@ -486,6 +486,14 @@ TEST_CASE("draws are averaged; validation texts that were attacked leave all tes
   }
 }
 
+TEST_CASE("presets have the attacks that leave enough texts for mixtures") {
+  for (const char* task : {"sst2", "ag_news", "imdb"}) {
+    CHECK(preset_of(task, "small").attacks == Strings{"pwws", "tf-lite"});
+    for (const char* preset : {"long", "paper"})
+      CHECK(preset_of(task, preset).attacks == Strings{"pwws", "tf-lite", "bae-lite"});
+  }
+}
+
 TEST_CASE("attacks that flip too little are told with what would help") {
   TableSettings s = settings();
   s.confident = 0.999999, s.attacks = {"pwws"}, s.epochs = 1;
@@ -533,10 +541,48 @@ TEST_CASE("parts of data: nothing of the test part trains, and choices have text
   CHECK(news.validation.size() == 150);
   for (const TextSet* part : {&news.train, &news.validation})
     for (const std::string& t : part->texts) CHECK(std::stoi(t.substr(1)) < 1500);
+  // too few to hold some back; those that are read are of one class
+  const auto complains = [&](const char* words) {
+    return complaint<IOError>([&] { load_data("table", at.name(), s); }, words);
+  };
+  write("train.csv", 0, 9);
+  CHECK(complains("9 training texts; at least 10") == "");
+  {
+    std::ofstream out(at / "train.csv");
+    out << "review,stars\n";
+    for (int i = 0; i < 200; ++i) out << "text " << i << "," << (i < 150 ? "up" : "down") << "\n";
+  }
+  CHECK(complains("the first 50 training texts are of one class, 'up'") == "");
+  s.train = 180;
+  CHECK(load_data("table", at.name(), s).train.size() == 180);
   CHECK_THROWS_AS(load_data("sst2", "", {}), IOError);
   CHECK_THROWS_AS(load_data("sst3", "", {}), ConfigError);
   s.wordnet = alone.name();
   CHECK_THROWS_AS(load_data("table", at.name(), s), IOError);
+}
+
+TEST_CASE("IMDB's files lie by class: the first texts are of both") {
+  const TempFolder at;
+  for (const char* part : {"train", "test"})
+    for (const char* side : {"neg", "pos"}) {
+      const std::string folder = at / (std::string(part) + "/" + side);
+      std::filesystem::create_directories(folder);
+      for (int i = 0; i < 100; ++i)
+        std::ofstream(folder + "/" + std::to_string(i) + "_1.txt") << side << " " << i;
+    }
+  TableSettings s;
+  s.attacks = {}, s.train = 40, s.test = 40;
+  const TextData data = load_data("imdb", at.name(), s);
+  for (const TextSet* set : {&data.train, &data.validation, &data.test}) {
+    int64_t positive = 0;
+    for (size_t i = 0; i < set->texts.size(); ++i) {
+      positive += set->labels[i];
+      CHECK((set->texts[i].substr(0, 3) == "pos") == (set->labels[i] == 1));
+    }
+    CHECK(positive >= set->size() / 4);
+    CHECK(positive <= set->size() - set->size() / 4);
+  }
+  CHECK(load_data("imdb", at.name(), s).test.texts == data.test.texts);
 }
 
 TEST_CASE("RDE's claims: above each other detector, near and far") {

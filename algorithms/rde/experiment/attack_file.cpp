@@ -5,6 +5,7 @@
 #include <regrad/algorithms/experiment/signals.h>
 #include <regrad/algorithms/rde/experiment/attack_file.h>
 #include <regrad/algorithms/rde/experiment/model_file.h>
+#include <regrad/algorithms/rde/experiment/same_file.h>
 #include <regrad/algorithms/rde/experiment/table.h>
 #include <regrad/algorithms/rde/experiment/trial.h>
 #include <regrad/engine/error.h>
@@ -45,7 +46,10 @@ Work work_of(const AttackOptions& o, const AttackRow& row) {
   Work out{.model = load_model(o.model)};
   out.settings = preset_of(o.task.empty() ? "table" : o.task, "small");
   TableSettings& s = out.settings;
-  s.attacks = {row.name}, s.confident = o.confident, s.wordnet = o.wordnet;
+  const bool synonyms = row.from == Substitutes::synonyms;
+  // other candidates need no WordNet
+  s.attacks = synonyms ? std::vector<std::string>{row.name} : std::vector<std::string>();
+  s.confident = o.confident, s.wordnet = o.wordnet;
   s.most = static_cast<int>(out.model.classifier.most);
   s.text_column = o.text_column, s.label_column = o.label_column;
   if (o.task.empty()) {
@@ -55,6 +59,7 @@ Work work_of(const AttackOptions& o, const AttackRow& row) {
     TextData data = load_data(o.task, o.data, s);
     check_classes(out.model, data.train.classes, "--task " + o.task);
     out.texts = o.texts.empty() ? data.test : own_texts(o, out.model);
+    s.attacks = {row.name};
     out.corpus = corpus_of(std::move(data), s);
     out.sources = {out.corpus->data.synonyms, out.corpus->vocabulary, out.corpus->vectors,
                    out.corpus->masked_lm};
@@ -63,19 +68,33 @@ Work work_of(const AttackOptions& o, const AttackRow& row) {
   return out;
 }
 
-Metadata key_of(const AttackOptions& o, const Work& w) {
-  uint64_t h = 0xcbf29ce484222325;  // FNV-1a
+// FNV-1a of 64 bits.
+std::string number_of(const TextSet& set) {
+  uint64_t h = 0xcbf29ce484222325;
   const auto add = [&h](const std::string& s) {
     for (const char c : s + '\n') h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   };
-  for (size_t i = 0; i < w.texts.texts.size(); ++i)
-    add(w.texts.texts[i]), add(std::to_string(w.texts.labels[i]));
+  for (size_t i = 0; i < set.texts.size(); ++i)
+    add(set.texts[i]), add(std::to_string(set.labels[i]));
+  return std::to_string(set.size()) + " of number " + std::to_string(h);
+}
+
+// What candidates come from: a checkpoint holds their numbers.
+std::string sources_of(const AttackOptions& o, const Work& w) {
+  if (experiment::find_method(attack_rows(), o.attack).from != Substitutes::synonyms)
+    return "training texts, " + number_of(w.corpus->data.train);
+  if (o.task == "reviews") return o.task;
+  return o.wordnet.empty() ? "WordNet" : fs::weakly_canonical(o.wordnet).string();
+}
+
+Metadata key_of(const AttackOptions& o, const Work& w) {
   return {{"format", format},
           {"model", w.model.bytes},
           {"attack", o.attack},
           {"task", o.task},
           {"confident", decimal(o.confident)},
-          {"texts", std::to_string(w.texts.size()) + " of number " + std::to_string(h)}};
+          {"candidates", sources_of(o, w)},
+          {"texts", number_of(w.texts)}};
 }
 
 std::string kept_in(const AttackOptions& o) { return o.out + ".attack.safetensors"; }
@@ -150,6 +169,8 @@ void check(const AttackOptions& o, const AttackRow& row) {
   need(row.from == Substitutes::synonyms || !o.task.empty(),
        "--attack " + o.attack +
            ": its candidates come from a corpus; give --task, whose training texts these are");
+  for (const std::string* in : {&o.model, &o.texts})
+    need(!same_file(*in, o.out), "--out " + o.out + ": is read and written");
   need(o.resume || o.force || !fs::exists(o.out),
        "--out " + o.out + ": is there; --force replaces it");
   need(o.resume || o.force || !fs::exists(kept_in(o)),

@@ -2,6 +2,7 @@
 #include <regrad/algorithms/rde/experiment/attacks.h>
 #include <regrad/algorithms/rde/word_vectors.h>
 #include <regrad/datasets/text/stop_words.h>
+#include <regrad/engine/error.h>
 #include <regrad/engine/ops.h>
 
 #include <algorithm>
@@ -98,7 +99,12 @@ int64_t Candidates::number(const std::string& word, const std::string& candidate
 }
 
 const std::string& Candidates::numbered(const std::string& word, int64_t number) const {
-  return all(word).at(static_cast<size_t>(number - 1));
+  const Words& of = all(word);
+  if (number < 1 || static_cast<size_t>(number) > of.size())
+    throw IOError(std::string("a checkpoint of ") + row_.name + " has candidate " +
+                  std::to_string(number) + " of '" + word + "', which has " +
+                  std::to_string(of.size()) + ": its candidates were others");
+  return of[static_cast<size_t>(number - 1)];
 }
 
 bool Candidates::near(const Words& a, const Words& b) const {

@@ -1,4 +1,6 @@
+#include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/rde/experiment/attack_file.h>
+#include <regrad/algorithms/rde/experiment/attacks.h>
 #include <regrad/algorithms/rde/experiment/command.h>
 #include <regrad/algorithms/rde/experiment/detect_features.h>
 #include <regrad/algorithms/rde/experiment/detect_logs.h>
@@ -88,8 +90,41 @@ CLI::App* add_detect(CLI::App& app, All& all) {
   sub->add_option("--fit", f.rows, "training rows of the fit, drawn [8000]")->check(whole_number);
   sub->add_option("--gamma", f.gamma, "of the RBF kernel [0: 1 / width]")
       ->check(CLI::Range(0.0, 1e9));
-  sub->add_option("--seed", f.seed, "of rows, mixtures and intervals [0]");
+  sub->add_option("--seed", f.seed, "of rows, mixtures and intervals [0]")
+      ->check(CLI::NonNegativeNumber);
   return sub;
+}
+
+// ConfigError where one of the flags was given, which would decide nothing.
+void refuse(const CLI::App& sub, bool when, std::initializer_list<const char*> flags,
+            const std::string& why) {
+  if (!when) return;
+  for (const char* flag : flags)
+    if (sub.count(flag) > 0) throw ConfigError(std::string(flag) + " has no effect: " + why);
+}
+
+void refuse_texts(const CLI::App& sub, const std::string& task, bool own_table, bool wordnet) {
+  refuse(sub, task.empty(), {"--data"}, "no --task reads it");
+  refuse(sub, task == "reviews", {"--data"}, "reviews are generated");
+  refuse(sub, !own_table && task != "table", {"--text-column", "--label-column"},
+         "no table of your own is read");
+  refuse(sub, wordnet && task == "reviews", {"--wordnet"}, "reviews have synonyms of their own");
+}
+
+void attack_of(const CLI::App& sub, const AttackOptions& o, const Print& print) {
+  const bool synonyms =
+      experiment::find_method(attack_rows(), o.attack).from == Substitutes::synonyms;
+  refuse_texts(sub, o.task, !o.texts.empty(), synonyms);
+  refuse(sub, !synonyms, {"--wordnet"}, "candidates of " + o.attack + " are not WordNet's");
+  attack_texts(o, print);
+}
+
+void features_of(const CLI::App& sub, const FeatureOptions& o, const Print& print) {
+  refuse(sub, !o.guard.empty(), {"--method", "--pinv", "--components", "--fit", "--gamma"},
+         "--guard is fitted already");
+  refuse(sub, o.method == "mle", {"--components", "--fit", "--gamma"},
+         "mle has no kernel PCA, and takes all rows");
+  detect_features(o, print);
 }
 
 void detect(const CLI::App& sub, All& all, const std::string& command, const Print& print) {
@@ -112,9 +147,10 @@ void detect(const CLI::App& sub, All& all, const std::string& command, const Pri
                           ? "detect: give --log (of an attack) or --features (of any classifier)"
                           : "detect: " + on_logs + " is of logs, " + on_features +
                                 " of features; give one kind");
-  if (on_logs.empty()) return detect_features(f, print);
+  if (on_logs.empty()) return features_of(sub, f, print);
   if (o.model.empty())
     throw ConfigError("detect: --model FILE: the classifier that reads the texts");
+  refuse_texts(sub, o.task, !o.train.empty(), true);
   if (sub.count("--components")) o.components = f.components;
   o.fit = f.rows, o.gamma = f.gamma, o.seed = f.seed;
   detect_logs(o, command, print);
@@ -158,7 +194,7 @@ bool run_command(int argc, const char* const* argv, const Print& print) {
     throw ConfigError(std::string(e.what()) + "; see regrad-rde " + word + " --help");
   }
   if (all.threads > 0) set_num_threads(all.threads);
-  if (attack->parsed()) attack_texts(all.attack, print);
+  if (attack->parsed()) attack_of(*attack, all.attack, print);
   if (on->parsed()) detect(*on, all, joined_words(argc, argv), print);
   if (again->parsed()) report_again(all.folder, print);
   return true;

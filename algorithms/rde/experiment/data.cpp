@@ -30,8 +30,16 @@ Synonyms of_reviews() {
   };
 }
 
+// Where files lie by class, the first texts would be of one.
+TextSet mixed(const TextSet& set, const char* part) {
+  return some_of(set, randperm(Random(0) / "imdb" / part, set.size()).to_vector<int64_t>());
+}
+
 // A tenth of the training texts, at most 600, drawn.
-void hold_some(TextData& data) {
+void hold_some(TextData& data, const std::string& where) {
+  if (data.train.size() < 10)
+    throw IOError(where + ": " + std::to_string(data.train.size()) +
+                  " training texts; at least 10 are needed, a tenth of which validates");
   const int64_t n = data.train.size(), held = std::min(held_at_most, n / 10);
   std::vector<int64_t> order = randperm(Random(0) / "validation", n).to_vector<int64_t>();
   const auto middle = order.begin() + static_cast<std::ptrdiff_t>(held);
@@ -93,7 +101,8 @@ TextData of_files(const std::string& task, const std::string& folder, const Tabl
             true};
   if (task == "ag_news") out = ag_news(folder);
   if (task == "imdb")
-    out.train = load_imdb(folder, Part::train), out.test = load_imdb(folder, Part::test);
+    out.train = mixed(load_imdb(folder, Part::train), "train"),
+    out.test = mixed(load_imdb(folder, Part::test), "test");
   if (task == "yelp") {
     out.train = load_news(News::yelp, folder, Part::train);
     out.test = load_news(News::yelp, folder, Part::test);
@@ -104,7 +113,7 @@ TextData of_files(const std::string& task, const std::string& folder, const Tabl
     columns.classes = out.train.classes;
     out.test = own(folder, "test", columns);
   }
-  hold_some(out);
+  hold_some(out, folder);
   return out;
 }
 
@@ -134,6 +143,12 @@ TextData load_data(const std::string& task, const std::string& folder, const Tab
   if (task != "reviews" && !s.attacks.empty()) out.synonyms = wordnet_synonyms(s.wordnet);
   if (out.train.classes.size() < 2)
     throw IOError("--task " + task + ": the texts are of one class");
+  const std::vector<int64_t>& labels = out.train.labels;
+  if (std::count(labels.begin(), labels.end(), labels[0]) == out.train.size())
+    throw IOError("--task " + task + ": the first " + std::to_string(labels.size()) +
+                  " training texts are of one class, '" +
+                  out.train.classes[static_cast<size_t>(labels[0])] +
+                  "': give more (train), or texts that are not sorted by class");
   return out;
 }
 

@@ -201,7 +201,8 @@ Outcome detect(const Job& job, const TableSettings& s, const Corpus& corpus,
       } catch (const ConfigError& e) {
         throw ConfigError(
             job.variant + ", " + name + (far ? ", far" : "") + ": " + e.what() +
-            "; attack more texts (attacked), train longer (epochs)" +
+            "; attack more texts (attacked), train longer (epochs), leave the attack out "
+            "(attacks)" +
             (far ? ", or ask for less than " + decimal(s.confident) + " (confident)" : ""));
       }
   }

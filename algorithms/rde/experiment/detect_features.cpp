@@ -2,6 +2,7 @@
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/rde/experiment/detect_features.h>
 #include <regrad/algorithms/rde/experiment/measures.h>
+#include <regrad/algorithms/rde/experiment/same_file.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/io/files.h>
 #include <regrad/engine/io/npy.h>
@@ -94,7 +95,8 @@ void check(const FeatureOptions& o) {
   for (const std::string* in :
        {&o.tensors, &o.features, &o.labels, &o.test, &o.predicted, &o.attacked, &o.guard})
     for (const std::string* out : {&o.save, &o.scores})
-      need(out->empty() || *in != *out, *out + ": is read and written");
+      need(!same_file(*in, *out), *out + ": is read and written");
+  need(!same_file(o.save, o.scores), o.save + ": --save and --scores are one file");
 }
 
 Mixture flagged(const Tensor& attacked, int64_t rows, const std::string& where) {

@@ -6,6 +6,7 @@
 #include <regrad/algorithms/rde/experiment/known_texts.h>
 #include <regrad/algorithms/rde/experiment/measures.h>
 #include <regrad/algorithms/rde/experiment/pictures.h>
+#include <regrad/algorithms/rde/experiment/same_file.h>
 #include <regrad/algorithms/rde/experiment/table.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/io/files.h>
@@ -173,6 +174,10 @@ void check(const DetectOptions& o) {
   need(o.task.empty() != o.train.empty(),
        "--task NAME or --train FILE: the training texts, which detectors are fitted on");
   need(o.by == "log" || o.by == "model", "--by " + o.by + ": log or model");
+  std::vector<std::string> read = o.logs;
+  read.insert(read.end(), {o.model, o.train});
+  for (const std::string& in : read)
+    need(!same_file(in, o.report), "--report " + o.report + ": is read and written");
 }
 
 }  // namespace
