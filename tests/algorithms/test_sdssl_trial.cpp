@@ -178,6 +178,12 @@ TEST_CASE("rows: no training, pixels, the target net, and which base has which")
   CHECK(raw.count("k-NN, standardized pixels") == 1);
   CHECK(raw.count("linear, pixels") == 1);
   CHECK(raw.size() == 3);
+  const Tensor x = pixel_features(experiment::first_of(images()->train, 40).images),
+               q = pixel_features(experiment::first_of(images()->test, 12).images);
+  const double cosine =
+      knn_accuracy(x, slice(images()->train.labels, 0, 0, 40), 10, q,
+                   slice(images()->test.labels, 0, 0, 12), {.k = 4, .temperature = 0.07})[0];
+  CHECK(raw.at("k-NN, cosine of pixels") == doctest::Approx(100 * cosine));
   Settings target = s;
   target.by_target = true;
   CHECK(&trial_of("base", s).judged() != nullptr);

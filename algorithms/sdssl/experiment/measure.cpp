@@ -150,11 +150,14 @@ void measure(const Job& job, const Vit& net, const Images& images, const Setting
 }
 
 void measure_pixels(const Job& job, const Images& images, const Settings& s, Outcome& out) {
-  const Parts train = all_of(images, Split::train, s.train),
-              test = all_of(images, Split::test, s.test);
+  const auto part = [](const ImageSet& set, int64_t first) {
+    const ImageSet some = first_of(set, first);
+    return Parts{pixel_features(some.images), some.labels};
+  };
+  const Parts train = part(images.train, s.train), test = part(images.test, s.test);
   const auto classes = static_cast<int64_t>(images.classes().size());
-  const auto flat = [](const Tensor& x) { return reshape(flatten(x, 1), {x.size(0), 1, -1}); };
-  const Tensor bank = flat(train.x), queries = flat(test.x);
+  const auto layer = [](const Tensor& x) { return reshape(x, {x.size(0), 1, -1}); };
+  const Tensor bank = layer(train.x), queries = layer(test.x);
   const Standardizer same = standardizer(select(bank, 1, 0).contiguous());
   const auto standard = [&](const Tensor& x) {
     return reshape(same(select(x, 1, 0).contiguous()), x.shape());
