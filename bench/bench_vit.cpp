@@ -1,8 +1,8 @@
 // vit_step/simclr: one training step of a small ViT with NT-Xent, written as a user of regrad would
 // write it.
 //
-// 64 images [64,3,32,32], two views of 32: rows 2i and 2i+1 are base[i] + fill(101, .., 0.3), base =
-// fill(100, [32,3,32,32], 1). Patches of 4 x 4 (64 tokens, row by row, as (channel, y, x)) by a
+// 64 images [64,3,32,32], two views of 32: rows 2i and 2i+1 are base[i] + fill(101, .., 0.3), base
+// = fill(100, [32,3,32,32], 1). Patches of 4 x 4 (64 tokens, row by row, as (channel, y, x)) by a
 // linear map to 192, plus a position embedding; 12 pre-norm layers, 3 heads of 64, inner 768, erf
 // GELU, eps 1e-6; a norm; the mean over tokens; linear 192 -> 192, ReLU, linear 192 -> 128. NT-Xent
 // at temperature 0.5. AdamW, lr 1e-4, weight decay 0.05 on all. Matrices k = 1, 2, .. (patch,

@@ -2,8 +2,8 @@
 // (BAE-lite: text-and-ssl.md 1.7; in the place of BERT, which no corpus at hand gives).
 //
 //   x = E[id] + P[place];  pre-norm blocks;  logits = norm(x) E^T + b
-//   training (Devlin et al. 2019, 3.1): of the known words of a text each is chosen with probability
-//   0.15; of the chosen 80% are read as the mask, 10% as a word drawn evenly, 10% as they are;
+//   training (Devlin et al. 2019, 3.1): of the known words of a text each is chosen with
+//   probability 0.15; of the chosen 80% are read as the mask, 10% as a word drawn evenly, 10% as they are;
 //   loss = mean of -log softmax(logits)[the word] over the chosen
 //
 // Sizes, tied logits and the blocks' order are ours: BERT's masked words, not its net.

@@ -20,7 +20,7 @@ class BytePair {
   // vocabulary: a JSON object of token -> id; merges: "left right" a line, the first to be merged
   // first, behind an optional line "#version: ..". Messages begin with `folder`/vocab.json or
   // `folder`/merges.txt.
-  // IOError: no JSON object, a token twice, an id that is no whole number, ids that are not 0, 1, ..
+  // IOError: no JSON object, a token twice, an id that is no whole number, ids that are not 0, 1 ..
   // each once, no <s>, </s>, <pad> or <unk>, a byte without a token (with key); a line that is not
   // two tokens of the vocabulary whose union is one, a merge twice, text that is no UTF-8 (with
   // line).
@@ -31,7 +31,7 @@ class BytePair {
   //   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
   // and in each part the bytes are tokens of which the earliest merge is done first, from the left.
   // Bytes stand for themselves where they are printable, else as the code points from U+0100 on
-  // (GPT-2's table: a space is "Ġ"). "<s>" and kin in a text are themselves; a space before "<mask>"
+  // (GPT-2's table: a space is "Ġ"). "<s>" and kin stay as they are; a space before "<mask>"
   // stays, as transformers 5 has it from these two files (version 4 takes it off). A byte that is
   // no UTF-8 is U+FFFD.
   std::vector<std::string> tokens(std::string_view text) const;

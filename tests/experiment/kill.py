@@ -56,7 +56,8 @@ SDSSL = [
 # Training to step 32, then a text a step: most kills fall into the attack.
 TEXTS = [
     "--quiet", "--seeds", "2", "--train", "128", "--validation", "20", "--test", "150",
-    "--attacked", "150", "--batch", "16", "--components", "4", "--confident", "0.55", "--adversarial", "20",
+    "--attacked", "150", "--batch", "16", "--components", "4", "--confident", "0.55",
+    "--adversarial", "20",
     "--checkpoint-every", "0.01"]
 RDE = TEXTS + ["--epochs", "4", "--lr", "0.01", "--width", "16"]
 PRETRAINED = TEXTS + ["--most", "20", "--fine-tuning.epochs", "4", "--fine-tuning.lr", "0.002"]

@@ -33,8 +33,8 @@ struct Pretrained {
 // config.json (read_bert), a head of another number of classes, a vocabulary of more pieces than
 // the net has words or with another [PAD] than config.json's, a tokenizer that is not known.
 Pretrained load_pretrained(const std::string& folder, int64_t classes);
-// The same from a trained net's own file, whose metadata hold those files (RdeTrial::about). What is
-// allocated follows the tensors that are there.
+// The same from a trained net's own file, whose metadata hold those files (RdeTrial::about). What
+// is allocated follows the tensors that are there.
 Pretrained pretrained_of(const TensorFile& file, int64_t classes);
 // Tokens of a text that it has positions for.
 int64_t most_tokens(const BertConfig& config);
