@@ -148,6 +148,19 @@ int main(Experiment& experiment, int argc, const char* const* argv) {
   return exit_code_of([&] { act(experiment, argc, argv); });
 }
 
+int main(Experiment& experiment, int argc, const char* const* argv, Command command,
+         const char* help) {
+  bool ran = false;
+  const int code = exit_code_of([&] { ran = command(argc, argv, print); });
+  if (ran || code != 0) return code;
+  const int of_table = main(experiment, argc, argv);
+  const bool asked = std::any_of(argv + 1, argv + argc, [](const std::string& word) {
+    return word == "--help" || word == "-h";
+  });
+  if (of_table == 0 && asked) print(help);
+  return of_table;
+}
+
 void each_file(const std::vector<std::string>& files,
                const std::function<void(const std::string&)>& f) {
   size_t bad = 0;

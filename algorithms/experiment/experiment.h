@@ -25,6 +25,13 @@ int main(Experiment& experiment, int argc, const char* const* argv);
 void each_file(const std::vector<std::string>& files,
                const std::function<void(const std::string&)>& f);
 
+// A program that has commands beside its tables: `command` runs what argv names and returns whether
+// it named one; else the table runs, and its --help ends with `help`.
+using Print = std::function<void(const std::string&)>;  // to stdout
+using Command = bool (*)(int argc, const char* const* argv, const Print& print);
+int main(Experiment& experiment, int argc, const char* const* argv, Command command,
+         const char* help);
+
 // The same exit codes and messages for any other program: runs it and flushes stdout.
 int exit_code_of(const std::function<void()>& program);
 

@@ -3,23 +3,8 @@
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/experiment/experiment.h>
 
-#include <algorithm>
-#include <cstdio>
-#include <string>
-
 int main(int argc, char** argv) {
-  using namespace regrad;
-  const auto print = [](const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-  };
-  bool ran = false;
-  const int code = experiment::exit_code_of([&] { ran = asc::run_command(argc, argv, print); });
-  if (ran || code != 0) return code;
-  experiment::TaskList tasks = asc::asc_tasks();
-  const int of_table = experiment::main(tasks, argc, argv);
-  const bool help = std::any_of(argv + 1, argv + argc, [](const std::string& word) {
-    return word == "--help" || word == "-h";
-  });
-  if (of_table == 0 && help) print(asc::commands_help);
-  return of_table;
+  regrad::experiment::TaskList tasks = regrad::asc::asc_tasks();
+  return regrad::experiment::main(tasks, argc, argv, regrad::asc::run_command,
+                                  regrad::asc::commands_help);
 }

@@ -4,8 +4,6 @@
 #include <regrad/algorithms/rde/experiment/table.h>
 #include <regrad/algorithms/rde/experiment/train_table.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -23,19 +21,8 @@ int train(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace regrad;
   if (argc > 1 && std::string(argv[1]) == "train") return train(argc, argv);
-  const auto print = [](const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-  };
-  bool ran = false;
-  const int code = experiment::exit_code_of([&] { ran = rde::run_command(argc, argv, print); });
-  if (ran || code != 0) return code;
-  experiment::TaskList tasks = rde::rde_tasks();
-  const int of_table = experiment::main(tasks, argc, argv);
-  const bool help = std::any_of(argv + 1, argv + argc, [](const std::string& word) {
-    return word == "--help" || word == "-h";
-  });
-  if (of_table == 0 && help) print(rde::commands_help);
-  return of_table;
+  regrad::experiment::TaskList tasks = regrad::rde::rde_tasks();
+  return regrad::experiment::main(tasks, argc, argv, regrad::rde::run_command,
+                                  regrad::rde::commands_help);
 }
