@@ -12,20 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "../unit.h"
+
 namespace regrad::test {
 
 using Numbers = std::vector<double>;
-
-// The i-th number of a stream, in [0, 1): the murmur3 finaliser of a counter.
-inline double unit(uint32_t stream, uint32_t i) {
-  uint32_t h = i + stream * 0x9E3779B9u;
-  h ^= h >> 16;
-  h *= 0x85EBCA6Bu;
-  h ^= h >> 13;
-  h *= 0xC2B2AE35u;
-  h ^= h >> 16;
-  return static_cast<double>(h >> 8) * 0x1p-24;
-}
 
 // Sums of four of them, of mean 0 and variance 1.
 inline Numbers bell(uint32_t stream, int64_t n, int64_t p) {

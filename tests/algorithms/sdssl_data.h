@@ -9,18 +9,9 @@
 #include <string>
 #include <vector>
 
-namespace regrad::test {
+#include "../unit.h"
 
-// The i-th number of a stream, in [0, 1), exact in f32.
-inline double unit(uint32_t stream, uint32_t i) {
-  uint32_t h = i + stream * 0x9E3779B9u;
-  h ^= h >> 16;
-  h *= 0x85EBCA6Bu;
-  h ^= h >> 13;
-  h *= 0xC2B2AE35u;
-  h ^= h >> 16;
-  return static_cast<double>(h >> 8) * 0x1p-24;
-}
+namespace regrad::test {
 
 inline Tensor features(uint32_t stream, const Shape& sizes, DType t = DType::f64) {
   std::vector<double> x;

@@ -10,23 +10,14 @@
 #include <string>
 #include <vector>
 
-namespace regrad::test {
+#include "../unit.h"
 
-// The i-th number of a stream, in [0, 1), exact in f32.
-inline float unit(uint32_t stream, uint32_t i) {
-  uint32_t h = i + stream * 0x9E3779B9u;
-  h ^= h >> 16;
-  h *= 0x85EBCA6Bu;
-  h ^= h >> 13;
-  h *= 0xC2B2AE35u;
-  h ^= h >> 16;
-  return static_cast<float>(h >> 8) * 0x1p-24f;
-}
+namespace regrad::test {
 
 inline Tensor unit_image(const Shape& sizes, bool quarters = false, uint32_t stream = 1) {
   std::vector<float> x;
   for (int64_t i = 0; i < sizes.numel(); ++i) {
-    const float u = unit(stream, static_cast<uint32_t>(i));
+    const auto u = static_cast<float>(unit(stream, static_cast<uint32_t>(i)));
     x.push_back(quarters ? std::nearbyint(u * 4) / 4 : u);
   }
   return tensor(x, sizes);

@@ -3,11 +3,13 @@
 #include <regrad/datasets/text/byte_pair.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/split.h>
+#include <regrad/engine/io/files.h>
 
 #include <fstream>
 #include <sstream>
 
 #include "../temp_folder.h"
+#include "hex.h"
 
 using namespace regrad;
 using namespace regrad::test;
@@ -16,18 +18,6 @@ namespace {
 
 const std::string golden = REGRAD_GOLDEN_BYTE_PAIR;
 
-std::string bytes_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
-std::string from_hex(const std::string& hex) {
-  std::string out;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2)
-    out += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  return out;
-}
 template <class List>
 std::string joined(const List& list) {
   std::ostringstream out;
@@ -35,7 +25,7 @@ std::string joined(const List& list) {
   return out.str();
 }
 const std::string& vocabulary() {
-  static const std::string v = bytes_of(golden + "/vocab.json");
+  static const std::string v = read_file(golden + "/vocab.json");
   return v;
 }
 // The vocabulary with one place of it replaced.
@@ -53,7 +43,7 @@ TEST_CASE(
   const BytePair p = BytePair::load(golden);
   CHECK(p.size() == 661);
   int lines = 0;
-  for (const std::string& line : split(bytes_of(golden + ".txt"), '\n')) {
+  for (const std::string& line : split(read_file(golden + ".txt"), '\n')) {
     if (line.empty()) continue;
     const std::vector<std::string> f = split(line, '\t');
     REQUIRE(f.size() == 3);

@@ -3,29 +3,19 @@
 #include <regrad/datasets/text/word_piece.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/split.h>
+#include <regrad/engine/io/files.h>
 
 #include <fstream>
 #include <sstream>
 
 #include "../temp_folder.h"
+#include "hex.h"
 
 using namespace regrad;
 using namespace regrad::test;
 
 namespace {
 
-std::string bytes_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
-std::string from_hex(const std::string& hex) {
-  std::string out;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2)
-    out += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  return out;
-}
 const std::string golden = REGRAD_GOLDEN_WORD_PIECE;
 const std::string few = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n##b\n";
 
@@ -36,7 +26,7 @@ TEST_CASE("pieces and ids equal the reference's: accents, CJK, control character
                   cased = WordPiece::load(golden + "_vocab.txt", {.lower = false});
   CHECK(lower.size() == 181);
   int lines = 0;
-  for (const std::string& line : split(bytes_of(golden + ".txt"), '\n')) {
+  for (const std::string& line : split(read_file(golden + ".txt"), '\n')) {
     if (line.empty()) continue;
     const std::vector<std::string> f = split(line, '\t');
     REQUIRE(f.size() == 4);
