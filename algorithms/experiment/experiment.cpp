@@ -1,4 +1,6 @@
 #include <regrad/algorithms/experiment/experiment.h>
+#include <regrad/algorithms/experiment/estimate.h>
+#include <regrad/algorithms/experiment/help.h>
 #include <regrad/algorithms/experiment/report.h>
 #include <regrad/algorithms/experiment/signals.h>
 #include <regrad/engine/parallel.h>

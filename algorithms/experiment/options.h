@@ -26,10 +26,5 @@ struct Options {
 // Fills the experiment's config and returns the rest. ConfigError names the flag or key, what was
 // found, and the nearest name.
 Options parse_options(Experiment& experiment, int argc, const char* const* argv);
-// Names of the presets: tiny, small, long, paper, and the card's own.
-std::vector<std::string> preset_names(const Card& card);
-
-// The page for that task and preset, with the settings as they stand.
-std::string help_text(Experiment& experiment, const Options& options);
 
 }  // namespace regrad::experiment

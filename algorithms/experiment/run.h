@@ -26,8 +26,4 @@ void run_rows(const Experiment& experiment, Ledger& ledger, Progress& progress,
 // Values of every method and metric, one per seed, and the experiment's claims.
 Result gather(const Experiment& experiment, const Options& options, const std::vector<Row>& rows);
 
-// Times three steps, one that is logged, and the evaluation of each method; a table of what the
-// whole would cost on that many threads.
-std::string estimate(const Experiment& experiment, const Options& options);
-
 }  // namespace regrad::experiment

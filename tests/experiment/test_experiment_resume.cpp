@@ -1,5 +1,6 @@
 // Checkpoints, resumption and stopping, on an experiment whose every number is known.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/estimate.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/experiment/signals.h>
 #include <regrad/engine/parallel.h>
