@@ -14,21 +14,27 @@ std::vector<Flag> frame_flags(const Card& card) {
        "tiny (no data, two minutes), small (a table in 45 minutes), long, paper (its protocol)" +
            (card.more_presets.empty() ? "" : ", " + joined(card.more_presets)),
        "tiny"},
-      {"config", "FILE", "JSON as --print-config writes it, over the preset"},
+      {"config", "FILE",
+       "a run's config.json, which alone repeats it, or JSON of some settings; flags go over it"},
       {"set", "KEY=VALUE", "one setting, as --KEY VALUE"},
       {"seed", "INT", "one seed only"},
       {"seeds", "INT", "as many paired seeds, from 0 on", "the preset's"},
       {"threads", "INT", "threads; the numbers do not depend on it", "all processors"},
       {"out", "DIR", "write config, log, result, report and checkpoints there"},
-      {"resume", "", "go on where the run in --out was cut short, or begin it"},
+      {"resume", "",
+       "--resume DIR goes on with the run in DIR and needs no other flag; with --out DIR begins it "
+       "where there is none"},
       {"force", "", "replace what --out holds"},
       {"checkpoint-every", "SECONDS", "between two checkpoints in --out; 0: after every step",
        "30"},
       {"estimate", "",
        "time three steps of each method, print what the whole would cost, and stop"},
+      {"tensorboard", "",
+       "write losses, scores and pictures as TensorBoard's event files too, in --out's "
+       "tensorboard/"},
       {"profile", "", "print calls, time and bytes by op, and write a Chrome trace to --out"},
       {"quiet", "", "no progress on stderr"},
-      {"print-config", "", "print the settled config as JSON, and stop"},
+      {"print-config", "", "print the run's config.json, and stop"},
       {"version", "", "versions of regrad, OpenBLAS and the instruction set in use"},
       {"help", "", "this page"}};
 }

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/left_out.h>
 #include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/experiment/signals.h>
@@ -161,6 +162,7 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
   for (const uint64_t seed : r.seeds)
     if (std::vector<int64_t> parts = experiment.parts_of(seed); !parts.empty())
       r.parts.push_back(std::move(parts));
+  leave_out_holes(r, rows);
   r.claims = experiment.claims(r);
   return r;
 }
