@@ -122,14 +122,13 @@ void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
   run_all(experiment, ledger, progress, "go on with: " + program + " --resume " + quoted(o.out));
   ledger.save();
   ledger.close();
-  std::vector<Row> rows = ledger.rows();
+  const std::vector<Row> rows = ledger.rows();
   const Result result = result_of(experiment, o, rows, ledger.seconds());
-  if (!result.left_out.empty()) rows[0].outcome.listings.push_back(listing(result.left_out));
   int number = 0;
   for (const Chart& c : learning_curves(rows))
     out.write("curve-" + std::to_string(++number) + ".svg", to_svg(c));
-  out.write("report.html",
-            to_html({experiment.card(), result, rows, config, begun, experiment.figures(result)}));
+  out.write("report.html", to_html({experiment.card(), result, with_left_out(rows, result), config,
+                                    begun, experiment.figures(result)}));
   if (profile) out.write("profile.trace.json", profile->trace());
   out.write("result.json", to_json(result));  // last: it marks the folder as finished
   print(told(result) + "\nreport: " + out.path("report.html") + "\n");

@@ -67,11 +67,13 @@ std::string text_of(const LeftOut& l) {
                      l.have == 1 ? "has" : "have", l.why.empty() ? "" : "; " + l.why);
 }
 
-Listing listing(const std::vector<LeftOut>& left_out) {
+std::vector<Row> with_left_out(std::vector<Row> rows, const Result& result) {
+  if (result.left_out.empty()) return rows;
   Listing out{"Left out of the table: not every seed has it", {"method", "metric", "seeds", "why"}};
-  for (const LeftOut& l : left_out)
+  for (const LeftOut& l : result.left_out)
     out.rows.push_back({l.method, l.metric, fmt::format("{} of {}", l.have, l.seeds), l.why});
-  return out;
+  rows.at(0).outcome.listings.push_back(std::move(out));
+  return rows;
 }
 
 }  // namespace regrad::experiment

@@ -13,7 +13,7 @@ void leave_out_holes(Result& result, const std::vector<Row>& rows);
 
 // "AUC, far of rde: 1 of 3 seeds has it; why"
 std::string text_of(const LeftOut& left_out);
-// The same as a table for the report.
-Listing listing(const std::vector<LeftOut>& left_out);
+// The rows with the same as a listing for the report, where something is left out.
+std::vector<Row> with_left_out(std::vector<Row> rows, const Result& result);
 
 }  // namespace regrad::experiment

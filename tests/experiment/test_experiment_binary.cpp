@@ -293,6 +293,46 @@ TEST_CASE(
   CHECK(test::run(kCml + " --ways 3").err.find("--ways: no such flag") != std::string::npos);
 }
 
+TEST_CASE("regrad-report lists runs and compares them") {
+  const TempFolder at;
+  const std::string report = REGRAD_REPORT;
+  const auto says = [&](const std::string& words) { return test::run(report + " " + words); };
+  REQUIRE(run("--out " + (at / "runs/a")).code == 0);
+  REQUIRE(run("--gamma 0.5 --steps 20 --out " + (at / "runs/deep/b")).code == 0);
+  const Ran list = says("list " + (at / "runs"));
+  CHECK(list.code == 0);
+  CHECK(list.out.find("finished ") == 0);
+  CHECK(list.out.find("cml, sinusoid, tiny\n  mse@10 ") != std::string::npos);
+  CHECK(list.out.find("runs/deep/b\n") < list.out.find("runs/a\n"));  // newest first
+  CHECK(test::run("cd " + (at / "runs") + " && " + report + " list").out.find("./deep/b\n") !=
+        std::string::npos);
+  const Ran both = says("compare " + (at / "runs/a") + " " + (at / "runs/deep/b") + " --html " +
+                        (at / "page.html"));
+  CHECK(both.code == 0);
+  CHECK(both.out.find("\nsetting  A    B\nsteps    40   20\ngamma    0.2  0.5\n") !=
+        std::string::npos);
+  CHECK(both.out.find("steps 10 to 40\n  maml ") != std::string::npos);
+  CHECK(read_file(at / "page.html").find("<svg") != std::string::npos);
+  CHECK(says("--help").out.find("regrad-report compare DIR DIR") != std::string::npos);
+  CHECK(says("--version").out.find("regrad ") == 0);
+  for (const auto& [words, message] :
+       {std::pair<std::string, std::string>{"", "say what to do: list or compare"},
+        {"lsit", "'lsit': no command of regrad-report; did you mean list?"},
+        {"list " + (at / "none"), "none: no such folder"},
+        {"list --all", "--all: no such flag of list"},
+        {"compare " + (at / "runs/a"), "give two runs or more"},
+        {"compare " + (at / "runs") + " " + (at / "runs/a"), "runs: holds no run"},
+        {"compare --html", "--html: needs a value"}}) {
+    const Ran bad = says(words);
+    CHECK(bad.code == 2);
+    CHECK_MESSAGE(bad.err.find(message) != std::string::npos, bad.err);
+  }
+  CHECK(says("list " + at.name() + "/runs/a/models").out.find("no runs below ") == 0);
+  write_file(at / "runs/a/result.json", "{");
+  CHECK(says("compare " + (at / "runs/a") + " " + (at / "runs/deep/b")).code == 3);
+  CHECK(says("list " + (at / "runs")).out.find("damaged ") != std::string::npos);
+}
+
 TEST_CASE("--profile") {
   const TempFolder at;
   const Ran r = run("--profile --out " + (at / "x"));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reads the event files of a run by TensorBoard's own reader.
 
-    tests/experiment/tensorboard.py build/release/bin/regrad-cml
+    tests/experiment/read_events.py build/release/bin/regrad-cml
 
 Runs a short table with pictures and --tensorboard, kills it once, goes on by --resume DIR, and
 compares what the reader finds with metrics.csv and result.json: every scalar with its step, every
@@ -32,7 +32,7 @@ FLAGS = ["--task", "images", "--quiet", "--size", "10", "--steps", "40", "--log-
 
 def check(holds, what):
     if not holds:
-        sys.exit(f"tensorboard: {what}")
+        sys.exit(f"read_events: {what}")
 
 
 def run(out, binary):
