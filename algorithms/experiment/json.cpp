@@ -277,11 +277,16 @@ std::string to_json(const Result& r) {
   for (const Claim& c : r.claims)
     Writer{claims.emplace_back()}("text", c.text, "verdict", name(c.verdict), "difference",
                                   c.difference, "ci95", c.ci95, "by", c.by, "late", c.late);
+  std::vector<Json> left_out;
+  for (const LeftOut& l : r.left_out)
+    Writer{left_out.emplace_back()}("method", l.method, "metric", l.metric, "have", l.have, "why",
+                                    l.why);
   const Writer part{out};
   part("regrad", r.regrad, "experiment", r.experiment, "task", r.task, "preset", r.preset);
   part("seeds", r.seeds, "threads", r.threads, "seconds", r.seconds, "peak_bytes", r.peak_bytes);
   part("metric", r.metric, "better", r.better == Better::lower ? "lower" : "higher");
   part("baseline", r.baseline, "methods", methods, "claims", claims, "sentence", sentence(r));
+  part.optional("left_out", left_out);
   return dump(out, 2) + "\n";
 }
 

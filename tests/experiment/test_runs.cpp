@@ -207,6 +207,8 @@ TEST_CASE("CRC-32C and records as TensorFlow writes them") {
   CHECK(crc32c("123456789") == 0xE3069283u);            // RFC 3720's check value
   CHECK(crc32c(std::string(32, '\0')) == 0x8A9136AAu);  // its appendix B.4
   CHECK(crc32c(std::string(32, '\xff')) == 0x62A8AB43u);
+  // TensorFlow's mask of it: turned right by 15 bits, and a constant
+  CHECK(masked_crc32c("123456789") == 0xC78AB0E5u);
   const std::string two = record("one") + record("");
   CHECK(two.size() == 16 + 3 + 16);
   CHECK(end_of_records(two, 1) == 19);
@@ -299,6 +301,8 @@ TEST_CASE("a metric that not every seed has is left out and named; the headline 
   REQUIRE(r.left_out.size() == 3);
   CHECK(text_of(r.left_out[0]) == "far of b: 2 of 3 seeds have it; seed 1: too few texts");
   CHECK(text_of(r.left_out[1]) == "S2 of a: 0 of 3 seeds have it; seed 0: none was drawn");
+  CHECK(to_json(r).find("\"left_out\": [\n    {\n      \"method\": \"b\",\n      \"metric\": "
+                        "\"far\",\n      \"have\": 2,") != std::string::npos);
   const Listing shown = with_left_out(rows, r)[0].outcome.listings.at(0);
   CHECK(shown.rows[0] == std::vector<std::string>{"b", "far", "2 of 3", "seed 1: too few texts"});
   const Row back = row_from_json(to_json(rows[4]), "here");
@@ -311,6 +315,23 @@ TEST_CASE("a metric that not every seed has is left out and named; the headline 
   CHECK(complaint<ConfigError>(
             [&] { gather(toy, o, rows); },
             "the table is about distance, which b lacks; seed 1: nothing there") == "");
+}
+
+TEST_CASE("--force takes TensorBoard's files away, and leaves those of others") {
+  const TempFolder at;
+  ToyExperiment toy;
+  toy.settings.steps = 2;
+  run_in(at / "x", toy);
+  const std::string events = (at / "x/tensorboard/a-seed-0/") + kEvents;
+  CHECK(std::filesystem::exists(events));
+  { OutFolder(at / "x", OutFolder::force); }
+  CHECK_FALSE(std::filesystem::exists(at / "x/tensorboard"));
+  CHECK_FALSE(std::filesystem::exists(at / "x/metrics.csv"));
+  run_in(at / "x", toy);
+  write_file(at / "x/tensorboard/notes.txt", "mine");
+  { OutFolder(at / "x", OutFolder::force); }
+  CHECK_FALSE(std::filesystem::exists(events));
+  CHECK(read_file(at / "x/tensorboard/notes.txt") == "mine");
 }
 
 TEST_CASE("what a run could not write at its end is refused before it begins") {
