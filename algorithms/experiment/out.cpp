@@ -157,6 +157,17 @@ void check_out(const std::string& folder, OutFolder::Mode mode) {
   refuse_what_is_in_the_way(folder);
 }
 
+void check_file(const std::string& flag, const std::string& file) {
+  if (file.empty()) return;
+  std::error_code unseen;
+  const fs::path above = fs::path(file).parent_path(), in = above.empty() ? fs::path(".") : above;
+  const std::string where = flag + " " + file + ": cannot be written: ";
+  if (fs::is_directory(file, unseen)) throw ConfigError(where + "a folder has that name");
+  if (!fs::is_directory(in, unseen)) throw ConfigError(where + in.string() + " is no folder");
+  if (::access(in.c_str(), W_OK | X_OK) != 0)
+    throw ConfigError(where + in.string() + ": " + system_words(errno));
+}
+
 // result.json goes first: without it the folder does not look finished.
 void OutFolder::take_away_old_files() const {
   std::vector<std::string> old = {path("result.json"), path("report.html"), path("config.json"),

@@ -165,6 +165,10 @@ expect 2 "--components has no effect: mle" features --features x.npy --labels y.
 expect 2 "--seed" detect --log whole.csv --seed -1
 expect 2 "--predicted FILE" features --features x.npy --labels y.npy --test t.npy
 expect 2 "no folder that a run" "$bin" report "$work"
+expect 2 "--report none/x.html: cannot be written: none is no folder" detect --log whole.csv \
+  --report none/x.html
+expect 2 "--save none/x.npy: cannot be written" features --features x.npy --labels y.npy \
+  --save none/x.npy
 expect 2 "components" detect --log whole.csv --components 5000
 expect 3 "nothing.csv" detect --log nothing.csv
 expect 3 "give --data" "$bin" train --task sst2
@@ -222,4 +226,4 @@ expect 5 "no/such" features --features x.npy --labels y.npy --test t.npy --predi
   --scores no/such/x.npy
 expect 5 "no/such" attack --model net --out no/such/x.csv
 [ ! -e x.csv ] && [ ! -e x.npy ] && [ ! -e x ] && [ ! -e x.csv.attack.safetensors ] && [ ! -e no ]
-echo "a classifier, an attack ($kills times cut), detectors, reports; forty-three mistakes"
+echo "a classifier, an attack ($kills times cut), detectors, reports; forty-five mistakes"

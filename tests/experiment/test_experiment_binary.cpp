@@ -322,7 +322,8 @@ TEST_CASE("regrad-report lists runs and compares them") {
         {"list --all", "--all: no such flag of list"},
         {"compare " + (at / "runs/a"), "give two runs or more"},
         {"compare " + (at / "runs") + " " + (at / "runs/a"), "runs: holds no run"},
-        {"compare --html", "--html: needs a value"}}) {
+        {"compare --html", "--html: needs a value"},
+        {"compare " + (at / "runs/a") + " --html " + (at / "none/x.html"), "none is no folder"}}) {
     const Ran bad = says(words);
     CHECK(bad.code == 2);
     CHECK_MESSAGE(bad.err.find(message) != std::string::npos, bad.err);

@@ -352,3 +352,17 @@ TEST_CASE("what a run could not write at its end is refused before it begins") {
                                  " in it is a file, and a run makes a folder there") == "");
   }
 }
+
+TEST_CASE("a file that cannot be written is found before the work") {
+  const TempFolder at;
+  write_file(at / "there", "x");
+  for (const std::string& good : {std::string(), at / "there", at / "new", std::string("new")})
+    CHECK_NOTHROW(check_file("--report", good));
+  const auto says = [&](const std::string& file, const std::string& words) {
+    return complaint<ConfigError>([&] { check_file("--report", file); },
+                                  "--report " + file + ": cannot be written: " + words);
+  };
+  CHECK(says(at / "none/new", (at / "none") + " is no folder") == "");
+  CHECK(says(at / "there/new", (at / "there") + " is no folder") == "");
+  CHECK(says(at.name(), "a folder has that name") == "");
+}

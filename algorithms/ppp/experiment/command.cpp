@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/ppp/experiment/command.h>
 #include <regrad/algorithms/ppp/experiment/folders.h>
 #include <regrad/algorithms/ppp/global.h>
@@ -23,6 +24,7 @@ void personalize_files(const std::string& model, const std::string& samples, con
   std::error_code unseen;
   if (std::filesystem::equivalent(model, out, unseen))
     throw ConfigError("--out " + out + ": is the model itself");
+  experiment::check_file("--out", out);
   Global global = load_global(model);
   const Inputs in = inputs_of(global.metadata, global.info, model);
   if (in.sounds) global.info.about = to_metadata(in);

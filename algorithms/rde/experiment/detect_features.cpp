@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/rde/experiment/detect_features.h>
 #include <regrad/algorithms/rde/experiment/measures.h>
 #include <regrad/algorithms/rde/experiment/same_file.h>
@@ -119,6 +120,7 @@ Mixture flagged(const Tensor& attacked, int64_t rows, const std::string& where) 
 
 void detect_features(const FeatureOptions& o, const Print& print) {
   check(o);
+  experiment::check_file("--save", o.save), experiment::check_file("--scores", o.scores);
   const Given given(o);
   std::string told;
   const Rde guard = o.guard.empty() ? fitted(o, given, told) : Rde::load(o.guard);

@@ -178,6 +178,7 @@ void check(const DetectOptions& o) {
   read.insert(read.end(), {o.model, o.train});
   for (const std::string& in : read)
     need(!same_file(in, o.report), "--report " + o.report + ": is read and written");
+  experiment::check_file("--report", o.report);
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ void compare(const std::vector<std::string>& words) {
   for (size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--html" && i + 1 < words.size()) {
       html = words[++i];
+      check_file("--html", html);
     } else {
       need(words[i] != "--html", "--html: needs a value; write --html FILE");
       need(!words[i].starts_with("-"),

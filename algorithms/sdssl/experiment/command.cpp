@@ -1,3 +1,4 @@
+#include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/sdssl/experiment/command.h>
 #include <regrad/algorithms/sdssl/experiment/model.h>
 #include <regrad/engine/io/files.h>
@@ -11,6 +12,7 @@ namespace {
 
 void embed_files(const std::string& folder, const std::string& path, const std::string& out,
                  int64_t layer, const Print& print) {
+  experiment::check_file("--out", out);
   const Model model = load_model(path);
   const std::vector<std::string> all = pictures(folder);
   const Tensor features = embed(model, all, layer ? layer : model.net.options.layers);
