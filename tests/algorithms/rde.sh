@@ -222,7 +222,7 @@ expect 4 "covariance" features --features same.npy --labels y.npy --test t.npy -
   --scores x.npy
 expect 4 "row 0 is not a number" features --features nan.npy --labels y.npy --test t.npy \
   --predicted p.npy --scores x.npy
-expect 5 "no/such" features --features x.npy --labels y.npy --test t.npy --predicted p.npy \
+expect 2 "no/such" features --features x.npy --labels y.npy --test t.npy --predicted p.npy \
   --scores no/such/x.npy
 expect 5 "no/such" attack --model net --out no/such/x.csv
 [ ! -e x.csv ] && [ ! -e x.npy ] && [ ! -e x ] && [ ! -e x.csv.attack.safetensors ] && [ ! -e no ]
