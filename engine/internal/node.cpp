@@ -26,14 +26,16 @@ void forget_inputs(Node* n) noexcept {
   n->n_in = 0;
 }
 
-uint64_t edge_units(const Op& op, int i) {
-  return op.keep & (i < 2 ? 1 << i : keep_2) ? edge_unit | data_unit : edge_unit;
+uint64_t edge_units(const Node* n, int i) {
+  if (n->in(i).node()->again) return edge_unit;
+  const bool kept = n->again || n->op->keep & (i < 2 ? 1 << i : keep_2);
+  return kept ? edge_unit | data_unit : edge_unit;
 }
 
 void release_edges(Node* n) noexcept {
   for (int i = 0; i < n->n_in; ++i) {
     // A sweep that freed the graph has given the data units back already.
-    drop(counted(n->in(i).node()), n->freed ? edge_unit : edge_units(*n->op, i));
+    drop(counted(n->in(i).node()), n->freed ? edge_unit : edge_units(n, i));
   }
   forget_inputs(n);
 }
