@@ -68,6 +68,9 @@ void forget_inputs(Node* n) noexcept;  // before edges are counted: drops the bo
 void release_edges(Node* n) noexcept;  // drops counted edges and what they keep
 void release_data(Node* n) noexcept;   // storage and aux
 
+// Of an `again` node: whether its data are gone though they can be had again. Whoever asks holds a
+// handle, so that another thread, which may be dropping them, has done so or does not.
+bool gone(const Node* n);
 // Computes the data of a node again, and of those `again` nodes above it that this takes, where
 // they are gone. `held` gets a handle of each: the data live as long. Bits are those of before.
 void revive(Node* n, std::vector<Tensor>& held);

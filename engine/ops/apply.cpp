@@ -98,11 +98,6 @@ struct Unborn {
   }
 };
 
-// Whose data are gone though they can be had again.
-bool gone(const Node* n) {
-  return n->again && !n->freed && !n->storage.load(std::memory_order_acquire);
-}
-
 // revived: handles of what was computed again for this call.
 void borrow_inputs(Node* y, const Tensor* const* in, int n, const Op& op,
                    std::vector<Tensor>& revived) {
@@ -256,11 +251,14 @@ void revive(Node* n, std::vector<Tensor>& held) {
   while (!stack.empty()) {
     Node* top = stack.back();
     Node* missing = nullptr;
-    for (int i = 0; i < top->n_in && gone(top) && !missing; ++i)
-      if (gone(top->in(i).node())) missing = top->in(i).node();
+    for (int i = 0; i < top->n_in && gone(top) && !missing; ++i) {
+      Node* in = top->in(i).node();
+      if (!in->again) continue;
+      held.push_back(*Borrowed(in));  // before its data, so that nobody drops them
+      if (gone(in)) missing = in;
+    }
     if (missing) {
       stack.push_back(missing);
-      held.push_back(*Borrowed(missing));  // before its data, so that nobody drops them
     } else {
       if (gone(top)) evaluate_again(top);
       stack.pop_back();

@@ -107,6 +107,30 @@ TEST_CASE("recompute: a sweep makes each result once, and drops it when its row 
   CHECK(grad(y, w).to_vector() == g.to_vector());
 }
 
+TEST_CASE("recompute: what leads to no gradient that is asked for goes with the sweep too") {
+  const Tensor w = weight(0), other = weight(1), x = data();
+  Tensor y;
+  {
+    const Recompute lean;
+    y = sum(matmul(x, w) * cos(cos(cos(matmul(x, other)))));
+  }
+  const int64_t before = live();
+  const Tensor g = grad(y, w, {.retain_graph = true});
+  CHECK(live() - before <= g.numel() * 8);
+}
+
+TEST_CASE("recompute: a scope inside a scope that asks for nothing changes nothing") {
+  const Tensor w = weight(0), x = data();
+  const int64_t one = 128 * width * 8, before = live();
+  const Recompute lean;
+  Tensor y;
+  {
+    const Recompute unchanged(false);
+    y = sum(tanh(sin(exp(matmul(x, w)))));
+  }
+  CHECK(live() - before < one);
+}
+
 TEST_CASE("recompute: deep scopes need no recursion, an error says what was freed") {
   const Tensor x = ones({10}).requires_grad_();
   Tensor y = x;
