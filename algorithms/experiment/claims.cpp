@@ -51,12 +51,12 @@ double mean_of(const Sample& sample) {
 }
 
 Sample Claims::seeds(const std::string& method, const std::string& metric) const {
-  if (!has(result, method)) return {};
+  if (!has(result, method) || is_left_out(result, method, metric)) return {};
   return {{values(result, method, metric)}};
 }
 
 Sample Claims::items(const std::string& method, const std::string& metric) const {
-  if (!has(result, method)) return {};
+  if (!has(result, method) || is_left_out(result, method, metric)) return {};
   Sample out{{}, true};
   for (const ByItem& seed : experiment::items(result, method, metric)) {
     out.values.push_back(seed.values);

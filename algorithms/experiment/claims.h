@@ -36,8 +36,8 @@ struct Claims {
 
   explicit Claims(const Result& of) : result(of) {}
 
-  // A metric of a method; empty where the table has no such method, ConfigError where the method
-  // has no such metric.
+  // A metric of a method; empty where the table has no such method or leaves it out (LeftOut),
+  // ConfigError where the method has no such metric.
   Sample seeds(const std::string& method, const std::string& metric) const;
   Sample items(const std::string& method, const std::string& metric) const;
   // By items where the method has them, else by seeds.

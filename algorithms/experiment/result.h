@@ -41,6 +41,14 @@ struct Claim {
   bool late = false;        // asked after a first table of these rows had been seen
 };
 
+// A metric of a method that not every seed has: it is not in the table, and claims of it are not
+// judged.
+struct LeftOut {
+  std::string method, metric;
+  int64_t have = 0, seeds = 0;  // that have it, of so many
+  std::string why = {};         // of the first that lacks it; may be empty
+};
+
 struct Result {
   std::string regrad;  // version; this and the next six lines are filled in by the frame
   std::string experiment, task, preset;
@@ -58,7 +66,10 @@ struct Result {
   std::string baseline;  // a name among the methods
   std::vector<MethodResult> methods;
   std::vector<Claim> claims;
+  std::vector<LeftOut> left_out = {};
 };
+
+bool is_left_out(const Result& result, const std::string& method, const std::string& metric);
 
 // Is the method among the table's rows?
 bool has(const Result& result, const std::string& method);

@@ -38,6 +38,10 @@ struct Items {
   // one moment, share one, and so does what other seeds tested on the same. Empty: 0, 1, ..
   std::vector<int64_t> groups = {};
 };
+// A metric that a trial could not measure. The table then leaves it out for all seeds.
+struct NotMeasured {
+  std::string method, metric, why;
+};
 // What a trial has at its end. One trial may score several methods: a net that is read in two ways
 // is trained once.
 struct Outcome {
@@ -48,6 +52,7 @@ struct Outcome {
   std::vector<Chart> figures = {};  // these three are shown for the first seed only
   std::vector<Gallery> galleries = {};
   std::vector<Listing> listings = {};
+  std::vector<NotMeasured> not_measured = {};
 };
 
 // Numbers of one moment of a trial, for metrics.jsonl and the learning curves.

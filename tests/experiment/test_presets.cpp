@@ -6,6 +6,7 @@
 #include <regrad/algorithms/asc/experiment/keywords.h>
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/cml/experiment/tasks.h>
+#include <regrad/algorithms/experiment/estimate.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/ppp/experiment/table.h>

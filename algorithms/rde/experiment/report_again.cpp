@@ -1,3 +1,4 @@
+#include <regrad/algorithms/experiment/left_out.h>
 #include <regrad/algorithms/experiment/report.h>
 #include <regrad/algorithms/rde/experiment/report_again.h>
 #include <regrad/algorithms/rde/experiment/table.h>
@@ -66,7 +67,7 @@ void report_again(const std::string& folder, const Print& print) {
       out, [](const std::string& why) { std::fprintf(stderr, "regrad: %s\n", why.c_str()); });
   need(out.finished() &&
            std::all_of(c.rows.begin(), c.rows.end(), [](const Row& row) { return row.finished; }),
-       folder + ": its run is not finished; go on with: " + c.command + " --resume");
+       folder + ": its run is not finished; go on with: regrad-rde --resume " + folder);
   Run run(c, folder);
   const JsonFields before(out.path("result.json"));
   run.options.threads = static_cast<int>(before.integer("threads"));
@@ -74,9 +75,9 @@ void report_again(const std::string& folder, const Print& print) {
   result.regrad = before.text("regrad"), result.seconds = before.number("seconds");
   result.peak_bytes = before.integer("peak_bytes");
   check(result);
-  out.write("report.html",
-            to_html({run.experiment().card(), result, c.rows, to_json(run.experiment().fields()),
-                     c.command, run.experiment().figures(result)}));
+  out.write("report.html", to_html({run.experiment().card(), result, with_left_out(c.rows, result),
+                                    read_file(out.path("config.json")), c.command,
+                                    run.experiment().figures(result)}));
   print(table(result, locale_is_utf8()) + "\nreport: " + out.path("report.html") + "\n");
 }
 
