@@ -149,13 +149,20 @@ void run_table(Experiment& experiment, const Options& o, const std::string& prog
   if (profile) print("\n" + profile->table());
 }
 
+void print_estimate(const Experiment& experiment, const Options& o) {
+  Progress progress(terminal_style(o.quiet));
+  set_num_threads(1);
+  print(
+      estimate(experiment, o, [&](const std::string& line) { progress.say("estimate: " + line); }));
+}
+
 void act(Experiment& experiment, int argc, const char* const* argv) {
   const Options o = parse_options(experiment, argc, argv);
   switch (o.action) {
     case Options::help: return print(help_text(experiment, o));
     case Options::version: return print(version_text());
     case Options::print_config: return print(config_json(experiment, o));
-    case Options::estimate: set_num_threads(1); return print(estimate(experiment, o));
+    case Options::estimate: return print_estimate(experiment, o);
     case Options::run: break;
   }
   set_num_threads(o.threads);

@@ -412,3 +412,51 @@ TEST_CASE("--estimate counts steps, seeds and every method that trains") {
   CHECK(text.find("\nread ") == std::string::npos);
   CHECK(text.find("on 1 thread\n") != std::string::npos);
 }
+
+namespace {
+struct TwoPhases : ToyExperiment {
+  std::vector<Phase> phases(const Job&) const override { return {{12}, {8, of_learnt}}; }
+  bool of_learnt = false;
+};
+}  // namespace
+
+TEST_CASE("--estimate takes steps in each phase and trains first where a phase needs it") {
+  TwoPhases toy;
+  toy.settings.steps = 20;
+  std::vector<int64_t> taken;
+  toy.before_step = [&](const Job&, int64_t i) { taken.push_back(i); };
+  std::vector<std::string> said;
+  const auto say = [&](const std::string& line) { said.push_back(line); };
+  estimate(toy, toy_options({"a"}), say);
+  CHECK(said == std::vector<std::string>{"timing a (1 of 1)"});
+  CHECK(taken.front() == 0);
+  CHECK(std::count(taken.begin(), taken.end(), 12) == 1);  // where the second one begins
+  CHECK(std::count(taken.begin(), taken.end(), 13) == 1);
+  CHECK(std::count(taken.begin(), taken.end(), 0) == 1);
+  taken.clear();
+  toy.of_learnt = true;
+  estimate(toy, toy_options({"a"}));
+  for (int64_t i = 0; i < 12; ++i)  // timed, and then trained
+    CHECK(std::count(taken.begin(), taken.end(), i) >= 2);
+}
+
+TEST_CASE("makespan: threads take jobs in order; one job alone is shared by all") {
+  CHECK(makespan({3, 1, 1, 1}, 2) == 3);
+  CHECK(makespan({1, 1, 1, 3}, 2) == 4);
+  CHECK(makespan({1, 1, 1, 3}, 1) == 6);
+  CHECK(makespan({6}, 2) == 3);
+  CHECK(makespan({2, 2}, 8) == 2);
+}
+
+TEST_CASE("a process's memory and processor time are read from the system") {
+  CHECK(cpu_seconds() > 0);
+  forget_peak();
+  const double before = peak_bytes();
+  REQUIRE(before > 0);
+  {
+    const std::vector<char> block(64 << 20, 1);
+    CHECK(std::count(block.begin(), block.end(), 1) == 64 << 20);
+  }
+  CHECK(peak_bytes() > before + (50 << 20));
+  CHECK(resident_bytes() < before + (50 << 20));
+}
