@@ -1,6 +1,7 @@
 #include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/algorithms/experiment/report.h>
 #include <regrad/algorithms/experiment/signals.h>
+#include <regrad/algorithms/experiment/table.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/profile.h>
 #include <regrad/engine/version.h>
@@ -79,7 +80,7 @@ Result result_of(const Experiment& experiment, const Options& o, const std::vect
 void run_in_memory(Experiment& experiment, const Options& o, Progress& progress) {
   Ledger ledger(jobs_of(experiment, o));
   run_all(experiment, ledger, progress, "nothing is kept without --out DIR");
-  print(table(result_of(experiment, o, ledger.rows(), ledger.seconds()), locale_is_utf8()));
+  print(table(result_of(experiment, o, ledger.rows(), ledger.seconds()), screen_of_stdout()));
 }
 
 void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
@@ -89,7 +90,7 @@ void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
   const bool ended = !from.rows.empty() && std::all_of(from.rows.begin(), from.rows.end(),
                                                        [](const Row& row) { return row.finished; });
   if (out.finished() && ended) {
-    print(table(result_of(experiment, o, from.rows, from.seconds), locale_is_utf8()) +
+    print(table(result_of(experiment, o, from.rows, from.seconds), screen_of_stdout()) +
           "\nfinished before: nothing was run or written\n");
     return;
   }
@@ -102,13 +103,13 @@ void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
   const std::vector<Row> rows = ledger.rows();
   const Result result = result_of(experiment, o, rows, ledger.seconds());
   int number = 0;
-  for (const Chart& c : learning_curves(rows))
+  for (const Chart& c : learning_curves(rows, epochs_of(experiment)))
     out.write("curve-" + std::to_string(++number) + ".svg", to_svg(c));
   out.write("report.html", to_html({experiment.card(), result, rows, config, command,
-                                    experiment.figures(result)}));
+                                    experiment.figures(result), epochs_of(experiment)}));
   if (profile) out.write("profile.trace.json", profile->trace());
   out.write("result.json", to_json(result));  // last: it marks the folder as finished
-  print(table(result, locale_is_utf8()) + "\nreport: " + out.path("report.html") + "\n");
+  print(table(result, screen_of_stdout()) + "\nreport: " + out.path("report.html") + "\n");
 }
 
 // Rows, log, checkpoints, and what a run leaves in --out and on stdout. `command`: how to run it

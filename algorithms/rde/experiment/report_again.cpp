@@ -1,4 +1,5 @@
 #include <regrad/algorithms/experiment/report.h>
+#include <regrad/algorithms/experiment/table.h>
 #include <regrad/algorithms/rde/experiment/report_again.h>
 #include <regrad/algorithms/rde/experiment/table.h>
 #include <regrad/algorithms/rde/experiment/train_table.h>
@@ -76,8 +77,8 @@ void report_again(const std::string& folder, const Print& print) {
   check(result);
   out.write("report.html",
             to_html({run.experiment().card(), result, c.rows, to_json(run.experiment().fields()),
-                     c.command, run.experiment().figures(result)}));
-  print(table(result, locale_is_utf8()) + "\nreport: " + out.path("report.html") + "\n");
+                     c.command, run.experiment().figures(result), epochs_of(run.experiment())}));
+  print(table(result, screen_of_stdout()) + "\nreport: " + out.path("report.html") + "\n");
 }
 
 }  // namespace regrad::rde
