@@ -100,6 +100,9 @@ struct Card {
   Better better = Better::lower;
   std::string baseline;
   std::vector<std::string> more_presets = {};  // beside those that every table has
+  // What the experiment is about: the method that the table's sentence compares with the baseline,
+  // the first of these that is in the table.
+  std::vector<std::string> subjects = {};
 };
 
 class Experiment {
@@ -139,6 +142,8 @@ class Experiment {
   virtual int64_t steps(const Job& job) const = 0;
   // steps between two that are logged, for --estimate; 0: logging costs nothing
   virtual int64_t log_every() const { return 0; }
+  // Steps of an epoch, for the curves' axis; 0: settings do not count in epochs.
+  virtual int64_t epoch(const Job&) const { return 0; }
   // Stretches of steps that cost about the same each, for --estimate; together steps(job).
   virtual std::vector<Phase> phases(const Job& job) const { return {{steps(job)}}; }
   virtual std::unique_ptr<Trial> trial(const Job& job) const = 0;

@@ -3,6 +3,7 @@
 #include <regrad/algorithms/experiment/estimate.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/experiment/signals.h>
+#include <regrad/algorithms/experiment/table.h>
 #include <regrad/engine/parallel.h>
 
 #include <atomic>
@@ -187,8 +188,11 @@ TEST_CASE("each metric stands beside the parameters of the models that it was me
       rows.push_back(row);
     }
   const Result r = gather(toy, toy_options({"a"}), rows);
-  CHECK(table_rows(r, "distance@50%")[0].parameters == 500);
-  CHECK(table_rows(r, "distance@90%")[0].parameters == 110);
+  const Table t = table_of(r);
+  REQUIRE(t.columns.size() == 4);  // two distances, two columns of parameters
+  CHECK(t.columns[2].metric.title == "parameters at 50%");
+  CHECK(t.columns[2].cells[0].value == "500");
+  CHECK(t.columns[3].cells[0].value == "110");
   CHECK(r.methods[0].parameters == 500);  // the table's metric is none of them: the first
 }
 

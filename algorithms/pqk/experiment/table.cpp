@@ -134,7 +134,9 @@ class Table : public Experiment {
             method_cards(rows()),
             on("accuracy", all.empty() ? "" : name(all[0])),
             Better::higher,
-            "pq"};
+            "pq",
+            {},
+            {"pqk"}};
   }
   void choose(const std::string&, const std::string& preset) override {
     s_ = preset_of(task_, preset);
@@ -176,6 +178,7 @@ class Table : public Experiment {
     return {{steps(job) - t.steps()}, {change}, {t.steps() - change}};
   }
   int64_t log_every() const override { return batches() * s_.log_every; }
+  int64_t epoch(const Job&) const override { return batches(); }
   std::unique_ptr<Trial> trial(const Job& job) const override {
     need(images_ != nullptr, "--task " + task_ + ": no examples were read");
     return pqk::trial(job, s_, images_);
