@@ -20,19 +20,25 @@ Interval interval_of(const Result& result, const Sample& a, const Sample& b) {
   return clustered_interval(by_seed, scale);
 }
 
-// "3 seeds, 80 items", "5 seeds, 18 groups of items", "21 seeds of 7 parts"
+// "3 seeds and 1,000 items", "5 seeds and 18 groups of items", "21 seeds of 7 parts"
 std::string judged_by(const Result& result, const Interval& d) {
-  const size_t seeds = result.seeds.size();
-  std::string out = std::to_string(seeds) + (seeds == 1 ? " seed" : " seeds");
+  const std::string out = count_seeds(result.seeds.size());
   if (d.items)
-    return out + ", " + std::to_string(d.items) + (d.grouped ? " groups of items" : " items");
+    return out + " and " + grouped(d.items) + (d.grouped ? " groups of items" : " items");
   return result.parts.empty() ? out : out + " of " + std::to_string(d.count) + " parts";
+}
+
+Sample without(const std::string& method, const std::string& metric) {
+  Sample out;
+  out.missing = method + " has no " + metric_of(metric).title;
+  return out;
 }
 
 }  // namespace
 
 Sample operator-(const Sample& a, const Sample& b) {
-  if (!a || !b) return {};
+  if ((!a && a.missing.empty()) || (!b && b.missing.empty())) return {};
+  if (!a || !b) return !a ? a : b;
   Sample out = a;
   bool paired =
       a.by_items == b.by_items && a.values.size() == b.values.size() && a.groups == b.groups;
@@ -51,14 +57,17 @@ double mean_of(const Sample& sample) {
 }
 
 Sample Claims::seeds(const std::string& method, const std::string& metric) const {
-  if (!has(result, method) || is_left_out(result, method, metric)) return {};
-  return {{values(result, method, metric)}};
+  if (!has(result, method)) return {};
+  if (const auto* found = values_if(result, method, metric)) return {{*found}};
+  return without(method, metric);
 }
 
 Sample Claims::items(const std::string& method, const std::string& metric) const {
-  if (!has(result, method) || is_left_out(result, method, metric)) return {};
+  if (!has(result, method)) return {};
+  const std::vector<ByItem>* found = items_if(result, method, metric);
+  if (!found) return without(method, metric);
   Sample out{{}, true};
-  for (const ByItem& seed : experiment::items(result, method, metric)) {
+  for (const ByItem& seed : *found) {
     out.values.push_back(seed.values);
     out.groups.push_back(seed.groups);
   }
@@ -66,15 +75,18 @@ Sample Claims::items(const std::string& method, const std::string& metric) const
 }
 
 Sample Claims::of(const std::string& method, const std::string& metric) const {
-  for (const MethodResult& m : result.methods)
-    for (const auto& [name, by_seed] : m.items)
-      if (m.name == method && name == metric) return items(method, metric);
-  return seeds(method, metric);
+  return items_if(result, method, metric) ? items(method, metric) : seeds(method, metric);
 }
 
 void Claims::judge(const std::string& text, const Sample& a, const Sample& b,
                    const std::function<Verdict(const Interval&)>& verdict) {
-  if (!a || !b) return;
+  if ((!a && a.missing.empty()) || (!b && b.missing.empty())) return;
+  if (!a || !b) {
+    const double none = std::nan("");
+    list.push_back({text, Verdict::not_testable, none, none,
+                    "nothing: " + (!a ? a.missing : b.missing), late});
+    return;
+  }
   need(a.by_items == b.by_items, "claims: " + text + ": one side is by seeds, the other by items");
   const Interval d = interval_of(result, a, b);
   list.push_back({text, verdict(d), d.mean, d.ci95, judged_by(result, d), late});

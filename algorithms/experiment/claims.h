@@ -6,7 +6,8 @@
 //   return c.list;
 //
 // Values of seeds are judged by the paired interval over seeds, items by the interval over seeds
-// and items (stats.h). A claim that a side is missing of is left out.
+// and items (stats.h). A claim on a method that the table lacks is left out; one on a method that is
+// there, but without this metric, is not testable here.
 #pragma once
 
 #include <regrad/algorithms/experiment/result.h>
@@ -15,12 +16,14 @@
 
 namespace regrad::experiment {
 
-// One side of a claim. Empty (false): the table has no such row.
+// One side of a claim. Empty (false): the table has no such row, or `missing` is why it has no
+// values.
 struct Sample {
   // by seeds: one list, a value per seed; by items: a list per seed, a value per item
   std::vector<std::vector<double>> values = {};
   bool by_items = false;
   std::vector<std::vector<int64_t>> groups = {};  // by seed: the items' clusters
+  std::string missing = {};                       // "rde has no AUC, pwws, cnn"
   explicit operator bool() const { return !values.empty(); }
 };
 // Value by value; empty where either side is. ConfigError where they are not of one size and kind.
@@ -36,8 +39,7 @@ struct Claims {
 
   explicit Claims(const Result& of) : result(of) {}
 
-  // A metric of a method; empty where the table has no such method or leaves it out (LeftOut),
-  // ConfigError where the method has no such metric.
+  // A metric of a method; empty where the table has no such method, or the method no such metric.
   Sample seeds(const std::string& method, const std::string& metric) const;
   Sample items(const std::string& method, const std::string& metric) const;
   // By items where the method has them, else by seeds.

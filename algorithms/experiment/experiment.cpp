@@ -6,6 +6,7 @@
 #include <regrad/algorithms/experiment/report.h>
 #include <regrad/algorithms/experiment/run_config.h>
 #include <regrad/algorithms/experiment/signals.h>
+#include <regrad/algorithms/experiment/table.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/profile.h>
 #include <regrad/engine/version.h>
@@ -91,7 +92,7 @@ Result result_of(const Experiment& experiment, const Options& o, const std::vect
 
 // The table, and what it leaves out.
 std::string told(const Result& result) {
-  std::string out = table(result, locale_is_utf8());
+  std::string out = table(result, screen_of_stdout());
   for (const LeftOut& l : result.left_out) out += "\nleft out: " + text_of(l) + "\n";
   return out;
 }
@@ -125,10 +126,11 @@ void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
   const std::vector<Row> rows = ledger.rows();
   const Result result = result_of(experiment, o, rows, ledger.seconds());
   int number = 0;
-  for (const Chart& c : learning_curves(rows))
+  for (const Chart& c : learning_curves(rows, epochs_of(experiment)))
     out.write("curve-" + std::to_string(++number) + ".svg", to_svg(c));
-  out.write("report.html", to_html({experiment.card(), result, with_left_out(rows, result), config,
-                                    begun, experiment.figures(result)}));
+  out.write("report.html",
+            to_html({experiment.card(), result, with_left_out(rows, result), config, begun,
+                     experiment.figures(result), epochs_of(experiment)}));
   if (profile) out.write("profile.trace.json", profile->trace());
   out.write("result.json", to_json(result));  // last: it marks the folder as finished
   print(told(result) + "\nreport: " + out.path("report.html") + "\n");
@@ -149,13 +151,20 @@ void run_table(Experiment& experiment, const Options& o, const std::string& prog
   if (profile) print("\n" + profile->table());
 }
 
+void print_estimate(const Experiment& experiment, const Options& o) {
+  Progress progress(terminal_style(o.quiet));
+  set_num_threads(1);
+  print(
+      estimate(experiment, o, [&](const std::string& line) { progress.say("estimate: " + line); }));
+}
+
 void act(Experiment& experiment, int argc, const char* const* argv) {
   const Options o = parse_options(experiment, argc, argv);
   switch (o.action) {
     case Options::help: return print(help_text(experiment, o));
     case Options::version: return print(version_text());
     case Options::print_config: return print(config_json(experiment, o));
-    case Options::estimate: set_num_threads(1); return print(estimate(experiment, o));
+    case Options::estimate: return print_estimate(experiment, o);
     case Options::run: break;
   }
   set_num_threads(o.threads);

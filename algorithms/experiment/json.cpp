@@ -7,6 +7,7 @@
 #include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/experiment/result.h>
 #include <regrad/algorithms/experiment/run_folder.h>
+#include <regrad/algorithms/experiment/table.h>
 #include <regrad/engine/error.h>
 
 #include <algorithm>
@@ -183,7 +184,7 @@ void list(auto& s, auto part, const Series*) {
 }
 void list(auto& c, auto part, const Chart*) {
   part("title", c.title, "x_label", c.x_label, "y_label", c.y_label);
-  part("series", c.series, "log_y", c.log_y);
+  part("series", c.series, "log_y", c.log_y, "x_names", c.x_names);
 }
 void list(auto& p, auto part, const Picture*) {
   part("width", p.width, "height", p.height, "channels", p.channels);
@@ -285,7 +286,8 @@ std::string to_json(const Result& r) {
   part("regrad", r.regrad, "experiment", r.experiment, "task", r.task, "preset", r.preset);
   part("seeds", r.seeds, "threads", r.threads, "seconds", r.seconds, "peak_bytes", r.peak_bytes);
   part("metric", r.metric, "better", r.better == Better::lower ? "lower" : "higher");
-  part("baseline", r.baseline, "methods", methods, "claims", claims, "sentence", sentence(r));
+  part("baseline", r.baseline, "subject", r.subject, "methods", methods, "claims", claims,
+       "sentence", sentence(r));
   part.optional("left_out", left_out);
   return dump(out, 2) + "\n";
 }

@@ -15,7 +15,10 @@ struct Listing {
   std::vector<std::vector<std::string>> rows = {};  // what stands between [[ and ]] is marked
 };
 
-// A <table>; cells are escaped.
+// A <table> that scrolls by itself; cells are escaped. The first few rows are open, the others
+// folded; where all columns but the first are whole shares ("83%"), each is shaded by its size and
+// none is folded.
+constexpr size_t kRowsShown = 8;
 std::string to_html(const Listing& listing);
 
 }  // namespace regrad::experiment

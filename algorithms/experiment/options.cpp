@@ -3,6 +3,7 @@
 #include <regrad/algorithms/experiment/config_file.h>
 #include <regrad/algorithms/experiment/help.h>
 #include <regrad/algorithms/experiment/options.h>
+#include <regrad/algorithms/experiment/progress.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/split.h>
@@ -226,6 +227,8 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   if (o.action == Options::print_config) return o;
   if (o.action == Options::run && !o.out.empty()) check_out(o.out, o.mode());
   check_needs(o, experiment);
+  if (o.action == Options::estimate)
+    Progress(terminal_style(o.quiet)).say("estimate: reading or making the data of " + o.task);
   experiment.data(o.data);
   experiment.check();
   check_needs(o, experiment);

@@ -89,16 +89,24 @@ std::string from_base64(std::string_view text) {
 }
 
 std::string to_html(const Gallery& gallery) {
-  std::string out;
-  for (const Picture& p : gallery.pictures) {
+  std::string shown, rest;
+  int widest = 0;
+  for (const Picture& p : gallery.pictures) widest = std::max(widest, p.width);
+  for (size_t i = 0; i < gallery.pictures.size(); ++i) {
+    const Picture& p = gallery.pictures[i];
     const char* marks[] = {"", " class=\"right\"", " class=\"wrong\""};
-    out += fmt::format(
+    (i < kPicturesShown ? shown : rest) += fmt::format(
         "<figure{0}><img alt=\"{1}\" "
         "src=\"data:image/png;base64,{2}\"/><figcaption>{1}</figcaption>"
         "</figure>\n",
         marks[p.mark], escaped(p.caption), to_base64(to_png(p)));
   }
-  return out;
+  const std::string open = fmt::format("<div class=\"gallery{}\">\n", widest > 256 ? " wide" : "");
+  if (rest.empty()) return open + shown + "</div>\n";
+  return open + shown +
+         fmt::format("</div>\n<details><summary>{} more pictures</summary>\n",
+                     gallery.pictures.size() - kPicturesShown) +
+         open + rest + "</div>\n</details>\n";
 }
 
 }  // namespace regrad::experiment

@@ -31,7 +31,8 @@ std::string to_png(const Picture& picture);
 std::string to_base64(std::string_view bytes);
 std::string from_base64(std::string_view text);
 
-// <figure> elements, one per picture.
+// <figure> elements, one per picture, the first few of them open and the others folded.
+constexpr size_t kPicturesShown = 8;
 std::string to_html(const Gallery& gallery);
 
 }  // namespace regrad::experiment

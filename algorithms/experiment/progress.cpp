@@ -1,6 +1,6 @@
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/metric.h>
 #include <regrad/algorithms/experiment/progress.h>
-#include <regrad/algorithms/experiment/result.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 

@@ -1,7 +1,10 @@
-// report.html: one file that can be mailed; styles and figures are inside it, no script.
+// report.html: one file that can be mailed, whose styles, scripts and figures are inside it. A chart
+// is an SVG, which papers and printers take; where Debian's Chart.js was found it is drawn over that
+// for the screen: values under the pointer, series that are switched off by a click.
 #pragma once
 
 #include <regrad/algorithms/experiment/claims.h>
+#include <regrad/algorithms/experiment/curves.h>
 #include <regrad/algorithms/experiment/run.h>
 
 namespace regrad::experiment {
@@ -13,16 +16,8 @@ struct Report {
   std::string config;               // JSON
   std::string command;              // how to run it again
   std::vector<Chart> figures = {};  // of the whole table
+  Epoch epoch = {};                 // for the learning curves' axis
 };
-
-// Learning curves: for each logged number a chart for each variant, a line per method, the mean
-// over the seeds.
-std::vector<Chart> learning_curves(const std::vector<Row>& rows);
-
-// The headline's mean over the seeds against a size's power of ten ("bytes": 3 is 1,000): a line
-// per method that has both, a point per variant, smallest first.
-Chart by_size(const Result& result, const std::string& metric, const std::string& size,
-              const std::vector<std::string>& variants);
 
 std::string to_html(const Report& report);
 

@@ -1,5 +1,5 @@
-// What an experiment hands back, and its two forms: result.json for programs, a table
-// with one sentence for people.
+// What an experiment hands back, and its form for programs, result.json. table.h has the one for
+// people.
 //
 //   Result r;  r.metric = "mse";  r.better = Better::lower;  r.baseline = "maml";
 //   r.methods = {{"maml", {{"mse", maml}}, 1761}, {"dagger", {{"mse", dagger}}, 3442}};
@@ -9,6 +9,7 @@
 // The rule behind a verdict stands in stats.h.
 #pragma once
 
+#include <regrad/algorithms/experiment/metric.h>
 #include <regrad/algorithms/experiment/stats.h>
 
 #include <cstdint>
@@ -17,8 +18,6 @@
 #include <vector>
 
 namespace regrad::experiment {
-
-enum class Better { lower, higher };
 
 struct MethodResult {
   std::string name;
@@ -37,7 +36,7 @@ struct Claim {
   std::string text;  // reads after "shown:" and after "not shown:", as in "dagger below maml"
   Verdict verdict;
   double difference, ci95;  // of the paired difference that was judged; NaN where there is none
-  std::string by = {};      // what the interval carries the spread of: "3 seeds, 80 items"
+  std::string by = {};      // what the interval carries the spread of: "3 seeds and 80 items"
   bool late = false;        // asked after a first table of these rows had been seen
 };
 
@@ -60,10 +59,10 @@ struct Result {
   // peak of the engine's memory, if run() sets it; otherwise the process's peak resident set
   int64_t peak_bytes = 0;
 
-  // the one that the table and the sentence are about; other metrics get tables of their own
-  std::string metric;
+  std::string metric;  // the one that the sentence is about
   Better better = Better::lower;
-  std::string baseline;  // a name among the methods
+  std::string baseline;      // a name among the methods
+  std::string subject = {};  // the method that the sentence compares with it; "": the first other
   std::vector<MethodResult> methods;
   std::vector<Claim> claims;
   std::vector<LeftOut> left_out = {};
@@ -78,10 +77,15 @@ bool has(const Result& result, const std::string& method);
 // or metric.
 const std::vector<double>& values(const Result& result, const std::string& method,
                                   const std::string& metric);
+// The same; nullptr where there is none.
+const std::vector<double>* values_if(const Result& result, const std::string& method,
+                                     const std::string& metric);
 
 // The same of what was kept item by item: a list per seed.
 const std::vector<ByItem>& items(const Result& result, const std::string& method,
                                  const std::string& metric);
+const std::vector<ByItem>* items_if(const Result& result, const std::string& method,
+                                    const std::string& metric);
 
 // The interval over the seeds of one value for each: mean_interval, or where seeds share parts
 // jackknife_interval; and of paired differences a - b.
@@ -93,39 +97,25 @@ Interval over_seeds(const Result& result, const std::vector<double>& a,
 // one value per seed, or no method with the metric that the table is about.
 void check(const Result& result);
 
-// Cells of a table, for the text below and the report alike; "±" is UTF-8.
-struct TableRow {
-  // difference: "baseline", "-0.046 ± 0.010", "-0.046, without spread", or "" where it
-  // cannot be paired
-  std::string method, value, difference;
-  bool apart = false;  // the interval of the difference leaves out 0
-  int64_t parameters = 0;
-};
-std::vector<TableRow> table_rows(const Result& result, const std::string& metric);
 // Does "lower (higher) is better" hold for this metric? For the headline, and its like for another
 // variant: "mse@5" beside "mse@10".
 bool has_direction(const Result& result, const std::string& metric);
+// metric_of, and the headline's direction where the list of metrics lacks it.
+Metric metric_in(const Result& result, const std::string& name);
 // Every metric that some method has, in the order they came.
 std::vector<std::string> metric_names(const Result& result);
 
-// "mean ± half-width" with so many decimals that the half-width has two digits; without an
-// interval, or without spread (ci95 = 0), four digits of the mean.
-std::string with_interval(double mean, double ci95, bool sign);
+// "1 seed", "3 seeds".
+std::string count_seeds(size_t count);
+
 // "-0.046 ± 0.010", or "-0.046, without spread"; "" where the claim has none.
 std::string difference(const Claim& claim);
 // The same of an interval that was made of paired differences.
 std::string difference(double mean, double ci95);
-// 12345 -> "12,345".
-std::string grouped(int64_t number);
 
 // "late" claims have "asked later: " before their text.
 std::string text_of(const Claim& claim);
 
-// The table as aligned text, the claims with their verdicts, and the sentence. `utf8` false writes
-// "+-" for "±".
-std::string table(const Result& result, bool utf8);
-// What the table shows, whichever way it went, in one sentence.
-std::string sentence(const Result& result);
 // The result as DESIGN.md lays it out, indented by two; a number that is not finite is null.
 std::string to_json(const Result& result);
 

@@ -142,6 +142,8 @@ Result gather(const Experiment& experiment, const Options& options, const std::v
   r.seeds = options.seeds, r.threads = options.threads;
   r.metric = card.metric, r.better = card.better;
   r.baseline = among(card.baseline, options.methods) ? card.baseline : options.methods[0];
+  for (auto s = card.subjects.rbegin(); s != card.subjects.rend(); ++s)
+    if (among(*s, options.methods)) r.subject = *s;
   for (const std::string& name : options.methods) {
     MethodResult m{name, {}, 0};
     std::vector<std::pair<std::string, std::vector<double>>> scalars;  // by metric, by seed

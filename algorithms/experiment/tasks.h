@@ -44,7 +44,8 @@ class TaskList : public Experiment {
   std::vector<int64_t> parts_of(uint64_t seed) const override { return chosen().parts_of(seed); }
   int64_t steps(const Job& job) const override { return chosen().steps(job); }
   int64_t log_every() const override { return chosen().log_every(); }
-  int64_t usual_step(const Job& job) const override { return chosen().usual_step(job); }
+  int64_t epoch(const Job& job) const override { return chosen().epoch(job); }
+  std::vector<Phase> phases(const Job& job) const override { return chosen().phases(job); }
   std::unique_ptr<Trial> trial(const Job& job) const override { return chosen().trial(job); }
   std::vector<Claim> claims(const Result& result) const override { return chosen().claims(result); }
   std::vector<Chart> figures(const Result& result) const override {

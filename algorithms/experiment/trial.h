@@ -58,6 +58,13 @@ struct Outcome {
 // Numbers of one moment of a trial, for metrics.jsonl and the learning curves.
 using Moment = std::vector<std::pair<std::string, double>>;
 
+// Steps of a trial that cost about the same each.
+struct Phase {
+  int64_t steps;
+  // what one costs depends on what was learnt before: --estimate trains first, as long as it may
+  bool of_learnt = false;
+};
+
 class Trial {
  public:
   virtual ~Trial() = default;
@@ -66,6 +73,9 @@ class Trial {
   virtual Moment step(int64_t i) = 0;
   // After the last step: evaluation.
   virtual Outcome finish() = 0;
+  // For --estimate: what costs as much as finish() does, on a trial of which only some steps were
+  // taken.
+  virtual void rehearse() { finish(); }
   // Lists every tensor that steps change, by name. Names, shapes and dtypes are the same from the
   // first step to the last, so that a trial that was just made takes up another's state.
   virtual void state(const std::function<void(const std::string&, Tensor&)>& part) = 0;
@@ -90,6 +100,9 @@ struct Card {
   Better better = Better::lower;
   std::string baseline;
   std::vector<std::string> more_presets = {};  // beside those that every table has
+  // What the experiment is about: the method that the table's sentence compares with the baseline,
+  // the first of these that is in the table.
+  std::vector<std::string> subjects = {};
 };
 
 class Experiment {
@@ -129,8 +142,10 @@ class Experiment {
   virtual int64_t steps(const Job& job) const = 0;
   // steps between two that are logged, for --estimate; 0: logging costs nothing
   virtual int64_t log_every() const { return 0; }
-  // from which on steps cost what most do, for --estimate
-  virtual int64_t usual_step(const Job&) const { return 0; }
+  // Steps of an epoch, for the curves' axis; 0: settings do not count in epochs.
+  virtual int64_t epoch(const Job&) const { return 0; }
+  // Stretches of steps that cost about the same each, for --estimate; together steps(job).
+  virtual std::vector<Phase> phases(const Job& job) const { return {{steps(job)}}; }
   virtual std::unique_ptr<Trial> trial(const Job& job) const = 0;
   virtual std::vector<Claim> claims(const Result& result) const = 0;
   // Pictures of the whole table, which the report begins its figures with.

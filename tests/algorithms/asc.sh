@@ -38,7 +38,7 @@ wave stereo.wav 22050 2 0.3
 "$bin/regrad-asc" --quiet --seeds 1 --methods baseline,resnorm-g --epochs 2 \
   --generated.train 8 --generated.test 2 --translation.steps 6 --compress --compression.epochs 1 \
   --compression.ratio 0.3 --out out > table
-grep -q "largest int8 difference" table
+grep -q "largest int8 difference of a logit" out/result.json
 model=out/models/resnorm-g-seed-0.safetensors
 "$bin/regrad-asc" classify "$model" mono.wav stereo.wav | tee answers
 [ "$(wc -l < answers)" = 2 ]

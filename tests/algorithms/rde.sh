@@ -15,7 +15,7 @@ for command in train attack detect report; do
 done
 "$bin" train --quiet --nets cnn --train 200 --validation 20 --test 200 --epochs 6 --width 8 \
   --lr 0.01 --batch 16 --most 20 --out net --threads 1 > table
-grep -q "accuracy@cnn" table
+grep -q "accuracy, cnn" table
 model=net/models/classifier-cnn-seed-0.safetensors
 [ -e "$model" ]
 
@@ -87,7 +87,7 @@ features --features x.npy --labels y.npy --test t.npy --predicted p.npy | tail -
 # the report of a run, again
 cp net/report.html before.html
 rm net/report.html
-"$bin" report net | grep -q "accuracy@cnn"
+"$bin" report net | grep -q "accuracy, cnn"
 cmp net/report.html before.html
 "$bin" --quiet --seeds 1 --train 128 --validation 20 --test 150 --attacked 150 --epochs 4 \
   --batch 16 --lr 0.01 --width 16 --components 4 --confident 0.55 --adversarial 20 --out all > table

@@ -542,8 +542,9 @@ TEST_CASE("a row: masks by the trained net, what is counted, what is reported") 
     CHECK(i.groups == data->test_group[0]);
     CHECK(experiment::mean(i.values) == doctest::Approx(score(i.metric)));
   }
-  CHECK(out.galleries.size() == 1);
-  CHECK(out.galleries[0].pictures[0].width == 80);
+  REQUIRE(out.listings.size() == 1);  // of confusions
+  CHECK(out.listings[0].columns.size() == 5);
+  CHECK(out.listings[0].rows.size() == 4);
   int64_t logs = 0;
   for (const experiment::Moment& m : run.moments) logs += !m.empty();
   CHECK(logs >= 8);
@@ -636,11 +637,14 @@ TEST_CASE("pictures: low frequencies at the bottom, from dark to light; confusio
   CHECK(static_cast<unsigned char>(p.pixels[9 + 6]) == 8);
   CHECK(spectrogram_picture(x, 4).pixels.size() == 12 * 8 * 3);
   CHECK(to_png(p).substr(1, 3) == "PNG");
-  const experiment::Picture c = confusion_picture(tensor({0, 4, 0, 0}, {2, 2}, DType::f64), "c");
-  CHECK(static_cast<unsigned char>(c.pixels[0]) == 255);
-  CHECK(static_cast<unsigned char>(c.pixels[3 * 20]) == 8);
+  const experiment::Listing c =
+      confusions(tensor({1, 2, 0, 0}, {2, 2}, DType::f64), {"bus", "park"}, "c");
+  CHECK(c.columns == std::vector<std::string>{"class", "bus", "park"});
+  CHECK(c.rows ==
+        std::vector<std::vector<std::string>>{{"bus", "33%", "67%"}, {"park", "0%", "0%"}});
   CHECK_THROWS_AS(spectrogram_picture(zeros({3})), ShapeError);
-  CHECK_THROWS_AS(confusion_picture(zeros({2, 3}), ""), ShapeError);
+  CHECK_THROWS_AS(confusions(zeros({2, 3}), {"a", "b"}, ""), ShapeError);
+  CHECK_THROWS_AS(confusions(zeros({2, 2}), {"a"}, ""), ShapeError);
 }
 
 TEST_CASE("settings: every task's presets hold, values that contradict each other are refused") {

@@ -124,7 +124,7 @@ void check_claim(const Expected& e, const std::vector<Expected>& all, const Ask&
       const Claim c = asked(ask, result_of(world, all, better), e.text);
       CHECK(c.difference == doctest::Approx(target).epsilon(1e-6));
       CHECK(c.late == e.late);
-      CHECK(c.by == (e.by_items ? "3 seeds, 40 items" : "3 seeds"));
+      CHECK(c.by == (e.by_items ? "3 seeds and 40 items" : "3 seeds"));
       return c.verdict;
     };
     CHECK(at(good, 0) == Verdict::shown);
@@ -164,9 +164,10 @@ std::vector<Expected> of_pruning(const Variants& variants) {
                      true});
     };
     const auto swings = [&](const std::string& a, const std::string& b) {
-      out.push_back({"swing of " + a + " below swing of " + b + " at " + v,
-                     is_below,
-                     {{1, a, "swing@" + v}, {-1, b, "swing@" + v}}});
+      out.push_back(
+          {"swing of the accuracy of " + a + " below swing of the accuracy of " + b + " at " + v,
+           is_below,
+           {{1, a, "swing@" + v}, {-1, b, "swing@" + v}}});
     };
     for (const std::string own : {"map", "map-layer"}) {
       for (const char* other : {"one-shot", "gmp", "dpf"}) compare(own, other);
@@ -184,19 +185,29 @@ std::vector<Expected> of_pruning(const Variants& variants) {
   return out;
 }
 
-// "2: gap@simulated: ifn below resnorm"
+// "gap from source to unseen, simulated" of "gap@simulated"
+std::string in_words(const std::string& metric) {
+  const size_t at = metric.find('@');
+  const std::string base = metric.substr(0, at);
+  const char* words = base == "unseen"   ? "accuracy, unseen"
+                      : base == "source" ? "accuracy, source"
+                                         : "gap from source to unseen";
+  return words + std::string(", ") + metric.substr(at + 1);
+}
+
+// "2: gap from source to unseen, simulated: ifn below resnorm"
 std::vector<Expected> of_rfn() {
   std::vector<Expected> out;
   const auto clips = [&](const std::string& number, const std::string& metric, const std::string& a,
                          Kind kind, const std::string& b, bool late = false) {
-    out.push_back(
-        {number + ": " + metric + ": " + a + (kind == is_above ? " above " : " below ") + b,
-         kind,
-         {{1, a, metric}, {-1, b, metric}},
-         0,
-         0,
-         true,
-         late});
+    out.push_back({number + ": " + in_words(metric) + ": " + a +
+                       (kind == is_above ? " above " : " below ") + b,
+                   kind,
+                   {{1, a, metric}, {-1, b, metric}},
+                   0,
+                   0,
+                   true,
+                   late});
   };
   for (const std::string d : {"simulated", "microphones", "sd4"}) {
     clips("1", "unseen@" + d, "resnorm", is_above, "none");
@@ -213,14 +224,14 @@ std::vector<Expected> of_rfn() {
     clips("4", "unseen@" + d, "ifn-input", is_above, "in-input");
   }
   for (const std::string d : {"sd0", "sd4"})
-    out.push_back({"2: gap@" + d + ": ifn-input's within 2 points of 0",
+    out.push_back({"2: gap from source to unseen, " + d + ": ifn-input's within 2 points of 0",
                    is_within,
                    {{1, "ifn-input", "gap@" + d}},
                    2,
                    0,
                    true});
   for (const std::string norm : {"ifn", "resnorm", "rfn"})
-    out.push_back({"5: unseen@sd0: " + norm + " not 2 points above none",
+    out.push_back({"5: accuracy, unseen, sd0: " + norm + " not 2 points above none",
                    is_not_above,
                    {{1, norm, "unseen@sd0"}, {-1, "none", "unseen@sd0"}},
                    2,
@@ -235,15 +246,15 @@ std::vector<Expected> of_rfn() {
       const std::string device = nats("device", "frequency", place, d),
                         of_class = nats("class", "frequency", place, d);
       out.push_back(
-          {"6: none: nats of device in frequency above channel statistics, " + place + "@" + d,
+          {"6: none: nats of device in frequency above channel statistics, " + place + ", " + d,
            is_above,
            {{1, "none", device}, {-1, "none", nats("device", "channel", place, d)}}});
       out.push_back(
-          {"6: nats of device in frequency statistics, " + place + ": rfn below none@" + d,
+          {"6: nats of device in frequency statistics, " + place + ": rfn below none, " + d,
            is_below,
            {{1, "rfn", device}, {-1, "none", device}}});
       out.push_back({"6: rfn takes more nats of device than of class from frequency statistics, " +
-                         place + "@" + d,
+                         place + ", " + d,
                      is_above,
                      {{1, "none", device},
                       {-1, "rfn", device},
@@ -255,7 +266,7 @@ std::vector<Expected> of_rfn() {
 
 // Claims that compare devices of sd4 or sd0 with sd8.
 std::vector<Expected> of_spread() {
-  std::vector<Expected> out{{"3: unseen: rfn-0.1 less rfn, at sd8 above the same at sd4",
+  std::vector<Expected> out{{"3: accuracy, unseen: rfn-0.1 less rfn, at sd8 above the same at sd4",
                              is_above,
                              {{1, "rfn-0.1", "unseen@sd8"},
                               {-1, "rfn", "unseen@sd8"},
@@ -265,7 +276,7 @@ std::vector<Expected> of_spread() {
                              0,
                              true}};
   for (const std::string style : {"mixstyle", "freq-mixstyle"})
-    out.push_back({"5: unseen: " + style + " less none, at sd8 above the same at sd0",
+    out.push_back({"5: accuracy, unseen: " + style + " less none, at sd8 above the same at sd0",
                    is_above,
                    {{1, style, "unseen@sd8"},
                     {-1, "none", "unseen@sd8"},
@@ -317,7 +328,7 @@ struct FewShot {
   std::string word() const { return better == Better::lower ? " below " : " above "; }
   void add(int k, Expected e) {
     const std::string shot = std::to_string(k);
-    e.text += " at K=" + shot, e.by_items = by_items;
+    e.text += " at K = " + shot, e.by_items = by_items;
     for (Term& t : e.terms) t.metric += metric + "@" + shot;
     out.push_back(e);
   }
@@ -458,7 +469,7 @@ TEST_CASE("claims of regrad-cml: sinusoids") {
     World world;
     world.moved[{"maml", "mse@5"}] = maml - 50, world.moved[{"cml", "mse@5"}] = cml - 50;
     return asked([&](const Result& r) { return tasks.claims(r); },
-                 result_of(world, f.out, f.better), "cml within 10% of maml at K=5")
+                 result_of(world, f.out, f.better), "cml within 10% of maml at K = 5")
         .verdict;
   };
   CHECK(near(50, 50) == Verdict::shown);

@@ -227,10 +227,9 @@ TEST_CASE("what cannot be drawn is a ConfigError before anything runs; a table g
   std::string all;
   for (const auto& c : claims) all += experiment::name(c.verdict) + ": " + c.text + "; ";
   CHECK(all ==
-        "shown: maml above 20% at K=1; shown: maml above itself without adaptation at K=1; shown: "
-        "cml above maml at K=1; not shown: dagger above cml "
-        "at "
-        "K=1; refuted: boil-cml above boil at K=1; ");
+        "shown: maml above 20% at K = 1; shown: maml above itself without adaptation at K = 1; "
+        "shown: cml above maml at K = 1; not shown: dagger above cml at K = 1; refuted: boil-cml "
+        "above boil at K = 1; ");
 }
 
 TEST_CASE(

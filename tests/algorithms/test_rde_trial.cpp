@@ -624,6 +624,6 @@ TEST_CASE("RDE's claims: above each other detector, near and far") {
     FAIL(text);
     return Verdict::not_testable;
   };
-  CHECK(verdict("AUC, pwws@cnn: rde above mle") == Verdict::shown);
-  CHECK(verdict("AUC, pwws, far@cnn: rde above mle") == Verdict::refuted);
+  CHECK(verdict("AUC, pwws, cnn: rde above mle") == Verdict::shown);
+  CHECK(verdict("AUC, pwws, far, cnn: rde above mle") == Verdict::refuted);
 }

@@ -62,7 +62,7 @@ TEST_CASE("a gallery shows captions and marks, and a checkpoint keeps it to the 
   const std::string html = to_html(g);
   CHECK(html.find("class \"a\"") == std::string::npos);
   CHECK(html.find("class &quot;a&quot; &amp; b</figcaption>") != std::string::npos);
-  CHECK(html.find("<figure class=\"wrong\"><img alt=") == 0);
+  CHECK(html.find("<div class=\"gallery\">\n<figure class=\"wrong\"><img alt=") == 0);
   CHECK(html.find("src=\"data:image/png;base64,iVBORw0KGgo") != std::string::npos);
   Row row{{"cml", "K=1", 3}, 5, {}, true, {}};
   row.outcome.galleries = {g};
@@ -78,9 +78,35 @@ TEST_CASE("a gallery shows captions and marks, and a checkpoint keeps it to the 
   const Row texts = row_from_json(to_json(row), "here");
   REQUIRE(texts.outcome.listings.size() == 1);
   CHECK(to_html(texts.outcome.listings[0]) ==
-        "<table class=\"listing\">\n<caption>texts &lt;2&gt;</caption>\n<tr><th>text</th><th>score"
-        "</th></tr>\n<tr><td>a <mark>fine</mark> &amp; [[x</td><td>1.5</td></tr>\n</table>\n");
+        "<div class=\"scroll\"><table class=\"listing\">\n<caption>texts &lt;2&gt;</caption>\n"
+        "<tr><th>text</th><th>score</th></tr>\n"
+        "<tr><td>a <mark>fine</mark> &amp; [[x</td><td>1.5</td></tr>\n</table></div>\n");
   std::string damaged = to_json(row);
   damaged.replace(damaged.find("\"mark\":2"), 8, "\"mark\":7");
   CHECK(complaint<IOError>([&] { row_from_json(damaged, "here"); }, "here: no such mark") == "");
+}
+
+TEST_CASE("a long series of pictures and a long table are open at their beginning, folded after") {
+  Gallery g{"many"};
+  for (int i = 0; i < 10; ++i) g.pictures.push_back({1, 1, 1, "a", "no " + std::to_string(i)});
+  const std::string html = to_html(g);
+  CHECK(html.find("no 7</figcaption>") < html.find("<summary>2 more pictures</summary>"));
+  CHECK(html.find("no 8</figcaption>") > html.find("<summary>2 more pictures</summary>"));
+  g.pictures.resize(8);
+  CHECK(to_html(g).find("<details>") == std::string::npos);
+  Listing l{"texts", {"text"}};
+  for (int i = 0; i < 11; ++i) l.rows.push_back({"t" + std::to_string(i)});
+  CHECK(to_html(l).find("<summary>3 more rows</summary>") < to_html(l).find("t8"));
+}
+
+TEST_CASE("a table of shares is shaded by them, whole, under its names") {
+  Listing l{"confusions", {"class", "car", "dog"}, {{"car", "83%", "17%"}, {"dog", "0%", "100%"}}};
+  const std::string html = to_html(l);
+  CHECK(html.find("class=\"listing shares\"") != std::string::npos);
+  CHECK(html.find("<td style=\"background: rgba(0, 114, 178, 0.498)\">83%</td>") !=
+        std::string::npos);
+  CHECK(html.find("<td>0%</td>") != std::string::npos);
+  CHECK(html.find("<th>dog</th>") != std::string::npos);
+  l.rows[0][1] = "83";  // no share
+  CHECK(to_html(l).find("rgba") == std::string::npos);
 }

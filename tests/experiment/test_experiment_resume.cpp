@@ -3,6 +3,7 @@
 #include <regrad/algorithms/experiment/estimate.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/experiment/signals.h>
+#include <regrad/algorithms/experiment/table.h>
 #include <regrad/engine/parallel.h>
 
 #include <atomic>
@@ -187,8 +188,11 @@ TEST_CASE("each metric stands beside the parameters of the models that it was me
       rows.push_back(row);
     }
   const Result r = gather(toy, toy_options({"a"}), rows);
-  CHECK(table_rows(r, "distance@50%")[0].parameters == 500);
-  CHECK(table_rows(r, "distance@90%")[0].parameters == 110);
+  const Table t = table_of(r);
+  REQUIRE(t.columns.size() == 4);  // two distances, two columns of parameters
+  CHECK(t.columns[2].metric.title == "parameters at 50%");
+  CHECK(t.columns[2].cells[0].value == "500");
+  CHECK(t.columns[3].cells[0].value == "110");
   CHECK(r.methods[0].parameters == 500);  // the table's metric is none of them: the first
 }
 
@@ -411,4 +415,52 @@ TEST_CASE("--estimate counts steps, seeds and every method that trains") {
   CHECK(text.find("\nb ") != std::string::npos);
   CHECK(text.find("\nread ") == std::string::npos);
   CHECK(text.find("on 1 thread\n") != std::string::npos);
+}
+
+namespace {
+struct TwoPhases : ToyExperiment {
+  std::vector<Phase> phases(const Job&) const override { return {{12}, {8, of_learnt}}; }
+  bool of_learnt = false;
+};
+}  // namespace
+
+TEST_CASE("--estimate takes steps in each phase and trains first where a phase needs it") {
+  TwoPhases toy;
+  toy.settings.steps = 20;
+  std::vector<int64_t> taken;
+  toy.before_step = [&](const Job&, int64_t i) { taken.push_back(i); };
+  std::vector<std::string> said;
+  const auto say = [&](const std::string& line) { said.push_back(line); };
+  estimate(toy, toy_options({"a"}), say);
+  CHECK(said == std::vector<std::string>{"timing a (1 of 1)"});
+  CHECK(taken.front() == 0);
+  CHECK(std::count(taken.begin(), taken.end(), 12) == 1);  // where the second one begins
+  CHECK(std::count(taken.begin(), taken.end(), 13) == 1);
+  CHECK(std::count(taken.begin(), taken.end(), 0) == 1);
+  taken.clear();
+  toy.of_learnt = true;
+  estimate(toy, toy_options({"a"}));
+  for (int64_t i = 0; i < 12; ++i)  // timed, and then trained
+    CHECK(std::count(taken.begin(), taken.end(), i) >= 2);
+}
+
+TEST_CASE("makespan: threads take jobs in order; one job alone is shared by all") {
+  CHECK(makespan({3, 1, 1, 1}, 2) == 3);
+  CHECK(makespan({1, 1, 1, 3}, 2) == 4);
+  CHECK(makespan({1, 1, 1, 3}, 1) == 6);
+  CHECK(makespan({6}, 2) == 3);
+  CHECK(makespan({2, 2}, 8) == 2);
+}
+
+TEST_CASE("a process's memory and processor time are read from the system") {
+  CHECK(cpu_seconds() > 0);
+  forget_peak();
+  const double before = peak_bytes();
+  REQUIRE(before > 0);
+  {
+    const std::vector<char> block(64 << 20, 1);
+    CHECK(std::count(block.begin(), block.end(), 1) == 64 << 20);
+  }
+  CHECK(peak_bytes() > before + (50 << 20));
+  CHECK(resident_bytes() < before + (50 << 20));
 }

@@ -82,7 +82,9 @@ class KeywordTable : public Experiment {
         method_cards(keyword_methods()),
         "accuracy",
         Better::higher,
-        "bcresnet-1"};
+        "bcresnet-1",
+        {},
+        {"bcresnet-8", "bcresnet-6", "bcresnet-3", "bcresnet-2"}};
   }
   void choose(const std::string&, const std::string& preset) override {
     settings_ = {};
@@ -104,6 +106,7 @@ class KeywordTable : public Experiment {
   }
   int64_t steps(const Job&) const override { return epoch() * settings_.epochs; }
   int64_t log_every() const override { return epoch() * settings_.log_every; }
+  int64_t epoch(const Job&) const override { return epoch(); }
   std::unique_ptr<Trial> trial(const Job& job) const override {
     need(data_ != nullptr, "--task keywords: no clips were read");
     return keyword_trial(job, settings_, data_);

@@ -1,6 +1,7 @@
 // Pictures of spectrograms and of confusions.
 #pragma once
 
+#include <regrad/algorithms/experiment/listing.h>
 #include <regrad/algorithms/experiment/picture.h>
 #include <regrad/engine/tensor.h>
 
@@ -11,7 +12,8 @@ namespace regrad::asc {
 experiment::Picture spectrogram_picture(const Tensor& x, int zoom = 3);
 
 // counts f64 [K,K], row: the true class, column: the net's answer. Each cell is the share of its
-// row, white for 0 and dark for 1.
-experiment::Picture confusion_picture(const Tensor& counts, const std::string& caption);
+// row in whole %, under the classes' names. ShapeError where counts are not [K,K] of these classes.
+experiment::Listing confusions(const Tensor& counts, const std::vector<std::string>& classes,
+                               const std::string& title);
 
 }  // namespace regrad::asc

@@ -16,12 +16,10 @@ void add_figures(const Job& job, const std::vector<Tensor>& logits, const Hits& 
   Tensor counts = zeros({k, k}, DType::f64);
   for (size_t d = 0; d < logits.size(); ++d)
     counts = counts + matmul(hot(data.test_y[d]).mT(), hot(argmax(logits[d], -1)));
-  const std::string caption =
-      "row: the true class, column: the net's answer, the shade is the share of the row. From the "
-      "top and the left: " +
-      joined(data.classes, ", ");
-  out.galleries.push_back(
-      {"Confusions on all devices, " + title_of(job), {confusion_picture(counts, caption)}});
+  out.listings.push_back(
+      confusions(counts, data.classes,
+                 "Confusions on all devices, " + title_of(job) +
+                     ": a row the true class, a column the net's answer, % of the row"));
 }
 
 }  // namespace

@@ -19,10 +19,12 @@ constexpr const char* no_pairs =
 
 bool translates(const Job& job) { return find_method(methods(), job.method).translation; }
 
+std::string at(const std::string& variant) { return variant.empty() ? "" : ", " + variant; }
+
 void norms(Claims& c, const std::string& variant) {
   for (const auto& [a, b] :
        {std::pair{"resnorm", "baseline"}, {"baseline-g", "baseline"}, {"resnorm-g", "resnorm"}})
-    c.above(on(std::string(a) + " above " + b + " on unseen devices", variant),
+    c.above(std::string(a) + " above " + b + " on unseen devices" + at(variant),
             c.items(a, on("unseen", variant)), c.items(b, on("unseen", variant)));
 }
 
@@ -30,11 +32,11 @@ void norms(Claims& c, const std::string& variant) {
 // whether distillation adds is asked beside it.
 void compressed(Claims& c, const std::string& method, const std::string& variant) {
   const auto of = [&](const char* metric) { return c.items(method, on(metric, variant)); };
-  c.within(on(method + " at 8-bit weights within 1 point of uncompressed", variant),
+  c.within(method + " at 8-bit weights within 1 point of uncompressed" + at(variant),
            of("with 8-bit weights"), of("accuracy"), 1);
-  c.within(on(method + " at 8-bit weights and inputs within 1 point of uncompressed", variant),
+  c.within(method + " at 8-bit weights and inputs within 1 point of uncompressed" + at(variant),
            of("int8"), of("accuracy"), 1);
-  c.above(on(method + " fine-tuned with KD above without", variant),
+  c.above(method + " fine-tuned with KD above without" + at(variant),
           of("after fine-tuning with KD"), of("after fine-tuning without KD"));
 }
 
@@ -70,7 +72,9 @@ class AscTable : public SoundTable<Settings> {
             method_cards(methods()),
             on("accuracy", variants()[0]),
             Better::higher,
-            "baseline"};
+            "baseline",
+            {},
+            {"resnorm", "resnorm-g"}};
   }
 
   void choose(const std::string& task, const std::string& preset) override {
@@ -153,10 +157,11 @@ class AscTable : public SoundTable<Settings> {
   }
 
   int64_t steps(const Job& job) const override {
-    return phases(settings_, job.method, sounds_.clips(settings_, job.seed)).steps();
+    return asc::phases(settings_, job.method, sounds_.clips(settings_, job.seed)).steps();
   }
-  int64_t usual_step(const Job& job) const override {
-    return translates(job) ? settings_.translation.steps : 0;
+  std::vector<Phase> phases(const Job& job) const override {
+    const Phases p = asc::phases(settings_, job.method, sounds_.clips(settings_, job.seed));
+    return {{p.translation}, {p.training}, {p.without}, {p.with}};
   }
 
   std::unique_ptr<Trial> trial(const Job& job) const override {

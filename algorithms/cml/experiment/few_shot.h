@@ -60,7 +60,9 @@ struct Asked {
   experiment::Claims& claims;
   std::string variant, metric;  // "K=10", "mse@10"
 
-  std::string text(const std::string& claim) const { return claim + " at " + variant; }
+  std::string text(const std::string& claim) const {
+    return claim + " at K = " + variant.substr(2);
+  }
   experiment::Sample of(const std::string& method) const { return claims.of(method, metric); }
   experiment::Sample unadapted(const std::string& method) const {
     return claims.of(method, "unadapted " + metric);
@@ -94,7 +96,9 @@ class FewShotExperiment : public experiment::Experiment {
             experiment::method_cards(methods()),
             scoring_.metric_name + ("@" + std::to_string(k)),
             scoring_.better,
-            "maml"};
+            "maml",
+            {},
+            {"cml", "dagger"}};
   }
   std::vector<experiment::Field> fields() override { return experiment::fields(settings_); }
   std::vector<std::string> variants() const override {

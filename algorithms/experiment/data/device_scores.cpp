@@ -45,14 +45,11 @@ std::string title_of(const Job& job) {
 }
 
 Chart device_chart(const Job& job, const Hits& hits, const Recordings& data) {
-  std::string names;
-  for (size_t d = 0; d < hits.size(); ++d)
-    names += (d ? d == static_cast<size_t>(data.seen) ? " | " : ", " : "") + data.devices[d];
   Series points{job.method, {}, {}, Series::points};
   for (size_t d = 0; d < hits.size(); ++d)
-    points.x.push_back(static_cast<double>(d + 1)), points.y.push_back(mean(hits[d]));
-  Chart chart{"Accuracy by device, " + title_of(job), "device, those of training first: " + names,
-              "%"};
+    points.x.push_back(static_cast<double>(d)), points.y.push_back(mean(hits[d]));
+  Chart chart{"Accuracy by device", "device, those of training first", "%"};
+  chart.x_names = data.devices;
   chart.series.push_back(std::move(points));
   return chart;
 }

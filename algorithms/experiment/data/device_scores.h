@@ -36,7 +36,8 @@ std::vector<int64_t> groups_by_clip(const Recordings& data, size_t first, size_t
 
 // "resnorm", or "resnorm, sd4" of one variant among several.
 std::string title_of(const Job& job);
-// Each device's mean; the axis names the devices, those of training first.
+// Each device's mean, over the devices' names, those of training first; the report makes one chart
+// of all methods.
 Chart device_chart(const Job& job, const Hits& hits, const Recordings& data);
 
 }  // namespace regrad::experiment

@@ -89,6 +89,7 @@ class SoundTable : public Experiment {
   std::vector<std::string> variants() const override { return settings_.devices; }
   int64_t steps(const Job& job) const override { return epoch(job.seed) * settings_.epochs; }
   int64_t log_every() const override { return epoch(0) * settings_.log_every; }
+  int64_t epoch(const Job& job) const override { return epoch(job.seed); }
 
  protected:
   // in steps

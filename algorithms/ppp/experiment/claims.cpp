@@ -23,17 +23,18 @@ void ask(Claims& c, const std::string& metric) {
           if (name == metric) return c.items(row, metric);
     return {};
   };
+  const std::string title = experiment::metric_of(metric).title;
   const auto above = [&](const char* a, const char* b, const char* words) {
-    c.above(metric + ": " + words, of(a), of(b));
+    c.above(title + ": " + words, of(a), of(b));
   };
   above("ppp", "ppp-other", "one's own prototype above another person's");
   above("ppp", "random", "one's own prototype above random channels");
   above("ppp", "norm", "one's own prototype above the full net's largest filters");
   above("ppp", "norm-gated", "one's own prototype above the same net's largest filters");
   above("ppp-other", "random", "another person's prototype above random channels");
-  c.not_above(metric + ": the full net not 2 points above one's own prototype", of("full"),
+  c.not_above(title + ": the full net not 2 points above one's own prototype", of("full"),
               of("ppp"), margin);
-  c.within(metric + ": random channels within 2 points of the full net's largest filters",
+  c.within(title + ": random channels within 2 points of the full net's largest filters",
            of("random"), of("norm"), margin);
   above("ppp", "aig-own", "b = 1 and shared gates above b = 0 without them, both cut");
 }

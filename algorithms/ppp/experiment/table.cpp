@@ -49,7 +49,9 @@ class Table : public Experiment {
             std::move(cards),
             "accuracy",
             Better::higher,
-            "full"};
+            "full",
+            {},
+            {"ppp"}};
   }
   void choose(const std::string&, const std::string& preset) override {
     preset_ = preset;
@@ -127,6 +129,9 @@ class Table : public Experiment {
   }
   int64_t log_every() const override {
     return data_ ? steps_of_net(s_, *data_) / s_.epochs * s_.log_every : 0;
+  }
+  int64_t epoch(const Job&) const override {
+    return data_ ? steps_of_net(s_, *data_) / s_.epochs : 0;
   }
   std::unique_ptr<Trial> trial(const Job& job) const override {
     need(data_ != nullptr, "--task " + task_ + ": no examples were read");

@@ -154,7 +154,8 @@ class Table : public Experiment {
   Card card() const override {
     const std::string first = s_.sparsities.empty() ? "90%" : percent(s_.sparsities[0]);
     return {paper_.name,           paper_.about,   {task_}, method_cards(rows(s_)),
-            on("accuracy", first), Better::higher, "dpf",   {wrn_preset}};
+            on("accuracy", first), Better::higher, "dpf",   {wrn_preset},
+            {paper_.name}};
   }
   void choose(const std::string&, const std::string& preset) override {
     s_ = preset_of(task_, preset);
@@ -185,6 +186,7 @@ class Table : public Experiment {
     return batches() * s_.epochs * row(job.method, s_).times;
   }
   int64_t log_every() const override { return batches() * s_.log_every; }
+  int64_t epoch(const Job&) const override { return batches(); }
   std::unique_ptr<Trial> trial(const Job& job) const override {
     if (!images_) throw ConfigError("--task " + task_ + ": no images were read");
     return pruning::trial(job, s_, images_);
@@ -223,7 +225,7 @@ TaskList tasks(const Paper& paper) {
 
 void ask(Claims& c, const std::string& metric, const std::string& a, const std::string& b,
          const std::string& variant) {
-  const std::string what = on(metric, variant), of = metric + " of ";
+  const std::string what = on(metric, variant), of = metric_of(metric).title + " of ";
   if (metric == "accuracy")
     return c.above(a + " above " + b + " at " + variant, c.items(a, what), c.items(b, what));
   // a curve of few points has no swing

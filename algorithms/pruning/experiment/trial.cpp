@@ -39,17 +39,22 @@ double share_of_zeros(const Tensors& w) {
   return 100 * static_cast<double>(zeros_in(w)) / static_cast<double>(entries_in(w));
 }
 
-Chart by_layer(const std::string& title, const Tensors& effective) {
-  Chart layers{"Sparsity by layer, " + title, "layer", "% of the weights, % of the filters"};
-  layers.series = {{"zero weights", {}, {}}, {"empty filters", {}, {}}};
+// Zero weights and empty filters by layer, of one method; the report makes one chart of all.
+std::vector<Chart> by_layer(const std::string& method, const Tensors& effective) {
+  std::vector<Chart> out = {{"Zero weights by layer", "layer", "% of the weights"},
+                            {"Empty filters by layer", "layer", "% of the filters"}};
+  for (Chart& c : out) c.series = {{method, {}, {}, Series::points}};
   for (size_t l = 0; l < effective.size(); ++l) {
     const Tensor& w = effective[l];
-    for (Series& s : layers.series) s.x.push_back(static_cast<double>(l + 1));
-    layers.series[0].y.push_back(share_of_zeros({w}));
-    layers.series[1].y.push_back(100 * static_cast<double>(empty_filters(w)) /
-                                 static_cast<double>(w.size(0)));
+    const double shares[] = {share_of_zeros({w}), 100 * static_cast<double>(empty_filters(w)) /
+                                                      static_cast<double>(w.size(0))};
+    for (size_t i = 0; i < 2; ++i) {
+      out[i].x_names.push_back(std::to_string(l + 1));
+      out[i].series[0].x.push_back(static_cast<double>(l));
+      out[i].series[0].y.push_back(shares[i]);
+    }
   }
-  return layers;
+  return out;
 }
 
 // The sd of the change from one point of a curve to the next, after the first quarter of them; NaN
@@ -128,7 +133,7 @@ class Pruned {
     score("bytes", static_cast<double>(cost.bytes));
     out.parameters.emplace_back(job.method, cost.nonzeros);
     const std::string title = job.method + " at " + job.variant;
-    out.figures.push_back(by_layer(title, effective));
+    out.figures = by_layer(job.method, effective);
     if (before_.dim() != 4) return;
     out.galleries = {first_filters(title + ", the first layer's filters before training", before_),
                      first_filters(title + ", the same in the deployed net", effective[0])};

@@ -17,8 +17,8 @@ std::vector<experiment::Claim> directions(const experiment::Result& result,
         const std::string metric = experiment::on("AUC, " + attack + mixture, net);
         for (const DetectorRow& d : detector_rows())
           if (std::string(d.name) != "rde")
-            c.above(metric + ": rde above " + d.name, c.items("rde", metric),
-                    c.items(d.name, metric));
+            c.above(experiment::metric_of(metric).title + ": rde above " + d.name,
+                    c.items("rde", metric), c.items(d.name, metric));
       }
   return c.list;
 }

@@ -1,5 +1,6 @@
 #include <regrad/algorithms/experiment/left_out.h>
 #include <regrad/algorithms/experiment/report.h>
+#include <regrad/algorithms/experiment/table.h>
 #include <regrad/algorithms/rde/experiment/report_again.h>
 #include <regrad/algorithms/rde/experiment/table.h>
 #include <regrad/algorithms/rde/experiment/train_table.h>
@@ -75,10 +76,11 @@ void report_again(const std::string& folder, const Print& print) {
   result.regrad = before.text("regrad"), result.seconds = before.number("seconds");
   result.peak_bytes = before.integer("peak_bytes");
   check(result);
-  out.write("report.html", to_html({run.experiment().card(), result, with_left_out(c.rows, result),
-                                    read_file(out.path("config.json")), c.command,
-                                    run.experiment().figures(result)}));
-  print(table(result, locale_is_utf8()) + "\nreport: " + out.path("report.html") + "\n");
+  out.write("report.html",
+            to_html({run.experiment().card(), result, with_left_out(c.rows, result),
+                     read_file(out.path("config.json")), c.command,
+                     run.experiment().figures(result), epochs_of(run.experiment())}));
+  print(table(result, screen_of_stdout()) + "\nreport: " + out.path("report.html") + "\n");
 }
 
 }  // namespace regrad::rde

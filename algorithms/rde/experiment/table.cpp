@@ -80,7 +80,9 @@ class Table : public Experiment {
             method_cards(detector_rows()),
             on("AUC, " + (s.attacks.empty() ? "" : s.attacks[0]), s.nets.empty() ? "" : s.nets[0]),
             Better::higher,
-            "max-softmax"};
+            "max-softmax",
+            {},
+            {"rde"}};
   }
   void choose(const std::string&, const std::string& preset) override {
     s_ = preset_ = preset_of(task_, preset);
@@ -125,8 +127,20 @@ class Table : public Experiment {
   int64_t steps(const Job& job) const override {
     return corpus_ ? trial_steps(settled(), *corpus_, job.variant) : 0;
   }
+  std::vector<Phase> phases(const Job& job) const override {
+    if (!corpus_) return {{0}};
+    const TableSettings s = settled();
+    std::vector<Phase> out = {{training_steps(s, *corpus_, job.variant)}};
+    const Phase attack{attacked_set(s, corpus_->data).texts.size(), true};
+    out.insert(out.end(), s.attacks.size(), attack);
+    return out;
+  }
   int64_t log_every() const override {
     return corpus_ ? training_steps(s_, *corpus_) / s_.epochs * s_.log_every : 0;
+  }
+  // of training; attacks follow, a text a step
+  int64_t epoch(const Job&) const override {
+    return corpus_ && s_.net.empty() ? training_steps(s_, *corpus_) / s_.epochs : 0;
   }
   std::unique_ptr<Trial> trial(const Job& job) const override {
     need(corpus_ != nullptr, "--task " + task_ + ": no texts were read");

@@ -12,6 +12,8 @@ using experiment::on;
 using experiment::Result;
 using experiment::Sample;
 
+std::string title(const std::string& metric) { return experiment::metric_of(metric).title; }
+
 Sample zero(Sample like) {
   for (auto& seed : like.values) seed.assign(seed.size(), 0.0);
   return like;
@@ -42,12 +44,12 @@ struct Asked : experiment::Claims {
   // a's metric above (below) b's.
   void higher(const char* number, const std::string& a, const std::string& b,
               const std::string& metric) {
-    above(std::string(number) + ": " + metric + ": " + a + " above " + b, clips(a, metric),
+    above(std::string(number) + ": " + title(metric) + ": " + a + " above " + b, clips(a, metric),
           clips(b, metric));
   }
   void lower(const char* number, const std::string& a, const std::string& b,
              const std::string& metric) {
-    below(std::string(number) + ": " + metric + ": " + a + " below " + b, clips(a, metric),
+    below(std::string(number) + ": " + title(metric) + ": " + a + " below " + b, clips(a, metric),
           clips(b, metric));
   }
 };
@@ -67,7 +69,8 @@ void first_to_fourth(Asked& q, const std::string& devices) {
   }
   if (curves) {  // without compression
     const Sample gap = q.clips("ifn-input", at("gap"));
-    q.within("2: " + at("gap") + ": ifn-input's within 2 points of 0", gap, zero(gap), margin);
+    q.within("2: " + title(at("gap")) + ": ifn-input's within 2 points of 0", gap, zero(gap),
+             margin);
   }
   if (equal) return;
   q.lower("3", "ifn", "resnorm", at("source"));
@@ -89,7 +92,8 @@ void third_across(Asked& q) {
     const std::string metric = on("unseen", devices);
     return q.clips("rfn-0.1", metric) - q.clips("rfn", metric);
   };
-  q.above("3: unseen: rfn-0.1 less rfn, at sd8 above the same at sd4", less("sd8"), less("sd4"));
+  q.above("3: accuracy, unseen: rfn-0.1 less rfn, at sd8 above the same at sd4", less("sd8"),
+          less("sd4"));
 }
 
 // Equal devices: norms give no gain; what restyling gives there is plain regularisation, to be
@@ -97,14 +101,14 @@ void third_across(Asked& q) {
 void fifth(Asked& q) {
   const std::string metric = on("unseen", "sd0");
   for (const std::string norm : {"ifn", "resnorm", "rfn"})
-    q.not_above("5: " + metric + ": " + norm + " not 2 points above none", q.clips(norm, metric),
-                q.clips("none", metric), margin);
+    q.not_above("5: " + title(metric) + ": " + norm + " not 2 points above none",
+                q.clips(norm, metric), q.clips("none", metric), margin);
   for (const std::string style : {"mixstyle", "freq-mixstyle"}) {
     const auto gain = [&](const char* devices) {
       return q.clips(style, on("unseen", devices)) - q.clips("none", on("unseen", devices));
     };
-    q.above("5: unseen: " + style + " less none, at sd8 above the same at sd0", gain("sd8"),
-            gain("sd0"));
+    q.above("5: accuracy, unseen: " + style + " less none, at sd8 above the same at sd0",
+            gain("sd8"), gain("sd0"));
   }
 }
 
@@ -114,7 +118,7 @@ void sixth(Asked& q, const std::string& devices) {
   };
   for (const char* place : {"head", "stage 1"})
     q.above(std::string("6: none: nats of device in frequency above channel statistics, ") + place +
-                "@" + devices,
+                ", " + devices,
             nats_of("none", "device", "frequency", place),
             nats_of("none", "device", "channel", place));
   for (const char* place : {"head", "stage 1"}) {
@@ -122,12 +126,12 @@ void sixth(Asked& q, const std::string& devices) {
       return nats_of("none", of, "frequency", place) - nats_of("rfn", of, "frequency", place);
     };
     q.below(std::string("6: nats of device in frequency statistics, ") + place +
-                ": rfn below none@" + devices,
+                ": rfn below none, " + devices,
             nats_of("rfn", "device", "frequency", place),
             nats_of("none", "device", "frequency", place));
     q.above(std::string("6: rfn takes more nats of device than of class from frequency "
                         "statistics, ") +
-                place + "@" + devices,
+                place + ", " + devices,
             taken("device"), taken("class"));
   }
 }

@@ -26,7 +26,9 @@ class RfnTable : public SoundTable<Settings> {
             std::move(cards),
             on("unseen", variants().empty() ? "" : variants()[0]),
             Better::higher,
-            "none"};
+            "none",
+            {},
+            {"rfn"}};
   }
 
   void choose(const std::string& task, const std::string& preset) override {

@@ -47,7 +47,9 @@ class Table : public Experiment {
         method_cards(rows()),
         "k-NN, layer " + std::to_string(s_.depth),
         Better::higher,
-        "base"};
+        "base",
+        {},
+        {"sd"}};
   }
   void choose(const std::string&, const std::string& preset) override {
     s_ = preset_of(task_, preset);
