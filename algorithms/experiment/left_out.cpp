@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <regrad/algorithms/experiment/left_out.h>
+#include <regrad/algorithms/experiment/metric.h>
 #include <regrad/engine/error.h>
 
 #include <algorithm>
@@ -63,15 +64,17 @@ void leave_out_holes(Result& result, const std::vector<Row>& rows) {
 }
 
 std::string text_of(const LeftOut& l) {
-  return fmt::format("{} of {}: {} of {} seeds {} it{}", l.metric, l.method, l.have, l.seeds,
-                     l.have == 1 ? "has" : "have", l.why.empty() ? "" : "; " + l.why);
+  return fmt::format("{} of {}: {} of {} seeds {} it{}", metric_of(l.metric).title, l.method,
+                     l.have, l.seeds, l.have == 1 ? "has" : "have",
+                     l.why.empty() ? "" : "; " + l.why);
 }
 
 std::vector<Row> with_left_out(std::vector<Row> rows, const Result& result) {
   if (result.left_out.empty()) return rows;
   Listing out{"Left out of the table: not every seed has it", {"method", "metric", "seeds", "why"}};
   for (const LeftOut& l : result.left_out)
-    out.rows.push_back({l.method, l.metric, fmt::format("{} of {}", l.have, l.seeds), l.why});
+    out.rows.push_back(
+        {l.method, metric_of(l.metric).title, fmt::format("{} of {}", l.have, l.seeds), l.why});
   rows.at(0).outcome.listings.push_back(std::move(out));
   return rows;
 }

@@ -1,3 +1,4 @@
+#include <regrad/algorithms/experiment/metric.h>
 #include <regrad/algorithms/experiment/progress.h>
 #include <regrad/algorithms/experiment/run_beside.h>
 
@@ -73,7 +74,8 @@ std::vector<std::string> metrics_of(const std::vector<RunFolder>& runs) {
 }
 
 Cells table_of(const std::vector<RunFolder>& runs, const std::string& metric) {
-  Cells out = {first_row(metric, runs)};
+  const Metric known = metric_of(metric);
+  Cells out = {first_row(known.title, runs)};
   for (size_t r = 0; r < runs.size(); ++r)
     for (const Measured& m : runs[r].result.values) {
       if (m.metric != metric) continue;
@@ -82,7 +84,7 @@ Cells table_of(const std::vector<RunFolder>& runs, const std::string& metric) {
       if (row == out.end())
         row = out.insert(out.end(), std::vector<std::string>(runs.size() + 1, "-")),
         (*row)[0] = m.method;
-      (*row)[r + 1] = with_interval(m.mean, m.ci95, false);
+      (*row)[r + 1] = value_text(known, m.mean, m.ci95);
     }
   return out;
 }

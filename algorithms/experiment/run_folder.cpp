@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <regrad/algorithms/experiment/csv.h>
+#include <regrad/algorithms/experiment/metric.h>
 #include <regrad/algorithms/experiment/progress.h>
 #include <regrad/algorithms/experiment/run_folder.h>
 #include <regrad/engine/error.h>
@@ -157,9 +158,10 @@ std::string headline(const RunFolder& run) {
     if (m.metric != r.metric || !std::isfinite(m.mean)) continue;
     if (!best || (r.better == Better::lower ? m.mean < best->mean : m.mean > best->mean)) best = &m;
   }
-  return best ? r.metric + " " + with_interval(best->mean, best->ci95, false) + " (" +
+  const Metric metric = metric_of(r.metric);
+  return best ? metric.title + ": " + value_text(metric, best->mean, best->ci95) + " (" +
                     best->method + ")"
-              : "no " + r.metric;
+              : "no " + metric.title;
 }
 
 std::vector<Curves> read_curves(const std::string& folder) {

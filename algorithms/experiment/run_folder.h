@@ -41,7 +41,7 @@ RunFolder read_run(const std::string& folder);
 std::vector<RunFolder> find_runs(const std::vector<std::string>& folders);
 
 const char* name(RunFolder::State state);
-// The best method's mean and interval: "mse@5 3.4 ± 1.8 (cl)"; how far it is where it is not
+// The best method's mean and interval: "mean squared error at K = 5: 3.4 ± 1.8 (cl)"; how far it is where it is not
 // finished.
 std::string headline(const RunFolder& run);
 

@@ -72,15 +72,15 @@ TEST_CASE("runs in and below folders, newest first, with their states") {
   CHECK(runs[0].state == RunFolder::finished);
   CHECK(runs[0].result.task == "two");
   CHECK(runs[0].seconds == 130.5);
-  CHECK(headline(runs[0]) == "mse 0.25 (b <x>)");
+  CHECK(headline(runs[0]) == "mean squared error: 0.25 (b <x>)");
   CHECK(runs[1].state == RunFolder::interrupted);
   CHECK(runs[1].result.task == "three");
   CHECK(runs[1].seconds == 75);
   CHECK(headline(runs[1]) == "1 of 2 rows done");
   const std::string text = list_text(runs, {80, true});
   CHECK(text.find("finished     ") == 0);
-  CHECK(text.find("    2m11s  toy, two, tiny\n  mse 0.25 (b <x>)\n  " + (at / "deep/er/new")) !=
-        std::string::npos);
+  CHECK(text.find("    2m11s  toy, two, tiny\n  mean squared error: 0.25 (b <x>)\n  " +
+                  (at / "deep/er/new")) != std::string::npos);
   CHECK(find_runs({at / "empty"}).empty());
   CHECK(complaint<ConfigError>([&] { find_runs({at / "none"}); }, "none: no such folder") == "");
   // of settings alone, as config.json once was: the checkpoint says what it is
@@ -115,8 +115,9 @@ TEST_CASE("runs beside each other: settings that differ, tables, curves") {
   CHECK(has(text, "\nsetting  A    B\nlr       0.5  0.25\n\n"));
   CHECK_FALSE(has(text, "inner.steps"));  // the same in both
   CHECK(has(text,
-            "\nmse    A               B\na      0.500 +- 0.050  0.500 +- 0.050\n"
-            "b <x>  0.25            0.25\n"));
+            "\nmean squared error  A               B\na                   0.500 +- 0.050  0.500 +- "
+            "0.050\n"
+            "b <x>               0.25            0.25\n"));
   CHECK(has(text, "\nloss, K,5: 1.5 to 5, steps 10 to 20\n  a      A ="));
   CHECK(has(text, "=====-"));  // between its points a curve is drawn through
   CHECK(has(text, "_ 1.5\n  a      B ="));
@@ -131,7 +132,7 @@ TEST_CASE("runs beside each other: settings that differ, tables, curves") {
   std::vector<RunFolder> many(9, runs[0]);
   many[8] = runs[1];
   const std::string blocks = compare_text(many, {80, true});
-  CHECK(has(blocks, "\nmse    F "));
+  CHECK(has(blocks, "\nmean squared error  E "));
   std::filesystem::remove(at / "x/metrics.csv");
   CHECK(read_curves(at / "x").empty());
   CHECK(has(compare_text(runs, {80, true}), "\nNo learning curves of A: metrics.csv is missing"));
