@@ -65,8 +65,10 @@ std::vector<Chart> learning_curves(const std::vector<Row>& rows, const Epoch& ep
   }
   std::vector<Chart> out;
   for (const auto& [key, values] : all) {
-    const std::string title = metric_of(numbers[key.first]).title, &variant = variants[key.second];
-    Chart c{title + (variant.empty() ? "" : ", " + variant), by_epoch ? "epoch" : "step", title};
+    const Metric metric = metric_of(numbers[key.first]);
+    const std::string& variant = variants[key.second];
+    Chart c{metric.title + (variant.empty() ? "" : ", " + variant), by_epoch ? "epoch" : "step",
+            metric.unit == Unit::percent ? "%" : metric.title};
     add_series(c, values, methods, Series::line);
     out.push_back(std::move(c));
   }

@@ -55,7 +55,7 @@ std::string data_of(const Chart& c) {
       quoted(c.title), quoted(c.x_label), quoted(c.y_label), c.log_y, names, series);
 }
 
-// Draws a figure when it is first seen; again when the page turns dark or light.
+// Draws each figure, a folded one when it is opened; again when the page turns dark or light.
 constexpr const char* kDraw = R"(
 (() => {
   if (!window.Chart) return;
@@ -80,7 +80,7 @@ constexpr const char* kDraw = R"(
             ctx.beginPath(), ctx.moveTo(px, low), ctx.lineTo(px, high), ctx.stroke();
           }
         } else if (at.length) {
-          ctx.fillStyle = s.colour, ctx.globalAlpha = 0.15;
+          ctx.fillStyle = s.colour, ctx.globalAlpha = 0.1;
           ctx.beginPath();
           at.forEach(p => ctx.lineTo(p[0], p[2]));
           at.slice().reverse().forEach(p => ctx.lineTo(p[0], p[1]));
@@ -90,12 +90,11 @@ constexpr const char* kDraw = R"(
       });
     }
   };
-  // The axis reaches to the ends of intervals, but no further out than the values themselves
-  // spread.
+  // The axis reaches to the ends of intervals, but at most 0.4 of the values' spread further out.
   const reach = c => {
     const y = c.series.flatMap(s => s.y.filter(v => v !== null));
     const low = Math.min(...y), high = Math.max(...y);
-    const most = Math.max(high - low, 0.05 * Math.abs(high));
+    const most = Math.max(0.4 * (high - low), 0.05 * Math.abs(high));
     const ends = c.series.flatMap(s => [...s.low, ...s.high].filter(v => v !== null))
                      .map(v => Math.min(Math.max(v, low - most), high + most));
     const from = Math.min(low, ...ends), to = Math.max(high, ...ends);
@@ -166,10 +165,11 @@ constexpr const char* kDraw = R"(
       }
     }));
   };
-  const seen = new IntersectionObserver(entries => entries.forEach(e => {
-    if (e.isIntersecting && !charts.has(e.target)) draw(e.target);
-  }), {rootMargin: '600px'});
-  document.querySelectorAll('figure.chart').forEach(f => seen.observe(f));
+  document.querySelectorAll('figure.chart').forEach(f => {
+    const fold = f.closest('details');
+    if (!fold) return draw(f);
+    fold.addEventListener('toggle', () => fold.open && !charts.has(f) && draw(f));
+  });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change',
     () => [...charts.keys()].forEach(draw));
 })();

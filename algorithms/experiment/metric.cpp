@@ -28,6 +28,7 @@ constexpr Known kKnown[] = {
     {"validation", "validation accuracy", Unit::percent, Known::higher},
     {"validation with *", "validation accuracy with *", Unit::percent, Known::higher},
     {"validation accuracy*", "validation accuracy*", Unit::percent, Known::higher},
+    {"test accuracy*", "test accuracy*", Unit::percent, Known::higher},
     {"teacher accuracy", "teacher's accuracy", Unit::percent, Known::higher},
     {"before compression", "accuracy before compression", Unit::percent, Known::higher},
     {"after pruning", "accuracy after pruning", Unit::percent, Known::higher},

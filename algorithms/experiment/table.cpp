@@ -91,7 +91,7 @@ void put_beside(Table& t, const std::string& headline) {
     const bool all = there == t.methods.size() && values.size() == 1;
     if (!all && there != 1) return false;
     std::string& to = all ? same : alone[t.methods[last]];
-    to += (to.empty() ? "" : "; ") + c.metric.title + " " + c.cells[last].value;
+    to += (to.empty() ? "" : "; ") + c.metric.title + " = " + c.cells[last].value;
     return true;
   });
   if (!same.empty()) t.beside.push_back("The same for every method: " + same + ".");
