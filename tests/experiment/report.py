@@ -22,7 +22,6 @@ import time
 
 from kill import FLAGS
 
-# regrad-rfn has no part in kill.py.
 RFN = ["--quiet", "--seeds", "2", "--methods", "none,ifn,rfn", "--epochs", "2", "--generated.train",
        "8", "--generated.test", "2", "--log-every", "1"]
 WIDTHS = (1200, 390)
@@ -116,7 +115,7 @@ def main():
     folder = given.out or pathlib.Path(tempfile.mkdtemp(prefix="regrad-report-"))
     bad = 0
     try:
-        for name, flags in {**FLAGS, "regrad-rfn": RFN}.items():
+        for name, flags in {"regrad-rfn": RFN, **FLAGS}.items():
             if given.only and name not in given.only.split(","):
                 continue
             out, start = folder / name, time.monotonic()
