@@ -121,8 +121,8 @@ constexpr const char* kDraw = R"(
     charts.set(figure, new Chart(box.firstChild, {
       type: 'scatter',
       plugins: [intervals],
-      data: {datasets: c.series.map(s => ({
-        label: s.name, series: s,
+      data: {datasets: c.series.map((s, k) => ({
+        label: s.name, series: s, order: -k,  // thinner lines over wider ones
         data: s.x.map((x, i) => ({x: x + s.moved, y: s.y[i], at: i})),
         showLine: !s.points, borderColor: s.colour, backgroundColor: s.colour,
         borderDash: s.dashes, borderWidth: s.width * 0.8,
@@ -137,7 +137,8 @@ constexpr const char* kDraw = R"(
             ...(named ? {min: -0.5, max: c.names.length - 0.5} : {}),
             ticks: named ? {color: ink('--ink'), stepSize: 1, maxRotation: 60, autoSkip: true,
               callback: v => c.names[v] ?? null} : ticks},
-          y: {type: log ? 'logarithmic' : 'linear', grid, ticks, title: label(c.yLabel),
+          y: {type: log ? 'logarithmic' : 'linear', grid, ticks,
+            title: label(c.yLabel.length > 30 ? '' : c.yLabel),
             ...(log ? {} : {min: from, max: to, ticks: {...ticks,
               callback: (v, i, all) => i && i < all.length - 1 || Number.isInteger(v) ?
                   text(v) : null}})}
@@ -145,14 +146,14 @@ constexpr const char* kDraw = R"(
         plugins: {
           title: {display: true, text: c.title, color: ink('--ink'), align: 'start'},
           legend: {align: 'start', labels: {color: ink('--ink'), usePointStyle: true,
-            boxWidth: 30, filter: item => item.text !== '',
+            pointStyleWidth: 26, boxHeight: 7, filter: item => item.text !== '',
             generateLabels: chart => Chart.defaults.plugins.legend.labels.generateLabels(chart)
-              .map(item => {
+              .sort((a, b) => a.datasetIndex - b.datasetIndex).map(item => {
                 const s = chart.data.datasets[item.datasetIndex].series;
                 return {...item, pointStyle: s.points ? 'circle' : 'line', lineDash: s.dashes,
                   lineWidth: s.points ? 0 : s.width};
               })}},
-          tooltip: {callbacks: {
+          tooltip: {itemSort: (a, b) => a.datasetIndex - b.datasetIndex, callbacks: {
             title: items => items.length ? named ? c.names[Math.round(items[0].raw.x)] :
               c.xLabel + ' ' + text(items[0].raw.x) : '',
             label: item => {

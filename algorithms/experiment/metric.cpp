@@ -44,6 +44,8 @@ constexpr Known kKnown[] = {
     {"gap", "gap from source to unseen", Unit::points, Known::lower},
     {"swing", "swing of the accuracy", Unit::points, Known::lower},
     {"mse", "mean squared error", Unit::none, Known::lower},
+    {"validation mse", "validation mean squared error", Unit::none, Known::lower},
+    {"query mse", "query mean squared error", Unit::none, Known::lower},
     {"log loss*", "log loss*", Unit::none, Known::lower},
     {"bytes", "size", Unit::bytes, Known::lower},
     {"training, 1e9 MACs", "training, billions of MACs", Unit::none, Known::lower},

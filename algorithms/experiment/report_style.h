@@ -24,14 +24,13 @@ h2 { font-size: 1.15rem; margin: 1.75rem 0 .5rem; } h3 { font-size: 1rem; margin
 .note { color: var(--soft); font-size: .9rem; margin: .3rem 0; }
 .scroll { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding-bottom: .35rem; }
 th, td { padding: .25rem 1rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 th { color: var(--soft); font-weight: 500; font-size: .9rem; vertical-align: bottom; }
 td { white-space: nowrap; } td small { display: block; color: var(--soft); line-height: 1.2; }
 td.number { text-align: right; }
-.metrics th { min-width: 6.5rem; max-width: 11rem; }
-.metrics th:first-child, .metrics td:first-child { position: sticky; left: 0; min-width: 0;
+.metrics th { min-width: 8rem; max-width: 12rem; line-height: 1.25; }
+.metrics th:first-child, .metrics td:first-child, .shares td:first-child { position: sticky; left: 0; min-width: 0;
   background: var(--paper); font-weight: 500; }
 .paper-only { display: none; }
 .star { color: var(--bad); font-weight: 700; }
@@ -61,6 +60,7 @@ details { margin: .4rem 0; } summary { cursor: pointer; color: var(--accent); }
 footer { color: var(--soft); font-size: .85rem; margin-top: 2rem; }
 @media (max-width: 40rem) { body { margin: 1rem auto; } h1 { font-size: 1.3rem; }
   .verdicts td { display: block; border: 0; padding: 0; }
+  .verdicts td:nth-child(n+3) { display: inline; padding-right: .5rem; color: var(--soft); }
   .verdicts tr { display: block; border-bottom: 1px solid var(--line); padding: .35rem 0; }
   .gallery figure { width: calc(25% - .5rem); } .gallery.wide figure { width: 100%; }
   figcaption { font-size: .7rem; } }
