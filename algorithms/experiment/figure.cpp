@@ -138,15 +138,19 @@ constexpr const char* kDraw = R"(
             ticks: named ? {color: ink('--ink'), stepSize: 1, maxRotation: 60, autoSkip: true,
               callback: v => c.names[v] ?? null} : ticks},
           y: {type: log ? 'logarithmic' : 'linear', grid, ticks,
-            title: label(c.yLabel.length > 30 ? '' : c.yLabel),
+            title: label(c.yLabel.length > 22 ? '' : c.yLabel),
             ...(log ? {} : {min: from, max: to, ticks: {...ticks,
-              callback: (v, i, all) => i && i < all.length - 1 || Number.isInteger(v) ?
-                  text(v) : null}})}
+              callback: (v, i, all) => {  // an end that is no round number has no text
+                const by = all.length > 3 ? all[2].value - all[1].value : 0;
+                const end = i ? v - all[i - 1].value : all.length > 1 ? all[1].value - v : 0;
+                return Math.abs(end - by) > 1e-6 * by && (!i || i === all.length - 1) ? null :
+                  text(v);
+              }}})}
         },
         plugins: {
           title: {display: true, text: c.title, color: ink('--ink'), align: 'start'},
           legend: {align: 'start', labels: {color: ink('--ink'), usePointStyle: true,
-            pointStyleWidth: 26, boxHeight: 7, filter: item => item.text !== '',
+            pointStyleWidth: c.series.every(s => s.points) ? 8 : 26, boxHeight: 7, filter: item => item.text !== '',
             generateLabels: chart => Chart.defaults.plugins.legend.labels.generateLabels(chart)
               .sort((a, b) => a.datasetIndex - b.datasetIndex).map(item => {
                 const s = chart.data.datasets[item.datasetIndex].series;

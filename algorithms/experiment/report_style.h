@@ -52,7 +52,7 @@ pre { background: var(--shade); border-radius: 6px; padding: .7rem 1rem; overflo
 .gallery .right { border-color: #009e73; } .gallery .wrong { border-color: #d55e00; }
 img { display: block; width: 100%; image-rendering: pixelated; }
 figcaption { padding: .2rem .4rem; font-size: .8rem; color: var(--soft); line-height: 1.3; }
-.listing td { white-space: normal; } mark { background: var(--mark); color: inherit; }
+.listing td { white-space: normal; } .listing td:nth-child(n+3) { white-space: nowrap; } mark { background: var(--mark); color: inherit; }
 .listing th, .listing td { padding-right: .8rem; }
 .shares td { white-space: nowrap; text-align: right; padding: .2rem .5rem; }
 .shares td:first-child { text-align: left; padding-left: 0; }
