@@ -134,9 +134,11 @@ constexpr const char* kDraw = R"(
         interaction: {mode: named ? 'nearest' : 'x', intersect: named},
         scales: {
           x: {type: 'linear', grid: {...grid, display: !named}, title: label(c.xLabel),
-            ...(named ? {min: -0.5, max: c.names.length - 0.5} : {}),
-            ticks: named ? {color: ink('--ink'), stepSize: 1, maxRotation: 60, autoSkip: true,
-              callback: v => c.names[v] ?? null} : ticks},
+            ...(named ? {min: -0.5, max: c.names.length - 0.5, afterBuildTicks: axis => {
+              axis.ticks = c.names.map((_, i) => ({value: i}));
+            }} : {}),
+            ticks: named ? {color: ink('--ink'), maxRotation: 60, autoSkip: true,
+              callback: v => c.names[v]} : ticks},
           y: {type: log ? 'logarithmic' : 'linear', grid, ticks,
             title: label(c.yLabel.length > 22 ? '' : c.yLabel),
             ...(log ? {} : {min: from, max: to, ticks: {...ticks,
