@@ -9,6 +9,7 @@
 // positions, by layer qkv, out, fc1, fc2, then the head's two) are fill(k, shape, sqrt(3 / in)),
 // positions 0.02; biases 0. 5.4 million parameters, 138 GFLOP a step.
 // Checksums: the loss at steps 1, 2 and 5, before that step's update.
+#include <regrad/engine/autograd.h>
 #include <regrad/layers/attention.h>
 #include <regrad/layers/optim.h>
 
@@ -33,7 +34,8 @@ struct Net {
   Linear up = Linear(Random(0), width, width), down = Linear(Random(0), width, 128);
 
   Net() {
-    const EncoderOptions block{.width = width, .heads = 3, .inner = 4 * width, .eps = 1e-6};
+    const EncoderOptions block{
+        .width = width, .heads = 3, .inner = 4 * width, .eps = 1e-6, .recompute = true};
     for (int i = 0; i < 12; ++i) layers.emplace_back(Random(0), block);
     norm.eps = 1e-6;
   }
@@ -43,7 +45,10 @@ struct Net {
         reshape(reshape(patches(x), {rows, tokens, width}) + positions, {rows * tokens, width});
     const Tensor image = segments(rows, tokens);
     for (const auto& layer : layers) h = layer(h, image, ctx);
-    h = mean(reshape(norm(h), {rows, tokens, width}), {1});
+    {
+      const Recompute lean;
+      h = mean(reshape(norm(h), {rows, tokens, width}), {1});
+    }
     h = down(relu(up(h)));
     return h / clamp_min(regrad::norm(h, 2, {1}, true), 1e-12);
   }

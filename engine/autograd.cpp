@@ -19,6 +19,7 @@ struct Entry {
   bool needed = false;     // requested, or leads to a requested one
   size_t slot = 0;         // in the table
   Tensor g{};              // what has arrived so far
+  Tensor alive{};          // holds data that were computed again for this sweep
 };
 
 // Nodes of one sweep and their places, by open addressing. Kept by the thread from sweep to sweep,
@@ -114,6 +115,7 @@ class Sweep {
       // what is requested ends the sweep: its own graph stays whole
       if (!entry(at).through) continue;
       if (entry(at).g.defined()) differentiate(at);
+      entry(at).alive = {};
       if (!retain) free_kept(entry(at).node);
     }
     if (!retain) free_edges();
@@ -161,8 +163,29 @@ class Sweep {
     e.g = e.g.defined() ? std::move(e.g) + std::move(g) : std::move(g);
   }
 
+  // Data that the row's gradients read and that nobody kept live until their own row had its turn.
+  void wake(Node* n) {
+    if (!n->again || entry(w_->visited.find(n)).alive.defined()) return;
+    std::vector<Tensor> held;
+    revive(n, held);
+    for (Tensor& t : held) {
+      const int at = w_->visited.find(t.node());
+      if (at >= 0) entry(at).alive = std::move(t);
+    }
+  }
+  void wake_kept(Node* n) {
+    for (int i = 0; i < n->n_in; ++i)
+      if (n->op->keep & (i < 2 ? 1 << i : keep_2)) wake(n->in(i).node());
+    if (n->op->keep & keep_y) {
+      wake(n);
+    } else {
+      entry(w_->visited.find(n)).alive = {};  // who else reads it had its turn
+    }
+  }
+
   void differentiate(int at) {
     Node* n = entry(at).node;
+    wake_kept(n);
     const Tensor g = entry(at).requested ? entry(at).g : std::move(entry(at).g);
     const Borrowed y(n);
     const auto at_once = n->op->fused && !mode.grad ? n->op->fused : n->op->gradients;
@@ -186,7 +209,7 @@ class Sweep {
     n->freed = true;
     n->keeps_y = false;
     for (int i = 0; i < n->n_in; ++i) {
-      if (edge_units(*n->op, i) & data_unit) drop(counted(n->in(i).node()), data_unit);
+      if (edge_units(n, i) & data_unit) drop(counted(n->in(i).node()), data_unit);
     }
     if (n->users.load(std::memory_order_acquire) < data_unit) release_data(n);
   }
@@ -281,6 +304,9 @@ Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& option
 
 NoGrad::NoGrad(bool record) : before_(std::exchange(detail::mode.grad, record)) {}
 NoGrad::~NoGrad() { detail::mode.grad = before_; }
+Recompute::Recompute(bool on)
+    : before_(std::exchange(detail::mode.recompute, on || detail::mode.recompute)) {}
+Recompute::~Recompute() { detail::mode.recompute = before_; }
 bool grad_enabled() { return detail::mode.grad; }
 DetectAnomaly::DetectAnomaly() : before_(std::exchange(detail::mode.anomaly, true)) {}
 DetectAnomaly::~DetectAnomaly() { detail::mode.anomaly = before_; }

@@ -46,6 +46,29 @@ class NoGrad {
 };
 bool grad_enabled();
 
+// While one lives, what this thread records keeps no results for the backward pass: their data go
+// with their last handle, and a sweep computes them again where a derivative of any order reads
+// them, with the same bits (torch.utils.checkpoint, jax.checkpoint). What was made outside and is
+// read inside is kept instead.
+//
+//   Tensor block(const Tensor& x) {          // keeps x and the parameters alone
+//     const Recompute lean;
+//     return linear2(gelu(linear1(x)));
+//   }
+//
+// Costs the time of computing again once a sweep. Nests; tasks of parallel_for inherit it;
+// Recompute(false) changes nothing.
+class Recompute {
+ public:
+  explicit Recompute(bool on = true);
+  ~Recompute();
+  Recompute(const Recompute&) = delete;
+  Recompute& operator=(const Recompute&) = delete;
+
+ private:
+  bool before_;
+};
+
 // While one lives, every op of this thread looks at its result; the first NaN or infinity throws
 // NumericError naming op, order, shapes and parents.
 class DetectAnomaly {

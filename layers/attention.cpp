@@ -1,3 +1,4 @@
+#include <regrad/engine/autograd.h>
 #include <regrad/layers/attention.h>
 
 #include <cmath>
@@ -25,17 +26,24 @@ Tensor encode(const TransformerEncoderLayer& b, const Tensor& x, const Tensor& r
   const auto attention = [&](const Tensor& h) {
     return dropout(attend(h), b.dropout_p, "attention", ctx);
   };
+  const auto norm = [&](const LayerNorm& f, const Tensor& h) {
+    const Recompute lean(b.recompute);
+    return f(h);
+  };
+  const auto active = [&](const Tensor& h) {
+    const Recompute lean(b.recompute);
+    return dropout(apply(b.activation, h), b.inner_dropout_p, "inner", ctx);
+  };
   const auto mlp = [&](const Tensor& h) {
-    const Tensor inner =
-        dropout(apply(b.activation, by_rows(b.linear1, h, ctx)), b.inner_dropout_p, "inner", ctx);
+    const Tensor inner = active(by_rows(b.linear1, h, ctx));
     return dropout(by_rows(b.linear2, inner, ctx), b.dropout_p, "outer", ctx);
   };
   if (b.norm_first) {
-    const Tensor h = kept + attention(b.norm1(x));
-    return h + mlp(b.norm2(h));
+    const Tensor h = kept + attention(norm(b.norm1, x));
+    return h + mlp(norm(b.norm2, h));
   }
-  const Tensor h = b.norm1(kept + attention(x));
-  return b.norm2(h + mlp(h));
+  const Tensor h = norm(b.norm1, kept + attention(x));
+  return norm(b.norm2, h + mlp(h));
 }
 
 }  // namespace
@@ -107,7 +115,8 @@ TransformerEncoderLayer::TransformerEncoderLayer(const Random& r, const EncoderO
       dropout_p(o.dropout),
       inner_dropout_p(o.inner_dropout.value_or(o.dropout)),
       norm_first(o.norm_first),
-      activation(o.activation) {
+      activation(o.activation),
+      recompute(o.recompute) {
   if (o.inner < 1)
     throw ConfigError("TransformerEncoderLayer: inner " + std::to_string(o.inner) +
                       " must be at least 1");

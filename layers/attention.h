@@ -62,6 +62,9 @@ struct EncoderOptions {
   bool norm_first = true;                    // pre-norm
   bool qkv_bias = true;
   Nonlinearity activation = Nonlinearity::gelu;
+  // results of the norms and of the nonlinearity are computed again in the backward pass instead of
+  // kept: two fifths of a block's memory for a few percent of its time, and the same bits
+  bool recompute = false;
   DType dtype = DType::f32;
 };
 
@@ -75,6 +78,7 @@ struct TransformerEncoderLayer {
   double dropout_p = 0, inner_dropout_p = 0;
   bool norm_first = true;
   Nonlinearity activation = Nonlinearity::gelu;
+  bool recompute = false;
 
   TransformerEncoderLayer() = default;
   // Streams: r / "self_attn", "linear1", "linear2". ConfigError as MultiheadAttention, inner < 1.

@@ -42,6 +42,8 @@ Checkpoint read(const std::string& path) {
                             kFormat + "'");
   c.command = entry(file, "command");
   c.build = entry(file, "build");
+  if (const auto data = file.metadata.find("data"); data != file.metadata.end())
+    c.data = data->second, c.data_files = entry(file, "data_files");
   c.seconds = number_of<double>(file, "seconds");
   c.log_bytes = number_of<int64_t>(file, "log_bytes");
   for (const auto& [key, value] : file.metadata)
@@ -82,6 +84,8 @@ void save(const Checkpoint& c, const OutFolder& out) {
   Metadata about = {{"format", kFormat},
                     {"command", c.command},
                     {"build", c.build},
+                    {"data", c.data},
+                    {"data_files", c.data_files},
                     {"log_bytes", std::to_string(c.log_bytes)},
                     {"seconds", fmt::format("{:.3f}", c.seconds)},
                     {"rows", std::to_string(c.rows.size())}};
@@ -109,25 +113,52 @@ Checkpoint load_checkpoint(const OutFolder& out,
   }
 }
 
-void check_same_settings(const Checkpoint& c, const Settings& now, const std::string& folder) {
+std::vector<Difference> differences(const Settings& then, const Settings& now) {
   const auto value_in = [](const Settings& list, const std::string& name) {
     const auto found =
         std::find_if(list.begin(), list.end(), [&](const auto& s) { return s.first == name; });
-    return found == list.end() ? std::string("not there") : found->second;
+    return found == list.end() ? std::string() : found->second;
   };
-  std::vector<std::string> differ;
-  for (const Settings* list : {&now, &c.settings}) {
-    for (const auto& [name, value] : *list) {
-      const std::string then = value_in(c.settings, name), here = value_in(now, name);
-      if (then != here && (list == &now || here == "not there"))
-        differ.push_back(name + " was " + then + " and is now " + here);
-    }
+  std::vector<Difference> out;
+  for (const auto& [name, value] : now)
+    if (const std::string before = value_in(then, name); before != value)
+      out.push_back({name, before, value});
+  for (const auto& [name, value] : then)
+    if (!value.empty() &&
+        std::none_of(now.begin(), now.end(), [&n = name](const auto& s) { return s.first == n; }))
+      out.push_back({name, value, ""});
+  return out;
+}
+
+std::string or_none(const std::string& value) { return value.empty() ? "none" : value; }
+
+void check_same_settings(const Settings& then, const Settings& now, const std::string& folder) {
+  const std::vector<Difference> all = differences(then, now);
+  if (all.empty()) return;
+  std::string lines;
+  for (const Difference& d : all) {
+    if (d.name == "experiment")
+      throw ConfigError(fmt::format(
+          "--resume {0}: holds a run of regrad-{1}; regrad-{1} --resume {0} goes on with it",
+          folder, d.then));
+    lines += fmt::format("\n  {}: the run has {}, the command line {}", d.name, or_none(d.then),
+                         or_none(d.now));
+    if (d.name == "task") break;
   }
-  if (differ.empty()) return;
-  throw ConfigError(
-      fmt::format("--resume: {} holds a run with other settings: {}. It was begun by "
-                  "'{}'; give the same flags with --resume, or --force to start over",
-                  folder, joined(differ, "; "), c.command));
+  throw ConfigError(fmt::format(
+      "--resume {0}: this is another run than the one in it{1}\n--resume {0} alone goes on with "
+      "that; --force starts over",
+      folder, lines));
+}
+
+std::string check_same_data(const Checkpoint& c, const std::string& path, const std::string& files,
+                            const std::string& folder) {
+  if (c.data_files.empty() || files == c.data_files) return "";
+  if (path != c.data)
+    check_same_settings({{"data", c.data + " (" + c.data_files + ")"}},
+                        {{"data", or_none(path) + " (" + or_none(files) + ")"}}, folder);
+  return "files below " + path + " have changed since the run began: " + c.data_files + " then, " +
+         files + " now; where its own data did, --force starts over";
 }
 
 }  // namespace regrad::experiment

@@ -45,6 +45,8 @@ struct Checkpoint {
   Settings settings = {};
   std::string command;  // that began the run
   std::string build;    // regrad, kernels and OpenBLAS that it ran on
+  // where --data lie, from the root, and what files are there (data_files.h); empty: not known
+  std::string data = {}, data_files = {};
   double seconds = 0;
   int64_t log_bytes = 0;  // of metrics.jsonl
   std::vector<Row> rows = {};
@@ -61,8 +63,21 @@ Checkpoint load_checkpoint(const OutFolder& out,
                            const std::function<void(const std::string&)>& report);
 bool has_checkpoint(const OutFolder& out);
 
-// ConfigError naming what differs, and how the run was begun.
-void check_same_settings(const Checkpoint& checkpoint, const Settings& now,
-                         const std::string& folder);
+// What two runs have under one name; "" where one of them has none.
+struct Difference {
+  std::string name, then, now;
+};
+// In the order of `now`, then what only `then` has.
+std::vector<Difference> differences(const Settings& then, const Settings& now);
+std::string or_none(const std::string& value);  // "none" of an empty one
+
+// ConfigError with a line for each setting that differs; for experiments or tasks that differ the
+// one line, for all the others follow from it.
+void check_same_settings(const Settings& then, const Settings& now, const std::string& folder);
+
+// ConfigError where the data lie elsewhere and are others (files_below); a line to be told where
+// they lie where they did and are others.
+std::string check_same_data(const Checkpoint& checkpoint, const std::string& path,
+                            const std::string& files, const std::string& folder);
 
 }  // namespace regrad::experiment

@@ -1,5 +1,10 @@
+#include <regrad/algorithms/experiment/data_files.h>
+#include <regrad/algorithms/experiment/estimate.h>
 #include <regrad/algorithms/experiment/experiment.h>
+#include <regrad/algorithms/experiment/help.h>
+#include <regrad/algorithms/experiment/left_out.h>
 #include <regrad/algorithms/experiment/report.h>
+#include <regrad/algorithms/experiment/run_config.h>
 #include <regrad/algorithms/experiment/signals.h>
 #include <regrad/algorithms/experiment/table.h>
 #include <regrad/engine/parallel.h>
@@ -16,22 +21,27 @@ namespace {
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-// The words as a shell takes them, without those that decide what to do about an older run.
+// A word as a shell takes it.
+std::string quoted(std::string word) {
+  if (!word.empty() && word.find_first_of(" \t\n'\"\\$&|;<>()*?[]{}~#!`") == std::string::npos)
+    return word;
+  for (size_t at = 0; (at = word.find('\'', at)) != std::string::npos; at += 4)
+    word.replace(at, 1, "'\\''");
+  return "'" + word + "'";
+}
+
+// Of a command two words: the program's and its own.
+std::string program_of(const char* const* argv) {
+  const std::string word = argv[0];
+  return word.substr(word.rfind('/') + 1);  // npos + 1 is 0
+}
+
+// The words without those that decide what to do about an older run.
 std::string command_of(int argc, const char* const* argv) {
-  std::string out;
-  for (int i = 0; i < argc; ++i) {
-    std::string word = argv[i];
-    if (i == 0) {                              // of a command two words: the program's and its own
-      out = word.substr(word.rfind('/') + 1);  // npos + 1 is 0
-      continue;
-    }
-    if (word == "--force" || word == "--resume") continue;
-    if (word.empty() || word.find_first_of(" \t\n'\"\\$&|;<>()*?[]{}~#!`") != std::string::npos) {
-      for (size_t at = 0; (at = word.find('\'', at)) != std::string::npos; at += 4)
-        word.replace(at, 1, "'\\''");
-      word = "'" + word + "'";
-    }
-    out += (out.empty() ? "" : " ") + word;
+  std::string out = program_of(argv);
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word != "--force" && word != "--resume") out += " " + quoted(word);
   }
   return out;
 }
@@ -39,10 +49,13 @@ std::string command_of(int argc, const char* const* argv) {
 // The folder's earlier part of this run, or a new one.
 Checkpoint begin(const Settings& settings, const Options& o, const OutFolder& out,
                  const std::string& command, Progress& progress) {
+  const std::string data = from_root(o.data), files = files_below(data);
   if (o.resume && has_checkpoint(out)) {
     Checkpoint c =
         load_checkpoint(out, [&](const std::string& why) { progress.say("regrad: " + why); });
-    check_same_settings(c, settings, o.out);
+    check_same_settings(c.settings, settings, o.out);
+    if (const std::string why = check_same_data(c, data, files, o.out); !why.empty())
+      progress.say("regrad: " + why);
     if (c.build != version_text())
       progress.say("regrad: begun on\n" + c.build + "and going on with\n" + version_text() +
                    "so last digits may differ");
@@ -50,7 +63,7 @@ Checkpoint begin(const Settings& settings, const Options& o, const OutFolder& ou
   }
   need(!out.finished(),
        "--resume: " + o.out + " is finished, and its checkpoint is gone; --force starts over");
-  return {settings, command, version_text()};
+  return {settings, command, version_text(), data, files};
 }
 
 void run_all(const Experiment& experiment, Ledger& ledger, Progress& progress,
@@ -77,27 +90,37 @@ Result result_of(const Experiment& experiment, const Options& o, const std::vect
   return result;
 }
 
+// The table, and what it leaves out.
+std::string told(const Result& result) {
+  std::string out = table(result, screen_of_stdout());
+  for (const LeftOut& l : result.left_out) out += "\nleft out: " + text_of(l) + "\n";
+  return out;
+}
+
 void run_in_memory(Experiment& experiment, const Options& o, Progress& progress) {
   Ledger ledger(jobs_of(experiment, o));
   run_all(experiment, ledger, progress, "nothing is kept without --out DIR");
-  print(table(result_of(experiment, o, ledger.rows(), ledger.seconds()), screen_of_stdout()));
+  print(told(result_of(experiment, o, ledger.rows(), ledger.seconds())));
 }
 
 void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
-                   const std::string& command, const Profile* profile) {
+                   const std::string& program, const std::string& command, const Profile* profile) {
   const OutFolder out(o.out, o.mode());
   Checkpoint from = begin(settings_of(experiment, o), o, out, command, progress);
   const bool ended = !from.rows.empty() && std::all_of(from.rows.begin(), from.rows.end(),
                                                        [](const Row& row) { return row.finished; });
   if (out.finished() && ended) {
-    print(table(result_of(experiment, o, from.rows, from.seconds), screen_of_stdout()) +
+    print(told(result_of(experiment, o, from.rows, from.seconds)) +
           "\nfinished before: nothing was run or written\n");
     return;
   }
-  const std::string config = to_json(experiment.fields());
+  const std::string config = config_json(experiment, o), begun = from.command;
+  // the folder says so to a resume, from the first file on
+  if (o.tensorboard) out.make_folder_of(std::string(kTensorBoard) + "/");
   out.write("config.json", config);
-  Ledger ledger(jobs_of(experiment, o), out, o.checkpoint_every, std::move(from));
-  run_all(experiment, ledger, progress, "go on with: " + command + " --resume");
+  const bool tensorboard = out.has(kTensorBoard);
+  Ledger ledger(jobs_of(experiment, o), out, o.checkpoint_every, std::move(from), tensorboard);
+  run_all(experiment, ledger, progress, "go on with: " + program + " --resume " + quoted(o.out));
   ledger.save();
   ledger.close();
   const std::vector<Row> rows = ledger.rows();
@@ -105,24 +128,34 @@ void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
   int number = 0;
   for (const Chart& c : learning_curves(rows, epochs_of(experiment)))
     out.write("curve-" + std::to_string(++number) + ".svg", to_svg(c));
-  out.write("report.html", to_html({experiment.card(), result, rows, config, command,
-                                    experiment.figures(result), epochs_of(experiment)}));
+  out.write("report.html",
+            to_html({experiment.card(), result, with_left_out(rows, result), config, begun,
+                     experiment.figures(result), epochs_of(experiment)}));
   if (profile) out.write("profile.trace.json", profile->trace());
   out.write("result.json", to_json(result));  // last: it marks the folder as finished
-  print(table(result, screen_of_stdout()) + "\nreport: " + out.path("report.html") + "\n");
+  print(told(result) + "\nreport: " + out.path("report.html") + "\n");
 }
 
 // Rows, log, checkpoints, and what a run leaves in --out and on stdout. `command`: how to run it
 // again.
-void run_table(Experiment& experiment, const Options& o, const std::string& command) {
+void run_table(Experiment& experiment, const Options& o, const std::string& program,
+               const std::string& command) {
   Progress progress(terminal_style(o.quiet));
+  for (const std::string& note : o.notes) progress.say("regrad: " + note);
   const std::unique_ptr<Profile> profile = o.profile ? std::make_unique<Profile>() : nullptr;
   if (o.out.empty()) {
     run_in_memory(experiment, o, progress);
   } else {
-    run_in_folder(experiment, o, progress, command, profile.get());
+    run_in_folder(experiment, o, progress, program, command, profile.get());
   }
   if (profile) print("\n" + profile->table());
+}
+
+void print_estimate(const Experiment& experiment, const Options& o) {
+  Progress progress(terminal_style(o.quiet));
+  set_num_threads(1);
+  print(
+      estimate(experiment, o, [&](const std::string& line) { progress.say("estimate: " + line); }));
 }
 
 void act(Experiment& experiment, int argc, const char* const* argv) {
@@ -130,12 +163,12 @@ void act(Experiment& experiment, int argc, const char* const* argv) {
   switch (o.action) {
     case Options::help: return print(help_text(experiment, o));
     case Options::version: return print(version_text());
-    case Options::print_config: return print(to_json(experiment.fields()));
-    case Options::estimate: set_num_threads(1); return print(estimate(experiment, o));
+    case Options::print_config: return print(config_json(experiment, o));
+    case Options::estimate: return print_estimate(experiment, o);
     case Options::run: break;
   }
   set_num_threads(o.threads);
-  run_table(experiment, o, command_of(argc, argv));
+  run_table(experiment, o, program_of(argv), command_of(argc, argv));
 }
 
 int failed(int code, const std::string& message) {

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <regrad/algorithms/experiment/checkpoint.h>
 #include <regrad/algorithms/experiment/config.h>
+#include <regrad/algorithms/experiment/json_text.h>
 #include <regrad/algorithms/experiment/out.h>
+#include <regrad/algorithms/experiment/result.h>
+#include <regrad/algorithms/experiment/run_folder.h>
 #include <regrad/algorithms/experiment/table.h>
 #include <regrad/engine/error.h>
 
@@ -142,6 +145,9 @@ struct Writer {
     out[name] = value;
     if constexpr (sizeof...(more) > 0) (*this)(more...);
   }
+  void optional(const char* name, const auto& values) const {
+    if (!values.empty()) out[name] = values;
+  }
   void base64(const char* name, const std::string& bytes) const { out[name] = to_base64(bytes); }
   void array(const auto&... values) const { out = Json::array({values...}); }
 };
@@ -152,6 +158,9 @@ struct Reader {
   void operator()(const char* name, T& value, More&... more) const {
     read(in.at(name), value);
     if constexpr (sizeof...(more) > 0) (*this)(more...);
+  }
+  void optional(const char* name, auto& values) const {
+    if (in.contains(name)) (*this)(name, values);
   }
   void base64(const char* name, std::string& bytes) const {
     bytes = from_base64(in.at(name).get<std::string>());
@@ -189,12 +198,14 @@ void list(auto& l, auto part, const Listing*) {
 void list(auto& l, auto part, const Line*) { part.array(l.step, l.moment); }
 void list(auto& s, auto part, const Score*) { part.array(s.method, s.metric, s.value); }
 void list(auto& i, auto part, const Items*) { part.array(i.method, i.metric, i.values, i.groups); }
+void list(auto& n, auto part, const NotMeasured*) { part.array(n.method, n.metric, n.why); }
 void list(auto& r, auto part, const Row*) {
   part("method", r.job.method, "variant", r.job.variant, "seed", r.job.seed, "step", r.step);
   part("finished", r.finished, "lines", r.lines, "scores", r.outcome.scores);
   part("parameters", r.outcome.parameters, "items", r.outcome.items);
   part("figures", r.outcome.figures, "galleries", r.outcome.galleries);
   part("listings", r.outcome.listings);
+  part.optional("not_measured", r.outcome.not_measured);
 }
 template <class T>
 concept Listed = requires(T& value, Writer writer) {
@@ -234,6 +245,17 @@ void from_json(std::vector<Field>& fields, const std::string& json, const std::s
   ConfigReader(fields, json, file).read();
 }
 
+std::string text_in(const std::string& json, const std::string& key) {
+  const Json all = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  const bool there = all.is_object() && all.contains(key) && all[key].is_string();
+  return there ? all[key].get<std::string>() : "";
+}
+bool has_object(const std::string& json, const std::string& key) {
+  const Json all = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (all.is_discarded()) return json.find("\"" + key + "\"") != std::string::npos;
+  return all.is_object() && all.contains(key) && all[key].is_object();
+}
+
 std::string to_json(const Job& job, const Line& line) {
   Json out = {{"method", job.method}, {"seed", job.seed}};
   if (!job.variant.empty()) out["variant"] = job.variant;
@@ -256,13 +278,73 @@ std::string to_json(const Result& r) {
   for (const Claim& c : r.claims)
     Writer{claims.emplace_back()}("text", c.text, "verdict", name(c.verdict), "difference",
                                   c.difference, "ci95", c.ci95, "by", c.by, "late", c.late);
+  std::vector<Json> left_out;
+  for (const LeftOut& l : r.left_out)
+    Writer{left_out.emplace_back()}("method", l.method, "metric", l.metric, "have", l.have, "why",
+                                    l.why);
   const Writer part{out};
   part("regrad", r.regrad, "experiment", r.experiment, "task", r.task, "preset", r.preset);
   part("seeds", r.seeds, "threads", r.threads, "seconds", r.seconds, "peak_bytes", r.peak_bytes);
   part("metric", r.metric, "better", r.better == Better::lower ? "lower" : "higher");
   part("baseline", r.baseline, "subject", r.subject, "methods", methods, "claims", claims,
        "sentence", sentence(r));
+  part.optional("left_out", left_out);
   return dump(out, 2) + "\n";
+}
+
+namespace {
+
+Json parsed(const std::string& json, const std::string& where) {
+  try {
+    return Json::parse(json);
+  } catch (const nlohmann::json::exception& e) {
+    throw IOError(where + ": " + e.what());
+  }
+}
+
+std::string leaf(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_array()) return dump(value, -1);
+  std::string out;
+  for (const Json& item : value) out += (out.empty() ? "" : ",") + leaf(item);
+  return out;
+}
+void add_leaves(const Json& object, const std::string& prefix, Settings& out) {
+  for (const auto& [key, value] : object.items())
+    if (value.is_object())
+      add_leaves(value, prefix + key + ".", out);
+    else
+      out.emplace_back(prefix + key, leaf(value));
+}
+
+double or_nan(const Json& number) { return number.is_number() ? number.get<double>() : NAN; }
+
+}  // namespace
+
+Settings leaves(const std::string& json, const std::string& where) {
+  const Json all = parsed(json, where);
+  if (!all.is_object()) throw IOError(where + ": no JSON object");
+  Settings out;
+  add_leaves(all, "", out);
+  return out;
+}
+
+RunResult run_result(const std::string& json, const std::string& where) {
+  const Json all = parsed(json, where);
+  RunResult r;
+  try {
+    const Reader part{all};
+    part("experiment", r.experiment, "task", r.task, "preset", r.preset, "metric", r.metric);
+    part("baseline", r.baseline, "seconds", r.seconds);
+    r.better = all.at("better") == "lower" ? Better::lower : Better::higher;
+    for (const Json& m : all.at("methods"))
+      for (const auto& [metric, value] : m.at("metrics").items())
+        r.values.push_back(
+            {m.at("name"), metric, or_nan(value.at("mean")), or_nan(value.at("ci95"))});
+  } catch (const nlohmann::json::exception& e) {
+    throw IOError(where + ": no result of regrad's: " + e.what());
+  }
+  return r;
 }
 
 std::string to_json(const Row& row) { return dump(row, -1); }

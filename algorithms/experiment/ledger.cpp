@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/csv.h>
 #include <regrad/algorithms/experiment/ledger.h>
 #include <regrad/algorithms/experiment/progress.h>
 #include <regrad/layers/serialize.h>
@@ -13,13 +14,13 @@ namespace {
 
 std::string prefix_of(size_t row) { return std::to_string(row) + "."; }
 
-// "models/cml-K-10-seed-0.safetensors"
-std::string model_file(const Job& job) {
+// "cml-K-10-seed-0"
+std::string file_name(const Job& job) {
   std::string name = fmt::format("{}{}{}-seed-{}", job.method, job.variant.empty() ? "" : "-",
                                  job.variant, job.seed);
   const auto plain = [](unsigned char c) { return std::isalnum(c) != 0; };
   std::replace_if(name.begin(), name.end(), std::not_fn(plain), '-');
-  return "models/" + name + ".safetensors";
+  return name;
 }
 
 void write_model(const OutFolder& out, const Job& job, const std::vector<NamedTensor>& model,
@@ -28,22 +29,31 @@ void write_model(const OutFolder& out, const Job& job, const std::vector<NamedTe
   Metadata about = of.about();
   about.insert(
       {{"method", job.method}, {"variant", job.variant}, {"seed", std::to_string(job.seed)}});
-  out.write(model_file(job), to_safetensors(model, about));
+  out.write("models/" + file_name(job) + ".safetensors", to_safetensors(model, about));
 }
 
 }  // namespace
 
 Ledger::Ledger(const std::vector<Job>& jobs) : start_(steady_seconds()) {
-  for (const Job& job : jobs) entries_.push_back({{job}});
+  for (const Job& job : jobs) entries_.emplace_back().row.job = job;
 }
 
-Ledger::Ledger(const std::vector<Job>& jobs, const OutFolder& out, double every, Checkpoint from)
+Ledger::Ledger(const std::vector<Job>& jobs, const OutFolder& out, double every, Checkpoint from,
+               bool tensorboard)
     : Ledger(jobs) {
   out_ = &out;
   every_ = every;
+  tensorboard_ = tensorboard;
   begun_ = std::move(from);
   if (!begun_.rows.empty()) take_up(std::exchange(begun_.rows, {}), begun_.log_bytes);
-  log_ = std::make_unique<JsonLines>(out.path("metrics.jsonl"), begun_.log_bytes);
+  log_ = std::make_unique<LogFile>(out.path("metrics.jsonl"), begun_.log_bytes);
+  csv_ = std::make_unique<LogFile>(out.path("metrics.csv"));  // made anew of the rows' lines
+  std::string csv = kCsvHeader;
+  for (size_t r = 0; r <= first_open_ && r < entries_.size(); ++r)
+    csv += std::exchange(entries_[r].waiting_csv, {});
+  csv_->write(csv);
+  for (Entry& e : entries_)  // so that rows that do not run again are whole
+    if (tensorboard_ && e.row.finished) events(e).close(), e.events.reset();
   save();
 }
 
@@ -60,7 +70,10 @@ void Ledger::take_up(std::vector<Row> rows, int64_t log_bytes) {
       throw IOError(
           fmt::format("{}: row {} is '{}', the table's is '{}'", where, r, name, expected));
     e.row = std::move(rows[r]);
-    for (const Line& line : e.row.lines) e.waiting += to_json(e.row.job, line);
+    for (const Line& line : e.row.lines) {
+      e.waiting += to_json(e.row.job, line);
+      e.waiting_csv += to_csv(e.row.job, line);
+    }
     e.bytes = static_cast<int64_t>(e.waiting.size());
     e.keep(e.row.step, {});
     const std::string prefix = prefix_of(r);
@@ -96,10 +109,18 @@ void Ledger::restore(size_t r, Trial& trial) const {
   intake.finish();
 }
 
+// The row's file, opened where its row stands.
+EventFile& Ledger::events(Entry& e) const {
+  if (!e.events) e.events = std::make_unique<EventFile>(*out_, file_name(e.row.job), e.row);
+  return *e.events;
+}
+
 void Ledger::log(size_t r, Line line) {
   const std::string text = to_json(entries_[r].row.job, line);
   const std::lock_guard lock(mutex_);
   Entry& e = entries_[r];
+  if (tensorboard_) events(e).log(line);
+  if (log_) e.waiting_csv += to_csv(e.row.job, line);
   e.row.lines.push_back(std::move(line));
   if (!log_) return;
   e.waiting += text;
@@ -111,7 +132,8 @@ void Ledger::write_in_order() {
   for (; first_open_ < entries_.size(); ++first_open_) {
     Entry& e = entries_[first_open_];
     if (!e.waiting.empty()) log_->write(e.waiting);
-    e.waiting.clear();
+    if (!e.waiting_csv.empty()) csv_->write(e.waiting_csv);
+    e.waiting.clear(), e.waiting_csv.clear();
     if (!e.row.finished) return;
   }
 }
@@ -143,6 +165,10 @@ void Ledger::finish(size_t r, int64_t step, Outcome outcome, const Trial& trial)
   }
   const std::lock_guard lock(mutex_);
   Entry& e = entries_[r];
+  if (tensorboard_) {
+    events(e).finish(step, e.row.job.method, outcome);
+    events(e).close(), e.events.reset();
+  }
   e.row.step = step;
   e.row.outcome = std::move(outcome);
   e.row.finished = true;
@@ -181,6 +207,7 @@ void Ledger::save() {
 }
 
 void Ledger::close() {
+  if (csv_) csv_->sync(), csv_->close();
   if (log_) log_->close();
 }
 

@@ -1,11 +1,13 @@
 // The rows of a run in one book: what each has logged, how far it has come, what it ended with. The
 // ledger writes metrics.jsonl, the checkpoints and the models; rows may run on any threads.
 //
-// metrics.jsonl gets the lines of row after row in the table's order, however the threads
-// interleave: the first unfinished row's as they come, a later row's once all before it have ended.
+// metrics.jsonl and metrics.csv get the lines of row after row in the table's order, however the
+// threads interleave: the first unfinished row's as they come, a later row's once all before it have
+// ended. TensorBoard's files are of one row each, and get its lines as they come.
 #pragma once
 
 #include <regrad/algorithms/experiment/checkpoint.h>
+#include <regrad/algorithms/experiment/tensorboard.h>
 
 #include <memory>
 #include <mutex>
@@ -18,8 +20,9 @@ class Ledger {
   explicit Ledger(const std::vector<Job>& jobs);
   // In `out`, with a checkpoint at once and then every so many seconds. Goes on from `from` where
   // its rows are (its settings were compared before); IOError where the two, or the file
-  // metrics.jsonl, do not fit together.
-  Ledger(const std::vector<Job>& jobs, const OutFolder& out, double every, Checkpoint from);
+  // metrics.jsonl, do not fit together. tensorboard: event files too.
+  Ledger(const std::vector<Job>& jobs, const OutFolder& out, double every, Checkpoint from,
+         bool tensorboard = false);
 
   size_t size() const { return entries_.size(); }
   // for the thread that runs it, and for all when none does
@@ -53,12 +56,15 @@ class Ledger {
     Kept kept = {};
     int64_t bytes = 0;         // of its lines in metrics.jsonl
     std::string waiting = {};  // lines that are not there yet
-    double next = 0;           // when to keep it again
+    std::string waiting_csv = {};
+    double next = 0;                              // when to keep it again
+    std::unique_ptr<EventFile> events = nullptr;  // of a row that runs
     void keep(int64_t step, std::vector<NamedTensor> state) {
       kept = {step, row.lines.size(), bytes, std::move(state)};
     }
   };
   void take_up(std::vector<Row> rows, int64_t log_bytes);
+  EventFile& events(Entry& e) const;
   void write_in_order();
   void save_locked();
   Checkpoint checkpoint() const;
@@ -66,7 +72,8 @@ class Ledger {
   std::vector<Entry> entries_ = {};
   Checkpoint begun_ = {};  // settings, command and build; the tensors that restore() takes
   const OutFolder* out_ = nullptr;
-  std::unique_ptr<JsonLines> log_ = nullptr;
+  std::unique_ptr<LogFile> log_ = nullptr, csv_ = nullptr;
+  bool tensorboard_ = false;
   double every_ = 0, start_ = 0, saved_ = 0;
   size_t first_open_ = 0;  // row
   std::mutex mutex_{};

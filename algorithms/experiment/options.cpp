@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 #include <regrad/algorithms/experiment/cli.h>
+#include <regrad/algorithms/experiment/config_file.h>
+#include <regrad/algorithms/experiment/help.h>
 #include <regrad/algorithms/experiment/options.h>
+#include <regrad/algorithms/experiment/progress.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/split.h>
@@ -13,51 +16,6 @@
 
 namespace regrad::experiment {
 namespace {
-
-std::vector<std::string> method_names(const Card& card, bool all) {
-  std::vector<std::string> out;
-  for (const MethodCard& m : card.methods)
-    if (all || m.by_default) out.push_back(m.name);
-  return out;
-}
-
-std::vector<Flag> frame_flags(const Card& card) {
-  return {
-      {"task", "NAME", "one of " + joined(card.tasks), card.tasks[0]},
-      {"methods", "NAME,...", "rows of the table, of " + joined(method_names(card, true)),
-       joined(method_names(card, false))},
-      {"data", "DIR", "where data sets lie"},
-      {"preset", "NAME",
-       "tiny (no data, two minutes), small (a table in 45 minutes), long, paper (its protocol)" +
-           (card.more_presets.empty() ? "" : ", " + joined(card.more_presets)),
-       "tiny"},
-      {"config", "FILE", "JSON as --print-config writes it, over the preset"},
-      {"set", "KEY=VALUE", "one setting, as --KEY VALUE"},
-      {"seed", "INT", "one seed only"},
-      {"seeds", "INT", "as many paired seeds, from 0 on", "the preset's"},
-      {"threads", "INT", "threads; the numbers do not depend on it", "all processors"},
-      {"out", "DIR", "write config, log, result, report and checkpoints there"},
-      {"resume", "", "go on where the run in --out was cut short, or begin it"},
-      {"force", "", "replace what --out holds"},
-      {"checkpoint-every", "SECONDS", "between two checkpoints in --out; 0: after every step",
-       "30"},
-      {"estimate", "",
-       "time three steps of each method, print what the whole would cost, and stop"},
-      {"profile", "", "print calls, time and bytes by op, and write a Chrome trace to --out"},
-      {"quiet", "", "no progress on stderr"},
-      {"print-config", "", "print the settled config as JSON, and stop"},
-      {"version", "", "versions of regrad, OpenBLAS and the instruction set in use"},
-      {"help", "", "this page"}};
-}
-
-std::vector<Flag> all_flags(Experiment& experiment) {
-  std::vector<Flag> flags = frame_flags(experiment.card());
-  for (const Field& field : experiment.fields()) {
-    const std::string type = type_name(field);
-    flags.push_back({field.name, type, field.help, text(field), "Settings", type.empty()});
-  }
-  return flags;
-}
 
 template <class T>
 T whole_number(const Given& given, T least, T most) {
@@ -75,31 +33,11 @@ double seconds(const Given& given) {
   return *value;
 }
 
-// A config that cannot be read is a mistake on the command line, not in a data set.
-std::string config_text(const std::string& file) {
-  try {
-    return read_file(file);
-  } catch (const IOError& e) {
-    throw ConfigError(std::string("--config ") + e.what());
-  }
-}
-
-// The value of a flag before the flags are known: which there are depends on the task.
-std::string early(const std::string& name, const std::string& otherwise, int argc,
-                  const char* const* argv) {
-  std::string out = otherwise;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word == "--" + name && i + 1 < argc) out = argv[++i];
-    if (word.starts_with("--" + name + "=")) out = word.substr(name.size() + 3);
-  }
-  return out;
-}
-
-void choose_one(const std::string& flag, const std::string& value,
+// where: the flag, or place in a file, that has the value
+void choose_one(const std::string& where, const std::string& value,
                 const std::vector<std::string>& of) {
   need(among(value, of),
-       "--" + flag + " " + value + ": not one of " + joined(of) + did_you_mean(value, of, "", ""));
+       where + " " + value + ": not one of " + joined(of) + did_you_mean(value, of, "", ""));
 }
 
 const std::string* last_of(const std::vector<Given>& given, const std::string& name) {
@@ -124,6 +62,7 @@ void apply_flag(Options& o, std::vector<Field>& fields, const Given& g) {
   if (flag == "force") o.force = true;
   if (flag == "quiet") o.quiet = true;
   if (flag == "profile") o.profile = true;
+  if (flag == "tensorboard") o.tensorboard = true;
   if (flag == "estimate") o.action = Options::estimate;
   if (flag == "print-config") o.action = Options::print_config;
   if (flag == "set") {
@@ -159,7 +98,7 @@ void check_variants(const Experiment& experiment, const std::vector<Field>& fiel
 void settle_methods(Options& o, const Card& card) {
   if (o.methods.empty()) o.methods = method_names(card, false);
   std::vector<std::string> in_order = method_names(card, true);
-  for (const std::string& name : o.methods) choose_one("methods", name, in_order);
+  for (const std::string& name : o.methods) choose_one("--methods", name, in_order);
   const std::string twice = first_twice(o.methods);
   need(twice.empty(), "--methods: " + twice + " stands there twice");
   const auto left_out = [&](const std::string& name) { return !among(name, o.methods); };
@@ -190,9 +129,10 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
   o.methods = kept;
 }
 
-// Keys of a config file whose value no preset of the task has: those that are the user's own.
-std::vector<std::string> own_keys(Experiment& experiment, const Options& o,
-                                  const std::string& file) {
+// Takes up the file, and returns the keys whose value no preset of the task has: those that are the
+// user's own.
+std::vector<std::string> take_up(ConfigFile& file, Options& o, Experiment& experiment) {
+  if (file.name.empty()) return {};
   std::map<std::string, std::set<std::string>> usual;
   for (const std::string& preset : preset_names(experiment.card())) {
     experiment.choose(o.task, preset);
@@ -200,11 +140,24 @@ std::vector<std::string> own_keys(Experiment& experiment, const Options& o,
   }
   experiment.choose(o.task, o.preset);
   std::vector<Field> fields = experiment.fields();
-  from_json(fields, config_text(file), file);
+  const RunConfig run = read_config(fields, file.text, file.name);
+  o.methods = run.methods, o.seeds = run.seeds, o.data = run.data;
+  if (run.whole) {
+    Options before = o;
+    before.preset = file.head.preset;
+    file.then = settings_of(experiment, before), file.data = run.data;
+  }
   std::vector<std::string> out;
   for (const Field& field : fields)
     if (usual[field.name].count(text(field)) == 0) out.push_back(field.name);
   return out;
+}
+
+// Files and folders among the settings, from the root: a run goes on from any folder.
+void settle_paths(const std::vector<Field>& fields) {
+  for (const Field& field : fields)
+    if (auto* const* path = std::get_if<std::string*>(&field.slot); path && field.range.path)
+      **path = from_root(**path);
 }
 
 void check_used(const Options& o, const Experiment& experiment,
@@ -221,42 +174,47 @@ void check_needs(const Options& o, const Experiment& experiment) {
 
 }  // namespace
 
-std::vector<std::string> preset_names(const Card& card) {
-  std::vector<std::string> out = {"tiny", "small", "long", "paper"};
-  out.insert(out.end(), card.more_presets.begin(), card.more_presets.end());
-  return out;
-}
-
 Options parse_options(Experiment& experiment, int argc, const char* const* argv) {
   Options o;
   const Card card = experiment.card();
-  o.task = early("task", card.tasks[0], argc, argv);
-  o.preset = early("preset", o.preset, argc, argv);
+  const Words words(argc, argv);
+  const bool page = words.has("--help") || words.has("-h") || words.has("--version");
+  ConfigFile file = page ? ConfigFile() : config_file(words, card.name);
+  const std::string& task = file.head.task;
+  const std::string& preset = file.head.preset;
+  o.task = words.early("task", task.empty() ? card.tasks[0] : task);
+  o.preset = words.early("preset", preset.empty() ? o.preset : preset);
   if (among(o.task, card.tasks) && among(o.preset, preset_names(card)))
     experiment.choose(o.task, o.preset);
-  const std::vector<Given> given = parse_flags(all_flags(experiment), argc, argv);
+  const std::vector<const char*> pointers = words.pointers();
+  const std::vector<Given> given =
+      parse_flags(all_flags(experiment), static_cast<int>(pointers.size()), pointers.data());
   if (last_of(given, "version")) o.action = Options::version;
   if (last_of(given, "help")) o.action = Options::help;
   if (o.action == Options::version) return o;
-  choose_one("task", o.task, card.tasks);
-  choose_one("preset", o.preset, preset_names(card));
+  choose_one(last_of(given, "task") || task.empty() ? "--task" : file.name + ": task", o.task,
+             card.tasks);
+  choose_one(last_of(given, "preset") || preset.empty() ? "--preset" : file.name + ": preset",
+             o.preset, preset_names(card));
   experiment.choose(o.task, o.preset);
   if (o.action == Options::help) return o;
+  check_task(file, o.task);
   std::vector<Field> fields = experiment.fields();
-  std::vector<std::string> keys;  // that the user gave
-  if (const std::string* file = last_of(given, "config")) keys = own_keys(experiment, o, *file);
+  std::vector<std::string> keys = take_up(file, o, experiment);  // that the user gave
   for (const Given& g : given) {
     apply_flag(o, fields, g);
     const std::string key = g.name == "set" ? g.value.substr(0, g.value.find('=')) : g.name;
     if (const Field* field = find(fields, key)) keys.push_back(field->name);
   }
+  settle_paths(fields);
   const bool asked = !o.methods.empty();
   settle_methods(o, experiment.card());
   if (o.seeds.empty())
     for (int s = 0; s < experiment.seeds(); ++s) o.seeds.push_back(static_cast<uint64_t>(s));
   if (o.threads == 0) o.threads = num_threads();
-  need(!(o.resume || o.force) || !o.out.empty(),
-       std::string(o.resume ? "--resume" : "--force") + ": needs --out DIR");
+  need(!o.resume || !o.out.empty(),
+       "--resume: needs the folder of the run to go on with; write --resume DIR");
+  need(!o.force || !o.out.empty(), "--force: needs --out DIR");
   need(!o.resume || !o.force,
        "--resume and --force: one goes on with what is there, the other replaces it; give one of "
        "them");
@@ -265,24 +223,16 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   check_variants(experiment, fields);
   leave_out_methods_without_rows(o, experiment, asked);
   check_used(o, experiment, keys);
+  if (file.head.whole) o.notes = overridden(file, settings_of(experiment, o), from_root(o.data));
   if (o.action == Options::print_config) return o;
   if (o.action == Options::run && !o.out.empty()) check_out(o.out, o.mode());
   check_needs(o, experiment);
+  if (o.action == Options::estimate)
+    Progress(terminal_style(o.quiet)).say("estimate: reading or making the data of " + o.task);
   experiment.data(o.data);
   experiment.check();
   check_needs(o, experiment);
   return o;
-}
-
-std::string help_text(Experiment& experiment, const Options& options) {
-  experiment.choose(options.task, options.preset);
-  const Card card = experiment.card();
-  std::string footer = "Methods:\n";
-  for (const MethodCard& m : card.methods) footer += fmt::format("  {:<11} {}\n", m.name, m.help);
-  footer +=
-      "\nExit codes: 0 done; 1 failed; 2 command line or config; 3 data missing or broken; 4 not a "
-      "number; 5 disk or memory; 130, 143 interrupted.";
-  return flags_help(all_flags(experiment), "regrad-" + card.name, card.about, footer);
 }
 
 }  // namespace regrad::experiment

@@ -1,5 +1,5 @@
-// The command line of every experiment's binary. Order of precedence: preset, then --config, then
-// flags as they come.
+// The command line of every experiment's binary. Order of precedence: preset, then --config (or of
+// a run that is resumed its own config.json), then flags as they come.
 #pragma once
 
 #include <regrad/algorithms/experiment/out.h>
@@ -15,7 +15,8 @@ struct Options {
   std::vector<uint64_t> seeds;
   int threads = 0;
   double checkpoint_every = 30;  // seconds
-  bool resume = false, force = false, quiet = false, profile = false;
+  bool resume = false, force = false, quiet = false, profile = false, tensorboard = false;
+  std::vector<std::string> notes;  // lines to be told: what flags changed of a config file
   enum Action { run, estimate, print_config, help, version } action = run;
 
   OutFolder::Mode mode() const {
@@ -26,10 +27,5 @@ struct Options {
 // Fills the experiment's config and returns the rest. ConfigError names the flag or key, what was
 // found, and the nearest name.
 Options parse_options(Experiment& experiment, int argc, const char* const* argv);
-// Names of the presets: tiny, small, long, paper, and the card's own.
-std::vector<std::string> preset_names(const Card& card);
-
-// The page for that task and preset, with the settings as they stand.
-std::string help_text(Experiment& experiment, const Options& options);
 
 }  // namespace regrad::experiment

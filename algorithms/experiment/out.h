@@ -3,7 +3,7 @@
 //
 //   OutFolder out("runs/a", OutFolder::fresh);
 //   out.write("config.json", text);  // temp file, write, fsync, rename, fsync of the folder
-//   JsonLines log(out.path("metrics.jsonl"));  log.write(lines);
+//   LogFile log(out.path("metrics.jsonl"));  log.write(lines);
 #pragma once
 
 #include <regrad/engine/io/files.h>
@@ -18,6 +18,10 @@ using regrad::DiskError;  // the process ends with 5
 // A run keeps its last two checkpoints under these names.
 inline constexpr const char* kCheckpoint = "checkpoint.safetensors";
 inline constexpr const char* kOlderCheckpoint = "checkpoint.previous.safetensors";
+
+// Where TensorBoard's files lie: kTensorBoard/ROW/kEvents.
+inline constexpr const char* kTensorBoard = "tensorboard";
+inline constexpr const char* kEvents = "events.out.tfevents.0.regrad";
 
 // Closes an open file at its end.
 struct Descriptor {
@@ -43,6 +47,8 @@ class OutFolder {
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
   bool has(const std::string& name) const;
   bool finished() const { return has("result.json"); }
+  // Makes the subfolder that `name` lies in, where it has one.
+  void make_folder_of(const std::string& name) const;
   // `name` may lie in a subfolder, which is made.
   void write(const std::string& name, std::string_view bytes) const;
 
@@ -54,16 +60,21 @@ class OutFolder {
   Descriptor lock_ = Descriptor();
 };
 
-// What OutFolder will refuse, before anything is made: ConfigError as its own.
+// What OutFolder will refuse, and what a run could not write at its end, before anything is made:
+// ConfigError as its own.
 void check_out(const std::string& folder, OutFolder::Mode mode);
 
-// A file of JSON objects, one per line. Starts with the first `keep` bytes of what is there
-// (IOError where there are fewer); every line reaches the system in one write. One thread at a
-// time.
-class JsonLines {
+// Whether another process writes to the folder, and whether an experiment made it.
+bool in_use(const std::string& folder);
+bool looks_ours(const std::string& folder);
+
+// A file that grows by whole lines or records. Starts with the first `keep` bytes of what is there
+// (IOError where there are fewer); what is written together reaches the system in one write. One
+// thread at a time.
+class LogFile {
  public:
-  explicit JsonLines(std::string path, int64_t keep = 0);
-  void write(std::string_view lines);  // whole lines, each with its newline, in one write
+  explicit LogFile(std::string path, int64_t keep = 0);
+  void write(std::string_view lines);  // whole ones, in one write
   void sync();                         // to the disk
   void close();                        // reports what closing finds; the end of the object does not
 

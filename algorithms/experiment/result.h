@@ -40,6 +40,14 @@ struct Claim {
   bool late = false;        // asked after a first table of these rows had been seen
 };
 
+// A metric of a method that not every seed has: it is not in the table, and claims of it are not
+// judged.
+struct LeftOut {
+  std::string method, metric;
+  int64_t have = 0, seeds = 0;  // that have it, of so many
+  std::string why = {};         // of the first that lacks it; may be empty
+};
+
 struct Result {
   std::string regrad;  // version; this and the next six lines are filled in by the frame
   std::string experiment, task, preset;
@@ -57,7 +65,10 @@ struct Result {
   std::string subject = {};  // the method that the sentence compares with it; "": the first other
   std::vector<MethodResult> methods;
   std::vector<Claim> claims;
+  std::vector<LeftOut> left_out = {};
 };
+
+bool is_left_out(const Result& result, const std::string& method, const std::string& metric);
 
 // Is the method among the table's rows?
 bool has(const Result& result, const std::string& method);

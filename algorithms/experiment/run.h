@@ -23,11 +23,8 @@ Settings settings_of(Experiment& experiment, const Options& options);
 void run_rows(const Experiment& experiment, Ledger& ledger, Progress& progress,
               const std::string& again);
 
-// Values of every method and metric, one per seed, and the experiment's claims.
+// Values of every method and metric, one per seed, and the experiment's claims. A metric that not
+// every seed of a method has, but for the headline, is left out.
 Result gather(const Experiment& experiment, const Options& options, const std::vector<Row>& rows);
-
-// Times three steps, one that is logged, and the evaluation of each method; a table of what the
-// whole would cost on that many threads.
-std::string estimate(const Experiment& experiment, const Options& options);
 
 }  // namespace regrad::experiment

@@ -45,7 +45,7 @@ class TaskList : public Experiment {
   int64_t steps(const Job& job) const override { return chosen().steps(job); }
   int64_t log_every() const override { return chosen().log_every(); }
   int64_t epoch(const Job& job) const override { return chosen().epoch(job); }
-  int64_t usual_step(const Job& job) const override { return chosen().usual_step(job); }
+  std::vector<Phase> phases(const Job& job) const override { return chosen().phases(job); }
   std::unique_ptr<Trial> trial(const Job& job) const override { return chosen().trial(job); }
   std::vector<Claim> claims(const Result& result) const override { return chosen().claims(result); }
   std::vector<Chart> figures(const Result& result) const override {

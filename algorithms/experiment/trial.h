@@ -38,6 +38,10 @@ struct Items {
   // one moment, share one, and so does what other seeds tested on the same. Empty: 0, 1, ..
   std::vector<int64_t> groups = {};
 };
+// A metric that a trial could not measure. The table then leaves it out for all seeds.
+struct NotMeasured {
+  std::string method, metric, why;
+};
 // What a trial has at its end. One trial may score several methods: a net that is read in two ways
 // is trained once.
 struct Outcome {
@@ -48,10 +52,18 @@ struct Outcome {
   std::vector<Chart> figures = {};  // these three are shown for the first seed, or as by_place does
   std::vector<Gallery> galleries = {};
   std::vector<Listing> listings = {};
+  std::vector<NotMeasured> not_measured = {};
 };
 
 // Numbers of one moment of a trial, for metrics.jsonl and the learning curves.
 using Moment = std::vector<std::pair<std::string, double>>;
+
+// Steps of a trial that cost about the same each.
+struct Phase {
+  int64_t steps;
+  // what one costs depends on what was learnt before: --estimate trains first, as long as it may
+  bool of_learnt = false;
+};
 
 class Trial {
  public:
@@ -61,6 +73,9 @@ class Trial {
   virtual Moment step(int64_t i) = 0;
   // After the last step: evaluation.
   virtual Outcome finish() = 0;
+  // For --estimate: what costs as much as finish() does, on a trial of which only some steps were
+  // taken.
+  virtual void rehearse() { finish(); }
   // Lists every tensor that steps change, by name. Names, shapes and dtypes are the same from the
   // first step to the last, so that a trial that was just made takes up another's state.
   virtual void state(const std::function<void(const std::string&, Tensor&)>& part) = 0;
@@ -129,8 +144,8 @@ class Experiment {
   virtual int64_t log_every() const { return 0; }
   // Steps of an epoch, for the curves' axis; 0: settings do not count in epochs.
   virtual int64_t epoch(const Job&) const { return 0; }
-  // from which on steps cost what most do, for --estimate
-  virtual int64_t usual_step(const Job&) const { return 0; }
+  // Stretches of steps that cost about the same each, for --estimate; together steps(job).
+  virtual std::vector<Phase> phases(const Job& job) const { return {{steps(job)}}; }
   virtual std::unique_ptr<Trial> trial(const Job& job) const = 0;
   virtual std::vector<Claim> claims(const Result& result) const = 0;
   // Pictures of the whole table, which the report begins its figures with.

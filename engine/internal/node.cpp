@@ -1,6 +1,8 @@
 #include <regrad/engine/internal/node.h>
 #include <regrad/engine/ops/op.h>
 
+#include <mutex>
+
 namespace regrad::detail {
 
 Counted* counted(Node* n) { return n; }
@@ -26,19 +28,31 @@ void forget_inputs(Node* n) noexcept {
   n->n_in = 0;
 }
 
-uint64_t edge_units(const Op& op, int i) {
-  return op.keep & (i < 2 ? 1 << i : keep_2) ? edge_unit | data_unit : edge_unit;
+uint64_t edge_units(const Node* n, int i) {
+  if (n->in(i).node()->again) return edge_unit;
+  const bool kept = n->again || n->op->keep & (i < 2 ? 1 << i : keep_2);
+  return kept ? edge_unit | data_unit : edge_unit;
 }
 
 void release_edges(Node* n) noexcept {
   for (int i = 0; i < n->n_in; ++i) {
     // A sweep that freed the graph has given the data units back already.
-    drop(counted(n->in(i).node()), n->freed ? edge_unit : edge_units(*n->op, i));
+    drop(counted(n->in(i).node()), n->freed ? edge_unit : edge_units(n, i));
   }
   forget_inputs(n);
 }
 
 namespace {
+
+// Data of `again` nodes may come back while another thread drops them: both take turns.
+std::mutex& guard_of(const Node* n) {
+  static std::mutex guards[64];
+  return guards[reinterpret_cast<size_t>(n) / sizeof(Node) % 64];
+}
+void release_unread(Node* n) noexcept {
+  const std::lock_guard turn(guard_of(n));
+  if (n->users.load(std::memory_order_acquire) < data_unit) release_data(n);
+}
 
 // Nodes whose count fell to zero while another one was being destroyed: a stack, so that graphs of
 // any depth need no recursion.
@@ -55,10 +69,20 @@ void destroy(Node* n) noexcept {
 
 }  // namespace
 
+bool gone(const Node* n) {
+  if (!n->again || n->freed) return false;
+  const std::lock_guard turn(guard_of(n));
+  return !n->storage.load(std::memory_order_acquire);
+}
+
 void last_gone(Counted* c, uint64_t left) noexcept {
   Node* n = node_of(c);
   if (left) {
-    if (!n->keeps_y) release_data(n);
+    if (n->again) {
+      release_unread(n);
+    } else if (!n->keeps_y) {
+      release_data(n);
+    }
     return;
   }
   if (destroying) {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 #include <type_traits>
+#include <vector>
 
 #include <regrad/engine/internal/memory.h>
 #include <regrad/engine/tensor.h>
@@ -27,6 +28,9 @@ struct Node : Counted {
   bool requires_grad = false;
   bool freed = false;    // a sweep freed what it kept
   bool keeps_y = false;  // its own row needs its value: data lives as long as the node
+  // its edges keep all inputs, and none keeps its data, which die with the last handle: a sweep
+  // computes them again (Recompute)
+  bool again = false;
   // 0: of a forward pass; k: made while differentiating nodes of order k - 1, or from such nodes
   uint8_t order = 0;
   int32_t n_in = 0;
@@ -56,13 +60,20 @@ struct Node : Counted {
 
 inline Node* node_of(Counted* c) { return static_cast<Node*>(c); }
 
-// What a recorded node's edge to input i counts for: whether its row keeps that input's data.
-uint64_t edge_units(const Op& op, int i);
+// What a recorded node's edge to input i counts for: whether that input's data are kept.
+uint64_t edge_units(const Node* n, int i);
 
 Node* new_node();                      // one handle, no storage
 void forget_inputs(Node* n) noexcept;  // before edges are counted: drops the borrowed pointers
 void release_edges(Node* n) noexcept;  // drops counted edges and what they keep
 void release_data(Node* n) noexcept;   // storage and aux
+
+// Of an `again` node: whether its data are gone though they can be had again. Whoever asks holds a
+// handle, so that another thread, which may be dropping them, has done so or does not.
+bool gone(const Node* n);
+// Computes the data of a node again, and of those `again` nodes above it that this takes, where
+// they are gone. `held` gets a handle of each: the data live as long. Bits are those of before.
+void revive(Node* n, std::vector<Tensor>& held);
 
 // A node seen as a Tensor without counting a handle.
 class Borrowed {
@@ -88,6 +99,7 @@ class Called;
 // What a thread is doing; tasks of the pool inherit their caller's.
 struct Mode {
   bool grad = true;                // record
+  bool recompute = false;          // what is recorded is computed again backward
   bool anomaly = false;            // look at every value
   uint8_t order = 0;               // order of the nodes made now: 1 + that of the graph being swept
   bool bf16 = false;               // convolutions of f32 multiply in bf16

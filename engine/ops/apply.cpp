@@ -42,7 +42,7 @@ bool reusable(const Node* y, int i, bool recording) {
   const Node* x = y->in(i).node();
   if (x->users.load(std::memory_order_acquire) != handle_unit || x->keeps_y || x->dtype != y->dtype)
     return false;
-  if (recording && (edge_units(*y->op, i) & data_unit)) return false;
+  if (recording && (edge_units(y, i) & data_unit)) return false;
   const Storage* s = x->storage.load(std::memory_order_relaxed);
   return s && s->size_class >= 0 && s->users.load(std::memory_order_acquire) == 1 &&
          x->shape == y->shape && is_dense(x->shape, x->strides);
@@ -98,7 +98,9 @@ struct Unborn {
   }
 };
 
-void borrow_inputs(Node* y, const Tensor* const* in, int n, const Op& op) {
+// revived: handles of what was computed again for this call.
+void borrow_inputs(Node* y, const Tensor* const* in, int n, const Op& op,
+                   std::vector<Tensor>& revived) {
   if (n > 3)
     y->many_ = static_cast<Tensor*>(::operator new(static_cast<size_t>(n) * sizeof(Tensor)));
   Tensor* slots = n > 3 ? y->many_ : y->in_;
@@ -106,6 +108,7 @@ void borrow_inputs(Node* y, const Tensor* const* in, int n, const Op& op) {
   for (int i = 0; i < n; ++i) new (slots + i) Tensor(Tensor::adopt(in[i]->node()));  // not counted
   for (int i = 0; i < n; ++i) {
     if (!in[i]->defined()) undefined_tensor(op.name, i);
+    if (gone(in[i]->node())) revive(in[i]->node(), revived);
     if (!in[i]->node()->storage.load(std::memory_order_relaxed)) {
       throw Error(std::string(op.name) + ": the data of argument " + std::to_string(i) +
                   " was freed (a row that reads it does not keep it)");
@@ -122,11 +125,11 @@ bool wants_gradient(const Node* y) {
 
 void record(Node* y) {
   y->requires_grad = true;
-  y->keeps_y = y->op->keep & keep_y;
+  y->keeps_y = y->op->keep & keep_y && !y->again;
   y->order = mode.order;
   for (int i = 0; i < y->n_in; ++i) {
     Node* x = y->in(i).node();
-    hold(counted(x), edge_units(*y->op, i));
+    hold(counted(x), edge_units(y, i));
     if (x->order > y->order) y->order = x->order;
   }
 }
@@ -179,15 +182,17 @@ Tensor evaluate(const Op& op, const Tensor* const* in, int n, const void* attrs,
                 unsigned given) {
   const bool profiled = profiling.load(std::memory_order_relaxed);
   const int64_t start = profiled ? profile_clock() : 0;
+  std::vector<Tensor> revived;
   Node* y = new_node();
   Unborn guard{y};
   y->op = &op;
-  borrow_inputs(y, in, n, op);
+  borrow_inputs(y, in, n, op, revived);
   if (attr_bytes) std::memcpy(y->attrs, attrs, static_cast<size_t>(attr_bytes));
   const Call call(y);
   op.infer(call);
   const bool recording = wants_gradient(y);
-  place(y, given, recording);
+  y->again = recording && mode.recompute;
+  place(y, y->again ? 0 : given, recording);  // layouts that come again take no given buffer
   if (op.forward) op.forward(call);
   if (mode.anomaly) check_finite(y);
   if (profiled) profile_op(op, y, start);
@@ -201,7 +206,66 @@ Tensor evaluate(const Op& op, const Tensor* const* in, int n, const void* attrs,
   return Tensor::adopt(y);
 }
 
+// Gives buffers to n, unless another thread was first.
+void adopt(Node* n, Node* made) {
+  for (auto part : {&Node::aux, &Node::storage}) {  // who sees storage finds aux
+    Storage *own = (made->*part).load(std::memory_order_relaxed), *none = nullptr;
+    if (own && (n->*part).compare_exchange_strong(none, own, std::memory_order_acq_rel))
+      (made->*part).store(nullptr, std::memory_order_relaxed);
+  }
+}
+
+// As when it was recorded.
+struct Recording {
+  Mode before = mode;
+  Recording() { mode.grad = true, mode.recompute = false; }
+  ~Recording() { mode = before; }
+};
+
+// The row of n once more. Its inputs' data are there.
+void evaluate_again(Node* n) {
+  const Recording as;
+  const bool profiled = profiling.load(std::memory_order_relaxed);
+  const int64_t start = profiled ? profile_clock() : 0;
+  std::vector<const Tensor*> in;
+  std::vector<Tensor> none;
+  for (int i = 0; i < n->n_in; ++i) in.push_back(&n->in(i));
+  Node* y = new_node();
+  const Unborn guard{y};  // it never comes to life: only its buffers do
+  y->op = n->op;
+  borrow_inputs(y, in.data(), n->n_in, *n->op, none);
+  std::memcpy(y->attrs, n->attrs, attr_room);
+  const Call call(y);
+  n->op->infer(call);
+  place(y, 0, false);
+  if (n->op->forward) n->op->forward(call);
+  if (profiled) profile_op(*n->op, y, start);
+  adopt(n, y);
+}
+
 }  // namespace
+
+void revive(Node* n, std::vector<Tensor>& held) {
+  std::vector<Node*> stack{n};
+  held.push_back(*Borrowed(n));
+  while (!stack.empty()) {
+    Node* top = stack.back();
+    Node* missing = nullptr;
+    for (int i = 0; i < top->n_in && gone(top) && !missing; ++i) {
+      Node* in = top->in(i).node();
+      if (!in->again) continue;
+      held.push_back(*Borrowed(in));  // before its data, so that nobody drops them
+      if (gone(in)) missing = in;
+    }
+    if (missing) {
+      stack.push_back(missing);
+    } else {
+      if (gone(top)) evaluate_again(top);
+      stack.pop_back();
+    }
+  }
+}
+
 }  // namespace detail
 
 Tensor apply(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes,

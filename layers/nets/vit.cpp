@@ -80,6 +80,7 @@ Vit::Vit(const Random& r, const VitOptions& o) : norm({o.width}, o.dtype), optio
                              .heads = o.heads,
                              .inner = o.inner ? o.inner : 4 * o.width,
                              .eps = o.eps,
+                             .recompute = o.recompute,
                              .dtype = o.dtype};
   for (int64_t i = 0; i < o.layers; ++i) {
     layers.emplace_back(r / "layers" / i, block);

@@ -18,6 +18,7 @@ struct VitOptions {
   int64_t inner = 0;           // 0: 4 * width
   double eps = 1e-6;           // of the norms
   bool frozen_patches = true;  // the patch projection is no parameter
+  bool recompute = true;       // EncoderOptions'
   DType dtype = DType::f32;
 };
 // tiny: 192 wide, 6 heads; small: 384, 12; base: 768, 12; each of 12 layers. ConfigError: another

@@ -144,6 +144,26 @@ TEST_CASE("ViT: initial values by Glorot's fans, a frozen projection, sizes that
   CHECK_THROWS_AS(net(ones({1, 1, 8, 8})), ShapeError);
 }
 
+TEST_CASE("ViT: norms and nonlinearities computed again hold less, with the same bits") {
+  VitOptions o{.image = 16, .patch = 4, .width = 64, .layers = 3, .heads = 4};
+  const Tensor x = uniform(Random(5), {8, 3, 16, 16}, -1, 1);
+  std::vector<double> gradients[2];
+  int64_t held[2];
+  for (const bool again : {false, true}) {
+    o.recompute = again;
+    const Vit net(Random(3), o);
+    Context ctx{.training = true};
+    const int64_t before = memory_stats().live_bytes;
+    const Tensor loss = mean(square(net(x, ctx)));
+    held[again] = memory_stats().live_bytes - before;
+    for (const Tensor& g : grad(loss, parameters(net)))
+      for (const double v : g.to_vector()) gradients[again].push_back(v);
+  }
+  CHECK(gradients[0] == gradients[1]);
+  // a block of width d holds 2 x, 2 h, 2 norms, 3 q k v, 1 attention, 4 + 4 inside: 18 d, now 10 d
+  CHECK(static_cast<double>(held[1]) < 0.68 * static_cast<double>(held[0]));
+}
+
 TEST_CASE("losses against plain loops, with stacks of anchors") {
   const Tensor q = normal(Random(4) / "q", {12, 5}, 0, 2, f64),
                k = normal(Random(4) / "k", {6, 5}, 0, 3, f64);

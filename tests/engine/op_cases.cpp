@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <set>
 
 namespace regrad::test {
@@ -287,6 +288,7 @@ std::string check_cases(const std::vector<Case>& cases, bool smooth) {
       fault = check_value(c);
       for (int order = 1; order <= (smooth ? 3 : 2) && fault.empty(); ++order)
         fault = check_order(c, order);
+      if (fault.empty()) fault = check_recompute(c);
     } catch (const Error& e) {
       fault = e.what();
     }
@@ -296,6 +298,31 @@ std::string check_cases(const std::vector<Case>& cases, bool smooth) {
 }
 
 }  // namespace
+
+std::string check_recompute(const Case& c) {
+  const std::vector<Tensor> in = inputs_of(c);
+  std::vector<Tensor> x = floating(in);
+  if (x.empty()) return "";
+  Function f = base(c, in);
+  for (int k = 1; k <= 2; ++k) {
+    const int64_t n = f(leaves_of(x, DType::f64)).numel();
+    x.push_back(draw(Random(11) / "upstream" / k, {n}, {}));
+    const size_t leaves = x.size() - 1;
+    for (const bool graph : {true, false}) {
+      const Function g = derivative(f, leaves, graph);
+      for (const DType t : {DType::f32, DType::f64}) {
+        const std::vector<double> kept = g(leaves_of(x, t)).to_vector();
+        const Recompute lean;
+        const std::vector<double> again = g(leaves_of(x, t)).to_vector();
+        if (std::memcmp(kept.data(), again.data(), kept.size() * sizeof(double)) != 0)
+          return "computed again, the gradient of order " + std::to_string(k) +
+                 (graph ? " with a graph" : "") + " has other bits (" + name(t) + ")";
+      }
+    }
+    f = derivative(f, leaves);
+  }
+  return "";
+}
 
 std::string check_row(const Op& op) {
   Samples samples;

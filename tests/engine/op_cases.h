@@ -39,6 +39,9 @@ std::string check_value(const Case& c);
 // abs 1e-6, rel 1e-4);
 // and the f32 gradient of that order against f64's (2e-4 of the largest magnitude).
 std::string check_order(const Case& c, int order);
+// Gradients of orders 1 (with and without a graph) and 2, f32 and f64: the same bits where all is
+// computed again.
+std::string check_recompute(const Case& c);
 // Value and orders 1 and 2 (and 3 for smooth rows) of every case, up to the first fault.
 std::string check_row(const Op& op);
 

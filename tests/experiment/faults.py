@@ -33,7 +33,8 @@ def left_in(folder):
     for key in ("seconds", "peak_bytes"):
         del result[key]
     models = {m.name: m.read_bytes() for m in (folder / "models").iterdir()}
-    return (folder / "metrics.jsonl").read_bytes(), models, result
+    logs = [(folder / name).read_bytes() for name in ("metrics.jsonl", "metrics.csv")]
+    return logs, models, result
 
 
 class Faults:

@@ -311,7 +311,9 @@ TEST_CASE("options that cannot be are refused with what to do") {
   CHECK(says({"--set", "lr"}, "write --set KEY=VALUE") == "");
   CHECK(says({"--set", "lr=fast"},
              "--set lr=fast: 'fast' is not a finite number (it is now 0.1)") == "");
-  CHECK(says({"--resume"}, "--resume: needs --out DIR") == "");
+  CHECK(says({"--resume"},
+             "--resume: needs the folder of the run to go on with; write --resume "
+             "DIR") == "");
   CHECK(says({"--force"}, "--force: needs --out DIR") == "");
   CHECK(says({"--resume", "--force", "--out", "x"}, "give one of them") == "");
   CHECK(says({"--checkpoint-every", "soon"}, "'soon' is not a number of seconds") == "");

@@ -66,11 +66,14 @@ TEST_CASE("a table end to end, the same on one and on two threads") {
   CHECK(dagger.contains("cohead.layers.0.weight"));
   CHECK_FALSE(dagger.contains("head.weight"));
   CHECK(dagger.metadata.at("method") == "dagger");
-  // The config that a run wrote starts the same run.
-  const Ran again = test::run(kCml + " --quiet --seeds 2 --config " + (at / "one/config.json") +
+  // The config that a run wrote starts the same run, from any folder, and without flags.
+  const Ran again = test::run("cd / && " + kCml + " --quiet --config " + (at / "one/config.json") +
                               " --out " + (at / "three"));
   REQUIRE(again.code == 0);
+  CHECK(again.err == "");
   CHECK(values_of(at / "three") == values_of(at / "one"));
+  CHECK(read_file(at / "three/config.json") == read_file(at / "one/config.json"));
+  CHECK(read_file(at / "three/metrics.csv") == read_file(at / "one/metrics.csv"));
 
   SUBCASE("a finished --out is kept") {
     const std::string before = read_file(at / "one/result.json");
@@ -85,6 +88,32 @@ TEST_CASE("a table end to end, the same on one and on two threads") {
     CHECK(run("--force --steps 20 --out " + (at / "one")).code == 0);
     CHECK(values_of(at / "one") != values_of(at / "two"));
   }
+}
+
+TEST_CASE("--config with flags beside it: these hold, and what they change is told") {
+  const TempFolder at;
+  const auto with = [&](const std::string& file, const std::string& flags) {
+    return test::run(kCml + " --config " + file + " --steps 20 " + flags);
+  };
+  write_file(at / "whole.json", test::run(kShort + " --print-config").out);
+  const Ran r = with(at / "whole.json", "--seed 7 --out " + (at / "x"));
+  REQUIRE(r.code == 0);
+  CHECK(r.err.find("regrad: steps: " + (at / "whole.json") + " has 40, the command line 20\n") !=
+        std::string::npos);
+  CHECK(r.err.find(" has 0,1, the command line 7\n") != std::string::npos);
+  CHECK(read_file(at / "x/config.json").find("\"steps\": 20") != std::string::npos);
+  CHECK(read_file(at / "x/result.json").find("\"seeds\": [\n    7\n  ]") != std::string::npos);
+  const Ran task = with(at / "whole.json", "--task images");
+  CHECK(task.code == 2);
+  CHECK(task.err.find("are of task sinusoid; leave out --task or --config") != std::string::npos);
+  write_file(at / "map.json", "{\"experiment\": \"map\", \"settings\": {}}");
+  const Ran other = with(at / "map.json", "");
+  CHECK(other.code == 2);
+  CHECK(other.err.find("is a run of regrad-map; regrad-map --config") != std::string::npos);
+  write_file(at / "part.json", "{\"task\": \"nodes\", \"settings\": {\"laps\": 3}}");
+  CHECK(with(at / "part.json", "").err.find("no such key \"settings.laps\"") != std::string::npos);
+  CHECK(test::run(kCml + " --resume " + (at / "nothing")).err.find("holds no run to go on with") !=
+        std::string::npos);
 }
 
 TEST_CASE("mistakes on the command line end with 2 and name the way out") {
@@ -164,13 +193,18 @@ TEST_CASE("signals end with 130 and 143, after a checkpoint from which a resume 
         test::run("( while ! " + started + "; do sleep 0.01; done; kill -" + name + " $(cat " +
                   folder + "/.regrad-lock) ) & " + kShort + flags + " --out " + folder);
     CHECK(r.code == code);
-    CHECK(r.err.find("stopped by SIG" + name + "; go on with: regrad-cml --quiet") !=
+    CHECK(r.err.find("stopped by SIG" + name + "; go on with: regrad-cml --resume " + folder) !=
           std::string::npos);
     CHECK(run(flags + " --out " + folder)
               .err.find("holds an interrupted run; --resume goes on with it") != std::string::npos);
     CHECK(run(flags + " --gamma 0.5 --resume --out " + folder)
-              .err.find("gamma was 0.2 and is now 0.5") != std::string::npos);
-    CHECK(run(flags + " --resume --out " + folder).code == 0);
+              .err.find("\n  gamma: the run has 0.2, the command line 0.5\n") != std::string::npos);
+    const std::string task = test::run(kCml + " --task images --resume " + folder).err;
+    CHECK(task.find("\n  task: the run has sinusoid, the command line images\n") !=
+          std::string::npos);
+    CHECK(task.size() < 300);
+    CHECK(test::run("cd / && " + kCml + " --resume " + folder).code ==
+          0);  // nothing else is needed
     CHECK(values_of(folder) == values_of(at / "whole"));
     CHECK(read_file(folder + "/metrics.jsonl") == read_file(at / "whole/metrics.jsonl"));
   }
@@ -256,6 +290,46 @@ TEST_CASE(
       test::run(small + " --sharp.levels none").err.find("sharp.levels must be low, up or both") !=
       std::string::npos);
   CHECK(test::run(kCml + " --ways 3").err.find("--ways: no such flag") != std::string::npos);
+}
+
+TEST_CASE("regrad-report lists runs and compares them") {
+  const TempFolder at;
+  const std::string report = REGRAD_REPORT;
+  const auto says = [&](const std::string& words) { return test::run(report + " " + words); };
+  REQUIRE(run("--out " + (at / "runs/a")).code == 0);
+  REQUIRE(run("--gamma 0.5 --steps 20 --out " + (at / "runs/deep/b")).code == 0);
+  const Ran list = says("list " + (at / "runs"));
+  CHECK(list.code == 0);
+  CHECK(list.out.find("finished ") == 0);
+  CHECK(list.out.find("cml, sinusoid, tiny\n  mse@10 ") != std::string::npos);
+  CHECK(list.out.find("runs/deep/b\n") < list.out.find("runs/a\n"));  // newest first
+  CHECK(test::run("cd " + (at / "runs") + " && " + report + " list").out.find("./deep/b\n") !=
+        std::string::npos);
+  const Ran both = says("compare " + (at / "runs/a") + " " + (at / "runs/deep/b") + " --html " +
+                        (at / "page.html"));
+  CHECK(both.code == 0);
+  CHECK(both.out.find("\nsetting  A    B\nsteps    40   20\ngamma    0.2  0.5\n") !=
+        std::string::npos);
+  CHECK(both.out.find("steps 10 to 40\n  maml ") != std::string::npos);
+  CHECK(read_file(at / "page.html").find("<svg") != std::string::npos);
+  CHECK(says("--help").out.find("regrad-report compare DIR DIR") != std::string::npos);
+  CHECK(says("--version").out.find("regrad ") == 0);
+  for (const auto& [words, message] :
+       {std::pair<std::string, std::string>{"", "say what to do: list or compare"},
+        {"lsit", "'lsit': no command of regrad-report; did you mean list?"},
+        {"list " + (at / "none"), "none: no such folder"},
+        {"list --all", "--all: no such flag of list"},
+        {"compare " + (at / "runs/a"), "give two runs or more"},
+        {"compare " + (at / "runs") + " " + (at / "runs/a"), "runs: holds no run"},
+        {"compare --html", "--html: needs a value"}}) {
+    const Ran bad = says(words);
+    CHECK(bad.code == 2);
+    CHECK_MESSAGE(bad.err.find(message) != std::string::npos, bad.err);
+  }
+  CHECK(says("list " + at.name() + "/runs/a/models").out.find("no runs below ") == 0);
+  write_file(at / "runs/a/result.json", "{");
+  CHECK(says("compare " + (at / "runs/a") + " " + (at / "runs/deep/b")).code == 3);
+  CHECK(says("list " + (at / "runs")).out.find("damaged ") != std::string::npos);
 }
 
 TEST_CASE("--profile") {

@@ -107,7 +107,7 @@ TEST_CASE("lines of JSON, cut to what a checkpoint knew") {
   CHECK(to_json({"a", "K=5", 1}, {3, {}}) ==
         "{\"method\":\"a\",\"seed\":1,\"variant\":\"K=5\",\"step\":3}\n");
   {
-    JsonLines log(file);
+    LogFile log(file);
     log.write(first);
     log.write("{}\n");
     log.sync();
@@ -115,17 +115,17 @@ TEST_CASE("lines of JSON, cut to what a checkpoint knew") {
   }
   CHECK(read_file(file) == first + "{}\n");
   {
-    JsonLines log(file, static_cast<int64_t>(first.size()));
+    LogFile log(file, static_cast<int64_t>(first.size()));
     log.write("{\"later\":1}\n");
   }
   CHECK(read_file(file) == first + "{\"later\":1}\n");
-  CHECK(complaint<IOError>([&] { JsonLines(file, 1000); },
+  CHECK(complaint<IOError>([&] { LogFile(file, 1000); },
                            "but the checkpoint was written after byte 1000") == "");
-  { JsonLines log(file); }
+  { LogFile log(file); }
   CHECK(read_file(file) == "");
-  CHECK(complaint<DiskError>([&] { JsonLines("/no/such/folder/x"); },
+  CHECK(complaint<DiskError>([&] { LogFile("/no/such/folder/x"); },
                              "/no/such/folder/x: cannot create the file") == "");
-  JsonLines full("/dev/full");
+  LogFile full("/dev/full");
   CHECK(complaint<DiskError>([&] { full.write("{}\n"); }, "3 bytes are needed") == "");
 }
 

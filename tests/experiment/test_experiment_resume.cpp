@@ -1,5 +1,6 @@
 // Checkpoints, resumption and stopping, on an experiment whose every number is known.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/estimate.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/experiment/signals.h>
 #include <regrad/algorithms/experiment/table.h>
@@ -254,7 +255,7 @@ TEST_CASE("a checkpoint comes back to the bit") {
   Checkpoint c;
   c.settings = {{"experiment", "cml"}, {"inner.lr", "0.1"}, {"name", ""}};
   c.command = "regrad-cml --out 'a b'", c.build = "two\nlines", c.seconds = 12.25,
-  c.log_bytes = int64_t{1} << 40;
+  c.log_bytes = int64_t{1} << 40, c.data = "/a b", c.data_files = "2 files";
   c.rows = {{{"cml", "K=5", 18446744073709551615u},
              7,
              {{5, {{"loss", 1.0 / 3}, {"cosine", -1e-17}}}},
@@ -268,6 +269,8 @@ TEST_CASE("a checkpoint comes back to the bit") {
   CHECK(back.command == c.command);
   CHECK(back.build == c.build);
   CHECK(back.seconds == 12.25);
+  CHECK(back.data == c.data);
+  CHECK(back.data_files == c.data_files);
   CHECK(back.log_bytes == c.log_bytes);
   REQUIRE(back.rows.size() == 2);
   for (size_t r = 0; r < 2; ++r) CHECK(to_json(back.rows[r]) == to_json(c.rows[r]));
@@ -319,7 +322,9 @@ TEST_CASE("every damage to a checkpoint is an IOError") {
   const TensorFile good = load_safetensors(out.path(kCheckpoint));
   for (const auto& entry : good.metadata) {
     const std::string &key = entry.first, &value = entry.second;
-    if (key.compare(0, 8, "setting.") == 0 || key == "command" || key == "build") continue;
+    // texts, which are told or compared
+    const bool words = key == "command" || key == "build" || key == "data" || key == "data_files";
+    if (key.compare(0, 8, "setting.") == 0 || words) continue;
     for (const std::string& other :
          {std::string(), std::string("-1"), std::string("{}"), value + "x"}) {
       TensorFile bad = good;
@@ -366,17 +371,33 @@ TEST_CASE("rows, log or tensors that do not fit the table are refused") {
   CHECK_THROWS_AS(ledger.restore(1, *toy.trial(jobs[1])), ShapeError);
 }
 
-TEST_CASE("other settings are refused by name") {
-  Checkpoint c;
-  c.settings = {{"gamma", "0.2"}, {"steps", "10"}, {"old", "1"}};
-  c.command = "regrad-cml --out x";
-  CHECK_NOTHROW(check_same_settings(c, c.settings, "x"));
-  const Settings now = {{"gamma", "1"}, {"steps", "10"}, {"new", "2"}};
-  CHECK(complaint<ConfigError>([&] { check_same_settings(c, now, "x"); },
-                               "x holds a run with other settings: gamma was 0.2 and is now 1; new "
-                               "was not there and is now 2; old was 1 and is now not there. It was "
-                               "begun by 'regrad-cml --out x'; give the same flags with --resume, "
-                               "or --force to start over") == "");
+TEST_CASE("other settings are refused, a line each; another task or experiment by the one line") {
+  const Settings then = {{"gamma", "0.2"}, {"steps", "10"}, {"old", "1"}};
+  CHECK_NOTHROW(check_same_settings(then, then, "x"));
+  const auto says = [](const Settings& before, const Settings& now) -> std::string {
+    try {
+      check_same_settings(before, now, "x");
+    } catch (const ConfigError& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  CHECK(says(then, {{"gamma", "1"}, {"steps", "10"}, {"new", "2"}}) ==
+        "--resume x: this is another run than the one in it\n"
+        "  gamma: the run has 0.2, the command line 1\n"
+        "  new: the run has none, the command line 2\n"
+        "  old: the run has 1, the command line none\n"
+        "--resume x alone goes on with that; --force starts over");
+  CHECK(says({{"experiment", "cml"}, {"task", "images"}, {"steps", "1"}},
+             {{"experiment", "cml"}, {"task", "nodes"}, {"laps", "2"}}) ==
+        "--resume x: this is another run than the one in it\n"
+        "  task: the run has images, the command line nodes\n"
+        "--resume x alone goes on with that; --force starts over");
+  CHECK(says({{"experiment", "map"}, {"task", "images"}}, {{"experiment", "cml"}, {"laps", "2"}}) ==
+        "--resume x: holds a run of regrad-map; regrad-map --resume x goes on with it");
+}
+
+TEST_CASE("what decides a run's numbers, by name") {
   ToyExperiment toy;
   toy.choose("toy", "tiny");
   std::string all;
@@ -394,4 +415,52 @@ TEST_CASE("--estimate counts steps, seeds and every method that trains") {
   CHECK(text.find("\nb ") != std::string::npos);
   CHECK(text.find("\nread ") == std::string::npos);
   CHECK(text.find("on 1 thread\n") != std::string::npos);
+}
+
+namespace {
+struct TwoPhases : ToyExperiment {
+  std::vector<Phase> phases(const Job&) const override { return {{12}, {8, of_learnt}}; }
+  bool of_learnt = false;
+};
+}  // namespace
+
+TEST_CASE("--estimate takes steps in each phase and trains first where a phase needs it") {
+  TwoPhases toy;
+  toy.settings.steps = 20;
+  std::vector<int64_t> taken;
+  toy.before_step = [&](const Job&, int64_t i) { taken.push_back(i); };
+  std::vector<std::string> said;
+  const auto say = [&](const std::string& line) { said.push_back(line); };
+  estimate(toy, toy_options({"a"}), say);
+  CHECK(said == std::vector<std::string>{"timing a (1 of 1)"});
+  CHECK(taken.front() == 0);
+  CHECK(std::count(taken.begin(), taken.end(), 12) == 1);  // where the second one begins
+  CHECK(std::count(taken.begin(), taken.end(), 13) == 1);
+  CHECK(std::count(taken.begin(), taken.end(), 0) == 1);
+  taken.clear();
+  toy.of_learnt = true;
+  estimate(toy, toy_options({"a"}));
+  for (int64_t i = 0; i < 12; ++i)  // timed, and then trained
+    CHECK(std::count(taken.begin(), taken.end(), i) >= 2);
+}
+
+TEST_CASE("makespan: threads take jobs in order; one job alone is shared by all") {
+  CHECK(makespan({3, 1, 1, 1}, 2) == 3);
+  CHECK(makespan({1, 1, 1, 3}, 2) == 4);
+  CHECK(makespan({1, 1, 1, 3}, 1) == 6);
+  CHECK(makespan({6}, 2) == 3);
+  CHECK(makespan({2, 2}, 8) == 2);
+}
+
+TEST_CASE("a process's memory and processor time are read from the system") {
+  CHECK(cpu_seconds() > 0);
+  forget_peak();
+  const double before = peak_bytes();
+  REQUIRE(before > 0);
+  {
+    const std::vector<char> block(64 << 20, 1);
+    CHECK(std::count(block.begin(), block.end(), 1) == 64 << 20);
+  }
+  CHECK(peak_bytes() > before + (50 << 20));
+  CHECK(resident_bytes() < before + (50 << 20));
 }

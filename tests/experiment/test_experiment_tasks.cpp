@@ -1,5 +1,6 @@
 // One binary for several tasks: --task decides which flags, methods and headline there are.
 #include <doctest/doctest.h>
+#include <regrad/algorithms/experiment/help.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/experiment/tasks.h>
 

@@ -6,6 +6,7 @@
 #include <regrad/algorithms/asc/experiment/keywords.h>
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/cml/experiment/tasks.h>
+#include <regrad/algorithms/experiment/estimate.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/experiment/run.h>
 #include <regrad/algorithms/ppp/experiment/table.h>
@@ -225,6 +226,11 @@ TEST_CASE("--estimate of preset paper, on data of the right layout") {
         std::string("--task ") + e.task + " --preset paper --estimate --seed 0 " + e.small;
     if (*e.data) line += " --data " + at.name();
     const Options o = parsed(tasks, line);
+    for (const Job& job : jobs_of(tasks, o)) {
+      int64_t in_phases = 0;
+      for (const Phase& phase : tasks.phases(job)) in_phases += phase.steps;
+      CHECK_MESSAGE(in_phases == tasks.steps(job), job.method);
+    }
     const std::string cost = estimate(tasks, o);
     CHECK(cost.find("of CPU time") != std::string::npos);
     for (const std::string& method : o.methods)

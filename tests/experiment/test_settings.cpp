@@ -4,6 +4,7 @@
 
 #include <regrad/algorithms/asc/experiment/table.h>
 #include <regrad/algorithms/cml/experiment/tasks.h>
+#include <regrad/algorithms/experiment/help.h>
 #include <regrad/algorithms/experiment/options.h>
 #include <regrad/algorithms/ppp/experiment/table.h>
 #include <regrad/algorithms/pqk/experiment/table.h>

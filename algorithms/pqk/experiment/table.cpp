@@ -169,6 +169,14 @@ class Table : public Experiment {
   int64_t steps(const Job& job) const override {
     return pqk::steps(row(job.method), s_, batches());
   }
+  // A teacher that is given is trained before.
+  std::vector<Phase> phases(const Job& job) const override {
+    const Row& of = row(job.method);
+    const Point p = point(job.variant, s_);
+    const pruning::Schedule t = schedule(of, s_, p, batches(), job.seed);
+    const int64_t change = second_phase(options(of, s_, p), t);
+    return {{steps(job) - t.steps()}, {change}, {t.steps() - change}};
+  }
   int64_t log_every() const override { return batches() * s_.log_every; }
   int64_t epoch(const Job&) const override { return batches(); }
   std::unique_ptr<Trial> trial(const Job& job) const override {

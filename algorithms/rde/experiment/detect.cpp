@@ -81,6 +81,13 @@ void report(const Job& job, const std::string& of, std::vector<Worth>& all, Outc
   }
 }
 
+// The same where mixtures could not be drawn.
+void not_measured(const Job& job, const std::string& of, const std::string& why, Outcome& out) {
+  for (const DetectorRow& d : detector_rows())
+    for (const char* metric : {"AUC, ", "TPR at FPR 0.1, ", "F1, "})
+      out.not_measured.push_back({d.name, experiment::on(metric + of, job.variant), why});
+}
+
 void about_attack(const Job& job, const AttackRun& run, Outcome& out) {
   const std::string name = run.row().name;
   double queries = 0, changed = 0, words = 0, won = 0;
@@ -199,11 +206,14 @@ Outcome detect(const Job& job, const TableSettings& s, const Corpus& corpus,
         for (int k = 0; k < s.splits; ++k) detection.draw(random / name / k, k == 0, out);
         detection.finish(out);
       } catch (const ConfigError& e) {
-        throw ConfigError(
-            job.variant + ", " + name + (far ? ", far" : "") + ": " + e.what() +
+        const std::string why =
+            std::string(e.what()) +
             "; attack more texts (attacked), train longer (epochs), leave the attack out "
             "(attacks)" +
-            (far ? ", or ask for less than " + decimal(s.confident) + " (confident)" : ""));
+            (far ? ", or ask for less than " + decimal(s.confident) + " (confident)" : "");
+        for (const std::string& of :
+             far ? std::vector{name + ", far"} : std::vector{name, name + ", S2"})
+          not_measured(job, of, why, out);
       }
   }
   for (const DetectorRow& d : detector_rows())

@@ -1,3 +1,4 @@
+#include <regrad/algorithms/experiment/left_out.h>
 #include <regrad/algorithms/experiment/report.h>
 #include <regrad/algorithms/experiment/table.h>
 #include <regrad/algorithms/rde/experiment/report_again.h>
@@ -67,7 +68,7 @@ void report_again(const std::string& folder, const Print& print) {
       out, [](const std::string& why) { std::fprintf(stderr, "regrad: %s\n", why.c_str()); });
   need(out.finished() &&
            std::all_of(c.rows.begin(), c.rows.end(), [](const Row& row) { return row.finished; }),
-       folder + ": its run is not finished; go on with: " + c.command + " --resume");
+       folder + ": its run is not finished; go on with: regrad-rde --resume " + folder);
   Run run(c, folder);
   const JsonFields before(out.path("result.json"));
   run.options.threads = static_cast<int>(before.integer("threads"));
@@ -76,8 +77,9 @@ void report_again(const std::string& folder, const Print& print) {
   result.peak_bytes = before.integer("peak_bytes");
   check(result);
   out.write("report.html",
-            to_html({run.experiment().card(), result, c.rows, to_json(run.experiment().fields()),
-                     c.command, run.experiment().figures(result), epochs_of(run.experiment())}));
+            to_html({run.experiment().card(), result, with_left_out(c.rows, result),
+                     read_file(out.path("config.json")), c.command,
+                     run.experiment().figures(result), epochs_of(run.experiment())}));
   print(table(result, screen_of_stdout()) + "\nreport: " + out.path("report.html") + "\n");
 }
 

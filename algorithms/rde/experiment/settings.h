@@ -43,7 +43,8 @@ struct TableSettings {
     part("nets", self.nets,
          "classifiers: cnn, bilstm, transformer from scratch, pretrained from --net; empty: the "
          "preset's, or with --net pretrained");
-    part("net", self.net, "folder of a pretrained BERT or RoBERTa (Hugging Face's layout)");
+    part("net", self.net, "folder of a pretrained BERT or RoBERTa (Hugging Face's layout)",
+         a_path());
     part("fine_tuning", self.fine_tuning);
     part("attacks", self.attacks,
          "pwws, tf-lite, tf-adj-lite, bae-lite; empty: the preset's, or of these with --net pwws "
@@ -55,7 +56,7 @@ struct TableSettings {
          at_least(10));
     part("text_column", self.text_column, "table: the column of the texts");
     part("label_column", self.label_column, "table: the column of the labels");
-    part("wordnet", self.wordnet, "folder of WordNet's files; empty: Debian's");
+    part("wordnet", self.wordnet, "folder of WordNet's files; empty: Debian's", a_path());
     part("words", self.words, "words of the vocabulary, the most frequent ones", at_least(1));
     part("most", self.most, "tokens of a text that a net reads", between(1, 4096));
     part("width", self.width, "of a word's vector", between(1, 4096));

@@ -127,6 +127,14 @@ class Table : public Experiment {
   int64_t steps(const Job& job) const override {
     return corpus_ ? trial_steps(settled(), *corpus_, job.variant) : 0;
   }
+  std::vector<Phase> phases(const Job& job) const override {
+    if (!corpus_) return {{0}};
+    const TableSettings s = settled();
+    std::vector<Phase> out = {{training_steps(s, *corpus_, job.variant)}};
+    const Phase attack{attacked_set(s, corpus_->data).texts.size(), true};
+    out.insert(out.end(), s.attacks.size(), attack);
+    return out;
+  }
   int64_t log_every() const override {
     return corpus_ ? training_steps(s_, *corpus_) / s_.epochs * s_.log_every : 0;
   }

@@ -143,6 +143,12 @@ Moment RdeTrial::step(int64_t i) {
 
 Outcome RdeTrial::finish() { return detect(job_, s_, *corpus_, classifier_, runs_); }
 
+// Nothing can be drawn from texts of which too few were attacked with success.
+void RdeTrial::rehearse() {
+  for (AttackRun& run : runs_) run.pretend();
+  finish();
+}
+
 void RdeTrial::state(const std::function<void(const std::string&, Tensor&)>& part) {
   each(classifier_.net, [&](const std::string& name, Tensor& t, bool) { part("net." + name, t); });
   each(adam_, [&](const std::string& name, Tensor& t, bool) { part("adam." + name, t); });
