@@ -44,8 +44,8 @@ figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; overflow:
 svg { display: block; width: 100%; height: auto; }
 .chart.live svg { display: none; }
 .canvas { position: relative; height: 17rem; padding: .3rem; }
-pre { background: var(--shade); border-radius: 6px; padding: .7rem 1rem; overflow-x: auto;
-  font-size: .85rem; }
+pre { background: var(--shade); border-radius: 6px; padding: .7rem 1rem; font-size: .85rem;
+  white-space: pre-wrap; overflow-wrap: anywhere; }
 .gallery { display: flex; flex-wrap: wrap; gap: .6rem; margin: 0 0 .6rem; align-items: flex-start; }
 .gallery figure { width: 7rem; border-width: 2px; } .gallery.wide figure { width: 16rem; }
 .gallery figure { max-width: 100%; }
@@ -64,7 +64,7 @@ footer { color: var(--soft); font-size: .85rem; margin-top: 2rem; }
   .verdicts tr { display: block; border-bottom: 1px solid var(--line); padding: .35rem 0; }
   .gallery figure { width: calc(25% - .5rem); } .gallery.wide figure { width: 100%; }
   figcaption { font-size: .7rem; } }
-@media print { body { max-width: none; margin: 0; padding: 0; font-size: 11px; }
+@media print { html { font-size: 11px; } body { max-width: none; margin: 0; padding: 0; font-size: 11px; }
   .chart.live svg { display: block; } .canvas { display: none; }
   .screen-only { display: none; } .paper-only { display: block; }
   .scroll { overflow: visible; } figure, tr { break-inside: avoid; }

@@ -22,8 +22,6 @@ import time
 
 from kill import FLAGS
 
-RFN = ["--quiet", "--seeds", "2", "--methods", "none,ifn,rfn", "--epochs", "2", "--generated.train",
-       "8", "--generated.test", "2", "--log-every", "1"]
 WIDTHS = (1200, 390)
 # A page with the report in frames of these widths; when they are loaded, what was measured.
 PAGE = """<!DOCTYPE html><body style="margin:0"><pre id="out"></pre><script>
@@ -115,7 +113,7 @@ def main():
     folder = given.out or pathlib.Path(tempfile.mkdtemp(prefix="regrad-report-"))
     bad = 0
     try:
-        for name, flags in {"regrad-rfn": RFN, **FLAGS}.items():
+        for name, flags in FLAGS.items():
             if given.only and name not in given.only.split(","):
                 continue
             out, start = folder / name, time.monotonic()
