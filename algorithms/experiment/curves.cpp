@@ -108,7 +108,11 @@ Chart by_size(const Result& result, const std::string& metric, const std::string
     const auto* found = values_if(result, m.name, name);
     return found ? mean(*found) : std::nan("");
   };
-  Chart c{metric + " by " + size, size + ", power of ten", metric};
+  const Metric of_size = metric_of(size), of = metric_of(metric);
+  const char* scale = of_size.unit == Unit::bytes ? " in bytes, as a power of ten (3: 1 kB)"
+                                                  : ", as a power of ten";
+  Chart c{of.title + " by " + of_size.title, of_size.title + scale,
+          of.unit == Unit::percent ? "%" : of.title};
   for (const MethodResult& m : result.methods) {
     std::vector<std::pair<double, double>> points;
     for (const std::string& v : variants) {

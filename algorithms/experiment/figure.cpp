@@ -152,7 +152,9 @@ constexpr const char* kDraw = R"(
         plugins: {
           title: {display: true, text: c.title, color: ink('--ink'), align: 'start'},
           legend: {align: 'start', labels: {color: ink('--ink'), usePointStyle: true,
-            pointStyleWidth: c.series.every(s => s.points) ? 8 : 26, boxHeight: 7, filter: item => item.text !== '',
+            boxHeight: 7,
+            pointStyleWidth: c.series.every(s => s.points) ? 8 :
+              c.series.some(s => s.points) ? 12 : 26, filter: item => item.text !== '',
             generateLabels: chart => Chart.defaults.plugins.legend.labels.generateLabels(chart)
               .sort((a, b) => a.datasetIndex - b.datasetIndex).map(item => {
                 const s = chart.data.datasets[item.datasetIndex].series;
