@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 run_packages=(g++ cmake ninja-build ccache libopenblas-openmp-dev liblapacke-dev librandom123-dev
   libdlpack-dev libdnnl-dev libarchive-dev libpng-dev zlib1g-dev libjpeg62-turbo-dev
   libsndfile1-dev libsamplerate0-dev libkissfft-dev libutf8proc-dev nlohmann-json3-dev
-  libcli11-dev libfmt-dev)
+  libcli11-dev libfmt-dev libjs-chart.js)
 test_packages=(doctest-dev libbenchmark-dev pkg-config python3)
 ci_packages=(clang-format-14)
 

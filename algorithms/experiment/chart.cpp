@@ -15,8 +15,8 @@ constexpr double kWidth = 520, kHeight = 320, kLeft = 64, kRight = 18, kTop = 30
 constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                     "#56b4e9", "#e69f00", "#808080", "#9c5a3c",
                                     "#7b61c9", "#8a8f00", "#c2185b", "#00a0a8"};
-constexpr const char* kDashes[] = {"",        "7 3",   "2 2",     "9 3 2 3",      "13 4",
-                                   "4 2 1 2", "1 3.5", "6 2 6 6", "11 2 2 2 2 2", "4 4"};
+constexpr const char* kDashes[] = {"",        "7 3",         "2 2",     "9 3 2 3",      "13 4",
+                                   "4 2 1 2", "5 1.5 1 1.5", "6 2 6 6", "11 2 2 2 2 2", "4 4"};
 
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -95,11 +95,12 @@ bool shown(const Series& s, size_t i, bool log_y) {
   return std::isfinite(s.x[i]) && std::isfinite(s.y[i]) && (!log_y || s.y[i] > 0);
 }
 
-// Where intervals end, but no further out than the values themselves spread: one that is far wider
+// Where intervals end, but at most 0.4 of the values' spread further out: one that is far wider
 // than all curves would leave them flat.
 void add_intervals(const Chart& c, Range& y) {
   const Range of_values = y;
-  const double most = std::max(of_values.high - of_values.low, 0.05 * std::fabs(of_values.high));
+  const double most =
+      std::max(0.4 * (of_values.high - of_values.low), 0.05 * std::fabs(of_values.high));
   for (const Series& s : c.series)
     for (size_t i = 0; i < std::min(s.low.size(), s.high.size()); ++i) {
       if (std::isfinite(s.low[i])) y.add(std::max(s.low[i], of_values.low - most));
@@ -183,7 +184,7 @@ std::string interval(const Series& s, const Axes& a, double moved, const std::st
   const size_t n = std::min({s.x.size(), s.y.size(), s.low.size(), s.high.size()});
   const auto end = [&] {
     if (!upper.empty())
-      out += fmt::format("<polygon fill=\"{}\" fill-opacity=\"0.15\" points=\"{}{}\"/>\n", colour,
+      out += fmt::format("<polygon fill=\"{}\" fill-opacity=\"0.1\" points=\"{}{}\"/>\n", colour,
                          upper, lower);
     upper.clear(), lower.clear();
   };

@@ -65,8 +65,10 @@ std::vector<Chart> learning_curves(const std::vector<Row>& rows, const Epoch& ep
   }
   std::vector<Chart> out;
   for (const auto& [key, values] : all) {
-    const std::string title = metric_of(numbers[key.first]).title, &variant = variants[key.second];
-    Chart c{title + (variant.empty() ? "" : ", " + variant), by_epoch ? "epoch" : "step", title};
+    const Metric metric = metric_of(numbers[key.first]);
+    const std::string& variant = variants[key.second];
+    Chart c{metric.title + (variant.empty() ? "" : ", " + variant), by_epoch ? "epoch" : "step",
+            metric.unit == Unit::percent ? "%" : metric.title};
     add_series(c, values, methods, Series::line);
     out.push_back(std::move(c));
   }
@@ -106,7 +108,11 @@ Chart by_size(const Result& result, const std::string& metric, const std::string
     const auto* found = values_if(result, m.name, name);
     return found ? mean(*found) : std::nan("");
   };
-  Chart c{metric + " by " + size, size + ", power of ten", metric};
+  const Metric of_size = metric_of(size), of = metric_of(metric);
+  const char* scale = of_size.unit == Unit::bytes ? " in bytes, as a power of ten (3: 1 kB)"
+                                                  : ", as a power of ten";
+  Chart c{of.title + " by " + of_size.title, of_size.title + scale,
+          of.unit == Unit::percent ? "%" : of.title};
   for (const MethodResult& m : result.methods) {
     std::vector<std::pair<double, double>> points;
     for (const std::string& v : variants) {

@@ -55,7 +55,7 @@ std::string data_of(const Chart& c) {
       quoted(c.title), quoted(c.x_label), quoted(c.y_label), c.log_y, names, series);
 }
 
-// Draws a figure when it is first seen; again when the page turns dark or light.
+// Draws each figure, a folded one when it is opened; again when the page turns dark or light.
 constexpr const char* kDraw = R"(
 (() => {
   if (!window.Chart) return;
@@ -80,7 +80,7 @@ constexpr const char* kDraw = R"(
             ctx.beginPath(), ctx.moveTo(px, low), ctx.lineTo(px, high), ctx.stroke();
           }
         } else if (at.length) {
-          ctx.fillStyle = s.colour, ctx.globalAlpha = 0.15;
+          ctx.fillStyle = s.colour, ctx.globalAlpha = 0.1;
           ctx.beginPath();
           at.forEach(p => ctx.lineTo(p[0], p[2]));
           at.slice().reverse().forEach(p => ctx.lineTo(p[0], p[1]));
@@ -90,12 +90,11 @@ constexpr const char* kDraw = R"(
       });
     }
   };
-  // The axis reaches to the ends of intervals, but no further out than the values themselves
-  // spread.
+  // The axis reaches to the ends of intervals, but at most 0.4 of the values' spread further out.
   const reach = c => {
     const y = c.series.flatMap(s => s.y.filter(v => v !== null));
     const low = Math.min(...y), high = Math.max(...y);
-    const most = Math.max(high - low, 0.05 * Math.abs(high));
+    const most = Math.max(0.4 * (high - low), 0.05 * Math.abs(high));
     const ends = c.series.flatMap(s => [...s.low, ...s.high].filter(v => v !== null))
                      .map(v => Math.min(Math.max(v, low - most), high + most));
     const from = Math.min(low, ...ends), to = Math.max(high, ...ends);
@@ -122,8 +121,8 @@ constexpr const char* kDraw = R"(
     charts.set(figure, new Chart(box.firstChild, {
       type: 'scatter',
       plugins: [intervals],
-      data: {datasets: c.series.map(s => ({
-        label: s.name, series: s,
+      data: {datasets: c.series.map((s, k) => ({
+        label: s.name, series: s, order: -k,  // thinner lines over wider ones
         data: s.x.map((x, i) => ({x: x + s.moved, y: s.y[i], at: i})),
         showLine: !s.points, borderColor: s.colour, backgroundColor: s.colour,
         borderDash: s.dashes, borderWidth: s.width * 0.8,
@@ -135,25 +134,34 @@ constexpr const char* kDraw = R"(
         interaction: {mode: named ? 'nearest' : 'x', intersect: named},
         scales: {
           x: {type: 'linear', grid: {...grid, display: !named}, title: label(c.xLabel),
-            ...(named ? {min: -0.5, max: c.names.length - 0.5} : {}),
-            ticks: named ? {color: ink('--ink'), stepSize: 1, maxRotation: 60, autoSkip: true,
-              callback: v => c.names[v] ?? null} : ticks},
-          y: {type: log ? 'logarithmic' : 'linear', grid, ticks, title: label(c.yLabel),
+            ...(named ? {min: -0.5, max: c.names.length - 0.5, afterBuildTicks: axis => {
+              axis.ticks = c.names.map((_, i) => ({value: i}));
+            }} : {}),
+            ticks: named ? {color: ink('--ink'), maxRotation: 60, autoSkip: true,
+              callback: v => c.names[v]} : ticks},
+          y: {type: log ? 'logarithmic' : 'linear', grid, ticks,
+            title: label(c.yLabel.length > 22 ? '' : c.yLabel),
             ...(log ? {} : {min: from, max: to, ticks: {...ticks,
-              callback: (v, i, all) => i && i < all.length - 1 || Number.isInteger(v) ?
-                  text(v) : null}})}
+              callback: (v, i, all) => {  // an end that is no round number has no text
+                const by = all.length > 3 ? all[2].value - all[1].value : 0;
+                const end = i ? v - all[i - 1].value : all.length > 1 ? all[1].value - v : 0;
+                return Math.abs(end - by) > 1e-6 * by && (!i || i === all.length - 1) ? null :
+                  text(v);
+              }}})}
         },
         plugins: {
           title: {display: true, text: c.title, color: ink('--ink'), align: 'start'},
           legend: {align: 'start', labels: {color: ink('--ink'), usePointStyle: true,
-            boxWidth: 30, filter: item => item.text !== '',
+            boxHeight: 7,
+            pointStyleWidth: c.series.every(s => s.points) ? 8 :
+              c.series.some(s => s.points) ? 12 : 26, filter: item => item.text !== '',
             generateLabels: chart => Chart.defaults.plugins.legend.labels.generateLabels(chart)
-              .map(item => {
+              .sort((a, b) => a.datasetIndex - b.datasetIndex).map(item => {
                 const s = chart.data.datasets[item.datasetIndex].series;
                 return {...item, pointStyle: s.points ? 'circle' : 'line', lineDash: s.dashes,
                   lineWidth: s.points ? 0 : s.width};
               })}},
-          tooltip: {callbacks: {
+          tooltip: {itemSort: (a, b) => a.datasetIndex - b.datasetIndex, callbacks: {
             title: items => items.length ? named ? c.names[Math.round(items[0].raw.x)] :
               c.xLabel + ' ' + text(items[0].raw.x) : '',
             label: item => {
@@ -166,10 +174,11 @@ constexpr const char* kDraw = R"(
       }
     }));
   };
-  const seen = new IntersectionObserver(entries => entries.forEach(e => {
-    if (e.isIntersecting && !charts.has(e.target)) draw(e.target);
-  }), {rootMargin: '600px'});
-  document.querySelectorAll('figure.chart').forEach(f => seen.observe(f));
+  document.querySelectorAll('figure.chart').forEach(f => {
+    const fold = f.closest('details');
+    if (!fold) return draw(f);
+    fold.addEventListener('toggle', () => fold.open && !charts.has(f) && draw(f));
+  });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change',
     () => [...charts.keys()].forEach(draw));
 })();

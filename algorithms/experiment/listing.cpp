@@ -63,8 +63,7 @@ std::string to_html(const Listing& listing) {
   const std::string open = std::string("<div class=\"scroll\"><table class=\"listing") +
                            (shares ? " shares" : "") + "\">\n",
                     close = "</table></div>\n";
-  std::string out =
-      open + "<caption>" + escaped(listing.title) + "</caption>\n" + head + shown + close;
+  std::string out = "<h3>" + escaped(listing.title) + "</h3>\n" + open + head + shown + close;
   if (!rest.empty())
     out += "<details><summary>" + std::to_string(listing.rows.size() - most) +
            " more rows</summary>\n" + open + head + rest + close + "</details>\n";

@@ -50,7 +50,7 @@ std::string claims(const Result& result) {
 }
 
 std::string cell_html(const Column& column, const Cell& c) {
-  const bool number = column.metric.unit == Unit::count && c.difference.empty();
+  const bool number = base_of(column.metric.name) == "parameters";
   std::string out = number ? "<td class=\"number\">" : "<td>";
   out += c.best ? "<b>" + escaped(c.value) + "</b>" : escaped(c.value);
   if (!c.difference.empty())

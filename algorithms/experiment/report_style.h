@@ -24,14 +24,13 @@ h2 { font-size: 1.15rem; margin: 1.75rem 0 .5rem; } h3 { font-size: 1rem; margin
 .note { color: var(--soft); font-size: .9rem; margin: .3rem 0; }
 .scroll { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding-bottom: .35rem; }
 th, td { padding: .25rem 1rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 th { color: var(--soft); font-weight: 500; font-size: .9rem; vertical-align: bottom; }
 td { white-space: nowrap; } td small { display: block; color: var(--soft); line-height: 1.2; }
 td.number { text-align: right; }
-.metrics th { min-width: 6.5rem; max-width: 11rem; }
-.metrics th:first-child, .metrics td:first-child { position: sticky; left: 0; min-width: 0;
+.metrics th { min-width: 8rem; max-width: 12rem; line-height: 1.25; }
+.metrics th:first-child, .metrics td:first-child, .shares td:first-child { position: sticky; left: 0; min-width: 0;
   background: var(--paper); font-weight: 500; }
 .paper-only { display: none; }
 .star { color: var(--bad); font-weight: 700; }
@@ -45,15 +44,15 @@ figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; overflow:
 svg { display: block; width: 100%; height: auto; }
 .chart.live svg { display: none; }
 .canvas { position: relative; height: 17rem; padding: .3rem; }
-pre { background: var(--shade); border-radius: 6px; padding: .7rem 1rem; overflow-x: auto;
-  font-size: .85rem; }
+pre { background: var(--shade); border-radius: 6px; padding: .7rem 1rem; font-size: .85rem;
+  white-space: pre-wrap; overflow-wrap: anywhere; }
 .gallery { display: flex; flex-wrap: wrap; gap: .6rem; margin: 0 0 .6rem; align-items: flex-start; }
 .gallery figure { width: 7rem; border-width: 2px; } .gallery.wide figure { width: 16rem; }
 .gallery figure { max-width: 100%; }
 .gallery .right { border-color: #009e73; } .gallery .wrong { border-color: #d55e00; }
 img { display: block; width: 100%; image-rendering: pixelated; }
 figcaption { padding: .2rem .4rem; font-size: .8rem; color: var(--soft); line-height: 1.3; }
-.listing td { white-space: normal; } mark { background: var(--mark); color: inherit; }
+.listing td { white-space: normal; } .listing td:nth-child(n+3) { white-space: nowrap; } mark { background: var(--mark); color: inherit; }
 .listing th, .listing td { padding-right: .8rem; }
 .shares td { white-space: nowrap; text-align: right; padding: .2rem .5rem; }
 .shares td:first-child { text-align: left; padding-left: 0; }
@@ -61,10 +60,11 @@ details { margin: .4rem 0; } summary { cursor: pointer; color: var(--accent); }
 footer { color: var(--soft); font-size: .85rem; margin-top: 2rem; }
 @media (max-width: 40rem) { body { margin: 1rem auto; } h1 { font-size: 1.3rem; }
   .verdicts td { display: block; border: 0; padding: 0; }
+  .verdicts td:nth-child(n+3) { display: inline; padding-right: .5rem; color: var(--soft); }
   .verdicts tr { display: block; border-bottom: 1px solid var(--line); padding: .35rem 0; }
   .gallery figure { width: calc(25% - .5rem); } .gallery.wide figure { width: 100%; }
   figcaption { font-size: .7rem; } }
-@media print { body { max-width: none; margin: 0; padding: 0; font-size: 11px; }
+@media print { html { font-size: 11px; } body { max-width: none; margin: 0; padding: 0; font-size: 11px; }
   .chart.live svg { display: block; } .canvas { display: none; }
   .screen-only { display: none; } .paper-only { display: block; }
   .scroll { overflow: visible; } figure, tr { break-inside: avoid; }

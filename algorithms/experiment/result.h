@@ -41,7 +41,7 @@ struct Claim {
 };
 
 // A metric of a method that not every seed has: it is not in the table, and claims of it are not
-// judged.
+// testable here.
 struct LeftOut {
   std::string method, metric;
   int64_t have = 0, seeds = 0;  // that have it, of so many

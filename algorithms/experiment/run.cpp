@@ -61,9 +61,11 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
   Outcome outcome = trial->finish();
   for (const Score& s : outcome.scores)
     check_finite(job, steps, {{s.method + "'s " + s.metric, s.value}});
-  // the report shows the first seed's
-  if (job.seed != ledger.row(0).job.seed)
-    outcome.figures.clear(), outcome.galleries.clear(), outcome.listings.clear();
+  // the report shows the first seed's, and the mean of charts over named places
+  if (job.seed != ledger.row(0).job.seed) {
+    std::erase_if(outcome.figures, [](const Chart& c) { return c.x_names.empty(); });
+    outcome.galleries.clear(), outcome.listings.clear();
+  }
   ledger.finish(r, steps, std::move(outcome), *trial);
 }
 

@@ -91,7 +91,7 @@ void put_beside(Table& t, const std::string& headline) {
     const bool all = there == t.methods.size() && values.size() == 1;
     if (!all && there != 1) return false;
     std::string& to = all ? same : alone[t.methods[last]];
-    to += (to.empty() ? "" : "; ") + c.metric.title + " " + c.cells[last].value;
+    to += (to.empty() ? "" : "; ") + c.metric.title + " = " + c.cells[last].value;
     return true;
   });
   if (!same.empty()) t.beside.push_back("The same for every method: " + same + ".");
@@ -99,12 +99,18 @@ void put_beside(Table& t, const std::string& headline) {
     if (alone.count(m)) t.beside.push_back("Of " + m + " alone: " + alone[m] + ".");
 }
 
-// "a, b; lower is better for c".
+// "Higher is better: accuracy. Lower is better: size.", without what only adds words or a variant
+// to an earlier one, as "accuracy, unseen" and "accuracy at 95%" do.
 std::string directions(const Table& t) {
   std::vector<std::string> higher, lower;
-  for (const Column& c : t.columns)
-    if (c.metric.better)
-      (*c.metric.better == Better::lower ? lower : higher).push_back(c.metric.title);
+  for (const Column& c : t.columns) {
+    if (!c.metric.better) continue;
+    auto& list = *c.metric.better == Better::lower ? lower : higher;
+    const std::string words = metric_of(base_of(c.metric.name)).title;
+    if (std::none_of(list.begin(), list.end(),
+                     [&](const std::string& known) { return words.rfind(known, 0) == 0; }))
+      list.push_back(words);
+  }
   const auto told = [](const std::vector<std::string>& list, const char* which) {
     return list.empty() ? std::string()
                         : fmt::format("{} is better: {}.", which, fmt::join(list, "; "));

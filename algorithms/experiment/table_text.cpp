@@ -38,7 +38,7 @@ Printed printed(const Column& c, bool in_full, size_t most) {
   out.width = out.value_width + (difference ? 2 + difference : 0);
   out.head = wrapped(c.metric.title, std::min(most, std::max<size_t>(out.width, 14)));
   out.width = std::max(out.width, widest(out.head));
-  out.right = c.metric.unit == Unit::count && !difference;
+  out.right = base_of(c.metric.name) == "parameters";
   return out;
 }
 

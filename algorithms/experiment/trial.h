@@ -49,7 +49,7 @@ struct Outcome {
   // method -> scalars of the model that is deployed
   std::vector<std::pair<std::string, int64_t>> parameters = {};
   std::vector<Items> items = {};
-  std::vector<Chart> figures = {};  // these three are shown for the first seed only
+  std::vector<Chart> figures = {};  // these three are shown for the first seed, or as by_place does
   std::vector<Gallery> galleries = {};
   std::vector<Listing> listings = {};
   std::vector<NotMeasured> not_measured = {};

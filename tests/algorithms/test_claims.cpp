@@ -165,7 +165,7 @@ std::vector<Expected> of_pruning(const Variants& variants) {
     };
     const auto swings = [&](const std::string& a, const std::string& b) {
       out.push_back(
-          {"swing of the accuracy of " + a + " below swing of the accuracy of " + b + " at " + v,
+          {"swing of " + a + " below swing of " + b + " at " + v,
            is_below,
            {{1, a, "swing@" + v}, {-1, b, "swing@" + v}}});
     };

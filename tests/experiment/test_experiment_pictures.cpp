@@ -78,7 +78,7 @@ TEST_CASE("a gallery shows captions and marks, and a checkpoint keeps it to the 
   const Row texts = row_from_json(to_json(row), "here");
   REQUIRE(texts.outcome.listings.size() == 1);
   CHECK(to_html(texts.outcome.listings[0]) ==
-        "<div class=\"scroll\"><table class=\"listing\">\n<caption>texts &lt;2&gt;</caption>\n"
+        "<h3>texts &lt;2&gt;</h3>\n<div class=\"scroll\"><table class=\"listing\">\n"
         "<tr><th>text</th><th>score</th></tr>\n"
         "<tr><td>a <mark>fine</mark> &amp; [[x</td><td>1.5</td></tr>\n</table></div>\n");
   std::string damaged = to_json(row);

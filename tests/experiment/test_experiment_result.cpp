@@ -165,8 +165,8 @@ TEST_CASE("the table: methods by metrics, the best, differences and stars") {
   CHECK(t.columns[2].metric.title == "parameters");
   CHECK(t.columns[2].cells[1].value == "12,345");
   REQUIRE(t.beside.size() == 2);
-  CHECK(t.beside[0] == "The same for every method: sparsity 90%.");
-  CHECK(t.beside[1] == "Of cml alone: accuracy of the teacher 81.0 ± 2.5%.");
+  CHECK(t.beside[0] == "The same for every method: sparsity = 90%.");
+  CHECK(t.beside[1] == "Of cml alone: accuracy of the teacher = 81.0 ± 2.5%.");
   REQUIRE(t.notes.size() == 2);
   CHECK(t.notes[0] ==
         "Means over the seeds ± their 95% interval. Beside them the difference to maml, paired by "

@@ -302,6 +302,7 @@ TEST_CASE("a metric that not every seed has is left out and named; the headline 
   CHECK(r.claims[0].verdict == Verdict::not_testable);
   CHECK(r.claims[1].text == "b's near below a's");
   CHECK(r.claims[1].verdict != Verdict::not_testable);
+  CHECK(r.claims[1].by == "3 seeds");  // measured, though equal
   CHECK(r.claims[2].verdict == Verdict::not_testable);
   REQUIRE(r.left_out.size() == 3);
   CHECK(text_of(r.left_out[0]) == "far of b: 2 of 3 seeds have it; seed 1: too few texts");

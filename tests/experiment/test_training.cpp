@@ -120,15 +120,15 @@ TEST_CASE("claims are judged by seeds or by items, and left out where a side is 
   const Interval over = clustered_interval({{{100, 0}}, {{100, 0}}});
   CHECK(c.list[3].difference == 50);
   CHECK(c.list[3].ci95 == over.ci95);
-  CHECK(c.list[3].by == "3 seeds, 2 items");
+  CHECK(c.list[3].by == "3 seeds and 2 items");
   const Sample pairs{{{100, 0, 100, 0}, {100, 0, 0, 0}}, true, {{1, 1, 2, 2}, {1, 1, 2, 2}}},
       none{{{0, 0, 0, 0}, {0, 0, 0, 0}}, true, pairs.groups};
   Claims grouped(r);
   grouped.above("by pairs", pairs, none);
-  CHECK(grouped.list[0].by == "3 seeds, 2 groups of items");
+  CHECK(grouped.list[0].by == "3 seeds and 2 groups of items");
   CHECK(c.list[4].difference == doctest::Approx(-4));
   CHECK(c.list[4].verdict == Verdict::refuted);
-  CHECK_THROWS_AS(c.seeds("a", "accurcay"), ConfigError);
+  CHECK(c.seeds("a", "accurcay").missing == "a has no accurcay");
   CHECK_THROWS_AS(c.above("", c.seeds("a", "accuracy"), c.items("b", "accuracy")), ConfigError);
 }
 

@@ -159,6 +159,10 @@ class AscTable : public SoundTable<Settings> {
   int64_t steps(const Job& job) const override {
     return asc::phases(settings_, job.method, sounds_.clips(settings_, job.seed)).steps();
   }
+  // Translation and fine-tuning count in steps of their own.
+  int64_t epoch(const Job& job) const override {
+    return translates(job) || settings_.compress ? 0 : SoundTable::epoch(job);
+  }
   std::vector<Phase> phases(const Job& job) const override {
     const Phases p = asc::phases(settings_, job.method, sounds_.clips(settings_, job.seed));
     return {{p.translation}, {p.training}, {p.without}, {p.with}};

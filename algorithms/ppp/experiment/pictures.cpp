@@ -63,13 +63,12 @@ Gallery overlaps(const std::string& row, const std::vector<const Personal*>& net
 
 Chart by_person(const std::string& row, const std::vector<PersonSeries>& series,
                 const std::vector<std::string>& names) {
-  std::string who;
+  Chart c{"Accuracy by person, the net of " + row, "person", "%"};
   for (size_t u = 0; u < series[0].accuracy.size(); ++u)
-    who += (u ? ", " : "") + std::to_string(u + 1) + " " + names[u];
-  Chart c{"Accuracy by person, the net of " + row, names.size() > 10 ? "person" : who, "%"};
+    c.x_names.push_back(names.size() > 10 ? std::to_string(u + 1) : names[u]);
   for (const PersonSeries& s : series) {
     Series one{s.row, {}, s.accuracy, Series::points};
-    for (size_t u = 0; u < s.accuracy.size(); ++u) one.x.push_back(static_cast<double>(u + 1));
+    for (size_t u = 0; u < s.accuracy.size(); ++u) one.x.push_back(static_cast<double>(u));
     c.series.push_back(std::move(one));
   }
   return c;

@@ -225,7 +225,7 @@ TaskList tasks(const Paper& paper) {
 
 void ask(Claims& c, const std::string& metric, const std::string& a, const std::string& b,
          const std::string& variant) {
-  const std::string what = on(metric, variant), of = metric_of(metric).title + " of ";
+  const std::string what = on(metric, variant), of = metric + " of ";
   if (metric == "accuracy")
     return c.above(a + " above " + b + " at " + variant, c.items(a, what), c.items(b, what));
   // a curve of few points has no swing

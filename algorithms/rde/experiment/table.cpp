@@ -138,10 +138,6 @@ class Table : public Experiment {
   int64_t log_every() const override {
     return corpus_ ? training_steps(s_, *corpus_) / s_.epochs * s_.log_every : 0;
   }
-  // of training; attacks follow, a text a step
-  int64_t epoch(const Job&) const override {
-    return corpus_ && s_.net.empty() ? training_steps(s_, *corpus_) / s_.epochs : 0;
-  }
   std::unique_ptr<Trial> trial(const Job& job) const override {
     need(corpus_ != nullptr, "--task " + task_ + ": no texts were read");
     return std::make_unique<RdeTrial>(job, settled(), corpus_);
