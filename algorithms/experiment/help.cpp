@@ -25,12 +25,22 @@ std::vector<Flag> frame_flags(const Card& card) {
       {"checkpoint-every", "SECONDS", "between two checkpoints in --out; 0: after every step",
        "30"},
       {"estimate", "",
-       "time three steps of each method, print what the whole would cost, and stop"},
+       "time some steps of each method, print what the whole would cost in time and memory, and "
+       "stop"},
       {"profile", "", "print calls, time and bytes by op, and write a Chrome trace to --out"},
       {"quiet", "", "no progress on stderr"},
       {"print-config", "", "print the settled config as JSON, and stop"},
+      {"list", "", "print tasks, presets, methods and nets, and stop"},
       {"version", "", "versions of regrad, OpenBLAS and the instruction set in use"},
-      {"help", "", "this page"}};
+      {"help", "", "this page; also -h"}};
+}
+
+std::string methods_of(const Card& card) {
+  std::string out = "Methods:\n";
+  for (const MethodCard& m : card.methods)
+    out += fmt::format("  {:<11} {}{}\n", m.name, m.help,
+                       m.by_default ? "" : " (where --methods names it)");
+  return out;
 }
 
 }  // namespace
@@ -60,12 +70,23 @@ std::vector<Flag> all_flags(Experiment& experiment) {
 std::string help_text(Experiment& experiment, const Options& options) {
   experiment.choose(options.task, options.preset);
   const Card card = experiment.card();
-  std::string footer = "Methods:\n";
-  for (const MethodCard& m : card.methods) footer += fmt::format("  {:<11} {}\n", m.name, m.help);
-  footer +=
-      "\nExit codes: 0 done; 1 failed; 2 command line or config; 3 data missing or broken; 4 not a "
-      "number; 5 disk or memory; 130, 143 interrupted.";
+  const std::string footer =
+      methods_of(card) +
+      "\nExit codes: 0 done; 1 failed; 2 command line or config; 3 data missing or broken;\n"
+      "  4 not a number; 5 disk or memory; 130, 143 interrupted.";
   return flags_help(all_flags(experiment), "regrad-" + card.name, card.about, footer);
+}
+
+std::string list_text(Experiment& experiment, const Options& options) {
+  experiment.choose(options.task, options.preset);
+  const Card card = experiment.card();
+  std::string out = fmt::format("Tasks (--task):      {}\nPresets (--preset):  {}\n\n{}",
+                                fmt::join(card.tasks, ", "), fmt::join(preset_names(card), ", "),
+                                methods_of(card));
+  for (const Field& field : experiment.fields())
+    if (field.name == "net" || field.name == "nets")
+      out += fmt::format("\nNets (--{}): {} [{}]\n", field.name, field.help, text(field));
+  return wrapped("regrad-" + card.name + ", task " + options.task + "\n\n" + out);
 }
 
 }  // namespace regrad::experiment

@@ -187,12 +187,13 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
     experiment.choose(o.task, o.preset);
   const std::vector<Given> given = parse_flags(all_flags(experiment), argc, argv);
   if (last_of(given, "version")) o.action = Options::version;
+  if (last_of(given, "list")) o.action = Options::list;
   if (last_of(given, "help")) o.action = Options::help;
   if (o.action == Options::version) return o;
   choose_one("task", o.task, card.tasks);
   choose_one("preset", o.preset, preset_names(card));
   experiment.choose(o.task, o.preset);
-  if (o.action == Options::help) return o;
+  if (o.action == Options::help || o.action == Options::list) return o;
   std::vector<Field> fields = experiment.fields();
   std::vector<std::string> keys;  // that the user gave
   if (const std::string* file = last_of(given, "config")) keys = own_keys(experiment, o, *file);

@@ -16,7 +16,7 @@ struct Options {
   int threads = 0;
   double checkpoint_every = 30;  // seconds
   bool resume = false, force = false, quiet = false, profile = false;
-  enum Action { run, estimate, print_config, help, version } action = run;
+  enum Action { run, estimate, print_config, help, list, version } action = run;
 
   OutFolder::Mode mode() const {
     return resume ? OutFolder::resume : force ? OutFolder::force : OutFolder::fresh;

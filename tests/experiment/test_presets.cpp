@@ -223,7 +223,7 @@ TEST_CASE("--estimate of preset paper, on data of the right layout") {
     test::make_up(e.data, at.name());
     TaskList tasks = binaries.at(e.binary)();
     std::string line =
-        std::string("--task ") + e.task + " --preset paper --estimate --seed 0 " + e.small;
+        std::string("--task ") + e.task + " --preset paper --estimate --quiet --seed 0 " + e.small;
     if (*e.data) line += " --data " + at.name();
     const Options o = parsed(tasks, line);
     for (const Job& job : jobs_of(tasks, o)) {
