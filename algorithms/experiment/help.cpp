@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <regrad/algorithms/experiment/help.h>
 
+#include <algorithm>
+
 namespace regrad::experiment {
 namespace {
 
@@ -36,10 +38,11 @@ std::vector<Flag> frame_flags(const Card& card) {
 }
 
 std::string methods_of(const Card& card) {
-  std::string out = "Methods:\n";
+  size_t width = 0;
+  for (const MethodCard& m : card.methods) width = std::max(width, m.name.size());
+  std::string out = "Methods (*: only where --methods names it):\n";
   for (const MethodCard& m : card.methods)
-    out += fmt::format("  {:<11} {}{}\n", m.name, m.help,
-                       m.by_default ? "" : " (where --methods names it)");
+    out += fmt::format("{} {:<{}}  {}\n", m.by_default ? " " : "*", m.name, width, m.help);
   return out;
 }
 
