@@ -128,9 +128,8 @@ void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
   int number = 0;
   for (const Chart& c : learning_curves(rows, epochs_of(experiment)))
     out.write("curve-" + std::to_string(++number) + ".svg", to_svg(c));
-  out.write("report.html",
-            to_html({experiment.card(), result, with_left_out(rows, result), config, begun,
-                     experiment.figures(result), epochs_of(experiment)}));
+  out.write("report.html", to_html({experiment.card(), result, with_left_out(rows, result), config,
+                                    begun, experiment.figures(result), epochs_of(experiment)}));
   if (profile) out.write("profile.trace.json", profile->trace());
   out.write("result.json", to_json(result));  // last: it marks the folder as finished
   print(told(result) + "\nreport: " + out.path("report.html") + "\n");
@@ -162,6 +161,7 @@ void act(Experiment& experiment, int argc, const char* const* argv) {
   const Options o = parse_options(experiment, argc, argv);
   switch (o.action) {
     case Options::help: return print(help_text(experiment, o));
+    case Options::list: return print(list_text(experiment, o));
     case Options::version: return print(version_text());
     case Options::print_config: return print(config_json(experiment, o));
     case Options::estimate: return print_estimate(experiment, o);
@@ -191,7 +191,7 @@ int main(Experiment& experiment, int argc, const char* const* argv, Command comm
   const bool asked = std::any_of(argv + 1, argv + argc, [](const std::string& word) {
     return word == "--help" || word == "-h";
   });
-  if (of_table == 0 && asked) print(help);
+  if (of_table == 0 && asked) print(wrapped(help));
   return of_table;
 }
 
