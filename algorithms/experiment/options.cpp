@@ -178,7 +178,8 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   Options o;
   const Card card = experiment.card();
   const Words words(argc, argv);
-  const bool page = words.has("--help") || words.has("-h") || words.has("--version");
+  const bool page = words.has("--help") || words.has("-h") || words.has("--version") ||
+                    words.has("--list");
   ConfigFile file = page ? ConfigFile() : config_file(words, card.name);
   const std::string& task = file.head.task;
   const std::string& preset = file.head.preset;
