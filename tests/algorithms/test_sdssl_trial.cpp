@@ -197,6 +197,8 @@ TEST_CASE("rows: no training, pixels, the target net, and which base has which")
   CHECK(options(row("sd"), settings("simclr")).alpha_end == 0.8);
   CHECK(options(row("sd"), s).alpha_end == 1);
   CHECK_THROWS_AS(options(row("sd"), settings("dino")), ConfigError);
+  for (const experiment::Field& f : experiment::fields(target))
+    if (f.name == "scale") CHECK(!f.range.holds(0));
   CHECK_THROWS_AS(row("sdd"), ConfigError);
   experiment::TaskList tasks = sdssl_tasks();
   tasks.choose("glyphs", "tiny");
@@ -261,6 +263,15 @@ TEST_CASE("a model's file holds what embeds pictures; broken ones are told") {
   CHECK(run_command(9, argv, print));
   CHECK(load_npy(features).to_vector() == got.to_vector());
   CHECK(read_file(at / "f.txt") == "b/two.PNG\none.png\n");
+  // a link is called by its own name, wherever it leads; a name must fit into a line
+  std::filesystem::create_directories(at / "linked");
+  std::filesystem::create_symlink(at / "pictures/one.png", at / "linked/other.png");
+  const std::string linked = std::string(at / "linked") + "/";
+  argv[2] = linked.c_str();
+  CHECK(run_command(9, argv, print));
+  CHECK(read_file(at / "f.txt") == "other.png\n");
+  write_file(at / "linked/two\nlines.png", "");
+  CHECK(complaint<IOError>([&] { run_command(9, argv, print); }, "a name with a line break") == "");
   const char* table[] = {"regrad-sdssl", "--help"};
   CHECK(!run_command(2, table, print));
   // files that do not fit
