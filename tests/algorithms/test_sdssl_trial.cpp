@@ -290,6 +290,7 @@ TEST_CASE("a model's file holds what embeds pictures; broken ones are told") {
   CHECK(wrong("patch", "two", "no size 'patch'") == "");
   CHECK(wrong("pixel_mean", "0.1,0.2", "must be a number for each of 1 channels") == "");
   CHECK(wrong("pixel_mean", "x", "no list of numbers") == "");
+  CHECK(wrong("pixel_deviation", "0", "'pixel_deviation' must be above 0") == "");
   CHECK_THROWS_AS(pictures(at / "nowhere"), IOError);
   std::filesystem::create_directories(at / "empty");
   CHECK_THROWS_AS(pictures(at / "empty"), IOError);
