@@ -56,7 +56,8 @@ struct Settings {
     part("projection", self.projection, "numbers that projectors and predictors end in",
          at_least(1));
     part("predictor_hidden", self.predictor_hidden, "of predictors", at_least(1));
-    part("scale", self.scale, "random crops take at least this share of an image", share());
+    part("scale", self.scale, "random crops take at least this share of an image",
+         {.least = 0, .most = 1, .above = true});
     part("blur", self.blur, "the papers' views: one blurred, the other sometimes and solarized");
     part("k", self.k, "neighbours of k-NN", at_least(1));
     part("temperature", self.temperature, "k-NN: a neighbour's weight is exp(cosine / this)",
