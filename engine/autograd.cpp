@@ -2,6 +2,7 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/ops/op.h>
+#include <regrad/engine/profile.h>
 
 #include <algorithm>
 #include <memory>
@@ -295,6 +296,7 @@ std::vector<Tensor> swept(const TensorList& outputs, const TensorList& inputs,
 
 std::vector<Tensor> grad(TensorList outputs, TensorList inputs, const GradOptions& options) {
   detail::check(outputs, inputs, options);
+  const ProfileScope scope("backward");
   return typed_memory([&] { return detail::swept(outputs, inputs, options); });
 }
 

@@ -1,5 +1,6 @@
 #include <regrad/engine/internal/fork.h>
 #include <regrad/engine/internal/node.h>
+#include <regrad/engine/internal/profiling.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
@@ -33,15 +34,18 @@ struct Job {
   void (*run)(void*, int64_t);
   void* context;
   detail::Mode mode;
+  const Op* op;  // that these are blocks of, while a Profile lives
   std::atomic<int64_t> next{0};
   std::mutex mutex{};
   int64_t failed_block = std::numeric_limits<int64_t>::max();
   std::exception_ptr failure{};
 
-  void work() {
+  // How many blocks the calling thread has run.
+  int64_t work() {
+    int64_t mine = 0;
     const bool outer = std::exchange(inside_block, true);
     const detail::Mode before = std::exchange(detail::mode, mode);
-    for (int64_t b; (b = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
+    for (int64_t b; (b = next.fetch_add(1, std::memory_order_relaxed)) < blocks; ++mine) {
       try {
         run(context, b);
       } catch (...) {
@@ -54,6 +58,7 @@ struct Job {
     }
     detail::mode = before;
     inside_block = outer;
+    return mine;
   }
 };
 
@@ -116,13 +121,19 @@ class Workers {
     return false;
   }
 
+  void work_profiled() {
+    if (!detail::profiling.load(std::memory_order_relaxed)) return void(job_->work());
+    const int64_t start = detail::profile_clock();
+    if (const int64_t blocks = job_->work()) detail::profile_blocks(job_->op, start, blocks);
+  }
+
   void loop() {
     for (uint32_t seen = 0;;) {
       wait_for_change(generation_, seen);
       seen = generation_.load(std::memory_order_acquire);
       if (stop_.load(std::memory_order_relaxed)) return;
       if (!enter()) continue;
-      job_->work();
+      work_profiled();
       if (inside_.fetch_sub(1, std::memory_order_acq_rel) == closed + 1) inside_.notify_all();
     }
   }
@@ -174,7 +185,7 @@ void forget_workers() {
 
 void run_blocks(int64_t blocks, void (*run)(void*, int64_t), void* context) {
   if (blocks <= 0) return;
-  Job job{blocks, run, context, mode};
+  Job job{blocks, run, context, mode, profiled_op()};
   ThreadPool& p = thread_pool();
   std::unique_lock<std::mutex> lock;
   if (!inside_block) lock = std::unique_lock(p.mutex, std::try_to_lock);

@@ -1,4 +1,5 @@
 #include <regrad/engine/internal/adam.h>
+#include <regrad/engine/profile.h>
 #include <regrad/layers/optim.h>
 
 #include <cmath>
@@ -66,6 +67,7 @@ Sgd::State Sgd::initial(const std::vector<Tensor>& params) const {
 }
 
 void Sgd::step(std::vector<Tensor>& params, State& state, const std::vector<Tensor>& grads) const {
+  const ProfileScope scope("optimizer");
   if (nesterov && (momentum <= 0 || dampening != 0))
     throw ConfigError("Sgd: nesterov needs a momentum above 0 and a dampening of 0");
   check("Sgd", params, grads, factors);
@@ -94,6 +96,7 @@ Adam::State Adam::initial(const std::vector<Tensor>& params) const {
 }
 
 void Adam::step(std::vector<Tensor>& params, State& state, const std::vector<Tensor>& grads) const {
+  const ProfileScope scope("optimizer");
   check("Adam", params, grads, factors);
   if (state.m.empty() && state.v.empty()) state = initial(params);
   check_state("Adam", params, state.m);
@@ -135,6 +138,7 @@ Tensor trust(const Lars& lars, const Tensor& p, const Tensor& g, const Tensor& d
 Lars::State Lars::initial(const std::vector<Tensor>& params) const { return {zeros_for(params)}; }
 
 void Lars::step(std::vector<Tensor>& params, State& state, const std::vector<Tensor>& grads) const {
+  const ProfileScope scope("optimizer");
   check("Lars", params, grads, factors);
   if (!exclude.empty()) check_list("Lars", "flags of exclude", exclude.size(), params.size());
   if (state.velocity.empty()) state = initial(params);

@@ -1,6 +1,7 @@
 #include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/split.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -14,14 +15,6 @@ std::string dashed(std::string name) {
   return name;
 }
 
-// CLI11's layout, with "--[no-]x" for a switch that can be turned off.
-struct Layout : CLI::Formatter {
-  std::string make_option_name(const CLI::Option* option, bool) const override {
-    const std::vector<std::string>& all = option->get_lnames();
-    return all.size() == 2 ? "--[no-]" + all[0] : "--" + all[0];
-  }
-};
-
 // Declares every flag; the map leads back from CLI11's option to ours.
 std::map<const CLI::Option*, const Flag*> declare(CLI::App& app, const std::vector<Flag>& flags) {
   std::map<const CLI::Option*, const Flag*> ours;
@@ -29,15 +22,12 @@ std::map<const CLI::Option*, const Flag*> declare(CLI::App& app, const std::vect
   app.allow_extras();
   for (const Flag& flag : flags) {
     const std::string name = "--" + dashed(flag.name);
-    const std::string help =
-        flag.help + (flag.now.empty() ? "" : (flag.help.empty() ? "[" : " [") + flag.now + "]");
     CLI::Option* option = nullptr;
     if (flag.value.empty()) {
-      option = app.add_flag(flag.negated ? name + ",!--no-" + dashed(flag.name) : name, help);
+      option = app.add_flag(flag.negated ? name + ",!--no-" + dashed(flag.name) : name);
     } else {
-      option = app.add_option(name)->description(help)->option_text(flag.value)->take_all();
+      option = app.add_option(name)->take_all();
     }
-    option->group(flag.group);
     ours[option] = &flag;
   }
   return ours;
@@ -49,7 +39,7 @@ std::vector<std::string> normal_words(const std::vector<Flag>& flags, int argc,
                                       const char* const* argv) {
   std::vector<std::string> words;
   for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
+    std::string word = std::string(argv[i]) == "-h" ? "--help" : argv[i];
     const bool is_flag = word.size() > 2 && word.compare(0, 2, "--") == 0;
     const size_t equals = std::min(word.find('='), word.size());
     if (is_flag) word = dashed(word.substr(0, equals)) + word.substr(equals);
@@ -90,6 +80,27 @@ std::vector<std::string> normal_words(const std::vector<Flag>& flags, int argc,
                     did_you_mean(name.substr(letters), known, "--", "; --help lists them"));
 }
 
+// One line of text behind `first` spaces, broken before column 80 at spaces, and at commas of lists;
+// what goes on stands behind `next` spaces. It isn't broken before column `from`.
+std::string folded(std::string text, size_t first, size_t next, size_t from) {
+  constexpr size_t width = 80;
+  std::string out;
+  for (text = std::string(first, ' ') + text; text.size() > width;) {
+    size_t at = text.rfind(' ', width);
+    if (at == std::string::npos || at <= from) at = text.rfind(',', width - 1);
+    if (at == std::string::npos || at <= from) at = text.find_first_of(" ,", width);
+    if (at == std::string::npos) break;
+    const bool comma = text[at] == ',';
+    std::string line = text.substr(0, at + comma);
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+    text = std::string(next, ' ') + text.substr(at + 1);
+    from = next;
+  }
+  text.erase(text.find_last_not_of(' ') + 1);
+  return out + text + "\n";
+}
+
 }  // namespace
 
 std::vector<Given> parse_flags(const std::vector<Flag>& flags, int argc, const char* const* argv) {
@@ -111,18 +122,36 @@ std::vector<Given> parse_flags(const std::vector<Flag>& flags, int argc, const c
   return given;
 }
 
+std::string wrapped(const std::string& text) {
+  std::string out;
+  const bool ended = !text.empty() && text.back() == '\n';
+  for (const std::string& line : split(text.substr(0, text.size() - ended), '\n')) {
+    const size_t indent = std::min(line.find_first_not_of(' '), line.size());
+    out += folded(line.substr(indent), indent, indent + 2, indent);
+  }
+  return out;
+}
+
 std::string flags_help(const std::vector<Flag>& flags, const std::string& program,
                        const std::string& about, const std::string& footer) {
-  CLI::App app(about, program);
-  app.formatter(std::make_shared<Layout>());
-  size_t width = 0;
-  for (const Flag& flag : flags)
-    width = std::max(width, flag.name.size() + flag.value.size() + (flag.negated ? 5 : 0));
-  app.get_formatter()->column_width(width + 8);
-  app.get_formatter()->label("OPTIONS", "flags");
-  declare(app, flags);
-  app.footer(footer);
-  return app.help();
+  constexpr size_t column = 28;  // where the help of a flag begins
+  std::string out = wrapped(about + "\nUsage: " + program + " [flags]"), group;
+  for (const Flag& flag : flags) {
+    if (flag.group != group) out += "\n" + (group = flag.group) + ":\n";
+    std::string name = (flag.negated ? "  --[no-]" : "  --") + dashed(flag.name) +
+                       (flag.value.empty() ? "" : " ") + flag.value;
+    const std::string now = flag.now.empty() ? "" : "[" + flag.now + "]";
+    const std::string help = flag.help + (flag.help.empty() || now.empty() ? "" : " ") + now;
+    if (help.empty()) {
+      out += name + "\n";
+    } else if (name.size() + 2 > column) {
+      out += name + "\n" + folded(help, column, column, column);
+    } else {
+      name.resize(column, ' ');
+      out += folded(name + help, 0, column, column);
+    }
+  }
+  return out + "\n" + wrapped(footer);
 }
 
 }  // namespace regrad::experiment

@@ -7,8 +7,8 @@
 //       // in the order of the command line
 //   std::string page = flags_help(flags, "regrad-cml", "what it does", "an example at the end");
 //
-// `--steps 10` and `--steps=10` are the same, and so are '_' and '-' inside a name. Of a flag given
-// twice the later one holds.
+// `--steps 10` and `--steps=10` are the same, and so are '_' and '-' inside a name, and -h and
+// --help. Of a flag given twice the later one holds.
 #pragma once
 
 #include <string>
@@ -36,6 +36,11 @@ struct Given {
 // that belongs to no flag.
 std::vector<Given> parse_flags(const std::vector<Flag>& flags, int argc, const char* const* argv);
 
+// Lines longer than 80 columns broken between words; what goes on is indented as the line was, and
+// by two more.
+std::string wrapped(const std::string& text);
+
+// A page of at most 80 columns, where no word is longer.
 std::string flags_help(const std::vector<Flag>& flags, const std::string& program,
                        const std::string& about, const std::string& footer);
 

@@ -13,9 +13,6 @@
 namespace regrad::experiment {
 namespace {
 
-constexpr double timing = 6;    // seconds for the steps of all phases together, about
-constexpr double training = 5;  // and for training, where what follows depends on it
-
 double status_bytes(const std::string& word) {
   std::ifstream in("/proc/self/status");
   std::string found;
@@ -64,12 +61,12 @@ double time_logging(const Experiment& experiment, Trial& trial, int64_t steps, d
   return std::max(0.0, one - step) * static_cast<double>(steps / every);
 }
 
-void train(Trial& trial, int64_t steps) {
-  const double until = cpu_seconds() + training;
+void train(Trial& trial, int64_t steps, double most) {
+  const double until = cpu_seconds() + most;
   for (int64_t i = 0; i < steps && cpu_seconds() < until; ++i) trial.step(i);
 }
 
-Cost cost_of(const Experiment& experiment, const Job& job, double least) {
+Cost cost_of(const Experiment& experiment, const Job& job, double least, double training) {
   forget_peak();
   Cost cost;
   cost.steps = experiment.steps(job);
@@ -84,7 +81,7 @@ Cost cost_of(const Experiment& experiment, const Job& job, double least) {
     if (first == 0 && phase.steps > 0) {
       cost.evaluation +=
           time_logging(experiment, *trial, cost.steps, all / static_cast<double>(phase.steps));
-      if (learns) train(*trial, phase.steps);
+      if (learns) train(*trial, phase.steps, training);
     }
     cost.stepping += all;
     first += phase.steps;
@@ -123,7 +120,7 @@ double makespan(const std::vector<double>& seconds, int threads) {
 }
 
 std::string estimate(const Experiment& experiment, const Options& options,
-                     const std::function<void(const std::string&)>& say) {
+                     const std::function<void(const std::string&)>& say, double timing) {
   const double begun = cpu_seconds(), data_peak = peak_bytes(), data = resident_bytes();
   const std::vector<Job> jobs = jobs_of(experiment, options);
   using Key = std::pair<std::string, std::string>;  // method and variant
@@ -142,7 +139,7 @@ std::string estimate(const Experiment& experiment, const Options& options,
     const std::string name = key.first + (key.second.empty() ? "" : ", " + key.second);
     if (say) say(fmt::format("timing {} ({} of {})", name, costs.size() + 1, keys.size()));
     costs[key] = cost_of(experiment, {key.first, key.second, options.seeds[0]},
-                         std::clamp(timing / static_cast<double>(phases), 0.02, 0.3));
+                         std::min(timing / static_cast<double>(phases), 0.3), timing);
     out += line(name, costs[key], seeds[key]);
   }
 

@@ -21,8 +21,10 @@ double makespan(const std::vector<double>& seconds, int threads);
 
 // Times the steps of each phase of each method, one that is logged, and the evaluation, in seconds
 // of one processor: a table of these, of the memory that a row takes, and what the whole would cost
-// on so many threads. `say` gets a line before each method. To be called on one thread.
+// on so many threads. `say` gets a line before each method. To be called on one thread. About
+// `timing` seconds go to steps, no less than three of each phase, and as many at most to training
+// where the costs of a phase depend on it.
 std::string estimate(const Experiment& experiment, const Options& options,
-                     const std::function<void(const std::string&)>& say = {});
+                     const std::function<void(const std::string&)>& say = {}, double timing = 6);
 
 }  // namespace regrad::experiment

@@ -162,6 +162,7 @@ void act(Experiment& experiment, int argc, const char* const* argv) {
   const Options o = parse_options(experiment, argc, argv);
   switch (o.action) {
     case Options::help: return print(help_text(experiment, o));
+    case Options::list: return print(list_text(experiment, o));
     case Options::version: return print(version_text());
     case Options::print_config: return print(config_json(experiment, o));
     case Options::estimate: return print_estimate(experiment, o);
@@ -191,7 +192,7 @@ int main(Experiment& experiment, int argc, const char* const* argv, Command comm
   const bool asked = std::any_of(argv + 1, argv + argc, [](const std::string& word) {
     return word == "--help" || word == "-h";
   });
-  if (of_table == 0 && asked) print(help);
+  if (of_table == 0 && asked) print(wrapped(help));
   return of_table;
 }
 

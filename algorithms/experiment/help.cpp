@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <regrad/algorithms/experiment/help.h>
 
+#include <algorithm>
+
 namespace regrad::experiment {
 namespace {
 
@@ -28,15 +30,26 @@ std::vector<Flag> frame_flags(const Card& card) {
       {"checkpoint-every", "SECONDS", "between two checkpoints in --out; 0: after every step",
        "30"},
       {"estimate", "",
-       "time three steps of each method, print what the whole would cost, and stop"},
+       "time some steps of each method, print what the whole would cost in time and memory, and "
+       "stop"},
       {"tensorboard", "",
        "write losses, scores and pictures as TensorBoard's event files too, in --out's "
        "tensorboard/"},
       {"profile", "", "print calls, time and bytes by op, and write a Chrome trace to --out"},
       {"quiet", "", "no progress on stderr"},
       {"print-config", "", "print the run's config.json, and stop"},
+      {"list", "", "print tasks, presets, methods and nets, and stop"},
       {"version", "", "versions of regrad, OpenBLAS and the instruction set in use"},
-      {"help", "", "this page"}};
+      {"help", "", "this page; also -h"}};
+}
+
+std::string methods_of(const Card& card) {
+  size_t width = 0;
+  for (const MethodCard& m : card.methods) width = std::max(width, m.name.size());
+  std::string out = "Methods (*: only where --methods names it):\n";
+  for (const MethodCard& m : card.methods)
+    out += fmt::format("{} {:<{}}  {}\n", m.by_default ? " " : "*", m.name, width, m.help);
+  return out;
 }
 
 }  // namespace
@@ -66,12 +79,23 @@ std::vector<Flag> all_flags(Experiment& experiment) {
 std::string help_text(Experiment& experiment, const Options& options) {
   experiment.choose(options.task, options.preset);
   const Card card = experiment.card();
-  std::string footer = "Methods:\n";
-  for (const MethodCard& m : card.methods) footer += fmt::format("  {:<11} {}\n", m.name, m.help);
-  footer +=
-      "\nExit codes: 0 done; 1 failed; 2 command line or config; 3 data missing or broken; 4 not a "
-      "number; 5 disk or memory; 130, 143 interrupted.";
+  const std::string footer =
+      methods_of(card) +
+      "\nExit codes: 0 done; 1 failed; 2 command line or config; 3 data missing or broken;\n"
+      "  4 not a number; 5 disk or memory; 130, 143 interrupted.";
   return flags_help(all_flags(experiment), "regrad-" + card.name, card.about, footer);
+}
+
+std::string list_text(Experiment& experiment, const Options& options) {
+  experiment.choose(options.task, options.preset);
+  const Card card = experiment.card();
+  std::string out = fmt::format("Tasks (--task):      {}\nPresets (--preset):  {}\n\n{}",
+                                fmt::join(card.tasks, ", "), fmt::join(preset_names(card), ", "),
+                                methods_of(card));
+  for (const Field& field : experiment.fields())
+    if (field.name == "net" || field.name == "nets")
+      out += fmt::format("\nNets (--{}): {} [{}]\n", field.name, field.help, text(field));
+  return wrapped("regrad-" + card.name + ", task " + options.task + "\n\n" + out);
 }
 
 }  // namespace regrad::experiment

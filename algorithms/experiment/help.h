@@ -15,5 +15,7 @@ std::vector<Flag> all_flags(Experiment& experiment);
 
 // The page for that task and preset, with the settings as they stand.
 std::string help_text(Experiment& experiment, const Options& options);
+// What there is to choose from: tasks, presets, the methods and nets of that task.
+std::string list_text(Experiment& experiment, const Options& options);
 
 }  // namespace regrad::experiment

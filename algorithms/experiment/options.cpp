@@ -178,7 +178,8 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   Options o;
   const Card card = experiment.card();
   const Words words(argc, argv);
-  const bool page = words.has("--help") || words.has("-h") || words.has("--version");
+  const bool page =
+      words.has("--help") || words.has("-h") || words.has("--list") || words.has("--version");
   ConfigFile file = page ? ConfigFile() : config_file(words, card.name);
   const std::string& task = file.head.task;
   const std::string& preset = file.head.preset;
@@ -190,6 +191,7 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   const std::vector<Given> given =
       parse_flags(all_flags(experiment), static_cast<int>(pointers.size()), pointers.data());
   if (last_of(given, "version")) o.action = Options::version;
+  if (last_of(given, "list")) o.action = Options::list;
   if (last_of(given, "help")) o.action = Options::help;
   if (o.action == Options::version) return o;
   choose_one(last_of(given, "task") || task.empty() ? "--task" : file.name + ": task", o.task,
@@ -197,7 +199,7 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   choose_one(last_of(given, "preset") || preset.empty() ? "--preset" : file.name + ": preset",
              o.preset, preset_names(card));
   experiment.choose(o.task, o.preset);
-  if (o.action == Options::help) return o;
+  if (o.action == Options::help || o.action == Options::list) return o;
   check_task(file, o.task);
   std::vector<Field> fields = experiment.fields();
   std::vector<std::string> keys = take_up(file, o, experiment);  // that the user gave

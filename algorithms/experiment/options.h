@@ -17,7 +17,7 @@ struct Options {
   double checkpoint_every = 30;  // seconds
   bool resume = false, force = false, quiet = false, profile = false, tensorboard = false;
   std::vector<std::string> notes;  // lines to be told: what flags changed of a config file
-  enum Action { run, estimate, print_config, help, version } action = run;
+  enum Action { run, estimate, print_config, help, list, version } action = run;
 
   OutFolder::Mode mode() const {
     return resume ? OutFolder::resume : force ? OutFolder::force : OutFolder::fresh;

@@ -31,16 +31,44 @@ int terminal_width() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+// Columns that a text takes: no escapes, and no bytes that go on with a character of UTF-8.
+int columns(const std::string& text) {
+  int out = 0;
+  bool escape = false;
+  for (const char c : text) {
+    if (c == '\x1b') escape = true;
+    if (!escape && (static_cast<unsigned char>(c) & 0xC0) != 0x80) ++out;
+    if (escape && c >= 'a' && c <= 'z') escape = false;
+  }
+  return out;
+}
+
+std::string repeated(const std::string& text, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += text;
+  return out;
+}
+
+// The first so many columns of a text without escapes.
+std::string cut(const std::string& text, int width) {
+  std::string out;
+  for (const char c : text) {
+    if (columns(out) >= width && (static_cast<unsigned char>(c) & 0xC0) != 0x80) break;
+    out += c;
+  }
+  return out;
+}
+
 double interval(const ProgressStyle& style) { return style.kind == ProgressStyle::bar ? 0.1 : 10; }
 
 }  // namespace
 
 ProgressStyle terminal_style(bool quiet) {
-  if (quiet) return {ProgressStyle::off, false};
+  if (quiet) return {ProgressStyle::off};
   const std::string term = environment("TERM");
-  const bool plain = ::isatty(STDERR_FILENO) == 0 || !environment("NO_COLOR").empty() ||
-                     term == "dumb" || term.empty();
-  return {plain ? ProgressStyle::lines : ProgressStyle::bar, locale_is_utf8()};
+  const bool plain = ::isatty(STDERR_FILENO) == 0 || term == "dumb" || term.empty();
+  return {plain ? ProgressStyle::lines : ProgressStyle::bar, locale_is_utf8(),
+          !plain && environment("NO_COLOR").empty()};
 }
 
 bool locale_is_utf8() {
@@ -65,10 +93,15 @@ std::string duration(double seconds) {
   return fmt::format("{}h{:02}m", whole / 3600, whole % 3600 / 60);
 }
 
-Progress::Progress(ProgressStyle style) : Progress(style, write_to_stderr, steady_seconds) {}
+Progress::Progress(ProgressStyle style)
+    : Progress(style, write_to_stderr, steady_seconds, terminal_width) {}
 
-Progress::Progress(ProgressStyle style, Write write, Clock clock)
-    : style_(style), write_(std::move(write)), clock_(std::move(clock)), next_(kNever) {}
+Progress::Progress(ProgressStyle style, Write write, Clock clock, Width width)
+    : style_(style),
+      write_(std::move(write)),
+      clock_(std::move(clock)),
+      width_(std::move(width)),
+      next_(kNever) {}
 
 Progress::~Progress() { finish(); }
 
@@ -116,35 +149,48 @@ void Progress::draw(double now) {
   last_done_ = done;
   next_ = now + interval(style_);
   if (style_.kind == ProgressStyle::bar) {
-    write_("\r\x1b[2K" + line(terminal_width() - 1));
-    drawn_ = true;
+    const std::string bar = line(std::max(1, width_() - 1));
+    erase();
+    write_(bar);
+    drawn_ = columns(bar);
   } else {
     write_(line(0) + "\n");
   }
 }
 
-// With a width, the bar takes what the words leave; without one there are only words.
+// What a narrow terminal has no room for is left out: the metric first, then the rate, then the end
+// of the phase's name, and the bar at last.
 std::string Progress::line(int width) const {
   const auto done = static_cast<double>(last_done_), total = static_cast<double>(total_);
   const double part = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 0;
-  std::string words =
-      fmt::format("{:3.0f}%  {} {}/s", std::floor(100 * part),
-                  rate_ < 10 ? fmt::format("{:.1f}", rate_) : grouped(std::llround(rate_)), unit_);
-  if (rate_ > 0) words += "  " + duration(std::max(total - done, 0.0) / rate_) + " left";
-  if (!metric_.empty()) words += fmt::format("  {} {:.4g}", metric_, metric_value_);
-  if (width <= 0) return (phase_.empty() ? "" : phase_ + ": ") + words;
-  const int room = width - static_cast<int>(words.size() + phase_.size()) - 4;
-  const int cells = std::min(room, 30), full = static_cast<int>(part * cells);
-  if (cells < 5) return (phase_ + " " + words).substr(0, static_cast<size_t>(width));
-  const std::string bar =
-      style_.utf8 ? fmt::format("{:━>{}}\x1b[2m{:─>{}}\x1b[0m", "", full, "", cells - full)
-                  : fmt::format("{:#>{}}{:.>{}}", "", full, "", cells - full);
-  return phase_ + "  " + bar + "  " + words;
+  const std::string percent = fmt::format("{:3.0f}%", std::floor(100 * part));
+  const std::string rate = fmt::format(
+      "  {} {}/s", rate_ < 10 ? fmt::format("{:.1f}", rate_) : grouped(std::llround(rate_)), unit_);
+  const std::string left =
+      rate_ > 0 ? "  " + duration(std::max(total - done, 0.0) / rate_) + " left" : "";
+  const std::string metric =
+      metric_.empty() ? "" : fmt::format("  {} {:.4g}", metric_, metric_value_);
+  if (width <= 0) return (phase_.empty() ? "" : phase_ + ": ") + percent + rate + left + metric;
+  constexpr int least = 5;  // cells of the bar
+  std::string words = percent + rate + left + metric, phase = phase_;
+  const auto room = [&] { return width - columns(words) - columns(phase) - 4; };
+  if (room() < least) words = percent + rate + left;
+  if (room() < least) words = percent + left;
+  if (room() < least) phase = cut(phase, std::max(0, width - columns(words) - 4 - least));
+  if (room() < least) return cut(words, width);
+  const int cells = std::min(room(), 30), full = static_cast<int>(part * cells);
+  const std::string empty = repeated(style_.utf8 ? "─" : ".", cells - full);
+  return phase + "  " + repeated(style_.utf8 ? "━" : "#", full) +
+         (style_.color ? "\x1b[2m" + empty + "\x1b[0m" : empty) + "  " + words;
 }
 
+// A terminal that was made narrower since has broken the bar into several lines.
 void Progress::erase() {
-  if (drawn_) write_("\r\x1b[2K");
-  drawn_ = false;
+  if (drawn_ > 0) {
+    const int width = std::max(1, width_()), more = (drawn_ - 1) / width;
+    write_(more == 0 ? "\r\x1b[2K" : fmt::format("\r\x1b[{}A\x1b[J", more));
+  }
+  drawn_ = 0;
 }
 
 void Progress::say(const std::string& line) {

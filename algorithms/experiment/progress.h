@@ -20,11 +20,12 @@ namespace regrad::experiment {
 
 struct ProgressStyle {
   enum Kind { off, lines, bar } kind = lines;
-  bool utf8 = false;  // draw with box characters
+  bool utf8 = false;   // draw with box characters
+  bool color = false;  // escapes that dim
 };
 
-// off when `quiet`; bar when stderr is a terminal, unless NO_COLOR is set and not empty or TERM is
-// dumb or missing; lines otherwise.
+// off when `quiet`; bar when stderr is a terminal, unless TERM is dumb or missing; lines otherwise.
+// NO_COLOR, set and not empty, takes the colour alone.
 ProgressStyle terminal_style(bool quiet);
 // Does the locale (LC_ALL, LC_CTYPE, LANG: the first that is set) name UTF-8?
 bool locale_is_utf8();
@@ -38,10 +39,11 @@ class Progress {
  public:
   using Write = std::function<void(const std::string&)>;
   using Clock = std::function<double()>;  // seconds since any moment
+  using Width = std::function<int()>;     // columns of the terminal, as they are now
 
   explicit Progress(ProgressStyle style);  // stderr, steady clock
   // for tests, and for programs with a display of their own
-  Progress(ProgressStyle style, Write write, Clock clock);
+  Progress(ProgressStyle style, Write write, Clock clock, Width width);
   ~Progress();  // takes the bar away
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -62,13 +64,14 @@ class Progress {
   const ProgressStyle style_;
   const Write write_;
   const Clock clock_;
+  const Width width_;
   std::atomic<int64_t> done_{0};
   std::atomic<double> next_{0};  // when to draw again
   std::mutex mutex_;             // guards what follows
   std::string unit_, phase_, metric_;
   double metric_value_ = 0, last_time_ = 0, rate_ = 0;
   int64_t total_ = 0, last_done_ = 0;
-  bool drawn_ = false;
+  int drawn_ = 0;  // columns of the bar that stands on the terminal
 };
 
 }  // namespace regrad::experiment

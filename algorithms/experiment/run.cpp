@@ -6,6 +6,7 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/parallel.h>
+#include <regrad/engine/profile.h>
 
 #include <atomic>
 #include <cmath>
@@ -50,7 +51,11 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
   for (int64_t i = ledger.row(r).step; i < steps; ++i) {
     if (stop.now()) return ledger.keep(r, i, *trial);
     if (ledger.due(r)) ledger.keep(r, i, *trial);
-    Moment moment = trial->step(i);
+    Moment moment;
+    {
+      const ProfileScope scope("step");
+      moment = trial->step(i);
+    }
     progress.tick();
     if (moment.empty()) continue;
     check_finite(job, i + 1, moment);
@@ -58,6 +63,7 @@ void run_row(const Experiment& experiment, Ledger& ledger, size_t r, Progress& p
     ledger.log(r, {i + 1, std::move(moment)});
   }
   check_state(job, steps, *trial);
+  const ProfileScope scope("evaluation");
   Outcome outcome = trial->finish();
   for (const Score& s : outcome.scores)
     check_finite(job, steps, {{s.method + "'s " + s.metric, s.value}});

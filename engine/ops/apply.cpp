@@ -1,6 +1,7 @@
 // Evaluating a row: shape rule, memory, kernel, record.
 #include <regrad/engine/internal/called.h>
 #include <regrad/engine/internal/decimal.h>
+#include <regrad/engine/internal/profiling.h>
 #include <regrad/engine/ops/op.h>
 
 #include <cmath>
@@ -181,7 +182,7 @@ namespace {
 Tensor evaluate(const Op& op, const Tensor* const* in, int n, const void* attrs, int attr_bytes,
                 unsigned given) {
   const bool profiled = profiling.load(std::memory_order_relaxed);
-  const int64_t start = profiled ? profile_clock() : 0;
+  const int64_t start = profiled ? profile_start(op) : 0;
   std::vector<Tensor> revived;
   Node* y = new_node();
   Unborn guard{y};
@@ -229,7 +230,7 @@ struct Recording {
 void evaluate_again(Node* n) {
   const Recording as(n);
   const bool profiled = profiling.load(std::memory_order_relaxed);
-  const int64_t start = profiled ? profile_clock() : 0;
+  const int64_t start = profiled ? profile_start(*n->op) : 0;
   std::vector<const Tensor*> in;
   std::vector<Tensor> none;
   for (int i = 0; i < n->n_in; ++i) in.push_back(&n->in(i));

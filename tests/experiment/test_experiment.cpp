@@ -3,6 +3,7 @@
 #include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/engine/error.h>
+#include <regrad/engine/internal/split.h>
 
 #include "../temp_folder.h"
 #include "toy_experiment.h"
@@ -105,6 +106,31 @@ TEST_CASE("--help shows every flag, its help and its value") {
        {"regrad-toy", "What it does.", "--steps INT", "outer steps [10]", "--inner.lr NUMBER",
         "--[no-]fast", "--force", "Settings", "Run", "The end."})
     CHECK_MESSAGE(page.find(part) != std::string::npos, part);
+}
+
+TEST_CASE("pages fit 80 columns: broken at spaces and at commas of lists, indented") {
+  std::string list = "one";
+  for (int i = 0; i < 40; ++i) list += ",method" + std::to_string(i);
+  const std::string words = "the quick brown fox jumps over the lazy dog and so on, ";
+  const std::vector<Flag> flags = {{"a-flag-of-a-very-long-name", "WITH,VALUES", words + words},
+                                   {"s", "", words + words},
+                                   {"methods", "NAME,...", "rows of the table, of " + list, list}};
+  const std::string page = flags_help(flags, "regrad-toy", words + words, "  " + words + words);
+  for (const std::string& line : split(page, '\n')) {
+    CHECK_MESSAGE(line.size() <= 80, line);
+    CHECK((line.empty() || line.back() != ' '));
+  }
+  CHECK(page.find("\n                            ") != std::string::npos);
+  CHECK(page.find("\n    ") != std::string::npos);  // the footer goes on
+  CHECK(wrapped("short\n\n  lines\n") == "short\n\n  lines\n");
+  CHECK(wrapped("  " + std::string(90, 'x') + " y") == "  " + std::string(90, 'x') + "\n    y\n");
+}
+
+TEST_CASE("-h is --help") {
+  const char* const argv[] = {"regrad-toy", "-h"};
+  const std::vector<Given> given = parse_flags({{"help", "", "this page"}}, 2, argv);
+  REQUIRE(given.size() == 1);
+  CHECK(given[0].name == "help");
 }
 
 TEST_CASE("a config's leaves are read and shown as text") {

@@ -26,10 +26,12 @@ std::string refuses(const std::string& folder, OutFolder::Mode mode, const char*
 struct Shown {
   std::string text = {};
   double time = 0;
+  int width = 80;
   Progress progress;
   explicit Shown(ProgressStyle style)
       : progress(
-            style, [this](const std::string& t) { text += t; }, [this] { return time; }) {}
+            style, [this](const std::string& t) { text += t; }, [this] { return time; },
+            [this] { return width; }) {}
 };
 
 }  // namespace
@@ -166,7 +168,7 @@ TEST_CASE("progress as a bar is drawn over itself and goes away") {
   s.progress.start(100, "steps");
   s.time = 1;
   s.progress.tick(50);
-  CHECK(s.text.find("\r\x1b[2K") == 0);
+  CHECK(s.text.find("\x1b") == std::string::npos);
   CHECK(s.text.find("###") != std::string::npos);
   CHECK(s.text.find(" 50%") != std::string::npos);
   CHECK(s.text.find('\n') == std::string::npos);
@@ -179,6 +181,54 @@ TEST_CASE("progress as a bar is drawn over itself and goes away") {
   s.text.clear();
   s.progress.finish();
   CHECK(s.text == "\r\x1b[2K");
+}
+
+TEST_CASE("a bar without colour is a bar, and one with UTF-8 fills the same columns") {
+  for (const bool color : {false, true}) {
+    Shown s({ProgressStyle::bar, true, color});
+    s.progress.start(100, "steps");
+    s.time = 1;
+    s.progress.tick(50);
+    CHECK(s.text.find("━━━") != std::string::npos);
+    CHECK((s.text.find("\x1b[2m") != std::string::npos) == color);
+    CHECK((s.text.find("\x1b[0m") != std::string::npos) == color);
+  }
+}
+
+TEST_CASE("a bar fits a narrow terminal: numbers stay longest, and names of phases are cut") {
+  for (const int width : {40, 24, 12, 3}) {
+    Shown s({ProgressStyle::bar, false});
+    s.width = width;
+    s.progress.start(100000, "steps");
+    s.progress.phase("a method of a long name, 90%, seed 3 of 8");
+    s.progress.metric("validation accuracy", 0.5);
+    s.time = 1;
+    s.progress.tick(50);
+    CAPTURE(s.text);
+    CHECK(s.text.size() < static_cast<size_t>(width));
+    if (width >= 24) CHECK(s.text.find("  0%  33m19s left") != std::string::npos);
+    if (width == 40) CHECK(s.text.find("a method") == 0);
+  }
+}
+
+TEST_CASE("a terminal made narrower has broken the bar; all of its lines go") {
+  Shown s({ProgressStyle::bar, false});
+  s.progress.start(100, "steps");
+  s.progress.phase("maml, seed 0");
+  s.time = 1;
+  s.progress.tick(50);
+  REQUIRE(s.text.size() > 60);
+  REQUIRE(s.text.size() < 80);
+  const auto text = [&](int width) {
+    s.text.clear();
+    s.width = width, s.time += 1;
+    s.progress.tick(1);
+    return s.text;
+  };
+  const std::string narrow = text(30);
+  CHECK(narrow.find("\r\x1b[2A\x1b[J") == 0);
+  CHECK(text(30).find("\r\x1b[2K") == 0);
+  CHECK(text(120).find("\r\x1b[2K") == 0);
 }
 
 TEST_CASE("quiet progress prints nothing") {

@@ -223,7 +223,7 @@ TEST_CASE("--estimate of preset paper, on data of the right layout") {
     test::make_up(e.data, at.name());
     TaskList tasks = binaries.at(e.binary)();
     std::string line =
-        std::string("--task ") + e.task + " --preset paper --estimate --seed 0 " + e.small;
+        std::string("--task ") + e.task + " --preset paper --estimate --quiet --seed 0 " + e.small;
     if (*e.data) line += " --data " + at.name();
     const Options o = parsed(tasks, line);
     for (const Job& job : jobs_of(tasks, o)) {
@@ -231,7 +231,7 @@ TEST_CASE("--estimate of preset paper, on data of the right layout") {
       for (const Phase& phase : tasks.phases(job)) in_phases += phase.steps;
       CHECK_MESSAGE(in_phases == tasks.steps(job), job.method);
     }
-    const std::string cost = estimate(tasks, o);
+    const std::string cost = estimate(tasks, o, {}, 0);
     CHECK(cost.find("of CPU time") != std::string::npos);
     for (const std::string& method : o.methods)
       CHECK_MESSAGE((cost.find(trainer(tasks.card(), method)) != std::string::npos), method);

@@ -4,6 +4,7 @@
 #include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/datasets/audio/augment.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/profile.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
@@ -91,6 +92,7 @@ AscTrial::AscTrial(const Job& job, const Settings& settings, std::shared_ptr<con
 }
 
 SceneBatch AscTrial::batch(int64_t i, const Random& r) const {
+  const ProfileScope scope("data");
   return batches_.at(i, r, method_.translation ? &now_.translation : nullptr);
 }
 

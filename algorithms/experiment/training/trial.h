@@ -28,6 +28,7 @@
 #pragma once
 
 #include <regrad/algorithms/experiment/trial.h>
+#include <regrad/engine/profile.h>
 #include <regrad/layers/serialize.h>
 
 namespace regrad::experiment {
@@ -71,8 +72,13 @@ class TrainTrial : public Trial {
         learner_(std::move(learner)) {}
 
   Moment step(int64_t i) override {
-    const Tensor loss = learner_.learn(set_.batch(i), i);
+    const auto drawn = [&] {
+      const ProfileScope scope("data");
+      return set_.batch(i);
+    };
+    const Tensor loss = learner_.learn(drawn(), i);
     if ((i + 1) % every_ != 0) return {};
+    const ProfileScope scope("evaluation");
     Moment m = set_.curve(learner_.deployed());
     m.emplace_back("training loss", loss.item());
     if constexpr (detail::has_logged<Learner>) learner_.logged(m);

@@ -3,6 +3,7 @@
 #include <regrad/algorithms/ppp/experiment/trial.h>
 #include <regrad/algorithms/ppp/global.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/profile.h>
 #include <regrad/layers/serialize.h>
 
 #include <algorithm>
@@ -116,9 +117,13 @@ Fold PppTrial::fold(std::vector<int64_t> people, const Random& r) const {
 Moment PppTrial::step(int64_t i) {
   const int64_t f = i / steps_, j = i % steps_;
   Fold& fold = folds_[static_cast<size_t>(f)];
-  const PersonBatch batch = draw_batch(
-      *data_, fold.people, persons_of_batch(s_, static_cast<int64_t>(fold.people.size())),
-      s_.samples, random_ / "net" / f / "batch" / j);
+  const auto drawn = [&] {
+    const ProfileScope scope("data");
+    return draw_batch(*data_, fold.people,
+                      persons_of_batch(s_, static_cast<int64_t>(fold.people.size())), s_.samples,
+                      random_ / "net" / f / "batch" / j);
+  };
+  const PersonBatch batch = drawn();
   const Sgd by = sgd_at(s_, j, steps_);
   const Loss loss = fold.gated[0].learn(batch, j, by);
   if (is_whole(job_.method)) {

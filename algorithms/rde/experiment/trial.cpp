@@ -6,6 +6,7 @@
 #include <regrad/engine/autograd.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/profile.h>
 #include <regrad/layers/clip.h>
 #include <regrad/layers/schedule.h>
 #include <regrad/layers/serialize.h>
@@ -109,12 +110,14 @@ Moment RdeTrial::train(int64_t i) {
       randperm(random_ / "order" / epoch, set.size()).to_vector<int64_t>();
   std::vector<std::vector<int64_t>> ids;
   std::vector<int64_t> labels;
+  std::optional<ProfileScope> data(std::in_place, "data");
   for (int64_t k = from; k < to; ++k) {
     const auto at = static_cast<size_t>(order[static_cast<size_t>(k)]);
     ids.push_back(classifier_.ids(set.texts[at]));
     labels.push_back(set.labels[at]);
   }
   Context ctx{.training = true, .random = random_ / "dropout" / i};
+  data.reset();
   const Tensor loss =
       cross_entropy(classifier_.net(padded(ids, classifier_.net.pad()), ctx), tensor(labels));
   const double value = loss.item();

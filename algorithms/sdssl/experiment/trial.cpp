@@ -2,6 +2,7 @@
 #include <regrad/algorithms/sdssl/experiment/measure.h>
 #include <regrad/algorithms/sdssl/experiment/model.h>
 #include <regrad/algorithms/sdssl/experiment/trial.h>
+#include <regrad/engine/profile.h>
 #include <regrad/layers/serialize.h>
 
 #include <cmath>
@@ -33,7 +34,11 @@ SdsslTrial::SdsslTrial(const Job& job, const Settings& s, std::shared_ptr<const 
 Moment SdsslTrial::step(int64_t i) {
   if (!row_.trained) return {};
   const int64_t each = loader_.batches();
-  const Batch b = loader_.at(i / each, i % each);
+  const auto drawn = [&] {
+    const ProfileScope scope("data");
+    return loader_.at(i / each, i % each);
+  };
+  const Batch b = drawn();
   const double loss = learner_.learn(b.views[0], b.views[1], i);
   if ((i + 1) % s_.log_every != 0 && i + 1 != s_.steps) return {};
   return {{"training loss", loss},
