@@ -39,8 +39,10 @@ class TaskList : public Experiment {
   }
   std::vector<Need> needs(const Job& job) const override { return chosen().needs(job); }
   void data(const std::string& folder) override { chosen().data(folder); }
+  std::vector<std::string> notes() const override { return chosen().notes(); }
   std::vector<std::string> variants() const override { return chosen().variants(); }
   bool has_row(const Job& job) const override { return chosen().has_row(job); }
+  bool has_score(const Job& job) const override { return chosen().has_score(job); }
   std::vector<int64_t> parts_of(uint64_t seed) const override { return chosen().parts_of(seed); }
   int64_t steps(const Job& job) const override { return chosen().steps(job); }
   int64_t log_every() const override { return chosen().log_every(); }

@@ -126,6 +126,8 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
       key,
       {{"size", task != "folder" && task != "imagenet",
         "the images of " + task + " have a size of their own"},
+       {"seconds test_share", task != "folder",
+        "the images of " + task + " have parts of their own, and are no sounds of yours"},
        {"init", s.net == "mlp", "mlp has no convolutions (net)"},
        {"warmup_from warmup_unit", s.warmup == 0, "lr does not climb (warmup)"},
        {"gamma", s.milestones.empty(), "there are no milestones"},
@@ -174,20 +176,28 @@ class Table : public Experiment {
              "the accuracy after each epoch"}};
   }
   void data(const std::string& folder) override {
-    images_ = std::make_shared<const Images>(load_images(task_, folder, s_.size));
+    images_ = std::make_shared<const Images>(load_images(task_, folder, s_.own()));
+  }
+  std::vector<std::string> notes() const override {
+    return images_ ? images_->notes : std::vector<std::string>();
   }
   std::vector<std::string> variants() const override {  // "90%", ..
     std::vector<std::string> out;
     for (double p : s_.sparsities) out.push_back(percent(p));
     return out;
   }
+  bool has_row(const Job& job) const override {
+    return !row(job.method, s_).shared || job.variant == variants()[0];
+  }
+  bool has_score(const Job&) const override { return true; }
   int64_t steps(const Job& job) const override {
     return batches() * s_.epochs * row(job.method, s_).times;
   }
   int64_t log_every() const override { return batches() * s_.log_every; }
   std::unique_ptr<Trial> trial(const Job& job) const override {
     if (!images_) throw ConfigError("--task " + task_ + ": no images were read");
-    return pruning::trial(job, s_, images_);
+    return pruning::trial(job, s_, images_,
+                          row(job.method, s_).shared ? variants() : std::vector{job.variant});
   }
   std::vector<Claim> claims(const Result& result) const override {
     Claims c(result);
