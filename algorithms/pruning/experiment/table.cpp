@@ -63,6 +63,8 @@ Settings preset_of(const std::string& task, const std::string& preset) {
     s.sparsities = {0.9};
     if (task != "glyphs") s.net = "r8", s.epochs = 4, s.train = 1000;
     if (preset != "tiny") s.epochs = 40, s.sparsities = {0.8, 0.9, 0.95};
+    // a person's own may be few: an epoch of a few steps, and masks at each of them
+    if (task == "folder") s.epochs = 12, s.batch = 16, s.refresh = 1;
   } else if (starts_with(task, "cifar")) {
     s.net = "resnet20", s.train = 6000, s.test = 2000, s.epochs = 15, s.sparsities = {0.95};
     s.padding = 4, s.flip = true;

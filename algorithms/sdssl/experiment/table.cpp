@@ -21,6 +21,7 @@ Settings preset_of(const std::string& task, const std::string& preset) {
   if (preset == "tiny") {
     s.steps = 150, s.log_every = 50, s.train = 2000, s.test = 1000, s.depth = 4, s.width = 32;
     s.probe_epochs = 20;
+    if (task == "folder") s.batch = 16, s.k = 5;  // a person's own may be few
   } else if (preset == "long") {
     s.train = s.test = 100000, s.depth = 12, s.steps = 2000, s.log_every = 200;
     if (!small_images) s.patch = 4;
