@@ -143,7 +143,7 @@ def wrong(models):
     assert "regrad-map classify MODEL FILE.." in run("map", "--help").stdout
     run("map", "classify", model, code=2)
     start = run("cml", "--preset", "tiny", "--task", "images", "--methods", "maml", "--seeds", "1",
-                "--steps", "2", "--test-tasks", "2", "--last-tasks", "1", "--validation-tasks", "1",
+                "--steps", "2", "--test-tasks", "2", "--validation-tasks", "1",
                 "--log-every", "2", "--last", "1", "--out", "out/cml")
     few = os.path.join("out/cml/models", os.listdir("out/cml/models")[0])
     assert "support set" in run("cml", "classify", few, "held/ant.png", code=3).stderr, start
