@@ -108,7 +108,8 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
   return reason(
       key,
       {{"frames", !of_words(task) && task != "folder", of + " are no sounds"},
-       {"seconds test_share", task != "folder", of + " have parts of their own"},
+       {"seconds", task != "folder", of + " have a length of their own"},
+       {"test_share", task != "folder", of + " have parts of their own"},
        {"size", task != "folder", of + " have a size of their own"},
        {"curve", of_words(task) && task != "sounds", "the curve reads a part of its own"},
        {"init", s.net == "mlp", "mlp has no convolutions (net)"},

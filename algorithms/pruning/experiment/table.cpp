@@ -64,7 +64,7 @@ Settings preset_of(const std::string& task, const std::string& preset) {
     if (task != "glyphs") s.net = "r8", s.epochs = 4, s.train = 1000;
     if (preset != "tiny") s.epochs = 40, s.sparsities = {0.8, 0.9, 0.95};
     // a person's own may be few: an epoch of a few steps, and masks at each of them
-    if (task == "folder") s.epochs = 12, s.batch = 16, s.refresh = 1;
+    if (task == "folder") s.epochs = 20, s.batch = 16, s.refresh = 1;
   } else if (starts_with(task, "cifar")) {
     s.net = "resnet20", s.train = 6000, s.test = 2000, s.epochs = 15, s.sparsities = {0.95};
     s.padding = 4, s.flip = true;
@@ -128,8 +128,8 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
       key,
       {{"size", task != "folder" && task != "imagenet",
         "the images of " + task + " have a size of their own"},
-       {"seconds test_share", task != "folder",
-        "the images of " + task + " have parts of their own, and are no sounds of yours"},
+       {"seconds", task != "folder", "the images of " + task + " are no sounds"},
+       {"test_share", task != "folder", "the images of " + task + " have parts of their own"},
        {"init", s.net == "mlp", "mlp has no convolutions (net)"},
        {"warmup_from warmup_unit", s.warmup == 0, "lr does not climb (warmup)"},
        {"gamma", s.milestones.empty(), "there are no milestones"},
