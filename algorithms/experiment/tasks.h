@@ -23,6 +23,8 @@ class TaskList : public Experiment {
     Card card = chosen().card();
     card.tasks.clear();
     for (const auto& [name, task] : tasks_) card.tasks.push_back(name);
+    for (const std::string& note : chosen().notes())  // after data(): for the report
+      if (!note.empty()) card.about += " " + note + ".";
     return card;
   }
   void choose(const std::string& task, const std::string& preset) override {

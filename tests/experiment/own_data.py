@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""own_data.py BIN REPOSITORY SHARED [tables|readme]: a person's own pictures and sounds, by one command each for
-every binary that takes them, and then `classify` on files that no training saw.
+"""own_data.py BIN REPOSITORY SHARED [tables|readme]: a person's own pictures and sounds, by
+one command each for every binary that takes them, and then `classify` on files that no training
+saw.
 
 The examples are made here: five classes of striped pictures of two sizes, and of tones at two
-rates. Their names are in no order, so that an answer by name is right only where classes are kept as
-they are. Where the folder SHARED holds esc10_16k_ogg.tar, five classes of that too.
+rates. Their names are in no order, so that an answer by name is right only where classes are kept
+as they are. Where the folder SHARED holds esc10_16k_ogg.tar, five classes of that too.
 
 The blocks of README.md and algorithms/sdssl/README.md that begin with "# own data" are run as they
 are printed."""
-import math, os, random, re, struct, subprocess, sys, tarfile, tempfile, zlib
+import json, math, os, random, re, struct, subprocess, sys, tarfile, tempfile, zlib
 
 bin_folder, repository, shared = map(os.path.realpath, sys.argv[1:4])
 part = sys.argv[4] if len(sys.argv) > 4 else ""
@@ -29,7 +30,8 @@ def png(side, which):
                       for x in range(side) for _ in range(3)) for _ in range(side))
     chunk = lambda kind, data: (struct.pack(">I", len(data)) + kind + data +
                                 struct.pack(">I", zlib.crc32(kind + data)))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) +
             chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
@@ -69,6 +71,8 @@ def train(program, data, methods, *words):
     done = run(program, "--task", "folder", "--data", data, "--methods", methods, "--seeds", "1",
                "--threads", "2", "--out", out, *words)
     assert f"5 classes ({', '.join(sorted(classes))})" in done.stderr, done.stderr
+    with open(os.path.join(out, "report.html")) as f:
+        assert f"5 classes ({', '.join(sorted(classes))})" in f.read(), out
     brought = {"pictures": "20 of 60 pictures brought to 16 x 16 pixels: 20 x 20 pixels (20)",
                "sounds": "15 of 60 sounds brought to 16000 Hz: 8000 Hz (15)"}
     if data in brought:
@@ -96,7 +100,8 @@ def check(program, data, methods, *words, least=3):
     models = train(program, data, methods, *words)
     assert models
     best = max(answers(program, m, ending) for m in models)
-    print(f"regrad-{program} on {data}: {best} of 5 by the best of {len(models)} models", flush=True)
+    print(f"regrad-{program} on {data}: {best} of 5 by the best of {len(models)} models",
+          flush=True)
     assert best >= least, (program, data, best)
     return models
 
@@ -111,7 +116,8 @@ def generated():
         # dense is trained once, whatever the sparsities
         assert sum("dense" in m for m in models[data]) == 1 and len(models[data]) == 3
         check("dcil", data, "gmp", *small, "--sparsities", "0.5")
-        check("pqk", data, "pq", *small, "--sparsities", "0.5", "--bits", "8", "--corner", "0")
+        check("pqk", data, "pq", *small, "--sparsities", "0.5", "--bits", "8", "--corner",
+              "0")
         check("ppp", data, "full", "--size", "16", "--seconds", "0.5", "--people", "3",
               "--epochs", "40", "--persons", "3")
     for program, methods in (("asc", "baseline"), ("rfn", "none")):
@@ -146,6 +152,11 @@ def wrong(models):
                 "--steps", "2", "--test-tasks", "2", "--validation-tasks", "1",
                 "--log-every", "2", "--last", "1", "--out", "out/cml")
     few = os.path.join("out/cml/models", os.listdir("out/cml/models")[0])
+    with open(few, "rb") as f:
+        facts = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))["__metadata__"]
+    wanted = {"net": "few-shot", "encoder": "conv4", "image": "1,28,28", "ways": "5", "shots": "1",
+              "steps": "2", "pixels": "from 0 to 1"}
+    assert wanted.items() <= facts.items() and "alpha" in facts, facts
     assert "support set" in run("cml", "classify", few, "held/ant.png", code=3).stderr, start
     put("mixed/a/1.png", png(16, 0)), put("mixed/b/1.wav", wav(8000, 0))
     put("one/a/1.png", png(16, 0)), put("one/a/2.png", png(16, 0))

@@ -117,6 +117,8 @@ TEST_CASE(
       paint(at / (std::string("b/") + name + "/" + std::to_string(i) + ".png"), 20 * i, 9);
   const Images own = load_images("folder", at / "b", {.side = 4});
   CHECK(own.train.size() + own.test.size() == 30);
+  CHECK(own.train.classes == std::vector<std::string>{"dark", "light", "red"});
+  CHECK(own.test.classes == own.train.classes);
   const std::vector<int64_t> first = own.test.labels.to_vector<int64_t>();
   CHECK(std::vector<int64_t>(first.begin(), first.begin() + 3) == std::vector<int64_t>{0, 1, 2});
   for (const double share : {0.01, 0.99}) {  // each class has one on each side

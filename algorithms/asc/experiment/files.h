@@ -1,5 +1,5 @@
-// What regrad-asc does beside its tables: it classifies sound files (experiment/data/classify.h), and
-// draws what the net sees of them.
+// What regrad-asc does beside its tables: it classifies sound files (experiment/data/classify.h),
+// and draws what the net sees of them.
 #pragma once
 
 #include <functional>

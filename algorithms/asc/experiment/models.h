@@ -1,5 +1,5 @@
-// The files of regrad-asc's nets beside BC-ResNet-ASC (experiment/data/scene_model.h): metadata, and
-// the way back to a classifier.
+// The files of regrad-asc's nets beside BC-ResNet-ASC (experiment/data/scene_model.h): the way back
+// to a classifier.
 #pragma once
 
 #include <regrad/algorithms/experiment/data/classify.h>

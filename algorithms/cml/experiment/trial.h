@@ -40,8 +40,8 @@ struct Task {
   }
 };
 
-// For a model's file: "net" is few-shot, "encoder" what the net is, "shots" of the tasks that it was
-// trained on; and every setting, by which the net is made again and adapted.
+// For a model's file: "net" is few-shot, "encoder" what the net is, "shots" those of its training
+// tasks; and every setting, by which the net is made again and adapted.
 template <class Settings>
 Metadata about_net(Settings s, const std::string& encoder, int shots) {
   Metadata out;

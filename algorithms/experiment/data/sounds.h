@@ -51,9 +51,9 @@ struct AllClips {
   std::vector<std::string> notes = {};
 };
 // Generated scenes: so many of each class, the same ones each time. folder: sounds by class
-// (own.h), the share for test where there is no train/ and test/. IOError where the data are not in `folder`, naming what is
-// looked for; ConfigError for tau, whose clips were recorded by devices of their own
-// (recordings.h).
+// (own.h), the share for test where there is no train/ and test/. IOError where the data are not
+// in `folder`, naming what is looked for; ConfigError for tau, whose clips were recorded by
+// devices of their own (recordings.h).
 AllClips prepare_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
                        const Generated& generated = {}, double test_share = 0.2);
 

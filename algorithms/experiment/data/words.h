@@ -10,9 +10,9 @@ namespace regrad::experiment {
 // for each class).
 const std::vector<std::string>& word_tasks();
 
-// Of `seconds`, in whole frames (digits at 8 kHz, else 16): 40 bands, a frame every second / frames, windows of twice
-// that, ln(mel + 1e-6). Ours: neither paper on pruning names its front end. ConfigError: a rate
-// that `frames` does not divide into whole samples, at least 1.
+// Of `seconds`, in whole frames (digits at 8 kHz, else 16): 40 bands, a frame every second /
+// frames, windows of twice that, ln(mel + 1e-6). Ours: neither paper on pruning names its front
+// end. ConfigError: a rate that `frames` does not divide into whole samples, at least 1.
 FrontEnd word_front(const std::string& task, int64_t frames = 32, double seconds = 1);
 
 // f32 [1,40,frames]: one channel, its first second (or so many), zeros after it where it is

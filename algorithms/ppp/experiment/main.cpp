@@ -1,4 +1,4 @@
-// regrad-ppp: tables of persons, a command that cuts a net for one of them, and one that classifies.
+// regrad-ppp: tables of persons, and commands that cut a net for one of them and that classify.
 #include <regrad/algorithms/experiment/data/classify.h>
 #include <regrad/algorithms/ppp/experiment/command.h>
 #include <regrad/algorithms/ppp/experiment/table.h>

@@ -56,7 +56,7 @@ constexpr const char* net_name = std::is_same_v<Net, BcResnetAsc>  ? experiment:
                                  : std::is_same_v<Net, KeywordNet> ? "bcresnet-kws"
                                                                    : "pooled";
 
-// For the file of a model (experiment/data/scene_model.h); of the pooled net the width means nothing.
+// For the file of a model (experiment/data/scene_model.h); the pooled net has no width.
 template <class Net>
 Metadata facts_of(const Method& m, const Settings& s, const experiment::Recordings& data) {
   return experiment::to_metadata(asc_options(m, s, data, data.class_count()), data.front,
