@@ -112,7 +112,7 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
   const Card card = experiment.card();
   const std::vector<std::string> variants = experiment.variants();
   const auto there = [&](const std::string& name, const std::string& variant) {
-    return experiment.has_row({trainer(card, name), variant, o.seeds[0]});
+    return experiment.has_score({trainer(card, name), variant, o.seeds[0]});
   };
   std::vector<std::string> kept, none;
   for (const std::string& name : o.methods) {
