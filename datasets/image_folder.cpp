@@ -27,8 +27,9 @@ void check_options(const ImageFolderOptions& o) {
                       " channels; there are 1 and 3");
 }
 
-void decode(const std::string& bytes, const ImageFolderOptions& o, const std::string& where,
-            uint8_t* to) {
+// What it was is returned.
+PictureSize decode(const std::string& bytes, const ImageFolderOptions& o, const std::string& where,
+                   uint8_t* to) {
   const detail::Picture p = detail::decode_picture(bytes, o.channels, where);
   if (o.resize == Resize::bilinear) {
     const std::vector<uint8_t> small =
@@ -38,6 +39,7 @@ void decode(const std::string& bytes, const ImageFolderOptions& o, const std::st
     for (const double v : detail::area_average(p, o.height, o.width))
       *to++ = static_cast<uint8_t>(std::floor(v + 0.5));
   }
+  return {p.height, p.width};
 }
 
 struct Waiting {
@@ -49,16 +51,18 @@ struct Waiting {
 // threads.
 Tensor read_pictures(const detail::Files& files,
                      const std::map<std::string, std::vector<int64_t>>& rows_of, int64_t n,
-                     const ImageFolderOptions& o) {
+                     const ImageFolderOptions& o, std::vector<PictureSize>* sizes = nullptr) {
   const int64_t row = o.channels * o.height * o.width;
   contiguous_strides({n, row});  // ShapeError where that overflows
   std::vector<uint8_t> images(static_cast<size_t>(n * row));
+  if (sizes) sizes->assign(static_cast<size_t>(n), {0, 0});
   std::vector<Waiting> waiting;
   size_t held = 0;
   const auto decode_waiting = [&] {
     parallel_for(static_cast<int64_t>(waiting.size()), [&](int64_t i) {
       const Waiting& w = waiting[static_cast<size_t>(i)];
-      decode(w.bytes, o, w.where, images.data() + w.row * row);
+      const PictureSize was = decode(w.bytes, o, w.where, images.data() + w.row * row);
+      if (sizes) (*sizes)[static_cast<size_t>(w.row)] = was;
     });
     waiting.clear();
     held = 0;
@@ -114,7 +118,7 @@ std::vector<Line> read_list(const std::string& csv) {
 }  // namespace
 
 ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& options,
-                           std::vector<std::string>* names) {
+                           std::vector<std::string>* names, std::vector<PictureSize>* sizes) {
   return typed_memory([&] {
     check_options(options);
     const detail::Files files(path, options.most_bytes);
@@ -126,7 +130,7 @@ ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& op
     ImageSet set;
     set.labels = detail::adopt(std::move(found.labels), {n});
     set.classes = std::move(found.classes);
-    set.images = read_pictures(files, rows_of, n, options);
+    set.images = read_pictures(files, rows_of, n, options, sizes);
     return set;
   });
 }

@@ -32,9 +32,14 @@ struct ImageFolderOptions {
 };
 
 // A class for each first folder of a path, sorted by name; pictures in it by path. u8 [n, channels,
-// height, width]. names: takes "class/path below it" of each picture.
+// height, width]. names: takes "class/path below it" of each picture; sizes: the height and width
+// that each had.
+struct PictureSize {
+  int64_t height, width;
+};
 ImageSet load_image_folder(const std::string& path, const ImageFolderOptions& options = {},
-                           std::vector<std::string>* names = nullptr);
+                           std::vector<std::string>* names = nullptr,
+                           std::vector<PictureSize>* sizes = nullptr);
 
 // The pictures that a CSV names, in its order: a header line (columns filename and label, or two of
 // any name; it may be missing), then a line

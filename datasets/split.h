@@ -7,11 +7,11 @@
 
 namespace regrad {
 
-// Which examples are for test: of each class the share, rounded, whose names have the least hash
-// (FNV-1a of "seed/name"), at least one and at most all but one. So a file keeps its part whatever
-// lies beside it, as far as the counts allow, and on every machine. ConfigError: a share outside
-// (0, 1), names and labels of two sizes; IOError naming `where`: a class of fewer than two
-// examples.
+// Which examples are for test: those whose hash (of "seed/name", 64 bits) lies below the share of
+// its range. So a file keeps its part whatever is laid beside it or taken away, and on every
+// machine; the share holds on average. Of each class at least one and at most all but one, the
+// least hashes first. ConfigError: a share outside (0, 1), names and labels of two sizes; IOError
+// naming `where`: a class of fewer than two examples.
 std::vector<bool> test_by_name(const std::vector<std::string>& names,
                                const std::vector<int64_t>& labels, const std::string& where,
                                double share = 0.2, uint64_t seed = 0);

@@ -141,6 +141,8 @@ void run_table(Experiment& experiment, const Options& o, const std::string& prog
                const std::string& command) {
   Progress progress(terminal_style(o.quiet));
   for (const std::string& note : o.notes) progress.say("regrad: " + note);
+  for (const std::string& note : experiment.notes())
+    if (!note.empty()) progress.say("regrad: " + note);
   const std::unique_ptr<Profile> profile = o.profile ? std::make_unique<Profile>() : nullptr;
   if (o.out.empty()) {
     run_in_memory(experiment, o, progress);

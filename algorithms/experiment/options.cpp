@@ -112,7 +112,7 @@ void leave_out_methods_without_rows(Options& o, const Experiment& experiment, bo
   const Card card = experiment.card();
   const std::vector<std::string> variants = experiment.variants();
   const auto there = [&](const std::string& name, const std::string& variant) {
-    return experiment.has_row({trainer(card, name), variant, o.seeds[0]});
+    return experiment.has_score({trainer(card, name), variant, o.seeds[0]});
   };
   std::vector<std::string> kept, none;
   for (const std::string& name : o.methods) {
@@ -178,8 +178,8 @@ Options parse_options(Experiment& experiment, int argc, const char* const* argv)
   Options o;
   const Card card = experiment.card();
   const Words words(argc, argv);
-  const bool page = words.has("--help") || words.has("-h") || words.has("--version") ||
-                    words.has("--list");
+  const bool page =
+      words.has("--help") || words.has("-h") || words.has("--list") || words.has("--version");
   ConfigFile file = page ? ConfigFile() : config_file(words, card.name);
   const std::string& task = file.head.task;
   const std::string& preset = file.head.preset;

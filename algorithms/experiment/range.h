@@ -28,6 +28,7 @@ constexpr Range at_most(double most) { return {.most = most}; }
 constexpr Range between(double least, double most) { return {least, most}; }
 constexpr Range a_path() { return {.path = true}; }
 constexpr Range share() { return {0, 1}; }                       // [0, 1]
+constexpr Range inside() { return {0, 1, true, true}; }          // (0, 1)
 constexpr Range part_of_whole() { return {0, 1, false, true}; }  // [0, 1)
 
 }  // namespace regrad::experiment

@@ -23,6 +23,8 @@ class TaskList : public Experiment {
     Card card = chosen().card();
     card.tasks.clear();
     for (const auto& [name, task] : tasks_) card.tasks.push_back(name);
+    for (const std::string& note : chosen().notes())  // after data(): for the report
+      if (!note.empty()) card.about += " " + note + ".";
     return card;
   }
   void choose(const std::string& task, const std::string& preset) override {
@@ -39,8 +41,10 @@ class TaskList : public Experiment {
   }
   std::vector<Need> needs(const Job& job) const override { return chosen().needs(job); }
   void data(const std::string& folder) override { chosen().data(folder); }
+  std::vector<std::string> notes() const override { return chosen().notes(); }
   std::vector<std::string> variants() const override { return chosen().variants(); }
   bool has_row(const Job& job) const override { return chosen().has_row(job); }
+  bool has_score(const Job& job) const override { return chosen().has_score(job); }
   std::vector<int64_t> parts_of(uint64_t seed) const override { return chosen().parts_of(seed); }
   int64_t steps(const Job& job) const override { return chosen().steps(job); }
   int64_t log_every() const override { return chosen().log_every(); }

@@ -131,10 +131,15 @@ class Experiment {
   // Where data sets lie (--data; "": none given): reads them. Not called for --print-config.
   // IOError where they are missing or broken.
   virtual void data(const std::string&) {}
+  // Lines about what was read and what was done to it, for the log. Asked after data().
+  virtual std::vector<std::string> notes() const { return {}; }
   virtual std::vector<std::string> variants() const { return {""}; }
   // Whether the table has such a row. A method without any row is left out, or refused where
   // --methods names it; so is a variant without any.
   virtual bool has_row(const Job&) const { return true; }
+  // Whether the method has scores at the variant: by a row there, or by one that is trained at
+  // another variant and scored at this one too, as a net is that no setting of the variant changes.
+  virtual bool has_score(const Job& job) const { return has_row(job); }
   // What the test of a seed is made of, where seeds share parts of it, as pairs of classes do: such
   // seeds are no independent values, and intervals over seeds leave out one part at a time
   // (jackknife_interval). Asked after data(). Empty: seeds are independent.

@@ -27,10 +27,11 @@ class Read {
  public:
   explicit Read(const TensorFile& file) : file_(file) {}
 
-  Global global() const {
+  Global global(bool whole_too = false) const {
     Global out;
     out.options = gated_from_metadata(file_.metadata, file_.where);
-    if (out.options.gate == GateKind::none || !has_gates())
+    if (!has_gates()) out.options.gate = GateKind::none;
+    if (out.options.gate == GateKind::none && !whole_too)
       fail(
           "its net has no gates, so there is nothing to personalize; regrad-ppp leaves a net with "
           "gates in models/ (ppp-seed-0.safetensors)");
@@ -123,5 +124,7 @@ Global load_global(const std::string& path) {
   const TensorFile file = load_safetensors(path);
   return Read(file).global();
 }
+
+Global gated_model(const TensorFile& file) { return Read(file).global(true); }
 
 }  // namespace regrad::ppp

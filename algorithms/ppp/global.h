@@ -26,5 +26,7 @@ Metadata to_metadata(const GatedOptions& o, const InferenceInfo& info);
 // IOError naming the file: another net's, one without gates ("has no gates"), tensors or metadata
 // that are missing or do not fit. Nothing in it is trusted: what is allocated follows its tensors.
 Global load_global(const std::string& path);
+// The same of a file that was read, which may also be a net without gates (row `full`).
+Global gated_model(const TensorFile& file);
 
 }  // namespace regrad::ppp

@@ -33,6 +33,7 @@ struct Node : Counted {
   bool again = false;
   // 0: of a forward pass; k: made while differentiating nodes of order k - 1, or from such nodes
   uint8_t order = 0;
+  bool bf16 = false;  // the mode's when it was made, for `again`
   int32_t n_in = 0;
   Shape shape, strides;
   // Inputs: edges, counted by hand (an edge is no handle). Up to three inline, else an array of

@@ -193,6 +193,7 @@ Tensor evaluate(const Op& op, const Tensor* const* in, int n, const void* attrs,
   op.infer(call);
   const bool recording = wants_gradient(y);
   y->again = recording && mode.recompute;
+  y->bf16 = mode.bf16;
   place(y, y->again ? 0 : given, recording);  // layouts that come again take no given buffer
   if (op.forward) op.forward(call);
   if (mode.anomaly) check_finite(y);
@@ -216,18 +217,20 @@ void adopt(Node* n, Node* made) {
   }
 }
 
-// As when it was recorded.
+// As when n was recorded; its values were looked at then.
 struct Recording {
   Mode before = mode;
-  Recording() { mode.grad = true, mode.recompute = false; }
+  explicit Recording(const Node* n) {
+    mode.grad = true, mode.recompute = mode.anomaly = false, mode.bf16 = n->bf16;
+  }
   ~Recording() { mode = before; }
 };
 
 // The row of n once more. Its inputs' data are there.
 void evaluate_again(Node* n) {
-  const Recording as;
+  const Recording as(n);
   const bool profiled = profiling.load(std::memory_order_relaxed);
-  const int64_t start = profiled ? profile_clock() : 0;
+  const int64_t start = profiled ? profile_start(*n->op) : 0;
   std::vector<const Tensor*> in;
   std::vector<Tensor> none;
   for (int i = 0; i < n->n_in; ++i) in.push_back(&n->in(i));
@@ -251,19 +254,16 @@ void revive(Node* n, std::vector<Tensor>& held) {
   held.push_back(*Borrowed(n));
   while (!stack.empty()) {
     Node* top = stack.back();
-    Node* missing = nullptr;
-    for (int i = 0; i < top->n_in && gone(top) && !missing; ++i) {
+    const size_t deep = stack.size();
+    for (int i = 0; i < top->n_in && gone(top); ++i) {
       Node* in = top->in(i).node();
       if (!in->again) continue;
       held.push_back(*Borrowed(in));  // before its data, so that nobody drops them
-      if (gone(in)) missing = in;
+      if (gone(in)) stack.push_back(in);
     }
-    if (missing) {
-      stack.push_back(missing);
-    } else {
-      if (gone(top)) evaluate_again(top);
-      stack.pop_back();
-    }
+    if (stack.size() > deep) continue;
+    if (gone(top)) evaluate_again(top);
+    stack.pop_back();
   }
 }
 

@@ -16,6 +16,7 @@ base64 -d > ring.png <<< \
 "$bin/regrad-sparse" export out/models/*.safetensors --out net.safetensors | tail -n 2
 "$bin/regrad-sparse" run net.safetensors ring.png | tee answer
 "$bin/regrad-sparse" run --mode dense net.safetensors ring.png | cmp - answer
+"$bin/regrad-map" classify net.safetensors ring.png | cmp - answer
 "$classify" net.safetensors ring.png | tee embedded
 if [ "$(cut -d' ' -f2,3 embedded)" != "$(cut -d' ' -f2,3 answer | tr -d ,)" ]; then
   echo "run and the embedding example differ"
@@ -57,6 +58,8 @@ done
   --batch 4 --refresh 1 --net tiny --out words > /dev/null
 "$bin/regrad-sparse" export words/models/*.safetensors --out words.safetensors | tail -n 1
 "$bin/regrad-sparse" run --mode integers words.safetensors sounds/test/{low,high}/1.wav | tee heard
+"$bin/regrad-ppp" classify words.safetensors sounds/test/{low,high}/1.wav > classified
+[ "$(wc -l < classified)" = 2 ]
 [ "$(grep -c '\.wav: \(low\|high\) .*%, \(low\|high\) .*%$' heard)" = 2 ]
 
 expect() { # exit code, words of the message, command

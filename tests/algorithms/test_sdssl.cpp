@@ -126,6 +126,8 @@ TEST_CASE("ViT: initial values by Glorot's fans, a frozen projection, sizes that
   CHECK(largest(block.linear1.bias) == 0);
   CHECK(largest(net.cls) < 6e-6);
   CHECK(largest(net.cls) > 0);
+  CHECK(std::vector{block.norm1.eps, block.norm2.eps, net.norm.eps} ==
+        std::vector{1e-6, 1e-6, 1e-6});
   for (const auto& [name, t] : named_parameters(net)) {
     CHECK(name.find("patch") == std::string::npos);
     CHECK(name.find("positions") == std::string::npos);
@@ -263,12 +265,13 @@ TEST_CASE("14: one lower layer's loss reaches what lies below it, and nothing el
     const Tensor loss = base == Base::simclr ? nt_xent(cat({q(a), q(b)}, 0), cat({k, k}, 0), 0.2)
                         : base == Base::byol ? byol(q(a), k)
                                              : info_nce(q(a), k, 0.2);
+    const Student by_part = grad(loss, s, {.retain_graph = true, .allow_unused = true});
     for (const auto& [name, g] : gradients(s, loss)) {
       CAPTURE(name);
       const bool below = name == "net.cls" || name.rfind("net.layers.0.", 0) == 0 ||
                          name.rfind("net.layers.1.", 0) == 0 || name == "net.norm.weight",
                  own = name.rfind("projectors.1.", 0) == 0 || name.rfind("predictors.1.", 0) == 0;
-      if (name.find("in_proj_bias") != std::string::npos) continue;  // its key third has none
+      if (name.find("in_proj_bias") != std::string::npos) continue;  // by thirds below
       if (name == "net.norm.bias") {
         CHECK(g < 1e-10);  // a batch norm follows
       } else if (below || own) {
@@ -277,6 +280,18 @@ TEST_CASE("14: one lower layer's loss reaches what lies below it, and nothing el
         CHECK(g == 0);
       }
     }
+    for (size_t block = 0; block < 3; ++block)
+      for (int64_t third = 0; third < 3; ++third) {
+        const Tensor& bias = by_part.net.layers[block].self_attn.in_proj_bias;
+        const double most = bias.defined() ? largest(slice(bias, 0, 8 * third, 8 * third + 8)) : 0;
+        if (block > l) {
+          CHECK(most == 0);
+        } else if (third == 1) {
+          CHECK(most < 1e-10);  // one number more on all of a query's products
+        } else {
+          CHECK(most > 1e-9);
+        }
+      }
   }
 }
 
@@ -335,7 +350,15 @@ TEST_CASE("the three terms and their sum, from features and heads alone") {
         if (has_pred) total += pred;
         CHECK(got.total.item() == Approx(total).epsilon(1e-10));
         CHECK(!got.keys.requires_grad());
-        for (const Row& key : rows(got.keys)) CHECK(dot(key, key) == Approx(1));
+        // the targets, of unit length
+        const std::vector<Row> keys = rows(got.keys),
+                               targets = rows(o.has_target() ? cat({k[0], k[1]}, 0)
+                                                             : cat({z[0].back(), z[1].back()}, 0));
+        REQUIRE(keys.size() == targets.size());
+        for (size_t i = 0; i < keys.size(); ++i) {
+          CHECK(dot(keys[i], keys[i]) == Approx(1));
+          CHECK(cosine(keys[i], targets[i]) == Approx(1).epsilon(1e-12));
+        }
       }
 }
 

@@ -158,6 +158,82 @@ TEST_CASE("what each layer is worth: k-NN by plain loops, the lower layers' mean
   CHECK(out.figures[1].series.size() == 10);
   CHECK(got.at("negative / positive, layer 2") ==
         doctest::Approx(out.figures[0].series[1].y[1] / out.figures[0].series[0].y[1]));
+  // two views of each test image, jittered less often than in training
+  const ViewRecipe seldom{.crop = {.scale_low = 0.2}, .jitter = 0.3, .blur = 0};
+  const std::vector<Tensor> two =
+      image_views(images()->test.images, arange(0, 12), {seldom, seldom}, Random(4) / "alignment");
+  Tensor views[2];
+  for (size_t v = 0; v < 2; ++v)
+    views[v] =
+        stack(net.features((two[v] - images()->mean[0]) / images()->deviation[0], ctx), 1).detach();
+  const Alignment apart = alignment(views[0], views[1]), raw = alignment(views[0], views[1], false);
+  for (size_t l = 0; l < 3; ++l) {
+    CHECK(got.at("negative / positive, layer " + std::to_string(l + 1)) ==
+          doctest::Approx(apart.ratio[l]).epsilon(1e-3));
+    CHECK(out.figures[0].series[3].y[l] == doctest::Approx(raw.ratio[l]).epsilon(1e-3));
+  }
+  CHECK(got.at("effective rank of the last layer") ==
+        doctest::Approx(effective_rank(asked[2].detach())).epsilon(1e-3));
+}
+
+TEST_CASE("the papers' views with blur, and what each preset is") {
+  Settings s = settings();
+  s.blur = true, s.scale = 0.3;
+  const std::vector<ViewRecipe> papers = recipes(s);
+  REQUIRE(papers.size() == 2);
+  for (const ViewRecipe& r : papers) {
+    CHECK(r.size == 0);
+    CHECK(r.crop.scale_low == 0.3);
+  }
+  CHECK(std::vector{papers[0].blur, papers[0].solarize} == std::vector{1.0, 0.0});
+  CHECK(std::vector{papers[1].blur, papers[1].solarize} == std::vector{0.1, 0.2});
+
+  experiment::TaskList tasks = sdssl_tasks();
+  const auto is = [&](const char* task, const char* preset, int seeds,
+                      const std::map<std::string, double>& expected) {
+    tasks.choose(task, preset);
+    std::vector<experiment::Field> fields = tasks.fields();
+    CHECK(tasks.seeds() == seeds);
+    for (const auto& [key, value] : expected) {
+      CAPTURE(task);
+      CAPTURE(preset);
+      CAPTURE(key);
+      CHECK(std::stod(experiment::text(*experiment::find(fields, key))) == doctest::Approx(value));
+    }
+  };
+  // the pilot's (text-and-ssl.md 3.2)
+  std::map<std::string, double> pilot = {
+      {"train", 6000}, {"test", 2000},        {"patch", 8},      {"width", 64},
+      {"depth", 6},    {"heads", 4},          {"batch", 64},     {"steps", 600},
+      {"lr", 0.003},   {"weight_decay", 0.1}, {"warmup", 0.1},   {"scale", 0.2},
+      {"tau", 0.2},    {"momentum", 0.99},    {"k", 20},         {"temperature", 0.07},
+      {"hidden", 256}, {"lower_hidden", 128}, {"projection", 64}};
+  is("cifar10", "small", 5, pilot);
+  pilot["patch"] = 7, pilot["lr"] = 0.001;
+  is("fmnist", "small", 5, pilot);
+  is("cifar10", "long", 1, {{"patch", 4}, {"depth", 12}, {"width", 64}, {"lr", 0.003}});
+  is("fmnist", "long", 1, {{"patch", 7}, {"depth", 12}, {"lr", 0.001}});
+  // 2.1, 2.3: 300 epochs of 1,251 steps, 40 of them climbing; lr 1.5e-4 batch / 256
+  is("folder", "paper", 1,
+     {{"size", 224},
+      {"patch", 16},
+      {"width", 384},
+      {"depth", 12},
+      {"heads", 12},
+      {"batch", 1024},
+      {"steps", 300 * 1251},
+      {"warmup", 40.0 / 300},
+      {"lr", 1.5e-4 * 4},
+      {"weight_decay", 0.1},
+      {"momentum", 0.996},
+      {"tau", 0.2},
+      {"hidden", 4096},
+      {"lower_hidden", 2048},
+      {"predictor_hidden", 4096},
+      {"projection", 256},
+      {"scale", 0.08},
+      {"probe_epochs", 100},
+      {"probe_lr", 0.005}});
 }
 
 TEST_CASE("rows: no training, pixels, the target net, and which base has which") {
@@ -197,6 +273,8 @@ TEST_CASE("rows: no training, pixels, the target net, and which base has which")
   CHECK(options(row("sd"), settings("simclr")).alpha_end == 0.8);
   CHECK(options(row("sd"), s).alpha_end == 1);
   CHECK_THROWS_AS(options(row("sd"), settings("dino")), ConfigError);
+  for (const experiment::Field& f : experiment::fields(target))
+    if (f.name == "scale") CHECK(!f.range.holds(0));
   CHECK_THROWS_AS(row("sdd"), ConfigError);
   experiment::TaskList tasks = sdssl_tasks();
   tasks.choose("glyphs", "tiny");
@@ -261,6 +339,15 @@ TEST_CASE("a model's file holds what embeds pictures; broken ones are told") {
   CHECK(run_command(9, argv, print));
   CHECK(load_npy(features).to_vector() == got.to_vector());
   CHECK(read_file(at / "f.txt") == "b/two.PNG\none.png\n");
+  // a link is called by its own name, wherever it leads; a name must fit into a line
+  std::filesystem::create_directories(at / "linked");
+  std::filesystem::create_symlink(at / "pictures/one.png", at / "linked/other.png");
+  const std::string linked = std::string(at / "linked") + "/";
+  argv[2] = linked.c_str();
+  CHECK(run_command(9, argv, print));
+  CHECK(read_file(at / "f.txt") == "other.png\n");
+  write_file(at / "linked/two\nlines.png", "");
+  CHECK(complaint<IOError>([&] { run_command(9, argv, print); }, "a name with a line break") == "");
   const char* table[] = {"regrad-sdssl", "--help"};
   CHECK(!run_command(2, table, print));
   // files that do not fit
@@ -279,6 +366,7 @@ TEST_CASE("a model's file holds what embeds pictures; broken ones are told") {
   CHECK(wrong("patch", "two", "no size 'patch'") == "");
   CHECK(wrong("pixel_mean", "0.1,0.2", "must be a number for each of 1 channels") == "");
   CHECK(wrong("pixel_mean", "x", "no list of numbers") == "");
+  CHECK(wrong("pixel_deviation", "0", "'pixel_deviation' must be above 0") == "");
   CHECK_THROWS_AS(pictures(at / "nowhere"), IOError);
   std::filesystem::create_directories(at / "empty");
   CHECK_THROWS_AS(pictures(at / "empty"), IOError);

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <regrad/engine/autograd.h>
+#include <regrad/engine/conv.h>
+#include <regrad/engine/functional.h>
 #include <regrad/engine/ops.h>
 #include <regrad/engine/random.h>
 
@@ -154,6 +156,52 @@ TEST_CASE("recompute: two threads sweep one graph that stays") {
   a.join(), b.join();
   CHECK(got[0] == expected);
   CHECK(got[1] == expected);
+}
+
+TEST_CASE("recompute: a row of many inputs, in one scope with what made them") {
+  std::vector<double> got[2];
+  for (const bool lean : {false, true}) {
+    const Tensor w = weight(0);
+    Tensor y;
+    {
+      const Recompute again(lean);
+      std::vector<Tensor> parts;
+      const Tensor turned = transpose(sin(w), 0, 1);
+      for (int i = 0; i < 40; ++i) parts.push_back(cos(slice(turned, 0, i, i + 4) * (i + 1.0)));
+      y = sum(exp(cat(parts, 0)));
+    }
+    got[lean] = grad(y, w).to_vector();
+  }
+  CHECK(got[0] == got[1]);
+}
+
+TEST_CASE("recompute: infinities that were not looked at when they were made are not later") {
+  const Tensor w = weight(0);
+  Tensor y;
+  {
+    const Recompute lean;
+    const Tensor hidden = masked_fill(matmul(w, w), eye(width, DType::b8), -INFINITY);
+    y = sum(square(softmax(transpose(hidden, 0, 1), 1) + w));  // copies rows of -inf
+  }
+  const DetectAnomaly looking;
+  CHECK(grad(y, w).defined());
+}
+
+TEST_CASE("recompute: a convolution in bf16 stays one in a sweep outside of its scope") {
+  if (!bf16_available()) return;
+  const Tensor x = normal(Random(1), {2, 8, 12, 12}),
+               w = normal(Random(2), {8, 8, 3, 3}, 0, 0.2).requires_grad_();
+  std::vector<double> got[2];
+  for (const bool lean : {false, true}) {
+    Tensor y;
+    {
+      const Bf16 rounded;
+      const Recompute again(lean);
+      y = sum(square(conv2d(x, w)) * 1.5);
+    }
+    got[lean] = grad(y, w).to_vector();
+  }
+  CHECK(got[0] == got[1]);
 }
 
 TEST_CASE("recompute: no effect on what is not recorded") {

@@ -99,7 +99,7 @@ TEST_CASE(
     paint(at / ("a/test/dark/" + std::to_string(i) + ".png"), 10, 0);
   }
   paint(at / "a/test/light/x.png", 200, 0);
-  const Images split = load_images("folder", at / "a", 8);
+  const Images split = load_images("folder", at / "a", {.side = 8});
   CHECK(split.train.images.shape() == Shape{6, 3, 8, 8});
   CHECK(split.test.images.shape() == Shape{4, 3, 8, 8});
   CHECK(split.train.classes == std::vector<std::string>{"dark", "light"});
@@ -115,10 +115,17 @@ TEST_CASE(
   for (int i = 0; i < 10; ++i)
     for (const char* name : {"dark", "light", "red"})
       paint(at / (std::string("b/") + name + "/" + std::to_string(i) + ".png"), 20 * i, 9);
-  const Images own = load_images("folder", at / "b", 4);
-  CHECK(own.train.size() == 24);
-  CHECK(own.test.size() == 6);
-  CHECK(own.test.labels.to_vector<int64_t>() == std::vector<int64_t>{0, 1, 2, 0, 1, 2});
+  const Images own = load_images("folder", at / "b", {.side = 4});
+  CHECK(own.train.size() + own.test.size() == 30);
+  CHECK(own.train.classes == std::vector<std::string>{"dark", "light", "red"});
+  CHECK(own.test.classes == own.train.classes);
+  const std::vector<int64_t> first = own.test.labels.to_vector<int64_t>();
+  CHECK(std::vector<int64_t>(first.begin(), first.begin() + 3) == std::vector<int64_t>{0, 1, 2});
+  for (const double share : {0.01, 0.99}) {  // each class has one on each side
+    const Images edge = load_images("folder", at / "b", {.side = 4, .test_share = share});
+    CHECK((share < 0.5 ? edge.test : edge.train).labels.to_vector<int64_t>() ==
+          std::vector<int64_t>{0, 1, 2});
+  }
   std::set<int64_t> seen;
   for (const Images* of : {&own})
     for (const ImageSet* set : {&of->train, &of->test})
@@ -144,7 +151,8 @@ TEST_CASE(
       if (i < 2)
         paint(at / (std::string("a/val/") + name + "/" + std::to_string(i) + ".png"), red, 0);
     }
-  const auto images = std::make_shared<const Images>(load_images("imagenet", at / "a", 16));
+  const auto images =
+      std::make_shared<const Images>(load_images("imagenet", at / "a", {.side = 16}));
   REQUIRE(images->disk);
   CHECK(images->count(Split::train) == 12);
   CHECK(images->count(Split::test) == 4);
@@ -182,7 +190,7 @@ TEST_CASE(
     for (int p = 0; p < 3 * 32 * 32; ++p) slope.pixels += static_cast<char>(p / 3 % 32 * 8);
     put(at / (std::string("b/") + name + "0.png"), to_png(slope));
   }
-  const Images slopes = load_images("imagenet", at / "b", 14);
+  const Images slopes = load_images("imagenet", at / "b", {.side = 14});
   const auto row_of = [&](Split part, int64_t epoch) {
     const Loader loader = loader_of(slopes, part, 1, Random(0), {.batch = 1, .shuffle = false});
     return (loader.at(epoch, 0).x[0][0][0] * 0.229 + 0.485).to_vector();
@@ -207,7 +215,7 @@ TEST_CASE("ResNet-50 takes a step on pictures from disk; a table is made of them
     }
   pruning::Settings s;
   s.net = "resnet50", s.batch = 2, s.size = 32;
-  const auto images = std::make_shared<const Images>(load_images("imagenet", at.name(), s.size));
+  const auto images = std::make_shared<const Images>(load_images("imagenet", at.name(), s.own()));
   const auto trial = pruning::trial({"dense", "90%", 0}, s, images);
   const auto first = [&] { return trial->model()[0].second.to_vector(); };
   const std::vector<double> before = first();

@@ -1,5 +1,5 @@
-// What regrad-asc does beside its tables: it classifies sound files, and draws what the net sees of
-// them.
+// What regrad-asc does beside its tables: it classifies sound files (experiment/data/classify.h),
+// and draws what the net sees of them.
 #pragma once
 
 #include <functional>
@@ -9,12 +9,6 @@
 namespace regrad::asc {
 
 using Print = std::function<void(const std::string&)>;
-
-// Prints "street.wav: tram 81.2%, bus 10.3%, metro 4.0%": the three most likely scenes of each file
-// by a model that regrad-asc left in models/. Any rate, length and number of channels that
-// libsndfile reads. A file that cannot be read has its line on stderr, the others go on, and an
-// IOError ends it.
-void classify(const std::string& model, const std::vector<std::string>& files, const Print& print);
 
 // Writes the log-mel spectrogram of a file as PNG: as the model's front end has it, or, without
 // one, of the whole file at 16 kHz in 64 bands of 40 ms every 20 ms. Returns a line about it.

@@ -1,5 +1,6 @@
 #include <regrad/algorithms/asc/experiment/keywords.h>
 #include <regrad/algorithms/experiment/claims.h>
+#include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/experiment/training/accuracy.h>
 #include <regrad/algorithms/experiment/training/trial.h>
@@ -55,6 +56,7 @@ struct KeywordLearner {
   KeywordSettings s;
   Random random;
   int64_t steps;
+  Metadata facts;  // of the model's file
   BcResnet net;
   Sgd::State sgd = Sgd{.momentum = s.momentum}.initial(parameters(net));
 
@@ -66,6 +68,7 @@ struct KeywordLearner {
     return loss.detach();
   }
   const BcResnet& deployed() const { return net; }
+  Metadata about() const { return facts; }
   static void parts(auto& self, auto&& part) {
     part("net", self.net);
     part("sgd", self.sgd);
@@ -148,8 +151,10 @@ std::unique_ptr<Trial> keyword_trial(const Job& job, const KeywordSettings& s,
   const KeywordMethod& m = find_method(keyword_methods(), job.method);
   const Random r = Random(job.seed) / "keywords";
   const auto classes = static_cast<int64_t>(data->classes.size());
+  Metadata facts =
+      to_metadata({.tau = m.tau, .bands = m.bands}, keyword_front(), data->classes, keyword_net);
   KeywordSet set(std::move(data), s, m.mask_mels, r);
-  KeywordLearner learner{s, r, set.batches() * s.epochs,
+  KeywordLearner learner{s, r, set.batches() * s.epochs, std::move(facts),
                          BcResnet(r / "init", {.tau = m.tau,
                                                .classes = classes,
                                                .bands = m.bands,

@@ -42,6 +42,8 @@ struct KeywordMethod {
 };
 const std::vector<KeywordMethod>& keyword_methods();
 
+constexpr const char* keyword_net = "keywords";  // the metadata's `net`
+
 // 40 bands, windows of 30 ms every 10 ms at 16 kHz, ln(mel + 1e-6), of a second.
 experiment::FrontEnd keyword_front();
 // f32 [1,40,101]: one channel at 16 kHz, its first second, zeros after it where it is shorter, at

@@ -1,4 +1,5 @@
 #include <regrad/algorithms/asc/experiment/other_nets.h>
+#include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/engine/error.h>
 
 namespace regrad::asc {
@@ -8,13 +9,17 @@ template <class Net>
 std::unique_ptr<experiment::Trial> trial(const Job& job, const Settings& s,
                                          const SceneBatches& batches, const Method& m, Net net) {
   const Random r = Random(job.seed) / "asc";
-  const DType t = batches.data().train_x.dtype();
-  SceneLearner<Net> learner{
-      s,
-      r,
-      batches.per_epoch() * s.epochs,
-      m.name,
-      {FreqNormPlace(m.norm, m.lambda.value_or(s.lambda), 1, t), std::move(net)}};
+  const Recordings& data = batches.data();
+  const DType t = data.train_x.dtype();
+  const double lambda = m.lambda.value_or(s.lambda);
+  Metadata facts = experiment::to_metadata({.norm = m.norm, .lambda = lambda}, data.front,
+                                           data.classes, behind_norm_net);
+  facts["backbone"] = m.name;
+  SceneLearner<Net> learner{s,
+                            r,
+                            batches.per_epoch() * s.epochs,
+                            std::move(facts),
+                            {FreqNormPlace(m.norm, lambda, 1, t), std::move(net)}};
   return std::make_unique<SceneTrial<Net>>(job, std::move(learner), SceneSet(batches, r),
                                            s.log_every);
 }

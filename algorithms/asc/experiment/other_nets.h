@@ -27,6 +27,8 @@ auto of_backbone(const Method& m, const Settings& s, int64_t classes, const Rand
   return f(BcResnetAsc(r, {.tau = m.tau.value_or(s.tau), .classes = classes, .dtype = t}));
 }
 
+constexpr const char* behind_norm_net = "behind-norm";  // the metadata's `net`
+
 // A net behind a norm over its input's frequencies.
 template <class Net>
 struct BehindNorm {
@@ -67,7 +69,7 @@ struct SceneLearner {
   Settings s;
   Random random;
   int64_t steps;
-  std::string called;
+  Metadata facts;  // of the model's file
   BehindNorm<Net> net;
   Sgd::State sgd = Sgd{.momentum = s.momentum}.initial(parameters(net));
 
@@ -79,7 +81,7 @@ struct SceneLearner {
     return loss.detach();
   }
   const BehindNorm<Net>& deployed() const { return net; }
-  Metadata about() const { return {{"net", called}}; }
+  Metadata about() const { return facts; }
   static void parts(auto& self, auto&& part) {
     part("net", self.net);
     part("sgd", self.sgd);

@@ -222,6 +222,11 @@ class ImageExperiment : public FewShotExperiment<ImageSettings> {
     using Net = decltype(initial(Random(0)));
     const ImageSettings s = settings_;
     Task<Net> task{s, scoring_, initial};
+    const Shape image = image_shape();
+    task.about = about_net(s, s.net, shots_of(job.variant));
+    task.about["image"] = std::to_string(image[0]) + "," + std::to_string(image[1]) + "," +
+                          std::to_string(image[2]);  // channels, height, width
+    task.about["pixels"] = "from 0 to 1";            // pixel / 255
     task.draw = [s, classes = classes_, k = shots_of(job.variant)](Split split, const Random& r,
                                                                    int64_t first, int64_t count) {
       const ClassSet& from = split == Split::training ? classes->train

@@ -182,6 +182,10 @@ NodeSplit node_split(const NodeSettings& s, int64_t classes, uint64_t seed) {
   return {part(kept_out, classes), part(s.test_classes, kept_out), part(0, s.test_classes)};
 }
 
+static const char* name(NodeEncoder encoder) {
+  return encoder == NodeEncoder::sgc ? "sgc" : encoder == NodeEncoder::gmeta ? "g-meta" : "amm-gnn";
+}
+
 Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> graph,
                         uint64_t seed, int shots) {
   const auto classes = static_cast<int64_t>(graph->nodes_of.size());
@@ -206,6 +210,7 @@ Task<NodeNet> node_task(const NodeSettings& s, std::shared_ptr<const NodeGraph> 
                 s.ways_of_task(), streams, shots, small ? s.query : s.test_query);
   };
   task.same_tests = false;  // a seed has classes of its own
+  task.about = about_net(s, name(graph->encoder), shots);
   return task;
 }
 

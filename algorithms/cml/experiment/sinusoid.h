@@ -36,6 +36,7 @@ inline Task<SinusoidNet> sinusoid_task(const SinusoidSettings& s, int64_t shots)
     for (int64_t t = first; t < first + count; ++t) streams.push_back(sinusoid_stream(r, t));
     return Sinusoids{}.sample(streams, shots, s.test_points);
   };
+  task.about = about_net(s, "mlp", static_cast<int>(shots));
   return task;
 }
 

@@ -26,6 +26,7 @@ struct Task {
   // Adds figures and galleries of the trained net, if any.
   std::function<void(const Task&, const Method&, const Learner<Net>&, experiment::Outcome&)> show =
       [](const Task&, const Method&, const Learner<Net>&, experiment::Outcome&) {};
+  Metadata about = {};  // of the model's file (about_net)
   // All seeds are tested on the same tasks: verdicts carry the spread of these beside the seeds'.
   bool same_tests = true;
 
@@ -38,6 +39,17 @@ struct Task {
     return draw(split, Random(0) / (split == Split::test ? "test" : "validation"), first, count);
   }
 };
+
+// For a model's file: "net" is few-shot, "encoder" what the net is, "shots" those of its training
+// tasks; and every setting, by which the net is made again and adapted.
+template <class Settings>
+Metadata about_net(Settings s, const std::string& encoder, int shots) {
+  Metadata out;
+  for (const experiment::Field& field : experiment::fields(s))
+    out[field.name] = experiment::text(field);
+  out["net"] = "few-shot", out["encoder"] = encoder, out["shots"] = std::to_string(shots);
+  return out;
+}
 
 template <class Net>
 class TaskTrial : public experiment::Trial {
@@ -116,6 +128,7 @@ class TaskTrial : public experiment::Trial {
         part("best." + std::to_string(r) + "." + name, t);
       });
   }
+  Metadata about() const override { return task_.about; }
   std::vector<NamedTensor> model() const override { return model_of(job_.method); }
   std::vector<NamedTensor> model_of(const std::string& name) const override {
     for (size_t r = 0; r < rows_.size(); ++r)

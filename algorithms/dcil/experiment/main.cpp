@@ -1,5 +1,5 @@
 #include <regrad/algorithms/dcil/experiment/claims.h>
-#include <regrad/algorithms/experiment/experiment.h>
+#include <regrad/algorithms/experiment/data/classify.h>
 #include <regrad/algorithms/map/experiment/claims.h>
 
 int main(int argc, char** argv) {
@@ -9,5 +9,5 @@ int main(int argc, char** argv) {
                       "DCIL, refined gradients for pruned weights (Kim et al. 2021), beside "
                       "MAP and other pruning: test accuracy in %.",
                       {dcil::claims, map_pruning::claims}});
-  return experiment::main(tasks, argc, argv);
+  return experiment::main_with_classify(tasks, argc, argv);
 }

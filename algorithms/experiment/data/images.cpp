@@ -1,9 +1,8 @@
-#include <regrad/algorithms/experiment/data/images.h>
+#include <regrad/algorithms/experiment/data/in_turn.h>
+#include <regrad/algorithms/experiment/data/own.h>
 #include <regrad/datasets/cifar.h>
 #include <regrad/datasets/glyphs.h>
 #include <regrad/datasets/idx.h>
-#include <regrad/datasets/image_folder.h>
-#include <regrad/datasets/split.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/decimal.h>
 
@@ -41,24 +40,6 @@ ImageSet noisy(ImageSet set, const Random& r) {
   set.images = set.images + normal(r, set.images.shape(), 0, 0.3);
   return set;
 }
-
-ImageSet rows(const ImageSet& set, const std::vector<int64_t>& index) {
-  const Tensor at = tensor(index);
-  return {index_select(set.images, 0, at), index_select(set.labels, 0, at), set.classes};
-}
-
-// The order that takes classes in turn, each class in its order.
-std::vector<int64_t> in_turn(const Tensor& labels, size_t classes) {
-  std::vector<std::pair<int64_t, int64_t>> places;  // how many of its class lie before
-  std::vector<int64_t> seen(classes, 0);
-  for (const int64_t label : labels.to_vector<int64_t>())
-    places.emplace_back(seen[static_cast<size_t>(label)]++, static_cast<int64_t>(places.size()));
-  std::sort(places.begin(), places.end());
-  std::vector<int64_t> index;
-  for (const auto& [turn, at] : places) index.push_back(at);
-  return index;
-}
-ImageSet in_turn(const ImageSet& set) { return rows(set, in_turn(set.labels, set.classes.size())); }
 
 Images glyph_images() {
   constexpr int64_t classes = 10, train = 200, test = 100;
@@ -108,59 +89,6 @@ Images cifar_images(const std::string& folder, int classes) {
           {0.2023, 0.1994, 0.2010}};
 }
 
-// Of pixels / 255, by channel.
-void measure(Images& out) {
-  const Tensor& x = out.train.images;
-  const int64_t channels = x.size(1);
-  std::vector<double> sums(static_cast<size_t>(channels), 0.0), squares = sums;
-  for (int64_t at = 0; at < x.size(0); at += 256) {
-    const Tensor some = slice(x, 0, at, std::min(at + 256, x.size(0))).to(DType::f64) * (1.0 / 255);
-    const std::vector<double> s = sum(some, {0, 2, 3}).to_vector(),
-                              q = sum(some * some, {0, 2, 3}).to_vector();
-    for (size_t c = 0; c < s.size(); ++c) sums[c] += s[c], squares[c] += q[c];
-  }
-  const double n = static_cast<double>(x.numel() / channels);
-  for (size_t c = 0; c < sums.size(); ++c) {
-    const double mean = sums[c] / n;
-    out.mean.push_back(mean);
-    // at least one step of a pixel, for a channel that does not vary
-    out.deviation.push_back(
-        std::max(1.0 / 255, std::sqrt(std::max(0.0, squares[c] / n - mean * mean))));
-  }
-}
-
-Images folder_images(const std::string& folder, int64_t side) {
-  if (folder.empty())
-    throw IOError(
-        "--task folder: give --data DIR, a folder with a folder of PNG or JPEG pictures for each "
-        "class, or with train/ and test/ that hold such folders; --task glyphs needs no data");
-  Images out;
-  const auto part = [&](const char* under, std::vector<std::string>* names) {
-    return load_image_folder(folder, {.height = side, .width = side, .under = under}, names);
-  };
-  if (std::filesystem::is_directory(folder + "/train") &&
-      std::filesystem::is_directory(folder + "/test")) {
-    out.train = part("train", nullptr), out.test = part("test", nullptr);
-    if (out.train.classes != out.test.classes)
-      throw IOError(folder + ": train/ and test/ hold folders of different classes");
-  } else {
-    std::vector<std::string> names;
-    const ImageSet all = part("", &names);
-    const std::vector<bool> test = test_by_name(names, all.labels.to_vector<int64_t>(), folder);
-    std::vector<int64_t> of_train, of_test;
-    for (size_t i = 0; i < test.size(); ++i)
-      (test[i] ? of_test : of_train).push_back(static_cast<int64_t>(i));
-    out.train = rows(all, of_train), out.test = rows(all, of_test);
-  }
-  if (out.train.classes.size() < 2)
-    throw IOError("--task folder: " + folder + " holds one class, " + out.train.classes[0] +
-                  "; a table needs two");
-  // the first so many of a set sorted by class would be one class
-  out.train = in_turn(out.train), out.test = in_turn(out.test);
-  measure(out);
-  return out;
-}
-
 Images imagenet_images(const std::string& folder, int64_t side) {
   if (folder.empty())
     throw IOError(
@@ -187,13 +115,13 @@ const std::vector<std::string>& image_tasks() {
   return names;
 }
 
-Images load_images(const std::string& task, const std::string& folder, int64_t side) {
+Images load_images(const std::string& task, const std::string& folder, const OwnOptions& own) {
   if (task == "glyphs") return glyph_images();
   if (task == "fmnist") return fashion_images(folder);
   if (task == "cifar10") return cifar_images(folder, 10);
   if (task == "cifar100") return cifar_images(folder, 100);
-  if (task == "folder") return folder_images(folder, side);
-  if (task == "imagenet") return imagenet_images(folder, side);
+  if (task == "folder") return own_images(folder, own);
+  if (task == "imagenet") return imagenet_images(folder, own.side);
   throw ConfigError("'" + task +
                     "' is not one of glyphs, fmnist, cifar10, cifar100, folder, imagenet");
 }

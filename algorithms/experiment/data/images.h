@@ -27,10 +27,13 @@ struct Images {
   std::vector<int64_t> test_group = {};
   // Where the images are spectrograms: what makes one of a sound, for a model's file.
   Metadata about = {};
+  // Of a person's own examples: what was read and what was done to it, for the log.
+  std::vector<std::string> notes = {};
 
   int64_t count(Split part) const;
   int64_t channels() const { return disk ? 3 : train.images.size(1); }
   int64_t side() const { return disk ? disk->side : train.images.size(2); }
+  int64_t columns() const { return disk ? disk->side : train.images.size(3); }
   const std::vector<std::string>& classes() const {
     return disk ? disk->train.classes : train.classes;
   }
@@ -44,6 +47,15 @@ Loader loader_of(const Images& images, Split part, int64_t first, const Random& 
 // f32 [n,c,h,w] by the images' mean and deviation, as batches come.
 Tensor normalized(const Images& images, const Tensor& x);
 
+// What examples in a folder are brought to.
+struct OwnOptions {
+  int64_t side = 32;    // pictures (imagenet's too): pixels a side
+  int64_t frames = 32;  // sounds: frames a second
+  double seconds = 1;   // sounds: of each, from its beginning
+  // the share of each class that is for test, where there is no train/ and test/
+  double test_share = 0.2;
+};
+
 // glyphs, fmnist, cifar10, cifar100, folder, imagenet.
 const std::vector<std::string>& image_tasks();
 
@@ -54,12 +66,12 @@ const std::vector<std::string>& image_tasks();
 // cifar10: as published (binary version), or files cifar10_train*.bin and cifar10_test*.bin (also
 // .gz, .xz).
 // cifar100: the same of CIFAR-100, its 100 fine classes.
-// folder: PNG and JPEG pictures by class, brought to side x side pixels: folders of classes in
-// train/ and test/, or folders of classes alone, a fifth of each kept for test (datasets/split.h).
+// folder: pictures or sounds by class, a person's own (own.h): folders of classes in train/ and
+// test/, or folders of classes alone, of which a share is kept for test.
 // imagenet: pictures by class in train/ and val/, which stay on disk and are read batch by batch,
 // as side x side pixels; classes in turn, as in folder; normalized as torchvision's models have it.
 // IOError where they are missing or broken; ConfigError where there is no such task.
-Images load_images(const std::string& task, const std::string& folder, int64_t side = 32);
+Images load_images(const std::string& task, const std::string& folder, const OwnOptions& own = {});
 
 // The first so many.
 ImageSet first_of(const ImageSet& set, int64_t count);
@@ -68,15 +80,23 @@ ImageSet first_of(const ImageSet& set, int64_t count);
 struct ImageSettings {
   int train = 5000, test = 10000, curve = 2000;
   int size = 32;
+  double seconds = 1, test_share = 0.2;
   int padding = 0;
   bool flip = false, keep_last = false;
 
+  OwnOptions own(int64_t frames = 32) const { return {size, frames, seconds, test_share}; }
   static void parts(auto& self, auto&& part) {
     part("train", self.train, "training images, the first so many", at_least(1));
     part("test", self.test, "test images, the first so many", at_least(1));
     part("curve", self.curve, "of them those behind a point of the learning curve", at_least(1));
     part("size", self.size, "folder, imagenet: pixels per side that pictures are brought to",
          between(1, 4096));
+    part("seconds", self.seconds, "folder of sounds: seconds of each, from its beginning",
+         between(0.1, 60));
+    part("test_share", self.test_share,
+         "folder without train/ and test/: share of each class that is kept for test, by a hash of "
+         "the names",
+         inside());
     part("padding", self.padding, "random crops with so many zeros around", between(0, 1024));
     part("flip", self.flip, "random horizontal flips");
     part("keep_last", self.keep_last, "an epoch's last, shorter batch is used too");

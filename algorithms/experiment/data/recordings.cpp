@@ -93,6 +93,7 @@ int64_t device_of(const Clip& c) {
 std::vector<Recorder> recorders(const std::string& kind, const std::string& folder, int rate,
                                 const Random& r) {
   if (kind == "microphones") return microphones(folder, rate);
+  if (kind == "none") return {{"as it is", true, [](const Tensor& x) { return x; }}};
   if (kind == "simulated") {
     std::vector<Recorder> out;
     for (const Device& d : simulated_devices()) out.push_back(recorder_of(d, rate));
@@ -102,7 +103,7 @@ std::vector<Recorder> recorders(const std::string& kind, const std::string& fold
       kind.rfind("sd", 0) == 0 ? number_of(std::string_view(kind).substr(2)).value_or(-1) : -1;
   if (!(sd >= 0 && sd <= 100))
     throw ConfigError("devices: '" + kind +
-                      "' is not one of simulated, microphones, sd0, sd4, sd8, ..");
+                      "' is not one of simulated, microphones, sd0, sd4, sd8, .., none");
   return random_recorders(sd, rate, r);
 }
 

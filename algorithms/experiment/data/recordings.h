@@ -48,10 +48,10 @@ struct Recorder {
   bool seen;
   std::function<Tensor(const Tensor&)> record;  // f32 [n, samples] -> the same
 };
-// kind "simulated": the nine of audio.md section 3. "microphones": a flat one and MicIRP's, 22 seen
-// and 11 unseen. "sd0", "sd4", "sd8", ..: a flat one, 5 seen and 3 unseen with random curves of so
-// many dB, drawn from r. IOError where the microphones are not in the folder; ConfigError for
-// another kind.
+// kind "simulated": the nine of audio.md section 3. "microphones": a flat one and MicIRP's, 22
+// seen and 11 unseen. "sd0", "sd4", "sd8", ..: a flat one, 5 seen and 3 unseen with random curves
+// of so many dB, drawn from r. "none": the clips as they are, one device, that training has.
+// IOError where the microphones are not in the folder; ConfigError for another kind.
 std::vector<Recorder> recorders(const std::string& kind, const std::string& folder, int rate,
                                 const Random& r);
 

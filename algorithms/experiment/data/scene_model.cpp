@@ -1,9 +1,7 @@
 #include <regrad/algorithms/experiment/data/facts.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/engine/functional.h>
-#include <regrad/layers/serialize.h>
-
-#include <sstream>
+#include <regrad/engine/internal/split.h>
 
 namespace regrad::experiment {
 namespace {
@@ -12,7 +10,7 @@ namespace {
 struct Facts {
   BcResnetAscOptions options = {};
   FrontEnd front = {};
-  std::string net = "bcresnet-asc", norm = {}, class_names = {};
+  std::string net = scene_net, norm = {}, class_names = {};
   bool slaney_scale = false, slaney_norm = false;
 
   static void parts(auto& self, auto&& part) {
@@ -36,13 +34,12 @@ struct Facts {
   }
 };
 
-Facts facts_of(const TensorFile& file) {
+Facts facts_of(const TensorFile& file, const std::string& net) {
   Facts out;
   read_facts(out, file.metadata, file.where,
              "no model of regrad-asc or regrad-rfn: its metadata lack");
-  if (out.net != Facts{}.net)
-    throw IOError(file.where + ": its metadata's net is '" + out.net +
-                  "'; a model of scenes has bcresnet-asc");
+  if (out.net != net)
+    throw IOError(file.where + ": its metadata's net is '" + out.net + "', not " + net);
   out.front.mel.scale = out.slaney_scale ? MelScale::slaney : MelScale::htk;
   out.front.mel.norm = out.slaney_norm ? MelNorm::slaney : MelNorm::none;
   return out;
@@ -55,9 +52,18 @@ Tensor spectrogram(const Sound& s, const FrontEnd& front) {
                  {1, 1, front.mel.mels, front.mel.frames(front.samples)});
 }
 
+Tensor spectrogram_of(const std::string& file, const FrontEnd& front) {
+  const Sound s = read_sound(file);
+  try {
+    return spectrogram(s, front);
+  } catch (const ConfigError& e) {  // such as a rate that cannot be resampled
+    throw IOError(file + ": " + e.what());
+  }
+}
+
 Metadata to_metadata(const BcResnetAscOptions& options, const FrontEnd& front,
-                     const std::vector<std::string>& classes) {
-  Facts facts{options, front};
+                     const std::vector<std::string>& classes, const std::string& net) {
+  Facts facts{options, front, net};
   facts.norm = name(options.norm), facts.class_names = joined(classes, "\n");
   facts.slaney_scale = front.mel.scale == MelScale::slaney;
   facts.slaney_norm = front.mel.norm == MelNorm::slaney;
@@ -66,27 +72,33 @@ Metadata to_metadata(const BcResnetAscOptions& options, const FrontEnd& front,
   return out;
 }
 
-SceneModel load_scene_model(const std::string& path) {
-  const TensorFile file = load_safetensors(path);
-  const Facts facts = facts_of(file);
-  SceneModel out{facts.options, {}, facts.front, {}};
-  std::istringstream names(facts.class_names);
-  for (std::string name; std::getline(names, name);) out.classes.push_back(name);
-  if (out.classes.empty()) throw IOError(path + ": its metadata's class_names are empty");
+SceneFacts scene_facts(const TensorFile& file, const std::string& net) {
+  const Facts facts = facts_of(file, net);
+  SceneFacts out{facts.options, facts.front, split(facts.class_names, '\n')};
+  if (out.classes.empty()) throw IOError(file.where + ": its metadata's class_names are empty");
   out.options.classes = static_cast<int64_t>(out.classes.size());
   try {
     out.options.norm = freq_norm(facts.norm);
-    BcResnetAsc net(Random(0), out.options);
-    if (out.options.norm == FreqNorm::global)  // for the sizes of what the file holds
-      net.norms[0].global = {zeros({out.front.mel.mels}), ones({out.front.mel.mels})};
-    out.net = as_leaves(with_tensors(std::move(net), file), false);
     mel_filters(out.front.mel);
-  } catch (const IOError&) {
-    throw;
   } catch (const Error& e) {  // a file that contradicts itself
-    throw IOError(path + ": " + e.what());
+    throw IOError(file.where + ": " + e.what());
   }
   return out;
 }
+
+SceneModel scene_model(const TensorFile& file) {
+  const SceneFacts facts = scene_facts(file);
+  BcResnetAsc net;
+  try {
+    net = BcResnetAsc(Random(0), facts.options);
+  } catch (const Error& e) {
+    throw IOError(file.where + ": " + e.what());
+  }
+  if (facts.options.norm == FreqNorm::global)  // for the sizes of what the file holds
+    net.norms[0].global = {zeros({facts.front.mel.mels}), ones({facts.front.mel.mels})};
+  return {facts.options, of_file(std::move(net), file), facts.front, facts.classes};
+}
+
+SceneModel load_scene_model(const std::string& path) { return scene_model(load_safetensors(path)); }
 
 }  // namespace regrad::experiment

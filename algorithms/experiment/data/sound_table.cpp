@@ -46,6 +46,7 @@ std::string Sounds::unused(const std::string& key) const {
                       {"partial", !is_tau(task_), "only tau is a set whose clips are counted"},
                       {"held", !is_tau(task_) && task_ != "folder",
                        "what is held of " + task_ + " for the curve and for choices is fixed"},
+                      {"test_share", task_ != "folder", "the test part of " + task_ + " is given"},
                       {"generated.", task_ != "scenes", "only --task scenes generates its clips"}});
 }
 
@@ -67,9 +68,14 @@ void Sounds::load(const std::string& folder, const SoundSettings& s) {
         tau_recordings(folder, f, {.task = task_, .partial = s.partial, .held = s.held}));
     return;
   }
-  clips_ = std::make_shared<const AllClips>(prepare_clips(task_, folder, f, s.generated));
+  clips_ =
+      std::make_shared<const AllClips>(prepare_clips(task_, folder, f, s.generated, s.test_share));
   for (const std::string& d : s.devices)  // before hours of work
     recorders(d, folder, static_cast<int>(f.mel.rate), Random(0));
+}
+
+std::vector<std::string> Sounds::notes() const {
+  return clips_ ? clips_->notes : std::vector<std::string>();
 }
 
 std::shared_ptr<const Recordings> Sounds::recorded(const SoundSettings& s, const std::string& kind,

@@ -14,15 +14,17 @@ namespace regrad::experiment {
 
 struct SoundSettings {
   std::vector<std::string> devices = {"simulated"};
-  double source = 0.85, noise = 0, roll = 0, seconds = 0, held = 0.1;
+  double source = 0.85, noise = 0, roll = 0, seconds = 0, held = 0.1, test_share = 0.2;
   int mels = 0;
   bool wide = false, partial = false;
   Generated generated = {};
 
   static void parts(auto& self, auto&& part) {
-    part("devices", self.devices,
-         "kinds of devices, each with a column of its own: simulated, microphones (needs --data), "
-         "or sdX: random curves of X dB; tau has its own, recorded");
+    part(
+        "devices", self.devices,
+        "kinds of devices, each with a column of its own: simulated, microphones (needs --data), "
+        "sdX: random curves of X dB, or none: the sounds as they are, one device; tau has its own, "
+        "recorded");
     part("source", self.source,
          "share of the training clips that the source records; the other seen devices share the "
          "rest",
@@ -39,6 +41,10 @@ struct SoundSettings {
     part("held", self.held,
          "tau, folder: share of the training part that is held for the curve and for choices",
          between(0, 0.5));
+    part("test_share", self.test_share,
+         "folder without train/ and test/: share of each class that is kept for test, by a hash of "
+         "the names",
+         inside());
     part("partial", self.partial, "tau: train and test on what is there of the data set");
     part("generated", self.generated);
   }
@@ -59,6 +65,7 @@ class Sounds {
   std::vector<Need> needs(const SoundSettings& s) const;  // generated clips and their spectrograms
   // IOError where the clips, or the microphones, are not in `folder`.
   void load(const std::string& folder, const SoundSettings& s);
+  std::vector<std::string> notes() const;  // after load(), for the log
   // What devices of that kind record of the clips as the seed splits them (parts_for), random
   // numbers by r: made once while it is in use.
   std::shared_ptr<const Recordings> recorded(const SoundSettings& s, const std::string& kind,
@@ -86,6 +93,7 @@ class SoundTable : public Experiment {
   }
   std::vector<Need> needs(const Job&) const override { return sounds_.needs(settings_); }
   void data(const std::string& folder) override { sounds_.load(folder, settings_); }
+  std::vector<std::string> notes() const override { return sounds_.notes(); }
   std::vector<std::string> variants() const override { return settings_.devices; }
   int64_t steps(const Job& job) const override { return epoch(job.seed) * settings_.epochs; }
   int64_t log_every() const override { return epoch(0) * settings_.log_every; }

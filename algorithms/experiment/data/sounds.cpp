@@ -1,13 +1,14 @@
+#include <regrad/algorithms/experiment/data/own.h>
 #include <regrad/algorithms/experiment/data/sounds.h>
 #include <regrad/datasets/audio/esc.h>
 #include <regrad/datasets/audio/fsdd.h>
 #include <regrad/datasets/audio/scenes.h>
-#include <regrad/datasets/audio/sound_folder.h>
 #include <regrad/datasets/audio/speech_commands.h>
 #include <regrad/datasets/audio/tau.h>
 #include <regrad/datasets/split.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
+#include <regrad/engine/internal/decimal.h>
 #include <regrad/engine/parallel.h>
 
 #include <algorithm>
@@ -66,16 +67,12 @@ AudioSet tau(const std::string& task, const std::string& folder) {
   return load_tau(at);
 }
 
-AudioSet own(const std::string& folder) {
-  if (folder.empty())
-    missing(
-        "folder",
-        "a folder of WAV, FLAC or OGG sounds for each class, or with train/ and test/ that hold "
-        "such folders");
-  AudioSet set = load_sound_folder(folder);
-  if (set.classes.size() < 2)
-    throw IOError("--task folder: " + folder + " holds one class, " + set.classes[0] +
-                  "; a table needs two");
+AudioSet own(const std::string& folder, double test_share) {
+  need_folder(folder,
+              "a folder of WAV, FLAC or OGG sounds for each class, or with train/ and test/ that "
+              "hold such folders");
+  AudioSet set = own_sounds(folder, test_share);
+  need_classes(folder, set.classes);
   return set;
 }
 
@@ -120,11 +117,11 @@ Tensor first_samples(const Sound& s, const FrontEnd& front) {
   return cat({begin, zeros({1, front.samples - n})}, 1).contiguous();
 }
 
-AudioSet load_sounds(const std::string& task, const std::string& folder) {
+AudioSet load_sounds(const std::string& task, const std::string& folder, double test_share) {
   if (task == "digits") return digits(folder);
   if (task == "esc10") return esc10(folder);
   if (is_tau(task)) return tau(task, folder);
-  if (task == "folder") return own(folder);
+  if (task == "folder") return own(folder, test_share);
   throw ConfigError("'" + task + "' is not one of digits, esc10, tau, tau2022, folder");
 }
 
@@ -221,13 +218,25 @@ std::vector<int64_t> groups_of(const std::string& task, const AudioSet& set) {
 }  // namespace
 
 AllClips prepare_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
-                       const Generated& generated) {
+                       const Generated& generated, double test_share) {
   if (is_tau(task)) throw ConfigError(task + ": its clips have devices of their own");
-  AllClips out{task == "scenes" ? scenes(generated) : load_sounds(task, folder), {}};
+  AllClips out{task == "scenes" ? scenes(generated) : load_sounds(task, folder, test_share), {}};
   std::vector<int64_t> all(out.set.clips.size());
   std::iota(all.begin(), all.end(), int64_t{0});
-  out.x = each_sound(out.set, all, [&](const Sound& sound) { return prepared(sound, front); });
+  Brought was;
+  out.x = each_sound(out.set, all, [&](const Sound& sound) {
+    was.add(hertz(sound.rate));
+    return prepared(sound, front);
+  });
   for (Clip& c : out.set.clips) c.kept = {};
+  if (task != "folder") return out;
+  const auto test = static_cast<int64_t>(out.set.in(Part::test).size());
+  out.notes = {
+      counted(folder, "sounds", out.set.classes, out.set.size() - test, test),
+      was.line("sounds", hertz(front.mel.rate)),
+      "every sound is cut, or repeated, to " +
+          decimal(static_cast<double>(front.samples) / static_cast<double>(front.mel.rate)) +
+          " s (seconds)"};
   return out;
 }
 

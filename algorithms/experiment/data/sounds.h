@@ -47,13 +47,15 @@ struct Generated {
 struct AllClips {
   AudioSet set;  // without the sounds
   Tensor x;      // f32 [n, samples]
+  // of a folder: what was read and what was done to it, for the log
+  std::vector<std::string> notes = {};
 };
 // Generated scenes: so many of each class, the same ones each time. folder: sounds by class
-// (datasets/audio/sound_folder.h). IOError where the data are not in `folder`, naming what is
-// looked for; ConfigError for tau, whose clips were recorded by devices of their own
-// (recordings.h).
+// (own.h), the share for test where there is no train/ and test/. IOError where the data are not
+// in `folder`, naming what is looked for; ConfigError for tau, whose clips were recorded by
+// devices of their own (recordings.h).
 AllClips prepare_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
-                       const Generated& generated = {});
+                       const Generated& generated = {}, double test_share = 0.2);
 
 // The part of each clip for a seed. Test clips are those that the set names, and of esc10 fold
 // 1 + seed mod 5. For the learning curve and for whatever is chosen, a part of its own, which is
@@ -82,7 +84,7 @@ Clips clips_of(const std::string& task, const AllClips& all, uint64_t seed, doub
 Clips load_clips(const std::string& task, const std::string& folder, const FrontEnd& front,
                  const Generated& generated = {}, uint64_t seed = 0);
 // The set behind a task that reads one.
-AudioSet load_sounds(const std::string& task, const std::string& folder);
+AudioSet load_sounds(const std::string& task, const std::string& folder, double test_share = 0.2);
 // Speech Commands with ten words, unknown and silence: the published folder in `folder`, or `folder`
 // itself. IOError where it is not there.
 AudioSet load_commands(const std::string& folder);

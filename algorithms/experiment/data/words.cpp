@@ -58,7 +58,7 @@ const std::vector<std::string>& word_tasks() {
   return names;
 }
 
-FrontEnd word_front(const std::string& task, int64_t frames) {
+FrontEnd word_front(const std::string& task, int64_t frames, double seconds) {
   const int64_t rate = task == "digits" ? 8000 : 16000;
   if (frames < 1 || rate % frames != 0)
     throw ConfigError("frames: " + std::to_string(frames) + " do not divide a second of " +
@@ -66,7 +66,8 @@ FrontEnd word_front(const std::string& task, int64_t frames) {
   const int64_t hop = rate / frames;
   int64_t fft = 1;
   while (fft < 2 * hop) fft *= 2;
-  return {{.rate = rate, .n_fft = fft, .window = 2 * hop, .hop = hop, .mels = 40}, rate};
+  return {{.rate = rate, .n_fft = fft, .window = 2 * hop, .hop = hop, .mels = 40},
+          hop * std::llround(static_cast<double>(frames) * seconds)};
 }
 
 Tensor word_picture(const Sound& s, const FrontEnd& front, int64_t frames) {
@@ -74,9 +75,9 @@ Tensor word_picture(const Sound& s, const FrontEnd& front, int64_t frames) {
   return slice(log_mel(first_samples(s, front), front.mel), 2, 0, frames).contiguous();
 }
 
-Images load_words(const std::string& task, const std::string& folder, int64_t frames) {
-  const AudioSet set = sounds_of(task, folder);
-  const FrontEnd front = word_front(task, frames);
+Images word_images(const std::string& task, const AudioSet& set, const FrontEnd& front,
+                   Brought* was) {
+  const int64_t frames = front.samples / front.mel.hop;
   const std::vector<Part> parts = parts_for(task == "sounds" ? "folder" : task, set, 0);
   Images out;
   for (const auto& [part, to] : {std::pair{Part::train, &out.train},
@@ -86,8 +87,10 @@ Images load_words(const std::string& task, const std::string& folder, int64_t fr
     if (at.empty() && part == Part::validation) continue;
     if (at.empty())
       throw IOError("--task " + task + ": the set holds no clip of the " + name(part) + " part");
-    to->images =
-        each_sound(set, at, [&](const Sound& s) { return word_picture(s, front, frames); });
+    to->images = each_sound(set, at, [&](const Sound& s) {
+      if (was) was->add(hertz(s.rate));
+      return word_picture(s, front, frames);
+    });
     to->labels = each_number(set, at, [](const Clip& c) { return c.label; });
     to->classes = set.classes;
     if (part == Part::test) out.test_group = clusters(task, set, at);
@@ -102,6 +105,10 @@ Images load_words(const std::string& task, const std::string& folder, int64_t fr
                                  .scale = out.deviation[0],
                                  .info = {1, front.mel.mels, frames}});
   return out;
+}
+
+Images load_words(const std::string& task, const std::string& folder, int64_t frames) {
+  return word_images(task, sounds_of(task, folder), word_front(task, frames));
 }
 
 }  // namespace regrad::experiment

@@ -1,7 +1,7 @@
 // Spoken words as pictures for a table of images (images.h): log-mels of 40 bands, [n,1,40,frames].
 #pragma once
 
-#include <regrad/algorithms/experiment/data/images.h>
+#include <regrad/algorithms/experiment/data/own.h>
 #include <regrad/algorithms/experiment/data/sounds.h>
 
 namespace regrad::experiment {
@@ -10,13 +10,20 @@ namespace regrad::experiment {
 // for each class).
 const std::vector<std::string>& word_tasks();
 
-// Of a second (digits at 8 kHz, else 16): 40 bands, a frame every second / frames, windows of twice
-// that, ln(mel + 1e-6). Ours: neither paper on pruning names its front end. ConfigError: a rate
-// that `frames` does not divide into whole samples, at least 1.
-FrontEnd word_front(const std::string& task, int64_t frames = 32);
+// Of `seconds`, in whole frames (digits at 8 kHz, else 16): 40 bands, a frame every second /
+// frames, windows of twice that, ln(mel + 1e-6). Ours: neither paper on pruning names its front
+// end. ConfigError: a rate that `frames` does not divide into whole samples, at least 1.
+FrontEnd word_front(const std::string& task, int64_t frames = 32, double seconds = 1);
 
-// f32 [1,40,frames]: one channel, its first second, zeros after it where it is shorter.
+// f32 [1,40,frames]: one channel, its first second (or so many), zeros after it where it is
+// shorter.
 Tensor word_picture(const Sound& s, const FrontEnd& front, int64_t frames);
+
+// A set by its parts for the seed 0 (parts_for), normalized by the training part's mean and
+// deviation. IOError naming the task: no clip of the training or the test part. was: takes the rate
+// of each.
+Images word_images(const std::string& task, const AudioSet& set, const FrontEnd& front,
+                   Brought* was = nullptr);
 
 // The set's own parts: digits by take (parts_for), commands by its lists, a folder by names.
 // Normalized by the training part's mean and deviation; test clips of commands are clustered by

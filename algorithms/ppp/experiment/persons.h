@@ -24,6 +24,7 @@ struct Persons {
   std::vector<Person> people = {};
   int64_t held = 0;  // so many, the last ones, are in no training
   InferenceInfo info = {};
+  std::vector<std::string> notes = {};  // of a person's own folder, for the log
   Metadata inputs = {};  // what else makes an input of a file: "input" sounds or pictures
 
   int64_t count() const { return static_cast<int64_t>(people.size()); }
@@ -55,9 +56,11 @@ std::vector<Synthetic> synthetic_persons(int64_t people, int64_t each, int64_t c
 // digits: a person is a speaker of the Free Spoken Digit Dataset; test takes 0 to 4, validation
 //   takes 5 and 6, training takes 7 and on, pool takes 5 to 14; 40 log-mels x 32 frames.
 // folder: a folder for each person, in it a folder of WAV, FLAC or OGG sounds, or of PNG or JPEG
-//   pictures, for each class. Classes are those that any person has; of each person and class a
-//   fifth is for test, by the hash of the names, and a tenth of the rest for validation where there
-//   are ten of it.
+//   pictures, for each class. Classes are those that any person has; of each person and class the
+//   share `test_share` is for test, by the hash of the names, and a tenth of the rest for
+//   validation where there are ten of it. Or a folder for each class (or train/ and test/ of such),
+//   which tells no persons: they are made, `people` of them with `classes` classes each (more where
+//   a class would be nobody's), and the examples of a class are dealt to those who have it.
 // No number of the data enters the inputs but each example's own: persons who are held out leave no
 // trace in a mean. IOError where the data are missing or broken.
 Persons load_persons(const std::string& task, const std::string& folder, const Settings& s);

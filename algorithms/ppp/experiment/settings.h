@@ -25,7 +25,7 @@ struct Settings {
   bool leave_out = false;
   int people = 20, classes = 4, train = 200, validation = 20, test = 100;
   int size = 32;
-  double seconds = 1;
+  double seconds = 1, test_share = 0.2;
 
   static void parts(auto& self, auto&& part) {
     using namespace experiment;
@@ -60,8 +60,9 @@ struct Settings {
     part("held", self.held, "persons who are in no training, the last ones", between(0, 1000));
     part("leave_out", self.leave_out,
          "for each person one more net, trained without that person (rows of ppp)");
-    part("people", self.people, "glyphs, persons: synthetic persons", between(2, 1000));
-    part("classes", self.classes, "glyphs, persons: classes of a person", between(1, 10));
+    part("people", self.people,
+         "glyphs, persons, a folder that tells no persons: how many are made", between(2, 1000));
+    part("classes", self.classes, "the same: classes of each", between(1, 10));
     part("train", self.train, "glyphs, persons: training images of a person", between(1, 1000000));
     part("validation", self.validation, "glyphs, persons: images of a person behind the curve",
          between(1, 1000000));
@@ -69,6 +70,10 @@ struct Settings {
     part("size", self.size, "folder: pixels per side that pictures are brought to",
          between(8, 1024));
     part("seconds", self.seconds, "folder: length of a sound, cut or repeated", between(0.1, 60));
+    part("test_share", self.test_share,
+         "folder without train/ and test/: share of each class that is kept for test, by a hash of "
+         "the names",
+         inside());
   }
 };
 

@@ -18,7 +18,7 @@ using namespace experiment;
 Settings preset_of(const std::string& task, const std::string& preset) {
   Settings s;
   if (task == "digits") s.held = 0, s.leave_out = true, s.persons = 6, s.epochs = 25;
-  if (task == "folder") s.held = 0, s.epochs = 30;
+  if (task == "folder") s.held = 0, s.epochs = 30, s.people = 5, s.classes = 2;
   if (task == "glyphs") s.train = 100, s.test = 60;
   if (preset == "tiny") {
     s.epochs = 12, s.log_every = 3, s.train = 60, s.test = 40, s.persons = 4;
@@ -90,9 +90,12 @@ class Table : public Experiment {
     const bool made = task_ == "glyphs" || task_ == "persons";
     return reason(
         key,
-        {{"people classes train validation test", !made, "the persons of " + task_ + " are given"},
+        {{"people classes", !made && task_ != "folder", "the persons of " + task_ + " are given"},
+         {"train validation test", !made,
+          "the persons of " + task_ + " have examples of their own"},
          {"size seconds", task_ != "folder",
           "the inputs of " + task_ + " have a size of their own"},
+         {"test_share", task_ != "folder", "the persons of " + task_ + " have parts of their own"},
          {"gamma", s_.milestones.empty(), "there are no milestones"},
          {"milestones", s_.gamma == 1, "gamma is 1"},
          {"target", s_.rate == 0, "the rate has no weight (rate)"},
@@ -123,6 +126,9 @@ class Table : public Experiment {
   void data(const std::string& folder) override {
     data_ = std::make_shared<const Persons>(load_persons(task_, folder, s_));
     check_people();
+  }
+  std::vector<std::string> notes() const override {
+    return data_ ? data_->notes : std::vector<std::string>();
   }
   int64_t steps(const Job& job) const override {
     return data_ ? steps_of_net(s_, *data_) * nets_of(job.method, s_, *data_) : 0;

@@ -25,7 +25,6 @@ struct Settings : experiment::TrainSettings, experiment::ImageSettings {
 
   static void parts(auto& self, auto&& part) {
     using namespace experiment;
-    const auto inside = [] { return Range{0, 1, true, true}; };
     part("net", self.net,
          "tiny, mlp, r8, resnet20, resnet32, .., vgg16, wrn-28-2, mobilenet, bcresnet-1: any net "
          "by name");

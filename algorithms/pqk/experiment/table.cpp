@@ -47,6 +47,8 @@ Settings pictures(const std::string& task, const std::string& preset) {
 Settings preset_of(const std::string& task, const std::string& preset) {
   Settings s = of_words(task) ? words(preset) : pictures(task, preset);
   s.refresh = preset == "paper" ? 16 : preset == "long" ? 8 : 4;
+  // a person's own may be few: an epoch of a few steps
+  if (task == "folder" && preset == "tiny") s.epochs = 20, s.batch = 16, s.refresh = 1;
   return s;
 }
 
@@ -68,7 +70,8 @@ void check(const Settings& s, const std::string& task, int64_t examples) {
   check_batch(s, examples, "examples");
   need(!s.sparsities.empty() && !s.bits.empty(), "sparsities, bits: at least one of each");
   check_once("sparsities", s.sparsities), check_once("bits", s.bits);
-  if (of_words(task)) word_front(task, s.frames);  // whether they divide a second
+  if (of_words(task) || task == "folder")
+    word_front(task, s.frames, s.seconds);  // whether they divide a second
   need(s.init == "fan_in" || s.init == "fan_out",
        "init: '" + s.init + "' is not one of fan_in, fan_out");
   need(s.threshold == "global" || s.threshold == "layer",
@@ -104,7 +107,9 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
   const bool eight = !any_of(points(s), [](const Point& p) { return p.bits < 8; });
   return reason(
       key,
-      {{"frames", !of_words(task), of + " are no sounds"},
+      {{"frames", !of_words(task) && task != "folder", of + " are no sounds"},
+       {"seconds", task != "folder", of + " have a length of their own"},
+       {"test_share", task != "folder", of + " have parts of their own"},
        {"size", task != "folder", of + " have a size of their own"},
        {"curve", of_words(task) && task != "sounds", "the curve reads a part of its own"},
        {"init", s.net == "mlp", "mlp has no convolutions (net)"},
@@ -155,8 +160,12 @@ class Table : public Experiment {
     return {};
   }
   void data(const std::string& folder) override {
-    images_ = std::make_shared<const Images>(of_words(task_) ? load_words(task_, folder, s_.frames)
-                                                             : load_images(task_, folder, s_.size));
+    images_ = std::make_shared<const Images>(of_words(task_)
+                                                 ? load_words(task_, folder, s_.frames)
+                                                 : load_images(task_, folder, s_.own(s_.frames)));
+  }
+  std::vector<std::string> notes() const override {
+    return images_ ? images_->notes : std::vector<std::string>();
   }
   std::vector<std::string> variants() const override {
     std::vector<std::string> out;

@@ -16,7 +16,7 @@ NamedNetOptions net_options(const Settings& s, const Images& images) {
   return {.name = s.net,
           .in_channels = images.channels(),
           .size = images.side(),
-          .width = images.disk ? images.side() : images.train.images.size(3),
+          .width = images.columns(),
           .classes = static_cast<int64_t>(images.classes().size()),
           .fan = s.init == "fan_out" ? init::Fan::out : init::Fan::in};
 }

@@ -17,7 +17,7 @@ std::vector<Row> rows(const Settings& s) {
     return dcil::method(o);
   };
   return {
-      {"dense", "nothing is pruned", dense(), true},
+      {"dense", "nothing is pruned", dense(), true, 1, {}, true},
       {"one-shot", "magnitude pruning at half time, then fine-tuning", one_shot(), true},
       {"gmp", "gradual magnitude pruning (Zhu and Gupta)", gmp(), true},
       {"ste", "straight-through, masks made anew every step", ste(), true},
@@ -38,8 +38,13 @@ std::vector<Row> rows(const Settings& s) {
       {"snip", "once, at the start, by |w dL/dw|", snip()},
       {"rigl", "random masks; drops small weights, grows where gradients are large",
        rigl(s.rigl_share, s.rigl_period)},
-      {"str", "learned soft thresholds; reaches a sparsity of its own",
-       str({s.str_initial, s.str_decay})},
+      {"str",
+       "learned soft thresholds; reaches a sparsity of its own",
+       str({s.str_initial, s.str_decay}),
+       false,
+       1,
+       {},
+       true},
       {"acdc", "dense and sparse phases in turn (Peste et al.)", acdc()},
       {"gmp-filters", "GMP on whole filters", gmp(), false, 1, {.filters = true}},
       {"dpf-filters", "DPF on whole filters", dpf(), false, 1, {.filters = true}},

@@ -16,6 +16,8 @@ struct Row {
   bool by_default = false;
   int times = 1;           // epochs, in units of the table's
   MaskOptions masks = {};  // whole filters, or the same sparsity in every layer
+  // The schedule's sparsity is not read: trained once, scored at all of the table's.
+  bool shared = false;
 };
 
 // In the table's order.

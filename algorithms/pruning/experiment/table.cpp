@@ -63,6 +63,8 @@ Settings preset_of(const std::string& task, const std::string& preset) {
     s.sparsities = {0.9};
     if (task != "glyphs") s.net = "r8", s.epochs = 4, s.train = 1000;
     if (preset != "tiny") s.epochs = 40, s.sparsities = {0.8, 0.9, 0.95};
+    // a person's own may be few: an epoch of a few steps, and masks at each of them
+    if (task == "folder") s.epochs = 20, s.batch = 16, s.refresh = 1;
   } else if (starts_with(task, "cifar")) {
     s.net = "resnet20", s.train = 6000, s.test = 2000, s.epochs = 15, s.sparsities = {0.95};
     s.padding = 4, s.flip = true;
@@ -126,6 +128,8 @@ std::string why_unused(const std::string& key, const Settings& s, const std::str
       key,
       {{"size", task != "folder" && task != "imagenet",
         "the images of " + task + " have a size of their own"},
+       {"seconds", task != "folder", "the images of " + task + " are no sounds"},
+       {"test_share", task != "folder", "the images of " + task + " have parts of their own"},
        {"init", s.net == "mlp", "mlp has no convolutions (net)"},
        {"warmup_from warmup_unit", s.warmup == 0, "lr does not climb (warmup)"},
        {"gamma", s.milestones.empty(), "there are no milestones"},
@@ -175,13 +179,20 @@ class Table : public Experiment {
              "the accuracy after each epoch"}};
   }
   void data(const std::string& folder) override {
-    images_ = std::make_shared<const Images>(load_images(task_, folder, s_.size));
+    images_ = std::make_shared<const Images>(load_images(task_, folder, s_.own()));
+  }
+  std::vector<std::string> notes() const override {
+    return images_ ? images_->notes : std::vector<std::string>();
   }
   std::vector<std::string> variants() const override {  // "90%", ..
     std::vector<std::string> out;
     for (double p : s_.sparsities) out.push_back(percent(p));
     return out;
   }
+  bool has_row(const Job& job) const override {
+    return !row(job.method, s_).shared || job.variant == variants()[0];
+  }
+  bool has_score(const Job&) const override { return true; }
   int64_t steps(const Job& job) const override {
     return batches() * s_.epochs * row(job.method, s_).times;
   }
@@ -189,7 +200,8 @@ class Table : public Experiment {
   int64_t epoch(const Job&) const override { return batches(); }
   std::unique_ptr<Trial> trial(const Job& job) const override {
     if (!images_) throw ConfigError("--task " + task_ + ": no images were read");
-    return pruning::trial(job, s_, images_);
+    return pruning::trial(job, s_, images_,
+                          row(job.method, s_).shared ? variants() : std::vector{job.variant});
   }
   std::vector<Claim> claims(const Result& result) const override {
     Claims c(result);

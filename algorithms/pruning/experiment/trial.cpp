@@ -66,13 +66,27 @@ double swing(const std::vector<double>& curve) {
   return sample_sd(change);
 }
 
+// What an outcome has at one variant, at another one too.
+void repeat_at(const std::string& variant, const std::string& from, Outcome& out, size_t scores,
+               size_t items) {
+  const auto moved = [&](auto of) {
+    of.metric = on(of.metric.substr(0, of.metric.size() - on("", from).size()), variant);
+    return of;
+  };
+  for (size_t i = 0; i < scores; ++i) out.scores.push_back(moved(out.scores[i]));
+  for (size_t i = 0; i < items; ++i) out.items.push_back(moved(out.items[i]));
+}
+
 class Pruned {
  public:
-  Pruned(const Job& job, const Settings& s, const Images& images, int64_t batches)
+  Pruned(const Job& job, const Settings& s, const Images& images, int64_t batches,
+         const std::vector<std::string>& scored_at)
       : s_(s),
+        scored_at_(scored_at),
         net_{.name = s.net,
              .in_channels = images.channels(),
              .size = images.side(),
+             .width = images.columns(),
              .classes = static_cast<int64_t>(images.classes().size()),
              .fan = s.init == "fan_out" ? init::Fan::out : init::Fan::in},
         learner_(NamedNet(Random(job.seed) / "init", net_), row(job.method, s).method,
@@ -134,6 +148,9 @@ class Pruned {
     out.parameters.emplace_back(job.method, cost.nonzeros);
     const std::string title = job.method + " at " + job.variant;
     out.figures = by_layer(job.method, effective);
+    const size_t scores = out.scores.size(), items = out.items.size();
+    for (const std::string& variant : scored_at_)
+      if (variant != job.variant) repeat_at(variant, job.variant, out, scores, items);
     if (before_.dim() != 4) return;
     out.galleries = {first_filters(title + ", the first layer's filters before training", before_),
                      first_filters(title + ", the same in the deployed net", effective[0])};
@@ -141,6 +158,7 @@ class Pruned {
 
  private:
   Settings s_;
+  std::vector<std::string> scored_at_;
   NamedNetOptions net_;
   Learner learner_;
   Tensor before_;     // the first layer's weights before training
@@ -151,9 +169,10 @@ class Pruned {
 }  // namespace
 
 std::unique_ptr<Trial> trial(const Job& job, const Settings& s,
-                             const std::shared_ptr<const Images>& images) {
+                             const std::shared_ptr<const Images>& images,
+                             const std::vector<std::string>& scored_at) {
   ImageBatches set(images, s, s, Random(job.seed) / "loader");
-  Pruned learner(job, s, *images, set.batches());
+  Pruned learner(job, s, *images, set.batches(), scored_at);
   return std::make_unique<TrainTrial<Pruned, ImageBatches>>(job, std::move(learner), std::move(set),
                                                             s.log_every);
 }

@@ -6,7 +6,9 @@
 
 namespace regrad::pruning {
 
+// scored_at: the variants that its scores stand at, the job's among them; empty: the job's alone.
 std::unique_ptr<experiment::Trial> trial(const experiment::Job& job, const Settings& s,
-                                         const std::shared_ptr<const experiment::Images>& images);
+                                         const std::shared_ptr<const experiment::Images>& images,
+                                         const std::vector<std::string>& scored_at = {});
 
 }  // namespace regrad::pruning

@@ -50,13 +50,17 @@ Net net_for(const Method& m, const Settings& s, const experiment::Recordings& da
   return out;
 }
 
-// For the file of a model that regrad-asc can read (scene_model.h); nothing of other nets.
+// The metadata's `net` of a model's file.
+template <class Net>
+constexpr const char* net_name = std::is_same_v<Net, BcResnetAsc>  ? experiment::scene_net
+                                 : std::is_same_v<Net, KeywordNet> ? "bcresnet-kws"
+                                                                   : "pooled";
+
+// For the file of a model (experiment/data/scene_model.h); the pooled net has no width.
 template <class Net>
 Metadata facts_of(const Method& m, const Settings& s, const experiment::Recordings& data) {
-  if constexpr (std::is_same_v<Net, BcResnetAsc>)
-    return experiment::to_metadata(asc_options(m, s, data, data.class_count()), data.front,
-                                   data.classes);
-  return {};
+  return experiment::to_metadata(asc_options(m, s, data, data.class_count()), data.front,
+                                 data.classes, net_name<Net>);
 }
 
 // A net's maps after the head and its four stages, out of training.

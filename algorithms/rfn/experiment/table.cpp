@@ -24,7 +24,10 @@ class RfnTable : public SoundTable<Settings> {
             "norms and augmentations: test accuracy in % on devices that training has no clip of.",
             {sounds_.task()},
             std::move(cards),
-            on("unseen", variants().empty() ? "" : variants()[0]),
+            // devices none: there is one device, and training has it
+            variants().empty()        ? "unseen"
+            : variants()[0] == "none" ? on("source", "none")
+                                      : on("unseen", variants()[0]),
             Better::higher,
             "none",
             {},

@@ -10,15 +10,26 @@
 namespace regrad::sdssl {
 namespace {
 
+// Of the pictures, below the folder, a line each.
+std::string listed(const std::vector<std::string>& all, const std::string& folder) {
+  std::string out;
+  for (const std::string& one : all) {
+    // not by where links lead
+    const std::string name = std::filesystem::path(one).lexically_relative(folder).string();
+    if (name.find('\n') != std::string::npos)
+      throw IOError("'" + name + "': a name with a line break does not fit into a list of names");
+    out += name + "\n";
+  }
+  return out;
+}
+
 void embed_files(const std::string& folder, const std::string& path, const std::string& out,
                  int64_t layer, const Print& print) {
   experiment::check_file("--out", out);
   const Model model = load_model(path);
   const std::vector<std::string> all = pictures(folder);
+  const std::string names = listed(all, folder);
   const Tensor features = embed(model, all, layer ? layer : model.net.options.layers);
-  std::string names;
-  for (const std::string& one : all)
-    names += std::filesystem::relative(one, folder).string() + "\n";
   const std::string list = std::filesystem::path(out).replace_extension(".txt").string();
   save_npy(out, features);
   write_file(list, names);

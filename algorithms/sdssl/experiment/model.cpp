@@ -39,6 +39,8 @@ class Read {
     if (out.mean.size() != each || out.deviation.size() != each)
       fail("pixel_mean and pixel_deviation must be a number for each of " +
            std::to_string(o.channels) + " channels");
+    for (const double d : out.deviation)
+      if (d < 1e-6) fail("its metadata's 'pixel_deviation' must be above 0");
     try {
       out.net = with_tensors(Vit(Random(0), o), file_);
     } catch (const ConfigError& e) {

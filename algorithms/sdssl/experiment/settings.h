@@ -13,6 +13,7 @@ namespace regrad::sdssl {
 struct Settings {
   std::string base = "simclr", optimizer = "adamw";
   int train = 100000, test = 100000, size = 32;
+  double test_share = 0.2;
   int patch = 8, width = 64, depth = 6, heads = 4;
   int steps = 600, batch = 64, log_every = 100;
   double lr = 3e-3, weight_decay = 0.1, warmup = 0.1;
@@ -34,6 +35,10 @@ struct Settings {
     part("test", self.test, "test images, the first so many", at_least(2));
     part("size", self.size, "folder: pixels per side that pictures are brought to",
          between(1, 4096));
+    part("test_share", self.test_share,
+         "folder without train/ and test/: share of each class that is kept for test, by a hash of "
+         "the names",
+         inside());
     part("patch", self.patch, "pixels per side of a patch, a divisor of the image's", at_least(1));
     part("width", self.width, "of the ViT, a multiple of 4 and of heads", between(4, 4096));
     part("depth", self.depth, "its layers", between(2, 64));
@@ -56,7 +61,8 @@ struct Settings {
     part("projection", self.projection, "numbers that projectors and predictors end in",
          at_least(1));
     part("predictor_hidden", self.predictor_hidden, "of predictors", at_least(1));
-    part("scale", self.scale, "random crops take at least this share of an image", share());
+    part("scale", self.scale, "random crops take at least this share of an image",
+         {.least = 0, .most = 1, .above = true});
     part("blur", self.blur, "the papers' views: one blurred, the other sometimes and solarized");
     part("k", self.k, "neighbours of k-NN", at_least(1));
     part("temperature", self.temperature, "k-NN: a neighbour's weight is exp(cosine / this)",

@@ -21,6 +21,7 @@ Settings preset_of(const std::string& task, const std::string& preset) {
   if (preset == "tiny") {
     s.steps = 150, s.log_every = 50, s.train = 2000, s.test = 1000, s.depth = 4, s.width = 32;
     s.probe_epochs = 20;
+    if (task == "folder") s.batch = 16, s.k = 5;  // a person's own may be few
   } else if (preset == "long") {
     s.train = s.test = 100000, s.depth = 12, s.steps = 2000, s.log_every = 200;
     if (!small_images) s.patch = 4;
@@ -81,6 +82,7 @@ class Table : public Experiment {
     return reason(
         key,
         {{"size", task_ != "folder", "the images of " + task_ + " have a size of their own"},
+         {"test_share", task_ != "folder", "the images of " + task_ + " have parts of their own"},
          {"momentum predictor_hidden by_target", !target, "simclr has no target net"},
          {"tau", s_.base == "byol", "byol has no temperature"},
          {"alpha lower_hidden", no_lower, "no row of the table has lower layers' heads"},
@@ -88,8 +90,14 @@ class Table : public Experiment {
           none([](const Row& r) { return r.trained; }), "no row of the table is trained"}});
   }
   void data(const std::string& folder) override {
-    images_ = std::make_shared<const Images>(load_images(task_, folder, s_.size));
+    images_ = std::make_shared<const Images>(
+        load_images(task_, folder, {.side = s_.size, .test_share = s_.test_share}));
+    if (images_->about.count("input"))
+      throw IOError(folder + ": holds sounds; regrad-sdssl takes pictures, PNG or JPEG");
     check();
+  }
+  std::vector<std::string> notes() const override {
+    return images_ ? images_->notes : std::vector<std::string>();
   }
   bool has_row(const Job& job) const override {
     const Row& r = row(job.method);

@@ -1,17 +1,14 @@
 // regrad-sparse: from a pruned model to a small file that runs fast.
 #include <fmt/format.h>
-#include <regrad/algorithms/experiment/data/inputs.h>
+#include <regrad/algorithms/experiment/data/classify.h>
+#include <regrad/algorithms/experiment/data/named_model.h>
 #include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/functional.h>
-#include <regrad/engine/internal/decimal.h>
-#include <regrad/engine/internal/split.h>
 #include <regrad/engine/parallel.h>
 #include <regrad/engine/random.h>
 #include <regrad/engine/version.h>
 #include <regrad/layers/export.h>
-#include <regrad/layers/qat.h>
-#include <regrad/layers/serialize.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -20,28 +17,12 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
-#include <numeric>
 
 using namespace regrad;
 
 namespace {
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-std::string value(const Metadata& m, const std::string& key) {
-  const auto found = m.find(key);
-  return found == m.end() ? "" : found->second;
-}
-
-std::vector<float> reals(const Metadata& m, const std::string& key, const std::string& where) {
-  std::vector<float> out;
-  for (const std::string& t : split(value(m, key), ',')) {
-    const std::optional<double> v = number_of(t);
-    if (!v) throw IOError(where + ": its metadata's " + key + " is '" + value(m, key) + "'");
-    out.push_back(static_cast<float>(*v));
-  }
-  return out;
-}
 
 const std::map<std::string, InferenceMode> modes = {{"automatic", InferenceMode::automatic},
                                                     {"dense", InferenceMode::dense},
@@ -76,30 +57,6 @@ std::string table_of(const InferenceNet& net) {
                      c.nonzeros, c.parameters, c.sparse_macs, c.macs);
 }
 
-// The net of a model's file, by what its metadata say; of regrad-pqk's with its bits and ranges.
-FewBitNet net_of(const TensorFile& file, const NamedNetOptions& of, const std::string& where) {
-  FewBitNet out{NamedNet(Random(0), of), !value(file.metadata, "bits").empty()};
-  const auto bits = [&](const char* key) {
-    const std::optional<double> v = number_of(value(file.metadata, key));
-    if (!v || *v != std::floor(*v) || *v < 2 || *v > 8)
-      throw IOError(where + ": its metadata's " + key + " is '" + value(file.metadata, key) +
-                    "', not a whole number from 2 to 8");
-    return static_cast<int>(*v);
-  };
-  if (out.quantize) {
-    out.few = {.bits = bits("bits"), .edge_bits = bits("edge_bits")};
-    out.ranges = out.few.begin(out.net);
-  }
-  return with_tensors(std::move(out), file, "");
-}
-
-// Of a model of sounds what makes a sound its input, checked.
-Metadata front_of(const TensorFile& file, const NamedNetOptions& of, const std::string& where) {
-  if (value(file.metadata, "input") != "sounds") return {};
-  return to_metadata(
-      experiment::inputs_of(file.metadata, {of.in_channels, of.size, of.columns()}, where));
-}
-
 // What does not fit in a model's file is an IOError that names it, whatever found it.
 template <class F>
 auto of_file(const std::string& where, F&& make) {
@@ -119,24 +76,16 @@ auto of_file(const std::string& where, F&& make) {
 }
 
 InferenceNet exported(const TensorFile& file, const Options& o) {
-  const NamedNetOptions of = net_from_metadata(file.metadata, o.model);
-  const FewBitNet few = net_of(file, of, o.model);
-  const std::vector<float> mean = reals(file.metadata, "mean", o.model),
-                           deviation = reals(file.metadata, "deviation", o.model);
-  const size_t channels = mean.empty() ? 0 : static_cast<size_t>(of.in_channels);
-  if (mean.size() != channels || deviation.size() != channels ||
-      std::count(deviation.begin(), deviation.end(), 0.0f))
-    throw IOError(o.model + ": its metadata's mean '" + value(file.metadata, "mean") +
-                  "' and deviation '" + value(file.metadata, "deviation") + "' are not one of " +
-                  std::to_string(of.in_channels) + " channels each, deviations not 0");
-  return export_net(few.net, of,
-                    {.classes = split(value(file.metadata, "class_names"), '\n'),
-                     .mean = mean,
-                     .deviation = deviation,
-                     .about = front_of(file, of, o.model),
+  const experiment::NamedModel m = experiment::named_model(file);
+  const InferenceInfo& info = m.inputs.info;
+  return export_net(m.net.net, m.options,
+                    {.classes = info.classes,
+                     .mean = info.mean,
+                     .deviation = info.deviation,
+                     .about = info.about,
                      .remove_filters = !o.keep_filters,
-                     .quantization = few.quantize ? few.few.layers(few.ranges)
-                                                  : std::vector<LayerQuantization>()});
+                     .quantization = m.net.quantize ? m.net.few.layers(m.net.ranges)
+                                                    : std::vector<LayerQuantization>()});
 }
 
 void do_export(const Options& o) {
@@ -153,22 +102,10 @@ void do_export(const Options& o) {
 
 void do_run(const Options& o) {
   const InferenceNet net = load_inference(o.model, modes.at(o.mode));
-  const InferenceInfo& info = net.info();
-  const experiment::Inputs in = experiment::inputs_of(info, o.model);
+  const experiment::Inputs in = experiment::inputs_of(net.info(), o.model);
+  const std::vector<std::string> classes = experiment::class_names(net);
   experiment::each_file(o.examples, [&](const std::string& path) {
-    const std::vector<double> p =
-        softmax(net(unsqueeze(in.of_file(path), 0)).to(DType::f64), -1).to_vector();
-    std::vector<size_t> order(p.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] > p[b]; });
-    std::string line = path + ":";
-    for (size_t i = 0; i < std::min<size_t>(3, order.size()); ++i) {
-      const size_t c = order[i];
-      line += fmt::format("{} {} {:.1f}%", i ? "," : "",
-                          c < info.classes.size() ? info.classes[c] : "class " + std::to_string(c),
-                          100 * p[c]);
-    }
-    print(line + "\n");
+    print(experiment::likeliest(path, net(unsqueeze(in.of_file(path), 0))[0], classes) + "\n");
   });
 }
 
