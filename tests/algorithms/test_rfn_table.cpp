@@ -66,6 +66,7 @@ TEST_CASE("what a table starts from, and what each preset of each task changes o
                           {"seconds", "0"},
                           {"source", "0.85"},
                           {"tau", "1"},
+                          {"test_share", "0.2"},
                           {"warmup", "0.05"},
                           {"weight_decay", "0.001"},
                           {"wide", "false"}});
@@ -263,7 +264,7 @@ TEST_CASE("a trial's recordings: by the settings, by seed and kind of devices, o
   experiment::assign(fields, "tau", "0.5", "test");
   const auto keywords = table->trial({"rfn", "sd8", 3});
   CHECK(dynamic_cast<const RfnTrial<KeywordNet>*>(keywords.get()) != nullptr);
-  CHECK(keywords->about().empty());  // regrad-asc reads the other net
+  CHECK(keywords->about().at("net") == "bcresnet-kws");
   experiment::assign(fields, "net", "pooled", "test");
   const auto pooled = table->trial({"rfn", "sd8", 3});
   CHECK(dynamic_cast<const RfnTrial<PooledNet>*>(pooled.get()) != nullptr);
