@@ -2,6 +2,8 @@
 #include <regrad/algorithms/experiment/config.h>
 #include <regrad/engine/error.h>
 #include <regrad/engine/internal/split.h>
+#include <regrad/engine/parallel.h>
+#include <regrad/engine/version.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -152,6 +154,37 @@ std::string flags_help(const std::vector<Flag>& flags, const std::string& progra
     }
   }
   return out + "\n" + wrapped(footer);
+}
+
+void add_common(CLI::App& command, const std::string& threads) {
+  command
+      .add_option_function<int>(
+          "--threads", [](const int& n) { set_num_threads(n); },
+          "threads; the numbers do not depend on it [" + threads + "]")
+      ->check(CLI::Range(1, 1024));
+  command.add_flag_callback(
+      "--version", [] { throw CLI::CallForVersion(version_text(), 0); },
+      "versions of regrad, OpenBLAS and the instruction set in use");
+}
+
+bool parsed(CLI::App& app, int argc, const char* const* argv,
+            const std::function<void(const std::string&)>& print) {
+  const auto asked = [&] {
+    const std::vector<CLI::App*> commands = app.get_subcommands();
+    return commands.empty() ? &app : commands[0];
+  };
+  try {
+    app.parse(argc, argv);
+    return true;
+  } catch (const CLI::CallForVersion& e) {
+    print(e.what());
+  } catch (const CLI::Success&) {
+    print(wrapped(asked()->help(asked() == &app ? "" : app.get_name())));
+  } catch (const CLI::ParseError& e) {
+    throw ConfigError(std::string(e.what()) + "; see " + app.get_name() +
+                      (asked() == &app ? "" : " " + asked()->get_name()) + " --help");
+  }
+  return false;
 }
 
 }  // namespace regrad::experiment

@@ -11,8 +11,13 @@
 // --help. Of a flag given twice the later one holds.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace regrad::experiment {
 
@@ -43,5 +48,14 @@ std::string wrapped(const std::string& text);
 // A page of at most 80 columns, where no word is longer.
 std::string flags_help(const std::vector<Flag>& flags, const std::string& program,
                        const std::string& about, const std::string& footer);
+
+// Commands beside the tables, subcommands of an app of CLI11, take --threads and --version as
+// tables do, and -h as --help.
+// `threads`: how many without the flag, for --help.
+void add_common(CLI::App& command, const std::string& threads = "all processors");
+// Parses; whether there is a command to run: not where its help or the version was asked for, which
+// `print` gets. ConfigError for what the app refuses, with the --help to look at.
+bool parsed(CLI::App& app, int argc, const char* const* argv,
+            const std::function<void(const std::string&)>& print);
 
 }  // namespace regrad::experiment

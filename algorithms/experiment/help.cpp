@@ -81,8 +81,8 @@ std::string help_text(Experiment& experiment, const Options& options) {
   const Card card = experiment.card();
   const std::string footer =
       methods_of(card) +
-      "\nExit codes: 0 done; 1 failed; 2 command line or config; 3 data missing or broken;\n"
-      "  4 not a number; 5 disk or memory; 130, 143 interrupted.";
+      "\nExit codes: 0 done; 1 failed; 2 command line or config; 3 data missing or\n"
+      "  broken; 4 not a number; 5 disk or memory; 130, 143 interrupted.";
   return flags_help(all_flags(experiment), "regrad-" + card.name, card.about, footer);
 }
 

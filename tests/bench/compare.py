@@ -109,8 +109,8 @@ class Compare(unittest.TestCase):
         self.assertEqual((e["isa"], e["ours_ms"], e["fastest_peer"], e["ratio_to_fastest"],
                           e["ratio_to_torch_eager"], e["checksum"]),
                          ("avx2", 2.0, "onnxruntime int8", 4.0, 0.5, "agree"))
-        self.assertIn("kernels for avx2", out)
-        self.assertIn("1 of 1, ", err)
+        self.assertIn("regrad kernels for avx2", out)
+        self.assertIn("workload 1 of 1, ", err)
 
     def test_missing_library_and_compile(self):
         _, _, err, entries = self.run_it("--only", "right")
@@ -169,6 +169,52 @@ class Compare(unittest.TestCase):
         self.assertEqual((e["isa"], e["fastest_peer"]), ("baseline", "torch eager"))
         self.assertIn("onnxruntime f32", e["peers"])
         self.assertIn("onnxruntime f32 1 ms, 3 MB; not held to baseline", out)
+
+    def own(self, **changed):
+        """The path of a file with a workload of one's own: a program that prints its number."""
+        program = ("import json,sys; print(json.dumps(dict(wall_ms=float(sys.argv[1]), cpu_ms=1, "
+                   "peak_mb=2, checksum=[1.0], at=sys.argv[2:])))")
+        w = dict(name="mine", ours=[sys.executable, "-c", program, "3", "{threads}", "{seconds}"],
+                 peers={"other": [sys.executable, "-c", program, "6"],
+                        "poor": [sys.executable, "-c", "print('{}')"]}, tolerance=1e-6)
+        w.update(changed)
+        path = os.path.join(self.folder.name, "mine.json")
+        with open(path, "w") as f:
+            json.dump({k: v for k, v in w.items() if v is not None}, f)
+        self.addCleanup(self.compare.WORKLOADS.pop, "mine", None)
+        return path
+
+    def test_own_workload(self):
+        code, out, err, entries = self.run_it("--workload", self.own(), "--threads", "2")
+        self.assertEqual((code, set(entries)), (0, {"mine"}), err)
+        e = entries["mine"]
+        self.assertEqual((e["ours_ms"], e["peers"], e["fastest_peer"], e["ratio_to_fastest"],
+                          e["checksum"], e["isa"]),
+                         (3.0, {"other": 6.0}, "other", 0.5, "agree", None))
+        self.assertIn("mine: poor failed: its line has no wall_ms, cpu_ms, peak_mb, checksum", err)
+        self.assertNotIn("not installed", err)
+
+    def test_own_workload_beside_others(self):
+        _, _, err, entries = self.run_it("--workload", self.own(), "--only", "right")
+        self.assertEqual(set(entries), {"mine", "right"})
+        self.assertIn("workload 2 of 2, ", err)
+        self.assertRegex(err, "workload 2 of 2, .* s so far, about .* left: right")
+
+    def test_own_workload_differs(self):
+        code, _, err, _ = self.run_it("--workload", self.own(reference=[1.1]))
+        self.assertEqual(code, 1)
+        self.assertIn("mine: checksums differ", err)
+
+    def test_own_workload_refused(self):
+        for changed, why in [(dict(ours="a b"), "needs 'ours'"), (dict(name=None), "needs a 'name'"),
+                             (dict(peers=[["a"]]), "needs 'peers' as an object"),
+                             (dict(name="right"), "which is taken"),
+                             (dict(peer={}), "has the key 'peer'"),
+                             (dict(tolerance="1"), "needs 'tolerance' as a number")]:
+            code, _, _, _ = self.run_it("--workload", self.own(**changed))
+            self.assertIn(why, code)
+        code, _, _, _ = self.run_it("--workload", os.path.join(self.folder.name, "none.json"))
+        self.assertIn("No such file", code)
 
     def test_isa_that_is_not_there(self):
         code, _, _, entries = self.run_it("--only", "right", "--isa", "avx512")

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/ppp/experiment/command.h>
 #include <regrad/algorithms/ppp/experiment/folders.h>
@@ -69,14 +70,8 @@ bool run_command(int argc, const char* const* argv, const Print& print) {
     if (option->get_expected_min() > 0)
       option->check(
           [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success&) {
-    print(cutter->help());
-    return true;
-  } catch (const CLI::ParseError& e) {
-    throw ConfigError(std::string(e.what()) + "; see regrad-ppp personalize --help");
-  }
+  experiment::add_common(*cutter);
+  if (!experiment::parsed(app, argc, argv, print)) return true;
   personalize_files(model, samples, out, print);
   return true;
 }

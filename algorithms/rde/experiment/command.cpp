@@ -1,3 +1,4 @@
+#include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/methods.h>
 #include <regrad/algorithms/rde/experiment/attack_file.h>
 #include <regrad/algorithms/rde/experiment/attacks.h>
@@ -19,7 +20,6 @@ struct All {
   DetectOptions logs;
   FeatureOptions features;
   std::string folder;
-  int threads = 0;
 };
 
 const CLI::Validator whole_number = CLI::Range(int64_t{1}, largest);
@@ -176,24 +176,14 @@ bool run_command(int argc, const char* const* argv, const Print& print) {
   again->add_option("DIR", all.folder, "the --out of regrad-rde, or of regrad-rde train")
       ->required();
   for (CLI::App* sub : {attack, on, again}) {
-    if (sub != again)
-      sub->add_option("--threads", all.threads, "the numbers do not depend on it [all processors]")
-          ->check(CLI::Range(1, 1024));
+    experiment::add_common(*sub);
     for (CLI::Option* option : sub->get_options())
       if (option->get_expected_min() > 0)
         option->check([](const std::string& value) {
           return std::string(value.empty() ? "an empty value" : "");
         });
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success&) {
-    print((attack->parsed() ? attack : on->parsed() ? on : again)->help());
-    return true;
-  } catch (const CLI::ParseError& e) {
-    throw ConfigError(std::string(e.what()) + "; see regrad-rde " + word + " --help");
-  }
-  if (all.threads > 0) set_num_threads(all.threads);
+  if (!experiment::parsed(app, argc, argv, print)) return true;
   if (attack->parsed()) attack_of(*attack, all.attack, print);
   if (on->parsed()) detect(*on, all, joined_words(argc, argv), print);
   if (again->parsed()) report_again(all.folder, print);

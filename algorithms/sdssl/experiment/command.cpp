@@ -1,3 +1,4 @@
+#include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/out.h>
 #include <regrad/algorithms/sdssl/experiment/command.h>
 #include <regrad/algorithms/sdssl/experiment/model.h>
@@ -58,14 +59,8 @@ bool run_command(int argc, const char* const* argv, const Print& print) {
       ->required();
   embedder->add_option("--layer", layer, "1 to the net's depth; 0: the last")
       ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success&) {
-    print(embedder->help());
-    return true;
-  } catch (const CLI::ParseError& e) {
-    throw ConfigError(std::string(e.what()) + "; see regrad-sdssl embed --help");
-  }
+  experiment::add_common(*embedder);
+  if (!experiment::parsed(app, argc, argv, print)) return true;
   if (std::filesystem::path(out).extension() != ".npy")
     throw ConfigError("--out " + out + ": must end in .npy");
   embed_files(folder, model, out, layer, print);

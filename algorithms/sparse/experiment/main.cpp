@@ -1,5 +1,6 @@
 // regrad-sparse: from a pruned model to a small file that runs fast.
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/data/classify.h>
 #include <regrad/algorithms/experiment/data/named_model.h>
 #include <regrad/algorithms/experiment/experiment.h>
@@ -33,7 +34,6 @@ struct Options {
   std::string model, out, mode = "automatic";
   std::vector<std::string> examples;
   int64_t batch = 1;
-  int threads = 1;
   bool keep_filters = false;
 };
 
@@ -126,7 +126,6 @@ double median_ms(const InferenceNet& net, const Tensor& x) {
 }
 
 void do_bench(const Options& o) {
-  set_num_threads(o.threads);
   const InferenceNet net = load_inference(o.model, InferenceMode::sparse);
   const InferenceInfo& info = net.info();
   experiment::check_memory({{sizeof(float) * static_cast<double>(o.batch * info.channels) *
@@ -136,9 +135,9 @@ void do_bench(const Options& o) {
   const Tensor x = normal(Random(1), {o.batch, info.channels, info.height, info.width});
   const double sparse = median_ms(net, x),
                dense = median_ms(net.with_mode(InferenceMode::dense), x);
-  std::string line =
-      fmt::format("batch {}, {} thread{}: sparse {:.3f} ms, dense {:.3f} ms, {:.2f} times faster",
-                  o.batch, o.threads, o.threads == 1 ? "" : "s", sparse, dense, dense / sparse);
+  std::string line = fmt::format(
+      "batch {}, {} thread{}: sparse {:.3f} ms, dense {:.3f} ms, {:.2f} times faster", o.batch,
+      num_threads(), num_threads() == 1 ? "" : "s", sparse, dense, dense / sparse);
   if (net.has_levels()) {
     const double whole = median_ms(net.with_mode(InferenceMode::integers), x);
     line +=
@@ -148,9 +147,11 @@ void do_bench(const Options& o) {
 }
 
 void act(int argc, const char* const* argv) {
+  set_num_threads(1);
   CLI::App app("Makes a small, fast file of a pruned net, and runs it.", "regrad-sparse");
   app.require_subcommand(1);
-  app.set_version_flag("--version", version_text());
+  app.set_version_flag("--version", version_text(),
+                       "versions of regrad, OpenBLAS and the instruction set in use");
   Options o;
   CLI::App* exports = app.add_subcommand(
       "export",
@@ -169,24 +170,14 @@ void act(int argc, const char* const* argv) {
   CLI::App* bench = app.add_subcommand("bench", "latency, sparsity by layer, multiply-accumulates");
   bench->add_option("FILE", o.model, "what export wrote")->required();
   bench->add_option("--batch", o.batch, "examples at once")->check(CLI::Range(1, 65536));
-  bench->add_option("--threads", o.threads, "threads")->check(CLI::Range(1, 1024));
+  for (CLI::App* sub : {exports, run, bench}) experiment::add_common(*sub, "1");
   for (CLI::App* sub : {exports, run, bench})
     for (CLI::Option* option : sub->get_options())
       if (option->get_expected_min() > 0)
         option->check([](const std::string& value) {
           return std::string(value.empty() ? "an empty value" : "");
         });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success&) {
-    app.exit(CLI::Success());
-    if (app.count("--version")) return print(version_text());
-    for (const CLI::App* sub : {exports, run, bench})
-      if (sub->parsed()) return print(sub->help());
-    return print(app.help());
-  } catch (const CLI::ParseError& e) {
-    throw ConfigError(std::string(e.what()) + "; see regrad-sparse --help");
-  }
+  if (!experiment::parsed(app, argc, argv, print)) return;
   if (exports->parsed()) do_export(o);
   if (run->parsed()) do_run(o);
   if (bench->parsed()) do_bench(o);
