@@ -128,9 +128,8 @@ void run_in_folder(Experiment& experiment, const Options& o, Progress& progress,
   int number = 0;
   for (const Chart& c : learning_curves(rows, epochs_of(experiment)))
     out.write("curve-" + std::to_string(++number) + ".svg", to_svg(c));
-  out.write("report.html",
-            to_html({experiment.card(), result, with_left_out(rows, result), config, begun,
-                     experiment.figures(result), epochs_of(experiment)}));
+  out.write("report.html", to_html({experiment.card(), result, with_left_out(rows, result), config,
+                                    begun, experiment.figures(result), epochs_of(experiment)}));
   if (profile) out.write("profile.trace.json", profile->trace());
   out.write("result.json", to_json(result));  // last: it marks the folder as finished
   print(told(result) + "\nreport: " + out.path("report.html") + "\n");
