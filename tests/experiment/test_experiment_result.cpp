@@ -275,6 +275,9 @@ TEST_CASE("a difference that all seeds share has no star and is not judged") {
   CHECK(table(r, {}).find("-0.1, without spread") != std::string::npos);
   CHECK(table(r, {}).find("*") == std::string::npos);
   CHECK(table_of(result_of({0.5, 0.6, 0.7}, {0.4, 0.5, 0.61})).columns[0].cells[1].apart);
+  const Cell wide = table_of(result_of({0.5, 0.6, 0.7}, {0.6, 0.5, 0.65})).columns[0].cells[1];
+  CHECK(wide.difference == "-0.02 ± 0.26");  // holds 0
+  CHECK_FALSE(wide.apart);
 }
 
 namespace {
