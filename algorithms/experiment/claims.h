@@ -6,8 +6,8 @@
 //   return c.list;
 //
 // Values of seeds are judged by the paired interval over seeds, items by the interval over seeds
-// and items (stats.h). A claim on a method that the table lacks is left out; one on a method that is
-// there, but without this metric, is not testable here.
+// and items (stats.h). A claim on a method that the table lacks is left out; one on a method that
+// is there, but without this metric, is not testable here.
 #pragma once
 
 #include <regrad/algorithms/experiment/result.h>

@@ -82,8 +82,8 @@ std::vector<std::string> normal_words(const std::vector<Flag>& flags, int argc,
                     did_you_mean(name.substr(letters), known, "--", "; --help lists them"));
 }
 
-// One line of text behind `first` spaces, broken before column 80 at spaces, and at commas of lists;
-// what goes on stands behind `next` spaces. It isn't broken before column `from`.
+// One line of text behind `first` spaces, broken before column 80 at spaces, and at commas of
+// lists; what goes on stands behind `next` spaces. It isn't broken before column `from`.
 std::string folded(std::string text, size_t first, size_t next, size_t from) {
   constexpr size_t width = 80;
   std::string out;

@@ -1,5 +1,5 @@
-// Which config file a command line means: --config's, or config.json of the run that --resume goes on
-// with; and what the words beside it contradict.
+// Which config file a command line means: --config's, or config.json of the run that --resume goes
+// on with; and what the words beside it contradict.
 #pragma once
 
 #include <regrad/algorithms/experiment/run_config.h>

@@ -4,8 +4,8 @@
 //   method,variant,seed,step,metric,value
 //   maml,K=5,0,100,loss,0.41
 //
-// in the order of metrics.jsonl; fields as RFC 4180 quotes them, numbers to the bit, no value for one
-// that is not finite.
+// in the order of metrics.jsonl; fields as RFC 4180 quotes them, numbers to the bit, no value for
+// one that is not finite.
 #pragma once
 
 #include <regrad/algorithms/experiment/checkpoint.h>

@@ -2,8 +2,8 @@
 // ledger writes metrics.jsonl, the checkpoints and the models; rows may run on any threads.
 //
 // metrics.jsonl and metrics.csv get the lines of row after row in the table's order, however the
-// threads interleave: the first unfinished row's as they come, a later row's once all before it have
-// ended. TensorBoard's files are of one row each, and get its lines as they come.
+// threads interleave: the first unfinished row's as they come, a later row's once all before it
+// have ended. TensorBoard's files are of one row each, and get its lines as they come.
 #pragma once
 
 #include <regrad/algorithms/experiment/checkpoint.h>

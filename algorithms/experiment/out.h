@@ -64,8 +64,8 @@ class OutFolder {
 // ConfigError as its own.
 void check_out(const std::string& folder, OutFolder::Mode mode);
 
-// ConfigError where write_file could not write such a file: its folder is missing or takes no files,
-// or it is itself a folder. For what a program writes at its end, before it works.
+// ConfigError where write_file could not write such a file: its folder is missing or takes no
+// files, or it is itself a folder. For what a program writes at its end, before it works.
 void check_file(const std::string& flag, const std::string& file);
 
 // Whether another process writes to the folder, and whether an experiment made it.

@@ -1,6 +1,6 @@
-// report.html: one file that can be mailed, whose styles, scripts and figures are inside it. A chart
-// is an SVG, which papers and printers take; where Debian's Chart.js was found it is drawn over that
-// for the screen: values under the pointer, series that are switched off by a click.
+// report.html: one file that can be mailed, whose styles, scripts and figures are inside it. A
+// chart is an SVG, which papers and printers take; where Debian's Chart.js was found it is drawn
+// over that for the screen: values under the pointer, series that are switched off by a click.
 #pragma once
 
 #include <regrad/algorithms/experiment/claims.h>

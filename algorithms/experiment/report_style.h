@@ -1,5 +1,5 @@
-// The report's style sheet: colours by the reader's scheme, one column on a telephone, what a printer
-// needs.
+// The report's style sheet: colours by the reader's scheme, one column on a telephone, what a
+// printer needs.
 #pragma once
 
 namespace regrad::experiment {

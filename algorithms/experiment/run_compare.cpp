@@ -51,8 +51,8 @@ struct Span {
   void take(double v) { low = std::min(low, v), high = std::max(high, v); }
 };
 
-// The mean of each piece of the steps, between points on the line through them; NaN before the first
-// and after the last.
+// The mean of each piece of the steps, between points on the line through them; NaN before the
+// first and after the last.
 std::vector<double> pieces_of(const std::map<int64_t, double>& points, const Span& steps,
                               size_t pieces) {
   std::vector<double> out(pieces, NAN);

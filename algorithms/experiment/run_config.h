@@ -4,8 +4,8 @@
 //   {"regrad": "0.1.0", "experiment": "cml", "task": "sinusoid", "preset": "tiny",
 //    "methods": ["maml", "cml"], "seeds": [0, 1], "data": "", "settings": {"steps": 200, ..}}
 //
-// Written by hand, a file may leave out any part, and may have settings beside the others instead of
-// in "settings".
+// Written by hand, a file may leave out any part, and may have settings beside the others instead
+// of in "settings".
 #pragma once
 
 #include <regrad/algorithms/experiment/checkpoint.h>

@@ -41,8 +41,8 @@ RunFolder read_run(const std::string& folder);
 std::vector<RunFolder> find_runs(const std::vector<std::string>& folders);
 
 const char* name(RunFolder::State state);
-// The best method's mean and interval: "mean squared error at K = 5: 3.4 ± 1.8 (cl)"; how far it is where it is not
-// finished.
+// The best method's mean and interval: "mean squared error at K = 5: 3.4 ± 1.8 (cl)"; how far it is
+// where it is not finished.
 std::string headline(const RunFolder& run);
 
 // Learning curves of metrics.csv, the mean over the seeds: (metric, variant) in the file's order,

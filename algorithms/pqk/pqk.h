@@ -59,8 +59,8 @@ NamedNet teacher(const pruning::State& s, const Options& o);
 
 // Bytes of a net in a file: of each convolution and linear map its weights' bits, with a bitmap and
 // the kept weights alone where that is shorter, and per output a scale and a bias (f32), into which
-// norms are folded; norms by bands of frequencies, which cannot be, have a scale and a bias of their
-// own per channel and band. x: an example, [1,..]. Without quantization weights have 32 bits.
+// norms are folded; norms by bands of frequencies, which cannot be, have a scale and a bias of
+// their own per channel and band. x: an example, [1,..]. Without quantization weights have 32 bits.
 struct Size {
   int64_t bitmap = 0, weights = 0, scales = 0;
   int64_t total() const { return bitmap + weights + scales; }

@@ -5,8 +5,8 @@
 //   for (int64_t i = 0; i < learner.schedule.steps(); ++i) learner.learn(x, y, i, lr(i));
 //   Net sparse = learner.deployed().as<Net>();
 //
-// W: the dense weights that can be pruned (shared/masks.h: all but a classifier), M: their masks, W^: what the
-// net is evaluated at, g = dL/dW^, G: the gradient that W gets.
+// W: the dense weights that can be pruned (shared/masks.h: all but a classifier), M: their masks,
+// W^: what the net is evaluated at, g = dL/dW^, G: the gradient that W gets.
 #pragma once
 
 #include <regrad/algorithms/shared/masks.h>

@@ -49,8 +49,8 @@ TextSet load_news(News which, const std::string& folder, Part part);
 TextSet parse_news(News which, std::string_view text, const std::string& where);
 
 // A person's own: a table with a header, between commas or tabs (RFC 4180 quotes). Labels may be
-// any words; classes are those of the file, sorted, or `classes`, when given: then another one is an
-// IOError.
+// any words; classes are those of the file, sorted, or `classes`, when given: then another one is
+// an IOError.
 struct TextTable {
   std::string text_column = "text", label_column = "label";
   std::vector<std::string> classes = {};

@@ -41,8 +41,8 @@ std::string read_file(const std::string& path);
 
 // Replaces `path` by `bytes` (or by the pieces, one after the other): writes `path`.tmp, syncs it,
 // renames it, syncs the folder. A reader, or a crash at any moment, finds the old file or the new
-// one. DiskError names the file and the bytes it needs; one of the two still stands, whole. A device
-// or a pipe is not replaced (DiskError).
+// one. DiskError names the file and the bytes it needs; one of the two still stands, whole. A
+// device or a pipe is not replaced (DiskError).
 void write_file(const std::string& path, std::string_view bytes);
 void write_file(const std::string& path, const std::vector<std::string_view>& pieces);
 

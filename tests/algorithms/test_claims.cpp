@@ -164,10 +164,9 @@ std::vector<Expected> of_pruning(const Variants& variants) {
                      true});
     };
     const auto swings = [&](const std::string& a, const std::string& b) {
-      out.push_back(
-          {"swing of " + a + " below swing of " + b + " at " + v,
-           is_below,
-           {{1, a, "swing@" + v}, {-1, b, "swing@" + v}}});
+      out.push_back({"swing of " + a + " below swing of " + b + " at " + v,
+                     is_below,
+                     {{1, a, "swing@" + v}, {-1, b, "swing@" + v}}});
     };
     for (const std::string own : {"map", "map-layer"}) {
       for (const char* other : {"one-shot", "gmp", "dpf"}) compare(own, other);

@@ -203,8 +203,7 @@ TEST_CASE("a curve of two points has no swing, and no claim is made of one") {
   Claims c(r);
   for (const char* other : {"ste", "dpf", "gone"}) ask(c, "swing", "dcil", other, "75%");
   REQUIRE(c.list.size() == 1);
-  CHECK(c.list[0].text ==
-        "swing of dcil below swing of ste at 75%");
+  CHECK(c.list[0].text == "swing of dcil below swing of ste at 75%");
 }
 
 TEST_CASE("what is deployed is mask * weights; its zeros, filters and parameters are counted") {

@@ -301,7 +301,8 @@ TEST_CASE("regrad-report lists runs and compares them") {
   const Ran list = says("list " + (at / "runs"));
   CHECK(list.code == 0);
   CHECK(list.out.find("finished ") == 0);
-  CHECK(list.out.find("cml, sinusoid, tiny\n  mean squared error at K = 10: ") != std::string::npos);
+  CHECK(list.out.find("cml, sinusoid, tiny\n  mean squared error at K = 10: ") !=
+        std::string::npos);
   CHECK(list.out.find("runs/deep/b\n") < list.out.find("runs/a\n"));  // newest first
   CHECK(test::run("cd " + (at / "runs") + " && " + report + " list").out.find("./deep/b\n") !=
         std::string::npos);

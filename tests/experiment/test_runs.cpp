@@ -220,7 +220,8 @@ TEST_CASE("CRC-32C and records as TensorFlow writes them") {
     damaged[at] = static_cast<char>(damaged[at] ^ 1);
     CHECK(end_of_records(damaged, 1) == 0);
   }
-  // field 1 a double, field 3 the version; field 2 the step, field 5 a summary with a tag and a float
+  // field 1 a double, field 3 the version; field 2 the step, field 5 a summary with a tag and a
+  // float
   const std::string one("\x09\0\0\0\0\0\0\xF0\x3F", 9);
   CHECK(version_event(1) == one +
                                 "\x1A\x0D"

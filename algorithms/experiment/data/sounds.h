@@ -20,8 +20,8 @@ struct FrontEnd {
 };
 // f32 [samples]: one channel at the front end's rate, of that RMS and length.
 Tensor prepared(const Sound& s, const FrontEnd& front);
-// f32 [1, samples]: the beginning of one channel at the front end's rate, zeros after it where it is
-// shorter, at its own level. For words, of which silence is one.
+// f32 [1, samples]: the beginning of one channel at the front end's rate, zeros after it where it
+// is shorter, at its own level. For words, of which silence is one.
 Tensor first_samples(const Sound& s, const FrontEnd& front);
 
 // scenes (generated, no data), digits, esc10, tau, folder; in that order.
@@ -85,8 +85,8 @@ Clips load_clips(const std::string& task, const std::string& folder, const Front
                  const Generated& generated = {}, uint64_t seed = 0);
 // The set behind a task that reads one.
 AudioSet load_sounds(const std::string& task, const std::string& folder, double test_share = 0.2);
-// Speech Commands with ten words, unknown and silence: the published folder in `folder`, or `folder`
-// itself. IOError where it is not there.
+// Speech Commands with ten words, unknown and silence: the published folder in `folder`, or
+// `folder` itself. IOError where it is not there.
 AudioSet load_commands(const std::string& folder);
 // Of some of a set's clips what `of` makes of each sound, stacked, and a number of each clip, i64.
 Tensor each_sound(const AudioSet& set, const std::vector<int64_t>& at,
