@@ -92,9 +92,7 @@ Result result_of(const Experiment& experiment, const Options& o, const std::vect
 
 // The table, and what it leaves out.
 std::string told(const Result& result) {
-  std::string out = table(result, screen_of_stdout());
-  for (const LeftOut& l : result.left_out) out += "\nleft out: " + text_of(l) + "\n";
-  return out;
+  return table(result, screen_of_stdout()) + left_out_text(result);
 }
 
 void run_in_memory(Experiment& experiment, const Options& o, Progress& progress) {

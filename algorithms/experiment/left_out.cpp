@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/config.h>
 #include <regrad/algorithms/experiment/left_out.h>
 #include <regrad/algorithms/experiment/metric.h>
 #include <regrad/engine/error.h>
@@ -67,6 +68,44 @@ std::string text_of(const LeftOut& l) {
   return fmt::format("{} of {}: {} of {} seeds {} it{}", metric_of(l.metric).title, l.method,
                      l.have, l.seeds, l.have == 1 ? "has" : "have",
                      l.why.empty() ? "" : "; " + l.why);
+}
+
+std::string left_out_text(const Result& result) {
+  struct Group {
+    const LeftOut* like;
+    std::vector<std::string> metrics, methods;
+  };
+  const auto alike = [](const LeftOut& a, const LeftOut& b) {
+    return a.have == b.have && a.why == b.why;
+  };
+  std::vector<Group> by_metric, groups;
+  for (const LeftOut& l : result.left_out) {
+    const auto at = std::find_if(by_metric.begin(), by_metric.end(), [&](const Group& g) {
+      return g.like->metric == l.metric && alike(*g.like, l);
+    });
+    if (at != by_metric.end()) {
+      at->methods.push_back(l.method);
+    } else {
+      by_metric.push_back({&l, {metric_of(l.metric).title}, {l.method}});
+    }
+  }
+  for (Group& m : by_metric) {
+    const auto at = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
+      return g.methods == m.methods && alike(*g.like, *m.like);
+    });
+    if (at != groups.end()) {
+      at->metrics.push_back(m.metrics[0]);
+    } else {
+      groups.push_back(std::move(m));
+    }
+  }
+  std::string out;
+  for (const Group& g : groups)
+    out += fmt::format("\nleft out: {} of {}: {} of {} seeds {} {}{}\n", joined(g.metrics, "; "),
+                       joined(g.methods, ", "), g.like->have, g.like->seeds,
+                       g.like->have == 1 ? "has" : "have", g.metrics.size() == 1 ? "it" : "them",
+                       g.like->why.empty() ? "" : "; " + g.like->why);
+  return out;
 }
 
 std::vector<Row> with_left_out(std::vector<Row> rows, const Result& result) {

@@ -13,6 +13,8 @@ void leave_out_holes(Result& result, const std::vector<Row>& rows);
 
 // "AUC, far of rde: 1 of 3 seeds has it; why"
 std::string text_of(const LeftOut& left_out);
+// The same of all, for the terminal: a line for metrics that the same methods lack for one reason.
+std::string left_out_text(const Result& result);
 // The rows with the same as a listing for the report, where something is left out.
 std::vector<Row> with_left_out(std::vector<Row> rows, const Result& result);
 

@@ -23,7 +23,8 @@ model=net/models/classifier-cnn-seed-0.safetensors
 "$bin" --quiet --seeds 1 --train 128 --validation 20 --test 150 --attacked 150 --batch 16 --epochs 4 \
   --lr 0.01 --width 16 --components 4 --adversarial 20 --attacks pwws --confident 0.999999 \
   --out hole > table
-grep -q "^left out: AUC, pwws, far@cnn of rde: 0 of 1 seeds have it; cnn, seed 0: .*(confident)" table
+grep -q "^left out: AUC, pwws, far, cnn; .* of rde, rde-plain, .*: 0 of 1 seeds have them; cnn, seed 0: .*(confident)" table
+[ "$(grep -c "^left out" table)" = 1 ]
 grep -q "Left out of the table" hole/report.html
 grep -q '"AUC, pwws@cnn"' hole/result.json
 ! grep -q 'far@cnn"' hole/result.json

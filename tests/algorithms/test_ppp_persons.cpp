@@ -570,7 +570,7 @@ TEST_CASE("personalize refuses, and leaves nothing behind") {
             "--help") == "");
   CHECK(!std::filesystem::exists(out));
   CHECK_THROWS_AS(command({"--model", sounds, "--samples", at / "own", "--out", at / "no/such/x"}),
-                  DiskError);
+                  ConfigError);
   const char* other[] = {"regrad-ppp", "--help"};
   CHECK(!run_command(2, other, [](const std::string&) {}));
 }

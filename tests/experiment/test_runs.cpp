@@ -308,6 +308,9 @@ TEST_CASE("a metric that not every seed has is left out and named; the headline 
   REQUIRE(r.left_out.size() == 3);
   CHECK(text_of(r.left_out[0]) == "far of b: 2 of 3 seeds have it; seed 1: too few texts");
   CHECK(text_of(r.left_out[1]) == "S2 of a: 0 of 3 seeds have it; seed 0: none was drawn");
+  CHECK(left_out_text(r) ==
+        "\nleft out: far of b: 2 of 3 seeds have it; seed 1: too few texts\n"
+        "\nleft out: S2 of a, b: 0 of 3 seeds have it; seed 0: none was drawn\n");
   CHECK(to_json(r).find("\"left_out\": [\n    {\n      \"method\": \"b\",\n      \"metric\": "
                         "\"far\",\n      \"have\": 2,") != std::string::npos);
   const Listing shown = with_left_out(rows, r)[0].outcome.listings.at(0);

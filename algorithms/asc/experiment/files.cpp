@@ -2,6 +2,7 @@
 #include <regrad/algorithms/asc/experiment/files.h>
 #include <regrad/algorithms/asc/experiment/models.h>
 #include <regrad/algorithms/asc/experiment/pictures.h>
+#include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>
 #include <regrad/algorithms/experiment/experiment.h>
 #include <regrad/engine/error.h>
@@ -51,14 +52,8 @@ bool run_command(int argc, const char* const* argv, const Print& print) {
     if (option->get_expected_min() > 0)
       option->check(
           [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success&) {
-    print(draw->help());
-    return true;
-  } catch (const CLI::ParseError& e) {
-    throw ConfigError(std::string(e.what()) + "; see regrad-asc spectrogram --help");
-  }
+  experiment::add_common(*draw);
+  if (!experiment::parsed(app, argc, argv, print)) return true;
   std::error_code ignored;
   if (std::filesystem::equivalent(file, png, ignored))
     throw ConfigError("--png " + png + ": is the sound file itself");

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <regrad/algorithms/experiment/cli.h>
 #include <regrad/algorithms/experiment/data/classify.h>
 #include <regrad/algorithms/experiment/data/named_model.h>
 #include <regrad/algorithms/experiment/data/scene_model.h>
@@ -147,14 +148,8 @@ bool run_classify(int argc, const char* const* argv, const Print& print,
     if (option->get_expected_min() > 0)
       option->check(
           [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success&) {
-    print(guess->help());
-    return true;
-  } catch (const CLI::ParseError& e) {
-    throw ConfigError(std::string(e.what()) + "; see " + program + " classify --help");
-  }
+  add_common(*guess);
+  if (!parsed(app, argc, argv, print)) return true;
   const Classifier c = load_classifier(model, own);
   each_file(files, [&](const std::string& file) {
     const NoGrad quiet;
