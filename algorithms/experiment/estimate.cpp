@@ -39,14 +39,18 @@ struct Cost {
 };
 
 // Steps of a phase from `first` on, for at least so many seconds and three steps. The first one is
-// timed apart: it pays for memory and caches, or for what a phase begins with.
-double time_phase(Trial& trial, int64_t first, int64_t steps, double least) {
+// timed apart: it pays for memory and caches, or for what a phase begins with. What logging adds is
+// counted elsewhere: a step that is logged, one of `every`, is run and not timed.
+double time_phase(Trial& trial, int64_t first, int64_t steps, int64_t every, double least) {
   if (steps == 0) return 0;
   const double once = seconds_of([&] { trial.step(first); });
-  double spent = 0;
+  double spent = 0, passed = 0;
   int64_t timed = 0;
-  while (timed < steps - 1 && (timed < 3 || spent < least)) {
-    spent += seconds_of([&] { trial.step(first + 1 + timed); });
+  for (int64_t i = first + 1; i < first + steps && (timed < 3 || passed < least); ++i) {
+    const double took = seconds_of([&] { trial.step(i); });
+    passed += took;
+    if (every > 1 && (i + 1) % every == 0) continue;
+    spent += took;
     ++timed;
   }
   return once +
@@ -78,7 +82,7 @@ Cost cost_of(const Experiment& experiment, const Job& job, double least, double 
       std::any_of(phases.begin(), phases.end(), [](const Phase& p) { return p.of_learnt; });
   int64_t first = 0;
   for (const Phase& phase : phases) {
-    const double all = time_phase(*trial, first, phase.steps, least);
+    const double all = time_phase(*trial, first, phase.steps, experiment.log_every(), least);
     if (first == 0 && phase.steps > 0) {
       cost.evaluation +=
           time_logging(experiment, *trial, cost.steps, all / static_cast<double>(phase.steps));
