@@ -156,6 +156,13 @@ std::string flags_help(const std::vector<Flag>& flags, const std::string& progra
   return out + "\n" + wrapped(footer);
 }
 
+void refuse_empty_paths(CLI::App& command) {
+  for (CLI::Option* option : command.get_options())
+    if (option->get_expected_min() > 0)
+      option->check(
+          [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); });
+}
+
 void add_common(CLI::App& command, const std::string& threads) {
   command
       .add_option_function<int>(

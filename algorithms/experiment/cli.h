@@ -49,6 +49,8 @@ std::string wrapped(const std::string& text);
 std::string flags_help(const std::vector<Flag>& flags, const std::string& program,
                        const std::string& about, const std::string& footer);
 
+// Of a command whose options, so far as it has them now, are all paths.
+void refuse_empty_paths(CLI::App& command);
 // Commands beside the tables, subcommands of an app of CLI11, take --threads and --version as
 // tables do, and -h as --help.
 // `threads`: how many without the flag, for --help.

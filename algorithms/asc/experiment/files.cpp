@@ -48,10 +48,7 @@ bool run_command(int argc, const char* const* argv, const Print& print) {
   draw->add_option("FILE", file, "WAV, FLAC or OGG")->required();
   draw->add_option("--png", png, "the picture to write")->required();
   draw->add_option("--model", model, "as this model's front end has it (rate, level, length)");
-  for (CLI::Option* option : draw->get_options())
-    if (option->get_expected_min() > 0)
-      option->check(
-          [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); });
+  experiment::refuse_empty_paths(*draw);
   experiment::add_common(*draw);
   if (!experiment::parsed(app, argc, argv, print)) return true;
   std::error_code ignored;

@@ -144,10 +144,7 @@ bool run_classify(int argc, const char* const* argv, const Print& print,
                    "pictures (PNG, JPEG) or sounds (WAV, FLAC, OGG), as the model takes; of any "
                    "size or rate")
       ->required();
-  for (CLI::Option* option : guess->get_options())
-    if (option->get_expected_min() > 0)
-      option->check(
-          [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); });
+  refuse_empty_paths(*guess);
   add_common(*guess);
   if (!parsed(app, argc, argv, print)) return true;
   const Classifier c = load_classifier(model, own);

@@ -66,10 +66,7 @@ bool run_command(int argc, const char* const* argv, const Print& print) {
                    "a folder of the person's WAV, FLAC or OGG sounds, or PNG or JPEG pictures")
       ->required();
   cutter->add_option("--out", out, "the file to write")->required();
-  for (CLI::Option* option : cutter->get_options())
-    if (option->get_expected_min() > 0)
-      option->check(
-          [](const std::string& path) { return std::string(path.empty() ? "an empty path" : ""); });
+  experiment::refuse_empty_paths(*cutter);
   experiment::add_common(*cutter);
   if (!experiment::parsed(app, argc, argv, print)) return true;
   personalize_files(model, samples, out, print);
